@@ -1,0 +1,99 @@
+# `make demo` and `make test` need Python 3.11 or 3.12 and nothing else: each makes its own environment first, once.
+# Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-serve test test-services chaos quality audit bench docs upgrade requirements \
+        extract_translations compile_translations pull_translations clean
+
+VENV ?= .venv
+PYTHON ?= $(shell .ci/find-python)
+RELEASE := $(shell $(PYTHON) -c 'import sys; print({11: "ulmo", 12: "verawood"}[sys.version_info[1]])' 2>/dev/null || echo none)
+RUN := $(VENV)/bin/python
+BIN := $(VENV)/bin
+ARGS ?=
+
+INSTALLED = $(VENV)/$(RELEASE)
+
+help: ## Show this list
+	@grep -hE '^[a-zA-Z_-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-22s %s\n", $$1, $$2}'
+
+# --- See it, test it -------------------------------------------------------------------------------------------------
+
+demo: $(INSTALLED)-test.stamp ## Simulate a class and show what arrives at a pretend Percipio
+	@$(RUN) demo/run.py $(ARGS)
+
+demo-serve: $(INSTALLED)-test.stamp ## The same, and leave the LMS admin and the sandbox's page open
+	@$(RUN) demo/run.py --serve $(ARGS)
+
+test: $(INSTALLED)-test.stamp ## Run the tests that need no server
+	@$(RUN) -m pytest $(ARGS)
+
+test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB
+	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
+		$(RUN) -m pytest -m "services or not services" tests/services tests/integration tests/e2e tests/standins $(ARGS)
+
+chaos: $(INSTALLED)-ci.stamp ## Let a class learn while everything goes wrong, and compare (ARGS="--full": 2000 courses)
+	@$(RUN) -m benchmarks.chaos $(ARGS)
+
+bench: $(INSTALLED)-ci.stamp ## Measure, and print the table
+	@$(RUN) -m benchmarks $(ARGS)
+
+# --- Keep it good ----------------------------------------------------------------------------------------------------
+
+quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, migrations, personal-data annotations, security
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(RUN) -m django makemigrations percipio_openedx --check --dry-run --settings=tests.settings
+	DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=. $(BIN)/code_annotations django_find_annotations \
+		--config_file .pii_annotations.yml --lint --report --coverage --app_name percipio_openedx
+	$(BIN)/bandit -q -c pyproject.toml -r percipio_openedx
+
+audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtime's pinned versions
+	$(BIN)/pip-audit --disable-pip --no-deps -r requirements/$(RELEASE)/base.txt
+
+docs: $(INSTALLED)-doc.stamp ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+upgrade: ## Compile the requirements of both releases anew (needs Python 3.11 and 3.12)
+	requirements/compile.sh verawood "$$(.ci/find-python 3.12)"
+	requirements/compile.sh ulmo "$$(.ci/find-python 3.11)"
+
+requirements: $(INSTALLED)-dev.stamp ## Install everything a developer needs
+
+# --- Translations (GNU gettext is needed) ----------------------------------------------------------------------------
+
+extract_translations: $(INSTALLED)-test.stamp ## Collect the texts to translate
+	cd percipio_openedx && $(abspath $(RUN)) -m django makemessages --locale en --all --no-wrap --no-location
+
+compile_translations: $(INSTALLED)-test.stamp ## Compile the translations
+	cd percipio_openedx && $(abspath $(RUN)) -m django compilemessages
+
+pull_translations: ## Fetch the translations with openedx-atlas, where it is installed
+	cd percipio_openedx && atlas pull $(ATLAS_OPTIONS) translations/percipio_openedx/percipio_openedx/locale:locale
+
+# --- Environments ----------------------------------------------------------------------------------------------------
+
+$(VENV)/ulmo.stamp $(VENV)/verawood.stamp: .ci/find-python
+	@echo "Making $(VENV) with $(PYTHON) for the $(RELEASE) release"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(INSTALLED)-%.stamp: requirements/$(RELEASE)/%.txt $(INSTALLED).stamp setup.py requirements/base.in
+	@echo "Installing $<"
+	@$(RUN) -m pip install -q --disable-pip-version-check -r $<
+	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+requirements/none/%.txt: ;
+
+$(VENV)/none.stamp:
+	@echo "Python 3.11 or 3.12 with its venv module is needed; name it with PYTHON=/path/to/python." >&2; exit 1
+
+.PRECIOUS: $(INSTALLED)-%.stamp
+
+clean: ## Remove the environments and everything that was built
+	rm -rf $(VENV) .tox build dist *.egg-info docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.ci/judge/node_modules .ci/tutor-venv demo/var demo/received*.jsonl pii_report
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

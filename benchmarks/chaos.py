@@ -1,0 +1,211 @@
+"""Nothing lost, nothing doubled, nothing out of order, nobody else's: shown in a storm.
+
+A class learns in the demo LMS on MariaDB, with several workers at a broker, while everything goes wrong that does go
+wrong: Percipio fails in every way that the sandbox knows, workers are killed, the broker loses its messages, broker
+and database are killed, the workers' clock jumps, and settings are edited. When the storm is over, what Percipio holds
+is compared with what the LMS's own tables say (``proof/truth.py``, which shares no code with the plugin). Any
+difference is a failure.
+
+::
+
+    python -m benchmarks.chaos                     # some minutes, Redis and then RabbitMQ
+    python -m benchmarks.chaos --full              # more than 2000 learners' courses and every fault, twenty minutes
+    python -m benchmarks.chaos --broker redis --seed 5 --keep
+
+It starts servers of its own where their programs are installed, else it uses those that the tests use
+(``PERCIPIO_TEST_DATABASE_URL`` and so on), and then leaves out what would harm others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+from benchmarks.proof import servers
+from benchmarks.proof.lms import ROOT, Installation
+from benchmarks.proof.servers import Program
+from benchmarks.proof.storm import Storm
+from benchmarks.proof.truth import Lms
+from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
+
+BORROWED = {
+    "database": ("PERCIPIO_TEST_DATABASE_URL", "mysql://root@127.0.0.1:3306/"),
+    "redis": ("PERCIPIO_TEST_REDIS_URL", "redis://127.0.0.1:6379/15"),
+    "rabbitmq": ("PERCIPIO_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+}
+# Learners (each takes two courses), worker programs, seconds between two events and between two acts of a learner.
+SHORT = {"learners": 40, "workers": 2, "every": 1.0, "pause": 0.0}
+FULL = {"learners": 1200, "workers": 3, "every": 4.0, "pause": 0.0}
+CLASS_PROCESSES = 2
+# Seconds that the class, and then the rest of the work, may take.
+PATIENCE = {False: 300.0, True: 2400.0}
+
+
+def main() -> int:
+    """Run; 0 when nothing was lost, doubled, out of order or somebody else's."""
+    chosen = _arguments()
+    if chosen.broker == "both":
+        return max(_alone(broker) for broker in ("redis", "rabbitmq"))
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    try:
+        verdict = _run(chosen, folder)
+    except BaseException:
+        print(f"What happened until then: {folder}")
+        raise
+    if verdict.is_good and not chosen.keep:
+        shutil.rmtree(folder)
+    else:
+        print(f"Logs: {folder}")
+    return 0 if verdict.is_good else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--broker", choices=("redis", "rabbitmq", "both"), default="both")
+    parser.add_argument("--seed", type=int, default=1, help="what the class does, and what goes wrong when")
+    parser.add_argument("--full", action="store_true", help="at least 2000 learners' courses and every fault")
+    parser.add_argument("--learners", type=int, help="another number of learners; each takes two courses")
+    parser.add_argument("--keep", action="store_true", help="leave the logs")
+    chosen = parser.parse_args()
+    form = FULL if chosen.full else SHORT
+    chosen.learners = chosen.learners or int(form["learners"])
+    chosen.workers, chosen.every, chosen.pause = int(form["workers"]), form["every"], form["pause"]
+    return chosen
+
+
+def _alone(broker: str) -> int:
+    """One broker, in a process of its own: settings are read once a process."""
+    command = [sys.executable, "-m", "benchmarks.chaos", *sys.argv[1:], "--broker", broker]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+def _run(chosen: argparse.Namespace, folder: Path) -> Verdict:
+    began = time.monotonic()
+    with ExitStack() as stack:
+        lms = _installation(chosen.broker, folder, stack)
+        stack.enter_context(_running([lms.sandbox(chosen.seed)]))
+        servers.wait_for_port(lms.sandbox_port)
+        workers = [lms.worker(number) for number in range(chosen.workers)]
+        stack.enter_context(_running(workers))
+        pupils = stack.enter_context(_running(_class(lms, chosen)))
+        storm = Storm(lms, workers, chosen.seed, chosen.full, folder / "events.log")
+        _live_through(storm, pupils, chosen)
+        storm.calm()
+        settled = _settle(lms, PATIENCE[chosen.full])
+        verdict = judge(Lms(lms.database_url).expected(), said(_held(lms)))
+        if not settled:
+            notices, statements = lms.open_rows()
+            verdict.fault("lost", f"still waiting after the storm: {notices} notices, {statements} statements")
+        _print(chosen, storm, lms, verdict, time.monotonic() - began)
+    return verdict
+
+
+def _installation(broker: str, folder: Path, stack: ExitStack) -> Installation:
+    """The servers, running, and an empty LMS on them."""
+    database = servers.mariadb(folder, _borrowed("database"))
+    cache = servers.redis(folder, _borrowed("redis"))
+    chosen = cache if broker == "redis" else servers.rabbitmq(folder, _borrowed("rabbitmq"))
+    for server in {id(one): one for one in (database, cache, chosen)}.values():
+        stack.callback(server.stop)
+        server.start()
+    lms = Installation(folder, database, cache, chosen)
+    stack.callback(lms.drop)
+    lms.make()
+    return lms
+
+
+def _borrowed(kind: str) -> str:
+    variable, usual = BORROWED[kind]
+    return os.environ.get(variable) or usual
+
+
+def _class(lms: Installation, chosen: argparse.Namespace) -> list[Program]:
+    size = -(-chosen.learners // CLASS_PROCESSES)
+    firsts = range(1, chosen.learners + 1, size)
+    return [lms.pupils(chosen.seed, first, min(first + size - 1, chosen.learners), chosen.pause) for first in firsts]
+
+
+@contextmanager
+def _running(programs: Sequence[Program]) -> Iterator[Sequence[Program]]:
+    try:
+        for program in programs:
+            program.start()
+        yield programs
+    finally:
+        for program in programs:
+            program.kill()
+
+
+def _live_through(storm: Storm, pupils: Sequence[Program], chosen: argparse.Namespace) -> None:
+    """Events until the class has learnt and everything has happened.
+
+    Raises:
+        RuntimeError: a part of the class ended with an error.
+        TimeoutError: the class takes too long.
+    """
+    until = time.monotonic() + PATIENCE[chosen.full]
+    while True:
+        codes = [None if one.process is None else one.process.poll() for one in pupils]
+        if any(codes):
+            raise RuntimeError(f"a part of the class ended with {codes}")
+        if storm.is_over and None not in codes:
+            return
+        if time.monotonic() > until:
+            raise TimeoutError("the class takes too long")
+        if not storm.is_over:
+            storm.strike()
+        time.sleep(chosen.every)
+
+
+def _settle(lms: Installation, patience: float) -> bool:
+    """Wait until nothing is left to look at or to send; False if that takes too long."""
+    until = time.monotonic() + patience
+    quiet = 0
+    while time.monotonic() < until:
+        quiet = quiet + 1 if lms.open_rows() == (0, 0) else 0
+        if quiet >= 4:
+            return True
+        time.sleep(1.0)
+    return False
+
+
+def _held(lms: Installation) -> list[dict[str, object]]:
+    lines: list[dict[str, object]] = []
+    for kind in ("statements", "track"):
+        with urlopen(f"http://127.0.0.1:{lms.sandbox_port}/_sandbox/{kind}", timeout=120) as answer:
+            lines += [json.loads(line) for line in answer.read().decode().split("\n") if line]
+    return lines
+
+
+def _print(chosen: argparse.Namespace, storm: Storm, lms: Installation, verdict: Verdict, seconds: float) -> None:
+    print(f"\nChaos with {lms.broker.name}: {chosen.learners} learners, seed {chosen.seed}, {seconds:.0f} s")
+    events = ", ".join(f"{name} {count}" for name, count in sorted(storm.counts.items()))
+    states = ", ".join(f"{state} {count}" for state, count in sorted(lms.states().items()))
+    own = all(server.can_restart for server in (lms.database, lms.broker))
+    rows: list[tuple[str, object]] = [
+        ("events", events),
+        ("servers", "killed and restarted" if own else "borrowed: restarts LEFT OUT"),
+        ("statements in the LMS", states),
+        ("learners' courses in the LMS", len(Lms(lms.database_url).expected())),
+        ("facts that Percipio must hold", verdict.expected),
+        ("statements and records it holds", verdict.held),
+        *((name, verdict.faults[name]) for name in FAULTS),
+    ]
+    for name, value in rows:
+        print(f"  {name:<34} {value}")
+    for example in verdict.examples:
+        print(f"    {example}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Parts of the harnesses that show that nothing is lost, doubled, out of order or sent for somebody else."""

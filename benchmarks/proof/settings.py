@@ -1,0 +1,21 @@
+"""The demo LMS with queues of the harness's own, a Percipio that is given up on soon, and short waits."""
+
+from __future__ import annotations
+
+import os
+
+from demo.settings import *  # noqa: F403
+from demo.settings import DATABASES
+
+_PREFIX = os.environ.get("CHAOS_QUEUES", "chaos")
+HIGH_PRIORITY_QUEUE = f"{_PREFIX}.high"
+DEFAULT_PRIORITY_QUEUE = f"{_PREFIX}.default"
+HIGH_MEM_QUEUE = f"{_PREFIX}.high_mem"
+CELERY_DEFAULT_QUEUE = CELERY_DEFAULT_EXCHANGE = CELERY_DEFAULT_ROUTING_KEY = DEFAULT_PRIORITY_QUEUE
+CELERY_QUEUES: dict[str, dict[str, str]] = {HIGH_PRIORITY_QUEUE: {}, DEFAULT_PRIORITY_QUEUE: {}, HIGH_MEM_QUEUE: {}}
+
+DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
+PERCIPIO_TIMEOUT = 2
+PERCIPIO_OBSERVE_AFTER = 1
+# A statement is told from another by its number here, so small batches meet the faults in more combinations.
+PERCIPIO_BATCH_SIZE = 20

@@ -1,0 +1,232 @@
+"""Everything that goes wrong while the class learns: one event after the other, in an order that the seed decides."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from benchmarks.proof import clock
+from benchmarks.proof.lms import Installation, a_child_of
+from benchmarks.proof.servers import Program, Server
+
+# Faults that pass, each in force for some requests or seconds. What is refused for good is no matter of this harness: a
+# person has to mend it, and the learner's later statements do not wait for that.
+SCENARIOS = (
+    *("reset:4", "reset-after-reading:4", "lost-answer:4", "lost-answer:9", "stall=1:2", "slow=0.2:2"),
+    *("slow-headers=0.1:1", "server-500:4", "bad-gateway-html-502:4", "unavailable-503:3", "unavailable-503=2:2"),
+    *("throttled-429:3", "throttled-429-seconds=2:3", "throttled-429-date=2:3", "html-200:3", "empty-200:3"),
+    *("token-refused:2", "token-html:2", "token-500:2", "token-stall:1", "token-no-lifetime:5"),
+    *("token-text-lifetime:5", "token-expires-mid-flight=2:9", "token-expires-403=2:9", "forbidden-once:1"),
+    *("conflict-409:6", "too-large-413=5:6", "207-list-index=3-once:6", "207-list-id=3-once:6"),
+    *("207-object-list=3-once:6", "207-object-map=3-once:6", "207-errors-only=3-once:6", "207-unreadable=3-once:6"),
+    *("huge:1", "gzip-bomb:1", "outage:3", "flaky=0.4:20", "flaky=0.4:30"),
+)
+# How often the other events come, by form.
+SHORT = {"process": 2, "worker": 2, "flush": 2, "broker": 1, "database": 1, "clock": 3, "edit": 3, "hour": 1}
+FULL = {"process": 8, "worker": 6, "flush": 6, "broker": 3, "database": 2, "clock": 10, "edit": 8, "hour": 2}
+# Seconds that the clock jumps at most, and that an hour of refusals lasts.
+LONGEST_JUMP, HOUR = 900.0, 3700.0
+# What an operator may get wrong at the second site, and may choose at the first.
+MISTAKES: tuple[dict[str, object], ...] = (
+    {"client_secret": "wrong"},
+    {"api_url": "http://127.0.0.1:9"},
+    {"token_url": "http://127.0.0.1:9/token"},
+    {"region": "nowhere"},
+    {"partner_name": "demo-academy"},
+    {"timeout": 999},
+)
+TASTES: tuple[dict[str, object], ...] = ({"batch_size": 1}, {"batch_size": 7}, {"batch_size": 50}, {"timeout": 1})
+CAMPUS = {"partner_name": "demo-campus", "client_id": "demo-campus-client", "client_secret": "demo-campus-secret"}
+
+
+class Storm:
+    """Makes the events happen and counts them."""
+
+    def __init__(self, lms: Installation, workers: list[Program], seed: int, is_full: bool, log: Path) -> None:
+        self._lms = lms
+        self._workers = workers
+        self._dice = random.Random(f"storm:{seed}")
+        self._log = log.open("a", encoding="utf-8")
+        self._began = time.monotonic()
+        self._offset = self._furthest = 0.0
+        self._edits = 0
+        self.counts: Counter[str] = Counter()
+        self._deck = self._shuffled(is_full)
+
+    def _shuffled(self, is_full: bool) -> list[tuple[str, str]]:
+        deck = [("percipio", text) for text in SCENARIOS]
+        if not is_full:
+            deck = self._dice.sample(deck, 18)
+        for name, times in (FULL if is_full else SHORT).items():
+            deck += [(name, "")] * times
+        self._dice.shuffle(deck)
+        return deck
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything has happened."""
+        return not self._deck
+
+    def strike(self) -> None:
+        """One more event."""
+        name, argument = self._deck.pop()
+        acts: dict[str, Callable[[str], str]] = {
+            "percipio": self._percipio,
+            "process": self._process,
+            "worker": self._worker,
+            "flush": self._flush,
+            "broker": self._broker,
+            "database": self._database,
+            "clock": self._clock,
+            "edit": self._edit,
+            "hour": self._hour,
+        }
+        what = acts[name](argument)
+        self.counts[name] += 1
+        print(f"{time.monotonic() - self._began:7.1f} {name} {what}", file=self._log, flush=True)
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more: healthy Percipio, right settings, fresh workers, and every wait is over."""
+        self._set_scenario("ok")
+        self._save(2, CAMPUS)
+        self._save(1, {})
+        self._move(self._furthest + 2 * HOUR)
+        for worker in self._workers:
+            worker.kill()
+        # The cache has the machine's clock, which does not jump: what killed workers left in it would end by itself in
+        # some minutes.
+        self._clear_cache()
+        for worker in self._workers:
+            worker.start()
+        print(f"{time.monotonic() - self._began:7.1f} calm", file=self._log, flush=True)
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def _percipio(self, scenario: str) -> str:
+        """A fault of Percipio; time goes on a little, so that it is met although the last one made everybody wait."""
+        self._set_scenario(scenario)
+        self._move(self._offset + self._dice.uniform(0, 120))
+        return scenario
+
+    def _process(self, _: str) -> str:
+        """The kernel kills a process of a worker."""
+        worker = self._dice.choice(self._workers)
+        child = None if worker.process is None else a_child_of(worker.process.pid, self._dice)
+        if child is None:
+            return "none there"
+        try:
+            os.kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            return "gone by itself"
+        return str(child)
+
+    def _worker(self, _: str) -> str:
+        """A whole worker is killed, and started again as an orchestrator would."""
+        place = self._dice.randrange(len(self._workers))
+        self._workers[place].kill()
+        self._workers[place].start()
+        return str(place)
+
+    def _flush(self, _: str) -> str:
+        """All messages are lost; with Redis as broker and cache, everything that is cached too."""
+        broker = self._lms.broker.url
+        if broker.startswith("redis"):
+            import redis
+
+            with redis.Redis.from_url(broker) as server:
+                server.flushdb()
+            return "redis"
+        from kombu import Connection
+
+        with Connection(broker, connect_timeout=5) as connection:
+            try:
+                lost = connection.default_channel.queue_purge(self._lms.queue)
+            except connection.channel_errors:
+                return "no queue yet"
+        return f"{lost} messages"
+
+    def _broker(self, _: str) -> str:
+        """The broker is killed, is away for a while and comes back."""
+        return self._restart(self._lms.broker, self._dice.uniform(1, 4))
+
+    def _database(self, _: str) -> str:
+        """The database is killed, and recovers."""
+        return self._restart(self._lms.database, self._dice.uniform(0, 1))
+
+    @staticmethod
+    def _restart(server: Server, away: float) -> str:
+        if not server.can_restart:
+            return f"{server.name} is not ours: left out"
+        server.stop()
+        time.sleep(away)
+        server.start()
+        return server.name
+
+    def _clock(self, _: str) -> str:
+        """The workers' clock jumps; it may jump back, but never behind that of the learners."""
+        self._move(max(0.0, self._offset + self._dice.uniform(-LONGEST_JUMP, LONGEST_JUMP)))
+        return f"{self._offset:.0f}"
+
+    def _hour(self, _: str) -> str:
+        """Percipio refuses the credentials for an hour of the workers' clock."""
+        self._set_scenario("forbidden")
+        time.sleep(1.0)
+        self._move(self._offset + HOUR)
+        time.sleep(1.0)
+        self._set_scenario("ok")
+        return f"{self._offset:.0f}"
+
+    def _edit(self, _: str) -> str:
+        """An operator changes settings: wrongly at one site and back, to the taste of the day at the other."""
+        self._edits += 1
+        if self._edits % 2:
+            mistake = self._dice.choice(MISTAKES)
+            self._save(2, {**CAMPUS, **mistake})
+            self._save(1, self._dice.choice(TASTES))
+            return f"mistake {sorted(mistake)}"
+        self._save(2, CAMPUS)
+        return "mended"
+
+    @staticmethod
+    def _clear_cache() -> None:
+        from django.core.cache import cache
+
+        cache.clear()
+
+    # --- means -----------------------------------------------------------------------------------------------------
+
+    def _set_scenario(self, scenario: str) -> None:
+        address = f"http://127.0.0.1:{self._lms.sandbox_port}/_sandbox/scenario"
+        body = json.dumps({"scenario": scenario}).encode()
+        request = Request(address, body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=30) as answer:
+            answer.read()
+
+    def _move(self, offset: float) -> None:
+        self._offset = offset
+        self._furthest = max(self._furthest, offset)
+        clock.move(self._lms.clock, offset)
+
+    @staticmethod
+    def _save(site_id: int, values: dict[str, object]) -> None:
+        from django.apps import apps
+        from django.db import connection
+
+        configuration = apps.get_model("percipio_openedx", "PercipioConfiguration")
+        for _ in range(30):
+            try:
+                configuration.objects.create(site_id=site_id, enabled=True, **values)
+                return
+            except Exception as error:  # noqa: BLE001 - the operator tries again
+                print(f"the operator tries again: {type(error).__name__}", file=sys.stderr)
+                connection.close()
+                time.sleep(0.5)
+        raise TimeoutError("the settings cannot be saved")

@@ -1,0 +1,1 @@
+"""How fast the plugin is beside the peer's way and the limit, measured in one run: ``python -m benchmarks``."""

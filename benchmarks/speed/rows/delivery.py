@@ -1,0 +1,170 @@
+"""Delivery of built statements by one process, over TLS, in batches of 100."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from benchmarks.speed import world
+from benchmarks.speed.case import MARIADB, SQLITE, Case, Line, Results, Row
+from benchmarks.speed.measure import Figures, whole
+from benchmarks.speed.places import receiver_counts, reset_receiver
+
+BATCH = 100
+BODY = '{"actor":{"mbox":"mailto:a@example.com"},"id":"%s","padding":"' + "x" * 1050 + '"}'
+
+
+def fill(count: int, destinations: int = 1) -> None:
+    """Built statements that wait, each of its own learner, for so many destinations in turn."""
+    from uuid import UUID
+
+    from percipio_openedx.models import Destination, LearnerCourse, Statement
+
+    world.forget_reports()
+    now = datetime.now(UTC)
+    where = [Destination.objects.create(site_id=1, organization=f"org{n}" if n else "") for n in range(destinations)]
+    pairs = [
+        LearnerCourse(pk=n + 1, user_id=n + 1, course_key=world.COURSE, site_id=1, registration=UUID(int=n + 1))
+        for n in range(count)
+    ]
+    LearnerCourse.objects.bulk_create(pairs, batch_size=2000)
+    rows = [
+        Statement(
+            uuid=UUID(int=n + (5 << 120)),
+            learner_course_id=n + 1,
+            sequence=1,
+            site_id=1,
+            kind="started",
+            registration=UUID(int=n + 1),
+            verb="http://adlnet.gov/expapi/verbs/initialized",
+            actor_key=f"{n:064x}",
+            activity_key="a" * 64,
+            happened_at=world.BEGAN,
+            stored_at=datetime.fromtimestamp(world.BEGAN.timestamp() + n, UTC),
+            body=(BODY % UUID(int=n + (5 << 120))).encode(),
+            destination=where[n % destinations],
+            due_at=now,
+        )
+        for n in range(count)
+    ]
+    Statement.objects.bulk_create(rows, batch_size=1000)
+
+
+def _ours(quick: bool, round_trip: int) -> Figures:
+    from percipio_openedx.delivery.dispatcher import deliver_due
+
+    count = (2000 if quick else 10000) if round_trip < 100 else (1000 if quick else 5000)
+    fill(BATCH)
+    reset_receiver(round_trip)
+    deliver_due()
+    fill(count)
+    reset_receiver(round_trip)
+    figures = whole(lambda: deliver_due().sent)
+    arrived = receiver_counts()
+    if arrived["different"] != count:
+        raise AssertionError(f"{arrived} of {count} arrived")
+    return {**figures, "connections": arrived["connections"], "requests": arrived["requests"]}
+
+
+def ours_0(quick: bool) -> Figures:
+    """No round trip: the processor is the limit."""
+    return _ours(quick, 0)
+
+
+def ours_20(quick: bool) -> Figures:
+    """20 ms."""
+    return _ours(quick, 20)
+
+
+def ours_100(quick: bool) -> Figures:
+    """100 ms."""
+    return _ours(quick, 100)
+
+
+def _peer(round_trip: int, count: int, *, bulk: bool) -> Figures:
+    """event-routing-backends' client with statements that are made already."""
+    import os
+
+    from event_routing_backends.utils.xapi_lrs_client import LrsClient
+    from tincan import Statement
+
+    reset_receiver(round_trip)
+
+    def made(number: int) -> Statement:
+        return Statement(
+            id=f"00000000-0000-5000-8000-{number:012x}",
+            actor={"mbox": "mailto:a@example.com"},
+            verb={"id": "http://adlnet.gov/expapi/verbs/initialized"},
+            object={"id": "http://example.com/a", "definition": {"description": {"en": "x" * 800}}},
+        )
+
+    statements = [made(number) for number in range(count)]
+
+    def send() -> int:
+        if bulk:
+            for start in range(0, count, BATCH):
+                _client(os.environ["BENCH_RECEIVER"]).bulk_send(statements[start : start + BATCH])
+        else:
+            for statement in statements:
+                _client(os.environ["BENCH_RECEIVER"]).send(statement, "x")
+        return count
+
+    def _client(url: str) -> LrsClient:
+        return LrsClient(url=f"{url}/xapi/", version="1.0.3", auth_scheme="Bearer", auth_key="t" * 800)
+
+    return whole(send)
+
+
+def peer_20(quick: bool) -> Figures:
+    """One by one, 20 ms."""
+    return _peer(20, 30, bulk=False)
+
+
+def peer_100(quick: bool) -> Figures:
+    """One by one, 100 ms."""
+    return _peer(100, 10, bulk=False)
+
+
+def peer_bulk_20(quick: bool) -> Figures:
+    """Batched, 20 ms."""
+    return _peer(20, 1000, bulk=True)
+
+
+def peer_bulk_100(quick: bool) -> Figures:
+    """Batched, 100 ms."""
+    return _peer(100, 1000, bulk=True)
+
+
+def lines(results: Results) -> list[Line]:
+    """By round trip; the limit is one connection's batch per round trip."""
+    found = []
+    for round_trip, share in ((0, None), (20, 0.85), (100, 0.95)):
+        own = results[f"ours_{round_trip}", MARIADB]
+        peers = [results.get((f"peer{kind}_{round_trip}", MARIADB)) for kind in ("", "_bulk")]
+        bound = BATCH * 1000 / round_trip if round_trip else None
+        reached = own["per_second"] / bound if bound else 0
+        words = [f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.2f} CPU s)" for peer in peers if peer]
+        cpu = own["cpu_per_1000"]
+        met = (cpu <= 0.1) if share is None else (reached >= share and cpu <= 0.1)
+        found.append(
+            Line(
+                f"delivery, TLS, {round_trip} ms, one process",
+                f"{own['per_second']:.0f}/s, {cpu:.3f} CPU s/1000, {own['connections']:.0f} new connection(s)",
+                "ERB one by one, batched: " + ", ".join(words) if words else "",
+                f"{bound:.0f}/s; {reached:.0%} of it" if bound else "",
+                f"at least {share:.0%} of the limit, 0.1 CPU s/1000" if share else "0.1 CPU s/1000",
+                met,
+            )
+        )
+    return found
+
+
+CASES = {
+    "ours_0": Case(ours_0, (MARIADB, SQLITE), rounds=3),
+    "ours_20": Case(ours_20, rounds=3),
+    "ours_100": Case(ours_100, rounds=3),
+    "peer_20": Case(peer_20, rounds=3),
+    "peer_100": Case(peer_100, rounds=3),
+    "peer_bulk_20": Case(peer_bulk_20, rounds=3),
+    "peer_bulk_100": Case(peer_bulk_100, rounds=3),
+}
+ROW = Row("delivery", CASES, lines)

@@ -1,0 +1,5 @@
+"""Loads the project's own pytest plugins, wherever pytest is started from."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.plugins.services", "tests.plugins.emitted", "tests.plugins.reporting"]

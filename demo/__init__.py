@@ -1,0 +1,1 @@
+"""A small LMS that the plugin is shown, and tested, in."""

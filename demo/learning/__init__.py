@@ -1,0 +1,1 @@
+"""The demo's own courses, commands and pages."""

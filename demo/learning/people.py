@@ -1,0 +1,78 @@
+"""The learners of the simulation: their names come from many places, and their number decides who they are."""
+
+from __future__ import annotations
+
+import uuid
+
+from common.djangoapps.student.models import UserProfile, get_potentially_retired_user_by_username
+from django.contrib.auth.models import User
+from django.db import transaction
+from social_django.models import UserSocialAuth
+
+NAMES = (
+    "Ada Lindqvist",
+    "José Ramírez",
+    "山田 太郎",
+    "Zoë Müller",
+    "نور الهادي",
+    "Chidi Eze",
+    "Ольга Петрова",
+    "Nguyễn Thị Mai",
+    "Seán O'Brien",
+    "김민준",
+    "Fatma Yılmaz",
+    "Anna-Lena Weiß",
+)
+# Ids that single sign-on would hand over; made from the username, so that they stay the same.
+SSO_NAMESPACE = uuid.UUID("5d1f2a52-0c0e-4d52-9d5b-8b8d5a3d6c11")
+SSO_PROVIDER = "tpa-saml"
+SSO_SLUG = "campus"
+
+
+def username_of(seed: int, number: int) -> str:
+    """The username of a learner."""
+    return f"learner-{seed}-{number:04}"
+
+
+def get_learner(seed: int, number: int) -> User | None:
+    """The learner, made on first use; None for one whose account is retired.
+
+    Every third came through single sign-on, with the attributes that a customer of Percipio sends.
+    """
+    username = username_of(seed, number)
+    try:
+        user = get_potentially_retired_user_by_username(username)
+    except User.DoesNotExist:
+        return _make(username, NAMES[number % len(NAMES)], with_sso=number % 3 == 0)
+    return user if user.username == username else None
+
+
+def get_staff(seed: int) -> User:
+    """A member of the staff, who looks at courses without being enrolled."""
+    username = f"staff-{seed}"
+    found = User.objects.filter(username=username).first()
+    if found is not None:
+        return found
+    user = _make(username, "Course Staff", with_sso=False)
+    user.is_staff = True
+    user.save()
+    return user
+
+
+@transaction.atomic
+def _make(username: str, name: str, with_sso: bool) -> User:
+    user = User.objects.create(username=username, email=f"{username}@example.com")
+    user.set_unusable_password()
+    user.save()
+    UserProfile.objects.create(user=user, name=name)
+    if with_sso:
+        UserSocialAuth.objects.create(
+            user=user,
+            provider=SSO_PROVIDER,
+            uid=f"{SSO_SLUG}:{username}",
+            extra_data={
+                "PercipioUserUUID": [str(uuid.uuid5(SSO_NAMESPACE, username))],
+                "percipioOrganizationUuid": [str(uuid.uuid5(SSO_NAMESPACE, SSO_SLUG))],
+            },
+        )
+    return user

@@ -1,0 +1,176 @@
+#!/usr/bin/env python
+"""The whole path on one machine: a class learns in the demo LMS, and a pretend Percipio hears of it.
+
+Started by ``make demo``. It makes the LMS's database, starts the sandbox and a real Celery worker on a broker that is a
+folder, lives through a class, waits until everything has arrived, and says what Percipio now knows. A second run finds
+the same class with the same acts, so nothing new arrives. With ``PERCIPIO_API_URL`` in the environment no sandbox is
+started, and that address is reported to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+DEMO = Path(__file__).resolve().parent
+ROOT = DEMO.parent
+sys.path[0] = str(ROOT)
+
+# Everything that the running demo writes, as in demo/settings.py.
+VAR = Path(os.environ.get("DEMO_VAR", DEMO / "var"))
+
+# Seconds that everything may take to arrive; the demo's class needs about ten.
+PATIENCE = 100.0
+SANDBOX_PORT = 8899
+LMS_PORT = 8000
+
+
+def main() -> int:
+    """Run the demo; 0 when everything has arrived."""
+    chosen = _arguments()
+    environment = _environment(chosen)
+    os.environ.update(environment)
+    with ExitStack() as stack:
+        if chosen.sandbox:
+            stack.enter_context(_running("sandbox", ["-m", "percipio_openedx.sandbox", *_sandbox_options(chosen)]))
+            _wait_for(f"http://127.0.0.1:{chosen.port}/_sandbox/state")
+        _say("Making the LMS: database, sites, courses, a login for the admin")
+        _manage("setup_demo")
+        stack.enter_context(_running("worker", ["-m", "celery", *_worker_options()]))
+        _say(f"A class of {chosen.learners} learners in {chosen.courses} courses (seed {chosen.seed})")
+        simulation = ["--learners", str(chosen.learners), "--courses", str(chosen.courses), "--seed", str(chosen.seed)]
+        _manage("simulate", *simulation)
+        settled = _follow(chosen)
+        if chosen.serve:
+            _serve(chosen)
+    return 0 if settled else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--learners", type=int, default=12, help="learners in the class")
+    parser.add_argument("--courses", type=int, default=5, help="courses that they choose from")
+    parser.add_argument("--seed", type=int, default=7, help="what happens; the same seed is the same class")
+    parser.add_argument("--scenario", default="ok", help="how the sandbox behaves (see its --list-scenarios)")
+    parser.add_argument("--port", type=int, default=SANDBOX_PORT, help="port of the sandbox")
+    parser.add_argument("--record", type=Path, default=DEMO / "received.jsonl", help="where what arrives is kept")
+    parser.add_argument("--fresh", action="store_true", help="forget an earlier run first")
+    parser.add_argument("--serve", action="store_true", help="leave the LMS and the sandbox's page open")
+    chosen = parser.parse_args()
+    chosen.sandbox = "PERCIPIO_API_URL" not in os.environ
+    if chosen.fresh:
+        _forget(chosen)
+    return chosen
+
+
+def _environment(chosen: argparse.Namespace) -> dict[str, str]:
+    """What every process of the demo is told, unless the caller's environment says otherwise."""
+    told = {"DJANGO_SETTINGS_MODULE": "demo.settings", "PYTHONUNBUFFERED": "1"}
+    if chosen.sandbox:
+        told["PERCIPIO_API_URL"] = f"http://127.0.0.1:{chosen.port}"
+        told["PERCIPIO_TOKEN_URL"] = f"http://127.0.0.1:{chosen.port}/oauth2-provider/token"
+    return {**told, **{name: os.environ[name] for name in told if name.startswith("PERCIPIO_") and name in os.environ}}
+
+
+def _forget(chosen: argparse.Namespace) -> None:
+    shutil.rmtree(VAR, ignore_errors=True)
+    chosen.record.unlink(missing_ok=True)
+    _track_record(chosen).unlink(missing_ok=True)
+
+
+def _sandbox_options(chosen: argparse.Namespace) -> list[str]:
+    options = ["--port", str(chosen.port), "--scenario", chosen.scenario, "--quiet"]
+    return [*options, "--record", str(chosen.record), "--track-record", str(_track_record(chosen))]
+
+
+def _track_record(chosen: argparse.Namespace) -> Path:
+    record: Path = chosen.record
+    return record.with_name(f"{record.stem}-track{record.suffix}")
+
+
+def _worker_options() -> list[str]:
+    queues = "edx.lms.core.default,edx.lms.core.high,edx.lms.core.high_mem"
+    options = ["-A", "demo.worker", "worker", "--concurrency", "2", "--loglevel", "WARNING", "--queues", queues]
+    return [*options, "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+
+@contextmanager
+def _running(name: str, arguments: list[str]) -> Iterator[None]:
+    """A process beside this one, with its own log, ended with it."""
+    log = VAR / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    _say(f"Starting the {name} (log: {os.path.relpath(log)})")
+    with log.open("ab") as output:
+        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(address: str) -> None:
+    until = time.monotonic() + 15
+    while True:
+        try:
+            with urlopen(address, timeout=2):  # noqa: S310
+                return
+        except (URLError, OSError):
+            if time.monotonic() > until:
+                raise SystemExit(f"nothing answers at {address}: see sandbox.log in {VAR}") from None
+            time.sleep(0.1)
+
+
+def _manage(*arguments: str) -> None:
+    subprocess.run([sys.executable, str(DEMO / "manage.py"), *arguments], cwd=ROOT, check=True)  # noqa: S603
+
+
+def _follow(chosen: argparse.Namespace) -> bool:
+    """Show how everything arrives, then what Percipio knows."""
+    import django
+
+    django.setup()
+    from demo import report
+
+    settled = report.follow(PATIENCE)
+    report.show_learners()
+    report.show_outcome()
+    if chosen.sandbox:
+        report.show_received(chosen.record, _track_record(chosen))
+    return settled
+
+
+def _serve(chosen: argparse.Namespace) -> None:
+    from demo.learning.accounts import ADMIN_PASSWORD, ADMIN_USERNAME
+
+    _say("Everything stays open until Ctrl-C:")
+    print(f"  LMS admin       http://127.0.0.1:{LMS_PORT}/admin/   login {ADMIN_USERNAME} / {ADMIN_PASSWORD}")
+    if chosen.sandbox:
+        print(f"  Percipio's page http://127.0.0.1:{chosen.port}/")
+    with _running("lms", [str(DEMO / "manage.py"), "runserver", "--noreload", "--insecure", str(LMS_PORT)]):
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            _say("Closing")
+
+
+def _say(text: str) -> None:
+    print(f"\n▸ {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

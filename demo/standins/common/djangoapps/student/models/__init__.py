@@ -1,0 +1,33 @@
+"""Stand-in for `common.djangoapps.student.models`."""
+
+from .course_enrollment import (
+    AlreadyEnrolledError,
+    CourseEnrollment,
+    CourseEnrollmentException,
+    EnrollStatusChange,
+    NonExistentCourseError,
+)
+from .user import (
+    CourseAccessRole,
+    UserProfile,
+    get_potentially_retired_user_by_username,
+    get_retired_email_by_email,
+    get_retired_username_by_username,
+    is_email_retired,
+    is_username_retired,
+)
+
+__all__ = [
+    "AlreadyEnrolledError",
+    "CourseAccessRole",
+    "CourseEnrollment",
+    "CourseEnrollmentException",
+    "EnrollStatusChange",
+    "NonExistentCourseError",
+    "UserProfile",
+    "get_potentially_retired_user_by_username",
+    "get_retired_email_by_email",
+    "get_retired_username_by_username",
+    "is_email_retired",
+    "is_username_retired",
+]

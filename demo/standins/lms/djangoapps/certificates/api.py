@@ -1,0 +1,34 @@
+"""Public functions of the certificates app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from opaque_keys.edx.keys import CourseKey
+
+from lms.djangoapps.certificates.data import CertificateStatuses
+from lms.djangoapps.certificates.models import GeneratedCertificate
+
+
+def get_certificate_for_user_id(user: User, course_id: CourseKey) -> GeneratedCertificate | None:
+    """The learner's certificate of a course run, whatever its state."""
+    return GeneratedCertificate.certificate_for_student(user, course_id)
+
+
+def get_certificate_for_user(username: str, course_key: CourseKey, format_results: bool = True) -> Any:
+    """The same by username: a dict, or the row without `format_results`."""
+    certificate = GeneratedCertificate.objects.filter(user__username=username, course_id=course_key).first()
+    if certificate is None or not format_results:
+        return certificate
+    return {
+        "username": username,
+        "course_key": certificate.course_id,
+        "type": certificate.mode,
+        "status": certificate.status,
+        "download_url": certificate.download_url or None,
+        "grade": certificate.grade,
+        "created": certificate.created_date,
+        "modified": certificate.modified_date,
+        "is_passing": CertificateStatuses.is_passing_status(certificate.status),
+    }

@@ -1,0 +1,76 @@
+"""Who may see and do what: seeing goes by Django's own view permissions, each act by a permission of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    # At run time Django's class takes no parameter.
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+APP = "percipio_openedx"
+
+SEND_AGAIN = "send_again_statement"
+GIVE_UP = "give_up_statement"
+EXPORT = "export_statement"
+PREVIEW = "preview_statement"
+TEST = "test_percipioconfiguration"
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the plugin alone writes: they can be looked at, and that is all.
+
+    Nothing here counts a whole table: there may be millions of rows.
+    """
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: rows come from what learners do."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: what was sent stays as it was sent."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody here: retirement and retention delete."""
+        return False
+
+
+def user_of(request: HttpRequest) -> User:
+    """The operator.
+
+    Raises:
+        PermissionDenied: nobody is logged in.
+    """
+    user: User | AnonymousUser = request.user
+    if isinstance(user, AnonymousUser):
+        raise PermissionDenied
+    return user
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether the operator has a permission of this app, given by its code name."""
+    return request.user.has_perm(f"{APP}.{permission}")
+
+
+def demand(request: HttpRequest, *permissions: str) -> None:
+    """Let only those go on who have every one of these permissions.
+
+    Raises:
+        PermissionDenied: one is missing.
+    """
+    if not all(may(request, permission) for permission in permissions):
+        raise PermissionDenied

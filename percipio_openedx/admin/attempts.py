@@ -1,0 +1,75 @@
+"""The requests to Percipio, as they went."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.admin.access import ReadOnlyAdmin
+from percipio_openedx.admin.paging import BoundedPaginator
+from percipio_openedx.data import Api
+from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.models.attempt import DeliveryAttempt
+
+Rows = QuerySet[DeliveryAttempt]
+
+
+class _FixedFilter(admin.SimpleListFilter):
+    """Choices that are known beforehand: asking the table for its values would walk through all of it."""
+
+    values: type[StrEnum]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every value."""
+        return [(value.value, value.value) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        """With the chosen value."""
+        value = self.value()
+        return queryset if value is None else queryset.filter(**{self.parameter_name or "": value})
+
+
+class ApiFilter(_FixedFilter):
+    """Which of the two APIs."""
+
+    title, parameter_name, values = _("API"), "api", Api
+
+
+class OutcomeFilter(_FixedFilter):
+    """What the answer meant."""
+
+    title, parameter_name, values = _("outcome"), "outcome", Outcome
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(ReadOnlyAdmin):
+    """One row for each HTTP request."""
+
+    list_display = (
+        "started_at",
+        "destination",
+        "api",
+        "statements",
+        "accepted",
+        "status",
+        "outcome_badge",
+        "duration_ms",
+        "answer",
+    )
+    list_filter = (ApiFilter, OutcomeFilter)
+    list_select_related = ("destination",)
+    ordering = ("-id",)
+    sortable_by = ()
+    paginator = BoundedPaginator
+
+    @admin.display(description=_("Outcome"))
+    def outcome_badge(self, row: DeliveryAttempt) -> str:
+        """The outcome, in the colour of what it means for the statements."""
+        state = {"accepted": "delivered", "refused": "parked", "unauthorised": "parked"}.get(row.outcome, "waiting")
+        return format_html('<span class="percipio-state percipio-{}">{}</span>', state, row.outcome)

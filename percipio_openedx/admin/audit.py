@@ -1,0 +1,35 @@
+"""Who did what: an entry of Django's admin log for every act of an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+from django.http import HttpRequest
+
+from percipio_openedx.admin.access import user_of
+
+
+def noted(request: HttpRequest, model: type[Model], object_id: str | None, name: str, words: str) -> None:
+    """Write down one act.
+
+    Arguments:
+        object_id: of the row it was done to, None where it was done to many.
+        name: what the log calls it; no name or address of a learner.
+        words: what was done.
+    """
+    LogEntry.objects.create(
+        user_id=user_of(request).pk,
+        content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
+        object_id=object_id,
+        object_repr=name[:200],
+        action_flag=CHANGE,
+        change_message=words,
+    )
+
+
+def noted_for_each(request: HttpRequest, rows: Iterable[Model], words: str) -> None:
+    """Write the same act down for each of these rows, so that every row's own history shows it."""
+    LogEntry.objects.log_actions(user_of(request).pk, list(rows), CHANGE, words)

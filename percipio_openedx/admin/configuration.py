@@ -1,0 +1,133 @@
+"""The configuration of each site: its versions, a new version, and a test of the connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from config_models.admin import KeyedConfigurationModelAdmin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from percipio_openedx import config
+from percipio_openedx.admin.access import TEST, ModelAdmin, may
+from percipio_openedx.admin.configuration_choices import FIELDSETS
+from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
+from percipio_openedx.models.configuration import PercipioConfiguration
+
+if TYPE_CHECKING:
+    _KeyedAdmin = ModelAdmin
+else:
+    _KeyedAdmin = KeyedConfigurationModelAdmin
+
+SOURCE = "source"
+# What a new version starts from: everything of the former one but the secret, which is kept and not carried around.
+CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "client_secret"))
+
+
+@admin.register(PercipioConfiguration)
+class PercipioConfigurationAdmin(_KeyedAdmin):
+    """Versions are added, never changed: who decided what, and when, stays visible."""
+
+    form = PercipioConfigurationForm
+    save_as = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: a change is a new version, which takes the permission to add."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PercipioConfiguration]:
+        """Without the secret: no page needs it. One version is found whether it is the newest or not."""
+        match = request.resolver_match
+        if match is not None and "object_id" in match.kwargs:
+            rows = PercipioConfiguration.objects.with_active_flag()
+        else:
+            rows = super().get_queryset(request)
+        kept: QuerySet[PercipioConfiguration] = rows.defer("client_secret").select_related("site", "changed_by")
+        return kept
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """The columns: never the secret."""
+        columns: list[Any] = ["site", "enabled"]
+        if self.has_add_permission(request):
+            columns.append("edit_link")
+        if may(request, TEST):
+            columns.append("test_link")
+        return [*columns, "region", "partner_name", "client_id", "secret_state", "change_date", "changed_by"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """By question; an old version says of its secret only whether it has one."""
+        fieldsets = [(title, {"fields": list(names)}) for title, names in FIELDSETS]
+        if obj is None:
+            return fieldsets
+        for _title, options in fieldsets:
+            options["fields"] = ["secret_state" if name == "client_secret" else name for name in options["fields"]]
+        fieldsets[0][1]["fields"] += ["change_date", "changed_by"]
+        return fieldsets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """An old version as it was, but for the secret."""
+        return [] if obj is None else [*CARRIED, "secret_state", "change_date", "changed_by"]
+
+    @admin.display(description=_("Client secret"))
+    def secret_state(self, row: PercipioConfiguration) -> str:
+        """Whether there is one, and where; told from the client id, so that it need not be decrypted."""
+        return gettext("stored, encrypted") if row.client_id else gettext("as the setting says")
+
+    @admin.display(description=_("Connection"))
+    def test_link(self, row: PercipioConfiguration) -> str:
+        """The page from which the connection is tested."""
+        address = reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
+        return format_html('<a href="{}">{}</a>', address, gettext("Test"))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The newest version of the site, or the one named by ``source``, without its secret."""
+        source = request.GET.get(SOURCE, "")
+        rows = PercipioConfiguration.objects.defer("client_secret")
+        row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
+        if row is None:
+            return {"site": config.default_site_id(), "enabled": True}
+        return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in CARRIED}
+
+    @method_decorator(sensitive_post_parameters("client_secret"))
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Past the library's own page, which would put the decrypted row into the request's parameters."""
+        return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Reverting makes a new version, so it takes the permission to add."""
+        if not self.has_add_permission(request):
+            return {}
+        return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
+
+    def revert(self, request: HttpRequest, queryset: QuerySet[PercipioConfiguration]) -> None:
+        """Make the chosen version, with its secret, the newest one."""
+        chosen = list(queryset.values_list("pk", flat=True)[:2])
+        if len(chosen) != 1:
+            self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
+            return
+        target = PercipioConfiguration.objects.get(pk=chosen[0])
+        self.save_model(request, target, None, False)
+        self.log_addition(request, target, gettext("Reverted to version %(pk)s.") % {"pk": chosen[0]})
+        self.message_user(request, gettext("Reverted configuration."), messages.SUCCESS)
+
+    def get_urls(self) -> list[Any]:
+        """The test of the connection, beside Django's own pages."""
+        test = path(
+            "<int:site_id>/test/",
+            self.admin_site.admin_view(self.test_view),
+            name="percipio_openedx_test_connection",
+        )
+        return [test, *super().get_urls()]
+
+    def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
+        """See ``connection``; imported when it is opened, for the LMS starts without the pages and what they need."""
+        from percipio_openedx.admin.connection import test_connection
+
+        return test_connection(self, request, site_id)

@@ -1,0 +1,74 @@
+"""What the columns are called in the admin, in the operator's language.
+
+They are put on the fields here and not written in the models: a name that only the admin shows is no part of the
+schema, and needs no migration when it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Model
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+LABELS: Mapping[str, str | Promise] = {
+    "accepted": _("Taken"),
+    "answer": _("Answer"),
+    "api": _("API"),
+    "asked": _("Parameters"),
+    "at": _("Time"),
+    "attempts": _("Tries"),
+    "batch_limit": _("Largest request"),
+    "change_date": _("Changed"),
+    "changed_by": _("Changed by"),
+    "client_id": _("Client id"),
+    "content_id": _("Id in Percipio's catalogue"),
+    "course_key": _("Course"),
+    "destination": _("Destination"),
+    "due_at": _("Due"),
+    "duration_ms": _("Milliseconds"),
+    "enabled": _("Switched on"),
+    "failing_since": _("Failing since"),
+    "failures": _("Failures in a row"),
+    "happened_at": _("Came true"),
+    "hold_reason": _("Not reported because"),
+    "is_reported": _("Report this course"),
+    "last_error": _("Last error"),
+    "last_success_at": _("Last success"),
+    "looked_at": _("Last looked at"),
+    "method": _("Method"),
+    "noticed_at": _("Noticed"),
+    "organization": _("Organization"),
+    "outcome": _("Outcome"),
+    "partner_name": _("Partner name"),
+    "paused_reason": _("Paused because"),
+    "probe_until": _("Being tried until"),
+    "reason": _("Reason"),
+    "region": _("Region"),
+    "registration": _("Registration"),
+    "retry_at": _("Next try"),
+    "sequence": _("Number"),
+    "settled_at": _("Settled"),
+    "site": _("Site"),
+    "site_id": _("Site"),
+    "started_at": _("Started"),
+    "state": _("State"),
+    "statements": _("Statements"),
+    "status": _("HTTP status"),
+    "stored_at": _("Stored"),
+    "updated_at": _("Changed"),
+    "user_id": _("User id"),
+    "uuid": _("Statement's id"),
+    "voided_by": _("Voided by"),
+}
+
+
+def put(*models: type[Model]) -> None:
+    """Name the fields of these models. What the migrations compare (the field's own definition) stays as it is."""
+    for model in models:
+        fields: list[Any] = list(model._meta.get_fields())
+        for field in fields:
+            if field.name in LABELS and field.concrete:
+                field.verbose_name = LABELS[field.name]

@@ -1,0 +1,109 @@
+"""The learner view: why is this learner's completion not in Percipio?"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from percipio_openedx import edx_platform
+from percipio_openedx.admin import search, timeline, words
+from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand, may
+from percipio_openedx.data import Learner
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.reporting.preview import preview
+
+MOST = 100
+SEEING = ("view_learnercourse", "view_statement")
+
+
+def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Find learners in courses by what was typed.
+
+    Raises:
+        PermissionDenied: without the permission to see learners in courses and their statements.
+    """
+    demand(request, *SEEING)
+    text = request.GET.get("q", "").strip()
+    query = search.understood(text)
+    rows: list[LearnerCourse] = []
+    named: dict[int, Learner] = {}
+    if query.uuid is not None:
+        rows = _of_uuid(query.uuid)
+    elif query.learner or query.course_key:
+        rows = list(search.learner_courses(query).order_by("-pk")[:MOST])
+        named = search.learners_named(query.learner)
+    people = {**named, **edx_platform.learners({row.user_id for row in rows})}
+    context: dict[str, Any] = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("A learner's reports"),
+        "opts": LearnerCourse._meta,
+        "text": text,
+        "is_asked": bool(text),
+        "rows": [
+            {"row": row, "learner": people.get(row.user_id), "hold": words.of(words.HOLDS, row.hold_reason)}
+            for row in rows
+        ],
+        "is_cut": len(rows) == MOST,
+        "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
+        "course_key": query.course_key,
+    }
+    return TemplateResponse(request, "admin/percipio_openedx/learner.html", context)
+
+
+def _of_uuid(uuid: UUID) -> list[LearnerCourse]:
+    """The learner in a course that a registration or a statement belongs to."""
+    found = LearnerCourse.objects.filter(registration=uuid).first()
+    if found is None:
+        statement = Statement.objects.filter(uuid=uuid).select_related("learner_course").only("learner_course").first()
+        found = statement.learner_course if statement else None
+    return [found] if found else []
+
+
+def show(model_admin: ModelAdmin, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
+    """One learner in one course run as a time line.
+
+    Raises:
+        PermissionDenied: as for ``find``.
+        Http404: that is no course key.
+    """
+    demand(request, *SEEING)
+    if not search.is_course_key(course_key):
+        raise Http404
+    found = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id")
+    rows: list[LearnerCourse | None] = [*found] or [None]
+    learner = edx_platform.learners([user_id]).get(user_id)
+    context: dict[str, Any] = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("From notice to answer"),
+        "opts": LearnerCourse._meta,
+        "learner": learner,
+        "user_id": user_id,
+        "course_key": course_key,
+        "lines": [(row, timeline.entries(row, user_id, course_key)) for row in rows],
+        "may_preview": may(request, PREVIEW),
+        **_now(user_id, course_key),
+    }
+    return TemplateResponse(request, "admin/percipio_openedx/timeline.html", context)
+
+
+def _now(user_id: int, course_key: str) -> dict[str, Any]:
+    """What a look would find at this moment: what is due, and why the rest is not."""
+    try:
+        found = preview(user_id, course_key)
+    except (PlatformUnavailable, PercipioConfigurationError) as error:
+        return {"problem": str(error)}
+    if found.configuration is None:
+        return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
+    step = found.configuration.policy.progress_step
+    return {
+        "course": found.course,
+        "hold": words.of(words.HOLDS, found.hold) if found.hold else "",
+        "due": [words.of_milestone(milestone.kind, milestone.value) for milestone, _built in found.statements],
+        "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
+    }

@@ -1,0 +1,83 @@
+"""The preview: what would be sent of a learner and a course now. Nothing is sent, nothing is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from percipio_openedx.admin import search, words
+from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand
+from percipio_openedx.admin.statements import laid_out
+from percipio_openedx.data import Learner
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.reporting.preview import Preview, preview
+
+
+def show(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+    """Ask for a learner and a course, and show what they would produce.
+
+    Raises:
+        PermissionDenied: without the permission to preview.
+    """
+    demand(request, PREVIEW)
+    typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
+    afresh = "afresh" in request.GET
+    context: dict[str, Any] = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Preview"),
+        "opts": LearnerCourse._meta,
+        "typed": typed,
+        "afresh": afresh,
+    }
+    if any(typed.values()):
+        context.update(_answer(typed["learner"], typed["course"], afresh))
+    return TemplateResponse(request, "admin/percipio_openedx/preview.html", context)
+
+
+def _answer(text: str, course_key: str, afresh: bool) -> dict[str, Any]:
+    if not search.is_course_key(course_key):
+        return {"problem": _("That is no course key; it looks like course-v1:Org+Course+Run.")}
+    found = search.learners_named(text)
+    learner = _meant(text, found)
+    if learner is None:
+        return {"problem": _("No learner, or more than one, is meant."), "candidates": list(found.values())}
+    try:
+        shown = preview(learner.user_id, course_key, afresh=afresh)
+    except (PlatformUnavailable, PercipioConfigurationError) as error:
+        return {"problem": str(error)}
+    if shown.configuration is None:
+        return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
+    return {"learner": learner, "course": shown.course, "is_answered": True, **_words(shown)}
+
+
+def _words(shown: Preview) -> dict[str, Any]:
+    step = shown.configuration.policy.progress_step if shown.configuration else 0
+    return {
+        "api": shown.configuration.api if shown.configuration else "",
+        "hold": words.of(words.HOLDS, shown.hold) if shown.hold else "",
+        "statements": [
+            {
+                "title": words.of_milestone(milestone.kind, milestone.value),
+                "statement": laid_out(built.body),
+                "track": laid_out(built.track) if built.track else "",
+            }
+            for milestone, built in shown.statements
+        ],
+        "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in shown.unsaid],
+    }
+
+
+def _meant(text: str, found: dict[int, Learner]) -> Learner | None:
+    """The one learner that was found, or the one whose id, username or email was typed in full."""
+    if len(found) == 1:
+        return next(iter(found.values()))
+    exact = [
+        learner
+        for learner in found.values()
+        if text.lower() in (learner.username.lower(), learner.email.lower(), str(learner.user_id))
+    ]
+    return exact[0] if len(exact) == 1 else None

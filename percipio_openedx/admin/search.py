@@ -1,0 +1,103 @@
+"""What an operator typed: a statement's id, a course key, a learner, or a learner and a course.
+
+Every search goes by an index. None looks into the statements' bodies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from percipio_openedx import edx_platform
+from percipio_openedx.data import Learner
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement
+
+# Learners that one search names at most.
+MOST_LEARNERS = 50
+# Up to so many learners in courses are named one by one, so that the database begins with them.
+FEW = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text, taken apart: at most one id and one course key; the rest names a learner."""
+
+    learner: str = ""
+    course_key: str = ""
+    uuid: UUID | None = None
+
+
+def understood(text: str) -> Query:
+    """Take a text apart."""
+    words, course_key, uuid = [], "", None
+    for word in text.replace("\0", "").split():
+        if uuid is None and (found := _uuid(word)):
+            uuid = found
+        elif not course_key and is_course_key(word):
+            course_key = word
+        else:
+            words.append(word)
+    return Query(" ".join(words)[:254], course_key, uuid)
+
+
+def learners_named(text: str) -> dict[int, Learner]:
+    """Accounts by the beginning of username, email or name, or by the user id; empty for no text."""
+    if not text:
+        return {}
+    found = edx_platform.find_learners(text, MOST_LEARNERS)
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        found = {**edx_platform.learners([int(text)]), **found}
+    return found
+
+
+def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
+    """The learners in courses that a query means."""
+    rows = LearnerCourse.objects.all()
+    if query.course_key:
+        rows = rows.filter(course_key=query.course_key)
+    if query.learner:
+        ids = set(learners_named(query.learner))
+        if query.learner.isascii() and query.learner.isdigit() and len(query.learner) < 19:
+            # Also where the account is gone.
+            ids.add(int(query.learner))
+        rows = rows.filter(user_id__in=ids)
+    return rows
+
+
+def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
+    """Of these statements those that a query means."""
+    if query.uuid is not None:
+        known = Statement.objects.filter(uuid=query.uuid).exists()
+        rows = rows.filter(uuid=query.uuid) if known else rows.filter(learner_course__registration=query.uuid)
+    if query.course_key or query.learner:
+        rows = rows.filter(belonging_to(learner_courses(query)))
+    return rows
+
+
+def belonging_to(found: QuerySet[LearnerCourse]) -> Q:
+    """Statements of these learners in courses: by their ids where they are few, else by a subquery.
+
+    With few of them the newest statements may lie anywhere in the table, and the ids lead there; with many of them the
+    newest are soon met in the order of the table.
+    """
+    pks = list(found.values_list("pk", flat=True)[: FEW + 1])
+    return Q(learner_course_id__in=pks if len(pks) <= FEW else found.values("pk"))
+
+
+def is_course_key(word: str) -> bool:
+    """Whether a word is the key of a course run."""
+    try:
+        return bool(edx_platform.parsed(word).run)
+    except PlatformUnavailable:
+        return False
+
+
+def _uuid(word: str) -> UUID | None:
+    try:
+        return UUID(word) if len(word) in (32, 36) else None
+    except ValueError:
+        return None

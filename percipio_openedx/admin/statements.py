@@ -1,0 +1,203 @@
+"""The statements: found fast, read only, and what an operator may do with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.sites.models import Site
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx import edx_platform
+from percipio_openedx.admin import search, words
+from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, may
+from percipio_openedx.admin.paging import BoundedPaginator
+from percipio_openedx.admin.statement_filters import (
+    CourseFilter,
+    OutcomeFilter,
+    SiteFilter,
+    StateFilter,
+    TimeFilter,
+    VerbFilter,
+)
+from percipio_openedx.models.statement import Statement
+
+Rows = QuerySet[Statement]
+
+
+@admin.register(Statement)
+class StatementAdmin(ReadOnlyAdmin):
+    """One row for each thing that was, or will be, reported."""
+
+    list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
+    list_display_links = ("stored_at",)
+    list_filter = (SiteFilter, StateFilter, VerbFilter, OutcomeFilter, TimeFilter, CourseFilter)
+    search_fields = ("uuid",)
+    search_help_text = _(
+        "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
+        "of a statement or registration. Lists end after the newest 10,000."
+    )
+    ordering = ("-id",)
+    sortable_by = ()
+    paginator = BoundedPaginator
+    actions = ("send_again", "give_up", "export")
+    fieldsets = (
+        (
+            None,
+            {"fields": ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")},
+        ),
+        (
+            _("Delivery"),
+            {
+                "fields": (
+                    "state_badge",
+                    "due_at",
+                    "attempts",
+                    "status",
+                    "answer",
+                    "settled_at",
+                    "destination",
+                    "voided_by",
+                )
+            },
+        ),
+        (_("As it is sent"), {"fields": ("statement_json", "track_json")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """All of it."""
+        return [name for _title, options in self.fieldsets for name in options["fields"]]
+
+    def get_queryset(self, request: HttpRequest) -> Rows:
+        """Without the bodies, which no list shows, and without a join, which would spoil the order of the keys."""
+        rows: Rows = super().get_queryset(request)
+        return rows.defer("body", "track").prefetch_related("learner_course")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """A page whose rows know the names to show."""
+        return _NamedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
+        """One row, with its names."""
+        row: Statement | None = super().get_object(request, object_id, from_field)
+        return named([row])[0] if row is not None else None
+
+    def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
+        """See ``search``; nothing is found twice."""
+        return search.statements(queryset, search.understood(search_term)), False
+
+    # --- columns -----------------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("Learner"))
+    def learner(self, row: Statement) -> str:
+        """The username, leading to the learner's time line."""
+        found = row.learner_course
+        address = reverse("admin:percipio_openedx_timeline", args=[found.user_id, found.course_key])
+        name = getattr(row, "username", None) or gettext("user %s") % found.user_id
+        return format_html('<a href="{}">{}</a>', address, name)
+
+    @admin.display(description=_("Course"))
+    def course(self, row: Statement) -> str:
+        """The course run's key."""
+        return format_html("<bdi>{}</bdi>", row.learner_course.course_key)
+
+    @admin.display(description=_("Milestone"))
+    def milestone(self, row: Statement) -> str:
+        """What is reported."""
+        return words.of_milestone(row.kind, row.value)
+
+    @admin.display(description=_("Site"))
+    def site(self, row: Statement) -> str:
+        """The domain."""
+        return getattr(row, "site_domain", None) or str(row.site_id)
+
+    @admin.display(description=_("State"))
+    def state_badge(self, row: Statement) -> str:
+        """The state, in its colour."""
+        return format_html(
+            '<span class="percipio-state percipio-{}">{}</span>', row.state, words.of(words.STATES, row.state)
+        )
+
+    @admin.display(description=_("Answer"))
+    def short_answer(self, row: Statement) -> str:
+        """The beginning of Percipio's words."""
+        return format_html("<bdi>{}</bdi>", row.answer[:80] + ("…" if len(row.answer) > 80 else ""))
+
+    @admin.display(description=_("Statement"))
+    def statement_json(self, row: Statement) -> str:
+        """The xAPI statement, laid out."""
+        return laid_out(row.body)
+
+    @admin.display(description=_("Track record"))
+    def track_json(self, row: Statement) -> str:
+        """The record of the same milestone for the Track API."""
+        return laid_out(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
+
+    # --- acts --------------------------------------------------------------------------------------------------------
+
+    def has_send_again_permission(self, request: HttpRequest) -> bool:
+        """For the action of that name."""
+        return may(request, SEND_AGAIN)
+
+    def has_give_up_permission(self, request: HttpRequest) -> bool:
+        """For the action of that name."""
+        return may(request, GIVE_UP)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """For the action of that name."""
+        return may(request, EXPORT)
+
+    @admin.action(description=_("Send again"), permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+        """See ``statement_actions``."""
+        from percipio_openedx.admin import statement_actions
+
+        return statement_actions.send_again(self, request, queryset)
+
+    @admin.action(description=_("Give up"), permissions=["give_up"])
+    def give_up(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+        """See ``statement_actions``."""
+        from percipio_openedx.admin import statement_actions
+
+        return statement_actions.give_up(self, request, queryset)
+
+    @admin.action(description=_("Export as JSON lines"), permissions=["export"])
+    def export(self, request: HttpRequest, queryset: Rows) -> Any:
+        """See ``statement_actions``."""
+        from percipio_openedx.admin import statement_actions
+
+        return statement_actions.export(request, queryset)
+
+
+class _NamedChangeList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        """Look the names of the page's rows up, all at once."""
+        super().get_results(request)
+        self.result_list = named(list(self.result_list))
+
+
+def named(rows: list[Statement]) -> list[Statement]:
+    """These rows with ``username`` and ``site_domain``, where they are known. Two queries."""
+    learners = edx_platform.learners({row.learner_course.user_id for row in rows})
+    domains = dict(Site.objects.filter(pk__in={row.site_id for row in rows}).values_list("pk", "domain"))
+    for row in rows:
+        learner = learners.get(row.learner_course.user_id)
+        row.username = learner.username if learner else ""  # type: ignore[attr-defined]
+        row.site_domain = domains.get(row.site_id, "")  # type: ignore[attr-defined]
+    return rows
+
+
+def laid_out(body: Any) -> str:
+    """Frozen JSON as an operator can read it, escaped."""
+    text = bytes(body).decode("utf-8", "replace")
+    with contextlib.suppress(ValueError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', text)

@@ -1,0 +1,107 @@
+"""Everything the plugin knows by a code, in an operator's words, each with what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.data import HoldReason, Kind
+from percipio_openedx.delivery import health
+from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.statement import State
+from percipio_openedx.unsaid import Unsaid, Why
+
+Words = str | Promise
+
+KINDS: Mapping[str, Words] = {
+    Kind.STARTED: _("started"),
+    Kind.PROGRESSED: _("progressed"),
+    Kind.PASSED: _("passed"),
+    Kind.COMPLETED: _("completed"),
+    Kind.RETRACTED: _("taken back"),
+}
+
+STATES: Mapping[str, Words] = {
+    State.WAITING: _("waiting"),
+    State.SENDING: _("being sent"),
+    State.DELIVERED: _("delivered"),
+    State.PARKED: _("parked"),
+    State.ABANDONED: _("given up"),
+    State.KEPT: _("kept"),
+}
+
+REASONS: Mapping[str, Words] = {
+    Reason.ENROLLMENT: _("enrollment"),
+    Reason.COMPLETION: _("a block was completed"),
+    Reason.GRADE: _("the course grade changed"),
+    Reason.PASSING: _("passing or not passing changed"),
+    Reason.FIRST_PASS: _("the course was passed for the first time"),
+    Reason.CERTIFICATE: _("a certificate was made"),
+    Reason.REVOCATION: _("a certificate was revoked"),
+    Reason.SSO_LINK: _("a single-sign-on link was saved"),
+    Reason.RETIREMENT: _("the learner retires"),
+    Reason.BACKFILL: _("back-fill"),
+}
+
+HOLDS: Mapping[str, Words] = {
+    HoldReason.NOT_ENROLLED: _("The learner was never enrolled in this course run: nothing is reported."),
+    HoldReason.INACTIVE: _("The account is not active. Activate it, and the next activity is reported with the rest."),
+    HoldReason.RETIRED: _("The learner has asked to be forgotten: nothing is reported any more."),
+    HoldReason.UNKNOWN_LEARNER: _("The LMS has no such account (any more)."),
+    HoldReason.UNKNOWN_COURSE: _("The LMS has no such course run (any more)."),
+    HoldReason.NO_EMAIL: _("The account has no email address, and learners are named by theirs."),
+    HoldReason.NO_EXTERNAL_ID: _("The LMS has no external id for this learner, and learners are named by theirs."),
+    HoldReason.NO_SSO_LINK: _("The learner has no single-sign-on link, and learners are named by what it says."),
+    HoldReason.NO_SSO_VALUE: _("The learner's single-sign-on link does not say how Percipio names the learner."),
+    HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
+    HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
+    HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
+    HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
+    HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
+}
+
+WHYS: Mapping[Why, Words] = {
+    Why.NO_ACTIVITY: _("the learner has not done anything in the course yet"),
+    Why.COMPLETED_BEFORE: _("nothing is reported after the completion"),
+    Why.SHARE_UNKNOWN: _("the LMS does not say how much is done"),
+    Why.NO_SHARE: _("no unit is done yet"),
+    Why.WHOLE_SHARE: _("everything is done; that is no progress but a matter of the completion"),
+    Why.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
+    Why.NO_GRADE: _("the LMS has no grade of this learner"),
+    Why.NOT_PASSED: _("the learner has not passed yet"),
+    Why.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
+    Why.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
+    Why.NO_CERTIFICATE: _("there is no certificate, and completion goes by it"),
+    Why.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
+    Why.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
+}
+
+PAUSES: Mapping[str, Words] = {
+    health.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
+    health.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
+    health.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
+    health.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+}
+
+
+def of(table: Mapping[Any, Words], code: str) -> str:
+    """The words of a code; the code itself where a later version wrote one that is not known here."""
+    return str(table.get(code, code))
+
+
+def of_milestone(kind: str, value: str) -> str:
+    """A milestone as the list names it: ``progressed 40 %``."""
+    if kind == Kind.PROGRESSED and value:
+        return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value}
+    if kind == Kind.RETRACTED and value:
+        return gettext("%(kind)s: %(what)s") % {"kind": of(KINDS, kind), "what": of(KINDS, value.partition(":")[0])}
+    return of(KINDS, kind)
+
+
+def of_unsaid(unsaid: Unsaid, step: int) -> str:
+    """Why a milestone is not reported; ``step`` is the site's progress step in percent."""
+    return str(WHYS[unsaid.why]) % {"percent": unsaid.percent, "step": step}

@@ -1,0 +1,332 @@
+"""The values that travel between the rooms. No Django, no platform, nothing that does anything.
+
+``Learner`` and ``LearnerIdentity`` are the only ones that hold personal data: a function whose signature
+has neither does not touch any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Api(StrEnum):
+    """Which of Percipio's two APIs a site reports to."""
+
+    STATEMENTS = "statements"
+    TRACK = "track"
+
+
+class Kind(StrEnum):
+    """The milestones, in the order in which they are reported."""
+
+    STARTED = "started"
+    PROGRESSED = "progressed"
+    PASSED = "passed"
+    COMPLETED = "completed"
+    RETRACTED = "retracted"
+
+
+class StartedOn(StrEnum):
+    """When a course run counts as started (``PERCIPIO_STARTED_ON``)."""
+
+    ENROLLMENT = "enrollment"
+    FIRST_ACTIVITY = "first_activity"
+
+
+class CompletedOn(StrEnum):
+    """When a course run counts as completed (``PERCIPIO_COMPLETED_ON``)."""
+
+    PASSED = "passed"
+    PROGRESS = "progress"
+    CERTIFICATE = "certificate"
+    ANY = "any"
+
+
+class Undone(StrEnum):
+    """What to do with a completion that the LMS takes back (``PERCIPIO_UNDONE``)."""
+
+    KEEP = "keep"
+    RETRACT = "retract"
+
+
+class HoldReason(StrEnum):
+    """Why a learner and course were looked at and nothing was reported. Shown to operators as it is."""
+
+    NOT_ENROLLED = "not_enrolled"
+    INACTIVE = "inactive_account"
+    RETIRED = "retired"
+    UNKNOWN_LEARNER = "unknown_learner"
+    UNKNOWN_COURSE = "unknown_course"
+    NO_EMAIL = "no_email"
+    NO_EXTERNAL_ID = "no_external_id"
+    NO_SSO_LINK = "no_sso_link"
+    NO_SSO_VALUE = "no_sso_value"
+    AMBIGUOUS_SSO = "ambiguous_sso"
+    NOT_SELECTED = "not_selected"
+    COURSE_LEFT_OUT = "course_left_out"
+    NO_ORGANIZATION = "no_organization"
+    UNSAYABLE = "unsayable"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One site's choices about what to report and when.
+
+    ``progress_step`` is in percent points, 1 to 100.
+    """
+
+    started_on: StartedOn = StartedOn.ENROLLMENT
+    completed_on: CompletedOn = CompletedOn.PASSED
+    progress_step: int = 10
+    undone: Undone = Undone.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """A learner's enrollment row: when it was first created, and whether it is active now."""
+
+    created: datetime
+    is_active: bool = True
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """When a learner did something in a course run, from the recorded block completions.
+
+    ``seconds`` is the time on task, or None where it cannot be known. ``version`` changes whenever the completions
+    changed, and is compared, never read.
+    """
+
+    first: datetime | None = None
+    last: datetime | None = None
+    seconds: int | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Units of a course run as the platform counts them for one learner."""
+
+    complete: int
+    incomplete: int
+    locked: int = 0
+
+    @property
+    def percent(self) -> int | None:
+        """Whole percent of the units that this learner can reach, rounded down; None where there are none.
+
+        Locked units are left out: a learner who may not open them could never reach 100.
+        """
+        reachable = self.complete + self.incomplete
+        return self.complete * 100 // reachable if reachable else None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first time."""
+
+    fraction: float
+    passing: bool
+    passed_at: datetime | None = None
+    changed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A course certificate: when it was first made, and whether the learner holds it now."""
+
+    created: datetime
+    is_held: bool
+    changed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the LMS says of one learner in one course run at the moment of looking."""
+
+    enrollment: Enrollment | None = None
+    activity: Activity = field(default_factory=Activity)
+    percent: int | None = None
+    grade: Grade | None = None
+    certificate: Certificate | None = None
+    is_graded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What has been reported of one learner in one course run.
+
+    The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
+    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2).
+    """
+
+    started: bool = False
+    percent: int = 0
+    passed: bool = False
+    completed: bool = False
+    passed_round: int = 0
+    completed_round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A course grade as a score: ``scaled`` from 0 to 1; raw is the same in percent (min 0, max 100)."""
+
+    scaled: float
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """One fact to report. ``value`` (with kind) tells it from every other fact of the same registration.
+
+    Arguments:
+        kind: which milestone.
+        at: when it came true in the LMS.
+        percent: the completed share in whole percent, for progressed only.
+        score: the grade, where the course is graded and the milestone carries one.
+        success: whether the learner has passed, for passed and completed in a graded course.
+        seconds: time on task, where known.
+        round: the round (see ``Told``) of passed and completed, and of what a retraction takes back.
+        retracts: for retracted: the kind of the statement it takes back.
+    """
+
+    kind: Kind
+    at: datetime
+    percent: int | None = None
+    score: Score | None = None
+    success: bool | None = None
+    seconds: int | None = None
+    round: int = 0
+    retracts: Kind | None = None
+
+    @property
+    def value(self) -> str:
+        """The part of the statement's id that is the milestone's own (decision record 0006)."""
+        if self.kind is Kind.PROGRESSED:
+            return str(self.percent)
+        words = [str(self.retracts)] if self.retracts else []
+        if self.round:
+            words.append(f"round-{self.round}")
+        return ":".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Instructor:
+    """Somebody who teaches a course run, as the course names them. ``email`` may be empty."""
+
+    name: str
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A course run as statements describe it.
+
+    ``language`` is what the course team chose (``''`` where unknown), ``content_id`` the operator's own id for
+    Percipio's catalogue (``''`` for the rule of the site).
+    """
+
+    key: str
+    org: str
+    number: str = ""
+    run: str = ""
+    name: str = ""
+    description: str = ""
+    language: str = ""
+    instructors: tuple[Instructor, ...] = ()
+    is_graded: bool = False
+    is_reported: bool = True
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SocialLink:
+    """One single-sign-on link of a learner (a ``UserSocialAuth`` row)."""
+
+    id: int
+    provider: str
+    uid: str
+    extra_data: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """A learner's account as the LMS holds it. Personal data: never logged, never in a repr."""
+
+    user_id: int
+    is_active: bool
+    is_retired: bool = False
+    username: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    external_id: str = field(default="", repr=False)
+    links: tuple[SocialLink, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerIdentity:
+    """How Percipio knows a learner: an email, or an account (xAPI 1.0.3 Data 2.4.2.3). Personal data.
+
+    Either ``email`` is set, or ``home_page`` and ``account`` are. ``organization`` is the learner's own Percipio
+    organization, ``''`` for the site's.
+    """
+
+    email: str = field(default="", repr=False)
+    home_page: str = ""
+    account: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    organization: str = ""
+
+    @property
+    def scalar(self) -> str:
+        """The learner as the Track API names one: an email, an external user id or a Percipio UUID."""
+        return self.email or self.account
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Everything a statement is built from, for one milestone of one learner in one course run."""
+
+    milestone: Milestone
+    identity: LearnerIdentity
+    course: Course
+    registration: UUID
+    platform: str
+    lms_root: str
+    content_id: str
+    activity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueToken:
+    """Whom an opaque OAuth2 token of the LMS is good for. The token itself is not kept.
+
+    ``client_id`` is that of an application which speaks for itself, None for any other.
+    """
+
+    user_id: int
+    scopes: frozenset[str]
+    client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltStatement:
+    """A statement as it is kept and sent: frozen bytes, and the columns that it is found by.
+
+    ``track`` is the Track record of the same milestone, None where Track has no form for it. ``actor_key`` and
+    ``activity_key`` are the hashes that the statement resource filters by.
+    """
+
+    id: UUID
+    body: bytes = field(repr=False)
+    track: bytes | None = field(repr=False)
+    verb: str = ""
+    actor_key: str = ""
+    activity_key: str = ""
+    timestamp: datetime | None = None
+    retracts: UUID | None = None

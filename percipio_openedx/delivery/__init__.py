@@ -1,0 +1,1 @@
+"""Delivery: frozen statements leave for Percipio, and every answer is settled on their rows."""

@@ -1,0 +1,106 @@
+"""Which statements a worker may send now, and that nobody else sends them meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import Min
+
+from percipio_openedx.models.statement import State, Statement, StatementQuerySet
+from percipio_openedx.transactions import persistently, write_alias
+
+# Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
+# dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
+LEASE = 60.0
+# Two workers that read the same candidates at the same moment: the slower one reads again, this often.
+_READS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What of a claimed statement delivery needs.
+
+    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease.
+    """
+
+    pk: int
+    uuid: str
+    attempts: int
+    body: bytes = field(repr=False)
+    track: bytes | None = field(repr=False)
+    until: datetime
+
+
+def claim(destination_id: int, lease: UUID, now: datetime, most: int, longest_request: float) -> tuple[Row, ...]:
+    """Claim up to ``most`` due statements of a destination, in the order in which they came due.
+
+    Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
+    settled, and the order is kept whoever sends.
+
+    Arguments:
+        lease: the claimer's own.
+        now: what counts as due.
+        most: rows.
+        longest_request: seconds that one request may take; the lease outlives it.
+    """
+    until = now + timedelta(seconds=LEASE + longest_request)
+    for _ in range(_READS):
+        # Read without locks: the learners' own inserts, and other workers, are never held up by the search.
+        due = Statement.objects.filter(destination_id=destination_id).due(now).heads_of_line()
+        candidates = list(due.order_by("due_at", "id").values_list("pk", flat=True)[:most])
+        if not candidates:
+            break
+        if rows := _take(candidates, lease, until):
+            return rows
+    return ()
+
+
+@persistently
+def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
+    """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
+    alias = write_alias()
+    rows = Statement.objects.filter(pk__in=candidates)
+    with transaction.atomic(using=alias):
+        if not connections[alias].features.has_select_for_update_skip_locked:
+            # SQLite has one writer at a time: the condition of the update decides.
+            rows.claim(lease, until)
+            return _read(rows.held_by(lease), candidates, until, State.SENDING)
+        locked = rows.order_by("pk").select_for_update(skip_locked=True)
+        mine = _read(locked, candidates, until, State.WAITING)
+        if mine:
+            Statement.objects.filter(pk__in=[row.pk for row in mine]).claim(lease, until)
+        return mine
+
+
+def _read(rows: StatementQuerySet, order: list[int], until: datetime, wanted: State) -> tuple[Row, ...]:
+    fields = rows.values_list("pk", "uuid", "attempts", "body", "track", "state")
+    # Those that are read before their claim is stored will have been tried once more.
+    more = int(wanted == State.WAITING)
+    found = {
+        pk: Row(pk, str(uuid), attempts + more, bytes(body), None if track is None else bytes(track), until)
+        for pk, uuid, attempts, body, track, state in fields
+        if state == wanted
+    }
+    return tuple(found[pk] for pk in order if pk in found)
+
+
+def recover(now: datetime, most: int = 1000) -> int:
+    """Give back what workers that did not return had claimed; whether Percipio has it is unknown, so it is sent
+    again.
+    """
+    dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
+    return _give_back(dead, now) if dead else 0
+
+
+@persistently
+def _give_back(dead: list[int], now: datetime) -> int:
+    return Statement.objects.filter(pk__in=dead).expired(now).release(now, None, "the worker did not return")
+
+
+def next_recovery() -> datetime | None:
+    """When the first lease that is out now ends."""
+    first: datetime | None = Statement.objects.filter(state=State.SENDING).aggregate(at=Min("leased_until"))["at"]
+    return first

@@ -1,0 +1,195 @@
+"""Percipio's content-aggregation API, as one site may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from django.utils import timezone
+
+from percipio_openedx.config import SERVICE_PATH, Configuration
+from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
+from percipio_openedx.delivery.outcomes import (
+    Answer,
+    Outcome,
+    answer_of,
+    error_of,
+    json_of,
+    outcome_of_answer,
+)
+from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
+from percipio_openedx.delivery.words import words_of
+from percipio_openedx.exceptions import DeliveryError, Unavailable
+from percipio_openedx.secrets import Secret
+
+# xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
+XAPI_VERSION = "1.0.3"
+_VERSION = {"X-Experience-API-Version": XAPI_VERSION}
+_JSON = {"Content-Type": "application/json"}
+
+
+def longest_call(configuration: Configuration) -> float:
+    """Seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
+    return 4 * (PATIENCE + 1) * configuration.timeout + WAIT
+
+
+class PercipioClient:
+    """Sends and reads for one site. Threads may share it; connections and tokens are shared by the whole process.
+
+    Arguments:
+        configuration: the site's, from ``config.for_site``.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._tokens = Tokens(configuration)
+
+    def __repr__(self) -> str:
+        return f"<PercipioClient site={self._configuration.site_id}>"
+
+    def post_statements(self, bodies: Sequence[bytes], organization: str = "") -> Answer:
+        """Send frozen statements in one array, byte for byte as they are kept.
+
+        Source: ``POST /v1/partners/{partnerName}/statements`` and ``.../organizations/{orgId}/statements``.
+        """
+        url = self._configuration.endpoint("statements", organization)
+        return self._answered("POST", url, b"[" + b",".join(bodies) + b"]", {**_JSON, **_VERSION})
+
+    def post_track(self, record: bytes, organization: str = "") -> Answer:
+        """Send one frozen Track record.
+
+        Source: ``POST /v1/partners/{partnerName}/track`` and ``.../organizations/{orgId}/track``.
+        """
+        url = self._configuration.endpoint("track", organization)
+        return self._answered("POST", url, record, _JSON)
+
+    def get_statements(
+        self, params: Mapping[str, str] | None = None, organization: str = ""
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Read statements back, a page at a time (xAPI 1.0.3 Communication 2.1.3, Data 2.5).
+
+        Arguments:
+            params: of the statement resource, such as ``since`` and ``limit``.
+            organization: reads that organization's address instead of the partner's.
+
+        Raises:
+            DeliveryError: a page could not be read; the pages before it stand.
+        """
+        first = self._configuration.endpoint("statements", organization)
+        url = f"{first}?{urlencode(params)}" if params else first
+        seen: set[str] = set()
+        while url:
+            if url in seen:
+                raise Unavailable("the link to the next page leads back to a page already read")
+            seen = {url}
+            answer = self._answered("GET", url, None, _VERSION, LONGEST_PAGE)
+            page, more = _page(answer)
+            yield page
+            url = self._next(url, more)
+
+    def check_token(self) -> None:
+        """Get a token, the one in use where there is one.
+
+        Raises:
+            DeliveryError: there is none to be had.
+        """
+        self._tokens.current()
+
+    def _next(self, url: str, more: str) -> str:
+        """The address of the next page; it must stay with the service, for our token goes with it."""
+        if not more:
+            return ""
+        try:
+            following = urljoin(url, more)
+            here, there = urlsplit(self._configuration.api_url), urlsplit(following)
+            same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        except ValueError:
+            same = False
+        if not same or not _is_below(there.path, here.path + SERVICE_PATH):
+            raise Unavailable("the link to the next page leads away from Percipio's service")
+        return following
+
+    def _answered(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        longest: int = LONGEST_ANSWER,
+    ) -> Answer:
+        """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake."""
+        try:
+            token = self._tokens.current()
+            answer = self._sent(method, url, token, body, headers, longest)
+            if answer.outcome is not Outcome.UNAUTHORISED:
+                return answer
+            self._tokens.refused(token)
+            fresh = self._tokens.current()
+            again = self._sent(method, url, fresh, body, headers, longest)
+            if again.status == 401:
+                self._tokens.refused(fresh)
+            return replace(again, earlier=(answer,))
+        except TokenBusy as error:
+            return replace(answer_of(error), outcome=Outcome.BUSY)
+        except DeliveryError as error:
+            return answer_of(error)
+
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        token: Secret,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        longest: int,
+    ) -> Answer:
+        reply = exchange(
+            method,
+            url,
+            timeout=self._configuration.timeout,
+            token=token,
+            body=body,
+            headers=headers,
+            longest=longest,
+        )
+        secrets = (token.reveal(), self._configuration.client_secret.reveal())
+        return _classified(reply, secrets)
+
+
+def _classified(reply: Reply, secrets: tuple[str, ...]) -> Answer:
+    outcome = outcome_of_answer(reply.status, reply.body)
+    words = ""
+    if outcome is not Outcome.ACCEPTED:
+        words = f"{reply.status}: {words_of(reply.body, secrets) or 'no words'}"
+        if 300 <= reply.status < 400:
+            words = f"{reply.status}: a redirect, which is not followed; check the address"
+    return Answer(
+        outcome,
+        reply.status,
+        words[:1000],
+        retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
+        reply.duration,
+        reply.body,
+    )
+
+
+def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
+    """The statements of a page and the link to the next."""
+    if answer.outcome is not Outcome.ACCEPTED:
+        raise error_of(answer)
+    result = json_of(answer.body)
+    statements = result.get("statements") if isinstance(result, dict) else None
+    if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
+        raise Unavailable("the answer is no page of statements", status=answer.status)
+    more = result.get("more") or ""
+    return statements, more if isinstance(more, str) else ""
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    """Whether a path lies below a prefix, with no way up hidden in it."""
+    return path.startswith(f"{prefix}/") and not any(
+        part in path.lower() for part in ("/..", "%2e", "%2f", "\\", "%5c")
+    )

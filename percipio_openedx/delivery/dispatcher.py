@@ -1,0 +1,190 @@
+"""Everything that is due leaves: all destinations in turn, none able to hold back another."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import zip_longest
+
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from percipio_openedx import config
+from percipio_openedx.delivery import health
+from percipio_openedx.delivery.claim import next_recovery, recover
+from percipio_openedx.delivery.client import longest_call
+from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.settle import Counts
+from percipio_openedx.delivery.turn import Allowance, Turn
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import State, Statement
+
+logger = logging.getLogger(__name__)
+
+# Seconds that one destination may work while others wait for their turn.
+TURN = 10.0
+# Seconds until a token that another worker fetches is surely there.
+BUSY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a call did: rows delivered, parked, and put off; and when there will be something to do again."""
+
+    sent: int = 0
+    parked: int = 0
+    later: int = 0
+    next_due: datetime | None = None
+
+
+def deliver_due(
+    now: datetime | None = None, budget_seconds: float | None = None, limit: int | None = None
+) -> Delivered:
+    """Send what is due. Never sleeps and, for a destination's sake, never raises; several workers may call it at once.
+
+    Arguments:
+        now: the present, for tests and repairs; it goes on from there. The clock's time by default.
+        budget_seconds: stop beginning new requests after that long; None for as long as something is due.
+        limit: claim at most that many statements.
+    """
+    return _Run(_clock(now), budget_seconds, limit).run()
+
+
+class _Run:
+    """One call of ``deliver_due``."""
+
+    def __init__(self, now: Callable[[], datetime], budget: float | None, limit: int | None) -> None:
+        self._now = now
+        self._until = None if budget is None else now() + timedelta(seconds=budget)
+        self._left = limit
+        self._counts = Counts()
+        self._was_busy = False
+        self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
+
+    def run(self) -> Delivered:
+        recover(self._now())
+        while self._may_go_on():
+            destinations = _ready(self._now())
+            before = self._counts
+            for destination in destinations:
+                if self._may_go_on():
+                    self._serve(destination, alone=len(destinations) == 1)
+            if self._counts == before:
+                break
+        counts = self._counts
+        return Delivered(counts.sent, counts.parked, counts.later, self._next_due())
+
+    def _may_go_on(self) -> bool:
+        in_time = self._until is None or self._now() < self._until
+        return in_time and (self._left is None or self._left > 0)
+
+    def _serve(self, destination: Destination, *, alone: bool) -> None:
+        """The boundary: whatever happens at one destination, its rows are given back and the others have their turn."""
+        try:
+            configuration = self._configuration(destination)
+            if configuration is None:
+                return
+            if health.may_send(destination, self._now(), longest_call(configuration)):
+                self._take_turn(Turn(destination, configuration, self._allowance(alone)))
+        except Exception as error:  # noqa: BLE001 - the delivery boundary
+            self._report(destination, error)
+
+    def _take_turn(self, turn: Turn) -> None:
+        try:
+            turn.run()
+        finally:
+            self._was_busy = self._was_busy or turn.was_busy
+            self._counts = self._counts.plus(turn.counts)
+            if self._left is not None:
+                self._left -= turn.claimed
+
+    def _allowance(self, alone: bool) -> Allowance:
+        until = self._until
+        if not alone:
+            end = self._now() + timedelta(seconds=TURN)
+            until = end if until is None else min(end, until)
+        return Allowance(self._now, until, self._left)
+
+    def _configuration(self, destination: Destination) -> config.Configuration | None:
+        """The site's configuration, looked up once a run; without one the destination waits and says why."""
+        site_id = destination.site_id
+        if site_id not in self._configurations:
+            try:
+                self._configurations[site_id] = config.for_site(site_id)
+            except PercipioConfigurationError as error:
+                self._configurations[site_id] = error
+        found = self._configurations[site_id]
+        if isinstance(found, PercipioConfigurationError):
+            health.hold(destination, health.CONFIGURATION, str(found), self._now())
+            return None
+        if found is None:
+            words = "no configuration is in force for this site, or it is switched off"
+            health.hold(destination, health.NOT_CONFIGURED, words, self._now())
+            return None
+        health.resume(destination)
+        return found
+
+    def _report(self, destination: Destination, error: Exception) -> None:
+        """Say where it broke (never the message: nobody knows what an unforeseen error quotes), and try again later."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        name = type(error).__name__
+        logger.error(
+            "delivery broke destination=%s error=%s at=%s:%s", destination.pk, name, frame.filename, frame.lineno
+        )
+        try:
+            destination.refresh_from_db()
+            answer = Answer(Outcome.LATER, None, f"an error inside this LMS ({name}); see its log")
+            health.failed(destination, answer, self._now())
+        except Exception as again:  # noqa: BLE001 - as above, with the database itself in trouble
+            logger.error("destination cannot be stored destination=%s error=%s", destination.pk, type(again).__name__)
+
+    def _next_due(self) -> datetime | None:
+        now = self._now()
+        times = [at for at in (_first_due(now), next_recovery()) if at is not None]
+        first = min(times, default=None)
+        return first if first is None or not self._was_busy else max(first, now + BUSY)
+
+
+def _ready(now: datetime) -> list[Destination]:
+    """Destinations with something due that need not wait, each time one that is well and one that is to be probed.
+
+    The one that was served longest ago comes first. A probe may last as long as its time-outs, so the well ones neither
+    wait for all of the probes nor make the others wait for ever.
+    """
+    due = Statement.objects.filter(destination_id=OuterRef("pk")).due(now)
+    may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+    found = Destination.objects.filter(may, Exists(due))
+    well = found.filter(failures=0).order_by(F("last_success_at").asc(nulls_first=True), "pk")
+    failing = found.filter(failures__gt=0).order_by("retry_at", "pk")
+    pairs = zip_longest(well, failing)
+    return [destination for pair in pairs for destination in pair if destination is not None]
+
+
+def _first_due(now: datetime) -> datetime | None:
+    """When the first destination has something to do: its first head of line, but not before it may be tried."""
+    waiting = Statement.objects.filter(destination_id=OuterRef("pk"), state=State.WAITING)
+    times = []
+    for destination in Destination.objects.filter(Exists(waiting)):
+        # A query for each, which ends at its first row. As a subquery of one for all, MariaDB reads every statement.
+        heads = Statement.objects.filter(destination_id=destination.pk, state=State.WAITING).heads_of_line()
+        at = heads.order_by("due_at", "id").values_list("due_at", flat=True).first()
+        if at is None:
+            continue
+        if destination.retry_at is not None:
+            at = max(at, destination.retry_at)
+        if destination.failures and destination.probe_until is not None:
+            at = max(at, destination.probe_until)
+        times.append(max(at, now))
+    return min(times, default=None)
+
+
+def _clock(now: datetime | None) -> Callable[[], datetime]:
+    if now is None:
+        return timezone.now
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)

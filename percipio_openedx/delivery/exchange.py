@@ -1,0 +1,144 @@
+"""One HTTP request, bounded on every side: time to connect, time between two parts, time as a whole, bytes of the
+answer.
+
+TLS is always verified (with the certificate bundle and the proxies that ``requests`` takes from the environment), no
+redirect is followed, no cookie kept. A connection stays open for the next request of the process.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from percipio_openedx.delivery.connections import Watch, session_for
+from percipio_openedx.delivery.failures import error_of_exception
+from percipio_openedx.exceptions import Unavailable, Unreachable
+from percipio_openedx.secrets import Secret
+
+LONGEST_ANSWER = 1024 * 1024
+LONGEST_PAGE = 32 * 1024 * 1024
+_CHUNK = 65536
+# An answer as a whole may take this many times the time-out.
+PATIENCE = 3.0
+# requests lets some of the lower layers' errors through while an answer is read.
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Status, headers and body as they came; ``duration`` in seconds."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    duration: float
+
+
+class Bearer(AuthBase):
+    """Puts a token on a request. Given to every call, so that a ``.netrc`` file never adds credentials of its own."""
+
+    def __init__(self, token: Secret | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Set the header, or none."""
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        return request
+
+
+def exchange(
+    method: str,
+    url: str,
+    *,
+    timeout: float,
+    token: Secret | None = None,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    longest: int = LONGEST_ANSWER,
+) -> Reply:
+    """Send one request and read its whole answer.
+
+    Arguments:
+        timeout: seconds to connect, and between two parts of the answer; the whole may take ``PATIENCE`` times as long.
+        token: the bearer token, None for a request without.
+        body: sent as it is.
+        longest: bytes of the answer, decoded, beyond which it is given up.
+
+    Raises:
+        Unreachable: no answer, or not within the time.
+        Unavailable: an answer that is too long or cannot be decoded.
+    """
+    started = time.monotonic()
+    with Watch(timeout * PATIENCE) as watch:
+        try:
+            reply = _send(method, url, timeout, Bearer(token), body, headers, longest, started)
+        except _FAILURES as error:
+            if watch.expired:
+                raise _too_slow(timeout, started) from None
+            raise error_of_exception(error, time.monotonic() - started) from None
+    if watch.expired:
+        raise _too_slow(timeout, started)
+    return reply
+
+
+def _too_slow(timeout: float, started: float) -> Unreachable:
+    return Unreachable(f"no whole answer within {timeout * PATIENCE:g} seconds", duration=time.monotonic() - started)
+
+
+def _send(
+    method: str,
+    url: str,
+    timeout: float,
+    auth: Bearer,
+    body: bytes | None,
+    headers: Mapping[str, str] | None,
+    longest: int,
+    started: float,
+) -> Reply:
+    with session_for(url).request(
+        method,
+        url,
+        data=body,
+        headers=dict(headers or {}),
+        auth=auth,
+        timeout=(timeout, timeout),
+        stream=True,
+        allow_redirects=False,
+    ) as response:
+        content = _decoded(_read(response, longest), response.headers.get("Content-Encoding", ""), longest)
+        return Reply(response.status_code, response.headers, content, time.monotonic() - started)
+
+
+def _read(response: requests.Response, longest: int) -> bytes:
+    """The bytes as they come over the wire, never more than ``longest`` and a little."""
+    parts: list[bytes] = []
+    size = 0
+    while part := response.raw.read(_CHUNK, decode_content=False):
+        parts.append(part)
+        size += len(part)
+        if size > longest:
+            raise Unavailable(f"the answer is longer than {longest} bytes", status=response.status_code)
+    return b"".join(parts)
+
+
+def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
+    """Undo gzip or deflate, bounded: a small answer that swells to gigabytes is given up at ``longest``."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return raw
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Unavailable("the answer has a content encoding that was not asked for")
+    # 32 + 15: either of gzip's and zlib's headers.
+    decoder = zlib.decompressobj(47)
+    content = decoder.decompress(raw, longest)
+    if decoder.unconsumed_tail:
+        raise Unavailable(f"the answer is longer than {longest} bytes")
+    return content

@@ -1,0 +1,167 @@
+"""How a destination fares: a circuit breaker of one row, shared by all workers.
+
+A failed request closes the way for everybody until ``retry_at``. Then one worker wins the probe, sends one statement,
+and
+only its success opens the way. Every change is one conditional UPDATE, so that ten workers that fail together count
+as one.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from percipio_openedx.delivery import signals
+from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.models.destination import Destination
+
+logger = logging.getLogger(__name__)
+
+UNAUTHORISED = "unauthorised"
+NOT_FOUND = "not_found"
+CONFIGURATION = "configuration"
+NOT_CONFIGURED = "not_configured"
+_REASONS = {Outcome.UNAUTHORISED: UNAUTHORISED, Outcome.NOT_FOUND: NOT_FOUND}
+# Seconds until a site whose settings are missing or wrong is looked at again. Nothing is sent, so it may be soon.
+RECONSIDER = 60.0
+_PROBE_MARGIN = 30.0
+
+
+def may_send(destination: Destination, now: datetime, longest_request: float) -> bool:
+    """Whether this worker may send there now: the way is open, or it has just won the probe.
+
+    Arguments:
+        destination: as read at the start of the turn.
+        now: the present.
+        longest_request: seconds that the probe may take; if its worker dies, another one may probe after that.
+    """
+    if destination.retry_at is not None and destination.retry_at > now:
+        return False
+    if not is_failing(destination):
+        return True
+    free = Q(probe_until__isnull=True) | Q(probe_until__lt=now)
+    until = now + timedelta(seconds=longest_request + _PROBE_MARGIN)
+    won = Destination.objects.filter(free, pk=destination.pk, failures=destination.failures)
+    return won.update(probe_until=until) == 1
+
+
+def is_failing(destination: Destination) -> bool:
+    """Whether the last request failed, so that the next one is a probe."""
+    return destination.failures > 0
+
+
+def failed(destination: Destination, answer: Answer, now: datetime) -> None:
+    """Store a failed request, and when the destination is to be tried again.
+
+    Only the first failure since the destination was read counts; whoever comes second takes the time that the first
+    one set.
+    """
+    failures = destination.failures + 1
+    retry_at = next_time(now, failures, answer.outcome, answer.retry_after, random.uniform)
+    # While the credentials are refused an outage in between changes nothing about that.
+    reason = _REASONS.get(answer.outcome, destination.paused_reason)
+    stored = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
+        failures=failures,
+        retry_at=retry_at,
+        paused_reason=reason,
+        failing_since=destination.failing_since or now,
+        last_error=answer.words[:1000],
+        probe_until=None,
+    )
+    newly = destination.paused_reason != reason
+    destination.refresh_from_db()
+    if not stored:
+        return
+    logger.log(
+        logging.ERROR if reason and newly else logging.WARNING,
+        "destination waits destination=%s site=%s outcome=%s status=%s failures=%s retry_at=%s",
+        *(destination.pk, destination.site_id, answer.outcome, answer.status, failures, retry_at.isoformat()),
+    )
+    if reason and newly:
+        _tell_paused(destination)
+
+
+def hold(destination: Destination, reason: str, words: str, now: datetime) -> None:
+    """Let a destination wait because of this side's settings: no request failed, so no probe is needed afterwards."""
+    newly = destination.paused_reason != reason
+    destination.retry_at = now + timedelta(seconds=RECONSIDER)
+    destination.paused_reason = reason
+    destination.last_error = words[:1000]
+    destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
+    if newly:
+        level = logging.ERROR if reason == CONFIGURATION else logging.INFO
+        logger.log(
+            level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason
+        )
+        if reason == CONFIGURATION:
+            _tell_paused(destination)
+
+
+def succeeded(destination: Destination, now: datetime) -> None:
+    """Store that the destination took something; opens the way for all where it was closed."""
+    was_failing, reason = is_failing(destination), destination.paused_reason
+    opened = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
+        failures=0,
+        retry_at=None,
+        paused_reason="",
+        failing_since=None,
+        last_error="",
+        last_success_at=now,
+        probe_until=None,
+    )
+    destination.refresh_from_db()
+    if opened and (was_failing or reason):
+        logger.info("destination well again destination=%s site=%s", destination.pk, destination.site_id)
+    if opened and reason:
+        _tell_recovered(destination)
+
+
+def resume(destination: Destination) -> None:
+    """The settings are well again: what ``hold`` set is taken back."""
+    reason = destination.paused_reason
+    if reason in (CONFIGURATION, NOT_CONFIGURED):
+        destination.paused_reason, destination.last_error = "", ""
+        destination.save(update_fields=["paused_reason", "last_error"])
+        if reason == CONFIGURATION:
+            _tell_recovered(destination)
+
+
+def leave(destination: Destination) -> None:
+    """Give a probe back that was not made, so that the next worker need not wait for its end."""
+    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(probe_until=None)
+
+
+def try_now(destination: Destination, now: datetime) -> None:
+    """An operator does not want to wait: the next request is made at once. A probe, if the last one failed."""
+    Destination.objects.filter(pk=destination.pk).update(retry_at=now, probe_until=None)
+
+
+def limit_batches(destination: Destination, limit: int | None) -> None:
+    """Store how many statements a request may hold at most; None for as many as the settings say."""
+    if destination.batch_limit != limit:
+        destination.batch_limit = limit
+        destination.save(update_fields=["batch_limit"])
+
+
+def _tell_paused(destination: Destination) -> None:
+    signals.destination_paused.send_robust(
+        Destination,
+        destination_id=destination.pk,
+        site_id=destination.site_id,
+        organization=destination.organization,
+        reason=destination.paused_reason,
+        words=destination.last_error,
+    )
+
+
+def _tell_recovered(destination: Destination) -> None:
+    signals.destination_recovered.send_robust(
+        Destination,
+        destination_id=destination.pk,
+        site_id=destination.site_id,
+        organization=destination.organization,
+    )

@@ -1,0 +1,90 @@
+"""The threads that post. They know the network and no database: rows go in, answers come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connections
+from django.utils import timezone
+
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Api
+from percipio_openedx.delivery.claim import Row
+from percipio_openedx.delivery.client import PercipioClient, longest_call
+from percipio_openedx.delivery.outcomes import Answer
+
+# Requests at the same time. A statement waits for its own predecessor only, so any number would keep the order.
+STATEMENT_POSTERS = 1
+TRACK_POSTERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One request that came back; ``answer`` is None where it was too late to send it under its lease."""
+
+    rows: tuple[Row, ...]
+    started_at: datetime
+    answer: Answer | None
+
+
+class Posters:
+    """Sends what it is given, in order, over connections that stay open.
+
+    Arguments:
+        configuration: the site's.
+        organization: of the destination.
+        now: tells the time that leases are measured by.
+    """
+
+    def __init__(self, configuration: Configuration, organization: str, now: Callable[[], datetime]) -> None:
+        self._client = PercipioClient(configuration)
+        self._is_track = configuration.api is Api.TRACK
+        self._organization = organization
+        self._now = now
+        self._longest = timedelta(seconds=longest_call(configuration))
+        self.count = TRACK_POSTERS if self._is_track else STATEMENT_POSTERS
+        self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="percipio-post")
+        self._flights: dict[Future[Posted], tuple[Row, ...]] = {}
+
+    def __len__(self) -> int:
+        """Requests that are on their way or wait for a free thread."""
+        return len(self._flights)
+
+    def send(self, rows: tuple[Row, ...]) -> None:
+        """Send these in one request, after those that were given before."""
+        self._flights[self._executor.submit(self._post, rows)] = rows
+
+    def wait(self) -> list[Posted]:
+        """Wait until something has come back, and return all that has."""
+        done = wait(self._flights, return_when=FIRST_COMPLETED).done
+        back = [future for future in self._flights if future in done]
+        for future in back:
+            del self._flights[future]
+        return [future.result() for future in back]
+
+    def recall(self) -> list[tuple[Row, ...]]:
+        """Take back what no thread has begun to send."""
+        recalled = [future for future in self._flights if future.cancel()]
+        return [self._flights.pop(future) for future in recalled]
+
+    def close(self) -> None:
+        """Wait for what is on its way, which is bounded by the time-outs, and end the threads."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _post(self, rows: tuple[Row, ...]) -> Posted:
+        started_at = timezone.now()
+        if rows[0].until < self._now() + self._longest:
+            return Posted(rows, started_at, None)
+        try:
+            return Posted(rows, started_at, self._answer(rows))
+        finally:
+            # None of ours, but the cache that holds the token may live in the database.
+            connections.close_all()
+
+    def _answer(self, rows: tuple[Row, ...]) -> Answer:
+        if self._is_track:
+            return self._client.post_track(rows[0].track or b"", self._organization)
+        return self._client.post_statements([row.body for row in rows], self._organization)

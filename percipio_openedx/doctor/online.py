@@ -1,0 +1,28 @@
+"""Percipio itself, asked only when the operator wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from percipio_openedx.config import Configuration
+from percipio_openedx.delivery import trial
+from percipio_openedx.doctor.findings import Finding, Verdict, skipped
+from percipio_openedx.operations.sites import configurations
+
+
+def sites(*, is_online: bool) -> Iterator[Finding]:
+    """Way, clock, token, read and empty write of each site that reports."""
+    for site_id, one in configurations().items():
+        if not isinstance(one, Configuration):
+            continue
+        if not is_online:
+            yield skipped(f"connection of site {site_id}", "not tried; --online tries it")
+            continue
+        for step in trial.examine(one):
+            # What cannot be known and needs nothing done is no reason to look twice.
+            verdict = Verdict(step.verdict.value) if step.mend else _without_mend(step)
+            yield Finding(f"site {site_id}: {step.name}", verdict, step.seen, step.mend)
+
+
+def _without_mend(step: trial.Step) -> Verdict:
+    return Verdict.SKIPPED if step.verdict is trial.Verdict.DOUBTFUL else Verdict(step.verdict.value)

@@ -1,0 +1,118 @@
+"""What the plugin needs of this LMS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.apps import apps
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.capture import signals as listened
+from percipio_openedx.data import CompletedOn
+from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.operations.sites import configurations
+
+# A course run that no LMS has.
+NOWHERE = "course-v1:percipio-openedx+doctor+none"
+UPGRADE = "See the supported releases; percipio_openedx and the LMS may not fit each other."
+
+DOORS: dict[str, Callable[[], Any]] = {
+    "sites of organisations": lambda: edx_platform.site_id_of_org("percipio-openedx"),
+    "courses": lambda: edx_platform.course(NOWHERE),
+    "accounts": lambda: edx_platform.learners([0]),
+    "retirement": lambda: edx_platform.retiring([0]),
+    "external ids": lambda: edx_platform.external_ids([]),
+    "single sign-on": lambda: edx_platform.social_links([0]),
+    "enrollments": lambda: edx_platform.enrollments(NOWHERE, [0]),
+    "completions": lambda: edx_platform.activities(NOWHERE, [0]),
+    "grades": lambda: edx_platform.grades(NOWHERE, [0]),
+    "certificates": lambda: edx_platform.certificates(NOWHERE, [0]),
+}
+
+
+def signals() -> Iterator[Finding]:
+    """Whether this release has every signal that is listened to."""
+    missing = sorted(set(edx_platform.missing_signals))
+    if missing:
+        yield doubtful("signals", f"this LMS has no {', '.join(missing)}", f"Other signals make up for some. {UPGRADE}")
+    else:
+        yield well("signals")
+
+
+def receivers() -> Iterator[Finding]:
+    """Whether the LMS has connected the receivers that notice learners' acts."""
+    plugin = apps.get_app_config("percipio_openedx")
+    wanted = plugin.plugin_app["signals_config"]["lms.djangoapp"]["receivers"]  # type: ignore[attr-defined]
+    missing = [entry["receiver_func_name"] for entry in wanted if not _is_connected(entry)]
+    if missing:
+        yield wrong(
+            "receivers",
+            f"not connected: {', '.join(missing)}",
+            "Is this the LMS (manage.py lms), with the plugin in its environment? Restart it after installing.",
+        )
+    else:
+        yield well("receivers", f"{len(wanted)} connected")
+
+
+def _is_connected(entry: dict[str, str]) -> bool:
+    signal = getattr(listened, entry["signal_path"].rpartition(".")[2])
+    return any(key[0] == entry["dispatch_uid"] for key, *_ in signal.receivers)
+
+
+def doors() -> Iterator[Finding]:
+    """Whether each function of the LMS that is read can be called here."""
+    broken = 0
+    for name, call in DOORS.items():
+        try:
+            call()
+        except PlatformUnavailable as error:
+            broken += 1
+            yield wrong(f"LMS: {name}", str(error), UPGRADE)
+    if not broken:
+        yield well("LMS functions", f"{len(DOORS)} answer")
+    sources = edx_platform.share_sources()
+    if sources:
+        yield well("course progress", f"from {sources[0]}")
+    else:
+        yield wrong("course progress", "this LMS cannot say how much of a course is done", UPGRADE)
+
+
+def completion() -> Iterator[Finding]:
+    """Whether the LMS records what learners complete."""
+    name = "completion tracking"
+    try:
+        is_on = edx_platform.is_completion_on()
+    except PlatformUnavailable as error:
+        yield wrong(name, str(error), UPGRADE)
+        return
+    if is_on:
+        yield well(name)
+        return
+    mend = "Run: manage.py lms waffle_switch --create completion.enable_completion_tracking on"
+    seen = "off: there is no progress to report"
+    yield wrong(name, seen, mend) if _needs_progress() else doubtful(name, seen, mend)
+
+
+def _needs_progress() -> bool:
+    found = (one for one in configurations().values() if not isinstance(one, PercipioConfigurationError))
+    return any(one is not None and one.policy.completed_on is CompletedOn.PROGRESS for one in found)
+
+
+def routing() -> Iterator[Finding]:
+    """event-routing-backends, which this plugin uses for its transformers alone, routes events by being installed."""
+    name = "event routing"
+    try:
+        is_idle = "event_transformer" in config.tracking_backends() and not edx_platform.has_other_lrs()
+    except PlatformUnavailable as error:
+        yield doubtful(name, str(error), UPGRADE)
+        return
+    if is_idle:
+        yield doubtful(
+            name,
+            "every learner event is transformed and logged for an LRS that nobody has configured",
+            "Where there is no other LRS, remove event_transformer from EVENT_TRACKING_BACKENDS.",
+        )
+    else:
+        yield well(name)

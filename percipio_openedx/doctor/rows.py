@@ -1,0 +1,135 @@
+"""What waits, what is stuck, and what should not be here any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import CompletedOn
+from percipio_openedx.delivery.health import NOT_CONFIGURED
+from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.operations import retired
+from percipio_openedx.operations.sites import configurations
+
+RUN = "Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running."
+# Course runs whose grading is asked for.
+MOST_COURSES = 200
+
+
+def notices() -> Iterator[Finding]:
+    """How long the oldest notice has waited for a look."""
+    oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    if oldest is None:
+        yield well("notices", "none waits")
+    elif timezone.now() - oldest > _patience() + timedelta(seconds=_observe_after()):
+        yield wrong("notices", f"the oldest has waited for {_age(oldest)}", RUN)
+    else:
+        yield well("notices", f"the oldest has waited for {_age(oldest)}")
+
+
+def destinations() -> Iterator[Finding]:
+    """Destinations that Percipio, or this site's settings, have closed."""
+    rows = list(Destination.objects.order_by("site_id", "organization"))
+    for row in rows:
+        name = f"destination {row.pk} ({row})"
+        if row.paused_reason == NOT_CONFIGURED:
+            yield doubtful(name, "its site reports no more; what waits there stays", "Configure the site, or give up.")
+        elif row.paused_reason:
+            mend = "Mend the account or the settings; percipio_doctor --online tells which. It is then tried by itself."
+            yield wrong(name, f"paused, {row.paused_reason}: {row.last_error}", mend)
+        elif row.failures:
+            since = _age(row.failing_since) if row.failing_since else "a moment"
+            yield doubtful(
+                name, f"failing for {since}: {row.last_error}", "Nothing is lost: it is tried again by itself."
+            )
+    if not any(row.paused_reason or row.failures for row in rows):
+        yield well("destinations", f"{len(rows)}, all open")
+
+
+def statements() -> Iterator[Finding]:
+    """What Percipio refused, and what has waited for too long."""
+    parked = Statement.objects.filter(state=State.PARKED).count()
+    if parked:
+        mend = "See why in the admin (statements, parked); after the mend: percipio_retry --parked"
+        yield wrong("parked statements", f"{parked} refused by Percipio", mend)
+    else:
+        yield well("parked statements", "none")
+    first = Statement.objects.filter(state__in=OPEN_STATES).aggregate(pk=Min("pk"))["pk"]
+    oldest = Statement.objects.filter(pk=first).values_list("stored_at", flat=True).first() if first else None
+    if oldest is not None and timezone.now() - oldest > _patience():
+        yield wrong("waiting statements", f"the oldest has waited for {_age(oldest)}", RUN)
+    else:
+        yield well("waiting statements", f"the oldest has waited for {_age(oldest)}" if oldest else "none")
+
+
+def learners() -> Iterator[Finding]:
+    """Who should have been erased, here and there."""
+    name = "retired learners"
+    try:
+        left = retired.count()
+    except PlatformUnavailable as error:
+        yield doubtful(name, str(error), "See the LMS functions above.")
+        return
+    if left:
+        yield wrong(name, f"{left} are still here", "Run: manage.py lms percipio_prune")
+    else:
+        yield well(name, "none is left here")
+    asked = ErasureRequest.objects.filter(done_at__isnull=True).count()
+    if asked:
+        mend = "Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID"
+        yield doubtful("erasures", f"{asked} to be asked of Skillsoft", mend)
+
+
+def ungraded_courses() -> Iterator[Finding]:
+    """Courses in which nothing is graded can never be completed where completed means passed."""
+    for site_id, one in configurations().items():
+        if not isinstance(one, Configuration) or one.policy.completed_on is not CompletedOn.PASSED:
+            continue
+        rows = LearnerCourse.objects.filter(site_id=site_id).order_by().values_list("course_key")
+        keys = [key for key, _ in rows.annotate(Count("pk"))[:MOST_COURSES]]
+        ungraded = [key for key in keys if _is_ungraded(key)]
+        if ungraded:
+            yield doubtful(
+                f"ungraded courses of site {site_id}",
+                f"{len(ungraded)} of {len(keys)} course runs have nothing that is graded, such as {ungraded[0]}: "
+                "they can be started, but never completed",
+                "Set PERCIPIO_COMPLETED_ON to any, or leave these courses out (percipio_courses).",
+            )
+
+
+def _is_ungraded(course_key: str) -> bool:
+    try:
+        course = edx_platform.course(course_key)
+    except PlatformUnavailable:
+        return False
+    return course is not None and not course.is_graded
+
+
+def _patience() -> timedelta:
+    try:
+        return timedelta(seconds=config.alert_after())
+    except PercipioConfigurationError:
+        return timedelta(hours=1)
+
+
+def _observe_after() -> int:
+    try:
+        return config.observe_after()
+    except PercipioConfigurationError:
+        return 0
+
+
+def _age(since: datetime) -> str:
+    seconds = max(0, int((timezone.now() - since).total_seconds()))
+    return str(timedelta(seconds=seconds))

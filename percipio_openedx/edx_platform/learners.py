@@ -1,0 +1,116 @@
+"""Accounts, their pseudonyms and their single-sign-on links, and who asked to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+
+from percipio_openedx.data import Learner, SocialLink
+from percipio_openedx.edx_platform.door import platform
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+# The external id that Open edX keeps for xAPI (``ExternalIdType.XAPI``).
+EXTERNAL_ID_TYPE = "xapi"
+
+
+# How the platform marks the address and the name of a retired account (its own defaults).
+RETIRED_PREFIXES = ("retired__user_", "retired__user@")
+
+
+def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
+    """Accounts by id, with the profile's name. One query."""
+    rows = get_user_model().objects.filter(pk__in=list(user_ids))
+    columns = ("pk", "is_active", "username", "email", "profile__name")
+    return {
+        pk: Learner(user_id=pk, is_active=is_active, username=username, email=email or "", name=name or "")
+        for pk, is_active, username, email, name in rows.values_list(*columns)
+    }
+
+
+def find_learners(text: str, limit: int) -> dict[int, Learner]:
+    """Accounts whose username, email or profile name begins with ``text``, an exact username or email first.
+
+    Each by an index that the platform has. Three queries.
+    """
+    found: dict[int, Learner] = {}
+    for column in ("username", "email", "profile__name"):
+        rows = get_user_model().objects.filter(**{f"{column}__istartswith": text}).order_by(column)
+        found.update(learners(rows.values_list("pk", flat=True)[:limit]))
+    exact = {text.lower()}
+    ordered = sorted(found.values(), key=lambda learner: not {learner.username.lower(), learner.email.lower()} & exact)
+    return {learner.user_id: learner for learner in ordered[:limit]}
+
+
+def user_id_of(text: str) -> int | None:
+    """The account of a user id, a username or an email, all exact; None where there is none."""
+    rows = get_user_model().objects.order_by("pk")
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        found = rows.filter(pk=int(text))
+    else:
+        found = rows.filter(email__iexact=text) if "@" in text else rows.filter(username=text)
+    return found.values_list("pk", flat=True).first()
+
+
+def users(user_ids: Iterable[int]) -> dict[int, User]:
+    """Whole accounts, which the platform's progress functions ask for. One query."""
+    return dict(get_user_model().objects.in_bulk(list(user_ids)))
+
+
+def retiring(user_ids: Iterable[int]) -> set[int]:
+    """Those who asked to be forgotten: a retirement was requested, and the row is still there."""
+    with platform("user_api.models.UserRetirementStatus"):
+        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+
+        rows = UserRetirementStatus.objects.filter(user_id__in=list(user_ids))
+        return set(rows.values_list("user_id", flat=True))
+
+
+def retired_accounts(after: int, limit: int) -> list[int]:
+    """The ids of accounts whose address is a retired one, in order."""
+    is_retired = Q(*[("email__startswith", prefix) for prefix in RETIRED_PREFIXES], _connector=Q.OR)
+    rows = get_user_model().objects.filter(is_retired, pk__gt=after).order_by("pk")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def retired_for_good(user_ids: Iterable[int]) -> set[int]:
+    """Accounts whose address is a retired one and whose retirement cannot be cancelled any more.
+
+    The address is replaced when the learner asks; until the pipeline takes it up (``PENDING``) it can be taken back.
+    """
+    rows = get_user_model().objects.filter(pk__in=list(user_ids))
+    retired = {pk for pk, email in rows.values_list("pk", "email") if (email or "").startswith(RETIRED_PREFIXES)}
+    if not retired:
+        return set()
+    with platform("user_api.models.UserRetirementStatus"):
+        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+
+        pending = UserRetirementStatus.objects.filter(user_id__in=retired, current_state__state_name="PENDING")
+        return retired - set(pending.values_list("user_id", flat=True))
+
+
+def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
+    """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
+    users = list(get_user_model().objects.filter(pk__in=list(user_ids)))
+    with platform("external_user_ids.models.ExternalId"):
+        from openedx.core.djangoapps.external_user_ids.models import ExternalId
+
+        found = ExternalId.batch_get_or_create_user_ids(users, EXTERNAL_ID_TYPE) or {}
+    return {user_id: str(row.external_user_id) for user_id, row in found.items()}
+
+
+def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
+    """Single-sign-on links by learner, oldest first. One query."""
+    from social_django.models import UserSocialAuth
+
+    found: dict[int, list[SocialLink]] = {}
+    rows = UserSocialAuth.objects.filter(user_id__in=list(user_ids)).order_by("id")
+    for pk, user_id, provider, uid, extra in rows.values_list("id", "user_id", "provider", "uid", "extra_data"):
+        link = SocialLink(pk, provider, uid, extra if isinstance(extra, dict) else {})
+        found.setdefault(user_id, []).append(link)
+    return {user_id: tuple(links) for user_id, links in found.items()}

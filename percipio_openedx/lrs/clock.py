@@ -1,0 +1,51 @@
+"""Up to when all that is stored can be read: the header X-Experience-API-Consistent-Through, kept honestly.
+
+Writers store a site's statements one after the other, under the lock of its ledger row, with times that grow from the
+row's own. So nothing can ever be stored at or before the time that stands in a row whose lock is ours. Where a writer
+holds it, the time that stands there *committed* is the answer: whatever that writer brings is later. Nobody waits.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import OperationalError, connections, router, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from percipio_openedx.models.ledger import StatementLedger
+
+
+def consistent_through(site_id: int) -> datetime:
+    """The moment up to which no statement of a site can appear any more; the present one, where no writer is at work.
+
+    The ledger is moved on to that moment, so that a writer whose clock is behind ours still stores later than it.
+    To be called outside a transaction: the statements have to be read afterwards, not in an older snapshot.
+    """
+    database = router.db_for_write(StatementLedger)
+    try:
+        moved = _moved_on(site_id, database)
+    except OperationalError:
+        moved = None  # SQLite has one lock for all; whoever writes just now keeps it
+    return moved if moved is not None else _committed(site_id)
+
+
+def _moved_on(site_id: int, database: str) -> datetime | None:
+    """The present moment, with the ledger set to it; None where another has the lock, or there is no row yet."""
+    can_skip = connections[database].features.has_select_for_update_skip_locked
+    with transaction.atomic(using=database):
+        rows = StatementLedger.objects.using(database).filter(site_id=site_id)
+        if not can_skip:
+            rows.update(last_stored_at=F("last_stored_at"))  # the lock first, or what is read may be old
+        row = (rows.select_for_update(skip_locked=True) if can_skip else rows).first()
+        if row is None:
+            return None
+        row.last_stored_at = max(row.last_stored_at, timezone.now())
+        row.save(update_fields=["last_stored_at"])
+        return row.last_stored_at
+
+
+def _committed(site_id: int) -> datetime:
+    rows = StatementLedger.objects.using(router.db_for_write(StatementLedger))
+    row, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
+    return row.last_stored_at

@@ -1,0 +1,86 @@
+"""``percipio_courses``: what was decided for single courses, in and out as CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.operations import course_answers, course_csv
+
+# A file larger than this is none of courses.
+MOST_BYTES = 32 * 1024 * 1024
+
+
+class Command(OperatorCommand):
+    """Import and export."""
+
+    help = (
+        "Leaves courses out, or gives them their own id of Percipio's catalogue. `import FILE.csv` reads the columns "
+        "course_key (a course run, or course:Org+Course for all runs), is_reported and content_id, and takes over "
+        "all lines or, where one is wrong, none; '-' reads standard input. `export` prints the same form."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """``import FILE [--dry-run]`` and ``export``."""
+        acts = parser.add_subparsers(dest="act", required=True, metavar="import|export")
+        taking = acts.add_parser("import", help="take over a file")
+        taking.add_argument("file", help="the CSV file, or - for standard input")
+        taking.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+        acts.add_parser("export", help="print what was decided")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Import or export."""
+        if options["act"] == "export":
+            return self._export(as_json=options["as_json"])
+        return self._import(options)
+
+    def _export(self, *, as_json: bool) -> bool:
+        if as_json:
+            self.emit([asdict(row) for row in course_answers.stored()])
+        else:
+            self.stdout.write(course_csv.render(course_answers.stored()), ending="")
+        return True
+
+    def _import(self, options: Mapping[str, Any]) -> bool:
+        parsed = course_csv.parse(_text(options["file"]))
+        if parsed.problems:
+            if options["as_json"]:
+                self.emit({"problems": [asdict(problem) for problem in parsed.problems]})
+            for problem in () if options["as_json"] else parsed.problems:
+                self.stderr.write(str(problem))
+            self.stderr.write("Nothing was changed.")
+            return False
+        taken = course_answers.take(parsed.rows, dry_run=options["dry_run"])
+        if options["as_json"]:
+            self.emit({**asdict(taken), "dry_run": options["dry_run"]})
+            return True
+        verb = "would be" if options["dry_run"] else "are"
+        self.say(f"{taken.new} {verb} new, {taken.changed} {verb} changed, {taken.same} stay as they are")
+        for course_key in taken.freed:
+            self.say(f"reported again: {course_key} (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
+        return True
+
+
+def _text(name: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read(MOST_BYTES + 1) if name == "-" else _read(Path(name))
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}") from None
+    if len(raw) > MOST_BYTES:
+        raise UsageError(f"{name}: larger than {MOST_BYTES // 1024 // 1024} MiB")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise UsageError(f"{name}: line {line} is not UTF-8; save the file as CSV UTF-8") from None
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)

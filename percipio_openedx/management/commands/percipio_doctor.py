@@ -1,0 +1,44 @@
+"""``percipio_doctor``: is this installation well, and what is to be done?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from percipio_openedx.doctor import Verdict, examine
+from percipio_openedx.management.operator import OperatorCommand
+
+SIGNS = {Verdict.WELL: "ok", Verdict.DOUBTFUL: "look", Verdict.WRONG: "WRONG", Verdict.SKIPPED: "-"}
+
+
+class Command(OperatorCommand):
+    """Check everything; one line for each check, with the mend."""
+
+    help = (
+        "Checks the settings, each site's configuration, the tables, what the LMS offers, cache, broker and workers, "
+        "and what waits or is stuck. One line each, with what to do. Exit code 1 if anything is wrong. Percipio itself "
+        "is asked only with --online, which stores nothing there."
+    )
+    # The doctor is for those whose checks fail.
+    requires_system_checks = ()
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """``--online``."""
+        parser.add_argument("--online", action="store_true", help="also ask Percipio: token, read, empty write, clock")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Check; *doubtful* is no trouble."""
+        verdicts = []
+        for found in examine(is_online=options["online"]):
+            verdicts.append(found.verdict)
+            if options["as_json"]:
+                self.emit(asdict(found))
+                continue
+            words = f"{found.name}: {found.seen}" if found.seen else found.name
+            self.say(f"{SIGNS[found.verdict]:>5}  {words}")
+            if found.mend:
+                self.say(f"       -> {found.mend}")
+        return Verdict.WRONG not in verdicts

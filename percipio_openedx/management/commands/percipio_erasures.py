@@ -1,0 +1,72 @@
+"""``percipio_erasures``: what Skillsoft has to be asked to erase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from percipio_openedx.data import Api
+from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.models.erasure import ErasureRequest
+
+
+class Command(OperatorCommand):
+    """List, and tick off."""
+
+    help = (
+        "Lists, for each learner who was erased here after something of theirs had been sent, the registrations "
+        "(context.registration) whose statements Skillsoft has to erase. Nobody is named. --done ID ticks one off. "
+        "Exit code 1 while there is any to ask for."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """``--done`` and ``--all``."""
+        parser.add_argument(
+            "--done", type=int, action="append", default=[], metavar="ID", help="Skillsoft did this one; repeatable"
+        )
+        parser.add_argument("--all", action="store_true", help="list those that are done, too")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Tick off, then list."""
+        _tick_off(options["done"])
+        rows = ErasureRequest.objects.order_by("pk")
+        for row in (rows if options["all"] else rows.filter(done_at__isnull=True)).iterator():
+            if options["as_json"]:
+                self.emit(_document(row))
+            else:
+                self._show(row)
+        return not rows.filter(done_at__isnull=True).exists()
+
+    def _show(self, row: ErasureRequest) -> None:
+        state = f"done {row.done_at:%Y-%m-%d}" if row.done_at else "to be asked for"
+        place = f"site {row.site_id}, organization {row.organization or '-'}"
+        self.say(f"{row.pk}: {state}; erased here {row.erased_at:%Y-%m-%d}; {place}; {row.statements} statements")
+        for registration in row.registrations.split():
+            self.say(f"  registration {registration}")
+        if row.api == Api.TRACK:
+            self.say("  Some may have gone by the Track API: name the learner's id to Skillsoft, from the LMS's own")
+            self.say("  retirement status, before the LMS cleans it up.")
+
+
+def _tick_off(pks: Sequence[int]) -> None:
+    known = set(ErasureRequest.objects.filter(pk__in=pks).values_list("pk", flat=True))
+    unknown = sorted(set(pks) - known)
+    if unknown:
+        raise UsageError(f"there is no erasure {unknown[0]}; nothing was ticked off")
+    ErasureRequest.objects.filter(pk__in=pks, done_at__isnull=True).update(done_at=timezone.now())
+
+
+def _document(row: ErasureRequest) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "site": row.site_id,
+        "organization": row.organization,
+        "api": row.api,
+        "registrations": row.registrations.split(),
+        "statements": row.statements,
+        "erased_at": row.erased_at.isoformat(),
+        "done_at": row.done_at.isoformat() if row.done_at else None,
+    }

@@ -1,0 +1,37 @@
+"""``percipio_metrics``: the figures for monitoring, on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from percipio_openedx.management.operator import OperatorCommand
+from percipio_openedx.metrics import exposition
+from percipio_openedx.metrics.figures import PREFIX, figures
+
+
+class Command(OperatorCommand):
+    """Print what a scraper would read."""
+
+    help = (
+        "Prints the figures that /percipio/metrics shows, in Prometheus's text form (for the node exporter's textfile "
+        "collector, for instance; needs the metrics extra), or with --json as JSON."
+    )
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Print."""
+        if options["as_json"]:
+            for figure in figures():
+                samples = [
+                    {"labels": dict(zip(figure.labels, labels, strict=True)), "value": value}
+                    for labels, value in figure.values.items()
+                ]
+                self.emit({"name": PREFIX + figure.name, "meaning": figure.meaning, "samples": samples})
+            return True
+        if not exposition.is_available():
+            raise CommandError("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
+        body, _ = exposition.text()
+        self.stdout.write(body.decode(), ending="")
+        return True

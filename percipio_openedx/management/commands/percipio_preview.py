@@ -1,0 +1,83 @@
+"""``percipio_preview``: what would be reported of a learner in a course now, and why not more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from percipio_openedx import edx_platform
+from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.reporting.preview import Preview, preview
+
+
+class Command(OperatorCommand):
+    """Look as a worker would; nothing is sent and nothing is written."""
+
+    help = (
+        "Shows the statement and the Track record of every milestone that is due for a learner in a course run, and "
+        "the reason for each that is not. Sends nothing and writes nothing. The output names the learner. Exit code 1 "
+        "if the learner cannot be reported."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """Who, and in which course."""
+        parser.add_argument("learner", help="user id, username or email")
+        parser.add_argument("course", help="the course run, as course-v1:Org+Course+Run")
+        parser.add_argument("--afresh", action="store_true", help="as if nothing had been reported yet")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Look and show."""
+        user_id = edx_platform.user_id_of(options["learner"])
+        if user_id is None:
+            raise UsageError("there is no such learner")
+        try:
+            edx_platform.org_of(options["course"])
+        except PlatformUnavailable:
+            raise UsageError("that is no course run; write course-v1:Org+Course+Run") from None
+        found = preview(user_id, options["course"], afresh=options["afresh"])
+        if options["as_json"]:
+            self.emit(_document(found))
+        else:
+            self._show(found)
+        return found.configuration is not None and not found.hold
+
+    def _show(self, found: Preview) -> None:
+        if found.configuration is None:
+            self.say(f"site {found.site_id} reports nothing: there is no configuration, or it is switched off")
+            return
+        if found.hold:
+            self.say(f"not reported: {found.hold}")
+        for milestone, built in found.statements:
+            self.say(f"{milestone.kind} {milestone.value}".strip())
+            self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
+            track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else "has no form for it"
+            self.say(f"Track API: {track}")
+        for one in found.unsaid:
+            share = f" ({one.percent} %)" if one.percent is not None else ""
+            self.say(f"not due: {one.kind}: {one.why}{share}")
+        if not (found.hold or found.statements):
+            self.say("nothing new to report")
+
+
+def _document(found: Preview) -> dict[str, Any]:
+    return {
+        "site": found.site_id,
+        "configured": found.configuration is not None,
+        "hold": found.hold,
+        "statements": [_statement(milestone, built) for milestone, built in found.statements],
+        "not_due": [{"kind": one.kind, "why": one.why, "percent": one.percent} for one in found.unsaid],
+    }
+
+
+def _statement(milestone: Milestone, built: BuiltStatement) -> dict[str, Any]:
+    return {
+        "kind": milestone.kind,
+        "value": milestone.value,
+        "statement": json.loads(built.body),
+        "track": json.loads(built.track) if built.track else None,
+    }

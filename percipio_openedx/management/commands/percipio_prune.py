@@ -1,0 +1,50 @@
+"""``percipio_prune``: forget what is older than the settings allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandParser
+from tqdm import tqdm
+
+from percipio_openedx.management.operator import Interruption, OperatorCommand
+from percipio_openedx.operations.prune import Cutoffs, Prune
+
+WORDS = {
+    "statements": "settled statements",
+    "parked": "parked statements",
+    "attempts": "records of requests to Percipio",
+    "pulls": "records of pulls",
+    "backfills": "finished backfills",
+    "erasures": "erasures that are done",
+    "retired": "retired learners whose data was still here",
+    "resumed": "courses of learners whose retirement was cancelled, noticed anew",
+}
+
+
+class Command(OperatorCommand):
+    """Delete old rows in small batches."""
+
+    help = (
+        "Deletes what is older than PERCIPIO_RETENTION_DAYS, PERCIPIO_RETENTION_PARKED_DAYS and "
+        "PERCIPIO_RETENTION_LOG_DAYS allow (0 keeps for ever), and whatever is left of retired learners. Nothing is "
+        "reported again because of it. Call it daily; it can be stopped at any time."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """``--dry-run``."""
+        parser.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Prune."""
+        cutoffs = Cutoffs.now()
+        with Interruption() as interruption, tqdm(desc="deleted", unit=" rows", disable=None) as bar:
+            gone = Prune(cutoffs, interruption.is_asked, bar.update, dry_run=options["dry_run"]).run()
+        if options["as_json"]:
+            self.emit({**gone.plain(), "dry_run": options["dry_run"], "interrupted": interruption.is_asked()})
+        else:
+            verb = "would be deleted" if options["dry_run"] else "done"
+            for name, count in gone.plain().items():
+                self.say(f"{count} {WORDS[name]}: {verb}")
+        return not interruption.is_asked()

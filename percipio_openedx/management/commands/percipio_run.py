@@ -1,0 +1,60 @@
+"""``percipio_run``: the worker without a broker, for cron, a sidecar container and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db import close_old_connections
+from django.utils import timezone
+
+from percipio_openedx import edx_platform
+from percipio_openedx.management.operator import Interruption, OperatorCommand
+from percipio_openedx.run import run_once
+
+# Seconds between two passes of the loop, at the least and at the most.
+SHORTEST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+# Seconds that one pass of the loop works for, about.
+BUDGET = 60.0
+
+
+class Command(OperatorCommand):
+    """Look at what is due and send what is due, once or for ever."""
+
+    help = (
+        "Looks at the learners and courses of which something is due and sends what waits for Percipio: once, or "
+        "with --loop until it is stopped (SIGTERM or Ctrl-C; it finishes its pass). Safe beside Celery workers. With "
+        "--json it prints a line after each pass: when the next one is due."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        """``--loop``."""
+        parser.add_argument("--loop", action="store_true", help="keep running, with pauses of up to 30 seconds")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        """Run. What waits is no trouble: ``percipio_doctor`` says when it waits for too long."""
+        if not options["loop"]:
+            self._passed(run_once(), as_json=options["as_json"])
+            return True
+        with Interruption() as interruption:
+            while not interruption.is_asked():
+                close_old_connections()
+                edx_platform.forget_request()
+                next_at = run_once(budget=BUDGET)
+                self._passed(next_at, as_json=options["as_json"])
+                interruption.wait(pause_until(next_at))
+        return True
+
+    def _passed(self, next_at: datetime | None, *, as_json: bool) -> None:
+        if as_json:
+            self.emit({"next_at": next_at.isoformat() if next_at else None})
+            self.stdout.flush()
+
+
+def pause_until(next_at: datetime | None) -> float:
+    """Seconds to wait: not less than one, and not more than half a minute, for notices come unannounced."""
+    wait = LONGEST_PAUSE if next_at is None else (next_at - timezone.now()).total_seconds()
+    return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)

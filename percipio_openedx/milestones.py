@@ -1,0 +1,185 @@
+"""The difference between what is true in the LMS and what Percipio was told, as milestones in order. Pure.
+
+Looking twice reports nothing twice, because what a look reports is part of what the next one compares with. The looks
+may come at any time and in any number: every milestone's time is the LMS's own, not the time of the look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from percipio_openedx.data import (
+    CompletedOn,
+    Enrollment,
+    Kind,
+    Milestone,
+    Policy,
+    Score,
+    StartedOn,
+    Told,
+    Truth,
+    Undone,
+)
+
+
+def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone, ...]]:
+    """What to report now, in order, and what has been told when all of it is reported.
+
+    Arguments:
+        told: what was reported before.
+        truth: what the LMS says now; without an enrollment nothing is reported.
+        policy: the site's choices.
+    """
+    if truth.enrollment is None:
+        return told, ()
+    found: list[Milestone] = []
+    if policy.undone is Undone.RETRACT:
+        told = _take_back(told, truth, policy, found)
+    if told.completed:
+        return told, tuple(found)
+    passed_at = _passed_at(truth, policy)
+    completed_at = _completed_at(truth, policy)
+    later = _earliest(passed_at, completed_at)
+    told = _start(told, truth, policy, truth.enrollment, later, found)
+    told = _progress(told, truth, policy, completed_at, found)
+    told = _pass(told, truth, passed_at, completed_at, found)
+    return _complete(told, truth, completed_at, found), tuple(found)
+
+
+def needs_percent(told: Told, truth: Truth, policy: Policy) -> bool:
+    """Whether the completed share, which is dear to ask for, can change what ``due`` says.
+
+    Arguments:
+        told: what was reported before.
+        truth: what the LMS says now, but for the share.
+        policy: the site's choices.
+    """
+    if truth.enrollment is None or truth.activity.last is None or told.completed:
+        return False
+    others_complete = _completed_at(replace(truth, percent=None), policy) is not None
+    return not (others_complete and policy.completed_on is not CompletedOn.ANY)
+
+
+def _start(
+    told: Told,
+    truth: Truth,
+    policy: Policy,
+    enrollment: Enrollment,
+    later: datetime | None,
+    found: list[Milestone],
+) -> Told:
+    """Started comes before everything else, so what came later implies it."""
+    enrolled_at = enrollment.created
+    at: datetime | None = enrolled_at
+    if policy.started_on is StartedOn.FIRST_ACTIVITY:
+        at = truth.activity.first
+        if later is not None and (at is None or at > later):
+            at = enrolled_at
+    if told.started or at is None:
+        return told
+    found.append(Milestone(Kind.STARTED, at if later is None else min(at, later)))
+    return replace(told, started=True)
+
+
+def _progress(told: Told, truth: Truth, policy: Policy, completed_at: datetime | None, found: list[Milestone]) -> Told:
+    """Whenever the share passed another step; never 0 or 100, and never once the course is complete."""
+    percent, at = truth.percent, truth.activity.last
+    if percent is None or at is None or completed_at is not None or not told.started:
+        return told
+    if not 0 < percent < 100 or percent // policy.progress_step <= told.percent // policy.progress_step:
+        return told
+    found.append(Milestone(Kind.PROGRESSED, at, percent=percent, seconds=truth.activity.seconds))
+    return replace(told, percent=percent)
+
+
+def _pass(
+    told: Told, truth: Truth, passed_at: datetime | None, completed_at: datetime | None, found: list[Milestone]
+) -> Told:
+    """Once; and not when it came after the completion, for nothing is reported after that."""
+    if told.passed or passed_at is None or (completed_at is not None and passed_at > completed_at):
+        return told
+    found.append(Milestone(Kind.PASSED, passed_at, score=_score(truth), success=True, round=told.passed_round))
+    return replace(told, passed=True)
+
+
+def _complete(told: Told, truth: Truth, completed_at: datetime | None, found: list[Milestone]) -> Told:
+    if completed_at is None:
+        return told
+    found.append(
+        Milestone(
+            Kind.COMPLETED,
+            completed_at,
+            score=_score(truth),
+            success=_success(truth),
+            seconds=truth.activity.seconds,
+            round=told.completed_round,
+        )
+    )
+    return replace(told, completed=True)
+
+
+def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone]) -> Told:
+    """Retract what the LMS took back: the completion first, then the pass it rested on.
+
+    Only what the LMS says outright counts (a grade below the mark, a certificate no longer held). A grade that is not
+    there, or a course that grew a unit, takes nothing back.
+    """
+    at = _undone_at(truth, policy)
+    if told.completed and at is not None and _completed_at(truth, policy) is None:
+        found.append(Milestone(Kind.RETRACTED, at, round=told.completed_round, retracts=Kind.COMPLETED))
+        told = replace(told, completed=False, completed_round=told.completed_round + 1)
+    grade = truth.grade
+    if told.passed and grade is not None and grade.passed_at is not None and not grade.passing:
+        found.append(
+            Milestone(Kind.RETRACTED, grade.changed or grade.passed_at, round=told.passed_round, retracts=Kind.PASSED)
+        )
+        told = replace(told, passed=False, passed_round=told.passed_round + 1)
+    return told
+
+
+def _undone_at(truth: Truth, policy: Policy) -> datetime | None:
+    grade, certificate = truth.grade, truth.certificate
+    moments = []
+    by_grade = policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
+    if by_grade and grade is not None and grade.passed_at is not None and not grade.passing:
+        moments.append(grade.changed or grade.passed_at)
+    by_certificate = policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
+    if by_certificate and certificate is not None and not certificate.is_held:
+        moments.append(certificate.changed or certificate.created)
+    return max(moments, default=None)
+
+
+def _passed_at(truth: Truth, policy: Policy) -> datetime | None:
+    """The platform keeps the first time for ever, also after a later fail; a site that retracts asks for both."""
+    if truth.grade is None or (policy.undone is Undone.RETRACT and not truth.grade.passing):
+        return None
+    return truth.grade.passed_at
+
+
+def _completed_at(truth: Truth, policy: Policy) -> datetime | None:
+    certificate = truth.certificate
+    moments = {
+        CompletedOn.PASSED: _passed_at(truth, policy),
+        CompletedOn.PROGRESS: truth.activity.last if truth.percent == 100 else None,
+        CompletedOn.CERTIFICATE: certificate.created if certificate is not None and certificate.is_held else None,
+    }
+    if policy.completed_on is CompletedOn.ANY:
+        return _earliest(*moments.values())
+    return moments[policy.completed_on]
+
+
+def _score(truth: Truth) -> Score | None:
+    if not truth.is_graded or truth.grade is None:
+        return None
+    return Score(scaled=min(1.0, max(0.0, truth.grade.fraction)))
+
+
+def _success(truth: Truth) -> bool | None:
+    if not truth.is_graded or truth.grade is None:
+        return None
+    return truth.grade.passing or truth.grade.passed_at is not None
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,35 @@
+"""The rows: hints, what was told, what is sent, and who may send it where."""
+
+from __future__ import annotations
+
+from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.models.backfill import BackfillRun
+from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.pull import PullAudit, PullClient
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.models.topic import StatementTopic, TopicTerm
+
+__all__ = [
+    "Alert",
+    "BackfillRun",
+    "CourseAnswer",
+    "DeliveryAttempt",
+    "Destination",
+    "ErasureRequest",
+    "LearnerCourse",
+    "Notice",
+    "PercipioConfiguration",
+    "PullAudit",
+    "PullClient",
+    "Statement",
+    "StatementLedger",
+    "StatementTopic",
+    "TopicTerm",
+]

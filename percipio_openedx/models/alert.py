@@ -1,0 +1,34 @@
+"""What operators were told."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Alert(models.Model):
+    """One thing that is, or was, out of order, so that it is told once, and once more when it is well again.
+
+    ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
+    ``is_told`` says that this state has been told.
+
+    .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16)
+    subject = models.CharField(max_length=64)
+    is_on = models.BooleanField(default=False)
+    is_told = models.BooleanField(default=True)
+    changed_at = models.DateTimeField()
+    words = models.CharField(max_length=1000, default="", blank=True)
+
+    class Meta:
+        app_label = "percipio_openedx"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["kind", "subject"], name="percipio_alert_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"alert {self.kind} {self.subject} {'on' if self.is_on else 'off'}"

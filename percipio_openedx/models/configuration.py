@@ -1,0 +1,72 @@
+"""One site's settings, with the client secret encrypted."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from config_models.models import ConfigurationModel
+from django.contrib.sites.models import Site
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from fernet_fields import EncryptedCharField
+
+
+class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
+    """How one site reports to Percipio. Every save is a new version; the newest counts.
+
+    An empty field means "as the setting says" (``PERCIPIO_<FIELD>``), with one exception: where ``client_id``
+    is given here, the secret, the partner and the organization are taken from here alone, so that one site's
+    learners are never sent with another's credentials. ``enabled`` (of the base class) switches the site off
+    although settings are given.
+
+    .. no_pii: A service account's credentials (the secret encrypted), addresses and choices.
+    """
+
+    KEY_FIELDS = ("site_id",)
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    region = models.CharField(max_length=16, default="", blank=True)
+    api_url = models.CharField(max_length=255, default="", blank=True)
+    token_url = models.CharField(max_length=255, default="", blank=True)
+    partner_name = models.CharField(max_length=128, default="", blank=True)
+    organization_id = models.CharField(max_length=128, default="", blank=True)
+    client_id = models.CharField(max_length=255, default="", blank=True)
+    client_secret = EncryptedCharField(max_length=512, default="", blank=True)
+    api = models.CharField(max_length=12, default="", blank=True)
+    learner_id = models.CharField(max_length=100, default="", blank=True)
+    learner_home_page = models.CharField(max_length=255, default="", blank=True)
+    organization_from = models.CharField(max_length=100, default="", blank=True)
+    learners = models.CharField(max_length=100, default="", blank=True)
+    send_names = models.BooleanField(null=True, blank=True)
+    content_id = models.CharField(max_length=16, default="", blank=True)
+    started_on = models.CharField(max_length=16, default="", blank=True)
+    completed_on = models.CharField(max_length=16, default="", blank=True)
+    undone = models.CharField(max_length=8, default="", blank=True)
+    progress_step = models.PositiveSmallIntegerField(null=True, blank=True)
+    batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
+    timeout = models.PositiveSmallIntegerField(null=True, blank=True)
+
+    class Meta(ConfigurationModel.Meta):  # type: ignore[misc]
+        app_label = "percipio_openedx"
+        verbose_name = _("Percipio configuration")
+        verbose_name_plural = _("Percipio configurations")
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("test_percipioconfiguration", "Can test the connection to Percipio"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["site", "change_date"], name="percipio_config_site"),
+        ]
+
+    def __str__(self) -> str:
+        return f"site={self.site_id} version={self.pk}"
+
+    @classmethod
+    def current(cls, *args: int) -> PercipioConfiguration:
+        """The newest version of a site, or an unsaved empty one where there is none.
+
+        Read from the database each time: the base class keeps the whole row, with the decrypted secret, in
+        the LMS's shared cache.
+        """
+        (site_id,) = args
+        newest = cls.objects.filter(site_id=site_id).order_by("-change_date", "-pk").first()
+        return newest if newest is not None else cls(site_id=site_id)

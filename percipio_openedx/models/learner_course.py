@@ -1,0 +1,92 @@
+"""What has been reported of one learner in one course run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from uuid import UUID, uuid5
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.data import Told
+
+# The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
+NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
+
+
+def registration_for(lms_root: str, site_id: int, user_id: int, course_key: str) -> UUID:
+    """The registration of a learner in a course run (xAPI 1.0.3 Data 2.4.6.1), the same whoever asks and whenever.
+
+    ``lms_root`` keeps two installations that report to the same partner apart.
+    """
+    return uuid5(NAMESPACE, f"{lms_root}|{site_id}|{user_id}|{course_key}")
+
+
+class LearnerCourse(models.Model):
+    """One learner in one course run, as one site reports it.
+
+    ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
+    ``activity_version`` and ``percent_seen`` are the completions at the last look, so that the platform's dear progress
+    function is asked only when they changed.
+
+    .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.PositiveBigIntegerField()
+    course_key = models.CharField(max_length=255)
+    site_id = models.PositiveIntegerField()
+    registration = models.UUIDField(unique=True)
+
+    told_started = models.BooleanField(default=False)
+    told_percent = models.PositiveSmallIntegerField(default=0)
+    told_passed = models.BooleanField(default=False)
+    told_completed = models.BooleanField(default=False)
+    told_passed_round = models.PositiveIntegerField(default=0)
+    told_completed_round = models.PositiveIntegerField(default=0)
+    sequence = models.PositiveIntegerField(default=0)
+
+    activity_version = models.CharField(max_length=64, default="", blank=True)
+    percent_seen = models.PositiveSmallIntegerField(null=True, blank=True)
+    hold_reason = models.CharField(max_length=24, default="", blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)
+
+    lease = models.UUIDField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        app_label = "percipio_openedx"
+        verbose_name = _("learner in a course")
+        verbose_name_plural = _("learners in courses")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user_id", "course_key", "site_id"], name="percipio_lc_unique"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["course_key", "user_id"], name="percipio_lc_course"),
+            models.Index(fields=["site_id", "hold_reason", "id"], name="percipio_lc_hold"),
+            models.Index(fields=["lease"], name="percipio_lc_lease"),
+        ]
+
+    def __str__(self) -> str:
+        return f"user={self.user_id} course={self.course_key} site={self.site_id}"
+
+    @property
+    def told(self) -> Told:
+        """What has been reported so far, as the milestones compare it."""
+        return Told(
+            started=self.told_started,
+            percent=self.told_percent,
+            passed=self.told_passed,
+            completed=self.told_completed,
+            passed_round=self.told_passed_round,
+            completed_round=self.told_completed_round,
+        )
+
+    def remember(self, told: Told) -> None:
+        """Take over what is reported from now on (the caller saves)."""
+        self.told_started = told.started
+        self.told_percent = told.percent
+        self.told_passed = told.passed
+        self.told_completed = told.completed
+        self.told_passed_round = told.passed_round
+        self.told_completed_round = told.completed_round

@@ -1,0 +1,52 @@
+"""The hint that a learner did something in a course: written in the learner's request, deleted once looked at."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+# The course key of a notice that means every course of the learner.
+EVERY_COURSE = ""
+
+
+class Reason(StrEnum):
+    """Why somebody should look. Told apart for the operator, and where the look itself differs."""
+
+    ENROLLMENT = "enrollment"
+    COMPLETION = "completion"
+    GRADE = "grade"
+    PASSING = "passing"
+    FIRST_PASS = "first_pass"  # noqa: S105 - of a course
+    CERTIFICATE = "certificate"
+    REVOCATION = "revocation"
+    SSO_LINK = "sso_link"
+    RETIREMENT = "retirement"
+    BACKFILL = "backfill"
+
+
+class Notice(models.Model):
+    """*Look at this learner in this course run.* Append-only; nothing in it is believed but the pair of ids.
+
+    There is no index but the primary key and no foreign key: the INSERT happens in the learner's own request and
+    must neither wait for a row of another table nor take part in a gap lock.
+
+    .. no_pii: The row holds the LMS's own user id and a course key, and lives until the next look.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    user_id = models.PositiveBigIntegerField()
+    course_key = models.CharField(max_length=255)
+    reason = models.CharField(max_length=24)
+    noticed_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "percipio_openedx"
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering: ClassVar[list[str]] = ["id"]
+
+    def __str__(self) -> str:
+        return f"notice {self.pk}: user={self.user_id} course={self.course_key} reason={self.reason}"

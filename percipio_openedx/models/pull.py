@@ -1,0 +1,76 @@
+"""Who may read the statement resource, and who did."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.sites.models import Site
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class PullClient(models.Model):
+    """An OAuth2 application of the LMS that may read one site's statements. There is none until a person names one.
+
+    ``client_id`` is the application's own. It is kept as text, not as a reference: an application that is made anew
+    with another id has to be named anew.
+
+    .. no_pii: An application's id and a site.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    client_id = models.CharField(max_length=100, unique=True)
+    enabled = models.BooleanField(default=False)
+
+    class Meta:
+        app_label = "percipio_openedx"
+        verbose_name = _("pull client")
+        verbose_name_plural = _("pull clients")
+
+    def __str__(self) -> str:
+        return f"pull client {self.pk} site={self.site_id} {'on' if self.enabled else 'off'}"
+
+
+class PullAuditQuerySet(models.QuerySet["PullAudit"]):
+    """What retention asks for."""
+
+    def before(self, moment: datetime) -> PullAuditQuerySet:
+        """Older than a moment."""
+        return self.filter(at__lt=moment)
+
+
+class PullAudit(models.Model):
+    """One request of a pull client: when, which, what kind of question, how many statements it got.
+
+    ``asked`` holds the names of the parameters, never their values, since those name learners. The rows are kept when
+    the client is removed.
+
+    .. no_pii: An application's id, names of parameters, counts and times.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    site_id = models.PositiveIntegerField()
+    client_id = models.CharField(max_length=100)
+    method = models.CharField(max_length=8)
+    asked = models.CharField(max_length=255, default="", blank=True)
+    status = models.PositiveSmallIntegerField()
+    statements = models.PositiveIntegerField(default=0)
+    duration_ms = models.PositiveIntegerField()
+
+    objects = PullAuditQuerySet.as_manager()
+
+    class Meta:
+        app_label = "percipio_openedx"
+        verbose_name = _("pull")
+        verbose_name_plural = _("pulls")
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["at"], name="percipio_pull_at"),
+            models.Index(fields=["site_id", "at"], name="percipio_pull_site"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pull {self.pk}: site={self.site_id} status={self.status} statements={self.statements}"

@@ -1,0 +1,1 @@
+"""The second room: reading the truth from the LMS, by course and in bulk."""

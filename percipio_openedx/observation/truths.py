@@ -1,0 +1,79 @@
+"""What the LMS says of many learners in one course run, in a number of queries that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from percipio_openedx import edx_platform, identity
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Activity, Learner, Truth
+from percipio_openedx.observation import time_on_task
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One learner and what is true, but for the dear share of completed units."""
+
+    learner: Learner | None
+    truth: Truth
+
+
+def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration) -> dict[int, Seen]:
+    """Look at these learners in this course run.
+
+    Raises:
+        PlatformUnavailable: the platform could not be asked; nothing was decided.
+    """
+    learners = _learners(user_ids, configuration)
+    enrollments = edx_platform.enrollments(course_key, user_ids)
+    activities = edx_platform.activities(course_key, user_ids)
+    grades = edx_platform.grades(course_key, user_ids)
+    certificates = edx_platform.certificates(course_key, user_ids)
+    return {
+        user_id: Seen(
+            learner=learners.get(user_id),
+            truth=Truth(
+                enrollment=enrollments.get(user_id),
+                activity=activities.get(user_id, Activity()),
+                grade=grades.get(user_id),
+                certificate=certificates.get(user_id),
+                is_graded=is_graded,
+            ),
+        )
+        for user_id in user_ids
+    }
+
+
+def percents(course_key: str, user_ids: Sequence[int]) -> dict[int, int | None]:
+    """The completed share in whole percent, asked learner by learner: 10 to 500 ms each."""
+    users = edx_platform.users(user_ids)
+    shares = {user_id: edx_platform.completed_share(course_key, user) for user_id, user in users.items()}
+    return {user_id: share.percent if share else None for user_id, share in shares.items()}
+
+
+def versions(course_key: str, user_ids: Iterable[int]) -> dict[int, str]:
+    """What the learners' completions are now, as ``Activity.version`` says it; those with none are absent."""
+    return {user_id: seen.version for user_id, seen in edx_platform.activities(course_key, user_ids).items()}
+
+
+def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:
+    """Time on task of those who have something to report."""
+    times = edx_platform.activity_times(course_key, user_ids)
+    return {user_id: time_on_task.seconds(moments) for user_id, moments in times.items()}
+
+
+def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+    learners = edx_platform.learners(user_ids)
+    retiring = edx_platform.retiring(user_ids)
+    links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
+    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
+    return {
+        user_id: replace(
+            learner,
+            is_retired=user_id in retiring or learner.email.startswith(edx_platform.RETIRED_PREFIXES),
+            links=links.get(user_id, ()),
+            external_id=external.get(user_id, ""),
+        )
+        for user_id, learner in learners.items()
+    }

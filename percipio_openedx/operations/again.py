@@ -1,0 +1,68 @@
+"""Sending again what is settled, under its own id: after a mend, or by an operator's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils import timezone
+
+from percipio_openedx.delivery import health
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which statements. With ``uuids`` exactly those, whatever their state; else by state.
+
+    ``status`` is the HTTP status of the last answer, ``organization`` a Percipio organization; None means any.
+    """
+
+    states: tuple[State, ...] = ()
+    uuids: tuple[UUID, ...] = ()
+    site_id: int | None = None
+    organization: str | None = None
+    status: int | None = None
+
+    def rows(self) -> StatementQuerySet:
+        """The settled statements that are meant."""
+        rows = Statement.objects.exclude(state__in=OPEN_STATES)
+        rows = rows.filter(uuid__in=self.uuids) if self.uuids else rows.filter(state__in=self.states)
+        if self.site_id is not None:
+            rows = rows.filter(site_id=self.site_id)
+        if self.organization is not None:
+            rows = rows.filter(destination__organization=self.organization)
+        return rows if self.status is None else rows.filter(status=self.status)
+
+
+def send_again(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
+    """Queue them, batch by batch in the order of their ids; the number that is queued.
+
+    Arguments:
+        choice: which.
+        is_over: asked between two batches; what is queued by then stays queued.
+        on_done: called with the number of each batch.
+    """
+    now, last, queued = timezone.now(), 0, 0
+    while not is_over():
+        pks = list(choice.rows().filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+        if not pks:
+            break
+        last = pks[-1]
+        done = Statement.objects.filter(pk__in=pks).send_again(now)
+        queued += done
+        on_done(done)
+    return queued
+
+
+def try_now(site_id: int | None) -> Sequence[Destination]:
+    """Let every destination that waits be tried at once, without waiting for its own time; those destinations."""
+    rows = Destination.objects.filter(retry_at__gt=timezone.now()).order_by("pk")
+    found = list(rows if site_id is None else rows.filter(site_id=site_id))
+    for row in found:
+        health.try_now(row, timezone.now())
+    return found

@@ -1,0 +1,67 @@
+"""Learners whose retirement was noticed too late or not at all, and those whose retirement was called off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.utils import timezone
+
+from percipio_openedx import edx_platform
+from percipio_openedx.data import HoldReason
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.reporting import retirement
+
+AT_ONCE = 1000
+
+
+def count() -> int:
+    """How many retired learners still have statements here.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    return sum(1 for _ in _left())
+
+
+def erase_left() -> int:
+    """Erase them; the number of learners."""
+    erased = 0
+    for user_id in _left():
+        retirement.erase(user_id)
+        erased += 1
+    return erased
+
+
+def take_back() -> int:
+    """Notice anew whoever was held back as retired and is not: the retirement was cancelled. The number of courses."""
+    noticed = last = 0
+    while True:
+        rows = LearnerCourse.objects.filter(hold_reason=HoldReason.RETIRED, pk__gt=last).order_by("pk")
+        held = list(rows.values_list("pk", "user_id", "course_key")[:AT_ONCE])
+        if not held:
+            return noticed
+        last = held[-1][0]
+        user_ids = {user_id for _, user_id, _ in held}
+        learners = edx_platform.learners(user_ids)
+        gone = edx_platform.retiring(user_ids) | {
+            user_id for user_id, one in learners.items() if one.email.startswith(edx_platform.RETIRED_PREFIXES)
+        }
+        back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
+        now = timezone.now()
+        Notice.objects.bulk_create(
+            Notice(user_id=user_id, course_key=key, reason=Reason.BACKFILL, noticed_at=now) for user_id, key in back
+        )
+        noticed += len(back)
+
+
+def _left() -> Iterator[int]:
+    """Learners with statements here, by user id, whose accounts are retired for good."""
+    last = 0
+    while True:
+        retired = edx_platform.retired_accounts(last, AT_ONCE)
+        if not retired:
+            return
+        last = retired[-1]
+        rows = LearnerCourse.objects.filter(user_id__in=retired, sequence__gt=0).order_by()
+        yield from sorted(edx_platform.retired_for_good(rows.values_list("user_id", flat=True).distinct()))

@@ -1,0 +1,36 @@
+"""The sites that report, and what is wrong with those that should."""
+
+from __future__ import annotations
+
+from django.contrib.sites.models import Site
+
+from percipio_openedx import config
+from percipio_openedx.config import Configuration
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.destination import Destination
+
+
+def site_ids() -> list[int]:
+    """Every site that is configured, has reported anything, or takes the settings (the default one)."""
+    ids = set(PercipioConfiguration.objects.values_list("site_id", flat=True).order_by().distinct())
+    ids |= set(Destination.objects.values_list("site_id", flat=True).order_by().distinct())
+    return sorted(ids | {config.default_site_id()})
+
+
+def configurations() -> dict[int, Configuration | PercipioConfigurationError | None]:
+    """By site: its configuration, the mistake in it, or None where it reports nothing."""
+    found: dict[int, Configuration | PercipioConfigurationError | None] = {}
+    for site_id in site_ids():
+        try:
+            found[site_id] = config.for_site(site_id)
+        except PercipioConfigurationError as error:
+            found[site_id] = error
+    return found
+
+
+def site_named(text: str) -> int | None:
+    """The site of an id or a domain; None where there is none."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text) if Site.objects.filter(pk=int(text)).exists() else None
+    return Site.objects.filter(domain__iexact=text).values_list("pk", flat=True).first()

@@ -1,0 +1,71 @@
+"""Who is looking at a learner and course now: leases on ``LearnerCourse`` rows, taken for a course's learners at
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db.models import Q
+
+from percipio_openedx import config
+from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.transactions import persistently
+
+# Longer than a look takes (a hundred learners, whose shares may cost half a second each); a worker that died gives its
+# learners back after this.
+LEASE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The learners of one course run that this look has to itself, by user id. ``busy`` are somebody else's."""
+
+    lease: UUID
+    rows: dict[int, LearnerCourse] = field(default_factory=dict)
+    busy: frozenset[int] = frozenset()
+
+
+def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime) -> Claim:
+    """Take the leases that are free, making the rows that are not there yet. A number of queries, not one a learner."""
+    _make_missing(site_id, course_key, user_ids)
+    lease = uuid4()
+    _take(site_id, course_key, user_ids, lease, now)
+    rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
+    return Claim(lease=lease, rows=rows, busy=frozenset(user_ids) - frozenset(rows))
+
+
+@persistently
+def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    ours = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=user_ids)
+    ours.filter(free).update(lease=lease, leased_until=now + LEASE)
+
+
+@persistently
+def release(lease: UUID) -> None:
+    """Give back whatever is still held under ``lease``, changed by nobody."""
+    LearnerCourse.objects.filter(lease=lease).update(lease=None, leased_until=None)
+
+
+@persistently
+def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int]) -> None:
+    """Make the rows that are not there yet. Workers that make the same ones at once may be each other's deadlock."""
+    known = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=user_ids)
+    missing = set(user_ids) - set(known.values_list("user_id", flat=True))
+    root = config.lms_root()
+    LearnerCourse.objects.bulk_create(
+        [
+            LearnerCourse(
+                user_id=user_id,
+                course_key=course_key,
+                site_id=site_id,
+                registration=registration_for(root, site_id, user_id, course_key),
+            )
+            for user_id in sorted(missing)
+        ],
+        ignore_conflicts=True,
+    )

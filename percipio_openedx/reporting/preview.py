@@ -1,0 +1,90 @@
+"""What a learner and a course would produce now: looked at as always, but nothing is sent and nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils import timezone
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import BuiltStatement, Course, Milestone, Told, Truth
+from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.reporting.look import examine
+from percipio_openedx.unsaid import Unsaid, unsaid
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What one look finds.
+
+    Arguments:
+        site_id: the site that the course belongs to.
+        configuration: in force there; None where that site reports nothing.
+        course: as the LMS describes it; None where it does not know it.
+        hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
+        told: what was reported before.
+        truth: what the LMS says.
+        statements: the milestones that are due, each as it would be sent.
+        unsaid: the milestones that are not, each with its reason.
+    """
+
+    site_id: int
+    configuration: Configuration | None = None
+    course: Course | None = None
+    hold: str = ""
+    told: Told = field(default_factory=Told)
+    truth: Truth = field(default_factory=Truth)
+    statements: tuple[tuple[Milestone, BuiltStatement], ...] = ()
+    unsaid: tuple[Unsaid, ...] = ()
+
+
+def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
+    """Look at a learner in a course run as a worker would.
+
+    Arguments:
+        user_id: the LMS's own id of the learner.
+        course_key: of the course run.
+        afresh: as if nothing had been reported yet, instead of what is new since the last report.
+
+    Raises:
+        PlatformUnavailable: the platform could not be asked, or the key is none.
+        PercipioConfigurationError: the site's configuration is wrong.
+    """
+    site_id = config.site_id_for(edx_platform.org_of(course_key))
+    configuration = config.for_site(site_id)
+    if configuration is None:
+        return Preview(site_id)
+    with transaction.atomic():
+        try:
+            return _looked(configuration, user_id, course_key, afresh)
+        finally:
+            # Whatever the platform wrote on the way (an external id on its first use) is taken back.
+            transaction.set_rollback(True)
+
+
+def _looked(configuration: Configuration, user_id: int, course_key: str, afresh: bool) -> Preview:
+    course = CourseBook().get(course_key)
+    row = _row(configuration.site_id, user_id, course_key, afresh)
+    told = row.told
+    (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
+    return Preview(
+        site_id=configuration.site_id,
+        configuration=configuration,
+        course=course,
+        hold=str(finding.hold),
+        told=told,
+        truth=finding.truth,
+        statements=tuple(finding.statements),
+        unsaid=() if finding.hold else tuple(unsaid(told, finding.truth, configuration.policy, finding.milestones)),
+    )
+
+
+def _row(site_id: int, user_id: int, course_key: str, afresh: bool) -> LearnerCourse:
+    """The row as it is, or one that is not saved."""
+    key = {"site_id": site_id, "user_id": user_id, "course_key": course_key}
+    row = None if afresh else LearnerCourse.objects.filter(**key).first()
+    registration = registration_for(config.lms_root(), site_id, user_id, course_key)
+    return row or LearnerCourse(registration=registration, **key)

@@ -1,0 +1,114 @@
+"""Forgetting a learner: everything goes here, and what Percipio has to erase is written down without naming anybody."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from percipio_openedx.data import Api
+from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.transactions import persistently, without_gap_locks
+
+logger = logging.getLogger(__name__)
+
+# Where a statement can be that never left.
+UNSENT = (State.WAITING, State.KEPT, State.ABANDONED)
+
+
+@dataclass(slots=True)
+class Course:
+    """One of the learner's courses: how many of its statements are here, how many never left, where they went."""
+
+    row: LearnerCourse
+    here: int = 0
+    unsent: int = 0
+    organization: str | None = None
+
+    @property
+    def may_be_there(self) -> bool:
+        """Whether Percipio may hold anything of it; also of what was pruned here since."""
+        return self.row.sequence > self.unsent
+
+
+@dataclass(slots=True)
+class Asked:
+    """What one organization of one site is to be asked for."""
+
+    registrations: list[str] = field(default_factory=list)
+    statements: int = 0
+
+
+@persistently
+def erase(user_id: int) -> int:
+    """Delete every statement and every row about a learner; the number of statements.
+
+    What Percipio may hold already has to be erased there, by Skillsoft, on the site's request: an ``ErasureRequest``
+    says which registrations.
+    """
+    with without_gap_locks():
+        courses = _courses(user_id)
+        _ask(courses)
+        pks = [course.row.pk for course in courses]
+        statements, _ = Statement.objects.filter(learner_course_id__in=pks).delete()
+        LearnerCourse.objects.filter(pk__in=pks).delete()
+    logger.info("learner erased user=%s statements=%s courses=%s", user_id, statements, len(courses))
+    return statements
+
+
+def _courses(user_id: int) -> Sequence[Course]:
+    """Locked, so that nothing is sent or written meanwhile."""
+    rows = LearnerCourse.objects.select_for_update().filter(user_id=user_id).order_by("pk")
+    courses = {row.pk: Course(row) for row in rows}
+    statements = Statement.objects.select_for_update().filter(learner_course_id__in=list(courses)).order_by("pk")
+    columns = ("learner_course_id", "state", "attempts", "status", "destination_id")
+    organizations = dict(Destination.objects.values_list("pk", "organization"))
+    for pk, state, attempts, status, destination in statements.values_list(*columns):
+        course = courses[pk]
+        course.here += 1
+        course.unsent += state in UNSENT and not attempts and status is None
+        course.organization = organizations[destination]
+    return list(courses.values())
+
+
+def _ask(courses: Iterable[Course]) -> None:
+    found: dict[tuple[int, str], Asked] = defaultdict(Asked)
+    for course in courses:
+        if course.may_be_there:
+            organization = course.organization
+            if organization is None:
+                organization = _only_organization(course.row.site_id)
+            asked = found[course.row.site_id, organization]
+            asked.registrations.append(str(course.row.registration))
+            asked.statements += course.row.sequence - course.unsent
+    now = timezone.now()
+    for (site_id, organization), asked in found.items():
+        ErasureRequest.objects.create(
+            site_id=site_id,
+            organization=organization,
+            api=_api(site_id, organization),
+            registrations="\n".join(asked.registrations),
+            statements=asked.statements,
+            erased_at=now,
+        )
+
+
+def _only_organization(site_id: int) -> str:
+    """Where all of a site's statements go; ``''`` where they go to several."""
+    names = list(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True)[:2])
+    return names[0] if len(names) == 1 else ""
+
+
+def _api(site_id: int, organization: str) -> str:
+    """Whether anything ever went by the Track API, whose records carry no registration."""
+    attempts = DeliveryAttempt.objects.filter(
+        destination__site_id=site_id, destination__organization=organization, api=Api.TRACK
+    )
+    return Api.TRACK.value if attempts.exists() else Api.STATEMENTS.value

@@ -1,0 +1,164 @@
+"""Defaults of every setting, applied by the platform's plugin loader at the end of ``lms/envs/common.py``.
+
+Each is a top-level name: a key of the same name in the LMS's YAML, or a line in a Tutor plugin, replaces it by
+itself. Nothing is read from the settings here, for many platform settings are not final yet at this point.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def plugin_settings(settings: Any) -> None:
+    """Add the ``PERCIPIO_*`` defaults, and the scope for the statement resource, to the LMS's settings."""
+    for name, default in DEFAULTS.items():
+        setattr(settings, name, default)
+    provider = getattr(settings, "OAUTH2_PROVIDER", None)
+    if isinstance(provider, dict):
+        scopes = dict(provider.get("SCOPES", {}))
+        scopes.setdefault(PULL_SCOPE, "Read the learning statements that were reported to Percipio")
+        settings.OAUTH2_PROVIDER = {**provider, "SCOPES": scopes}
+
+
+PULL_SCOPE = "percipio:read"
+
+DEFAULTS: dict[str, Any] = {
+    # .. setting_name: PERCIPIO_ENABLED
+    # .. setting_default: True
+    # .. setting_description: Whether the plugin notices and reports anything. False is the switch that stops all of
+    #     it: no row is written, nothing is sent. A site may also be switched off alone, in its configuration.
+    "PERCIPIO_ENABLED": True,
+    # .. setting_name: PERCIPIO_REGION
+    # .. setting_default: "us"
+    # .. setting_description: Percipio's data centre: us, eu, development, or custom (then set PERCIPIO_API_URL and
+    #     PERCIPIO_TOKEN_URL).
+    "PERCIPIO_REGION": "us",
+    # .. setting_name: PERCIPIO_API_URL
+    # .. setting_default: ""
+    # .. setting_description: Address of Percipio's API, without the path of the service. Empty: that of the region.
+    "PERCIPIO_API_URL": "",
+    # .. setting_name: PERCIPIO_TOKEN_URL
+    # .. setting_default: ""
+    # .. setting_description: Full address of the OAuth2 token endpoint. Empty: that of the region.
+    "PERCIPIO_TOKEN_URL": "",
+    # .. setting_name: PERCIPIO_PARTNER_NAME
+    # .. setting_default: ""
+    # .. setting_description: The partner name that Skillsoft gave this site; it is part of every address.
+    "PERCIPIO_PARTNER_NAME": "",
+    # .. setting_name: PERCIPIO_ORGANIZATION_ID
+    # .. setting_default: ""
+    # .. setting_description: The Percipio organization to report to. Empty: the addresses without an organization.
+    "PERCIPIO_ORGANIZATION_ID": "",
+    # .. setting_name: PERCIPIO_CLIENT_ID
+    # .. setting_default: ""
+    # .. setting_description: OAuth2 client id of the service account (permission CONTENT_AGGREGATION).
+    "PERCIPIO_CLIENT_ID": "",
+    # .. setting_name: PERCIPIO_CLIENT_SECRET
+    # .. setting_default: ""
+    # .. setting_description: OAuth2 client secret of the service account. Secret: give it by the environment or a
+    #     secrets file, or in the admin, where it is encrypted.
+    "PERCIPIO_CLIENT_SECRET": "",
+    # .. setting_name: PERCIPIO_API
+    # .. setting_default: "statements"
+    # .. setting_description: Which API to report to: statements (xAPI) or track.
+    "PERCIPIO_API": "statements",
+    # .. setting_name: PERCIPIO_LEARNER_ID
+    # .. setting_default: "email"
+    # .. setting_description: How a learner is named to Percipio: email, username, external_id, sso_uid, or
+    #     sso:<key> for a key of the single-sign-on link's extra data (for instance sso:PercipioUserUUID).
+    "PERCIPIO_LEARNER_ID": "email",
+    # .. setting_name: PERCIPIO_LEARNER_HOME_PAGE
+    # .. setting_default: ""
+    # .. setting_description: The homePage of a learner's account where PERCIPIO_LEARNER_ID is not email: for ids that
+    #     Percipio gave, the organization's Percipio address. Empty: this LMS's address.
+    "PERCIPIO_LEARNER_HOME_PAGE": "",
+    # .. setting_name: PERCIPIO_ORGANIZATION_FROM
+    # .. setting_default: ""
+    # .. setting_description: Where a learner's own Percipio organization is found: empty (the site's), or sso:<key>
+    #     (for instance sso:percipioOrganizationUuid).
+    "PERCIPIO_ORGANIZATION_FROM": "",
+    # .. setting_name: PERCIPIO_LEARNERS
+    # .. setting_default: "all"
+    # .. setting_description: Whom to report: all, or sso:<provider> for those only who came through that
+    #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug).
+    "PERCIPIO_LEARNERS": "all",
+    # .. setting_name: PERCIPIO_SEND_NAMES
+    # .. setting_default: True
+    # .. setting_description: Whether a learner's full name travels with the statement beside the id.
+    "PERCIPIO_SEND_NAMES": True,
+    # .. setting_name: PERCIPIO_CONTENT_ID
+    # .. setting_default: "course"
+    # .. setting_description: How a course is named to Percipio: course (course:Org+Course, as in Percipio's
+    #     catalogue), course_run (the course key), or url (the course's address in this LMS).
+    "PERCIPIO_CONTENT_ID": "course",
+    # .. setting_name: PERCIPIO_STARTED_ON
+    # .. setting_default: "enrollment"
+    # .. setting_description: When a course counts as started: enrollment, or first_activity.
+    "PERCIPIO_STARTED_ON": "enrollment",
+    # .. setting_name: PERCIPIO_COMPLETED_ON
+    # .. setting_default: "passed"
+    # .. setting_description: When a course counts as completed: passed, progress (every unit done), certificate, or
+    #     any of the three.
+    "PERCIPIO_COMPLETED_ON": "passed",
+    # .. setting_name: PERCIPIO_UNDONE
+    # .. setting_default: "keep"
+    # .. setting_description: What to do when the LMS takes a completion back (certificate revoked, regraded below the
+    #     pass mark): keep (leave it in Percipio), or retract (send a voiding statement; Statements API only).
+    "PERCIPIO_UNDONE": "keep",
+    # .. setting_name: PERCIPIO_PROGRESS_STEP
+    # .. setting_default: 10
+    # .. setting_description: Percent points between two progress reports, 1 to 100.
+    "PERCIPIO_PROGRESS_STEP": 10,
+    # .. setting_name: PERCIPIO_OBSERVE_AFTER
+    # .. setting_default: 30
+    # .. setting_description: Seconds during which a learner's acts in a course are gathered before they are looked at.
+    "PERCIPIO_OBSERVE_AFTER": 30,
+    # .. setting_name: PERCIPIO_PARALLEL_RUNS
+    # .. setting_default: 2
+    # .. setting_description: How many of the LMS's Celery workers may work for the plugin at the same time when there
+    #     is much to do, 1 to 64. One is enough but for large back-fills and the hours after an outage.
+    "PERCIPIO_PARALLEL_RUNS": 2,
+    # .. setting_name: PERCIPIO_BATCH_SIZE
+    # .. setting_default: 50
+    # .. setting_description: Statements in one request, 1 to 500. Smaller ones are made when Percipio asks (413).
+    "PERCIPIO_BATCH_SIZE": 50,
+    # .. setting_name: PERCIPIO_TIMEOUT
+    # .. setting_default: 20
+    # .. setting_description: Seconds to wait for Percipio: to connect, and between two parts of an answer; an answer
+    #     as a whole may take three times as long.
+    "PERCIPIO_TIMEOUT": 20,
+    # .. setting_name: PERCIPIO_PULL_RATE
+    # .. setting_default: "120/minute"
+    # .. setting_description: How often one pull client may ask the statement resource: a number, a slash and second,
+    #     minute, hour or day. Empty: as often as it likes.
+    "PERCIPIO_PULL_RATE": "120/minute",
+    # .. setting_name: PERCIPIO_ALERT_EMAILS
+    # .. setting_default: []
+    # .. setting_description: Addresses of those who are told when a destination pauses, when statements are parked, or
+    #     when something waits too long; once, and once more when it is well again. Empty: nobody is mailed (the log
+    #     says it all the same).
+    "PERCIPIO_ALERT_EMAILS": [],
+    # .. setting_name: PERCIPIO_ALERT_AFTER
+    # .. setting_default: 3600
+    # .. setting_description: Seconds that a statement or a notice may wait before operators are told.
+    "PERCIPIO_ALERT_AFTER": 3600,
+    # .. setting_name: PERCIPIO_RETENTION_DAYS
+    # .. setting_default: 0
+    # .. setting_description: Days that delivered (and kept, and given up) statements stay here; percipio_prune deletes
+    #     older ones. 0: for ever. What was reported is remembered all the same, so nothing is reported again.
+    "PERCIPIO_RETENTION_DAYS": 0,
+    # .. setting_name: PERCIPIO_RETENTION_PARKED_DAYS
+    # .. setting_default: 0
+    # .. setting_description: Days that parked statements stay here, which nobody has mended yet. 0: for ever.
+    "PERCIPIO_RETENTION_PARKED_DAYS": 0,
+    # .. setting_name: PERCIPIO_RETENTION_LOG_DAYS
+    # .. setting_default: 180
+    # .. setting_description: Days that the records of single requests stay here, those to Percipio and those of pull
+    #     clients, as do finished backfills and erasures. 0: for ever.
+    "PERCIPIO_RETENTION_LOG_DAYS": 180,
+    # .. setting_name: PERCIPIO_METRICS_TOKEN
+    # .. setting_default: ""
+    # .. setting_description: The bearer token with which a scraper may read /percipio/metrics. Secret. Empty: there is
+    #     no such page.
+    "PERCIPIO_METRICS_TOKEN": "",
+}

@@ -1,0 +1,235 @@
+"""Our own judge: what a statement of this plugin must be (xAPI 1.0.3, Data 2.2 to 4.6, as strictly as the text reads).
+
+Runs on every statement before it is frozen, behind the filter steps that a site may add. Names the field and
+the fault, never the value. ``check_agent`` is also what the statement resource holds its ``agent`` parameter
+against.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from percipio_openedx.exceptions import StatementError
+from percipio_openedx.iri import is_email, is_iri, is_irl
+from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, VERB_VOIDED
+
+UUID_TEXT: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+TIMESTAMP: Final = re.compile(
+    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3,}Z"
+)
+# ISO 8601 4.4.3.2 with at most 0.01 second (Data 4.6).
+DURATION: Final = re.compile(
+    r"P(?:\d+W|(?=\d|T)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d{1,2})?S)?)?)"
+)
+# The well-formed tags of RFC 5646 that Learning Locker's validator takes, too.
+LANGUAGE: Final = re.compile(
+    r"[A-Za-z]{2,8}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z\d]{5,8})*"
+)
+IDENTIFIERS: Final = ("mbox", "mbox_sha1sum", "openid", "account")
+_SHA1: Final = re.compile(r"[0-9a-f]{40}")
+
+Judge = Callable[[Any, str], None]
+
+
+def check(statement: Mapping[str, Any]) -> None:
+    """Judge a whole statement.
+
+    Raises:
+        StatementError: the first fault found, with the path of its field.
+    """
+    _object(statement, "", required=_STATEMENT_NEEDS, optional=_STATEMENT_MAY)
+    has_activity = statement["object"].get("objectType", "Activity") == "Activity"
+    if statement["verb"]["id"] == VERB_VOIDED and has_activity:
+        raise StatementError("object", "must be a StatementRef where the verb is voided")
+    if not has_activity and {"platform", "revision"} & set(statement.get("context", {})):
+        raise StatementError("context", "has platform or revision although the object is no Activity")
+
+
+def check_agent(agent: Any, path: str) -> None:
+    """Judge an Agent, or a Group by what identifies it or by its members (Data 2.4.2).
+
+    Raises:
+        StatementError: not exactly one identifier, or a field that is wrong or unknown.
+    """
+    _is_mapping(agent, path)
+    kind = agent.get("objectType", "Agent")
+    if kind not in ("Agent", "Group"):
+        raise StatementError(_join(path, "objectType"), "is neither Agent nor Group")
+    _object(agent, path, required={}, optional=_GROUP if kind == "Group" else _AGENT)
+    found = [name for name in IDENTIFIERS if name in agent]
+    if len(found) > 1 or (not found and (kind == "Agent" or not agent.get("member"))):
+        raise StatementError(path, "needs exactly one of mbox, mbox_sha1sum, openid, account")
+
+
+def _object(value: Any, path: str, *, required: Mapping[str, Judge], optional: Mapping[str, Judge]) -> None:
+    _is_mapping(value, path)
+    for name in required:
+        if name not in value:
+            raise StatementError(_join(path, name), "is missing")
+    for name, part in value.items():
+        judge = required.get(name) or optional.get(name)
+        if judge is None:
+            raise StatementError(path or "statement", "has a property that xAPI does not know")
+        judge(part, _join(path, name))
+
+
+def _is_mapping(value: Any, path: str) -> None:
+    if not isinstance(value, Mapping) or not value:
+        raise StatementError(path or "statement", "is not a JSON object with properties")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _that(test: Callable[[Any], bool], problem: str) -> Judge:
+    def judge(value: Any, path: str) -> None:
+        if not test(value):
+            raise StatementError(path, problem)
+
+    return judge
+
+
+def _matches(pattern: re.Pattern[str], problem: str) -> Judge:
+    return _that(lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, problem)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_text = _that(lambda value: isinstance(value, str) and bool(value.strip()), "is not a text, or is empty")
+_flag = _that(lambda value: isinstance(value, bool), "is neither true nor false")
+_number = _that(_is_number, "is not a number")
+_scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
+_iri = _that(is_iri, "is not an IRI")
+_irl = _that(is_irl, "is not an address on the web")
+_uuid = _matches(UUID_TEXT, "is not a UUID in standard form")
+_timestamp = _matches(TIMESTAMP, "is not a time in UTC with milliseconds")
+_duration = _matches(DURATION, "is not an ISO 8601 duration of at most 0.01 second's precision")
+_language = _matches(LANGUAGE, "is not a language tag")
+_sha1 = _matches(_SHA1, "is not a SHA-1 in hexadecimal")
+_mbox = _that(
+    lambda value: isinstance(value, str) and value.startswith("mailto:") and is_email(value[7:]),
+    "is not mailto: with an email address",
+)
+_percent = _that(
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100,
+    "is not a whole percentage from 0 to 100",
+)
+
+
+def _exactly(word: str) -> Judge:
+    return _that(lambda value: value == word, f"is not {word}")
+
+
+def _language_map(value: Any, path: str) -> None:
+    _is_mapping(value, path)
+    for tag, text in value.items():
+        _language(tag, path)
+        _text(text, f"{path}.{tag}")
+
+
+def _extensions(value: Any, path: str) -> None:
+    _is_mapping(value, path)
+    for key, content in value.items():
+        _iri(key, path)
+        if key == EXTENSION_PROGRESS:
+            _percent(content, f"{path}.progress")
+
+
+def _account(value: Any, path: str) -> None:
+    _object(value, path, required={"homePage": _iri, "name": _text}, optional={})
+
+
+def _members(value: Any, path: str) -> None:
+    _list_of(_member)(value, path)
+
+
+def _member(value: Any, path: str) -> None:
+    check_agent(value, path)
+    if value.get("objectType") == "Group":
+        raise StatementError(path, "is a Group inside a Group")
+
+
+def _list_of(judge: Judge) -> Judge:
+    def judge_all(value: Any, path: str) -> None:
+        if not isinstance(value, list) or not value:
+            raise StatementError(path, "is not a list with entries")
+        for index, item in enumerate(value):
+            judge(item, f"{path}.{index}")
+
+    return judge_all
+
+
+def _target(value: Any, path: str) -> None:
+    _is_mapping(value, path)
+    if value.get("objectType", "Activity") == "StatementRef":
+        _reference(value, path)
+    else:
+        _activity(value, path)
+
+
+def _reference(value: Any, path: str) -> None:
+    _object(value, path, required={"objectType": _exactly("StatementRef"), "id": _uuid}, optional={})
+
+
+def _activity(value: Any, path: str) -> None:
+    optional = {"objectType": _exactly("Activity"), "definition": _definition}
+    _object(value, path, required={"id": _iri}, optional=optional)
+
+
+def _definition(value: Any, path: str) -> None:
+    _object(value, path, required={}, optional=_DEFINITION)
+
+
+def _score(value: Any, path: str) -> None:
+    _object(value, path, required={}, optional={"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
+    least, most = value.get("min", -math.inf), value.get("max", math.inf)
+    if not least < most:
+        raise StatementError(path, "has a min that is not below its max")
+    if not least <= value.get("raw", least) <= most:
+        raise StatementError(f"{path}.raw", "is not between min and max")
+
+
+def _result(value: Any, path: str) -> None:
+    _object(value, path, required={}, optional=_RESULT)
+
+
+def _verb(value: Any, path: str) -> None:
+    _object(value, path, required={"id": _iri}, optional={"display": _language_map})
+
+
+def _context_activities(value: Any, path: str) -> None:
+    activities = _list_of(_activity)
+    optional = dict.fromkeys(("parent", "grouping", "category", "other"), activities)
+    _object(value, path, required={}, optional=optional)
+
+
+def _context(value: Any, path: str) -> None:
+    _object(value, path, required={}, optional=_CONTEXT)
+
+
+_kind = _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group")
+_AGENT: Final[dict[str, Judge]] = {
+    "objectType": _kind, "name": _text, "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _iri, "account": _account,
+}  # fmt: skip
+_GROUP: Final[dict[str, Judge]] = {**_AGENT, "member": _members}
+_DEFINITION: Final[dict[str, Judge]] = {
+    "type": _iri, "moreInfo": _irl, "name": _language_map, "description": _language_map, "extensions": _extensions,
+}  # fmt: skip
+_RESULT: Final[dict[str, Judge]] = {
+    "score": _score, "success": _flag, "completion": _flag, "response": _text, "duration": _duration,
+    "extensions": _extensions,
+}  # fmt: skip
+_CONTEXT: Final[dict[str, Judge]] = {
+    "registration": _uuid, "instructor": check_agent, "team": check_agent, "contextActivities": _context_activities,
+    "revision": _text, "platform": _text, "language": _language, "statement": _reference, "extensions": _extensions,
+}  # fmt: skip
+_STATEMENT_NEEDS: Final[dict[str, Judge]] = {
+    "id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp,
+}  # fmt: skip
+_STATEMENT_MAY: Final[dict[str, Judge]] = {"result": _result, "context": _context}

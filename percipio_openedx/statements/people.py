@@ -1,0 +1,69 @@
+"""Learners and instructors as xAPI Agents (Data 2.4.2)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Final
+
+from percipio_openedx.data import Instructor, LearnerIdentity
+from percipio_openedx.exceptions import StatementError
+from percipio_openedx.iri import is_common_email, is_email, is_iri
+from percipio_openedx.statements.text import plain
+
+LONGEST_NAME: Final = 200
+LONGEST_ACCOUNT: Final = 500
+MOST_INSTRUCTORS: Final = 50
+
+_NOT_A_WORD: Final = re.compile(r"[\W_]+")
+
+
+def learner(identity: LearnerIdentity) -> dict[str, Any]:
+    """The actor: ``mbox`` for an email, else ``account``. An identifier is taken as it is or not at all.
+
+    Raises:
+        StatementError: the email is no address, or the account or its home page is unusable.
+    """
+    agent: dict[str, Any] = {}
+    name = plain(identity.name, LONGEST_NAME)
+    if name:
+        agent["name"] = name
+    if identity.email:
+        if not is_email(identity.email):
+            raise StatementError("actor.mbox", "is not an email address")
+        agent["mbox"] = f"mailto:{identity.email}"
+        return agent
+    if not is_iri(identity.home_page):
+        raise StatementError("actor.account.homePage", "is not an IRI")
+    if not is_account_name(identity.account):
+        raise StatementError("actor.account.name", "is empty, too long or not printable")
+    agent["account"] = {"homePage": identity.home_page, "name": identity.account}
+    return agent
+
+
+def is_account_name(value: str) -> bool:
+    """Whether an account's name can travel: 1 to 500 printable characters, no white space at its ends."""
+    return 0 < len(value) <= LONGEST_ACCOUNT and value.isprintable() and value == value.strip()
+
+
+def instructors(people: tuple[Instructor, ...], lms_root: str) -> list[dict[str, Any]]:
+    """The instructors whom a course names, each once, at most fifty, in the course's order.
+
+    An instructor is known by email where the course gives a common one. Open edX's course settings give names alone,
+    and an Agent needs an identifier: then it is an account of this LMS called ``instructor:`` and the name's
+    letters and digits. The prefix keeps it apart from learners' user names, which cannot hold a colon.
+    """
+    agents: dict[str, dict[str, Any]] = {}
+    for person in people:
+        name = plain(person.name, LONGEST_NAME)
+        slug = _NOT_A_WORD.sub("-", unicodedata.normalize("NFKC", name).casefold()).strip("-")
+        if is_common_email(person.email):
+            agent: dict[str, Any] = {"mbox": f"mailto:{person.email}"}
+        elif slug and slug.isprintable() and is_iri(lms_root):
+            agent = {"account": {"homePage": lms_root, "name": f"instructor:{slug}"}}
+        else:
+            continue
+        if name:
+            agent["name"] = name
+        agents.setdefault(str(agent.get("mbox") or slug), agent)
+    return list(agents.values())[:MOST_INSTRUCTORS]

@@ -1,0 +1,202 @@
+"""Events to statements: one ``XApiTransformer`` for each milestone, in a registry that is this plugin's own.
+
+event-routing-backends gives the pipeline (registry, transformer, openedx-filters) and the statement classes.
+Its own registry is left alone, so that what the site sends to any other LRS does not change.
+
+Two filter hooks are kept under their names of event-routing-backends (``…xapi_transformer.get_actor`` and
+``.get_verb``), and ``percipio_openedx.statements.transformers.course.get_object`` is for the course.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, ClassVar
+from uuid import UUID
+
+from event_routing_backends.processors.openedx_filters.decorators import openedx_filter
+from event_routing_backends.processors.openedx_filters.filters import ProcessorBaseFilter
+from event_routing_backends.processors.transformer_utils.registry import TransformerRegistry
+from event_routing_backends.processors.xapi.transformer import XApiTransformer
+from tincan import (
+    Activity,
+    ActivityDefinition,
+    ActivityList,
+    Agent,
+    Context,
+    ContextActivities,
+    Extensions,
+    Group,
+    LanguageMap,
+    Result,
+    Score,
+    StatementRef,
+    Verb,
+)
+
+from percipio_openedx.data import Kind
+from percipio_openedx.statements.event import CourseFacts
+from percipio_openedx.statements.language import language_map
+from percipio_openedx.statements.vocabulary import (
+    ACTIVITY_COURSE,
+    EXTENSION_PROGRESS,
+    FALLBACK_LANGUAGE,
+    VERBS,
+    event_name,
+)
+
+ACTOR_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transformer.get_actor"
+OBJECT_FILTER = "percipio_openedx.statements.transformers.course.get_object"
+
+
+class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
+    """The transformers of this plugin; its ``mapping`` is its own, as the base class demands."""
+
+    mapping: ClassVar[dict[str, type[XApiTransformer]]] = {}
+
+
+class CourseTransformer(XApiTransformer):  # type: ignore[misc]
+    """What the statements of all milestones have in common. Reads the event by explicit paths, and nothing else."""
+
+    def get_event_id(self) -> UUID:
+        """The id that was made with the event: it names learner, course run, milestone and value."""
+        statement_id: UUID = self.event["data"]["statement_id"]
+        return statement_id
+
+    def get_timestamp(self) -> datetime:
+        at: datetime = self.event["timestamp"]
+        return at
+
+    @openedx_filter(filter_type=ACTOR_FILTER)  # type: ignore[untyped-decorator]
+    def get_actor(self) -> Agent:
+        return Agent(**self.event["data"]["learner"])
+
+    @openedx_filter(filter_type=OBJECT_FILTER)  # type: ignore[untyped-decorator]
+    def get_object(self) -> Activity:
+        """The course, with its name and description in its language.
+
+        One object serves all learners of a course, unless the site has filter steps that might change it.
+        """
+        data = self.event["data"]
+        make = _activity.__wrapped__ if _has_steps(OBJECT_FILTER) else _activity
+        return make(data["course"], data["activity_id"])
+
+    def get_context(self) -> Context:
+        """Registration, platform, language, instructors, and the course run where the object is not the run itself."""
+        data, context = self.event["data"], self.event["context"]
+        course: CourseFacts = data["course"]
+        known: dict[str, Any] = {"registration": context["registration"]}
+        if context["platform"]:
+            known["platform"] = context["platform"]
+        if course.language:
+            known["language"] = course.language
+        if course.instructors:
+            known["instructor"] = _instructor(course)
+        if course.url and course.url != data["activity_id"]:
+            known["context_activities"] = _grouping(course)
+        return Context(**known)
+
+
+@PercipioRegistry.register(event_name(Kind.STARTED))
+class StartedTransformer(CourseTransformer):
+    """``initialized``: the learner has begun the course run. No result."""
+
+    _verb = Verb(id=VERBS[Kind.STARTED], display=LanguageMap({FALLBACK_LANGUAGE: "initialized"}))
+
+
+class ResultTransformer(CourseTransformer):
+    """A milestone with a result: what is known of score, success, completion and time on task."""
+
+    additional_fields = ("result",)
+
+    def get_result(self) -> Result | None:
+        data = self.event["data"]
+        known: dict[str, Any] = dict(self.fixed_result())
+        if data["score"] is not None:
+            raw = round(data["score"] * 100, 2)
+            known["score"] = Score(scaled=data["score"], raw=raw, min=0.0, max=100.0)
+        if data["seconds"] is not None:
+            known["duration"] = timedelta(seconds=data["seconds"])
+        return Result(**known) if known else None
+
+    def fixed_result(self) -> dict[str, Any]:
+        """The part of the result that the milestone itself says."""
+        raise NotImplementedError
+
+
+@PercipioRegistry.register(event_name(Kind.PROGRESSED))
+class ProgressedTransformer(ResultTransformer):
+    """``progressed`` with cmi5's progress extension: a whole percentage, never a score (Data 2.4.5.1)."""
+
+    _verb = Verb(id=VERBS[Kind.PROGRESSED], display=LanguageMap({FALLBACK_LANGUAGE: "progressed"}))
+
+    def fixed_result(self) -> dict[str, Any]:
+        return {"extensions": Extensions({EXTENSION_PROGRESS: self.event["data"]["progress"]})}
+
+
+@PercipioRegistry.register(event_name(Kind.PASSED))
+class PassedTransformer(ResultTransformer):
+    """``passed``: success, with the grade."""
+
+    _verb = Verb(id=VERBS[Kind.PASSED], display=LanguageMap({FALLBACK_LANGUAGE: "passed"}))
+
+    def fixed_result(self) -> dict[str, Any]:
+        return {"success": True}
+
+
+@PercipioRegistry.register(event_name(Kind.COMPLETED))
+class CompletedTransformer(ResultTransformer):
+    """``completed``: completion, with success and grade where the course is graded."""
+
+    _verb = Verb(id=VERBS[Kind.COMPLETED], display=LanguageMap({FALLBACK_LANGUAGE: "completed"}))
+
+    def fixed_result(self) -> dict[str, Any]:
+        success = self.event["data"]["success"]
+        return {"completion": True} if success is None else {"completion": True, "success": success}
+
+
+@PercipioRegistry.register(event_name(Kind.RETRACTED))
+class RetractedTransformer(CourseTransformer):
+    """``voided``: takes one earlier statement back (Data 2.3.2)."""
+
+    _verb = Verb(id=VERBS[Kind.RETRACTED], display=LanguageMap({FALLBACK_LANGUAGE: "voided"}))
+
+    def get_object(self) -> StatementRef:
+        return StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
+
+    def get_context(self) -> Context:
+        """The registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
+        return Context(registration=self.event["context"]["registration"])
+
+
+def _has_steps(filter_type: str) -> bool:
+    """Whether the site has configured steps for a filter (``OPEN_EDX_FILTERS_CONFIG``)."""
+    return bool(ProcessorBaseFilter.generate_dynamic_filter(filter_type).get_filter_config())
+
+
+# The parts of a course's statements that are the same for all its learners, made once. Whoever has them only
+# reads.
+
+
+@lru_cache(maxsize=512)
+def _activity(course: CourseFacts, activity_id: str) -> Activity:
+    definition: dict[str, Any] = {"type": ACTIVITY_COURSE}
+    if course.name:
+        definition["name"] = LanguageMap(language_map(course.name, course.language))
+    if course.description:
+        definition["description"] = LanguageMap(language_map(course.description, course.language))
+    if course.url:
+        definition["more_info"] = course.url
+    return Activity(id=activity_id, definition=ActivityDefinition(**definition))
+
+
+@lru_cache(maxsize=512)
+def _instructor(course: CourseFacts) -> Agent | Group:
+    """One instructor as an Agent, several as an anonymous Group (Data 2.4.6 and 2.4.2.2)."""
+    agents = [Agent(**agent) for agent in course.instructors]
+    return agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents)
+
+
+@lru_cache(maxsize=512)
+def _grouping(course: CourseFacts) -> ContextActivities:
+    return ContextActivities(grouping=ActivityList([Activity(id=course.url)]))

@@ -1,0 +1,99 @@
+"""The Celery entry points: one task, no arguments, on the LMS's default queue.
+
+Open edX has no Celery beat, so a run that leaves something for later publishes the next run itself. All of it
+is a
+convenience: ``percipio_run`` does the same work without a broker, and the rows are the truth.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+from django.core.cache import cache
+from django.utils import timezone
+from edx_django_utils.monitoring import set_code_owner_attribute
+
+from percipio_openedx import config, slots
+from percipio_openedx.run import run_once
+
+SCHEDULED_KEY = "percipio_openedx:scheduled"
+
+# Seconds. A broker may hand a task out again that waited longer than its visibility time-out (an hour, with
+# Redis), so a far time is reached in steps; a broken run is tried again soon.
+LONGEST_COUNTDOWN = 900
+AFTER_A_BROKEN_RUN = 60
+
+# One run works for about this long, then hands over, so that it never holds a worker of the LMS for long.
+BUDGET = 45.0
+
+
+# Acknowledged when it is done, so that a run whose process was killed is handed out again: it may run any
+# number of times.
+@shared_task(name="percipio_openedx.tasks.run", ignore_result=True, acks_late=True, reject_on_worker_lost=True)
+@set_code_owner_attribute  # type: ignore[untyped-decorator]
+def run() -> None:
+    """Look at what is due, send what is due, and call the next run for when the rest is."""
+    later = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
+    with slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
+        if slot is None:
+            # Enough are at work, or were killed at it: then this later run finds their places free.
+            _call_next(later)
+            return
+        next_at: datetime | None = later
+        try:
+            next_at = run_once(budget=BUDGET)
+        finally:
+            if next_at is not None:
+                _call_next(next_at, has_neighbour=slot.has_neighbour)
+
+
+def _call_next(at: datetime, *, has_neighbour: bool = False) -> None:
+    """The next run; and, when the time did not suffice, one more beside it, up to what the site allows."""
+    if config.is_eager():
+        return
+    if has_neighbour and at <= timezone.now():
+        _publish(countdown=0)
+    schedule(at)
+
+
+def schedule(at: datetime) -> None:
+    """Call a run for ``at``, unless one is called for then or sooner."""
+    now = timezone.now()
+    seconds = min(max(0.0, (at - now).total_seconds()), LONGEST_COUNTDOWN)
+    due = now.timestamp() + seconds
+    called: float | None = cache.get(SCHEDULED_KEY)
+    if called is not None and now.timestamp() < called <= due:
+        return
+    cache.set(SCHEDULED_KEY, due, timeout=int(seconds) + 1)
+    _publish(countdown=seconds)
+
+
+def publish_first(key: str, window: int, countdown: float) -> None:
+    """Call a run in ``countdown`` seconds, unless somebody did within the last ``window`` seconds (under
+    ``key``).
+
+    Raises:
+        Exception: whatever the cache or the broker of this LMS raises.
+    """
+    if cache.add(key, 1, timeout=window):
+        _publish(countdown)
+
+
+def connect_worker() -> None:
+    """Let every worker of the LMS that starts take up what a killed one, or a lost message, left behind."""
+    worker_ready.connect(_worker_ready, dispatch_uid="percipio_openedx.worker_ready")
+
+
+def _worker_ready(**_: Any) -> None:
+    if config.is_on():
+        publish_first(f"{SCHEDULED_KEY}:start", window=5, countdown=1)
+
+
+def _publish(countdown: float) -> None:
+    """Without retries: the caller may be a learner's request, and the row is there whatever happens to the
+    message.
+    """
+    run.apply_async(countdown=countdown, retry=False)

@@ -1,0 +1,65 @@
+"""The worker's transactions, so that they hold up neither learners nor each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connections, router, transaction
+
+from percipio_openedx.models.statement import Statement
+
+# A deadlock's victim, or SQLite's busy writer, simply runs its short transaction again.
+_RUNS = 4
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def write_alias() -> str:
+    """The database that the plugin's rows are written to."""
+    return router.db_for_write(Statement)
+
+
+@contextmanager
+def without_gap_locks() -> Iterator[None]:
+    """A transaction that locks rows only.
+
+    Under REPEATABLE READ, MySQL and MariaDB also lock the gaps between the rows that a DELETE or UPDATE
+    passes, and the one after the
+    last: a learner's INSERT would wait for it. READ COMMITTED, for this one transaction, does not. Inside a
+    transaction that is open already nothing can be changed, and nothing is.
+    """
+    database = write_alias()
+    connection = connections[database]
+    if connection.vendor == "mysql" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    with transaction.atomic(using=database):
+        yield
+
+
+def persistently(function: Callable[P, T]) -> Callable[P, T]:
+    """Run a short transaction again that was a deadlock's victim or lost its connection. The last failure is raised.
+
+    The function is run from its beginning, so it must not have changed anything but the database. Inside a transaction
+    that is open already the database has undone that one too, and only its owner can begin again: the failure is
+    raised at once.
+    """
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(_RUNS - 1):
+            try:
+                return function(*args, **kwargs)
+            except OperationalError:
+                connection = connections[write_alias()]
+                if connection.in_atomic_block:
+                    raise
+                # After a restart of the database the next try needs a new connection.
+                connection.close_if_unusable_or_obsolete()
+        return function(*args, **kwargs)
+
+    return wrapped

@@ -1,0 +1,69 @@
+"""Packaging of percipio_openedx: an Open edX plugin found through the ``lms.djangoapp`` entry point."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def version() -> str:
+    """Return the version, read as text: importing the package would need its dependencies."""
+    source = (ROOT / "percipio_openedx" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if found is None:
+        raise RuntimeError("percipio_openedx/__init__.py names no __version__")
+    return found.group(1)
+
+
+def requirements(name: str) -> list[str]:
+    """Return the requirements in ``requirements/<name>.in``, without comments and blank lines."""
+    lines = (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    return [stripped for line in lines if (stripped := line.partition("#")[0].strip())]
+
+
+setup(
+    name="percipio-openedx",
+    version=version(),
+    description="Learner progress and completion from an Open edX LMS to Skillsoft Percipio",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="AGPL-3.0",
+    license_files=["LICENSE.txt"],
+    packages=find_packages(include=["percipio_openedx", "percipio_openedx.*"]),
+    package_data={
+        "percipio_openedx": [
+            "py.typed",
+            "locale/**/*",
+            "static/**/*",
+            "templates/**/*",
+            "sandbox/**/*.html",
+            "sandbox/**/*.css",
+            "sandbox/**/*.js",
+        ],
+    },
+    zip_safe=False,
+    python_requires=">=3.11",
+    install_requires=requirements("base"),
+    extras_require={"metrics": requirements("metrics")},
+    entry_points={
+        "lms.djangoapp": ["percipio_openedx = percipio_openedx.apps:PercipioOpenedxConfig"],
+    },
+    keywords="openedx percipio skillsoft xapi",
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: Django",
+        "Framework :: Django :: 5.2",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        "License :: OSI Approved :: GNU Affero General Public License v3",
+        "Natural Language :: English",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,166 @@
+"""Sending again, giving up, taking along: done to the chosen ones, by whoever may, and written down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from percipio_openedx.admin import statement_actions
+from percipio_openedx.capture import wake
+from percipio_openedx.models import Destination, Statement
+from percipio_openedx.models.statement import State
+from tests.integration.admin.world import HOSTILE, World, a_learner_course, a_statement
+
+LIST = "admin:percipio_openedx_statement_changelist"
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How often a worker was called."""
+    calls: list[int] = []
+    monkeypatch.setattr(wake, "on_commit", lambda: calls.append(1))
+    return calls
+
+
+def act(client: Client, action: str, *rows: Statement, query: str = "", **more: str) -> Any:
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **more}
+    return client.post(reverse(LIST) + query, data)
+
+
+def states() -> dict[int, str]:
+    return dict(Statement.objects.order_by("pk").values_list("pk", "state"))
+
+
+def test_send_again_asks_first(world: World, everything: Client, woken: list[int]) -> None:
+    before = states()
+    response = act(everything, "send_again", *world.by_state.values())
+
+    assert (response.status_code, states(), woken) == (200, before, [])
+    assert "csrfmiddlewaretoken" in response.content.decode()
+    assert response.context["states"] == [
+        (name, "1") for name in ("waiting", "being sent", "delivered", "parked", "given up", "kept")
+    ]
+
+
+def test_send_again_takes_what_is_settled(world: World, everything: Client, woken: list[int]) -> None:
+    act(everything, "send_again", *world.by_state.values(), confirmed="1")
+
+    now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
+    assert now == {
+        **dict.fromkeys((State.WAITING, State.DELIVERED, State.PARKED, State.ABANDONED, State.KEPT), State.WAITING),
+        State.SENDING: State.SENDING,
+    }
+    row = world.by_state[State.PARKED]
+    again = Statement.objects.get(pk=row.pk)
+    assert (again.uuid, bytes(again.body), again.attempts, again.settled_at) == (row.uuid, row.body, 0, None)
+    assert woken == [1]
+    named = LogEntry.objects.values_list("object_id", flat=True)
+    assert set(named) == {str(world.by_state[state].pk) for state in world.by_state} - {
+        str(world.by_state[State.WAITING].pk),
+        str(world.by_state[State.SENDING].pk),
+    }
+
+
+def test_give_up_takes_what_waits_or_is_parked_and_keeps_percipios_words(world: World, everything: Client) -> None:
+    act(everything, "give_up", *world.by_state.values(), confirmed="1")
+
+    now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
+    assert now == {
+        **dict(zip(State, State, strict=True)),
+        State.WAITING: State.ABANDONED,
+        State.PARKED: State.ABANDONED,
+    }
+    parked = Statement.objects.get(pk=world.by_state[State.PARKED].pk)
+    assert parked.answer == f"given up by an operator; before that: 400: {HOSTILE}"
+    assert LogEntry.objects.count() == 2
+
+
+def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, woken: list[int]) -> None:
+    for number in range(30):
+        row = a_learner_course(900 + number, "course-v1:DemoX+CS101+2026")
+        at = world.now - timedelta(days=20, microseconds=number)
+        a_statement(row, 1, State.PARKED, world.destination, at)
+    first = Statement.objects.filter(state=State.PARKED).first()
+    assert first is not None
+    act(everything, "send_again", first, query="?state=parked", select_across="1", confirmed="1")
+
+    assert Statement.objects.filter(state=State.PARKED).count() == 0
+    assert Statement.objects.filter(state=State.DELIVERED).count() == 1
+
+
+def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, monkeypatch: Any) -> None:
+    monkeypatch.setattr(statement_actions, "AT_ONCE", 2)
+    Statement.objects.filter(pk=world.by_state[State.KEPT].pk).update(body=b'{"a":\n "b"}')
+    response = act(everything, "export", *world.by_state.values())
+    content = b"".join(response.streaming_content)
+
+    assert response["Content-Type"] == "application/x-ndjson"
+    assert "no-store" in response["Cache-Control"]
+    bodies = [bytes(body) for body in Statement.objects.order_by("pk").values_list("body", flat=True)]
+    assert [json.loads(line) for line in content.splitlines()] == [json.loads(body) for body in bodies]
+    assert content.splitlines()[-1] == bodies[-1]
+    assert LogEntry.objects.get().change_message == "Exported 6 statements as JSON lines."
+
+
+@pytest.mark.parametrize("action", ["send_again", "give_up", "export"])
+def test_each_act_takes_its_own_permission(
+    world: World, operator: Callable[..., Client], woken: list[int], action: str
+) -> None:
+    others = {"send_again_statement", "give_up_statement", "export_statement"} - {f"{action}_statement"}
+    before = states()
+    without = act(
+        operator("view_statement", *others, name="without"), action, world.by_state[State.PARKED], confirmed="1"
+    )
+
+    assert (without.status_code, states(), LogEntry.objects.count()) == (302, before, 0)
+    client = operator("view_statement", f"{action}_statement", name="with")
+    response = act(client, action, world.by_state[State.PARKED], confirmed="1")
+    assert response.status_code == (200 if action == "export" else 302)
+    assert LogEntry.objects.count() == 1
+
+
+def test_an_act_takes_a_csrf_token(world: World, everything: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = everything.cookies
+    before = states()
+
+    assert act(strict, "send_again", world.by_state[State.PARKED], confirmed="1").status_code == 403
+    assert states() == before
+
+
+def test_nothing_is_done_by_get(world: World, everything: Client) -> None:
+    before = states()
+    pk = world.by_state[State.PARKED].pk
+    everything.get(reverse(LIST), {"action": "send_again", "_selected_action": pk, "confirmed": "1"})
+
+    assert states() == before
+
+
+def test_a_long_choice_is_named_up_to_a_thousand(world: World, everything: Client, monkeypatch: Any) -> None:
+    monkeypatch.setattr(statement_actions, "NAMED", 3)
+    act(everything, "send_again", *world.by_state.values(), confirmed="1")
+
+    assert LogEntry.objects.exclude(object_id=None).count() == 3
+    assert LogEntry.objects.get(object_id=None).object_repr == "4 statements"
+
+
+def test_a_destination_is_tried_now(world: World, operator: Callable[..., Client], woken: list[int]) -> None:
+    later = world.now + timedelta(hours=1)
+    Destination.objects.update(retry_at=later, failures=4, probe_until=later, paused_reason="unauthorised")
+    url = reverse("admin:percipio_openedx_destination_changelist")
+    data = {"action": "try_now", "_selected_action": [world.destination.pk]}
+    operator("view_destination", name="without").post(url, data)
+    assert Destination.objects.get().retry_at == later
+
+    operator("view_destination", "send_again_statement", name="with").post(url, data)
+    row = Destination.objects.get()
+    assert row.retry_at is not None and row.retry_at < later
+    assert (row.failures, row.probe_until, row.paused_reason, woken) == (4, None, "unauthorised", [1])
+    assert LogEntry.objects.get().object_id == str(row.pk)

@@ -1,0 +1,172 @@
+"""The overview: one sentence that is true, and figures that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from percipio_openedx.admin.figures import gathered
+from percipio_openedx.admin.verdict import Tone, of_site
+from percipio_openedx.models import DeliveryAttempt, Destination, Notice, Statement
+from percipio_openedx.models.statement import State
+from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
+
+Change = Callable[[World], object]
+
+
+def nothing_parked(_world: World) -> None:
+    Statement.objects.filter(state=State.PARKED).update(state=State.DELIVERED)
+
+
+def nothing_open(world: World) -> None:
+    nothing_parked(world)
+    Statement.objects.filter(state__in=(State.WAITING, State.SENDING)).update(state=State.DELIVERED)
+
+
+def stuck(world: World) -> None:
+    """It could have left half an hour ago; the last request is an hour old."""
+    Statement.objects.filter(state=State.WAITING).update(due_at=world.now - timedelta(minutes=30))
+
+
+def busy(world: World) -> None:
+    """A long queue, and a worker that works it off."""
+    nothing_parked(world)
+    stuck(world)
+    DeliveryAttempt.objects.update(started_at=world.now - timedelta(minutes=1))
+
+
+def held_behind(world: World) -> None:
+    """What is due long since waits behind an earlier one of the same learner, which waits by right."""
+    nothing_parked(world)
+    stuck(world)
+    Statement.objects.filter(state=State.SENDING).update(state=State.WAITING, sequence=0, due_at=world.now)
+
+
+def failing(world: World) -> None:
+    Destination.objects.update(failures=2, retry_at=world.now + timedelta(minutes=3))
+    stuck(world)
+
+
+def paused(world: World) -> None:
+    failing(world)
+    Destination.objects.update(paused_reason="unauthorised")
+
+
+def unseen(world: World) -> None:
+    Notice.objects.update(noticed_at=world.now - timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "tone", "words"),
+    [
+        (lambda world: None, Tone.WARNING, "Percipio refused 1 statement; look at its answer and decide."),
+        (nothing_parked, Tone.WELL, "All is well: 2 statements are on their way."),
+        (nothing_open, Tone.WELL, "All is well: everything that was reported has arrived."),
+        (
+            stuck,
+            Tone.ERROR,
+            "No worker seems to run, or it cannot keep up: something has been waiting for more than 15",
+        ),
+        (busy, Tone.WELL, "All is well: 2 statements are on their way."),
+        (held_behind, Tone.WELL, "All is well: 2 statements are on their way."),
+        (unseen, Tone.ERROR, "No worker seems to run"),
+        (failing, Tone.WARNING, "Percipio cannot be reached or has trouble of its own: 2 statements wait"),
+        (paused, Tone.ERROR, "Nothing is sent, and 2 statements wait. Percipio refuses the credentials."),
+    ],
+)
+def test_the_sentence(world: World, change: Change, tone: Tone, words: str) -> None:
+    change(world)
+    (site,), hints = gathered(world.now)
+    verdict = of_site(site, hints, world.now)
+
+    assert (verdict.tone, verdict.words[: len(words)]) == (tone, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "tone", "words"),
+    [
+        ("ENABLED", False, Tone.QUIET, "Switched off: PERCIPIO_ENABLED is False."),
+        ("REGION", "mars", Tone.ERROR, "Nothing is sent: PERCIPIO_REGION is 'mars'"),
+        ("CLIENT_SECRET", "", Tone.ERROR, "Nothing is sent: PERCIPIO_CLIENT_SECRET is empty"),
+    ],
+)
+def test_the_sentence_of_the_settings(
+    world: World, reporting: Any, name: str, value: object, tone: Tone, words: str
+) -> None:
+    setattr(reporting, f"PERCIPIO_{name}", value)
+    (site,), hints = gathered(world.now)
+    verdict = of_site(site, hints, world.now)
+
+    assert (verdict.tone, verdict.words[: len(words)]) == (tone, words)
+
+
+def test_a_site_without_configuration_is_quiet(world: World, reporting: Any) -> None:
+    for name in ("PARTNER_NAME", "CLIENT_ID", "CLIENT_SECRET"):
+        setattr(reporting, f"PERCIPIO_{name}", "")
+    (site,), hints = gathered(world.now)
+
+    assert of_site(site, hints, world.now).tone is Tone.QUIET
+
+
+def test_the_figures_add_up(world: World) -> None:
+    DeliveryAttempt.objects.create(
+        destination=world.destination,
+        api="statements",
+        started_at=world.now - timedelta(hours=2),
+        statements=5,
+        accepted=5,
+        status=200,
+        outcome="accepted",
+        duration_ms=81,
+    )
+    (site,), hints = gathered(world.now)
+    (found,) = site.destinations
+
+    assert found.counts == {"waiting": 1, "sending": 1, "parked": 1}
+    assert found.waiting_since == world.by_state[State.SENDING].stored_at
+    traffic = found.traffic
+    assert (traffic.requests, traffic.taken, traffic.success_percent) == (2, 1, 50)
+    assert (traffic.average_ms, traffic.longest_ms, traffic.statements) == (100, 120, 5)
+    assert found.last_bad is not None and found.last_bad.status == 403
+    assert site.held == {"no_sso_link": 1}
+    assert hints.oldest == world.now
+    assert len(site.days) == 14
+    assert site.days[world.now.date()] == {"waiting": 1, "delivered": 0, "not_reported": 1}
+    counted: Counter[str] = Counter()
+    for day in site.days.values():
+        counted.update(day)
+    assert counted == {"waiting": 2, "delivered": 1, "parked": 1, "abandoned": 1, "kept": 1, "not_reported": 1}
+
+
+def test_the_page_keeps_its_figures_for_a_minute(world: World, everything: Client) -> None:
+    url = reverse("admin:percipio_openedx_overview")
+    everything.get(url)
+    Statement.objects.update(state=State.DELIVERED)
+
+    assert everything.get(url).context["sites"][0]["parked"] == 1
+    assert everything.get(url + "?fresh").context["sites"][0]["parked"] == 0
+
+
+def test_the_page_draws_without_foreign_assets(world: World, everything: Client) -> None:
+    page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
+    plot = page[page.index('<svg class="percipio-plot"') :]
+
+    assert plot.count("<rect") == 7
+    assert 'class="percipio-delivered"' in plot
+    assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
+    a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", looked_at=world.now)
+    sites, _hints = gathered(world.now)
+
+    assert [(site.site_id, site.domain, site.held) for site in sites] == [
+        (1, "example.com", {"no_sso_link": 1}),
+        (3, "3", {"no_email": 1}),
+    ]

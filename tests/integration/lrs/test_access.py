@@ -1,0 +1,351 @@
+"""Who may pull: every way of not belonging, and the two ways of belonging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import jwt
+import pytest
+import time_machine
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib.auth import get_user_model
+from django.contrib.sites.models import Site
+from django.test import Client
+from oauth2_provider.models import AccessToken, Application
+
+from percipio_openedx.checks import check_settings
+from percipio_openedx.models import PullAudit, PullClient
+from percipio_openedx.settings.common import PULL_SCOPE
+from tests.integration.lrs.puller import PATH, Puller
+from tests.integration.lrs.rows import SECRET, a_client, add, an_application, restrict, token_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
+
+
+def answer_of(authorization: str | None, **headers: str) -> Any:
+    """What the resource says to a header, or to none."""
+    puller = Puller(None, authorization or "none")
+    if authorization is None:
+        del puller.headers["Authorization"]
+    return puller.get(headers=headers)
+
+
+def issued(application: Application, scope: str = PULL_SCOPE, **fields: str) -> dict[str, Any]:
+    """The answer of the LMS's token endpoint."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": application.client_id,
+        "client_secret": SECRET,
+        "scope": scope,
+        **fields,
+    }
+    response = Client().post("/oauth2/access_token", form)
+    assert response.status_code == 200, response.content
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def signed(application: Application, scope: str = PULL_SCOPE) -> str:
+    """The header with a signed token of the LMS's own making."""
+    return f"JWT {issued(application, scope, token_type='jwt')['access_token']}"
+
+
+def opaque(application: Application, scope: str = PULL_SCOPE) -> str:
+    """The header with an opaque token of the LMS's own making."""
+    return f"Bearer {issued(application, scope)['access_token']}"
+
+
+both_forms = pytest.mark.parametrize("form", [opaque, signed])
+
+
+class TestBelonging:
+    """What a client does that may."""
+
+    @both_forms
+    def test_a_named_application_reads(self, form: Callable[..., str]) -> None:
+        row = add(1)
+        response = answer_of(form(a_client()))
+        assert response.status_code == 200
+        assert [each["id"] for each in json.loads(response.content)["statements"]] == [str(row.uuid)]
+
+    def test_a_restricted_application_reads_with_a_signed_token(self) -> None:
+        application = a_client()
+        restrict(application)
+        assert answer_of(signed(application)).status_code == 200
+
+
+@lru_cache
+def rsa_keys(owner: str = "lms") -> tuple[Any, str]:
+    """A private key, and the set of public keys that an LMS would publish for it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return key, json.dumps({"keys": [public]})
+
+
+def test_a_token_signed_with_the_lmss_private_key(settings: Any) -> None:
+    header = signed(a_client()).removeprefix("JWT ")
+    claims = jwt.decode(header, options={"verify_signature": False})
+    private, public = rsa_keys()
+    settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": public}
+    assert answer_of(f"JWT {jwt.encode(claims, private, algorithm='RS512')}").status_code == 200
+
+
+class TestNotKnown:
+    """401: nobody, or nobody we know."""
+
+    def test_xapi_00334_no_token(self) -> None:
+        response = answer_of(None)
+        assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="percipio"')
+
+    def test_staff_in_a_browser(self, admin_client: Client) -> None:
+        assert admin_client.get(PATH, headers={"X-Experience-API-Version": "1.0.3"}).status_code == 401
+
+    def test_a_signed_token_in_a_cookie(self, settings: Any) -> None:
+        settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_AUTH_COOKIE": "edx-jwt-cookie"}
+        http = Client()
+        http.cookies["edx-jwt-cookie"] = signed(a_client()).removeprefix("JWT ")
+        assert http.get(PATH, headers={"X-Experience-API-Version": "1.0.3"}).status_code == 401
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer unknown",
+            "Bearer two words",
+            "Bearer \xff\xfe",
+            "Bearer a\x00b",
+            "Bearer " + "x" * 9000,
+            "JWT",
+            "JWT a.b.c",
+            "JWT eyJhbGciOiJub25lIn0.eyJzY29wZXMiOlsicGVyY2lwaW86cmVhZCJdfQ.",
+            "Basic cGVyY2lwaW86c2VjcmV0",
+            "Token abc",
+        ],
+    )
+    def test_a_header_that_is_none_of_ours(self, header: str) -> None:
+        a_client()
+        assert answer_of(header).status_code == 401
+
+    def test_an_expired_opaque_token(self) -> None:
+        assert answer_of(f"Bearer {token_of(a_client(), seconds=-1)}").status_code == 401
+
+    def test_an_expired_signed_token(self) -> None:
+        application = a_client()
+        with time_machine.travel("2026-01-01T00:00:00Z", tick=False):
+            header = signed(application)
+        with time_machine.travel("2026-01-01T01:00:02Z", tick=False):
+            assert answer_of(header).status_code == 401
+
+    @pytest.mark.parametrize("keys", [None, "", "rsa"])
+    def test_a_signed_token_that_was_changed(self, settings: Any, keys: str | None) -> None:
+        settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": rsa_keys()[1] if keys else keys}
+        header = signed(a_client())
+        head, claims, signature = header.split(".")
+        assert answer_of(f"{head}.{claims}.{signature[:-4]}AAAA").status_code == 401
+        assert answer_of(header).status_code == 200
+
+    @pytest.mark.parametrize("keys", [None, "rsa"])
+    @pytest.mark.parametrize("algorithm", ["none", "HS256", "RS512"])
+    def test_a_signed_token_of_somebody_else(self, settings: Any, keys: str | None, algorithm: str) -> None:
+        settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": rsa_keys()[1] if keys else None}
+        genuine = signed(a_client()).removeprefix("JWT ")
+        claims = jwt.decode(genuine, options={"verify_signature": False})
+        key = {"none": None, "HS256": "k" * 40, "RS512": rsa_keys("somebody")[0]}[algorithm]
+        assert answer_of(f"JWT {jwt.encode(claims, key, algorithm=algorithm)}").status_code == 401
+
+    def test_no_keys_at_all(self, settings: Any) -> None:
+        header = signed(a_client())
+        without = {"JWT_SECRET_KEY": "", "JWT_ISSUERS": [{**settings.JWT_AUTH["JWT_ISSUERS"][0], "SECRET_KEY": ""}]}
+        settings.JWT_AUTH = {**settings.JWT_AUTH, **without}
+        assert answer_of(header).status_code == 401
+
+    @both_forms
+    def test_an_inactive_service_user(self, form: Callable[..., str]) -> None:
+        application = a_client()
+        header = form(application)
+        get_user_model().objects.filter(pk=application.user_id).update(is_active=False)
+        response = answer_of(header)
+        assert response.status_code == 401
+        assert application.user.username.encode() not in response.content
+
+    @both_forms
+    def test_a_deleted_service_user(self, form: Callable[..., str]) -> None:
+        application = a_client()
+        header = form(application)
+        application.user.delete()
+        assert answer_of(header).status_code == 401
+
+    def test_a_restricted_application_with_an_opaque_token(self) -> None:
+        application = a_client()
+        restrict(application)
+        assert answer_of(opaque(application)).status_code == 401
+
+
+class TestNotAllowed:
+    """403: known, and not allowed."""
+
+    @both_forms
+    def test_an_application_that_nobody_named(self, form: Callable[..., str]) -> None:
+        assert answer_of(form(an_application())).status_code == 403
+
+    @both_forms
+    def test_a_client_that_is_switched_off(self, form: Callable[..., str]) -> None:
+        assert answer_of(form(a_client(enabled=False))).status_code == 403
+
+    def test_a_new_client_is_off(self) -> None:
+        assert PullClient(site_id=1, client_id="new").enabled is False
+
+    @both_forms
+    def test_the_plugin_is_switched_off(self, settings: Any, form: Callable[..., str]) -> None:
+        settings.PERCIPIO_ENABLED = False
+        assert answer_of(form(a_client())).status_code == 403
+
+    @both_forms
+    def test_another_scope(self, form: Callable[..., str]) -> None:
+        response = answer_of(form(a_client(scopes=("read", PULL_SCOPE)), "read"))
+        assert (response.status_code, response.json()) == (
+            403,
+            {"problem": f"The token lacks the scope {PULL_SCOPE}."},
+        )
+
+    @both_forms
+    def test_at_another_sites_address(self, form: Callable[..., str]) -> None:
+        other = Site.objects.create(domain="other.example.com", name="other")
+        header = form(a_client(site_id=other.pk))
+        assert answer_of(header).status_code == 403
+        assert answer_of(header, Host="other.example.com").status_code == 200
+
+    def test_a_restricted_applications_opaque_token_that_outlived_the_restriction(self) -> None:
+        application = a_client()
+        header = opaque(application)
+        restrict(application)
+        assert answer_of(header).status_code == 403
+
+    def test_a_learners_token_of_the_same_application(self) -> None:
+        application = a_client()
+        learner = get_user_model().objects.create_user("learner")
+        header = f"Bearer {token_of(application, user=learner)}"
+        assert answer_of(header).status_code == 403
+
+    @pytest.mark.parametrize("grant_type", [Application.GRANT_AUTHORIZATION_CODE, Application.GRANT_PASSWORD])
+    def test_an_application_of_another_grant_type(self, grant_type: str) -> None:
+        application = a_client(authorization_grant_type=grant_type)
+        assert answer_of(f"Bearer {token_of(application)}").status_code == 403
+
+    def test_a_signed_token_of_a_person_who_logged_in(self) -> None:
+        application = a_client()
+        header = f"JWT {_jwt_of(application.user, 'password')}"
+        assert answer_of(header).status_code == 403
+
+    def test_a_signed_token_that_may_be_of_either_of_two_sites(self) -> None:
+        first = a_client()
+        other = Site.objects.create(domain="other.example.com", name="other")
+        a_client("second", site_id=other.pk, user=first.user)
+        assert answer_of(signed(first)).status_code == 403
+        assert answer_of(opaque(first)).status_code == 200
+
+    def test_a_token_whose_application_is_gone(self) -> None:
+        application = a_client()
+        header = f"Bearer {token_of(application)}"
+        AccessToken.objects.update(application=None)
+        assert answer_of(header).status_code == 403
+
+
+def _jwt_of(user: Any, grant_type: str) -> str:
+    from openedx.core.djangoapps.oauth_dispatch.jwt import create_jwt_for_user
+
+    made = create_jwt_for_user(user, scopes=[PULL_SCOPE], filters=[], is_restricted=False, grant_type=grant_type)
+    token: str = made["access_token"]
+    return token
+
+
+class TestSites:
+    """One site's puller sees that site's statements only."""
+
+    @pytest.fixture
+    def other(self) -> Site:
+        return Site.objects.create(domain="other.example.com", name="other")
+
+    def test_lists_and_ids(self, puller: Puller, other: Site) -> None:
+        ours, theirs = add(1), add(1, site_id=other.pk)
+        assert puller.ids() == [str(ours.uuid)]
+        assert puller.ids(registration=theirs.registration) == []
+        assert puller.get({"statementId": theirs.uuid}).status_code == 404
+
+    def test_the_rest_of_anothers_answer(self, puller: Puller, other: Site) -> None:
+        for learner in (1, 2):
+            add(learner, site_id=other.pk)
+        theirs = Puller(a_client("other", site_id=other.pk))
+        theirs.headers["Host"] = "other.example.com"
+        more = json.loads(theirs.get({"limit": 1}).content)["more"]
+        assert puller.fetch(more).status_code == 400
+        assert theirs.fetch(more).status_code == 200
+
+
+class TestAudit:
+    """Every pull leaves a row, that names nobody."""
+
+    def test_what_is_kept(self, puller: Puller) -> None:
+        add(1)
+        with time_machine.travel("2026-04-01T00:00:00Z", tick=False):
+            token_of(Application.objects.get())
+            puller.get({"agent": '{"mbox":"mailto:learner1@example.com"}', "limit": 5})
+        columns = ("site_id", "client_id", "method", "asked", "status", "statements", "at")
+        (row,) = PullAudit.objects.values_list(*columns)
+        moment = datetime(2026, 4, 1, tzinfo=UTC)
+        assert row == (1, "client-percipio", "GET", "agent,limit", 200, 1, moment)
+
+    def test_also_of_what_was_refused(self, puller: Puller) -> None:
+        puller.get({"Verb": "x", "secret@example.com": "1"})
+        puller.get({"statementId": "00000000-0000-4000-8000-000000000000"}, method="HEAD")
+        puller.get(method="POST")
+        PullClient.objects.update(enabled=False)
+        puller.get()
+        rows = PullAudit.objects.order_by("pk").values_list("method", "asked", "status", "statements")
+        assert list(rows) == [
+            ("GET", "?", 400, 0),
+            ("HEAD", "statementId", 404, 0),
+            ("POST", "", 405, 0),
+            ("GET", "", 403, 0),
+        ]
+
+    def test_strangers_leave_none(self) -> None:
+        answer_of(None)
+        answer_of(opaque(an_application()))
+        assert PullAudit.objects.count() == 0
+
+    def test_retention(self, puller: Puller) -> None:
+        with time_machine.travel("2026-04-01T00:00:00Z", tick=False):
+            token_of(Application.objects.get())
+            puller.get()
+            at = PullAudit.objects.get().at
+        assert (PullAudit.objects.before(at).count(), PullAudit.objects.before(at.replace(year=2027)).count()) == (0, 1)
+
+
+def test_throttled(puller: Puller, settings: Any) -> None:
+    settings.PERCIPIO_PULL_RATE = "2/hour"
+    other = Puller(a_client("other"))
+    assert [puller.get().status_code for _ in range(3)] == [200, 200, 429]
+    assert 3500 < int(puller.get()["Retry-After"]) <= 3600
+    assert other.get().status_code == 200
+    assert PullAudit.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("rate", "found"),
+    [("120/minute", []), ("", []), (None, []), ("0/minute", ["percipio.E003"]), (120, ["percipio.E003"])],
+)
+def test_a_rate_that_is_none_is_found_by_the_checks(settings: Any, rate: Any, found: list[str]) -> None:
+    settings.PERCIPIO_PULL_RATE = rate
+    assert [message.id for message in check_settings(None) if message.id == "percipio.E003"] == found
+
+
+def test_no_cookie_is_set_and_nothing_is_cached(puller: Puller) -> None:
+    response = puller.get()
+    assert (dict(response.cookies), response["Cache-Control"]) == ({}, "no-store")

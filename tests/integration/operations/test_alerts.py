@@ -1,0 +1,227 @@
+"""Operators are told once, and once more when it is well again."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.locmem import EmailBackend
+from django.utils import timezone
+
+from percipio_openedx.delivery.dispatcher import deliver_due
+from percipio_openedx.models import Alert, Destination, Notice, Statement
+from percipio_openedx.models.statement import State
+from percipio_openedx.operations import alerts, telling
+from percipio_openedx.run import run_once
+from percipio_openedx.sandbox import Sandbox
+from tests.integration.builders import KEY
+from tests.integration.delivery.rows import add, destination_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "no_calls")]
+
+LONG_AGO = timedelta(days=2)
+
+
+@pytest.fixture(autouse=True)
+def _somebody(settings: Any) -> None:
+    settings.PERCIPIO_ALERT_EMAILS = ["first@example.com", "second@example.com"]
+    alerts.forget()
+
+
+def subjects() -> list[str]:
+    return [sent.subject for sent in mail.outbox]
+
+
+def on() -> set[tuple[str, str]]:
+    return {(row.kind, row.subject) for row in alerts.open_alerts()}
+
+
+def pause(row: Destination, reason: str = "unauthorised") -> None:
+    Destination.objects.filter(pk=row.pk).update(paused_reason=reason, last_error="401: wrong secret")
+
+
+def test_a_pause_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "percipio_openedx.operations.alerts")
+    row = destination_of("org-a")
+    pause(row)
+    for _ in range(3):
+        alerts.check(at_once=True)
+    assert on() == {("paused", f"destination:{row.pk}")}
+    assert subjects() == ["[Percipio] 1 out of order"]
+    assert mail.outbox[0].to == ["first@example.com", "second@example.com"]
+    assert "site 1, organization org-a: nothing is sent (unauthorised): 401: wrong secret" in mail.outbox[0].body
+
+    pause(row, "")
+    for _ in range(3):
+        alerts.check(at_once=True)
+    assert on() == set()
+    assert subjects() == ["[Percipio] 1 out of order", "[Percipio] well again"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"alert kind=paused subject=destination:{row.pk} on=True",
+        f"alert kind=paused subject=destination:{row.pk} on=False",
+    ]
+
+    pause(row)
+    alerts.check(at_once=True)
+    assert len(mail.outbox) == 3
+
+
+def test_refused_credentials_are_told_at_once(arriving: Sandbox) -> None:
+    telling.connect()
+    add(1)
+    arriving.set_scenario("token-refused:3")
+    deliver_due()
+    assert subjects() == ["[Percipio] 1 out of order"]
+    assert "canary-secret" not in mail.outbox[0].body
+    for _ in range(8):
+        Destination.objects.update(retry_at=None)
+        deliver_due()
+    assert Statement.objects.get().state == State.DELIVERED
+    assert subjects() == ["[Percipio] 1 out of order", "[Percipio] well again"]
+
+
+def test_parked_statements() -> None:
+    row = add(1)
+    Statement.objects.update(state=State.PARKED)
+    alerts.check(at_once=True)
+    other = add(2)
+    Statement.objects.filter(pk=other.pk).update(state=State.PARKED)
+    alerts.check(at_once=True)
+    assert on() == {("parked", f"destination:{row.destination_id}")}
+    assert len(mail.outbox) == 1
+    Statement.objects.update(state=State.DELIVERED)
+    alerts.check(at_once=True)
+    assert on() == set()
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.parametrize(
+    ("waited", "threshold", "is_late"),
+    [(timedelta(minutes=30), 3600, False), (timedelta(minutes=90), 3600, True), (timedelta(minutes=2), 60, True)],
+)
+def test_the_oldest_waiting_statement(settings: Any, waited: timedelta, threshold: int, is_late: bool) -> None:
+    settings.PERCIPIO_ALERT_AFTER = threshold
+    row = add(1)
+    Statement.objects.update(stored_at=timezone.now() - waited)
+    alerts.check(at_once=True)
+    assert on() == ({("late", f"destination:{row.destination_id}")} if is_late else set())
+
+
+def test_what_was_delivered_long_ago_is_not_late() -> None:
+    add(1)
+    Statement.objects.update(stored_at=timezone.now() - LONG_AGO, state=State.DELIVERED)
+    alerts.check(at_once=True)
+    assert on() == set()
+
+
+def test_a_site_that_reports_no_more_is_nobodys_trouble() -> None:
+    row = add(1)
+    Statement.objects.update(stored_at=timezone.now() - LONG_AGO)
+    pause(row.destination, "not_configured")
+    alerts.check(at_once=True)
+    assert on() == set()
+    assert mail.outbox == []
+
+
+def test_notices_that_nobody_takes_up() -> None:
+    Notice.objects.create(user_id=1, course_key=KEY, reason="grade", noticed_at=timezone.now() - LONG_AGO)
+    alerts.check(at_once=True)
+    assert on() == {("late", "notices")}
+    Notice.objects.all().delete()
+    alerts.check(at_once=True)
+    assert on() == set()
+
+
+def test_several_things_are_one_mail() -> None:
+    row = add(1)
+    pause(row.destination)
+    Statement.objects.update(state=State.PARKED)
+    alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 2 out of order"]
+
+
+class Broken(EmailBackend):
+    """A mail server that does not answer."""
+
+    error: Exception | None = OSError()
+
+    def send_messages(self, messages: Any) -> int:
+        if self.error is not None:
+            raise self.error
+        return 0
+
+
+@pytest.mark.parametrize("error", [OSError(), TimeoutError(), smtplib.SMTPServerDisconnected(), None])
+def test_a_mail_that_cannot_be_sent_is_sent_later(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+    pause(destination_of())
+    with monkeypatch.context() as patch:
+        patch.setattr(Broken, "error", error)
+        patch.setattr(alerts, "get_connection", lambda **_: Broken())
+        alerts.check(at_once=True)
+        assert [row.is_told for row in alerts.open_alerts()] == [False]
+    alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 1 out of order"]
+
+
+def test_what_came_and_went_before_anybody_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = destination_of()
+    pause(row)
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "get_connection", lambda **_: Broken())
+        alerts.check(at_once=True)
+    pause(row, "")
+    alerts.check(at_once=True)
+    assert mail.outbox == []
+
+
+@pytest.mark.parametrize("addresses", [[], "operator@example.com"])
+def test_without_addresses_the_row_and_the_log_say_it(settings: Any, addresses: Any) -> None:
+    settings.PERCIPIO_ALERT_EMAILS = addresses
+    pause(destination_of())
+    alerts.check(at_once=True)
+    assert len(on()) == 1
+    assert mail.outbox == []
+
+
+def test_two_workers_tell_once() -> None:
+    row = destination_of()
+    pause(row)
+    row.refresh_from_db()
+    found = [alerts.paused(row)]
+    alerts.note(found)
+    stale = Alert.objects.get()
+    Alert.objects.update(is_told=True)
+    assert not alerts._claim(stale)
+    alerts.note(found)
+    alerts.tell()
+    assert mail.outbox == []
+
+
+def test_every_pass_checks_but_not_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pause(destination_of())
+    asked: list[bool] = []
+    conditions = alerts.conditions
+    monkeypatch.setattr(alerts, "conditions", lambda now: asked.append(True) or conditions(now))
+    for _ in range(3):
+        run_once()
+    assert asked == [True]
+    assert len(mail.outbox) == 1
+
+
+def test_queries_do_not_grow_with_the_destinations(django_assert_max_num_queries: Any) -> None:
+    for number in range(20):
+        add(number, destination=destination_of(f"org-{number}"))
+    alerts.check(at_once=True)
+    with django_assert_max_num_queries(7):
+        alerts.check(at_once=True)
+
+
+def test_every_pass_leaves_its_figures_for_the_monitoring(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, int] = {}
+    monkeypatch.setattr("percipio_openedx.run.set_custom_attribute", seen.__setitem__)
+    run_once()
+    assert seen == {f"percipio_{name}": 0 for name in ("looked", "statements", "held", "sent", "parked", "later")}

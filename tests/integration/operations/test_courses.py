@@ -1,0 +1,101 @@
+"""Answers for courses, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from percipio_openedx.models import CourseAnswer
+
+pytestmark = pytest.mark.django_db
+
+Manage = Callable[..., Any]
+HEAD = "course_key,is_reported,content_id\n"
+
+
+def answers() -> list[tuple[str, bool, str]]:
+    return list(CourseAnswer.objects.order_by("course_key").values_list("course_key", "is_reported", "content_id"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str | bytes], str]:
+    """Write a file and say where it is."""
+
+    def write(text: str | bytes) -> str:
+        path = tmp_path / "courses.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+def test_a_file_is_taken_over(manage: Manage, file: Any) -> None:
+    CourseAnswer.objects.create(course_key="course:A+1", is_reported=False)
+    CourseAnswer.objects.create(course_key="course:A+2", content_id="two")
+    CourseAnswer.objects.create(course_key="course:A+9", content_id="nine")
+    name = file(f"{HEAD}course:A+1,true,one\ncourse:A+2,true,two\ncourse-v1:A+3+R,false,\n")
+
+    before = answers()
+    ran = manage("percipio_courses", "import", name, "--dry-run")
+    assert (ran.code, ran.lines[0]) == (0, "1 would be new, 1 would be changed, 1 stay as they are")
+    assert answers() == before
+
+    ran = manage("percipio_courses", "import", name)
+    assert ran.code == 0
+    assert ran.lines == [
+        "1 are new, 1 are changed, 1 stay as they are",
+        "reported again: course:A+1 (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)",
+    ]
+    assert answers() == [
+        ("course-v1:A+3+R", False, ""),
+        ("course:A+1", True, "one"),
+        ("course:A+2", True, "two"),
+        ("course:A+9", True, "nine"),
+    ]
+
+
+def test_nothing_is_half_applied(manage: Manage, file: Any) -> None:
+    ran = manage("percipio_courses", "import", file(f"{HEAD}course:A+1,true,one\ncourse:A+2,perhaps,two\n"))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "line 3, is_reported: must be true or false\nNothing was changed.\n"
+    assert answers() == []
+
+
+def test_what_is_exported_can_be_imported(manage: Manage, file: Any) -> None:
+    CourseAnswer.objects.create(course_key="course:A+1", is_reported=False)
+    CourseAnswer.objects.create(course_key="course:A+2", content_id='a, "b" — 課程')
+    out = manage("percipio_courses", "export").out
+    before = answers()
+    CourseAnswer.objects.all().delete()
+    assert manage("percipio_courses", "import", file(out)).code == 0
+    assert answers() == before
+
+
+def test_json(manage: Manage, file: Any) -> None:
+    (done,) = manage("percipio_courses", "--json", "import", file(f"{HEAD}course:A+1,no,\n")).documents
+    assert done == {"new": 1, "changed": 0, "same": 0, "freed": [], "dry_run": False}
+    (rows,) = manage("percipio_courses", "--json", "export").documents
+    assert rows == [{"course_key": "course:A+1", "is_reported": False, "content_id": ""}]
+    ran = manage("percipio_courses", "--json", "import", file(f"{HEAD}x,no,\n"))
+    assert ran.code == 1
+    assert [problem["line"] for problem in ran.documents[0]["problems"]] == [2]
+
+
+def test_queries_do_not_grow_with_the_lines(manage: Manage, file: Any, django_assert_max_num_queries: Any) -> None:
+    lines = "".join(f"course:A+{number},true,id-{number}\n" for number in range(400))
+    assert manage("percipio_courses", "import", file(HEAD + lines)).code == 0
+    with django_assert_max_num_queries(6):
+        assert manage("percipio_courses", "import", file(HEAD + lines.replace("id-", "new-"))).code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"course_key\n\xff\xfe\n", "line 2 is not UTF-8"), (None, "No such file")],
+)
+def test_a_file_that_cannot_be_read(manage: Manage, file: Any, content: bytes | None, words: str) -> None:
+    ran = manage("percipio_courses", "import", file(content) if content else "/nonexistent/courses.csv")
+    assert ran.code == 2
+    assert words in ran.err

@@ -1,0 +1,149 @@
+"""The one door to the platform: what it reads, and how it does without what a release lacks."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from completion.models import BlockCompletion
+from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
+
+from percipio_openedx import edx_platform
+from percipio_openedx.data import Course, Instructor, Share
+from percipio_openedx.edx_platform import signals
+from percipio_openedx.exceptions import PlatformUnavailable
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
+
+PROGRESS = "lms.djangoapps.course_home_api.progress.api"
+SUMMARY = "lms.djangoapps.courseware.courses"
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """A release that lacks these modules."""
+    for module in modules:
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+@pytest.fixture
+def learner() -> Any:
+    course, learner = a_course(units=4), a_learner()
+    enrolled(learner, course)
+    BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, 0), completion=1.0)
+    return learner
+
+
+def test_the_share_comes_from_the_progress_function(learner: Any) -> None:
+    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3, locked=0)
+
+
+def test_without_it_from_the_summary(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, PROGRESS)
+    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3, locked=0)
+
+
+def test_without_both_from_the_aggregator(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from completion_aggregator.models import Aggregator
+    from django.utils import timezone
+
+    without(monkeypatch, PROGRESS, SUMMARY)
+    assert edx_platform.completed_share(KEY, learner) is None
+    key = CourseKey.from_string(KEY)
+    Aggregator.objects.create(
+        user=learner,
+        course_key=key,
+        aggregation_name="course",
+        block_key=key.make_usage_key("course", "course"),
+        earned=3.0,
+        possible=4.0,
+        percent=0.75,
+        last_modified=timezone.now(),
+    )
+    assert edx_platform.completed_share(KEY, learner) == Share(complete=3, incomplete=1)
+
+
+def test_each_look_sees_what_is_true_now(learner: Any) -> None:
+    """The platform caches its summary for a request; a second look in the same process sees the new completion."""
+    edx_platform.completed_share(KEY, learner)
+    BlockCompletion.objects.submit_completion(
+        user=learner, block_key=block(CourseKey.from_string(KEY), 1), completion=1.0
+    )
+    assert edx_platform.completed_share(KEY, learner) == Share(complete=2, incomplete=2)
+
+
+def test_a_course_that_is_gone_has_no_share(learner: Any) -> None:
+    assert edx_platform.completed_share("course-v1:GoneX+G+1", learner) is None
+    assert edx_platform.course("course-v1:GoneX+G+1") is None
+
+
+def test_a_course_as_the_catalogue_describes_it() -> None:
+    a_course(
+        display_name="データ分析入門",
+        language="ja",
+        about={"short_description": "表計算から"},
+        instructors=[{"name": "山田 花子"}, {"name": " "}, {"title": "nobody"}],
+    )
+    assert edx_platform.course(KEY) == Course(
+        key=KEY,
+        org="DemoX",
+        number="CS101",
+        run="2026",
+        name="データ分析入門",
+        description="表計算から",
+        language="ja",
+        instructors=(Instructor(name="山田 花子"),),
+        is_graded=True,
+    )
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "lms.djangoapps.certificates.models")
+    with pytest.raises(PlatformUnavailable, match=r"GeneratedCertificate"):
+        edx_platform.certificates(KEY, [1])
+
+
+def test_a_text_that_is_no_course_key() -> None:
+    with pytest.raises(PlatformUnavailable, match="course key"):
+        edx_platform.parsed("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("filters", "org", "expected"),
+    [
+        ((["CampusX"],), "CampusX", 0),
+        (("CampusX",), "CampusX", 0),
+        ((["ÉcoleX", "CampusX"],), "ÉcoleX", 0),
+        ((["CampusX"],), "campusx", None),
+        ((["CampusXtra"],), "CampusX", None),
+        # two claims: the lower site
+        ((["CampusX"], ["CampusX"]), "CampusX", 0),
+        ((["Other"], ["CampusX"]), "CampusX", 1),
+        ((None,), "CampusX", None),
+    ],
+)
+def test_which_site_an_organization_belongs_to(filters: tuple[Any, ...], org: str, expected: int | None) -> None:
+    sites = []
+    for number, named in enumerate(filters):
+        site = a_site(f"site{number}.example.com")
+        SiteConfiguration.objects.filter(site=site).update(site_values={"course_org_filter": named})
+        sites.append(site.pk)
+    assert edx_platform.site_id_of_org(org) == (None if expected is None else sites[expected])
+
+
+def test_a_disabled_site_claims_nothing() -> None:
+    site = a_site("site.example.com", "CampusX")
+    SiteConfiguration.objects.filter(site=site).update(enabled=False)
+    assert edx_platform.site_id_of_org("CampusX") is None
+
+
+def test_a_signal_that_a_release_lacks_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "missing_signals", [])
+    edx_platform.signal("lms.djangoapps.nowhere", "SOMETHING").send(sender=None)
+    edx_platform.signal("openedx_events.learning.signals", "NEVER_HEARD_OF").send(sender=None)
+    assert signals.missing_signals == [
+        "lms.djangoapps.nowhere.SOMETHING",
+        "openedx_events.learning.signals.NEVER_HEARD_OF",
+    ]

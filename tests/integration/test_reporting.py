@@ -1,0 +1,462 @@
+"""From notices to statements in the outbox: what is reported, what is held back and why, and what a look costs."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from common.djangoapps.student.models import CourseEnrollment
+from completion.models import BlockCompletion
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from lms.djangoapps.certificates.models import GeneratedCertificate
+from lms.djangoapps.grades.models import PersistentCourseGrade
+from social_django.models import UserSocialAuth
+
+from demo.learning.models import StoredBlock
+from percipio_openedx import config, edx_platform
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models.notice import Reason
+from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.reporting import due, leases, look, report_due
+from percipio_openedx.reporting.retirement import erase
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("reporting", "completing", "no_calls"),
+]
+
+
+def complete(learner: Any, course: Any, *numbers: int) -> None:
+    for number in numbers:
+        BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, number), completion=1.0)
+
+
+def grade(learner: Any, course: Any, fraction: float = 0.9, passing: bool = True) -> None:
+    """A stored grade, as the platform's regrading leaves it."""
+    row, _ = PersistentCourseGrade.objects.get_or_create(
+        user_id=learner.pk, course_id=course, defaults={"percent_grade": 0.0}
+    )
+    row.percent_grade, row.letter_grade = fraction, "Pass" if passing else ""
+    if passing and row.passed_timestamp is None:
+        row.passed_timestamp = timezone.now()
+    row.save()
+    notice(learner, course)
+
+
+def notice(learner: Any, course: Any, reason: Reason = Reason.GRADE) -> None:
+    Notice.objects.create(
+        user_id=learner.pk, course_key=str(course), reason=reason, noticed_at=timezone.now() - timedelta(minutes=5)
+    )
+
+
+def reported(**filters: Any) -> list[tuple[str, str]]:
+    return list(Statement.objects.filter(**filters).order_by("id").values_list("kind", "value"))
+
+
+def hold(learner: Any) -> str:
+    return LearnerCourse.objects.get(user_id=learner.pk).hold_reason
+
+
+def test_a_learners_way_through_a_course() -> None:
+    course, learner = a_course(units=4), a_learner()
+    enrolled(learner, course)
+    assert report_due().statements == 1
+    complete(learner, course, 0)
+    report_due()
+    complete(learner, course, 1, 2)
+    report_due()
+    grade(learner, course)
+    report_due()
+    complete(learner, course, 3)
+    report_due()
+
+    assert reported() == [
+        ("started", ""),
+        ("progressed", "25"),
+        ("progressed", "75"),
+        ("passed", ""),
+        ("completed", ""),
+    ]
+    rows = list(Statement.objects.order_by("id"))
+    assert [row.sequence for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.stored_at for row in rows] == sorted({row.stored_at for row in rows})
+    assert not Notice.objects.exists()
+
+
+def test_looking_again_makes_nothing_new() -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    grade(learner, course)
+    report_due()
+    before = list(Statement.objects.values_list("uuid", "body"))
+    for _ in range(3):
+        notice(learner, course)
+        report_due()
+
+    assert list(Statement.objects.values_list("uuid", "body")) == before
+
+
+def test_a_lost_memory_makes_the_same_ids() -> None:
+    """A restored database that forgot what was told builds the very statements again, and keeps one of each."""
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    grade(learner, course)
+    report_due()
+    before = set(Statement.objects.values_list("uuid", flat=True))
+    LearnerCourse.objects.update(told_started=False, told_passed=False, told_completed=False)
+    notice(learner, course)
+    report_due()
+
+    assert set(Statement.objects.values_list("uuid", flat=True)) == before
+    Statement.objects.all().delete()
+    LearnerCourse.objects.all().delete()
+    notice(learner, course)
+    report_due()
+    assert set(Statement.objects.values_list("uuid", flat=True)) == before
+
+
+def test_locked_units_do_not_keep_a_learner_below_the_whole(settings: Any) -> None:
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    course, learner = a_course(units=4), a_learner()
+    StoredBlock.objects.filter(block_type="vertical", position__gte=2).update(gated=True)
+    enrolled(learner, course)
+    complete(learner, course, 0)
+    report_due()
+    complete(learner, course, 1)
+    report_due()
+
+    assert reported() == [("started", ""), ("progressed", "50"), ("completed", "")]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda user: get_user_model().objects.filter(pk=user.pk).update(is_active=False), "inactive_account"),
+        (lambda user: get_user_model().objects.filter(pk=user.pk).update(email=""), "no_email"),
+        (
+            lambda user: get_user_model().objects.filter(pk=user.pk).update(email="retired__user_1@retired.invalid"),
+            "retired",
+        ),
+        (lambda user: CourseEnrollment.objects.all().delete(), "not_enrolled"),
+        (lambda user: CourseAnswer.objects.create(course_key=KEY, is_reported=False), "course_left_out"),
+        (
+            lambda user: CourseAnswer.objects.create(course_key="course:DemoX+CS101", is_reported=False),
+            "course_left_out",
+        ),
+    ],
+)
+def test_who_is_not_reported_and_why(spoil: Any, reason: str) -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    grade(learner, course)
+    spoil(learner)
+
+    assert report_due().held == 1
+    assert hold(learner) == reason
+    assert reported() == []
+    assert not Notice.objects.exists()
+
+
+def test_an_unenrolled_learners_completion_is_still_reported() -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    grade(learner, course)
+    CourseEnrollment.unenroll(learner, course)
+    report_due()
+
+    assert [kind for kind, _ in reported()] == ["started", "passed", "completed"]
+
+
+def test_a_course_that_is_gone_is_held_and_holds_up_nobody() -> None:
+    learner = a_learner()
+    notice(learner, "course-v1:GoneX+G+1")
+    course = a_course()
+    enrolled(learner, course)
+    report_due()
+
+    assert dict(LearnerCourse.objects.values_list("course_key", "hold_reason")) == {
+        "course-v1:GoneX+G+1": "unknown_course",
+        KEY: "",
+    }
+
+
+def test_what_was_missed_is_reported_when_the_link_appears(settings: Any) -> None:
+    settings.PERCIPIO_LEARNER_ID = "sso:PercipioUserUUID"
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    grade(learner, course)
+    report_due()
+    assert hold(learner) == "no_sso_link"
+
+    link = UserSocialAuth.objects.create(user=learner, provider="tpa-saml", uid="percipio:77")
+    report_due()
+    report_due()
+    assert hold(learner) == "no_sso_value"
+
+    # A later log-in brings what the first did not.
+    link.extra_data = {"PercipioUserUUID": ["u-77"]}
+    link.save()
+    report_due()
+    report_due()
+
+    assert [kind for kind, _ in reported()] == ["started", "passed", "completed"]
+    actor = json.loads(bytes(Statement.objects.earliest("id").body))["actor"]
+    assert actor["account"] == {"homePage": "https://academy.demo.local", "name": "u-77"}
+
+
+def test_each_site_has_its_own_learners_and_its_own_credentials(settings: Any) -> None:
+    campus = a_site("campus.demo.local", "CampusX")
+    PercipioConfiguration.objects.create(
+        site=campus, enabled=True, partner_name="campus", client_id="campus-client", client_secret="other"
+    )
+    learner = a_learner()
+    for key in (KEY, "course-v1:CampusX+P+1"):
+        enrolled(learner, a_course(key))
+    report_due()
+
+    sites = dict(Statement.objects.values_list("learner_course__course_key", "site_id"))
+    assert sites == {KEY: settings.SITE_ID, "course-v1:CampusX+P+1": campus.pk}
+    found = config.for_site(campus.pk)
+    assert found is not None
+    assert (found.partner, found.client_id, found.client_secret.reveal()) == ("campus", "campus-client", "other")
+    assert found.api_url == settings.PERCIPIO_API_URL
+
+
+def test_a_site_that_is_switched_off_reports_nothing() -> None:
+    campus = a_site("campus.demo.local", "CampusX")
+    PercipioConfiguration.objects.create(site=campus, enabled=False)
+    enrolled(a_learner(), a_course("course-v1:CampusX+P+1"))
+    report_due()
+
+    assert not LearnerCourse.objects.exists()
+    assert not Notice.objects.exists()
+
+
+def test_without_a_configuration_no_row_stays(settings: Any) -> None:
+    settings.PERCIPIO_PARTNER_NAME = settings.PERCIPIO_CLIENT_ID = settings.PERCIPIO_CLIENT_SECRET = ""
+    enrolled(a_learner(), a_course())
+    report_due()
+
+    assert not Notice.objects.exists()
+    assert not LearnerCourse.objects.exists()
+
+
+def test_a_broken_configuration_loses_nothing(settings: Any) -> None:
+    settings.PERCIPIO_COMPLETED_ON = "whenever"
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    assert report_due().in_trouble
+    assert Notice.objects.count() == 1
+
+    settings.PERCIPIO_COMPLETED_ON = "passed"
+    report_due()
+    assert reported() == [("started", "")]
+
+
+def test_trouble_with_the_platform_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    with monkeypatch.context() as broken:
+        broken.setattr(edx_platform, "grades", _unavailable)
+        assert report_due().in_trouble
+    assert Notice.objects.count() == 1
+    assert LearnerCourse.objects.get().lease is None
+
+    report_due()
+    assert reported() == [("started", "")]
+
+
+def test_an_unforeseen_error_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt, learner = "course-v1:DemoX+BAD+1", a_learner()
+    for key in (spoilt, KEY):
+        enrolled(learner, a_course(key))
+    grades = edx_platform.grades
+
+    def sometimes(course_key: str, user_ids: Any) -> Any:
+        return 1 // 0 if course_key == spoilt else grades(course_key, user_ids)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(edx_platform, "grades", sometimes)
+        with pytest.raises(ZeroDivisionError):
+            report_due()
+        report_due()
+        assert list(Statement.objects.values_list("learner_course__course_key", flat=True)) == [KEY]
+        assert Notice.objects.get().course_key == spoilt
+
+    LearnerCourse.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    report_due()
+    assert Statement.objects.count() == 2
+
+
+def _unavailable(*_: object) -> Any:
+    raise PlatformUnavailable("grades")
+
+
+def test_a_burst_is_one_look_and_asks_for_one_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    course, learner = a_course(units=10), a_learner()
+    enrolled(learner, course)
+    asked = _count_shares(monkeypatch)
+    complete(learner, course, *range(9))
+
+    assert report_due().looked == 1
+    assert len(asked) == 1
+    assert reported() == [("started", ""), ("progressed", "90")]
+
+
+def test_unchanged_completions_are_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    course, learner = a_course(units=10), a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0)
+    asked = _count_shares(monkeypatch)
+    for _ in range(3):
+        notice(learner, course)
+        report_due()
+    assert len(asked) == 1
+    complete(learner, course, 1)
+    report_due()
+    assert len(asked) == 2
+    grade(learner, course)
+    report_due()
+    complete(learner, course, 2)
+    report_due()
+    assert len(asked) == 2
+
+
+def _count_shares(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    asked: list[str] = []
+    share = edx_platform.completed_share
+
+    def counted(course_key: str, user: Any) -> Any:
+        asked.append(user.username)
+        return share(course_key, user)
+
+    monkeypatch.setattr(edx_platform, "completed_share", counted)
+    return asked
+
+
+def test_the_number_of_queries_does_not_grow_with_the_learners() -> None:
+    course = a_course()
+    counts = []
+    # The first pass makes the destination and the ledger.
+    for size in (1, 3, 30):
+        learners = [a_learner(f"learner{size}-{number}") for number in range(size)]
+        for learner in learners:
+            enrolled(learner, course)
+            grade(learner, course)
+        with CaptureQueriesContext(connection) as queries:
+            assert report_due().statements == 3 * size
+        # SQLite bounds the rows of one INSERT, so only those grow, by the batch.
+        counts.append(sum(not query["sql"].startswith("INSERT") for query in queries))
+
+    assert counts[1] == counts[2]
+
+
+def test_two_looks_never_overlap(reporting: Any) -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    configuration = config.for_site(reporting.SITE_ID)
+    assert configuration is not None
+    now = timezone.now()
+    claim = leases.claim(configuration.site_id, KEY, [learner.pk], now)
+    assert set(claim.rows) == {learner.pk}
+
+    looked = look(configuration, KEY, CourseBook().get(KEY), [learner.pk], now)
+    assert looked.busy == {learner.pk}
+    assert reported() == []
+    # A look that lost its lease settles nothing.
+    later = now + leases.LEASE + timedelta(seconds=1)
+    assert look(configuration, KEY, CourseBook().get(KEY), [learner.pk], later).statements == 1
+    leases.release(claim.lease)
+    assert reported() == [("started", "")]
+
+
+def test_a_notice_that_comes_during_a_look_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    certificates = edx_platform.certificates
+
+    def meanwhile(course_key: str, user_ids: Any) -> Any:
+        found = certificates(course_key, user_ids)
+        monkeypatch.setattr(edx_platform, "certificates", certificates)
+        grade(learner, course)
+        return found
+
+    monkeypatch.setattr(edx_platform, "certificates", meanwhile)
+    report_due()
+    report_due()
+    assert [kind for kind, _ in reported()] == ["started", "passed", "completed"]
+    assert not Notice.objects.exists()
+
+
+def test_a_retired_learner_is_erased() -> None:
+    course, learner, other = a_course(), a_learner(), a_learner("bo")
+    for user in (learner, other):
+        enrolled(user, course)
+    report_due()
+    notice(learner, "", Reason.RETIREMENT)
+    report_due()
+
+    assert list(LearnerCourse.objects.values_list("user_id", flat=True)) == [other.pk]
+    assert list(Statement.objects.values_list("learner_course__user_id", flat=True)) == [other.pk]
+    assert erase(learner.pk) == 0
+
+
+def test_a_revoked_certificate_is_retracted_once_and_reissued_anew(settings: Any) -> None:
+    settings.PERCIPIO_COMPLETED_ON, settings.PERCIPIO_UNDONE = "certificate", "retract"
+    course, learner = a_course(graded=False), a_learner()
+    enrolled(learner, course)
+    row = GeneratedCertificate.objects.create(user=learner, course_id=course, status="downloadable", mode="honor")
+    report_due()
+    for status in ("unavailable", "unavailable", "downloadable"):
+        row.status = status
+        row.save()
+        notice(learner, course)
+        report_due()
+
+    assert reported() == [("started", ""), ("completed", ""), ("retracted", "completed"), ("completed", "round-1")]
+    first, voiding = Statement.objects.get(kind="completed", value=""), Statement.objects.get(kind="retracted")
+    assert first.voided_by == voiding.uuid
+    assert json.loads(bytes(voiding.body))["object"] == {"objectType": "StatementRef", "id": str(first.uuid)}
+
+
+def test_a_look_that_finds_nothing_new_writes_only_that_it_was_made() -> None:
+    course, learner = a_course(), a_learner()
+    enrolled(learner, course)
+    report_due()
+    before = LearnerCourse.objects.values().get()
+    notice(learner, course)
+    with CaptureQueriesContext(connection) as asked:
+        report_due()
+
+    after = LearnerCourse.objects.values().get()
+    assert after.pop("looked_at") > before.pop("looked_at")
+    assert after == before
+    assert not [query["sql"] for query in asked if "INSERT INTO" in query["sql"]]
+
+
+def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = a_course()
+    for number in range(2):
+        learner = a_learner(f"learner{number}")
+        enrolled(learner, course)
+    read, beside = due._pages, []
+
+    def pages(now: Any) -> Any:
+        for page in read(now):
+            if not beside:
+                beside.append(None)
+                beside[0] = report_due()
+            yield page
+
+    monkeypatch.setattr(due, "_pages", pages)
+    mine = report_due()
+
+    assert (mine.looked, beside[0].looked) == (0, 2)
+    assert not Notice.objects.exists()

@@ -1,0 +1,156 @@
+"""The settings in force: where they come from, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from percipio_openedx import checks, config
+from percipio_openedx.data import Api, Undone
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.secrets import MASK, Secret
+from percipio_openedx.settings.common import DEFAULTS, plugin_settings
+
+CANARY = "canary-7f3a"
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
+    return {**given, "partner_name": "acme", "client_id": "id", "client_secret": CANARY, **changes}
+
+
+@pytest.mark.parametrize(
+    ("region", "api", "token"),
+    [
+        ("us", "https://api.percipio.com", "https://oauth2-provider.percipio.com/oauth2-provider/token"),
+        (
+            "eu",
+            "https://dew1-api.percipio.com",
+            "https://euc1-prod-oauth2-provider.percipio.com/oauth2-provider/token",
+        ),
+        (
+            "development",
+            "https://api.develop.squads-dev.com",
+            "https://oauth2-provider.develop.squads-dev.com/oauth2-provider/token",
+        ),
+    ],
+)
+def test_regions(region: str, api: str, token: str) -> None:
+    found = config.build(1, values(region=region))
+    assert (found.api_url, found.token_url) == (api, token)
+
+
+def test_endpoints() -> None:
+    found = config.build(1, values(region="custom", api_url="https://x.example/", token_url="https://x.example/t"))
+    base = "https://x.example/content-aggregation/v1/partners/acme"
+    assert found.endpoint("statements") == f"{base}/statements"
+    assert found.endpoint("track", "org/1") == f"{base}/organizations/org%2F1/track"
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"partner_name": ""}, "PERCIPIO_PARTNER_NAME"),
+        ({"client_id": ""}, "PERCIPIO_CLIENT_ID"),
+        ({"client_secret": ""}, "PERCIPIO_CLIENT_SECRET"),
+        ({"region": "mars"}, "PERCIPIO_REGION"),
+        ({"region": "custom"}, "PERCIPIO_API_URL"),
+        ({"region": "custom", "api_url": "https://x.example"}, "PERCIPIO_TOKEN_URL"),
+        ({"api_url": "http://percipio.example"}, "PERCIPIO_API_URL"),
+        ({"api_url": "https://user:pw@percipio.example"}, "PERCIPIO_API_URL"),
+        ({"api_url": "https://percipio.example?x=1"}, "PERCIPIO_API_URL"),
+        ({"api_url": "https://percipio.example:port"}, "PERCIPIO_API_URL"),
+        ({"api_url": "ftp://127.0.0.1"}, "PERCIPIO_API_URL"),
+        ({"api": "soap"}, "PERCIPIO_API"),
+        ({"learner_id": "phone"}, "PERCIPIO_LEARNER_ID"),
+        ({"learner_id": "sso:"}, "PERCIPIO_LEARNER_ID"),
+        ({"organization_from": "email"}, "PERCIPIO_ORGANIZATION_FROM"),
+        ({"learners": "some"}, "PERCIPIO_LEARNERS"),
+        ({"content_id": "name"}, "PERCIPIO_CONTENT_ID"),
+        ({"started_on": "birth"}, "PERCIPIO_STARTED_ON"),
+        ({"completed_on": ""}, "PERCIPIO_COMPLETED_ON"),
+        ({"undone": "maybe"}, "PERCIPIO_UNDONE"),
+        ({"progress_step": 0}, "PERCIPIO_PROGRESS_STEP"),
+        ({"progress_step": "ten"}, "PERCIPIO_PROGRESS_STEP"),
+        ({"progress_step": True}, "PERCIPIO_PROGRESS_STEP"),
+        ({"progress_step": "\u00b2"}, "PERCIPIO_PROGRESS_STEP"),
+        ({"progress_step": "--5"}, "PERCIPIO_PROGRESS_STEP"),
+        ({"progress_step": "9" * 5000}, "PERCIPIO_PROGRESS_STEP"),
+        ({"batch_size": 501}, "PERCIPIO_BATCH_SIZE"),
+        ({"timeout": 0}, "PERCIPIO_TIMEOUT"),
+        ({"send_names": "yes"}, "PERCIPIO_SEND_NAMES"),
+    ],
+)
+def test_a_mistake_names_its_setting_and_never_the_secret(changes: dict[str, Any], setting: str) -> None:
+    with pytest.raises(PercipioConfigurationError) as caught:
+        config.build(1, values(**changes))
+    assert caught.value.setting == setting
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8899", "http://localhost:1", "http://[::1]:2"])
+def test_plain_http_is_for_this_machine_only(address: str) -> None:
+    assert config.build(1, values(api_url=address, token_url=address)).api_url == address
+
+
+def test_a_site_on_track_keeps_what_is_undone() -> None:
+    found = config.build(1, values(api="track", undone="retract"))
+    assert (found.api, found.policy.undone) == (Api.TRACK, Undone.KEEP)
+
+
+def test_the_secret_shows_itself_to_nobody() -> None:
+    found = config.build(1, values())
+    assert found.client_secret.reveal() == CANARY
+    shown = [repr(found), str(found.client_secret), f"{found.client_secret}", repr(found.client_secret)]
+    assert not any(CANARY in text for text in shown)
+    assert MASK in repr(found.client_secret)
+    with pytest.raises(TypeError):
+        pickle.dumps(found.client_secret)
+
+
+def test_secrets_compare_by_value() -> None:
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert not Secret("")
+
+
+class Bare:
+    """The LMS's settings at the time when plugins add theirs."""
+
+    OAUTH2_PROVIDER: dict[str, Any] = {"SCOPES": {"read": "Read"}}
+
+
+def test_the_defaults_and_the_scope_are_added() -> None:
+    bare = Bare()
+    plugin_settings(bare)
+    assert {name: getattr(bare, name) for name in DEFAULTS} == DEFAULTS
+    assert set(bare.OAUTH2_PROVIDER["SCOPES"]) == {"read", "percipio:read"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        ({}, ["percipio.I002"]),
+        ({"PERCIPIO_ENABLED": False}, ["percipio.I001"]),
+        ({"PERCIPIO_PARTNER_NAME": "acme"}, ["percipio.E001"]),
+        ({"PERCIPIO_OBSERVE_AFTER": "soon"}, ["percipio.E002", "percipio.I002"]),
+        (
+            {
+                "PERCIPIO_PARTNER_NAME": "acme",
+                "PERCIPIO_CLIENT_ID": "id",
+                "PERCIPIO_CLIENT_SECRET": CANARY,
+                "PERCIPIO_API": "track",
+                "PERCIPIO_UNDONE": "retract",
+            },
+            ["percipio.W001"],
+        ),
+    ],
+)
+def test_system_checks(settings: Any, changes: dict[str, Any], ids: list[str]) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    found = checks.check_settings(None)
+    assert [message.id for message in found] == ids
+    assert CANARY not in str(found)

@@ -1,0 +1,101 @@
+"""CSV of courses: what is read, what is refused, and that no file breaks the reader."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from percipio_openedx.operations.course_csv import COLUMNS, LONGEST, MOST_PROBLEMS, Problem, Row, parse, render
+
+KEY = "course-v1:DemoX+CS101+2026"
+HEAD = "course_key,is_reported,content_id\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (HEAD, []),
+        (f"{HEAD}{KEY},false,\n", [Row(KEY, False)]),
+        (f"\ufeff{HEAD}{KEY},yes,ext-1\r\n", [Row(KEY, True, "ext-1")]),
+        (f"content_id;course_key\next-1;{KEY}\n", [Row(KEY, True, "ext-1")]),
+        (f"course_key\n{KEY}", [Row(KEY)]),
+        (f"{HEAD}\n , ,\n {KEY} , NO , ext 1 \n", [Row(KEY, False, "ext 1")]),
+        (f'{HEAD}course:DemoX+CS101,1,"a, ""b"""\n', [Row("course:DemoX+CS101", True, 'a, "b"')]),
+        (f"{HEAD}DemoX/CS101/2026,true,課程-1\n", [Row("DemoX/CS101/2026", True, "課程-1")]),
+    ],
+)
+def test_what_is_read(text: str, rows: list[Row]) -> None:
+    parsed = parse(text)
+    assert (parsed.rows, parsed.problems) == (rows, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("", [(1, "")]),
+        ("course,reported\n", [(1, "")]),
+        ("course_key,colour\n", [(1, "")]),
+        ("course_key,course_key\n", [(1, "")]),
+        (f"{HEAD}{KEY},true\n", [(2, "")]),
+        (f"{HEAD}{KEY},true,x,y\n", [(2, "")]),
+        (f"{HEAD},true,x\n", [(2, "course_key")]),
+        (f"{HEAD}DemoX CS101,maybe,x\n", [(2, "course_key"), (2, "is_reported")]),
+        (f"{HEAD}course:DemoX,true,\ncourse:A+B+C,true,\ncourse:A +B,true,\n", [(n, "course_key") for n in (2, 3, 4)]),
+        (f"{HEAD}library-v1:A+B,true,\n", [(2, "course_key")]),
+        (f"{HEAD}course-v1:{'A' * LONGEST}+B+C,true,\n", [(2, "course_key")]),
+        (f"{HEAD}{KEY},true,{'x' * (LONGEST + 1)}\n", [(2, "content_id")]),
+        (f'{HEAD}{KEY},true,"a\nb"\n', [(3, "content_id")]),
+        (f"{HEAD}{KEY},true,a\x00b\n", [(2, "content_id")]),
+        (f"{HEAD}{KEY},true,\ud800\n", [(2, "content_id")]),
+        (f"{HEAD}{KEY},true,a\n\n{KEY},true,b\n", [(4, "course_key")]),
+        (f"{HEAD}{KEY},true,a\n{KEY.replace('DemoX', 'DEMOX')},true,b\n", [(3, "course_key")]),
+        (f'{HEAD}{KEY},true,"open\n', [(2, "")]),
+        (f'{HEAD}{KEY},true,"a"b\n', [(2, "")]),
+        (f"{HEAD}{KEY},true,{'x' * 200_000}\n", [(2, "")]),
+    ],
+)
+def test_what_is_refused(text: str, problems: list[tuple[int, str]]) -> None:
+    parsed = parse(text)
+    assert [(found.line, found.field) for found in parsed.problems] == problems
+    assert parsed.rows == []
+
+
+def test_one_wrong_line_spoils_the_file() -> None:
+    parsed = parse(f"{HEAD}{KEY},true,\nnonsense,true,\n")
+    assert parsed.rows == []
+    assert [str(problem) for problem in parsed.problems] == [
+        "line 3, course_key: is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs"
+    ]
+
+
+def test_problems_are_bounded() -> None:
+    parsed = parse(HEAD + "nonsense,true,\n" * 1000)
+    assert len(parsed.problems) == MOST_PROBLEMS + 1
+    assert parsed.problems[-1] == Problem(MOST_PROBLEMS + 1, "", "there are more problems after this")
+
+
+hostile = st.text(st.sampled_from('a,;"\n\r\t\x00= \ufeff\ud800課ctrue') | st.characters(), max_size=80)
+lines = st.lists(hostile | st.sampled_from([HEAD.strip(), KEY, f"{KEY},true,x", '"', f'{KEY},"']), max_size=6)
+
+
+@given(lines, st.sampled_from(["\n", "\r\n", "\r", ""]))
+def test_no_text_breaks_it(given_lines: list[str], end: str) -> None:
+    parsed = parse(end.join(given_lines))
+    assert not (parsed.rows and parsed.problems)
+    for row in parsed.rows:
+        assert row.content_id.encode("utf-8").isascii() or row.content_id.isprintable()
+    for problem in parsed.problems:
+        assert problem.line >= 1
+        assert problem.field in ("", *COLUMNS)
+
+
+names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=10)
+keys = st.tuples(names, names, names).map(lambda parts: "course-v1:" + "+".join(parts))
+ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=40)
+
+
+@given(st.lists(st.builds(Row, keys, st.booleans(), ids), unique_by=lambda row: row.course_key.casefold()))
+def test_what_is_written_is_read_again(rows: list[Row]) -> None:
+    parsed = parse(render(rows))
+    assert (parsed.rows, parsed.problems) == (rows, [])

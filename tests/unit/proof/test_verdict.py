@@ -1,0 +1,72 @@
+"""The chaos harness's judge sees each kind of fault, so that its zeros mean something."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.proof.truth import Expected
+from benchmarks.proof.verdict import Said, judge
+
+AT, LATER = "2026-05-01T08:00:00.000Z", "2026-05-02T08:00:00.000Z"
+KEY = ("amina@example.com", "course:AcademyX+C1")
+MUST = frozenset({("initialized", AT), ("passed", LATER), ("completed", LATER)})
+TRUE = Expected(site=1, name="Amina", retired=False, must=MUST, may=MUST | {("progressed", 20), ("progressed", 40)})
+
+
+def told(word: str, detail: object, **changed: object) -> Said:
+    one = Said("demo-academy", KEY[0], "Amina", KEY[1], word, detail, "registration-1")
+    return replace(one, **changed)
+
+
+START, TWENTY, FORTY = told("initialized", AT), told("progressed", 20), told("progressed", 40)
+PASS, END = told("passed", LATER), told("completed", LATER)
+WHOLE = [START, TWENTY, FORTY, PASS, END]
+
+
+def faults(*said: Said, true: Expected = TRUE) -> Counter[str]:
+    return judge({KEY: true}, said).faults
+
+
+@pytest.mark.parametrize("said", [WHOLE, [START, FORTY, PASS, END], [START, PASS, END]])
+def test_the_truth_is_no_fault_however_many_shares_were_seen(said: list[Said]) -> None:
+    assert faults(*said) == Counter()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([START, PASS], {"lost": 1}),
+        ([], {"lost": 3}),
+        ([*WHOLE, END], {"doubled": 1}),
+        ([START, FORTY, TWENTY, PASS, END], {"out of order": 1}),
+        ([PASS, START, END], {"out of order": 1}),
+        ([START, PASS, END, TWENTY], {"out of order": 1}),
+        ([*WHOLE[:4], replace(END, partner="demo-campus")], {"wrong site": 1}),
+        ([*WHOLE[:4], replace(END, name="Bo")], {"wrong learner": 1}),
+        ([*WHOLE[:4], replace(END, registration="another")], {"wrong learner": 1}),
+        ([START, told("progressed", 60), PASS, END], {"untrue": 1}),
+        ([*WHOLE, told("completed", AT)], {"untrue": 1, "doubled": 1}),
+    ],
+)
+def test_every_fault_is_seen(said: list[Said], expected: dict[str, int]) -> None:
+    assert faults(*said) == Counter(expected)
+
+
+def test_somebody_who_was_never_enrolled_is_a_wrong_learner() -> None:
+    stranger = replace(START, email="bo@example.com", name="Bo", registration="registration-2")
+    assert faults(*WHOLE, stranger) == Counter({"wrong learner": 1})
+
+
+def test_two_learners_never_share_a_registration() -> None:
+    other = (("bo@example.com", KEY[1]), replace(TRUE, name="Bo"))
+    said = [*WHOLE, *(replace(one, email="bo@example.com", name="Bo") for one in (START, PASS, END))]
+    assert judge(dict([(KEY, TRUE), other]), said).faults == Counter({"wrong learner": 1})
+
+
+def test_of_the_retired_nothing_has_to_be_held_and_what_is_held_has_to_be_true() -> None:
+    gone = replace(TRUE, retired=True)
+    assert faults(true=gone) == Counter()
+    assert faults(START, told("completed", AT), true=gone) == Counter({"untrue": 1})
