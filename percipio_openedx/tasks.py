@@ -62,11 +62,11 @@ def _call_next(at: datetime, *, has_neighbour: bool = False) -> None:
 def schedule(at: datetime) -> None:
     """Call a run for ``at``, unless one is called for then or sooner."""
     now = timezone.now()
-    seconds = min(max(0.0, (at - now).total_seconds()), LONGEST_COUNTDOWN)
-    due = now.timestamp() + seconds
-    called: float | None = cache.get(SCHEDULED_KEY)
-    if called is not None and now.timestamp() < called <= due:
+    due = min(max(at, now), now + timedelta(seconds=LONGEST_COUNTDOWN))
+    called: datetime | None = cache.get(SCHEDULED_KEY)
+    if called is not None and now < called <= due:
         return
+    seconds = (due - now).total_seconds()
     cache.set(SCHEDULED_KEY, due, timeout=int(seconds) + 1)
     _publish(countdown=seconds)
 
