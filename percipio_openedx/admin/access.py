@@ -24,6 +24,7 @@ GIVE_UP = "give_up_statement"
 EXPORT = "export_statement"
 PREVIEW = "preview_statement"
 TEST = "test_percipioconfiguration"
+TICK_OFF = "tick_off_erasurerequest"
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -13,6 +13,16 @@ from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+# The bounds of a backfill, by their names in ``operations.scope``.
+SCOPES: Mapping[str, str | Promise] = {
+    "course_keys": _("Courses"),
+    "org": _("Organisation"),
+    "since": _("Since"),
+    "site_id": _("Site"),
+    "until": _("Until"),
+    "user_id": _("User id"),
+}
+
 LABELS: Mapping[str, str | Promise] = {
     "accepted": _("Taken"),
     "answer": _("Answer"),
@@ -22,22 +32,31 @@ LABELS: Mapping[str, str | Promise] = {
     "attempts": _("Tries"),
     "batch_limit": _("Largest request"),
     "change_date": _("Changed"),
+    "changed_at": _("Since"),
     "changed_by": _("Changed by"),
     "client_id": _("Client id"),
     "content_id": _("Id in Percipio's catalogue"),
     "course_key": _("Course"),
     "destination": _("Destination"),
+    "done_at": _("Done"),
     "due_at": _("Due"),
     "duration_ms": _("Milliseconds"),
+    "enrollment_id": _("Last enrollment"),
+    "erased_at": _("Erased here"),
     "enabled": _("Switched on"),
     "failing_since": _("Failing since"),
     "failures": _("Failures in a row"),
+    "finished_at": _("Finished"),
     "happened_at": _("Came true"),
     "hold_reason": _("Not reported because"),
+    "held": _("Held back"),
+    "is_on": _("Out of order"),
     "is_reported": _("Report this course"),
+    "is_told": _("Told"),
     "last_error": _("Last error"),
     "last_success_at": _("Last success"),
     "looked_at": _("Last looked at"),
+    "looked": _("Looked at"),
     "method": _("Method"),
     "noticed_at": _("Noticed"),
     "organization": _("Organization"),
@@ -58,10 +77,13 @@ LABELS: Mapping[str, str | Promise] = {
     "statements": _("Statements"),
     "status": _("HTTP status"),
     "stored_at": _("Stored"),
+    "subject": _("What"),
+    "troubled": _("Courses left out"),
     "updated_at": _("Changed"),
     "user_id": _("User id"),
     "uuid": _("Statement's id"),
     "voided_by": _("Voided by"),
+    "words": _("As it was told"),
 }
 
 

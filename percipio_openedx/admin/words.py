@@ -13,6 +13,7 @@ from percipio_openedx.data import HoldReason, Kind
 from percipio_openedx.delivery import health
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations.alerts import Trouble
 from percipio_openedx.unsaid import Unsaid, Why
 
 Words = str | Promise
@@ -85,6 +86,13 @@ PAUSES: Mapping[str, Words] = {
     health.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
     health.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
     health.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+}
+
+
+TROUBLES: Mapping[str, Words] = {
+    Trouble.PAUSED: _("nothing is sent"),
+    Trouble.PARKED: _("statements are refused"),
+    Trouble.LATE: _("something waits for too long"),
 }
 
 

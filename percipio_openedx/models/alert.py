@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Alert(models.Model):
@@ -26,6 +27,8 @@ class Alert(models.Model):
 
     class Meta:
         app_label = "percipio_openedx"
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["kind", "subject"], name="percipio_alert_unique"),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class BackfillRun(models.Model):
@@ -31,6 +32,8 @@ class BackfillRun(models.Model):
 
     class Meta:
         app_label = "percipio_openedx"
+        verbose_name = _("backfill")
+        verbose_name_plural = _("backfills")
         ordering: ClassVar[list[str]] = ["-id"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["scope_key", "id"], name="percipio_backfill_scope"),

@@ -51,7 +51,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
         verbose_name = _("Percipio configuration")
         verbose_name_plural = _("Percipio configurations")
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("test_percipioconfiguration", "Can test the connection to Percipio"),
+            ("test_percipioconfiguration", _("Can test the connection to Percipio")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["site", "change_date"], name="percipio_config_site"),

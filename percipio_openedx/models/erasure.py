@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +32,9 @@ class ErasureRequest(models.Model):
         verbose_name = _("erasure to ask Percipio for")
         verbose_name_plural = _("erasures to ask Percipio for")
         ordering: ClassVar[list[str]] = ["id"]
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("tick_off_erasurerequest", _("Can tick erasures off that Percipio has done")),
+        ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["done_at", "id"], name="percipio_erasure_open"),
         ]

@@ -168,10 +168,10 @@ class Statement(models.Model):
         ordering: ClassVar[list[str]] = ["id"]
         # What an operator may do beside seeing: each act has a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("send_again_statement", "Can send statements again"),
-            ("give_up_statement", "Can give statements up"),
-            ("export_statement", "Can export statements"),
-            ("preview_statement", "Can preview what would be reported"),
+            ("send_again_statement", _("Can send statements again")),
+            ("give_up_statement", _("Can give statements up")),
+            ("export_statement", _("Can export statements")),
+            ("preview_statement", _("Can preview what would be reported")),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["learner_course", "sequence"], name="percipio_st_order"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from percipio_openedx.data import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.operations import erasures
 
 
 class Command(OperatorCommand):
@@ -32,13 +33,13 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         """Tick off, then list."""
         _tick_off(options["done"])
-        rows = ErasureRequest.objects.order_by("pk")
-        for row in (rows if options["all"] else rows.filter(done_at__isnull=True)).iterator():
+        rows = ErasureRequest.objects.order_by("pk") if options["all"] else erasures.still_open()
+        for row in rows.iterator():
             if options["as_json"]:
                 self.emit(_document(row))
             else:
                 self._show(row)
-        return not rows.filter(done_at__isnull=True).exists()
+        return not erasures.still_open().exists()
 
     def _show(self, row: ErasureRequest) -> None:
         state = f"done {row.done_at:%Y-%m-%d}" if row.done_at else "to be asked for"
@@ -52,11 +53,10 @@ class Command(OperatorCommand):
 
 
 def _tick_off(pks: Sequence[int]) -> None:
-    known = set(ErasureRequest.objects.filter(pk__in=pks).values_list("pk", flat=True))
-    unknown = sorted(set(pks) - known)
+    unknown = erasures.unknown(pks)
     if unknown:
         raise UsageError(f"there is no erasure {unknown[0]}; nothing was ticked off")
-    ErasureRequest.objects.filter(pk__in=pks, done_at__isnull=True).update(done_at=timezone.now())
+    erasures.tick_off(pks, timezone.now())
 
 
 def _document(row: ErasureRequest) -> dict[str, Any]:

@@ -21,6 +21,9 @@ SEEING = (
     "view_notice",
     "view_courseanswer",
     "view_percipioconfiguration",
+    "view_alert",
+    "view_backfillrun",
+    "view_erasurerequest",
 )
 
 

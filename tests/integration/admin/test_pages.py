@@ -26,6 +26,9 @@ ROWS = (
     "notice",
     "courseanswer",
     "percipioconfiguration",
+    "alert",
+    "backfillrun",
+    "erasurerequest",
 )
 
 

@@ -1,0 +1,154 @@
+"""Alerts, backfills and erasures: what the overview says of them, their lists, and ticking an erasure off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from percipio_openedx.models import Alert, BackfillRun, Destination, ErasureRequest, Notice, Statement
+from percipio_openedx.operations import alerts
+from percipio_openedx.operations.scope import Scope
+from tests.integration.admin.world import HOSTILE, World
+
+OVERVIEW = "admin:percipio_openedx_overview"
+ERASURES = "admin:percipio_openedx_erasurerequest_changelist"
+
+
+def told(client: Client) -> list[tuple[str, str]]:
+    """Where and what the overview says is out of order."""
+    response = client.get(reverse(OVERVIEW) + "?fresh")
+    assert response.status_code == 200
+    return [(one.where, one.sentence) for one in response.context["alerts"]]
+
+
+def an_erasure(**fields: Any) -> ErasureRequest:
+    values = {"site_id": 1, "registrations": "a\nb", "statements": 2, "erased_at": timezone.now(), **fields}
+    return ErasureRequest.objects.create(**values)
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """Nothing that anybody has to be told."""
+    Statement.objects.update(state="delivered")
+    alerts.check(at_once=True)
+    assert not alerts.open_alerts()
+    return world
+
+
+def test_without_an_alert_the_overview_says_so(quiet: World, everything: Client) -> None:
+    page = everything.get(reverse(OVERVIEW) + "?fresh").content.decode()
+
+    assert "No alert is open." in page
+    assert told(everything) == []
+
+
+def test_each_open_alert_is_a_sentence_with_its_place(quiet: World, everything: Client) -> None:
+    Destination.objects.update(paused_reason="unauthorised", organization="org-a")
+    parked, waiting = Statement.objects.order_by("pk")[:2]
+    Statement.objects.filter(pk=parked.pk).update(state="parked")
+    Statement.objects.filter(pk=waiting.pk).update(state="waiting")
+    Notice.objects.update(noticed_at=quiet.now - timedelta(days=1))
+    alerts.check(at_once=True)
+    found = dict(reversed(one) for one in told(everything))
+
+    where = "example.com, org-a"
+    refused = "Nothing is sent. Percipio refuses the credentials. Test the connection and mend the configuration."
+    assert found.pop(refused) == where
+    assert found.pop("Percipio refuses 1 statement; it is parked.") == where
+    assert found.pop("What learners do has not been looked at for too long. Does a worker run?") == ""
+    ((sentence, place),) = found.items()
+    assert (sentence.startswith("The oldest statement has waited since "), place) == (True, where)
+
+
+def test_an_alert_whose_destination_is_gone_keeps_its_words(quiet: World, everything: Client) -> None:
+    Alert.objects.create(kind="paused", subject="destination:9999", is_on=True, changed_at=quiet.now, words="as told")
+
+    assert told(everything) == [("", "as told")]
+
+
+def test_a_mail_that_has_not_left_is_said(quiet: World, everything: Client) -> None:
+    Alert.objects.create(kind="late", subject="notices", is_on=True, is_told=False, changed_at=quiet.now)
+
+    assert "The mail has not left yet." in everything.get(reverse(OVERVIEW)).content.decode()
+
+
+def test_the_list_of_alerts(quiet: World, everything: Client) -> None:
+    now = timezone.now()
+    Alert.objects.create(kind="late", subject="notices", is_on=True, changed_at=now, words=HOSTILE)
+    Alert.objects.create(kind="parked", subject="destination:1", is_on=False, changed_at=now)
+    url = reverse("admin:percipio_openedx_alert_changelist")
+
+    assert [row.kind for row in everything.get(url, {"state": "open"}).context["cl"].result_list] == ["late"]
+    assert [row.kind for row in everything.get(url, {"state": "over"}).context["cl"].result_list] == ["parked"]
+    page = everything.get(url).content.decode()
+    assert "something waits for too long" in page
+    assert HOSTILE not in page
+
+
+@pytest.mark.parametrize(
+    ("scope", "words"),
+    [
+        (Scope(), "everything"),
+        (Scope(site_id=1, org="AcmeX"), "Organisation: AcmeX; Site: 1"),
+        (Scope(course_keys=("course-v1:A+B+C", "course-v1:A+B+D")), "Courses: course-v1:A+B+C, course-v1:A+B+D"),
+    ],
+)
+def test_a_backfill_says_what_was_asked_for(quiet: World, everything: Client, scope: Scope, words: str) -> None:
+    run = BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=quiet.now, looked=7)
+    page = everything.get(reverse("admin:percipio_openedx_backfillrun_changelist")).content.decode()
+
+    assert f'<td class="field-asked_for">{words}</td>' in page
+    assert "not finished: running, or stopped" in page
+    BackfillRun.objects.filter(pk=run.pk).update(finished_at=timezone.now(), troubled=1)
+    page = everything.get(reverse("admin:percipio_openedx_backfillrun_change", args=[run.pk])).content.decode()
+    assert "finished, with courses left out" in page
+
+
+def test_an_erasure_shows_its_registrations(quiet: World, everything: Client) -> None:
+    row = an_erasure(registrations="11111111-aaaa\n22222222-bbbb", api="track")
+    page = everything.get(reverse("admin:percipio_openedx_erasurerequest_change", args=[row.pk])).content.decode()
+
+    assert "11111111-aaaa\n22222222-bbbb" in page
+    assert "Some may have gone by the Track API" in page
+
+
+def test_ticking_off_is_written_down_and_done_once(quiet: World, operator: Callable[..., Client]) -> None:
+    earlier = timezone.now() - timedelta(days=3)
+    fresh, done, other = an_erasure(), an_erasure(done_at=earlier), an_erasure()
+    client = operator("view_erasurerequest", "tick_off_erasurerequest")
+    chosen = {"action": "tick_off", "_selected_action": [fresh.pk, done.pk]}
+    page = client.post(reverse(ERASURES), chosen, follow=True).content.decode()
+
+    assert "1 erasure is ticked off." in page
+    for row in (fresh, done, other):
+        row.refresh_from_db()
+    assert (fresh.done_at is not None, done.done_at, other.done_at) == (True, earlier, None)
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (str(fresh.pk), "Ticked off by an operator.")
+    listed = {state: client.get(reverse(ERASURES), {"state": state}).context["cl"] for state in ("open", "done")}
+    assert [row.pk for row in listed["open"].result_list] == [other.pk]
+    assert {row.pk for row in listed["done"].result_list} == {fresh.pk, done.pk}
+
+
+def test_ticking_off_takes_its_own_permission(quiet: World, viewer: Client) -> None:
+    row = an_erasure()
+    viewer.post(reverse(ERASURES), {"action": "tick_off", "_selected_action": [row.pk]})
+    row.refresh_from_db()
+
+    assert row.done_at is None
+    assert "tick_off" not in viewer.get(reverse(ERASURES)).content.decode()
+
+
+def test_a_german_operator_reads_german(quiet: World, everything: Client) -> None:
+    Alert.objects.create(kind="late", subject="notices", is_on=True, changed_at=quiet.now)
+    with translation.override("de"):
+        (one,) = told(everything)
+
+    assert one[1] != "What learners do has not been looked at for too long. Does a worker run?"
