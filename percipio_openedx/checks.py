@@ -26,7 +26,7 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
     if not config.is_on():
         words = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
         return [checks.Info(words, id="percipio.I001")]
-    return [*_observe_after(), *_pull_rate(), *_site_settings()]
+    return [*_observe_after(), *_pull_rate(), *_private_hosts(), *_site_settings()]
 
 
 def _observe_after() -> list[checks.CheckMessage]:
@@ -42,6 +42,14 @@ def _pull_rate() -> list[checks.CheckMessage]:
         config.pull_rate()
     except PercipioConfigurationError as error:
         return [_error(error, "percipio.E003")]
+    return []
+
+
+def _private_hosts() -> list[checks.CheckMessage]:
+    try:
+        config.private_hosts()
+    except PercipioConfigurationError as error:
+        return [_error(error, "percipio.E004")]
     return []
 
 

@@ -6,7 +6,6 @@ site's ``PercipioConfiguration``, else the settings ``PERCIPIO_*``. Decision rec
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 
-from percipio_openedx import edx_platform
+from percipio_openedx import addresses, edx_platform
 from percipio_openedx.data import Api, CompletedOn, Policy, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -149,6 +148,22 @@ def retention_days(what: str = "") -> int:
     """
     name = f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS"
     return _whole(name, _setting(name, DEFAULTS[name]), 0, 36500)
+
+
+def private_hosts() -> addresses.PrivateHosts:
+    """What may be reached although it is not public (``PERCIPIO_PRIVATE_HOSTS``).
+
+    Raises:
+        PercipioConfigurationError: the setting is no list of host names, addresses and networks.
+    """
+    name = "PERCIPIO_PRIVATE_HOSTS"
+    given = _setting(name, DEFAULTS[name]) or ()
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise PercipioConfigurationError(name, "must be a list of host names, addresses and networks")
+    try:
+        return addresses.private_hosts(given)
+    except ValueError as error:
+        raise PercipioConfigurationError(name, str(error)) from None
 
 
 def metrics_token() -> Secret:
@@ -399,16 +414,22 @@ def _address(name: str, value: Any) -> str:
         raise PercipioConfigurationError(name, "is empty or no full address; PERCIPIO_REGION custom needs one")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise PercipioConfigurationError(name, "must hold no user name, query or fragment")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and addresses.is_loopback(host)):
         raise PercipioConfigurationError(name, "must begin with https:// (http only for this machine itself)")
+    if not _may_be_named(host):
+        raise PercipioConfigurationError(
+            name, f"names {host}, which is no public address; if that is meant, add it to PERCIPIO_PRIVATE_HOSTS"
+        )
     return text
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
-    if host == "localhost":
+def _may_be_named(host: str) -> bool:
+    """Whether a host stands in an address by right. Names are looked up when a connection is made."""
+    address = addresses.literal(host)
+    if address is None or addresses.is_public(address) or addresses.is_loopback(host):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        return private_hosts().allow(host, address)
+    except PercipioConfigurationError:
+        # A list that cannot be read allows nothing; the system checks and the doctor name that mistake.
         return False

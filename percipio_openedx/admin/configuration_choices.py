@@ -75,8 +75,14 @@ LABELS: dict[str, Words] = {
 HELP: dict[str, Words] = {
     "enabled": _("Switched off, this site reports nothing, even if the settings name credentials."),
     "region": _("Where Skillsoft keeps this organization. Credentials of one region are unknown in another."),
-    "api_url": _("Without the path of the service, for instance https://api.percipio.com. Empty: that of the region."),
-    "token_url": _("The whole address of the OAuth2 token endpoint. Empty: that of the region."),
+    "api_url": _(
+        "Without the path of the service, for instance https://api.percipio.com. Empty: that of the region. A host "
+        "inside your own network has to stand in PERCIPIO_PRIVATE_HOSTS, too."
+    ),
+    "token_url": _(
+        "The whole address of the OAuth2 token endpoint. Empty: that of the region. A host inside your own network has "
+        "to stand in PERCIPIO_PRIVATE_HOSTS, too."
+    ),
     "partner_name": _("Skillsoft gives it; it is part of every address."),
     "organization_id": _("The Percipio organization to report to. Empty: the partner's own addresses."),
     "client_id": _("Of the service account with the permission CONTENT_AGGREGATION."),

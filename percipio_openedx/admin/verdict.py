@@ -25,6 +25,10 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
+# Why nothing at all leaves, and a person has to act.
+_CLOSED = (health.UNAUTHORISED, health.NOT_FOUND, health.PRIVATE_ADDRESS)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One sentence and its mark."""
@@ -54,7 +58,7 @@ def of_site(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
 
 def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
     """Percipio's own trouble, or that of our credentials there."""
-    refused = [found for found in destinations if found.row.paused_reason in (health.UNAUTHORISED, health.NOT_FOUND)]
+    refused = [found for found in destinations if found.row.paused_reason in _CLOSED]
     if refused:
         waiting = sum(found.waiting for found in refused)
         text = _("Nothing is sent, and %(count)s statements wait. %(why)s")

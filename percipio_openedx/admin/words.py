@@ -85,9 +85,9 @@ PAUSES: Mapping[str, Words] = {
     health.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
     health.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
     health.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
+    health.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
     health.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
 }
-
 
 TROUBLES: Mapping[str, Words] = {
     Trouble.PAUSED: _("nothing is sent"),

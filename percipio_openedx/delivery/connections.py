@@ -1,4 +1,6 @@
-"""Connections to Percipio: kept open for the process, and cut off when a whole answer takes too long."""
+"""Connections to Percipio: made to checked addresses only, kept open for the process, and cut off when a whole answer
+takes too long.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +17,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from percipio_openedx import __version__
+from percipio_openedx.delivery.reach import checked_addresses
 
 USER_AGENT = f"percipio-openedx/{__version__}"
 _MOST_SESSIONS = 64
@@ -64,20 +69,47 @@ class _Watching(threading.local):
 _watching = _Watching()
 
 
-class _WatchedConnection(HTTPConnection):
-    """Tells the watch of its thread which socket it waits on."""
+class _OurConnection(HTTPConnection):
+    """Goes to a checked address, and tells the watch of its thread which socket it waits on."""
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, super()._new_conn)
 
     def getresponse(self) -> Any:
         """Wait for the head of the answer, watched."""
         return _watched(self, super().getresponse)
 
 
-class _WatchedTLSConnection(HTTPSConnection):
+class _OurTLSConnection(HTTPSConnection):
     """The same over TLS."""
 
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, super()._new_conn)
+
     def getresponse(self) -> Any:
         """Wait for the head of the answer, watched."""
         return _watched(self, super().getresponse)
+
+
+def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
+    """Connect to one of the addresses of the connection's host. TLS goes on to check the host's name afterwards."""
+    if connection.proxy is not None:
+        # The proxy's address is the operator's choice, and it looks the host up; ``config`` has seen to literal ones.
+        return connect()
+    host = connection._dns_host
+    failure: HTTPError | None = None
+    try:
+        for address in checked_addresses(host, connection.port):
+            connection.host = address
+            try:
+                return connect()
+            except HTTPError as error:
+                failure = error
+    except socket.gaierror as error:
+        raise NameResolutionError(host, connection, error) from error
+    finally:
+        connection.host = host
+    raise failure or NameResolutionError(host, connection, socket.gaierror("no address"))
 
 
 def _watched(connection: HTTPConnection, getresponse: Any) -> Any:
@@ -88,12 +120,12 @@ def _watched(connection: HTTPConnection, getresponse: Any) -> Any:
     return getresponse()
 
 
-class _WatchedPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedConnection
+class _OurPool(HTTPConnectionPool):
+    ConnectionCls = _OurConnection
 
 
-class _WatchedTLSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLSConnection
+class _OurTLSPool(HTTPSConnectionPool):
+    ConnectionCls = _OurTLSConnection
 
 
 class _Adapter(HTTPAdapter):
@@ -107,7 +139,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-_POOLS = {"http": _WatchedPool, "https": _WatchedTLSPool}
+_POOLS = {"http": _OurPool, "https": _OurTLSPool}
 
 
 # --- open connections ----------------------------------------------------------------------------------------------

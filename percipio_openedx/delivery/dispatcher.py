@@ -91,6 +91,10 @@ class _Run:
                 return
             if health.may_send(destination, self._now(), longest_call(configuration)):
                 self._take_turn(Turn(destination, configuration, self._allowance(alone)))
+        except PercipioConfigurationError as error:
+            # Seen only when a connection was made: the host stands at an address that may not be reached.
+            health.leave(destination)
+            health.hold(destination, health.PRIVATE_ADDRESS, str(error), self._now())
         except Exception as error:  # noqa: BLE001 - the delivery boundary
             self._report(destination, error)
 

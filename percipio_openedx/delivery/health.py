@@ -25,6 +25,7 @@ UNAUTHORISED = "unauthorised"
 NOT_FOUND = "not_found"
 CONFIGURATION = "configuration"
 NOT_CONFIGURED = "not_configured"
+PRIVATE_ADDRESS = "private_address"
 _REASONS = {Outcome.UNAUTHORISED: UNAUTHORISED, Outcome.NOT_FOUND: NOT_FOUND}
 # Seconds until a site whose settings are missing or wrong is looked at again. Nothing is sent, so it may be soon.
 RECONSIDER = 60.0
@@ -93,11 +94,12 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
     destination.last_error = words[:1000]
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
     if newly:
-        level = logging.ERROR if reason == CONFIGURATION else logging.INFO
+        is_mistake = reason != NOT_CONFIGURED
+        level = logging.ERROR if is_mistake else logging.INFO
         logger.log(
             level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason
         )
-        if reason == CONFIGURATION:
+        if is_mistake:
             _tell_paused(destination)
 
 
@@ -121,7 +123,10 @@ def succeeded(destination: Destination, now: datetime) -> None:
 
 
 def resume(destination: Destination) -> None:
-    """The settings are well again: what ``hold`` set is taken back."""
+    """The settings are well again: what ``hold`` set is taken back.
+
+    Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
+    """
     reason = destination.paused_reason
     if reason in (CONFIGURATION, NOT_CONFIGURED):
         destination.paused_reason, destination.last_error = "", ""

@@ -24,7 +24,7 @@ from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import json_of
 from percipio_openedx.delivery.words import words_of
-from percipio_openedx.exceptions import DeliveryError
+from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.secrets import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
@@ -85,8 +85,8 @@ def _steps(configuration: Configuration) -> list[Step]:
     url = configuration.endpoint("statements", configuration.organization)
     try:
         reply = exchange("GET", url, timeout=configuration.timeout, headers=_HEADERS)
-    except DeliveryError as error:
-        return [Step("reach", Verdict.WRONG, error.message, mends.of_the_way(error.message, url))]
+    except (DeliveryError, PercipioConfigurationError) as error:
+        return [_not_reached("reach", error, url)]
     steps = [_reached(reply, url), _clock(reply.headers, timezone.now())]
     if steps[0].verdict is Verdict.WRONG:
         return steps
@@ -94,6 +94,8 @@ def _steps(configuration: Configuration) -> list[Step]:
         token = tokens.fetch(configuration).value
     except DeliveryError as error:
         return [*steps, Step("token", Verdict.WRONG, error.message, mends.of_the_token(error, configuration.token_url))]
+    except PercipioConfigurationError as error:
+        return [*steps, _not_reached("token", error, configuration.token_url)]
     steps.append(Step("token", Verdict.WELL))
     for attempt in (_read, _write):
         step = attempt(configuration, token)
@@ -101,6 +103,13 @@ def _steps(configuration: Configuration) -> list[Step]:
         if step.verdict is Verdict.WRONG:
             break
     return steps
+
+
+def _not_reached(name: str, error: DeliveryError | PercipioConfigurationError, url: str) -> Step:
+    """No answer, or no request: where the host stands at an address that may not be reached."""
+    if isinstance(error, PercipioConfigurationError):
+        return Step(name, Verdict.WRONG, str(error), mends.private_address(url))
+    return Step(name, Verdict.WRONG, error.message, mends.of_the_way(error.message, url))
 
 
 def _reached(reply: Reply, url: str) -> Step:
@@ -136,8 +145,8 @@ def _read(configuration: Configuration, token: Secret) -> Step:
     url = configuration.endpoint("statements", configuration.organization) + "?limit=1"
     try:
         reply = exchange("GET", url, timeout=configuration.timeout, token=token, headers=_HEADERS)
-    except DeliveryError as error:
-        return Step("read", Verdict.WRONG, error.message, mends.of_the_way(error.message, url))
+    except (DeliveryError, PercipioConfigurationError) as error:
+        return _not_reached("read", error, url)
     if reply.status == 200:
         if isinstance(json_of(reply.body), dict):
             return Step("read", Verdict.WELL)
@@ -155,8 +164,8 @@ def _write(configuration: Configuration, token: Secret) -> Step:
     headers = _JSON if configuration.api is Api.TRACK else {**_JSON, **_HEADERS}
     try:
         reply = exchange("POST", url, timeout=configuration.timeout, token=token, body=body, headers=headers)
-    except DeliveryError as error:
-        return Step("write", Verdict.WRONG, error.message, mends.of_the_way(error.message, url))
+    except (DeliveryError, PercipioConfigurationError) as error:
+        return _not_reached("write", error, url)
     if reply.status in _WRITABLE:
         return Step("write", Verdict.WELL, _("%s to an empty request: nothing was stored") % reply.status)
     seen = _seen(reply, configuration, token)

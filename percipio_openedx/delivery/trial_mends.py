@@ -88,6 +88,14 @@ def of_the_status(status: int, configuration: Configuration) -> str:
     return region(configuration.api_url)
 
 
+def private_address(url: str) -> str:
+    """Where the host stands within one's own network."""
+    return _(
+        "Percipio's own hosts have public addresses. Check the region, the address, and what this server's DNS says of "
+        "%(host)s. If it is meant to stand inside your network, add it to PERCIPIO_PRIVATE_HOSTS in the LMS's settings."
+    ) % {"host": host_of(url)}
+
+
 def proxy() -> str:
     """Where a proxy stands in the way."""
     return _(

@@ -41,6 +41,7 @@ def _readable() -> Iterator[Finding]:
         config.pull_rate,
         config.alert_after,
         config.alert_emails,
+        config.private_hosts,
         config.retention_days,
         lambda: config.retention_days("PARKED"),
         lambda: config.retention_days("LOG"),

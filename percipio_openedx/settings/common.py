@@ -41,6 +41,13 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_default: ""
     # .. setting_description: Full address of the OAuth2 token endpoint. Empty: that of the region.
     "PERCIPIO_TOKEN_URL": "",
+    # .. setting_name: PERCIPIO_PRIVATE_HOSTS
+    # .. setting_default: []
+    # .. setting_description: Hosts that may be reached although their address is not public: names (exactly as in
+    #     PERCIPIO_API_URL or PERCIPIO_TOKEN_URL), addresses, or networks such as 10.1.0.0/16. Needed where a gateway
+    #     or a sandbox inside your network stands for Percipio. Empty: public addresses only, and this very machine
+    #     where it is named localhost, 127.0.0.1 or ::1.
+    "PERCIPIO_PRIVATE_HOSTS": [],
     # .. setting_name: PERCIPIO_PARTNER_NAME
     # .. setting_default: ""
     # .. setting_description: The partner name that Skillsoft gave this site; it is part of every address.

@@ -63,6 +63,10 @@ def test_endpoints() -> None:
         ({"api_url": "https://percipio.example?x=1"}, "PERCIPIO_API_URL"),
         ({"api_url": "https://percipio.example:port"}, "PERCIPIO_API_URL"),
         ({"api_url": "ftp://127.0.0.1"}, "PERCIPIO_API_URL"),
+        ({"api_url": "https://10.0.0.1"}, "PERCIPIO_API_URL"),
+        ({"api_url": "https://[::ffff:10.0.0.1]"}, "PERCIPIO_API_URL"),
+        ({"token_url": "https://169.254.169.254/token"}, "PERCIPIO_TOKEN_URL"),
+        ({"token_url": "https://2130706433/token"}, "PERCIPIO_TOKEN_URL"),
         ({"api": "soap"}, "PERCIPIO_API"),
         ({"learner_id": "phone"}, "PERCIPIO_LEARNER_ID"),
         ({"learner_id": "sso:"}, "PERCIPIO_LEARNER_ID"),
@@ -93,6 +97,23 @@ def test_a_mistake_names_its_setting_and_never_the_secret(changes: dict[str, Any
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8899", "http://localhost:1", "http://[::1]:2"])
 def test_plain_http_is_for_this_machine_only(address: str) -> None:
     assert config.build(1, values(api_url=address, token_url=address)).api_url == address
+
+
+def test_a_private_address_stands_by_leave_of_the_setting(settings: Any) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = ["10.1.0.0/16"]
+    assert config.build(1, values(api_url="https://10.1.2.3")).api_url == "https://10.1.2.3"
+    with pytest.raises(PercipioConfigurationError, match="PERCIPIO_PRIVATE_HOSTS"):
+        config.build(1, values(api_url="https://10.2.2.3"))
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0.0/8", 7, ["10.0.0.1/8"], [None], ["*.corp"]])
+def test_a_wrong_list_of_private_hosts_allows_nothing_and_stops_nobody_else(settings: Any, wrong: Any) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = wrong
+    assert config.build(1, values()).api_url == "https://api.percipio.com"
+    with pytest.raises(PercipioConfigurationError) as caught:
+        config.build(1, values(api_url="https://10.1.2.3"))
+    assert caught.value.setting == "PERCIPIO_API_URL"
+    assert [message.id for message in checks.check_settings(None)] == ["percipio.E004", "percipio.I002"]
 
 
 def test_a_site_on_track_keeps_what_is_undone() -> None:

@@ -1,0 +1,84 @@
+"""Which addresses are public, whatever they are disguised as, and what a list of private hosts allows."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from percipio_openedx.addresses import PrivateHosts, is_loopback, is_public, literal, private_hosts
+
+PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+NOT_PUBLIC = [
+    *("0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1", "192.168.1.1"),
+    *("198.18.0.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+    *("::", "::1", "fc00::1", "fe80::1", "fe80::1%eth0", "fec0::1", "ff02::1", "2001:db8::1", "2001::1"),
+    # An IPv4 address in the clothes of another protocol.
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8"),
+    *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "2002:7f00:1::", "2002:a00:1::1"),
+]
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public(address: str) -> None:
+    assert is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC)
+def test_not_public(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        *(("127.0.0.1", "127.0.0.1"), ("2130706433", "127.0.0.1"), ("0x7f000001", "127.0.0.1"), ("127.1", "127.0.0.1")),
+        *(("0177.0.0.1", "127.0.0.1"), ("0xa9.0xfe.0xa9.0xfe", "169.254.169.254"), ("::1", "::1"), ("0", "0.0.0.0")),
+        *(("010.0.0.1", "8.0.0.1"), ("api.percipio.com", None), ("127.0.0.1.example", None), ("", None)),
+        *(("127.0.0.1 x", None), ("1.2.3.4.5", None), ("256.1.1.1", None), ("1\x00", None), ("\u0661", None)),
+    ],
+)
+def test_the_address_that_a_host_is(host: str, address: str | None) -> None:
+    assert literal(host) == (None if address is None else ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("host", "is_so"),
+    [
+        *(("localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True)),
+        *(("127.1", False), ("2130706433", False), ("localhost.", False), ("localhost.example.com", False)),
+        *(("lms.local", False), ("", False)),
+    ],
+)
+def test_loopback_is_what_says_so_in_so_many_words(host: str, is_so: bool) -> None:
+    assert is_loopback(host) is is_so
+
+
+ALLOWED = private_hosts([" Gateway.Corp ", "10.1.0.0/16", "192.168.0.9", "fd00::/8"])
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "is_so"),
+    [
+        *(("gateway.corp", "10.9.9.9", True), ("GATEWAY.corp", "fc00::1", True)),
+        *(("any", "10.1.2.3", True), ("any", "::ffff:10.1.2.3", True), ("any", "192.168.0.9", True)),
+        *(("any", "fd12::1", True), ("any", "10.2.0.1", False), ("any", "192.168.0.8", False)),
+        *(("x.gateway.corp", "10.9.9.9", False), ("gateway.corp.evil", "10.9.9.9", False)),
+    ],
+)
+def test_what_is_allowed(host: str, address: str, is_so: bool) -> None:
+    assert ALLOWED.allow(host, ip_address(address)) is is_so
+
+
+def test_nothing_is_allowed_by_an_empty_list() -> None:
+    assert private_hosts([]) == PrivateHosts()
+    assert not PrivateHosts().allow("any", ip_address("10.0.0.1"))
+
+
+@pytest.mark.parametrize(
+    "one",
+    ["", " ", None, 10, "*", "*.corp", "https://gateway.corp", "gateway.corp:443", "10.1.2.3/16", "[::1]", "127.1"],
+)
+def test_what_could_never_match_is_a_mistake(one: object) -> None:
+    with pytest.raises(ValueError, match="is no host name, address or network"):
+        private_hosts([one])
