@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
@@ -77,7 +78,7 @@ def _object(value: Any, path: str, *, required: Mapping[str, Judge], optional: M
 
 
 def _is_mapping(value: Any, path: str) -> None:
-    if not isinstance(value, Mapping) or not value:
+    if not isinstance(value, dict) or not value:
         raise StatementError(path or "statement", "is not a JSON object with properties")
 
 
@@ -97,6 +98,16 @@ def _matches(pattern: re.Pattern[str], problem: str) -> Judge:
     return _that(lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, problem)
 
 
+@lru_cache(maxsize=1024)
+def _is_seen_iri(value: str) -> bool:
+    return is_iri(value)
+
+
+def _is_known_iri(value: Any) -> bool:
+    """As ``is_iri``, kept for the next statement: these are the site's and xAPI's IRIs, never a learner's."""
+    return isinstance(value, str) and _is_seen_iri(value)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -105,7 +116,8 @@ _text = _that(lambda value: isinstance(value, str) and bool(value.strip()), "is 
 _flag = _that(lambda value: isinstance(value, bool), "is neither true nor false")
 _number = _that(_is_number, "is not a number")
 _scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
-_iri = _that(is_iri, "is not an IRI")
+_iri = _that(_is_known_iri, "is not an IRI")
+_openid = _that(is_iri, "is not an IRI")
 _irl = _that(is_irl, "is not an address on the web")
 _uuid = _matches(UUID_TEXT, "is not a UUID in standard form")
 _timestamp = _matches(TIMESTAMP, "is not a time in UTC with milliseconds")
@@ -142,11 +154,7 @@ def _extensions(value: Any, path: str) -> None:
 
 
 def _account(value: Any, path: str) -> None:
-    _object(value, path, required={"homePage": _iri, "name": _text}, optional={})
-
-
-def _members(value: Any, path: str) -> None:
-    _list_of(_member)(value, path)
+    _object(value, path, required=_ACCOUNT, optional={})
 
 
 def _member(value: Any, path: str) -> None:
@@ -174,12 +182,11 @@ def _target(value: Any, path: str) -> None:
 
 
 def _reference(value: Any, path: str) -> None:
-    _object(value, path, required={"objectType": _exactly("StatementRef"), "id": _uuid}, optional={})
+    _object(value, path, required=_REFERENCE, optional={})
 
 
 def _activity(value: Any, path: str) -> None:
-    optional = {"objectType": _exactly("Activity"), "definition": _definition}
-    _object(value, path, required={"id": _iri}, optional=optional)
+    _object(value, path, required=_ID, optional=_ACTIVITY)
 
 
 def _definition(value: Any, path: str) -> None:
@@ -187,7 +194,7 @@ def _definition(value: Any, path: str) -> None:
 
 
 def _score(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional={"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
+    _object(value, path, required={}, optional=_SCORE)
     least, most = value.get("min", -math.inf), value.get("max", math.inf)
     if not least < most:
         raise StatementError(path, "has a min that is not below its max")
@@ -200,24 +207,28 @@ def _result(value: Any, path: str) -> None:
 
 
 def _verb(value: Any, path: str) -> None:
-    _object(value, path, required={"id": _iri}, optional={"display": _language_map})
+    _object(value, path, required=_ID, optional={"display": _language_map})
 
 
 def _context_activities(value: Any, path: str) -> None:
-    activities = _list_of(_activity)
-    optional = dict.fromkeys(("parent", "grouping", "category", "other"), activities)
-    _object(value, path, required={}, optional=optional)
+    _object(value, path, required={}, optional=_CONTEXT_ACTIVITIES)
 
 
 def _context(value: Any, path: str) -> None:
     _object(value, path, required={}, optional=_CONTEXT)
 
 
+_ID: Final[dict[str, Judge]] = {"id": _iri}
+_ACCOUNT: Final[dict[str, Judge]] = {"homePage": _iri, "name": _text}
+_REFERENCE: Final[dict[str, Judge]] = {"objectType": _exactly("StatementRef"), "id": _uuid}
+_ACTIVITY: Final[dict[str, Judge]] = {"objectType": _exactly("Activity"), "definition": _definition}
+_CONTEXT_ACTIVITIES: Final = dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))
+_SCORE: Final[dict[str, Judge]] = {"scaled": _scaled, "raw": _number, "min": _number, "max": _number}
 _kind = _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group")
 _AGENT: Final[dict[str, Judge]] = {
-    "objectType": _kind, "name": _text, "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _iri, "account": _account,
+    "objectType": _kind, "name": _text, "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _openid, "account": _account,
 }  # fmt: skip
-_GROUP: Final[dict[str, Judge]] = {**_AGENT, "member": _members}
+_GROUP: Final[dict[str, Judge]] = {**_AGENT, "member": _list_of(_member)}
 _DEFINITION: Final[dict[str, Judge]] = {
     "type": _iri, "moreInfo": _irl, "name": _language_map, "description": _language_map, "extensions": _extensions,
 }  # fmt: skip

@@ -12,6 +12,8 @@ from percipio_openedx.statements.vocabulary import STATEMENT_LIMIT
 # A description or name shorter than this says nothing any more, in bytes for each language.
 _LEAST: Final = 40
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
 
 def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
     """The bytes that are kept and sent: JSON in UTF-8, keys sorted, no white space; equal for equal statements.
@@ -21,8 +23,7 @@ def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
             in).
     """
     try:
-        text = json.dumps(statement, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
-        return text.encode("utf-8")
+        return _ENCODER.encode(statement).encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
         raise StatementError(path, f"cannot be written as JSON ({type(error).__name__})") from None
 

@@ -9,13 +9,12 @@ Two filter hooks are kept under their names of event-routing-backends (``…xapi
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
-from event_routing_backends.processors.openedx_filters.decorators import openedx_filter
-from event_routing_backends.processors.openedx_filters.filters import ProcessorBaseFilter
 from event_routing_backends.processors.transformer_utils.registry import TransformerRegistry
 from event_routing_backends.processors.xapi.transformer import XApiTransformer
 from tincan import (
@@ -36,6 +35,7 @@ from tincan import (
 
 from percipio_openedx.data import Kind
 from percipio_openedx.statements.event import CourseFacts
+from percipio_openedx.statements.hooks import filtered, has_steps
 from percipio_openedx.statements.language import language_map
 from percipio_openedx.statements.vocabulary import (
     ACTIVITY_COURSE,
@@ -46,7 +46,10 @@ from percipio_openedx.statements.vocabulary import (
 )
 
 ACTOR_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transformer.get_actor"
+VERB_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transformer.get_verb"
 OBJECT_FILTER = "percipio_openedx.statements.transformers.course.get_object"
+
+Part = TypeVar("Part", Activity, Agent | Group, ContextActivities)
 
 
 class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
@@ -67,34 +70,30 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         at: datetime = self.event["timestamp"]
         return at
 
-    @openedx_filter(filter_type=ACTOR_FILTER)  # type: ignore[untyped-decorator]
+    @filtered(ACTOR_FILTER)
     def get_actor(self) -> Agent:
         return Agent(**self.event["data"]["learner"])
 
-    @openedx_filter(filter_type=OBJECT_FILTER)  # type: ignore[untyped-decorator]
+    @filtered(VERB_FILTER)
+    def get_verb(self) -> Verb:
+        return self._verb
+
+    @filtered(OBJECT_FILTER)
     def get_object(self) -> Activity:
         """The course, with its name and description in its language.
 
         One object serves all learners of a course, unless the site has filter steps that might change it.
         """
         data = self.event["data"]
-        make = _activity.__wrapped__ if _has_steps(OBJECT_FILTER) else _activity
+        make = _activity if has_steps(OBJECT_FILTER) else _shared_activity
         return make(data["course"], data["activity_id"])
 
     def get_context(self) -> Context:
         """Registration, platform, language, instructors, and the course run where the object is not the run itself."""
-        data, context = self.event["data"], self.event["context"]
-        course: CourseFacts = data["course"]
-        known: dict[str, Any] = {"registration": context["registration"]}
-        if context["platform"]:
-            known["platform"] = context["platform"]
-        if course.language:
-            known["language"] = course.language
-        if course.instructors:
-            known["instructor"] = _instructor(course)
-        if course.url and course.url != data["activity_id"]:
-            known["context_activities"] = _grouping(course)
-        return Context(**known)
+        data, given = self.event["data"], self.event["context"]
+        context = copy(_context(data["course"], data["activity_id"], given["platform"]))
+        context.registration = given["registration"]
+        return context
 
 
 @PercipioRegistry.register(event_name(Kind.STARTED))
@@ -169,16 +168,6 @@ class RetractedTransformer(CourseTransformer):
         return Context(registration=self.event["context"]["registration"])
 
 
-def _has_steps(filter_type: str) -> bool:
-    """Whether the site has configured steps for a filter (``OPEN_EDX_FILTERS_CONFIG``)."""
-    return bool(ProcessorBaseFilter.generate_dynamic_filter(filter_type).get_filter_config())
-
-
-# The parts of a course's statements that are the same for all its learners, made once. Whoever has them only
-# reads.
-
-
-@lru_cache(maxsize=512)
 def _activity(course: CourseFacts, activity_id: str) -> Activity:
     definition: dict[str, Any] = {"type": ACTIVITY_COURSE}
     if course.name:
@@ -190,13 +179,36 @@ def _activity(course: CourseFacts, activity_id: str) -> Activity:
     return Activity(id=activity_id, definition=ActivityDefinition(**definition))
 
 
-@lru_cache(maxsize=512)
 def _instructor(course: CourseFacts) -> Agent | Group:
     """One instructor as an Agent, several as an anonymous Group (Data 2.4.6 and 2.4.2.2)."""
     agents = [Agent(**agent) for agent in course.instructors]
     return agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents)
 
 
+# What is the same for all learners of a course is made once. Whoever has it only reads.
+
+
 @lru_cache(maxsize=512)
-def _grouping(course: CourseFacts) -> ContextActivities:
-    return ContextActivities(grouping=ActivityList([Activity(id=course.url)]))
+def _shared_activity(course: CourseFacts, activity_id: str) -> Activity:
+    return _shared(_activity(course, activity_id))
+
+
+@lru_cache(maxsize=512)
+def _context(course: CourseFacts, activity_id: str, platform: str) -> Context:
+    known: dict[str, Any] = {}
+    if platform:
+        known["platform"] = platform
+    if course.language:
+        known["language"] = course.language
+    if course.instructors:
+        known["instructor"] = _shared(_instructor(course))
+    if course.url and course.url != activity_id:
+        known["context_activities"] = _shared(ContextActivities(grouping=ActivityList([Activity(id=course.url)])))
+    return Context(**known)
+
+
+def _shared(part: Part) -> Part:
+    """The same part, which gives the JSON that it has now whenever it is asked."""
+    made = part.as_version()
+    vars(part)["as_version"] = lambda *_: made
+    return part

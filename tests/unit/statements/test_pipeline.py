@@ -12,14 +12,14 @@ import pytest
 from event_routing_backends.processors.xapi.registry import XApiTransformersRegistry
 from openedx_filters import PipelineStep
 from openedx_filters.exceptions import OpenEdxFilterException
-from tincan import Activity, Agent
+from tincan import Activity, Agent, Verb
 
 from percipio_openedx.data import Kind, LearnerIdentity, Milestone, Score, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.processor import PercipioXApiProcessor
-from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, PercipioRegistry
+from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, VERB_FILTER, PercipioRegistry
 from percipio_openedx.statements.vocabulary import VERBS, event_name
 from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, a_telling
 
@@ -41,6 +41,13 @@ class Tag(PipelineStep):
         result.definition.extensions = {"https://example.com/org": transformer.event["context"]["org_id"]}
         result.definition.name["fr"] = "  "
         return {"result": result}
+
+
+class Attended(PipelineStep):
+    """A step with a verb of the site's own."""
+
+    def run_filter(self, transformer: Any, result: Any) -> dict[str, Any]:
+        return {"result": Verb(id="https://example.com/attended")}
 
 
 class Break(PipelineStep):
@@ -99,6 +106,12 @@ def test_a_filter_step_may_change_the_actor(steps: dict[str, Any]) -> None:
     assert json.loads(built.body)["actor"] == {"objectType": "Agent", "account": account}
     assert built.actor_key == ids.actor_key_of({"account": account})
     assert built.id == build(CASES["completed"], now=NOW).id
+
+
+def test_a_filter_step_may_change_the_verb(steps: dict[str, Any]) -> None:
+    steps[VERB_FILTER] = with_step(Attended)
+
+    assert build(COMPLETED, now=NOW).verb == "https://example.com/attended"
 
 
 def test_a_filter_step_may_change_the_course_for_one_statement_only(steps: dict[str, Any]) -> None:
