@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline, words
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand, may
+from percipio_openedx.admin.course_choice import chosen
 from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -29,8 +31,11 @@ def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         PermissionDenied: without the permission to see learners in courses and their statements.
     """
     demand(request, *SEEING)
-    text = request.GET.get("q", "").strip()
-    query = search.understood(text)
+    text, course = (request.GET.get(name, "").strip() for name in ("q", "course"))
+    choice = chosen(course)
+    query = search.Query() if choice.problem else search.understood(text)
+    if choice.key:
+        query = replace(query, course_key=choice.key)
     rows: list[LearnerCourse] = []
     named: dict[int, Learner] = {}
     if query.uuid is not None:
@@ -44,7 +49,9 @@ def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "title": _("A learner's reports"),
         "opts": LearnerCourse._meta,
         "text": text,
-        "is_asked": bool(text),
+        "course": course,
+        "choice": choice,
+        "is_asked": bool(text or choice.key) and not choice.problem,
         "rows": [
             {"row": row, "learner": people.get(row.user_id), "hold": words.of(words.HOLDS, row.hold_reason)}
             for row in rows

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx.admin import search, words
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand
+from percipio_openedx.admin.course_choice import chosen
 from percipio_openedx.admin.statements import laid_out
 from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -38,20 +39,25 @@ def show(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/percipio_openedx/preview.html", context)
 
 
-def _answer(text: str, course_key: str, afresh: bool) -> dict[str, Any]:
-    if not search.is_course_key(course_key):
-        return {"problem": _("That is no course key; it looks like course-v1:Org+Course+Run.")}
+def _answer(text: str, course: str, afresh: bool) -> dict[str, Any]:
+    choice = chosen(course)
+    if not choice.key:
+        return {"problem": choice.problem or _("Which course?"), "choice": choice}
     found = search.learners_named(text)
     learner = _meant(text, found)
     if learner is None:
-        return {"problem": _("No learner, or more than one, is meant."), "candidates": list(found.values())}
+        return {
+            "problem": _("No learner, or more than one, is meant."),
+            "candidates": list(found.values()),
+            "choice": choice,
+        }
     try:
-        shown = preview(learner.user_id, course_key, afresh=afresh)
+        shown = preview(learner.user_id, choice.key, afresh=afresh)
     except (PlatformUnavailable, PercipioConfigurationError) as error:
         return {"problem": str(error)}
     if shown.configuration is None:
         return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
-    return {"learner": learner, "course": shown.course, "is_answered": True, **_words(shown)}
+    return {"learner": learner, "course_key": choice.key, "course": shown.course, "is_answered": True, **_words(shown)}
 
 
 def _words(shown: Preview) -> dict[str, Any]:

@@ -21,6 +21,7 @@ UPGRADE = "See the supported releases; percipio_openedx and the LMS may not fit 
 DOORS: dict[str, Callable[[], Any]] = {
     "sites of organisations": lambda: edx_platform.site_id_of_org("percipio-openedx"),
     "courses": lambda: edx_platform.course(NOWHERE),
+    "search for courses": lambda: edx_platform.find_courses(NOWHERE, 1),
     "accounts": lambda: edx_platform.learners([0]),
     "retirement": lambda: edx_platform.retiring([0]),
     "external ids": lambda: edx_platform.external_ids([]),

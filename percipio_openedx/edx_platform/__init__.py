@@ -15,7 +15,7 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     service_client_ids,
 )
-from percipio_openedx.edx_platform.courses import course, is_graded
+from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
 from percipio_openedx.edx_platform.enrollments import enrollment_counts, enrollments, enrollments_after
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
@@ -49,6 +49,7 @@ __all__ = [
     "enrollments",
     "enrollments_after",
     "external_ids",
+    "find_courses",
     "find_learners",
     "forget_request",
     "grades",

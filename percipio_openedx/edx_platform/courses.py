@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db.models import CharField, Q
+from django.db.models.functions import Cast
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.data import Course, Instructor
@@ -32,6 +34,24 @@ def course(course_key: str) -> Course | None:
         instructors=_instructors(key),
         is_graded=is_graded(course_key),
     )
+
+
+def find_courses(text: str, limit: int) -> dict[str, str]:
+    """Course runs by key, with their names, in which every word of ``text`` is part of the name or of the key.
+
+    No index helps with parts of words; the table has one row a course run.
+
+    Raises:
+        PlatformUnavailable: the catalogue is missing, or stumbled over the question.
+    """
+    with platform("course_overviews.models.CourseOverview"):
+        from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+        # The key's own field takes whole keys only.
+        rows = CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255))).order_by("key")
+        for word in text.split():
+            rows = rows.filter(Q(key__icontains=word) | Q(display_name__icontains=word))
+        return {key: name or "" for key, name in rows.values_list("key", "display_name")[:limit]}
 
 
 def _instructors(key: CourseKey) -> tuple[Instructor, ...]:

@@ -118,7 +118,7 @@ def test_the_page_shows_both_forms(amina: Any, everything: Client) -> None:
 @pytest.mark.parametrize(
     ("learner", "course", "words"),
     [
-        ("amina", "Cloud", "That is no course key"),
+        ("amina", "nowhere", "No course has that in its name or key."),
         ("nobody", KEY, "No learner, or more than one, is meant."),
         ("am", KEY, "No learner, or more than one, is meant."),
         ("amina", "course-v1:DemoX+Gone+1", "The LMS has no such course run (any more)."),
