@@ -1,6 +1,7 @@
 """Hostile inputs for everything that reads what others wrote, and the errors that each reader may raise.
 
-Used by the tests with some hundred examples each, and by ``python -m benchmarks.fuzz`` with as many as one likes.
+Used by the tests with some hundred examples each, and by ``python -m benchmarks.fuzz`` with as many as one likes. What
+needs rows of a database is in ``hostile_pages``.
 """
 
 from __future__ import annotations

@@ -6,12 +6,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.proof.hostile import TARGETS
+from benchmarks.proof.guided import READERS
+from benchmarks.proof.hostile import TARGETS, Target
+from benchmarks.proof.hostile_pages import PAGES
+
+
+def try_many(target: Target, examples: int) -> None:
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def run(data: st.DataObject) -> None:
+        target.try_one(data.draw(target.inputs))
+
+    run()
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_nothing_but_typed_errors(name: str, data: st.DataObject) -> None:
-    target = TARGETS[name]
-    target.try_one(data.draw(target.inputs))
+def test_nothing_but_typed_errors(name: str) -> None:
+    try_many(TARGETS[name], 200)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_but_answers_of_a_page(name: str) -> None:
+    try_many(PAGES[name](), 60)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_seeds_of_the_guided_fuzzing_are_read(name: str) -> None:
+    """It starts from them, so what each of them is made into must be an input of its target."""
+    for seed in [b"", *READERS[name].seeds]:
+        TARGETS[name].try_one(READERS[name].made_of(seed))
