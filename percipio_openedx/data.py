@@ -319,7 +319,8 @@ class BuiltStatement:
     """A statement as it is kept and sent: frozen bytes, and the columns that it is found by.
 
     ``track`` is the Track record of the same milestone, None where Track has no form for it. ``actor_key`` and
-    ``activity_key`` are the hashes that the statement resource filters by.
+    ``activity_key`` are the hashes that the statement resource filters by, ``terms`` what else it finds a statement by
+    (``statements.terms``).
     """
 
     id: UUID
@@ -330,3 +331,4 @@ class BuiltStatement:
     activity_key: str = ""
     timestamp: datetime | None = None
     retracts: UUID | None = None
+    terms: frozenset[str] = frozenset()

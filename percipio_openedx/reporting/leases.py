@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db.models import Q
+from django.db.models.constants import OnConflict
 
 from percipio_openedx import config
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.transactions import persistently
 
 # Longer than a look takes (a hundred learners, whose shares may cost half a second each); a worker that died gives its
@@ -31,8 +33,8 @@ class Claim:
 
 def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime) -> Claim:
     """Take the leases that are free, making the rows that are not there yet. A number of queries, not one a learner."""
-    _make_missing(site_id, course_key, user_ids)
     lease = uuid4()
+    _make_missing(site_id, course_key, user_ids, lease, now)
     _take(site_id, course_key, user_ids, lease, now)
     rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
     return Claim(lease=lease, rows=rows, busy=frozenset(user_ids) - frozenset(rows))
@@ -52,20 +54,15 @@ def release(lease: UUID) -> None:
 
 
 @persistently
-def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int]) -> None:
-    """Make the rows that are not there yet. Workers that make the same ones at once may be each other's deadlock."""
+def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
+    """Make the rows that are not there yet, taken. Workers that make the same ones at once may deadlock."""
     known = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=user_ids)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
     root = config.lms_root()
-    LearnerCourse.objects.bulk_create(
-        [
-            LearnerCourse(
-                user_id=user_id,
-                course_key=course_key,
-                site_id=site_id,
-                registration=registration_for(root, site_id, user_id, course_key),
-            )
-            for user_id in sorted(missing)
-        ],
-        ignore_conflicts=True,
+    insert(
+        LearnerCourse,
+        ("user_id", "registration"),
+        [(user_id, registration_for(root, site_id, user_id, course_key)) for user_id in sorted(missing)],
+        {"site_id": site_id, "course_key": course_key, "lease": lease, "leased_until": now + LEASE},
+        on_conflict=OnConflict.IGNORE,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import F
+from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from percipio_openedx.config import Configuration
@@ -18,16 +18,14 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.reporting.topics import topic_ids
-from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
+from percipio_openedx.transactions import persistently, without_gap_locks
 
 if TYPE_CHECKING:
     from percipio_openedx.reporting.look import Finding
 
 TICK = timedelta(microseconds=1)
-
-# Rows in one INSERT; SQLite bounds the parameters of a statement.
-AT_ONCE = 500
 
 TOLD_FIELDS = (
     "told_started",
@@ -40,9 +38,24 @@ TOLD_FIELDS = (
     "activity_version",
     "percent_seen",
     "hold_reason",
-    "looked_at",
-    "lease",
-    "leased_until",
+)
+
+STATEMENT_FIELDS = (
+    "uuid",
+    "learner_course",
+    "sequence",
+    "kind",
+    "value",
+    "registration",
+    "verb",
+    "actor_key",
+    "activity_key",
+    "topic",
+    "happened_at",
+    "stored_at",
+    "body",
+    "track",
+    "destination",
 )
 
 
@@ -52,7 +65,7 @@ def keep(configuration: Configuration, lease: UUID, findings: Sequence[Finding],
     Whatever is no longer held under ``lease`` is left alone: somebody else has looked since. A statement that is there
     already (same id: same fact) is not made twice.
     """
-    news, same = _prepared(findings, now)
+    news, same = _prepared(findings)
     if not any(finding.statements for finding in findings):
         _remember(lease, news, same, now)
         return 0
@@ -75,7 +88,7 @@ class _Kept:
     now: datetime
 
 
-def _prepared(findings: Sequence[Finding], now: datetime) -> tuple[list[Finding], list[int]]:
+def _prepared(findings: Sequence[Finding]) -> tuple[list[Finding], list[int]]:
     """Those whose rows change, with the rows as they shall be; and the rows that were only looked at."""
     news, same = [], []
     for finding in findings:
@@ -84,8 +97,7 @@ def _prepared(findings: Sequence[Finding], now: datetime) -> tuple[list[Finding]
             same.append(row.pk)
             continue
         row.remember(finding.told)
-        row.hold_reason, row.looked_at = str(finding.hold), now
-        row.lease, row.leased_until = None, None
+        row.hold_reason = str(finding.hold)
         finding.first_sequence = row.sequence + 1
         row.sequence += len(finding.statements)
         news.append(finding)
@@ -98,10 +110,9 @@ def _keep(kept: _Kept) -> int:
         clock = _Clock(kept.site_id)
         held = _write_down(kept.lease, kept.news, kept.same, kept.now)
         mine = [finding for finding in kept.news if finding.row.pk in held]
-        rows = _new_ones([row for finding in mine for row in _rows(finding, kept.destinations, clock, kept.now)])
-        for row in rows:
-            row.topic_id = kept.topics[row.uuid]
-        Statement.objects.bulk_create(rows, batch_size=AT_ONCE)
+        rows = [_statement(made, kept, clock) for made in _new_ones(mine)]
+        shared = {"site_id": kept.site_id, "state": State.WAITING, "due_at": kept.now}
+        insert(Statement, STATEMENT_FIELDS, rows, shared)
         _mark_voided(mine)
         clock.close()
     return len(rows)
@@ -120,65 +131,65 @@ def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: 
     held = set(rows.values_list("pk", flat=True))
     if only_looked := [pk for pk in same if pk in held]:
         LearnerCourse.objects.filter(pk__in=only_looked).update(looked_at=now, lease=None, leased_until=None)
-    _upsert([finding.row for finding in news if finding.row.pk in held])
+    _tell([finding.row for finding in news if finding.row.pk in held], now)
     return held
 
 
-def _upsert(rows: Sequence[LearnerCourse]) -> None:
+def _tell(rows: Sequence[LearnerCourse], now: datetime) -> None:
     """One INSERT ... ON DUPLICATE KEY UPDATE a batch: many times faster than ``bulk_update``'s CASE expressions."""
-    with_target = connections[write_alias()].features.supports_update_conflicts_with_target
-    LearnerCourse.objects.bulk_create(
-        rows,
-        batch_size=AT_ONCE // 10 if with_target else AT_ONCE,
-        update_conflicts=True,
-        update_fields=TOLD_FIELDS,
-        unique_fields=["id"] if with_target else None,
+    columns = ("id", "user_id", "course_key", "site_id", "registration", *TOLD_FIELDS)
+    shared = {"looked_at": now, "lease": None, "leased_until": None}
+    insert(
+        LearnerCourse,
+        columns,
+        [[getattr(row, name) for name in columns] for row in rows],
+        shared,
+        on_conflict=OnConflict.UPDATE,
+        update=(*TOLD_FIELDS, *shared),
     )
 
 
-def _rows(finding: Finding, destinations: Mapping[str, Destination], clock: _Clock, now: datetime) -> list[Statement]:
-    if finding.identity is None:
-        return []
-    destination = destinations[finding.identity.organization]
-    return [
-        _row(finding.row, found, built, destination, sequence, clock, now)
-        for sequence, (found, built) in enumerate(finding.statements, start=finding.first_sequence)
+class _New(NamedTuple):
+    """A statement that is to be inserted, and where it stands in its learner's line."""
+
+    finding: Finding
+    sequence: int
+    milestone: Milestone
+    built: BuiltStatement
+
+
+def _new_ones(findings: Sequence[Finding]) -> list[_New]:
+    made = [
+        _New(finding, sequence, milestone, built)
+        for finding in findings
+        for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
     ]
+    ids = [one.built.id for one in made]
+    known = set(Statement.objects.filter(uuid__in=ids).values_list("uuid", flat=True))
+    return [one for one in made if one.built.id not in known]
 
 
-def _row(
-    row: LearnerCourse,
-    found: Milestone,
-    built: BuiltStatement,
-    destination: Destination,
-    sequence: int,
-    clock: _Clock,
-    now: datetime,
-) -> Statement:
-    return Statement(
-        uuid=built.id,
-        learner_course=row,
-        sequence=sequence,
-        site_id=row.site_id,
-        kind=found.kind.value,
-        value=found.value,
-        registration=row.registration,
-        verb=built.verb,
-        actor_key=built.actor_key,
-        activity_key=built.activity_key,
-        happened_at=built.timestamp or found.at,
-        stored_at=clock.next(),
-        body=built.body,
-        track=built.track,
-        destination=destination,
-        state=State.WAITING,
-        due_at=now,
+def _statement(new: _New, kept: _Kept, clock: _Clock) -> tuple[Any, ...]:
+    """The values of ``STATEMENT_FIELDS``."""
+    row, built = new.finding.row, new.built
+    organization = new.finding.identity.organization if new.finding.identity else ""
+    return (
+        built.id,
+        row.pk,
+        new.sequence,
+        new.milestone.kind.value,
+        new.milestone.value,
+        row.registration,
+        built.verb,
+        built.actor_key,
+        built.activity_key,
+        kept.topics[built.id],
+        built.timestamp or new.milestone.at,
+        clock.next(),
+        built.body,
+        built.track,
+        kept.destinations[organization].pk,
     )
-
-
-def _new_ones(rows: Sequence[Statement]) -> list[Statement]:
-    known = set(Statement.objects.filter(uuid__in=[row.uuid for row in rows]).values_list("uuid", flat=True))
-    return [row for row in rows if row.uuid not in known]
 
 
 def _mark_voided(findings: Sequence[Finding]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from django.db import transaction
 from percipio_openedx.data import BuiltStatement
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.models.topic import StatementTopic, TopicTerm
-from percipio_openedx.statements.terms import terms_of, topic_key
+from percipio_openedx.statements.terms import topic_key
 from percipio_openedx.transactions import persistently, write_alias
 
 
@@ -23,9 +22,7 @@ def topic_ids(site_id: int, built: Iterable[BuiltStatement]) -> dict[UUID, int]:
     """
     statements = list(built)
     inherited = _targets([each.retracts for each in statements if each.retracts is not None])
-    terms = {
-        each.id: terms_of(json.loads(each.body)) | inherited.get(each.retracts, frozenset()) for each in statements
-    }
+    terms = {each.id: each.terms | inherited.get(each.retracts, frozenset()) for each in statements}
     keys = {uuid: topic_key(of_one) for uuid, of_one in terms.items()}
     wanted = {keys[uuid]: of_one for uuid, of_one in terms.items()}
     known = dict(StatementTopic.objects.filter(site_id=site_id, key__in=wanted).values_list("key", "pk"))

@@ -14,10 +14,11 @@ from datetime import datetime
 from percipio_openedx.data import BuiltStatement, Telling
 from percipio_openedx.statements import ids, timing
 from percipio_openedx.statements.checker import check
-from percipio_openedx.statements.event import event_of, retracted_id
+from percipio_openedx.statements.event import event_of
 from percipio_openedx.statements.normaliser import normalise
 from percipio_openedx.statements.processor import PercipioXApiProcessor
 from percipio_openedx.statements.size import fitted
+from percipio_openedx.statements.terms import terms_of
 from percipio_openedx.statements.track import record_of
 
 _processor = PercipioXApiProcessor()
@@ -50,7 +51,8 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
             statement["object"]["id"] if not event["data"]["retracts"] else telling.activity_id
         ),
         timestamp=at,
-        retracts=retracted_id(telling),
+        retracts=event["data"]["retracts"],
+        terms=terms_of(statement),
     )
 
 

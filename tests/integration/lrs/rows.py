@@ -18,6 +18,7 @@ from percipio_openedx.models.statement import State
 from percipio_openedx.reporting.topics import topic_ids
 from percipio_openedx.settings.common import PULL_SCOPE
 from percipio_openedx.statements.ids import activity_key, actor_key_of
+from percipio_openedx.statements.terms import terms_of
 from percipio_openedx.statements.vocabulary import VERBS
 
 NAMES = UUID("9a1c3f55-2f0b-4c39-8f0e-3f4d5a6b7c8d")
@@ -84,7 +85,7 @@ def prepared(
     statement = statement_of(uuid, learner, course, kind, row.registration, retracts and retracts.uuid)
     statement |= changes or {}
     body = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    built = BuiltStatement(id=uuid, body=body, track=None, retracts=retracts.uuid if retracts else None)
+    built = BuiltStatement(uuid, body, None, retracts=retracts and retracts.uuid, terms=terms_of(statement))
     return Statement(
         uuid=uuid,
         learner_course=row,
