@@ -27,6 +27,14 @@ _NEVER_PUBLIC = (IPv6Network("::/96"), IPv6Network("fec0::/10"), IPv6Network("64
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
+class NoPlace(ValueError):
+    """``given`` (as Python writes it) is no host name, address or network."""
+
+    def __init__(self, given: str) -> None:
+        super().__init__(f"{given} is no host name, address or network")
+        self.given = given
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateHosts:
     """What may be reached although it is not public: hosts by name, and networks."""
@@ -51,7 +59,7 @@ def private_hosts(given: Iterable[object]) -> PrivateHosts:
     """Read host names, addresses and networks.
 
     Raises:
-        ValueError: one of them is none of the three; the message quotes it.
+        NoPlace: one of them is none of the three.
     """
     names, networks = set(), []
     for one in given:
@@ -61,7 +69,7 @@ def private_hosts(given: Iterable[object]) -> PrivateHosts:
         except ValueError:
             # A network with bits beside its mask, or an address as it stands in a URL, would never match as a name.
             if not text or set(text) & set("/:[]* ") or literal(text) is not None:
-                raise ValueError(f"{one!r} is no host name, address or network") from None
+                raise NoPlace(repr(one)) from None
             names.add(text)
     return PrivateHosts(frozenset(names), tuple(networks))
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import addresses, edx_platform
 from percipio_openedx.data import Api, CompletedOn, Policy, StartedOn, Undone
@@ -114,7 +115,9 @@ def pull_rate() -> str:
     """
     rate = _setting("PERCIPIO_PULL_RATE", DEFAULTS["PERCIPIO_PULL_RATE"]) or ""
     if rate and not (isinstance(rate, str) and RATE.fullmatch(rate)):
-        raise PercipioConfigurationError("PERCIPIO_PULL_RATE", f"is {rate!r}; it must be as 120/minute, or empty")
+        raise PercipioConfigurationError(
+            "PERCIPIO_PULL_RATE", _("is %(value)s; it must be as 120/minute, or empty"), value=repr(rate)
+        )
     return str(rate)
 
 
@@ -126,7 +129,7 @@ def alert_emails() -> tuple[str, ...]:
     """
     given = _setting("PERCIPIO_ALERT_EMAILS", DEFAULTS["PERCIPIO_ALERT_EMAILS"]) or ()
     if isinstance(given, str) or not all(isinstance(one, str) and "@" in one for one in given):
-        raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", "must be a list of addresses")
+        raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", _("must be a list of addresses"))
     return tuple(given)
 
 
@@ -159,11 +162,12 @@ def private_hosts() -> addresses.PrivateHosts:
     name = "PERCIPIO_PRIVATE_HOSTS"
     given = _setting(name, DEFAULTS[name]) or ()
     if not isinstance(given, list | tuple | set | frozenset):
-        raise PercipioConfigurationError(name, "must be a list of host names, addresses and networks")
+        raise PercipioConfigurationError(name, _("must be a list of host names, addresses and networks"))
     try:
         return addresses.private_hosts(given)
-    except ValueError as error:
-        raise PercipioConfigurationError(name, str(error)) from None
+    except addresses.NoPlace as error:
+        problem = _("names %(value)s, which is no host name, address or network")
+        raise PercipioConfigurationError(name, problem, value=error.given) from None
 
 
 def metrics_token() -> Secret:
@@ -247,7 +251,7 @@ def for_site(site_id: int) -> Configuration | None:
     try:
         row = PercipioConfiguration.current(site_id)
     except InvalidToken:
-        problem = "cannot be decrypted: FERNET_KEYS or SECRET_KEY has changed; enter the secret again in the admin"
+        problem = _("cannot be decrypted: FERNET_KEYS or SECRET_KEY has changed; enter the secret again in the admin")
         raise PercipioConfigurationError("PERCIPIO_CLIENT_SECRET", problem) from None
     stored = row if row.pk is not None else None
     if stored is not None and not stored.enabled:
@@ -266,7 +270,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     """
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
-            raise PercipioConfigurationError(_name(name), "is empty; Skillsoft gives it with the service account")
+            raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
     region = _choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))
     learner_home_page = str(values["learner_home_page"] or "") or lms_root()
     return Configuration(
@@ -373,7 +377,8 @@ def _member(name: str, value: Any, members: type[Member]) -> Member:
 
 def _choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
-        raise PercipioConfigurationError(name, f"is {value!r}; it must be one of {', '.join(allowed)}")
+        problem = _("is %(value)s; it must be one of %(allowed)s")
+        raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
     return str(value)
 
 
@@ -382,23 +387,30 @@ def _sso(name: str, value: Any, words: tuple[str, ...]) -> str:
     if text in words or (text.startswith("sso:") and len(text) > len("sso:")):
         return text
     named = ", ".join(word for word in words if word)
-    raise PercipioConfigurationError(name, f"is {text!r}; it must be {named or 'empty'} or sso:<name>")
+    problem = (
+        _("is %(value)s; it must be %(allowed)s or sso:<name>")
+        if named
+        else _("is %(value)s; it must be empty or sso:<name>")
+    )
+    raise PercipioConfigurationError(name, problem, value=repr(text), allowed=named)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and WHOLE.fullmatch(value.strip())):
-        raise PercipioConfigurationError(name, f"is {value!r}; it must be a whole number from {least} to {most}")
+        problem = _("is %(value)s; it must be a whole number from %(least)s to %(most)s")
+        raise PercipioConfigurationError(name, problem, value=repr(value), least=least, most=most)
     number = int(value)
     if not least <= number <= most:
-        raise PercipioConfigurationError(name, f"is {number}; it must be from {least} to {most}")
+        problem = _("is %(value)s; it must be from %(least)s to %(most)s")
+        raise PercipioConfigurationError(name, problem, value=number, least=least, most=most)
     return number
 
 
 def _flag(name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise PercipioConfigurationError(name, f"is {value!r}; it must be True or False")
+    raise PercipioConfigurationError(name, _("is %(value)s; it must be True or False"), value=repr(value))
 
 
 def _address(name: str, value: Any) -> str:
@@ -407,19 +419,18 @@ def _address(name: str, value: Any) -> str:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
-        _ = parts.port
+        parts.port  # noqa: B018 - raises for a port that is none
     except ValueError:
-        raise PercipioConfigurationError(name, "is not an address") from None
+        raise PercipioConfigurationError(name, _("is not an address")) from None
     if not host:
-        raise PercipioConfigurationError(name, "is empty or no full address; PERCIPIO_REGION custom needs one")
+        raise PercipioConfigurationError(name, _("is empty or no full address; PERCIPIO_REGION custom needs one"))
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise PercipioConfigurationError(name, "must hold no user name, query or fragment")
+        raise PercipioConfigurationError(name, _("must hold no user name, query or fragment"))
     if parts.scheme != "https" and not (parts.scheme == "http" and addresses.is_loopback(host)):
-        raise PercipioConfigurationError(name, "must begin with https:// (http only for this machine itself)")
+        raise PercipioConfigurationError(name, _("must begin with https:// (http only for this machine itself)"))
     if not _may_be_named(host):
-        raise PercipioConfigurationError(
-            name, f"names {host}, which is no public address; if that is meant, add it to PERCIPIO_PRIVATE_HOSTS"
-        )
+        problem = _("names %(host)s, which is no public address; if that is meant, add it to PERCIPIO_PRIVATE_HOSTS")
+        raise PercipioConfigurationError(name, problem, host=host)
     return text
 
 

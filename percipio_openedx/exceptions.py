@@ -24,6 +24,8 @@ No message, ``str`` or ``repr`` of these holds a secret, a token or a learner's 
 from __future__ import annotations
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import translation
+from django.utils.functional import Promise
 
 
 class PercipioError(Exception):
@@ -124,9 +126,29 @@ class PlatformUnavailable(PercipioError):
 
 
 class PercipioConfigurationError(ImproperlyConfigured):
-    """A setting is missing or wrong. The message names the setting and the mend."""
+    """A setting is missing or wrong. The message names the setting and the mend.
 
-    def __init__(self, setting: str, problem: str) -> None:
-        super().__init__(f"{setting}: {problem}")
+    ``str`` is English whatever the language in force, for logs; ``words`` and ``problem`` are the reader's.
+
+    Arguments:
+        setting: as it is named in the LMS's settings.
+        problem: what is wrong with it and what to do, to be translated when it is read.
+        values: for the placeholders of ``problem``.
+    """
+
+    def __init__(self, setting: str, problem: str | Promise, **values: object) -> None:
         self.setting = setting
-        self.problem = problem
+        self._problem = problem
+        self._values = values
+        with translation.override(None):
+            super().__init__(self.words)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in the language in force."""
+        return str(self._problem) % self._values if self._values else str(self._problem)
+
+    @property
+    def words(self) -> str:
+        """The setting and what is wrong with it, in the language in force."""
+        return f"{self.setting}: {self.problem}"

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timezone import localtime
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import words
@@ -21,7 +21,7 @@ from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.figures import DestinationFigures, SiteFigures
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.operations import alerts
-from percipio_openedx.operations.alerts import Trouble
+from percipio_openedx.operations.troubles import PAUSES, TROUBLES, Trouble
 
 Rows = QuerySet[Alert]
 
@@ -61,14 +61,9 @@ def _shown(row: Alert, place: tuple[SiteFigures, DestinationFigures] | None) -> 
 def _sentence(row: Alert, found: DestinationFigures) -> str:
     """What is out of order at a destination now."""
     if row.kind == Trouble.PAUSED and found.row.paused_reason:
-        return gettext("Nothing is sent. %(why)s") % {"why": words.of(words.PAUSES, found.row.paused_reason)}
+        return gettext("Nothing is sent. %(why)s") % {"why": words.of(PAUSES, found.row.paused_reason)}
     if row.kind == Trouble.PARKED and found.parked:
-        text = ngettext(
-            "Percipio refuses %(count)s statement; it is parked.",
-            "Percipio refuses %(count)s statements; they are parked.",
-            found.parked,
-        )
-        return text % {"count": found.parked}
+        return alerts.refusing(found.parked)
     if row.kind == Trouble.LATE and found.waiting_since:
         at = date_format(localtime(found.waiting_since), "DATETIME_FORMAT")
         return gettext("The oldest statement has waited since %(at)s.") % {"at": at}
@@ -111,4 +106,4 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Trouble"))
     def trouble(self, row: Alert) -> str:
         """What kind of trouble."""
-        return words.of(words.TROUBLES, row.kind)
+        return words.of(TROUBLES, row.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
 from percipio_openedx.data import Api
@@ -24,10 +26,11 @@ class _FixedFilter(admin.SimpleListFilter):
     """Choices that are known beforehand: asking the table for its values would walk through all of it."""
 
     values: type[StrEnum]
+    names: Mapping[str, words.Words] = {}
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every value."""
-        return [(value.value, value.value) for value in self.values]
+        """Every value, in words where it has any."""
+        return [(value.value, words.of(self.names, value)) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """With the chosen value."""
@@ -44,7 +47,7 @@ class ApiFilter(_FixedFilter):
 class OutcomeFilter(_FixedFilter):
     """What the answer meant."""
 
-    title, parameter_name, values = _("outcome"), "outcome", Outcome
+    title, parameter_name, values, names = _("outcome"), "outcome", Outcome, words.OUTCOMES
 
 
 @admin.register(DeliveryAttempt)
@@ -72,4 +75,6 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
     def outcome_badge(self, row: DeliveryAttempt) -> str:
         """The outcome, in the colour of what it means for the statements."""
         state = {"accepted": "delivered", "refused": "parked", "unauthorised": "parked"}.get(row.outcome, "waiting")
-        return format_html('<span class="percipio-state percipio-{}">{}</span>', state, row.outcome)
+        return format_html(
+            '<span class="percipio-state percipio-{}">{}</span>', state, words.of(words.OUTCOMES, row.outcome)
+        )

@@ -17,6 +17,7 @@ from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.capture import wake
 from percipio_openedx.delivery import health
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.operations.troubles import PAUSES
 
 
 @admin.register(Destination)
@@ -41,7 +42,7 @@ class DestinationAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
         """The reason, with the mend."""
-        return words.of(words.PAUSES, row.paused_reason) if row.paused_reason else ""
+        return words.of(PAUSES, row.paused_reason) if row.paused_reason else ""
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
         """For the action: trying a destination sends what waits there."""

@@ -103,8 +103,10 @@ def _now(user_id: int, course_key: str) -> dict[str, Any]:
     """What a look would find at this moment: what is due, and why the rest is not."""
     try:
         found = preview(user_id, course_key)
-    except (PlatformUnavailable, PercipioConfigurationError) as error:
+    except PlatformUnavailable as error:
         return {"problem": str(error)}
+    except PercipioConfigurationError as error:
+        return {"problem": error.words}
     if found.configuration is None:
         return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
     step = found.configuration.policy.progress_step

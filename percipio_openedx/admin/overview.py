@@ -21,6 +21,7 @@ from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations.troubles import PAUSES
 
 # Seconds for which the figures are kept: with millions of rows they cost a second or two.
 KEPT = 60
@@ -85,7 +86,7 @@ def _destination(found: DestinationFigures, now: datetime) -> dict[str, Any]:
     row = found.row
     waits = row.retry_at is not None and row.retry_at > now
     if row.paused_reason:
-        state, text = "parked", words.of(words.PAUSES, row.paused_reason)
+        state, text = "parked", words.of(PAUSES, row.paused_reason)
     elif row.failures:
         state, text = "waiting", _("open: %(count)s failed requests in a row") % {"count": row.failures}
     else:
@@ -97,6 +98,7 @@ def _destination(found: DestinationFigures, now: datetime) -> dict[str, Any]:
         "breaker_state": state,
         "next_try": row.retry_at if waits else None,
         "lag": now - found.waiting_since if found.waiting_since else None,
+        "last_outcome": words.of(words.OUTCOMES, found.last_bad.outcome) if found.last_bad else "",
     }
 
 

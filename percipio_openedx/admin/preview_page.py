@@ -53,8 +53,10 @@ def _answer(text: str, course: str, afresh: bool) -> dict[str, Any]:
         }
     try:
         shown = preview(learner.user_id, choice.key, afresh=afresh)
-    except (PlatformUnavailable, PercipioConfigurationError) as error:
+    except PlatformUnavailable as error:
         return {"problem": str(error)}
+    except PercipioConfigurationError as error:
+        return {"problem": error.words}
     if shown.configuration is None:
         return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
     return {"learner": learner, "course_key": choice.key, "course": shown.course, "is_answered": True, **_words(shown)}

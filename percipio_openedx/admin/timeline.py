@@ -15,6 +15,7 @@ from percipio_openedx.admin.verdict import Tone
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.operations.troubles import PAUSES
 
 # Notices have no index but their key, so only the newest are searched.
 NEWEST_NOTICES = 50_000
@@ -91,7 +92,7 @@ def _why(row: Statement, held_by: Statement | None) -> str:
             return _("Not sent: %(answer)s.") % said
     destination = row.destination
     if destination.paused_reason:
-        return words.of(words.PAUSES, destination.paused_reason)
+        return words.of(PAUSES, destination.paused_reason)
     if destination.failures:
         return _("Waits: Percipio cannot be reached or has trouble of its own (“%(error)s”).") % {
             "error": destination.last_error

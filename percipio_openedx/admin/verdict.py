@@ -14,6 +14,7 @@ from percipio_openedx.admin import words
 from percipio_openedx.admin.figures import TOO_LONG, DestinationFigures, Hints, SiteFigures
 from percipio_openedx.delivery import health
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.operations.troubles import PAUSES
 
 
 class Tone(StrEnum):
@@ -62,9 +63,7 @@ def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
     if refused:
         waiting = sum(found.waiting for found in refused)
         text = _("Nothing is sent, and %(count)s statements wait. %(why)s")
-        return Verdict(
-            Tone.ERROR, text % {"count": waiting, "why": words.of(words.PAUSES, refused[0].row.paused_reason)}
-        )
+        return Verdict(Tone.ERROR, text % {"count": waiting, "why": words.of(PAUSES, refused[0].row.paused_reason)})
     failing = [found for found in destinations if found.row.failures]
     if failing:
         text = _(

@@ -10,10 +10,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import HoldReason, Kind
-from percipio_openedx.delivery import health
+from percipio_openedx.delivery.outcomes import Outcome
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.alerts import Trouble
 from percipio_openedx.unsaid import Unsaid, Why
 
 Words = str | Promise
@@ -80,19 +79,16 @@ WHYS: Mapping[Why, Words] = {
     Why.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
     Why.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
-
-PAUSES: Mapping[str, Words] = {
-    health.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
-    health.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
-    health.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
-    health.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
-    health.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
-}
-
-TROUBLES: Mapping[str, Words] = {
-    Trouble.PAUSED: _("nothing is sent"),
-    Trouble.PARKED: _("statements are refused"),
-    Trouble.LATE: _("something waits for too long"),
+OUTCOMES: Mapping[str, Words] = {
+    Outcome.ACCEPTED: _("taken"),
+    Outcome.PARTIAL: _("some taken, some not"),
+    Outcome.CONFLICT: _("there already, or a contradiction"),
+    Outcome.LATER: _("put off"),
+    Outcome.UNAUTHORISED: _("credentials refused"),
+    Outcome.NOT_FOUND: _("address unknown there"),
+    Outcome.TOO_LARGE: _("too large"),
+    Outcome.REFUSED: _("refused"),
+    Outcome.BUSY: _("nothing sent"),
 }
 
 

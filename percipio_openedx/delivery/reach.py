@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from ipaddress import ip_address
 
+from django.utils.translation import gettext_lazy as _
 from urllib3.util.connection import allowed_gai_family
 
 from percipio_openedx import config
@@ -33,10 +34,10 @@ def checked_addresses(host: str, port: int | None) -> list[str]:
     addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
     for address in addresses:
         if not _may_reach(host, ip_address(address)):
-            raise PercipioConfigurationError(
-                "PERCIPIO_PRIVATE_HOSTS",
-                f"{host} stands at {address}, which is no public address; add the host here if that is meant",
+            problem = _(
+                "%(host)s stands at %(address)s, which is no public address; add the host here if that is meant"
             )
+            raise PercipioConfigurationError("PERCIPIO_PRIVATE_HOSTS", problem, host=host, address=address)
     return addresses
 
 

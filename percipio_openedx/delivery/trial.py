@@ -108,7 +108,7 @@ def _steps(configuration: Configuration) -> list[Step]:
 def _not_reached(name: str, error: DeliveryError | PercipioConfigurationError, url: str) -> Step:
     """No answer, or no request: where the host stands at an address that may not be reached."""
     if isinstance(error, PercipioConfigurationError):
-        return Step(name, Verdict.WRONG, str(error), mends.private_address(url))
+        return Step(name, Verdict.WRONG, error.words, mends.private_address(url))
     return Step(name, Verdict.WRONG, error.message, mends.of_the_way(error.message, url))
 
 

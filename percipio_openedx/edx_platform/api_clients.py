@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+
 from percipio_openedx.data import OpaqueToken
 from percipio_openedx.edx_platform.door import platform
 
@@ -60,16 +62,16 @@ def application_mistakes(client_id: str, scope: str) -> list[str]:
         model = get_application_model()
         application = model.objects.filter(client_id=client_id).first()
         if application is None:
-            return ["There is no OAuth2 application with this client id."]
+            return [_("There is no OAuth2 application with this client id.")]
         mistakes = []
         if application.authorization_grant_type != model.GRANT_CLIENT_CREDENTIALS:
-            mistakes.append("Its grant type is not client credentials.")
+            mistakes.append(_("Its grant type is not client credentials."))
         if application.client_type != model.CLIENT_CONFIDENTIAL:
-            mistakes.append("Its client type is not confidential.")
+            mistakes.append(_("Its client type is not confidential."))
         if application.user_id is None:
-            mistakes.append("It has no user: tokens of a service are its owner's.")
+            mistakes.append(_("It has no user: tokens of a service are its owner's."))
         if scope not in _scopes_of(application):
-            mistakes.append(f"It has no application access with the scope {scope}.")
+            mistakes.append(_("It has no application access with the scope %(scope)s.") % {"scope": scope})
         return mistakes
 
 

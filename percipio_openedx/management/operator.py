@@ -47,7 +47,7 @@ class OperatorCommand(BaseCommand):
         try:
             is_well = self.operate(options)
         except PercipioConfigurationError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(error.words) from None
         except PercipioError as error:
             raise CommandError(str(error), returncode=TROUBLE) from None
         if not is_well:

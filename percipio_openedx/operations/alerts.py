@@ -1,7 +1,7 @@
 """Being told: once when something is out of order, and once more when it is well again.
 
 The state is a row, so that ten workers tell once, and a restart tells nothing twice. A mail that could not be sent is
-tried again with the next pass.
+tried again with the next pass. Mails are in the LMS's own language, logs in English.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import Count, Min
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import config
 from percipio_openedx.delivery.health import NOT_CONFIGURED
@@ -26,6 +27,7 @@ from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.operations.troubles import PAUSES, TROUBLES, Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -36,14 +38,6 @@ MAIL_TIMEOUT = 10
 
 
 _checked: dict[int, float] = {}
-
-
-class Trouble(StrEnum):
-    """What people are told about."""
-
-    PAUSED = "paused"
-    PARKED = "parked"
-    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +64,16 @@ def check(*, at_once: bool = False) -> None:
         return
     forget()
     _checked[os.getpid()] = now
-    note(conditions(timezone.now()))
-    tell()
+    with translation.override(config.default_language()):
+        note(conditions(timezone.now()))
+        tell()
+
+
+def changed(row: Destination) -> None:
+    """Tell at once that a destination has paused, or goes on."""
+    with translation.override(config.default_language()):
+        note([paused(row)])
+        tell()
 
 
 def forget() -> None:
@@ -95,17 +97,16 @@ def conditions(now: datetime) -> list[Condition]:
     found = []
     for row in Destination.objects.order_by("pk"):
         subject = subject_of(row.pk)
-        where = f"site {row.site_id}, organization {row.organization or '-'}"
         found.append(paused(row))
         count = parked.get(row.pk, 0)
-        words = f"{where}: Percipio refuses {count} statements; they are parked"
-        found.append(Condition(Trouble.PARKED, subject, count > 0, words))
+        words = refusing(count)
+        found.append(Condition(Trouble.PARKED, subject, count > 0, _at(row, words)))
         since = oldest.get(row.pk)
         is_late = since is not None and since < before and row.paused_reason != NOT_CONFIGURED
-        words = f"{where}: the oldest statement has waited since {_text(since)}"
-        found.append(Condition(Trouble.LATE, subject, is_late, words))
+        words = _("The oldest statement has waited since %(at)s.") % {"at": _text(since)}
+        found.append(Condition(Trouble.LATE, subject, is_late, _at(row, words)))
     noticed = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
-    words = f"the oldest notice has waited for a look since {_text(noticed)}; is a worker running?"
+    words = _("The oldest notice has waited for a look since %(at)s. Does a worker run?") % {"at": _text(noticed)}
     found.append(Condition(Trouble.LATE, NOTICES, noticed is not None and noticed < before, words))
     return found
 
@@ -113,9 +114,25 @@ def conditions(now: datetime) -> list[Condition]:
 def paused(row: Destination) -> Condition:
     """Whether a destination is closed for a reason that a person has to mend."""
     is_on = row.paused_reason not in ("", NOT_CONFIGURED)
-    where = f"site {row.site_id}, organization {row.organization or '-'}"
-    words = f"{where}: nothing is sent ({row.paused_reason}): {row.last_error}"
-    return Condition(Trouble.PAUSED, subject_of(row.pk), is_on, words)
+    why = PAUSES.get(row.paused_reason, row.paused_reason)
+    words = _("Nothing is sent. %(why)s") % {"why": why}
+    return Condition(Trouble.PAUSED, subject_of(row.pk), is_on, _at(row, f"{words} ({row.last_error})"))
+
+
+def refusing(count: int) -> str:
+    """That so many statements are parked, in the language in force."""
+    text = ngettext(
+        "Percipio refuses %(count)s statement; it is parked.",
+        "Percipio refuses %(count)s statements; they are parked.",
+        count,
+    )
+    return text % {"count": count}
+
+
+def _at(row: Destination, words: str) -> str:
+    """These words about a destination."""
+    place = {"site": row.site_id, "organization": row.organization or "–"}
+    return _("Site %(site)s, organization %(organization)s:") % place + f" {words}"
 
 
 def subject_of(destination_id: int) -> str:
@@ -131,7 +148,7 @@ def _by_destination(state: State) -> dict[int, int]:
 def _oldest() -> dict[int, datetime]:
     """When the first open statement of each destination was stored."""
     rows = Statement.objects.filter(state__in=OPEN_STATES).order_by().values_list("destination_id")
-    firsts = [first for _, first in rows.annotate(Min("pk"))]
+    firsts = [first for _pk, first in rows.annotate(Min("pk"))]
     return dict(Statement.objects.filter(pk__in=firsts).values_list("destination_id", "stored_at"))
 
 
@@ -156,9 +173,8 @@ def note(found: Iterable[Condition]) -> None:
     for one in found:
         row = known.get((one.trouble, one.subject))
         if row is None and one.is_on:
-            row, _ = Alert.objects.get_or_create(
-                kind=one.trouble, subject=one.subject, defaults={"changed_at": timezone.now()}
-            )
+            named = {"kind": one.trouble, "subject": one.subject}
+            row = Alert.objects.get_or_create(**named, defaults={"changed_at": timezone.now()})[0]
         if row is not None and row.is_on != one.is_on:
             _change(row, one)
 
@@ -197,10 +213,15 @@ def _mailed(rows: Sequence[Alert]) -> bool:
     if not addresses:
         return True
     bad = sum(row.is_on for row in rows)
-    lines = [f"{'OUT OF ORDER' if row.is_on else 'well again'}: {row.kind}: {row.words}" for row in rows]
-    subject = f"[Percipio] {bad} out of order" if bad else "[Percipio] well again"
-    body = "\n\n".join([config.lms_root(), *lines, "percipio_doctor and the overview in the admin say what to do."])
-    return _sent(EmailMessage(subject, body, None, list(addresses)))
+    lines = [f"{_('OUT OF ORDER') if row.is_on else _('well again')} – {_kind(row)}\n{row.words}" for row in rows]
+    subject = _("%(count)s out of order") % {"count": bad} if bad else _("well again")
+    end = _("percipio_doctor and the overview in the admin say what to do.")
+    body = "\n\n".join([config.lms_root(), *lines, end])
+    return _sent(EmailMessage(f"[Percipio] {subject}", body, None, list(addresses)))
+
+
+def _kind(row: Alert) -> str:
+    return str(TROUBLES.get(row.kind, row.kind))
 
 
 def _sent(mail: EmailMessage) -> bool:

@@ -18,5 +18,4 @@ def connect() -> None:
 def _changed(destination_id: int, **_: Any) -> None:
     row = Destination.objects.filter(pk=destination_id).first()
     if row is not None:
-        alerts.note([alerts.paused(row)])
-        alerts.tell()
+        alerts.changed(row)

@@ -11,8 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from percipio_openedx.admin import paging, search
+from percipio_openedx.admin import paging, search, words
 from percipio_openedx.data import Kind
+from percipio_openedx.delivery.outcomes import Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course, a_statement
@@ -182,3 +183,10 @@ def test_requests_are_filtered_by_their_outcome(world: World, everything: Client
 
     assert len(everything.get(url, {"outcome": "unauthorised", "api": "statements"}).context["cl"].result_list) == 1
     assert len(everything.get(url, {"outcome": "accepted"}).context["cl"].result_list) == 0
+
+
+def test_the_outcome_of_a_request_is_said_in_words(world: World, everything: Client) -> None:
+    page = everything.get(reverse("admin:percipio_openedx_deliveryattempt_changelist")).content.decode()
+
+    assert '<span class="percipio-state percipio-parked">credentials refused</span>' in page
+    assert {outcome.value for outcome in words.OUTCOMES} == {outcome.value for outcome in Outcome}

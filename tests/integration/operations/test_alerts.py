@@ -53,7 +53,10 @@ def test_a_pause_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture)
     assert on() == {("paused", f"destination:{row.pk}")}
     assert subjects() == ["[Percipio] 1 out of order"]
     assert mail.outbox[0].to == ["first@example.com", "second@example.com"]
-    assert "site 1, organization org-a: nothing is sent (unauthorised): 401: wrong secret" in mail.outbox[0].body
+    body = mail.outbox[0].body
+    assert "OUT OF ORDER – nothing is sent\nSite 1, organization org-a: Nothing is sent." in body
+    assert "Percipio refuses the credentials." in body
+    assert "(401: wrong secret)" in body
 
     pause(row, "")
     for _ in range(3):
@@ -68,6 +71,21 @@ def test_a_pause_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture)
     pause(row)
     alerts.check(at_once=True)
     assert len(mail.outbox) == 3
+
+
+def test_a_mail_is_in_the_lms_s_language_and_the_log_in_english(
+    settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.LANGUAGE_CODE = "de"
+    row = destination_of("org-a")
+    pause(row)
+    alerts.check(at_once=True)
+
+    assert subjects() == ["[Percipio] 1 gestört"]
+    assert "Website 1, Organisation org-a: Nichts wird gesendet." in mail.outbox[0].body
+    assert [record.getMessage() for record in caplog.records] == [
+        f"alert kind=paused subject=destination:{row.pk} on=True"
+    ]
 
 
 def test_refused_credentials_are_told_at_once(arriving: Sandbox) -> None:

@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.data import Api, Undone
@@ -175,3 +176,13 @@ def test_system_checks(settings: Any, changes: dict[str, Any], ids: list[str]) -
     found = checks.check_settings(None)
     assert [message.id for message in found] == ids
     assert CANARY not in str(found)
+
+
+def test_a_mistake_is_said_in_the_reader_s_language_and_logged_in_english() -> None:
+    with translation.override("de"):
+        with pytest.raises(PercipioConfigurationError) as caught:
+            config.build(1, values(batch_size=9999))
+        assert caught.value.problem == "ist 9999; erlaubt ist 1 bis 500"
+        assert caught.value.words == "PERCIPIO_BATCH_SIZE: ist 9999; erlaubt ist 1 bis 500"
+        assert str(caught.value) == "PERCIPIO_BATCH_SIZE: is 9999; it must be from 1 to 500"
+    assert caught.value.problem == "is 9999; it must be from 1 to 500"
