@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.utils import timezone
 
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Notices read at once, and learners of one course looked at under one claim.
 PAGE = 2000
 AT_ONCE = 100
+
+Part = TypeVar("Part")
 
 # Seconds until a course that could not be looked at is tried again.
 AFTER_TROUBLE = 60
@@ -61,7 +65,7 @@ def report_due(deadline: float | None = None) -> Reported:
     courses = CourseBook()
     sites: dict[str, Configuration | None] = {}
     for page in _pages(timezone.now()):
-        for course_key, group in _grouped(page).items():
+        for course_key, group in _shuffled(_grouped(page).items()):
             if course_key == EVERY_COURSE:
                 _every_course(page, group)
                 continue
@@ -112,7 +116,7 @@ def _report_course(
         if configuration is None:
             _delete(group, group.notices)
             return True
-        for batch in _batches(sorted(group.notices)):
+        for batch in _shuffled(_batches(sorted(group.notices))):
             if deadline is not None and time.monotonic() >= deadline:
                 return False
             user_ids = _still_noticed(group, batch)
@@ -180,6 +184,13 @@ def _delete_notices(pks: Sequence[int]) -> None:
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+
+
+def _shuffled(parts: Iterable[Part]) -> list[Part]:
+    """Runs beside each other read the same pages. Each goes its own way through them, so that they seldom meet."""
+    found = list(parts)
+    random.shuffle(found)
+    return found
 
 
 def _next_at(reported: Reported) -> datetime | None:

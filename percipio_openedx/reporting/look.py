@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from percipio_openedx import config, content, identity, milestones
 from percipio_openedx.config import Configuration
@@ -80,6 +81,8 @@ def look(
         PlatformUnavailable: the platform could not be asked; the leases are given back and nothing was decided.
     """
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
+    if not claim.rows:
+        return Looked(busy=claim.busy)
     try:
         findings = examine(configuration, course_key, course, claim.rows, now)
     except PercipioError:
@@ -186,14 +189,13 @@ def _add_seconds(course_key: str, findings: Sequence[Finding]) -> None:
 def _build(configuration: Configuration, course: Course | None, findings: Sequence[Finding], now: datetime) -> None:
     if course is None:
         return
+    telling = _telling_of(configuration, course)
     for finding in findings:
         if not finding.milestones or finding.identity is None:
             continue
+        who = partial(telling, identity=finding.identity, registration=finding.row.registration)
         try:
-            finding.statements = [
-                (found, build(_telling(configuration, course, finding.row, finding.identity, found), now=now))
-                for found in finding.milestones
-            ]
+            finding.statements = [(found, build(who(milestone=found), now=now)) for found in finding.milestones]
         except StatementError as error:
             finding.hold, finding.told, finding.milestones = HoldReason.UNSAYABLE, finding.row.told, ()
             finding.statements = []
@@ -202,16 +204,13 @@ def _build(configuration: Configuration, course: Course | None, findings: Sequen
             )
 
 
-def _telling(
-    configuration: Configuration, course: Course, row: LearnerCourse, who: LearnerIdentity, found: Milestone
-) -> Telling:
+def _telling_of(configuration: Configuration, course: Course) -> Callable[..., Telling]:
+    """What all tellings of a course run have in common, filled in."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)
-    return Telling(
-        milestone=found,
-        identity=who,
+    return partial(
+        Telling,
         course=course,
-        registration=row.registration,
         platform=config.platform_name(),
         lms_root=root,
         content_id=content_id,
