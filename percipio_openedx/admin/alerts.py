@@ -66,7 +66,7 @@ def _sentence(row: Alert, found: DestinationFigures) -> str:
         return alerts.refusing(found.parked)
     if row.kind == Trouble.LATE and found.waiting_since:
         at = date_format(localtime(found.waiting_since), "DATETIME_FORMAT")
-        return gettext("The oldest statement has waited since %(at)s.") % {"at": at}
+        return gettext("Since %(at)s the oldest statement has been waiting.") % {"at": at}
     return row.words
 
 

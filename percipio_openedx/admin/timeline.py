@@ -89,7 +89,7 @@ def _why(row: Statement, held_by: Statement | None) -> str:
         case State.PARKED:
             return _("Not taken: Percipio refused it with “%(answer)s”.") % said
         case State.ABANDONED:
-            return _("Not sent: %(answer)s.") % said
+            return _("Not sent: %(answer)s.") % said if row.answer else _("Not sent: it was given up.")
     destination = row.destination
     if destination.paused_reason:
         return words.of(PAUSES, destination.paused_reason)

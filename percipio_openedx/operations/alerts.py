@@ -103,10 +103,10 @@ def conditions(now: datetime) -> list[Condition]:
         found.append(Condition(Trouble.PARKED, subject, count > 0, _at(row, words)))
         since = oldest.get(row.pk)
         is_late = since is not None and since < before and row.paused_reason != NOT_CONFIGURED
-        words = _("The oldest statement has waited since %(at)s.") % {"at": _text(since)}
+        words = _("Since %(at)s the oldest statement has been waiting.") % {"at": _text(since)}
         found.append(Condition(Trouble.LATE, subject, is_late, _at(row, words)))
     noticed = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
-    words = _("The oldest notice has waited for a look since %(at)s. Does a worker run?") % {"at": _text(noticed)}
+    words = _("Since %(at)s the oldest notice has been waiting for a look. Does a worker run?") % {"at": _text(noticed)}
     found.append(Condition(Trouble.LATE, NOTICES, noticed is not None and noticed < before, words))
     return found
 

@@ -1,17 +1,21 @@
-"""Tests marked ``services`` need real servers: they are left out by default, said so, and never skipped when asked for.
+"""Tests marked ``services`` need real servers, those marked ``browser`` Chromium: they are left out by default, which
+is said, and never skipped when asked for.
 
-``pytest -m services`` runs them. Where a server does not answer, the whole run fails at once: a skipped test would
-look like a passed one.
+``pytest -m services`` and ``pytest -m browser`` run them. Where a server does not answer, or there is no Chromium, the
+whole run fails at once: a skipped test would look like a passed one.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.browser import chromium
 
 # Where the servers are, and the variable that says otherwise.
 ADDRESSES = {
@@ -21,7 +25,13 @@ ADDRESSES = {
 }
 STANDARD_PORTS = {"mysql": 3306, "redis": 6379, "amqp": 5672}
 
-left_out = pytest.StashKey[int]()
+# By marker: what its tests need, and what runs them.
+NEEDS = {
+    "services": ("MariaDB, Redis or RabbitMQ", "make test-services"),
+    "browser": ("Chromium", "make test-browser"),
+}
+
+left_out = pytest.StashKey[Counter[str]]()
 
 
 def service_url(variable: str) -> str:
@@ -30,16 +40,21 @@ def service_url(variable: str) -> str:
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Count the tests that wait for servers, whatever else was deselected with them."""
-    waiting = [item for item in items if item.get_closest_marker("services")]
-    if waiting:
-        stash = waiting[0].config.stash
-        stash[left_out] = stash.get(left_out, 0) + len(waiting)
+    """Count the tests that wait for servers or a browser, whatever else was deselected with them."""
+    for marker in NEEDS:
+        waiting = [item for item in items if item.get_closest_marker(marker)]
+        if waiting:
+            waiting[0].config.stash.setdefault(left_out, Counter())[marker] += len(waiting)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fail the run before its first test where a chosen test needs a server that does not answer."""
-    if session.config.option.collectonly or not any(item.get_closest_marker("services") for item in session.items):
+    """Fail the run before its first test where a chosen test needs what is not there."""
+    if session.config.option.collectonly:
+        return
+    needed = {marker for marker in NEEDS for item in session.items if item.get_closest_marker(marker)}
+    if "browser" in needed and chromium.installed() is None:
+        pytest.exit("Chromium or chromedriver is not installed (Debian: chromium, chromium-driver)", returncode=1)
+    if "services" not in needed:
         return
     silent = [variable for variable in ADDRESSES if not _answers(service_url(variable))]
     if silent:
@@ -48,12 +63,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say plainly what was not run."""
-    count = config.stash.get(left_out, 0)
-    if count:
-        terminalreporter.write_line(
-            f"Left out: {count} tests that need MariaDB, Redis or RabbitMQ. `make test-services` runs them.",
-            yellow=True,
-        )
+    for marker, count in config.stash.get(left_out, Counter()).items():
+        what, command = NEEDS[marker]
+        terminalreporter.write_line(f"Left out: {count} tests that need {what}. `{command}` runs them.", yellow=True)
 
 
 def _answers(url: str) -> bool:

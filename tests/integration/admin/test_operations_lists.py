@@ -64,7 +64,7 @@ def test_each_open_alert_is_a_sentence_with_its_place(quiet: World, everything: 
     assert found.pop("Percipio refuses 1 statement; it is parked.") == where
     assert found.pop("What learners do has not been looked at for too long. Does a worker run?") == ""
     ((sentence, place),) = found.items()
-    assert (sentence.startswith("The oldest statement has waited since "), place) == (True, where)
+    assert (sentence.endswith("the oldest statement has been waiting."), place) == (True, where)
 
 
 def test_an_alert_whose_destination_is_gone_keeps_its_words(quiet: World, everything: Client) -> None:

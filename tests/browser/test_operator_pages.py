@@ -1,0 +1,193 @@
+"""The operator's pages as Chromium shows them, wide and narrow, in English and German, and the ways through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.sites.models import Site
+from django.urls import reverse
+from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+from percipio_openedx.models import BackfillRun, ErasureRequest, PercipioConfiguration, Statement
+from percipio_openedx.models.statement import State
+from percipio_openedx.operations import alerts
+from percipio_openedx.operations.scope import Scope
+from tests.browser.chromium import Browser
+from tests.integration.admin.world import World
+from tests.integration.builders import KEY
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[[str], Browser]
+Picture = Callable[[str], None]
+WIDTHS = (1280, 390)
+
+
+def address(name: str, *args: object, query: str = "") -> str:
+    return reverse(f"admin:percipio_openedx_{name}", args=args) + query
+
+
+def pages(world: World) -> dict[str, str]:
+    """Every page with something on it."""
+    key = KEY.replace("+", "%2B")
+    parked = world.by_state[State.PARKED].pk
+    found = {
+        "index": reverse("admin:app_list", args=["percipio_openedx"]),
+        "overview": address("overview", query="?fresh"),
+        "find": address("learner", query="?q=amina"),
+        "choice": address("learner", query="?q=amina&course=demox"),
+        "timeline": address("timeline", world.hostile.pk, KEY),
+        "preview": address("preview", query=f"?learner=amina&course={key}&afresh=1"),
+        "connection": address("test_connection", 1),
+        "statement": address("statement_change", parked),
+        "configuration": address("percipioconfiguration_add"),
+        "import": address("courseanswer_import"),
+        "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
+    }
+    models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")
+    lists = (*models, "erasurerequest", "courseanswer", "percipioconfiguration", "pullclient", "pullaudit")
+    return found | {f"list-{name}": address(f"{name}_changelist") for name in lists}
+
+
+@pytest.fixture
+def furnished(world: World) -> World:
+    """The site with an alert, a backfill, an erasure and a configuration of its own."""
+    Statement.objects.filter(state=State.PARKED).update(answer="400: the object's id is unknown to this organization")
+    alerts.check(at_once=True)
+    scope = Scope(org="DemoX")
+    BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=world.now, looked=1234)
+    registrations = "\n".join([str(world.by_state[State.PARKED].registration)] * 3)
+    ErasureRequest.objects.create(site_id=1, registrations=registrations, statements=3, erased_at=world.now)
+    PercipioConfiguration.objects.create(site=Site.objects.get(pk=1), enabled=True)
+    for key in (KEY, KEY.replace("CS101", "CS102")):
+        CourseOverview.objects.get_or_create(id=key, defaults={"version": 1, "display_name": f"Course {key[-12:]}"})
+    return world
+
+
+# What of the page's own part stands beyond the screen's edge, where nothing can be scrolled to show it.
+BEYOND = """
+const scrolls = element => element && (
+    getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
+return [...document.querySelectorAll("#content *")]
+    .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(element))
+    .map(element => element.outerHTML.slice(0, 120));
+"""
+
+
+def overflow(browser: Browser) -> list[str]:
+    """The elements for which the whole page would have to be scrolled sideways."""
+    return list(browser.run(BEYOND))
+
+
+def errors(browser: Browser) -> list[str]:
+    return [line for line in browser.console() if "favicon" not in line]
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_every_page_fits_wide_and_narrow_without_an_error(
+    furnished: World, visit: Visit, picture: Picture, settings: Any, language: str
+) -> None:
+    settings.LANGUAGE_CODE = language
+    found = []
+    for name, path in pages(furnished).items():
+        for width in WIDTHS:
+            browser = visit(path)
+            browser.resize(width, 900)
+            picture(f"{name}-{language}-{width}")
+            found += [(name, width, "error", line) for line in errors(browser)]
+            found += [(name, width, "beyond the edge", element) for element in overflow(browser)]
+    assert found == []
+
+
+def test_what_stands_beyond_the_edge_and_an_error_are_found(visit: Visit) -> None:
+    browser = visit(address("learner"))
+    assert (overflow(browser), errors(browser)) == ([], [])
+    browser.run("document.querySelector('.percipio-search').style.width = '3000px'; console.error('a mistake')")
+
+    assert [element[:31] for element in overflow(browser)] == ['<form method="get" class="perci']
+    assert ["a mistake" in line for line in errors(browser)] == [True]
+
+
+def test_the_overview_says_its_sentence_and_draws_its_plot(furnished: World, visit: Visit) -> None:
+    browser = visit(address("overview"))
+
+    assert "Percipio refused 1 statement; look at its answer and decide." in browser.text(".percipio-page")
+    assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-alerts")
+    bars = browser.run(
+        "return [...document.querySelectorAll('.percipio-plot rect')].map(bar => ["
+        "bar.getBoundingClientRect().height, getComputedStyle(bar).fill])"
+    )
+    assert len(bars) == 7
+    assert all(height > 0 for height, _colour in bars)
+    assert len({colour for _height, colour in bars}) >= 5
+
+
+def test_from_the_search_for_a_learner_to_the_time_line(furnished: World, visit: Visit) -> None:
+    browser = visit(address("overview"))
+    browser.click(f'.percipio-tools a[href="{address("learner")}"]')
+    browser.type("#q", "amina")
+    browser.click('.percipio-search input[type="submit"]')
+    browser.wait_for("amina@example.com")
+    browser.click(f'#content a[href="{address("timeline", furnished.amina.pk, KEY)}"]')
+    browser.wait_for("What a look would find now")
+
+    assert "Percipio has it." in browser.text(".percipio-line")
+    assert errors(browser) == []
+
+
+def test_of_several_courses_one_is_chosen(furnished: World, visit: Visit) -> None:
+    browser = visit(address("learner"))
+    browser.type("#q", "amina")
+    browser.type("#course", "demox cs10")
+    browser.click('.percipio-search input[type="submit"]')
+    browser.wait_for("Several courses are meant. Choose one:")
+    browser.click(".percipio-choice a")
+    browser.wait_for("amina@example.com")
+
+    assert KEY in browser.text("#content table")
+
+
+def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnished: World, visit: Visit) -> None:
+    browser = visit(address("statement_changelist"))
+    browser.click('#changelist-filter a[href*="state=parked"]')
+    browser.wait_for("1 statement")
+    browser.click("#action-toggle")
+    browser.run("document.querySelector('select[name=action]').value = 'send_again'")
+    browser.click('#changelist .actions button[type="submit"]')
+    browser.wait_for("They keep their ids")
+    assert furnished_state(furnished) == State.PARKED
+    browser.click('#content form input[type="submit"]')
+    browser.wait_for("1 statement waits to be sent again.")
+
+    assert furnished_state(furnished) == State.WAITING
+    assert errors(browser) == []
+
+
+def furnished_state(world: World) -> str:
+    return Statement.objects.get(pk=world.by_state[State.PARKED].pk).state
+
+
+def test_the_connection_is_tested_by_a_click(furnished: World, visit: Visit, picture: Picture) -> None:
+    browser = visit(address("percipioconfiguration_changelist"))
+    browser.click(f'#content a[href="{address("test_connection", 1)}"]')
+    browser.wait_for("The test asks for a token")
+    browser.click('#content form input[type="submit"]')
+    browser.wait_for("The connection works.")
+    picture("connection-tested")
+
+    assert "Statements can be written" in browser.text("#content table")
+    assert errors(browser) == []
+
+
+def test_the_preview_shows_the_statement(furnished: World, visit: Visit) -> None:
+    browser = visit(address("preview"))
+    browser.type("#learner", "amina")
+    browser.type("#course", "cs101")
+    browser.click('.percipio-search input[name="afresh"]')
+    browser.click('.percipio-search input[type="submit"]')
+    browser.wait_for("this is what would be sent")
+
+    assert "http://adlnet.gov/expapi/verbs/initialized" in browser.text(".percipio-json")
+    assert errors(browser) == []
