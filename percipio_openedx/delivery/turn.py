@@ -123,7 +123,9 @@ class Turn:
         return tuple(rows)
 
     def _claim(self) -> None:
-        most = self._size if self._size < self._full() else max(self._size * CLAIM, LEAST_CLAIM)
+        # With nothing on its way, one request's worth: the network need not wait for the rest.
+        requests = CLAIM if len(self._posters) else 1
+        most = self._size if self._size < self._full() else max(self._size * requests, LEAST_CLAIM)
         if self._probing:
             most = 1
         if self._allowance.most is not None:
