@@ -1,18 +1,38 @@
-"""The addresses under ``/percipio/`` (see ``apps.py``)."""
+"""The addresses under ``/percipio/`` (see ``apps.py``).
+
+What answers them is imported with the first request: few processes of the LMS are ever asked, and each of them would
+start the slower for it.
+"""
 
 from __future__ import annotations
 
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
-
-from percipio_openedx.lrs.views import StatementsView
-from percipio_openedx.metrics.views import metrics
+from django.views.decorators.csrf import csrf_exempt
 
 app_name = "percipio"
 
+
+# Outside a transaction, also where the LMS puts each request into one: statements are read after the moment up to
+# which they are promised, and not in a snapshot from before it.
+@csrf_exempt
+@transaction.non_atomic_requests
+def statements(request: HttpRequest) -> HttpResponse:
+    """The statement resource, for whoever pulls."""
+    from percipio_openedx.lrs.views import StatementsView
+
+    return StatementsView.as_view()(request)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The figures, for a scraper."""
+    from percipio_openedx.metrics import views
+
+    return views.metrics(request)
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
-    # Outside a transaction, also where the LMS puts each request into one: statements are read after the moment up to
-    # which they are promised, and not in a snapshot from before it.
-    path("xapi/statements", transaction.non_atomic_requests(StatementsView.as_view()), name="statements"),
+    path("xapi/statements", statements, name="statements"),
     path("metrics", metrics, name="metrics"),
 ]
