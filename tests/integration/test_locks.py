@@ -109,7 +109,7 @@ def test_two_workers_take_different_learners(isolation: str) -> None:
         enrolled(learner, course)
     ids = [learner.pk for learner in learners]
     now = timezone.now()
-    leases._make_missing(1, KEY, ids)
+    leases.release(leases.claim(1, KEY, ids, now).lease)
     with transaction.atomic():
         first = leases.claim(1, KEY, ids[:2], now)
         beside(lambda: leases.claim(1, KEY, ids[2:], now), isolation)
