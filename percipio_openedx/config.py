@@ -334,8 +334,8 @@ ADDRESSES = ("region", "api_url", "token_url")
 
 
 def setting_values() -> dict[str, Any]:
-    """The raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field name."""
-    return {name: _setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS}
+    """The raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field name; the secret is masked."""
+    return _masked({name: _setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
 
 
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
@@ -343,13 +343,20 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
     values = setting_values()
     if row is None:
         return values
-    own = {name: getattr(row, name) for name in FIELDS}
+    own = _masked({name: getattr(row, name) for name in FIELDS})
     if own["client_id"]:
         values.update(dict.fromkeys(CREDENTIALS, ""))
     if any(own[name] for name in ADDRESSES):
         values.update({"region": "custom", "api_url": "", "token_url": ""})
     values.update({name: value for name, value in own.items() if value not in (None, "")})
     return values
+
+
+def _masked(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with the secret put where no report of an error shows it; an empty one stays what it was."""
+    if not values["client_secret"]:
+        return values
+    return {**values, "client_secret": _secret(values["client_secret"])}
 
 
 def _setting(name: str, default: Any) -> Any:

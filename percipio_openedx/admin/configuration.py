@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from percipio_openedx import config
 from percipio_openedx.admin.access import TEST, ModelAdmin, may
@@ -96,6 +96,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in CARRIED}
 
     @method_decorator(sensitive_post_parameters("client_secret"))
+    @sensitive_variables()
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Past the library's own page, which would put the decrypted row into the request's parameters."""
         return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
@@ -106,6 +107,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
             return {}
         return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
 
+    @sensitive_variables()
     def revert(self, request: HttpRequest, queryset: QuerySet[PercipioConfiguration]) -> None:
         """Make the chosen version, with its secret, the newest one."""
         chosen = list(queryset.values_list("pk", flat=True)[:2])

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
@@ -112,6 +113,7 @@ class PercipioClient:
             raise Unavailable("the link to the next page leads away from Percipio's service")
         return following
 
+    @sensitive_variables()
     def _answered(
         self,
         method: str,

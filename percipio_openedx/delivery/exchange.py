@@ -3,6 +3,9 @@ answer.
 
 TLS is always verified (with the certificate bundle and the proxies that ``requests`` takes from the environment), no
 redirect is followed, no cookie kept. A connection stays open for the next request of the process.
+
+``sensitive_variables`` keeps what is sent (the secret, the token, learners) out of Django's reports of unforeseen
+errors: those show the variables of every frame, also of ``requests`` and ``urllib3`` beneath.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 
 import requests
+from django.views.decorators.debug import sensitive_variables
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
@@ -54,6 +58,7 @@ class Bearer(AuthBase):
         return request
 
 
+@sensitive_variables()
 def exchange(
     method: str,
     url: str,

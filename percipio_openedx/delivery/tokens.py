@@ -19,6 +19,7 @@ from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 from fernet_fields import EncryptedTextField
 
 from percipio_openedx.config import Configuration
@@ -71,6 +72,7 @@ class Tokens:
             ).hexdigest()
         )
 
+    @sensitive_variables()
     def current(self) -> Secret:
         """A token that may be used, from memory, from the cache, or fetched now.
 
@@ -157,6 +159,7 @@ def forget_all() -> None:
         _memory.clear()
 
 
+@sensitive_variables()
 def fetch(configuration: Configuration) -> Token:
     """Ask the token endpoint.
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Api
@@ -172,6 +173,7 @@ def _write(configuration: Configuration, token: Secret) -> Step:
     return Step("write", Verdict.WRONG, seen, mends.of_the_status(reply.status, configuration))
 
 
+@sensitive_variables()
 def _seen(reply: Reply, configuration: Configuration, token: Secret) -> str:
     secrets = (token.reveal(), configuration.client_secret.reveal())
     return f"{reply.status}: {words_of(reply.body, secrets) or _('no words')}"[:300]

@@ -50,7 +50,7 @@ def test_secret_and_token_are_nowhere(site: Sandbox, scenario: str, caplog: pyte
     drain(first.next_due or NOW)
     used += [token.value.reveal() for token in tokens._memory.values()]
 
-    places = [shown, caplog.text, _database(), repr(cache._cache), _raised(configuration)]  # type: ignore[attr-defined]
+    places = [shown, caplog.text, database(), repr(cache._cache), _raised(configuration)]  # type: ignore[attr-defined]
     for value in (SECRET, *used):
         assert [value in place for place in places] == [False] * len(places)
     assert used or scenario.startswith("token")
@@ -58,7 +58,7 @@ def test_secret_and_token_are_nowhere(site: Sandbox, scenario: str, caplog: pyte
     assert "Canary Learner" not in caplog.text
 
 
-def _database() -> str:
+def database() -> str:
     """Every column of every table, but for what is sent itself."""
     with connection.cursor() as cursor:
         found: list[Any] = []
