@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -12,8 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 STATUSES = (200, 201, 400, 401, 500)
+# The fields of a configuration, in their order: nothing of the plugin may be imported before it is instrumented.
+FIELDS = (
+    *("region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "client_secret", "api"),
+    *("learner_id", "learner_home_page", "organization_from", "learners", "send_names", "content_id", "started_on"),
+    *("completed_on", "undone", "progress_step", "batch_size", "timeout"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,24 @@ def _answer(given: bytes) -> tuple[int, bytes, str]:
     return status, body, header.decode("latin-1")
 
 
+def _pairs(given: bytes) -> list[tuple[str, str]]:
+    # As Django reads a query: what is no UTF-8 arrives replaced.
+    return parse_qsl(given.decode("latin-1"), keep_blank_values=True, errors="replace")
+
+
+def _values(given: bytes) -> dict[str, Any]:
+    """One value a line, in the order of the fields: JSON where it is JSON, else text."""
+    lines = iter(_text(given).split("\n"))
+    return {name: _value(next(lines, "")) for name in FIELDS}
+
+
+def _value(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+
+
 READERS: dict[str, Reader] = {
     "207": Reader(
         bytes,
@@ -54,6 +80,22 @@ READERS: dict[str, Reader] = {
         (
             b"course_key,is_reported,content_id\ncourse-v1:A+B+C,true,course:A+B\n",
             b'content_id;course_key\n"x";course:A+B\n',
+        ),
+    ),
+    "pull": Reader(
+        _pairs,
+        (
+            b"verb=http://adlnet.gov/expapi/verbs/completed&since=2026-05-01T00:00:00Z&limit=10&ascending=true",
+            b"agent=%7B%22mbox%22%3A%22mailto%3Aa%40example.com%22%7D&related_agents=true&format=ids",
+            b"statementId=52ab1f9e-7a8b-5d9a-8a0e-2f2b3c4d5e6f",
+            b"more=abc.def",
+        ),
+    ),
+    "configuration": Reader(
+        _values,
+        (
+            b"custom\nhttps://h.example\nhttps://h.example/t\nacme\n\nid\nsecret\nstatements\nemail\n\n\nall\ntrue",
+            b"us\nhttps://[::ffff:10.0.0.1]\nhttp://127.0.0.1:1\nacme\n\nid\nsecret\ntrack\nsso:x",
         ),
     ),
 }

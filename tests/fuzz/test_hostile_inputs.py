@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.proof.guided import READERS
+from benchmarks.proof.guided import FIELDS, READERS
 from benchmarks.proof.hostile import TARGETS, Target
 from benchmarks.proof.hostile_pages import PAGES
+from percipio_openedx import config
 
 
 def try_many(target: Target, examples: int) -> None:
@@ -36,3 +37,7 @@ def test_the_seeds_of_the_guided_fuzzing_are_read(name: str) -> None:
     """It starts from them, so what each of them is made into must be an input of its target."""
     for seed in [b"", *READERS[name].seeds]:
         TARGETS[name].try_one(READERS[name].made_of(seed))
+
+
+def test_every_pure_reader_is_led_by_coverage_too() -> None:
+    assert (set(READERS), FIELDS) == (set(TARGETS), config.FIELDS)
