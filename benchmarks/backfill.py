@@ -1,0 +1,127 @@
+"""A back-fill of history at size: does its rate hold, and does its memory stay?
+
+``python -m benchmarks.backfill --size 100000 --size 300000`` fills a MariaDB of its own with so many learners in
+courses (10,000 learners, each in as many course runs as it takes), of whom nothing was reported, lets a process of its
+own report them all as ``percipio_backfill`` does, and prints the rate of each tenth and the most memory it took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+from benchmarks.speed import world
+from benchmarks.speed.case import MARIADB
+from benchmarks.speed.places import ROOT, Places, made
+
+PARTS = 10
+
+
+def main() -> None:
+    """Measure each size, the smallest first."""
+    parser = argparse.ArgumentParser(description="A back-fill at size: rate, linearity, memory.")
+    parser.add_argument("--size", type=int, action="append", help="learners in courses; repeatable (100000)")
+    parser.add_argument("--database", default="mysql://root@127.0.0.1:3306", help="a MariaDB server, without a name")
+    parser.add_argument("--step", choices=("fill", "report"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    sizes = sorted(options.size or [100_000])
+    if options.step:
+        _step(options.step, sizes[0])
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print("| learners in courses | a second | first and last tenth, a second | CPU s for 1,000 | MB at most |")
+    print("| --- | --- | --- | --- | --- |")
+    with made(options.database, (MARIADB,)) as places:
+        for size in sizes:
+            _run(places, "fill", size)
+            print(_line(size, json.loads(_run(places, "report", size))), flush=True)
+
+
+def _run(places: Places, step: str, size: int) -> str:
+    """One step in a process of its own, so that its memory is its own."""
+    command = [sys.executable, "-m", "benchmarks.backfill", "--step", step, "--size", str(size)]
+    done = subprocess.run(command, cwd=ROOT, env=places.environment(MARIADB), stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode().strip().rpartition("\n")[2]
+
+
+def _line(size: int, found: dict[str, float]) -> str:
+    tenths = f"{found['first']:.0f}, {found['last']:.0f}"
+    return f"| {size:,} | {found['rate']:.0f} | {tenths} | {found['cpu']:.2f} | {found['memory']:.0f} |"
+
+
+def _step(step: str, size: int) -> None:
+    import django
+
+    django.setup()
+    if step == "fill":
+        _fill(size)
+    else:
+        print(json.dumps(_report(size)))
+
+
+def _courses(size: int) -> list[str]:
+    return [f"course-v1:{world.ORG}+PAST{number}+{size}" for number in range(-(-size // world.LEARNERS))]
+
+
+def _fill(size: int) -> None:
+    """Enrollments alone, of the learners that are there already, in further course runs."""
+    from common.djangoapps.student.models import CourseEnrollment
+    from opaque_keys.edx.keys import CourseKey
+
+    for number, course_key in enumerate(_courses(size)):
+        key = CourseKey.from_string(course_key)
+        world._course(course_key)
+        learners = range(world.FIRST, world.FIRST + min(world.LEARNERS, size - number * world.LEARNERS))
+        rows = [CourseEnrollment(user_id=n, course_id=key, is_active=True, mode="audit") for n in learners]
+        world._insert(CourseEnrollment, rows)
+
+
+def _report(size: int) -> dict[str, float]:
+    from percipio_openedx.models import Statement
+    from percipio_openedx.operations.backfill import Backfill, begin
+    from percipio_openedx.operations.scope import Scope
+
+    world.forget_reports()
+    scope = Scope(course_keys=tuple(_courses(size)))
+    times, looked = [time.perf_counter()], 0
+
+    def note(count: int) -> None:
+        nonlocal looked
+        looked += count
+        if looked * PARTS >= size * len(times):
+            times.append(time.perf_counter())
+
+    run = begin(scope)
+    cpu = time.process_time()
+    work = Backfill(scope, run, _Never(), None, note)
+    work.work(work.courses())
+    cpu = time.process_time() - cpu
+    if (run.looked, run.statements, Statement.objects.count()) != (size, size, size):
+        raise AssertionError(f"looked={run.looked} statements={run.statements} of {size}")
+    part = size / PARTS
+    return {
+        "rate": size / (times[-1] - times[0]),
+        "first": part / (times[1] - times[0]),
+        "last": part / (times[-1] - times[-2]),
+        "cpu": cpu / size * 1000,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+class _Never:
+    """Nobody asks the back-fill to end."""
+
+    def is_asked(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> None:
+        return None
+
+
+if __name__ == "__main__":
+    main()
