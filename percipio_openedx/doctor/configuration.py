@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from django.utils.translation import gettext as _
+
 from percipio_openedx import config
 from percipio_openedx.doctor.findings import Finding, doubtful, skipped, well, wrong
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -13,26 +15,27 @@ from percipio_openedx.operations.sites import configurations
 def settings() -> Iterator[Finding]:
     """What is set for the LMS as a whole."""
     if config.is_on():
-        yield well("switch")
+        yield well(_("switch"))
     else:
-        yield wrong("switch", "PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent", "Set it to True.")
+        seen = _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent")
+        yield wrong(_("switch"), seen, _("Set it to True."))
     yield from _readable()
     if config.is_debug():
-        yield doubtful(
-            "debug", "DEBUG is on: a failing receiver is no longer contained", "Switch DEBUG off on a real site."
-        )
+        seen = _("DEBUG is on: a failing receiver is no longer contained")
+        yield doubtful("debug", seen, _("Switch DEBUG off on a real site."))
     else:
         yield well("debug")
     if config.has_weak_keys():
         yield wrong(
-            "encryption key",
-            "the key that encrypts client secrets is an example, or short",
-            "Set FERNET_KEYS (or SECRET_KEY) to a long random value, then save each Percipio configuration again.",
+            _("encryption key"),
+            _("the key that encrypts client secrets is an example, or short"),
+            _("Set FERNET_KEYS (or SECRET_KEY) to a long random value, then save each Percipio configuration again."),
         )
     else:
-        yield well("encryption key")
+        yield well(_("encryption key"))
     if not config.lms_root():
-        yield wrong("LMS address", "LMS_ROOT_URL is empty: ids of learners' courses are made of it", "Set it.")
+        seen = _("LMS_ROOT_URL is empty: ids of learners' courses are made of it")
+        yield wrong(_("LMS address"), seen, _("Set it."))
 
 
 def _readable() -> Iterator[Finding]:
@@ -53,27 +56,29 @@ def _readable() -> Iterator[Finding]:
         except PercipioConfigurationError as error:
             mistakes.append(error)
     for mistake in mistakes:
-        yield wrong("settings", str(mistake), f"Correct {mistake.setting}.")
+        yield wrong(_("settings"), mistake.words, _("Correct %(setting)s.") % {"setting": mistake.setting})
     if not mistakes:
-        yield well("settings")
+        yield well(_("settings"))
         if not config.alert_emails():
-            yield doubtful("alerts", "nobody is told by mail", "Set PERCIPIO_ALERT_EMAILS to a list of addresses.")
+            mend = _("Set PERCIPIO_ALERT_EMAILS to a list of addresses.")
+            yield doubtful(_("alerts"), _("nobody is told by mail"), mend)
 
 
 def sites() -> Iterator[Finding]:
     """The configuration in force, or the mistake in it, site by site."""
     found = configurations()
     for site_id, one in found.items():
-        name = f"configuration of site {site_id}"
+        name = _("configuration of site %(site)s") % {"site": site_id}
         if isinstance(one, PercipioConfigurationError):
-            yield wrong(name, str(one), f"Correct {one.setting}, in the settings or in the site's configuration.")
+            mend = _("Correct %(setting)s, in the settings or in the site's configuration.")
+            yield wrong(name, one.words, mend % {"setting": one.setting})
         elif one is None:
-            yield skipped(name, "none, or switched off: this site's courses are not reported")
+            yield skipped(name, _("none, or switched off: this site's courses are not reported"))
         else:
             yield well(name, f"api={one.api} partner={one.partner} organization={one.organization or '-'}")
     if config.is_on() and not any(found.values()):
         yield wrong(
-            "sites",
-            "no site reports anything",
-            "Set PERCIPIO_PARTNER_NAME, PERCIPIO_CLIENT_ID and PERCIPIO_CLIENT_SECRET, or use the admin.",
+            _("sites"),
+            _("no site reports anything"),
+            _("Set PERCIPIO_PARTNER_NAME, PERCIPIO_CLIENT_ID and PERCIPIO_CLIENT_SECRET, or use the admin."),
         )

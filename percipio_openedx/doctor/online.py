@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import trial
 from percipio_openedx.doctor.findings import Finding, Verdict, skipped
@@ -16,12 +18,14 @@ def sites(*, is_online: bool) -> Iterator[Finding]:
         if not isinstance(one, Configuration):
             continue
         if not is_online:
-            yield skipped(f"connection of site {site_id}", "not tried; --online tries it")
+            name = _("connection of site %(site)s") % {"site": site_id}
+            yield skipped(name, _("not tried; --online tries it"))
             continue
         for step in trial.examine(one):
             # What cannot be known and needs nothing done is no reason to look twice.
             verdict = Verdict(step.verdict.value) if step.mend else _without_mend(step)
-            yield Finding(f"site {site_id}: {step.name}", verdict, step.seen, step.mend)
+            name = _("site %(site)s: %(step)s") % {"site": site_id, "step": step.name}
+            yield Finding(name, verdict, step.seen, step.mend)
 
 
 def _without_mend(step: trial.Step) -> Verdict:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import signals as listened
@@ -16,20 +19,20 @@ from percipio_openedx.operations.sites import configurations
 
 # A course run that no LMS has.
 NOWHERE = "course-v1:percipio-openedx+doctor+none"
-UPGRADE = "See the supported releases; percipio_openedx and the LMS may not fit each other."
+UPGRADE = gettext_lazy("See the supported releases; percipio_openedx and the LMS may not fit each other.")
 
-DOORS: dict[str, Callable[[], Any]] = {
-    "sites of organisations": lambda: edx_platform.site_id_of_org("percipio-openedx"),
-    "courses": lambda: edx_platform.course(NOWHERE),
-    "search for courses": lambda: edx_platform.find_courses(NOWHERE, 1),
-    "accounts": lambda: edx_platform.learners([0]),
-    "retirement": lambda: edx_platform.retiring([0]),
-    "external ids": lambda: edx_platform.external_ids([]),
-    "single sign-on": lambda: edx_platform.social_links([0]),
-    "enrollments": lambda: edx_platform.enrollments(NOWHERE, [0]),
-    "completions": lambda: edx_platform.activities(NOWHERE, [0]),
-    "grades": lambda: edx_platform.grades(NOWHERE, [0]),
-    "certificates": lambda: edx_platform.certificates(NOWHERE, [0]),
+DOORS: dict[Promise, Callable[[], Any]] = {
+    gettext_lazy("sites of organisations"): lambda: edx_platform.site_id_of_org("percipio-openedx"),
+    gettext_lazy("courses"): lambda: edx_platform.course(NOWHERE),
+    gettext_lazy("search for courses"): lambda: edx_platform.find_courses(NOWHERE, 1),
+    gettext_lazy("accounts"): lambda: edx_platform.learners([0]),
+    gettext_lazy("retirement"): lambda: edx_platform.retiring([0]),
+    gettext_lazy("external ids"): lambda: edx_platform.external_ids([]),
+    gettext_lazy("single sign-on"): lambda: edx_platform.social_links([0]),
+    gettext_lazy("enrollments"): lambda: edx_platform.enrollments(NOWHERE, [0]),
+    gettext_lazy("completions"): lambda: edx_platform.activities(NOWHERE, [0]),
+    gettext_lazy("grades"): lambda: edx_platform.grades(NOWHERE, [0]),
+    gettext_lazy("certificates"): lambda: edx_platform.certificates(NOWHERE, [0]),
 }
 
 
@@ -37,9 +40,10 @@ def signals() -> Iterator[Finding]:
     """Whether this release has every signal that is listened to."""
     missing = sorted(set(edx_platform.missing_signals))
     if missing:
-        yield doubtful("signals", f"this LMS has no {', '.join(missing)}", f"Other signals make up for some. {UPGRADE}")
+        seen = _("this LMS has no %(signals)s") % {"signals": ", ".join(missing)}
+        yield doubtful(_("signals"), seen, _("Other signals make up for some.") + f" {UPGRADE}")
     else:
-        yield well("signals")
+        yield well(_("signals"))
 
 
 def receivers() -> Iterator[Finding]:
@@ -49,17 +53,17 @@ def receivers() -> Iterator[Finding]:
     missing = [entry["receiver_func_name"] for entry in wanted if not _is_connected(entry)]
     if missing:
         yield wrong(
-            "receivers",
-            f"not connected: {', '.join(missing)}",
-            "Is this the LMS (manage.py lms), with the plugin in its environment? Restart it after installing.",
+            _("receivers"),
+            _("not connected: %(receivers)s") % {"receivers": ", ".join(missing)},
+            _("Is this the LMS (manage.py lms), with the plugin in its environment? Restart it after installing."),
         )
     else:
-        yield well("receivers", f"{len(wanted)} connected")
+        yield well(_("receivers"), _("%(count)s connected") % {"count": len(wanted)})
 
 
 def _is_connected(entry: dict[str, str]) -> bool:
     signal = getattr(listened, entry["signal_path"].rpartition(".")[2])
-    return any(key[0] == entry["dispatch_uid"] for key, *_ in signal.receivers)
+    return any(key[0] == entry["dispatch_uid"] for key, *_rest in signal.receivers)
 
 
 def doors() -> Iterator[Finding]:
@@ -70,29 +74,31 @@ def doors() -> Iterator[Finding]:
             call()
         except PlatformUnavailable as error:
             broken += 1
-            yield wrong(f"LMS: {name}", str(error), UPGRADE)
+            yield wrong(f"LMS: {name}", str(error), str(UPGRADE))
     if not broken:
-        yield well("LMS functions", f"{len(DOORS)} answer")
+        yield well(_("LMS functions"), _("%(count)s answer") % {"count": len(DOORS)})
     sources = edx_platform.share_sources()
     if sources:
-        yield well("course progress", f"from {sources[0]}")
+        yield well(_("course progress"), _("from %(source)s") % {"source": sources[0]})
     else:
-        yield wrong("course progress", "this LMS cannot say how much of a course is done", UPGRADE)
+        yield wrong(_("course progress"), _("this LMS cannot say how much of a course is done"), str(UPGRADE))
 
 
 def completion() -> Iterator[Finding]:
     """Whether the LMS records what learners complete."""
-    name = "completion tracking"
+    name = _("completion tracking")
     try:
         is_on = edx_platform.is_completion_on()
     except PlatformUnavailable as error:
-        yield wrong(name, str(error), UPGRADE)
+        yield wrong(name, str(error), str(UPGRADE))
         return
     if is_on:
         yield well(name)
         return
-    mend = "Run: manage.py lms waffle_switch --create completion.enable_completion_tracking on"
-    seen = "off: there is no progress to report"
+    mend = _("Run: %(command)s") % {
+        "command": "manage.py lms waffle_switch --create completion.enable_completion_tracking on"
+    }
+    seen = _("off: there is no progress to report")
     yield wrong(name, seen, mend) if _needs_progress() else doubtful(name, seen, mend)
 
 
@@ -103,17 +109,17 @@ def _needs_progress() -> bool:
 
 def routing() -> Iterator[Finding]:
     """event-routing-backends, which this plugin uses for its transformers alone, routes events by being installed."""
-    name = "event routing"
+    name = _("event routing")
     try:
         is_idle = "event_transformer" in config.tracking_backends() and not edx_platform.has_other_lrs()
     except PlatformUnavailable as error:
-        yield doubtful(name, str(error), UPGRADE)
+        yield doubtful(name, str(error), str(UPGRADE))
         return
     if is_idle:
         yield doubtful(
             name,
-            "every learner event is transformed and logged for an LRS that nobody has configured",
-            "Where there is no other LRS, remove event_transformer from EVENT_TRACKING_BACKENDS.",
+            _("every learner event is transformed and logged for an LRS that nobody has configured"),
+            _("Where there is no other LRS, remove event_transformer from EVENT_TRACKING_BACKENDS."),
         )
     else:
         yield well(name)

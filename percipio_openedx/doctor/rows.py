@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
@@ -22,7 +24,7 @@ from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import retired
 from percipio_openedx.operations.sites import configurations
 
-RUN = "Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running."
+RUN = gettext_lazy("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
 # Course runs whose grading is asked for.
 MOST_COURSES = 200
 
@@ -30,65 +32,70 @@ MOST_COURSES = 200
 def notices() -> Iterator[Finding]:
     """How long the oldest notice has waited for a look."""
     oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    name = _("notices")
     if oldest is None:
-        yield well("notices", "none waits")
+        yield well(name, _("none waits"))
     elif timezone.now() - oldest > _patience() + timedelta(seconds=_observe_after()):
-        yield wrong("notices", f"the oldest has waited for {_age(oldest)}", RUN)
+        yield wrong(name, _waited(oldest), str(RUN))
     else:
-        yield well("notices", f"the oldest has waited for {_age(oldest)}")
+        yield well(name, _waited(oldest))
 
 
 def destinations() -> Iterator[Finding]:
     """Destinations that Percipio, or this site's settings, have closed."""
     rows = list(Destination.objects.order_by("site_id", "organization"))
     for row in rows:
-        name = f"destination {row.pk} ({row})"
+        name = _("destination %(id)s (%(destination)s)") % {"id": row.pk, "destination": row}
         if row.paused_reason == NOT_CONFIGURED:
-            yield doubtful(name, "its site reports no more; what waits there stays", "Configure the site, or give up.")
+            seen = _("its site reports no more; what waits there stays")
+            yield doubtful(name, seen, _("Configure the site, or give up."))
         elif row.paused_reason:
-            mend = "Mend the account or the settings; percipio_doctor --online tells which. It is then tried by itself."
-            yield wrong(name, f"paused, {row.paused_reason}: {row.last_error}", mend)
-        elif row.failures:
-            since = _age(row.failing_since) if row.failing_since else "a moment"
-            yield doubtful(
-                name, f"failing for {since}: {row.last_error}", "Nothing is lost: it is tried again by itself."
+            mend = _(
+                "Mend the account or the settings; percipio_doctor --online tells which. It is then tried by itself."
             )
+            seen = _("paused, %(reason)s: %(error)s") % {"reason": row.paused_reason, "error": row.last_error}
+            yield wrong(name, seen, mend)
+        elif row.failures:
+            since = _age(row.failing_since or timezone.now())
+            seen = _("failing for %(time)s: %(error)s") % {"time": since, "error": row.last_error}
+            yield doubtful(name, seen, _("Nothing is lost: it is tried again by itself."))
     if not any(row.paused_reason or row.failures for row in rows):
-        yield well("destinations", f"{len(rows)}, all open")
+        yield well(_("destinations"), _("%(count)s, all open") % {"count": len(rows)})
 
 
 def statements() -> Iterator[Finding]:
     """What Percipio refused, and what has waited for too long."""
     parked = Statement.objects.filter(state=State.PARKED).count()
     if parked:
-        mend = "See why in the admin (statements, parked); after the mend: percipio_retry --parked"
-        yield wrong("parked statements", f"{parked} refused by Percipio", mend)
+        mend = _("See why in the admin (statements, parked); after the mend: percipio_retry --parked")
+        yield wrong(_("parked statements"), _("%(count)s refused by Percipio") % {"count": parked}, mend)
     else:
-        yield well("parked statements", "none")
+        yield well(_("parked statements"), _("none"))
     first = Statement.objects.filter(state__in=OPEN_STATES).aggregate(pk=Min("pk"))["pk"]
     oldest = Statement.objects.filter(pk=first).values_list("stored_at", flat=True).first() if first else None
     if oldest is not None and timezone.now() - oldest > _patience():
-        yield wrong("waiting statements", f"the oldest has waited for {_age(oldest)}", RUN)
+        yield wrong(_("waiting statements"), _waited(oldest), str(RUN))
     else:
-        yield well("waiting statements", f"the oldest has waited for {_age(oldest)}" if oldest else "none")
+        yield well(_("waiting statements"), _waited(oldest) if oldest else _("none"))
 
 
 def learners() -> Iterator[Finding]:
     """Who should have been erased, here and there."""
-    name = "retired learners"
+    name = _("retired learners")
     try:
         left = retired.count()
     except PlatformUnavailable as error:
-        yield doubtful(name, str(error), "See the LMS functions above.")
+        yield doubtful(name, str(error), _("See the LMS functions above."))
         return
     if left:
-        yield wrong(name, f"{left} are still here", "Run: manage.py lms percipio_prune")
+        seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
+        yield wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
     else:
-        yield well(name, "none is left here")
+        yield well(name, _("none is left here"))
     asked = ErasureRequest.objects.filter(done_at__isnull=True).count()
     if asked:
-        mend = "Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID"
-        yield doubtful("erasures", f"{asked} to be asked of Skillsoft", mend)
+        mend = _("Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID")
+        yield doubtful(_("erasures"), _("%(count)s to be asked of Skillsoft") % {"count": asked}, mend)
 
 
 def ungraded_courses() -> Iterator[Finding]:
@@ -97,14 +104,17 @@ def ungraded_courses() -> Iterator[Finding]:
         if not isinstance(one, Configuration) or one.policy.completed_on is not CompletedOn.PASSED:
             continue
         rows = LearnerCourse.objects.filter(site_id=site_id).order_by().values_list("course_key")
-        keys = [key for key, _ in rows.annotate(Count("pk"))[:MOST_COURSES]]
+        keys = [key for key, _count in rows.annotate(Count("pk"))[:MOST_COURSES]]
         ungraded = [key for key in keys if _is_ungraded(key)]
         if ungraded:
+            seen = _(
+                "%(ungraded)s of %(all)s course runs have nothing that is graded, such as %(example)s: they can be "
+                "started, but never completed"
+            )
             yield doubtful(
-                f"ungraded courses of site {site_id}",
-                f"{len(ungraded)} of {len(keys)} course runs have nothing that is graded, such as {ungraded[0]}: "
-                "they can be started, but never completed",
-                "Set PERCIPIO_COMPLETED_ON to any, or leave these courses out (percipio_courses).",
+                _("ungraded courses of site %(site)s") % {"site": site_id},
+                seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
+                _("Set PERCIPIO_COMPLETED_ON to any, or leave these courses out (percipio_courses)."),
             )
 
 
@@ -128,6 +138,10 @@ def _observe_after() -> int:
         return config.observe_after()
     except PercipioConfigurationError:
         return 0
+
+
+def _waited(since: datetime) -> str:
+    return _("the oldest has waited for %(time)s") % {"time": _age(since)}
 
 
 def _age(since: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from celery import current_app
 from django.core.cache import cache
+from django.utils.translation import gettext as _
 from kombu.exceptions import KombuError, OperationalError
 
 from percipio_openedx import config
@@ -26,7 +27,7 @@ OWN = ("locmem", "dummy")
 
 def cache_works() -> Iterator[Finding]:
     """Whether the default cache keeps something, and whether all processes share it."""
-    name, backend = "cache", config.cache_backend()
+    name, backend = _("cache"), config.cache_backend()
     key = f"percipio_openedx:doctor:{uuid.uuid4()}"
 
     def kept() -> bool:
@@ -37,29 +38,33 @@ def cache_works() -> Iterator[Finding]:
 
     works = _bounded(kept, CACHE_WAIT)
     if works is not True:
-        seen = "does not answer" if works is None else "forgets at once"
-        yield wrong(name, f"{backend} {seen}", "Check CACHES['default'] and its server: tokens are kept there.")
+        seen = _("%(backend)s does not answer") if works is None else _("%(backend)s forgets at once")
+        mend = _("Check CACHES['default'] and its server: tokens are kept there.")
+        yield wrong(name, seen % {"backend": backend}, mend)
     elif any(word in backend.lower() for word in OWN):
-        yield doubtful(name, f"{backend} is each process's own", "Use a shared one (Redis, Memcached) on a real site.")
+        seen = _("%(backend)s is each process's own") % {"backend": backend}
+        yield doubtful(name, seen, _("Use a shared one (Redis, Memcached) on a real site."))
     else:
         yield well(name, backend.rpartition(".")[2])
 
 
 def worker_answers() -> Iterator[Finding]:
     """Whether the broker can be reached, and a Celery worker of the LMS answers."""
-    mend = "Start the LMS's workers, or run percipio_run --loop beside the LMS; nothing is lost meanwhile."
+    mend = _("Start the LMS's workers, or run percipio_run --loop beside the LMS; nothing is lost meanwhile.")
     if config.is_eager():
-        yield skipped("broker", "tasks run inside the request here (development): use percipio_run")
+        yield skipped(_("broker"), _("tasks run inside the request here (development): use percipio_run"))
         return
     if not _bounded(_connected, BROKER_WAIT):
-        yield wrong("broker", f"not reached within {BROKER_WAIT:g} seconds", f"Check BROKER_URL. {mend}")
+        seen = _("not reached within %(seconds)g seconds") % {"seconds": BROKER_WAIT}
+        yield wrong(_("broker"), seen, _("Check BROKER_URL.") + f" {mend}")
         return
-    yield well("broker")
+    yield well(_("broker"))
     workers = _bounded(_workers, WORKER_WAIT + BROKER_WAIT)
     if workers:
-        yield well("workers", f"{workers} answered")
+        yield well(_("workers"), _("%(count)s answered") % {"count": workers})
     else:
-        yield doubtful("workers", f"none answered within {WORKER_WAIT:g} seconds", mend)
+        seen = _("none answered within %(seconds)g seconds") % {"seconds": WORKER_WAIT}
+        yield doubtful(_("workers"), seen, mend)
 
 
 def _connected() -> bool:

@@ -1,4 +1,7 @@
-"""What the operator's commands have in common: ``--json``, exit codes, and an end that can be asked for."""
+"""What the operator's commands have in common: ``--json``, exit codes, and an end that can be asked for.
+
+Lines for people are in the LMS's language; ``--json`` and ``--help`` are English.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
 
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
 
@@ -44,8 +49,11 @@ class OperatorCommand(BaseCommand):
             CommandError: with exit code 2 for wrong settings or a wrong call, 1 for what could not be done.
             SystemExit: with exit code 1 where trouble was found.
         """
+        # What programs read is the same whatever the language of the LMS.
+        language = None if options["as_json"] else translation.get_language()
         try:
-            is_well = self.operate(options)
+            with translation.override(language):
+                is_well = self.operate(options)
         except PercipioConfigurationError as error:
             raise UsageError(error.words) from None
         except PercipioError as error:
@@ -79,7 +87,7 @@ def moment(text: str) -> datetime:
     except ValueError:
         found = None
     if found is None:
-        raise UsageError(f"{text!r} is no date; write 2026-01-31 or 2026-01-31T12:00:00Z")
+        raise UsageError(_("%(text)r is no date; write 2026-01-31 or 2026-01-31T12:00:00Z") % {"text": text})
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

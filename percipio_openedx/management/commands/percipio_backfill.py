@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from percipio_openedx import edx_platform
@@ -47,9 +48,9 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         """Backfill, or say what it would do."""
         if options["rate"] is not None and not options["rate"] > 0:
-            raise UsageError("--rate must be larger than 0")
+            raise UsageError(_("--rate must be larger than 0"))
         if options["sample"] < 0:
-            raise UsageError("--sample must not be negative")
+            raise UsageError(_("--sample must not be negative"))
         scope = _scope(options)
         with Interruption() as interruption:
             if options["dry_run"]:
@@ -66,16 +67,19 @@ class Command(OperatorCommand):
         return not interruption.is_asked()
 
     def _say_forecast(self, found: Forecast) -> None:
-        self.say(f"{found.enrollments} learners in {found.courses} course runs of sites that report")
+        text = _("%(learners)s learners in %(courses)s course runs of sites that report")
+        self.say(text % {"learners": found.enrollments, "courses": found.courses})
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.statements.items()))
-        self.say(f"of {found.examined} examined, these would be reported: {kinds or 'nothing'}")
+        text = _("of %(examined)s examined, these would be reported: %(kinds)s")
+        self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
-            self.say(f"held back: {count} {reason}")
+            self.say(_("held back: %(count)s %(reason)s") % {"count": count, "reason": reason})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], interruption: Interruption) -> bool:
         before = None if options["restart"] else unfinished(scope)
         if before is not None and not options["as_json"]:
-            self.say(f"going on with backfill {before.pk}: {before.looked} looked at before")
+            text = _("going on with backfill %(id)s: %(looked)s looked at before")
+            self.say(text % {"id": before.pk, "looked": before.looked})
         run = before or begin(scope)
         with tqdm(desc="looked at", unit=" learners", disable=None) as bar:
             work = Backfill(scope, run, interruption, options["rate"], bar.update)
@@ -94,11 +98,14 @@ class Command(OperatorCommand):
             counts = {name: getattr(run, name) for name in names}
             self.emit({"run": run.pk, "finished": outcome.is_finished, **counts, "courses": outcome.troubled})
             return
-        end = "finished" if outcome.is_finished else "interrupted; call it again to go on"
-        self.say(f"backfill {run.pk} {end}")
-        self.say(f"{run.looked} looked at, {run.statements} statements queued, {run.held} held back")
+        if outcome.is_finished:
+            self.say(_("backfill %(id)s finished") % {"id": run.pk})
+        else:
+            self.say(_("backfill %(id)s interrupted; call it again to go on") % {"id": run.pk})
+        text = _("%(looked)s looked at, %(statements)s statements queued, %(held)s held back")
+        self.say(text % {name: getattr(run, name) for name in names})
         for course_key in outcome.troubled:
-            self.say(f"could not be looked at (see the log): {course_key}")
+            self.say(_("could not be looked at (see the log): %(course)s") % {"course": course_key})
 
 
 def _scope(options: Mapping[str, Any]) -> Scope:
@@ -106,16 +113,17 @@ def _scope(options: Mapping[str, Any]) -> Scope:
     if options["site"]:
         site_id = site_named(options["site"])
         if site_id is None:
-            raise UsageError(f"there is no site {options['site']!r}")
+            raise UsageError(_("there is no site %(site)r") % {"site": options["site"]})
     if options["learner"]:
         user_id = edx_platform.user_id_of(options["learner"])
         if user_id is None:
-            raise UsageError("there is no such learner")
+            raise UsageError(_("there is no such learner"))
     for course_key in options["course"]:
         try:
             edx_platform.org_of(course_key)
         except PlatformUnavailable:
-            raise UsageError(f"{course_key!r} is no course run; write course-v1:Org+Course+Run") from None
+            problem = _("%(key)r is no course run; write course-v1:Org+Course+Run")
+            raise UsageError(problem % {"key": course_key}) from None
     return Scope(
         site_id=site_id,
         org=options["org"],

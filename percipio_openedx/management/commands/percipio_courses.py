@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.operations import course_answers, course_csv
@@ -54,16 +55,20 @@ class Command(OperatorCommand):
                 self.emit({"problems": [asdict(problem) for problem in parsed.problems]})
             for problem in () if options["as_json"] else parsed.problems:
                 self.stderr.write(str(problem))
-            self.stderr.write("Nothing was changed.")
+            self.stderr.write(_("Nothing was changed."))
             return False
         taken = course_answers.take(parsed.rows, dry_run=options["dry_run"])
         if options["as_json"]:
             self.emit({**asdict(taken), "dry_run": options["dry_run"]})
             return True
-        verb = "would be" if options["dry_run"] else "are"
-        self.say(f"{taken.new} {verb} new, {taken.changed} {verb} changed, {taken.same} stay as they are")
+        if options["dry_run"]:
+            text = _("%(new)s would be new, %(changed)s would be changed, %(same)s stay as they are")
+        else:
+            text = _("%(new)s are new, %(changed)s are changed, %(same)s stay as they are")
+        self.say(text % {"new": taken.new, "changed": taken.changed, "same": taken.same})
         for course_key in taken.freed:
-            self.say(f"reported again: {course_key} (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
+            text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
+            self.say(text % {"course": course_key})
         return True
 
 
@@ -73,12 +78,13 @@ def _text(name: str) -> str:
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
-        raise UsageError(f"{name}: larger than {MOST_BYTES // 1024 // 1024} MiB")
+        raise UsageError(_("%(file)s: larger than %(size)s MiB") % {"file": name, "size": MOST_BYTES // 1024 // 1024})
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise UsageError(f"{name}: line {line} is not UTF-8; save the file as CSV UTF-8") from None
+        text = _("%(file)s: line %(line)s is not UTF-8; save the file as CSV UTF-8")
+        raise UsageError(text % {"file": name, "line": line}) from None
 
 
 def _read(path: Path) -> bytes:

@@ -7,11 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext_lazy
 
 from percipio_openedx.doctor import Verdict, examine
 from percipio_openedx.management.operator import OperatorCommand
 
-SIGNS = {Verdict.WELL: "ok", Verdict.DOUBTFUL: "look", Verdict.WRONG: "WRONG", Verdict.SKIPPED: "-"}
+SIGNS = {
+    Verdict.WELL: gettext_lazy("ok"),
+    Verdict.DOUBTFUL: gettext_lazy("look"),
+    Verdict.WRONG: gettext_lazy("WRONG"),
+    Verdict.SKIPPED: "-",
+}
 
 
 class Command(OperatorCommand):
@@ -38,7 +44,7 @@ class Command(OperatorCommand):
                 self.emit(asdict(found))
                 continue
             words = f"{found.name}: {found.seen}" if found.seen else found.name
-            self.say(f"{SIGNS[found.verdict]:>5}  {words}")
+            self.say(f"{SIGNS[found.verdict]!s:>5}  {words}")
             if found.mend:
                 self.say(f"       -> {found.mend}")
         return Verdict.WRONG not in verdicts

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from percipio_openedx.data import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
@@ -42,20 +43,27 @@ class Command(OperatorCommand):
         return not erasures.still_open().exists()
 
     def _show(self, row: ErasureRequest) -> None:
-        state = f"done {row.done_at:%Y-%m-%d}" if row.done_at else "to be asked for"
-        place = f"site {row.site_id}, organization {row.organization or '-'}"
-        self.say(f"{row.pk}: {state}; erased here {row.erased_at:%Y-%m-%d}; {place}; {row.statements} statements")
+        state = _("done %(day)s") % {"day": f"{row.done_at:%Y-%m-%d}"} if row.done_at else _("to be asked for")
+        text = _(
+            "%(id)s: %(state)s; erased here %(day)s; site %(site)s, organization %(organization)s; "
+            "%(statements)s statements"
+        )
+        values = {"id": row.pk, "state": state, "day": f"{row.erased_at:%Y-%m-%d}", "site": row.site_id}
+        self.say(text % {**values, "organization": row.organization or "-", "statements": row.statements})
         for registration in row.registrations.split():
-            self.say(f"  registration {registration}")
+            self.say("  " + _("registration %(id)s") % {"id": registration})
         if row.api == Api.TRACK:
-            self.say("  Some may have gone by the Track API: name the learner's id to Skillsoft, from the LMS's own")
-            self.say("  retirement status, before the LMS cleans it up.")
+            text = _(
+                "Some may have gone by the Track API, which carries no registration: name the learner’s id to "
+                "Skillsoft, from the LMS’s own retirement status, before the LMS cleans it up."
+            )
+            self.say(f"  {text}")
 
 
 def _tick_off(pks: Sequence[int]) -> None:
     unknown = erasures.unknown(pks)
     if unknown:
-        raise UsageError(f"there is no erasure {unknown[0]}; nothing was ticked off")
+        raise UsageError(_("there is no erasure %(id)s; nothing was ticked off") % {"id": unknown[0]})
     erasures.tick_off(pks, timezone.now())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
 
 from percipio_openedx.management.operator import OperatorCommand
 from percipio_openedx.metrics import exposition
@@ -31,7 +32,9 @@ class Command(OperatorCommand):
                 self.emit({"name": PREFIX + figure.name, "meaning": figure.meaning, "samples": samples})
             return True
         if not exposition.is_available():
-            raise CommandError("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
-        body, _ = exposition.text()
+            raise CommandError(
+                _("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
+            )
+        body, _content_type = exposition.text()
         self.stdout.write(body.decode(), ending="")
         return True

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.data import BuiltStatement, Milestone
@@ -34,11 +35,11 @@ class Command(OperatorCommand):
         """Look and show."""
         user_id = edx_platform.user_id_of(options["learner"])
         if user_id is None:
-            raise UsageError("there is no such learner")
+            raise UsageError(_("there is no such learner"))
         try:
             edx_platform.org_of(options["course"])
         except PlatformUnavailable:
-            raise UsageError("that is no course run; write course-v1:Org+Course+Run") from None
+            raise UsageError(_("that is no course run; write course-v1:Org+Course+Run")) from None
         found = preview(user_id, options["course"], afresh=options["afresh"])
         if options["as_json"]:
             self.emit(_document(found))
@@ -48,20 +49,21 @@ class Command(OperatorCommand):
 
     def _show(self, found: Preview) -> None:
         if found.configuration is None:
-            self.say(f"site {found.site_id} reports nothing: there is no configuration, or it is switched off")
+            text = _("site %(site)s reports nothing: there is no configuration, or it is switched off")
+            self.say(text % {"site": found.site_id})
             return
         if found.hold:
-            self.say(f"not reported: {found.hold}")
+            self.say(_("not reported: %(reason)s") % {"reason": found.hold})
         for milestone, built in found.statements:
             self.say(f"{milestone.kind} {milestone.value}".strip())
             self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
-            track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else "has no form for it"
-            self.say(f"Track API: {track}")
+            track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
+            self.say(_("Track API: %(record)s") % {"record": track})
         for one in found.unsaid:
             share = f" ({one.percent} %)" if one.percent is not None else ""
-            self.say(f"not due: {one.kind}: {one.why}{share}")
+            self.say(_("not due: %(kind)s: %(why)s") % {"kind": one.kind, "why": f"{one.why}{share}"})
         if not (found.hold or found.statements):
-            self.say("nothing new to report")
+            self.say(_("nothing new to report"))
 
 
 def _document(found: Preview) -> dict[str, Any]:

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from percipio_openedx.management.operator import Interruption, OperatorCommand
 from percipio_openedx.operations.prune import Cutoffs, Prune
 
 WORDS = {
-    "statements": "settled statements",
-    "parked": "parked statements",
-    "attempts": "records of requests to Percipio",
-    "pulls": "records of pulls",
-    "backfills": "finished backfills",
-    "erasures": "erasures that are done",
-    "retired": "retired learners whose data was still here",
-    "resumed": "courses of learners whose retirement was cancelled, noticed anew",
+    "statements": gettext_lazy("settled statements"),
+    "parked": gettext_lazy("parked statements"),
+    "attempts": gettext_lazy("records of requests to Percipio"),
+    "pulls": gettext_lazy("records of pulls"),
+    "backfills": gettext_lazy("finished backfills"),
+    "erasures": gettext_lazy("erasures that are done"),
+    "retired": gettext_lazy("retired learners whose data was still here"),
+    "resumed": gettext_lazy("courses of learners whose retirement was cancelled, noticed anew"),
 }
 
 
@@ -44,7 +46,7 @@ class Command(OperatorCommand):
         if options["as_json"]:
             self.emit({**gone.plain(), "dry_run": options["dry_run"], "interrupted": interruption.is_asked()})
         else:
-            verb = "would be deleted" if options["dry_run"] else "done"
+            text = _("%(count)s %(what)s: would be deleted") if options["dry_run"] else _("%(count)s %(what)s: done")
             for name, count in gone.plain().items():
-                self.say(f"{count} {WORDS[name]}: {verb}")
+                self.say(text % {"count": count, "what": WORDS[name]})
         return not interruption.is_asked()

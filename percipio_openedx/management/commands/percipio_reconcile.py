@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
@@ -18,11 +20,11 @@ from percipio_openedx.operations.reconcile import Difference, Reconciliation, Ta
 from percipio_openedx.operations.sites import configurations, site_named
 
 WORDS = {
-    Difference.MISSING: "missing there",
-    Difference.UNKNOWN: "unknown here",
-    Difference.DIFFERENT: "different there",
-    Difference.FORGOTTEN: "there, and pruned here",
-    Difference.ERASED: "erased here, still there",
+    Difference.MISSING: gettext_lazy("missing there"),
+    Difference.UNKNOWN: gettext_lazy("unknown here"),
+    Difference.DIFFERENT: gettext_lazy("different there"),
+    Difference.FORGOTTEN: gettext_lazy("there, and pruned here"),
+    Difference.ERASED: gettext_lazy("erased here, still there"),
 }
 
 
@@ -49,7 +51,8 @@ class Command(OperatorCommand):
         found = _asked(options["site"])
         wrong = {site_id: one for site_id, one in found.items() if isinstance(one, PercipioConfigurationError)}
         for site_id, error in wrong.items():
-            self.stderr.write(f"site {site_id}: left out, its configuration is wrong: {error}")
+            text = _("site %(site)s: left out, its configuration is wrong: %(error)s")
+            self.stderr.write(text % {"site": site_id, "error": error.words})
         chosen = self._readable(found)
         tallies = [self._reconcile(site_id, configuration, options) for site_id, configuration in chosen.items()]
         if any(tally.queued for tally in tallies):
@@ -59,9 +62,10 @@ class Command(OperatorCommand):
     def _readable(self, found: Mapping[int, object]) -> dict[int, Configuration]:
         chosen = {site_id: one for site_id, one in found.items() if isinstance(one, Configuration)}
         if not chosen:
-            raise UsageError("no site is configured, or none rightly; see percipio_doctor")
+            raise UsageError(_("no site is configured, or none rightly; see percipio_doctor"))
         for site_id in [site_id for site_id, one in chosen.items() if not can_read(one)]:
-            self.stderr.write(f"site {site_id}: left out, for the Track API has nothing to read back")
+            text = _("site %(site)s: left out, for the Track API has nothing to read back")
+            self.stderr.write(text % {"site": site_id})
             del chosen[site_id]
         return chosen
 
@@ -92,11 +96,13 @@ class Command(OperatorCommand):
             self.emit({"site": site_id, **asdict(tally), "well": tally.is_well})
             return
         counts = ", ".join(f"{tally.counts[kind]} {words}" for kind, words in WORDS.items())
-        self.say(f"site {site_id}: {tally.read} read there, {tally.checked} delivered here: {counts}")
+        text = _("site %(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
+        self.say(text % {"site": site_id, "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:
-            self.say(f"site {site_id}: {tally.queued} queued to be sent again")
+            text = _("site %(site)s: %(count)s queued to be sent again")
+            self.say(text % {"site": site_id, "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
-            self.say("run again with --fix to send what is missing again")
+            self.say(_("run again with --fix to send what is missing again"))
 
 
 def _asked(text: str | None) -> dict[int, Configuration | PercipioConfigurationError | None]:
@@ -106,5 +112,5 @@ def _asked(text: str | None) -> dict[int, Configuration | PercipioConfigurationE
         return found
     site_id = site_named(text)
     if site_id is None:
-        raise UsageError(f"there is no site {text!r}")
+        raise UsageError(_("there is no site %(site)r") % {"site": text})
     return {site_id: found.get(site_id)}

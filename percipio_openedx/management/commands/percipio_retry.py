@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
@@ -39,10 +40,11 @@ class Command(OperatorCommand):
         """Count or queue."""
         choice = _choice(options)
         if not (choice.states or choice.uuids or options["now"]):
-            raise UsageError("say which: --parked, --abandoned, --uuid ID, or --now")
+            raise UsageError(_("say which: --parked, --abandoned, --uuid ID, or --now"))
         count = choice.rows().count() if choice.states or choice.uuids else 0
         if choice.uuids and count < len(choice.uuids):
-            self.stderr.write(f"{len(choice.uuids) - count} of the ids are unknown, or on their way already")
+            text = _("%(count)s of the ids are unknown, or on their way already")
+            self.stderr.write(text % {"count": len(choice.uuids) - count})
         if options["dry_run"]:
             self._sum_up({"chosen": count, "queued": 0, "destinations": 0}, as_json=options["as_json"])
             return True
@@ -59,8 +61,8 @@ class Command(OperatorCommand):
         if as_json:
             self.emit(done)
         else:
-            self.say(f"{done['chosen']} chosen, {done['queued']} queued to be sent again")
-            self.say(f"{done['destinations']} waiting destinations are tried at once")
+            self.say(_("%(chosen)s chosen, %(queued)s queued to be sent again") % done)
+            self.say(_("%(destinations)s waiting destinations are tried at once") % done)
 
 
 def _choice(options: Mapping[str, Any]) -> Choice:
@@ -68,13 +70,13 @@ def _choice(options: Mapping[str, Any]) -> Choice:
     if options["site"]:
         site_id = site_named(options["site"])
         if site_id is None:
-            raise UsageError(f"there is no site {options['site']!r}")
+            raise UsageError(_("there is no site %(site)r") % {"site": options["site"]})
     try:
         uuids = tuple({UUID(text) for text in options["uuid"]})
     except ValueError:
-        raise UsageError("an id of a statement is a UUID") from None
+        raise UsageError(_("an id of a statement is a UUID")) from None
     if uuids and (options["parked"] or options["abandoned"]):
-        raise UsageError("--uuid names single statements; leave --parked and --abandoned away")
+        raise UsageError(_("--uuid names single statements; leave --parked and --abandoned away"))
     chosen = {State.PARKED: options["parked"], State.ABANDONED: options["abandoned"]}
     return Choice(
         states=tuple(state for state, wanted in chosen.items() if wanted),

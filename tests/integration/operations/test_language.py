@@ -1,0 +1,40 @@
+"""What a command says to people is in the LMS's language; what programs read is English."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "no_calls")]
+
+Manage = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _german(settings: Any) -> None:
+    settings.LANGUAGE_CODE = "de"
+
+
+def test_the_doctor_speaks_german_to_people_and_english_to_programs(manage: Manage) -> None:
+    assert "geparkte Statements: keine" in manage("percipio_doctor").out
+
+    names = {finding["name"]: finding["seen"] for finding in manage("percipio_doctor", "--json").documents}
+    assert (names["parked statements"], names["notices"]) == ("none", "none waits")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("percipio_prune", "--dry-run"), "0 geparkte Statements: würde gelöscht"),
+        (("percipio_retry", "--parked"), "0 ausgewählt, 0 zum erneuten Senden eingereiht"),
+        (("percipio_backfill",), "0 angesehen, 0 Statements eingereiht, 0 zurückgehalten"),
+    ],
+)
+def test_a_command_sums_up_in_german(manage: Manage, arguments: tuple[str, ...], words: str) -> None:
+    assert words in manage(*arguments).out
+
+
+def test_a_wrong_call_is_said_in_german(manage: Manage) -> None:
+    assert "--rate muss größer als 0 sein" in manage("percipio_backfill", "--rate", "0").err
