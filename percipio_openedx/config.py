@@ -407,7 +407,8 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
     if not is_number and not (isinstance(value, str) and WHOLE.fullmatch(value.strip())):
         problem = _("is %(value)s; it must be a whole number from %(least)s to %(most)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), least=least, most=most)
-    number = int(value)
+    # ``int`` does not take all of what ``strip`` takes for blanks.
+    number = int(value.strip() if isinstance(value, str) else value)
     if not least <= number <= most:
         problem = _("is %(value)s; it must be from %(least)s to %(most)s")
         raise PercipioConfigurationError(name, problem, value=number, least=least, most=most)

@@ -100,6 +100,11 @@ def test_plain_http_is_for_this_machine_only(address: str) -> None:
     assert config.build(1, values(api_url=address, token_url=address)).api_url == address
 
 
+def test_a_number_may_have_any_blanks_around_it() -> None:
+    assert config.build(1, values(progress_step=" 5\t")).policy.progress_step == 5
+    assert config.build(1, values(progress_step="\x1d5\x1f")).policy.progress_step == 5
+
+
 def test_a_private_address_stands_by_leave_of_the_setting(settings: Any) -> None:
     settings.PERCIPIO_PRIVATE_HOSTS = ["10.1.0.0/16"]
     assert config.build(1, values(api_url="https://10.1.2.3")).api_url == "https://10.1.2.3"
