@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
@@ -43,7 +44,8 @@ class Problem:
     problem: str
 
     def __str__(self) -> str:
-        return f"line {self.line}, {self.field}: {self.problem}" if self.field else f"line {self.line}: {self.problem}"
+        text = _("line %(line)s, %(field)s: %(problem)s") if self.field else _("line %(line)s: %(problem)s")
+        return text % {"line": self.line, "field": self.field, "problem": self.problem}
 
 
 @dataclass(slots=True)
@@ -62,14 +64,14 @@ def parse(text: str) -> Parsed:
         if isinstance(found, Problem):
             parsed.problems.append(found)
             if len(parsed.problems) >= MOST_PROBLEMS:
-                parsed.problems.append(Problem(found.line, "", "there are more problems after this"))
+                parsed.problems.append(Problem(found.line, "", _("there are more problems after this")))
                 break
             continue
         line, row = found
         # The database may not tell upper from lower case.
         before = lines.setdefault(row.course_key.casefold(), line)
         if before != line:
-            parsed.problems.append(Problem(line, "course_key", f"is in line {before} already"))
+            parsed.problems.append(Problem(line, "course_key", _("is in line %(line)s already") % {"line": before}))
         else:
             parsed.rows.append(row)
     if parsed.problems:
@@ -90,31 +92,31 @@ def render(rows: Iterable[Row]) -> str:
 def key_problem(course_key: str) -> str:
     """What is wrong with the key of a course or course run; ``''`` if nothing is."""
     if not course_key:
-        return "is empty"
+        return _("is empty")
     if len(course_key) > LONGEST:
-        return f"is longer than {LONGEST} characters"
+        return _("is longer than %(count)s characters") % {"count": LONGEST}
     if course_key.startswith(ALL_RUNS):
         org, plus, course = course_key.removeprefix(ALL_RUNS).partition("+")
         is_right = bool(org and plus and course) and "+" not in course and not _has_controls(course_key, spaces=True)
-        return "" if is_right else "must be course:Org+Course"
+        return "" if is_right else _("must be course:Org+Course")
     try:
         parsed = CourseKey.from_string(course_key)
     except InvalidKeyError:
         parsed = None
     if parsed is None or not parsed.is_course:
-        return "is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs"
-    return "" if str(parsed) == course_key else f"must be written {parsed}"
+        return _("is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs")
+    return "" if str(parsed) == course_key else _("must be written %(key)s") % {"key": parsed}
 
 
 def content_id_problem(content_id: str) -> str:
     """What is wrong with an id of Percipio's catalogue; ``''`` if nothing is."""
     if len(content_id) > LONGEST:
-        return f"is longer than {LONGEST} characters"
-    return "has a line break or another control character" if _has_controls(content_id) else ""
+        return _("is longer than %(count)s characters") % {"count": LONGEST}
+    return _("has a line break or another control character") if _has_controls(content_id) else ""
 
 
 def _read(text: str) -> Iterator[tuple[int, Row] | Problem]:
-    head_line, _, _ = text.partition("\n")
+    head_line = text.partition("\n")[0]
     delimiter = ";" if ";" in head_line and "," not in head_line else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
@@ -125,26 +127,29 @@ def _read(text: str) -> Iterator[tuple[int, Row] | Problem]:
             return
         for count, cells in enumerate(reader):
             if count >= MOST_LINES:
-                yield Problem(reader.line_num, "", f"the file has more than {MOST_LINES} lines")
+                yield Problem(reader.line_num, "", _("the file has more than %(count)s lines") % {"count": MOST_LINES})
                 return
             if any(cell.strip() for cell in cells):
                 yield from _row(reader.line_num, names, cells)
     except csv.Error as error:
-        yield Problem(max(1, reader.line_num), "", f"is no CSV: {error}")
+        yield Problem(max(1, reader.line_num), "", _("is no CSV: %(error)s") % {"error": error})
 
 
 def _head_problem(names: list[str]) -> str:
     unknown = [name for name in names if name not in COLUMNS]
     if "course_key" not in names:
-        return "the first line must name the columns: course_key,is_reported,content_id"
+        return _("the first line must name the columns: course_key,is_reported,content_id")
     if unknown:
-        return f"unknown column {unknown[0][:40]!r}; known are {', '.join(COLUMNS)}"
-    return "a column is named twice" if len(set(names)) < len(names) else ""
+        text = _("unknown column %(name)r; known are %(columns)s")
+        return text % {"name": unknown[0][:40], "columns": ", ".join(COLUMNS)}
+    return _("a column is named twice") if len(set(names)) < len(names) else ""
 
 
 def _row(line: int, names: list[str], cells: list[str]) -> Iterator[tuple[int, Row] | Problem]:
     if len(cells) != len(names):
-        yield Problem(line, "", f"has {len(cells)} columns instead of {len(names)}")
+        yield Problem(
+            line, "", _("has %(found)s columns instead of %(expected)s") % {"found": len(cells), "expected": len(names)}
+        )
         return
     values = dict(zip(names, (cell.strip() for cell in cells), strict=True))
     problems = list(_problems(line, values))
@@ -158,7 +163,7 @@ def _problems(line: int, values: Mapping[str, str]) -> Iterator[Problem]:
     if problem := key_problem(values["course_key"]):
         yield Problem(line, "course_key", problem)
     if values.get("is_reported", "").lower() not in TRUE_WORDS | FALSE_WORDS:
-        yield Problem(line, "is_reported", "must be true or false")
+        yield Problem(line, "is_reported", _("must be true or false"))
     if problem := content_id_problem(values.get("content_id", "")):
         yield Problem(line, "content_id", problem)
 
