@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import course_import
 from percipio_openedx.admin.access import ModelAdmin
 from percipio_openedx.admin.search import is_course_key
 from percipio_openedx.models.course_answer import CourseAnswer
@@ -64,8 +64,14 @@ class CourseAnswerAdmin(ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         """The import beside Django's own pages."""
-        page = self.admin_site.admin_view(lambda request: course_import.show(self, request))
+        page = self.admin_site.admin_view(self.import_page)
         return [path("import/", page, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
+
+    def import_page(self, request: HttpRequest) -> HttpResponse:
+        """See ``course_import``; imported when it is opened."""
+        from percipio_openedx.admin import course_import
+
+        return course_import.show(self, request)
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple[str, ...]:
         """When it was decided."""

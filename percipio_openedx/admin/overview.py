@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from percipio_openedx import config
-from percipio_openedx.admin import alerts, words
+from percipio_openedx.admin import open_alerts, words
 from percipio_openedx.admin.access import ModelAdmin, demand
 from percipio_openedx.admin.figures import NOT_REPORTED, DestinationFigures, Hints, SiteFigures, gathered
 from percipio_openedx.admin.plot import plotted
@@ -44,7 +44,7 @@ def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "at": at,
         "sites": [_shown(site, hints, timezone.now()) for site in sites],
         "hints": hints,
-        "alerts": alerts.shown(sites),
+        "alerts": open_alerts.shown(sites),
         "series": [(name, words.of(words.STATES, name)) for name in SERIES] + [(NOT_REPORTED, _("not reported"))],
     }
     return TemplateResponse(request, "admin/percipio_openedx/overview.html", context)
