@@ -27,7 +27,7 @@ def insert(
     on_conflict: OnConflict | None = None,
     update: Sequence[str] = (),
 ) -> None:
-    """Insert rows. Fields that are named nowhere get the model's default.
+    """Insert rows. Fields that are named nowhere get the model's default, or are null; others have to be named.
 
     Arguments:
         model: whose rows they are.
@@ -38,7 +38,7 @@ def insert(
         update: the fields that are then updated.
 
     Raises:
-        IntegrityError: one of them is there already, and nothing is said of that.
+        IntegrityError: one of them is there already, and nothing is said of that; or a field is missing.
     """
     if rows:
         _Insertion(model, columns, shared, on_conflict, update).run(rows)
