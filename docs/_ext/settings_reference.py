@@ -59,7 +59,7 @@ def value_of(path: Path, name: str) -> Any:
 
 def markdown() -> str:
     """The reference: a heading for each setting, so that each can be linked to."""
-    fields = {f"PERCIPIO_{name.upper()}" for name in value_of(PACKAGE / "config.py", "FIELDS")}
+    fields = {f"PERCIPIO_{name.upper()}" for name in value_of(PACKAGE / "config" / "site.py", "FIELDS")}
     found = annotations((PACKAGE / "settings" / "common.py").read_text(encoding="utf-8"))
     return "\n".join(_section(setting, setting.name in fields) for setting in found)
 

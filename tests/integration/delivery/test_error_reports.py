@@ -86,8 +86,8 @@ def examine() -> None:
         (examine, trial, "words_of"),
         (a_token, tokens, "words_of"),
         # Where the settings are read.
-        (configuration, config, "_policy"),
-        (configuration, config, "_choice"),
+        (configuration, config.site, "_policy"),
+        (configuration, config.site, "choice"),
     ],
 )
 def test_no_frame_shows_a_secret(
@@ -139,7 +139,7 @@ FORM = {
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(config, "_policy"), (EncryptedCharField, "get_db_prep_save"), (PercipioConfiguration, "save")],
+    [(config.site, "_policy"), (EncryptedCharField, "get_db_prep_save"), (PercipioConfiguration, "save")],
 )
 def test_no_mail_shows_what_was_typed_into_the_form(
     site: Sandbox, staff: Client, mailed: Any, monkeypatch: pytest.MonkeyPatch, place: Any, name: str
@@ -163,7 +163,7 @@ def test_no_mail_shows_the_secret_of_a_row(
         monkeypatch.setattr(EncryptedCharField, "get_db_prep_save", breaks)
         response = staff.post(listed, {"action": "revert", "_selected_action": [row.pk]})
     else:
-        monkeypatch.setattr(config, "_policy", breaks)
+        monkeypatch.setattr(config.site, "_policy", breaks)
         page = "admin:percipio_openedx_test_connection" if name == "test" else "admin:percipio_openedx_overview"
         response = staff.get(reverse(page, args=[1] if name == "test" else []))
     assert response.status_code == 500

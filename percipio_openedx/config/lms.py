@@ -1,0 +1,65 @@
+"""What the LMS says of itself in its own settings."""
+
+from __future__ import annotations
+
+import re
+
+from percipio_openedx.config.values import setting
+
+# What settings files ship with, for people to replace.
+EXAMPLE_KEY = re.compile(r"dummy|insecure|change ?me|change before|dev key", re.IGNORECASE)
+
+
+def lms_root() -> str:
+    """This LMS's address, without a slash at the end (``LMS_ROOT_URL``)."""
+    return str(setting("LMS_ROOT_URL", "") or "").rstrip("/")
+
+
+def platform_name() -> str:
+    """What this LMS calls itself (``PLATFORM_NAME``): the ``context.platform`` of every statement."""
+    return str(setting("PLATFORM_NAME", "") or "Open edX")
+
+
+def default_language() -> str:
+    """The LMS's own language (``LANGUAGE_CODE``)."""
+    return str(setting("LANGUAGE_CODE", "en-us") or "en-us")
+
+
+def default_site_id() -> int:
+    """``SITE_ID`` of the settings."""
+    return int(setting("SITE_ID", 1) or 1)
+
+
+def is_eager() -> bool:
+    """Whether Celery tasks run inside the caller, as in development: then nothing schedules itself."""
+    return bool(setting("CELERY_ALWAYS_EAGER", False) or setting("CELERY_TASK_ALWAYS_EAGER", False))
+
+
+def is_debug() -> bool:
+    """Whether Django runs with ``DEBUG``."""
+    return bool(setting("DEBUG", False))
+
+
+def has_weak_keys() -> bool:
+    """Whether the keys that encrypt client secrets (``FERNET_KEYS``, else ``SECRET_KEY``) are somebody's example."""
+    keys = setting("FERNET_KEYS", None)
+    keys = [setting("SECRET_KEY", "")] if keys is None else keys
+    return not keys or any(len(str(key)) < 16 or EXAMPLE_KEY.search(str(key)) for key in keys)
+
+
+def cache_backend() -> str:
+    """The class of the default cache, as a dotted path."""
+    return str(setting("CACHES", {}).get("default", {}).get("BACKEND", ""))
+
+
+def tracking_backends() -> frozenset[str]:
+    """The names of the LMS's event-tracking backends (``EVENT_TRACKING_BACKENDS``)."""
+    return frozenset(setting("EVENT_TRACKING_BACKENDS", None) or ())
+
+
+def token_keys() -> tuple[str | None, str | None]:
+    """The public keys and the secret key with which the LMS signs tokens (``JWT_AUTH``), those that it has."""
+    jwt_auth = setting("JWT_AUTH", {})
+    issuers = jwt_auth.get("JWT_ISSUERS") or [{}]
+    secret_key = issuers[0].get("SECRET_KEY") or jwt_auth.get("JWT_SECRET_KEY")
+    return jwt_auth.get("JWT_PUBLIC_SIGNING_JWK_SET") or None, secret_key or None

@@ -1,0 +1,193 @@
+"""The settings in force for one site: its own row, else the settings ``PERCIPIO_*``; checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from cryptography.fernet import InvalidToken
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx import edx_platform
+from percipio_openedx.config.installation import is_on
+from percipio_openedx.config.lms import default_site_id, lms_root
+from percipio_openedx.config.places import REGIONS, address
+from percipio_openedx.config.values import choice, flag, member, setting, sso_or, whole
+from percipio_openedx.data import Api, CompletedOn, Policy, StartedOn, Undone
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.secrets import Secret
+from percipio_openedx.settings.common import DEFAULTS
+
+SERVICE_PATH = "/content-aggregation/v1"
+
+LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
+CONTENT_IDS = ("course", "course_run", "url")
+
+FIELDS = (
+    "region",
+    "api_url",
+    "token_url",
+    "partner_name",
+    "organization_id",
+    "client_id",
+    "client_secret",
+    "api",
+    "learner_id",
+    "learner_home_page",
+    "organization_from",
+    "learners",
+    "send_names",
+    "content_id",
+    "started_on",
+    "completed_on",
+    "undone",
+    "progress_step",
+    "batch_size",
+    "timeout",
+)
+
+# Whose learners go where: taken together from one place, never mixed from the row and the settings.
+CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
+ADDRESSES = ("region", "api_url", "token_url")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything one site needs to report, checked. Times are in seconds."""
+
+    site_id: int
+    api: Api
+    api_url: str
+    token_url: str
+    partner: str
+    organization: str
+    client_id: str
+    client_secret: Secret = field(repr=False)
+    learner_id: str = "email"
+    learner_home_page: str = ""
+    organization_from: str = ""
+    learners: str = "all"
+    send_names: bool = True
+    content_id: str = "course"
+    policy: Policy = field(default_factory=Policy)
+    batch_size: int = 50
+    timeout: float = 20.0
+
+    def endpoint(self, resource: str, organization: str = "") -> str:
+        """The address of ``statements`` or ``track`` for this partner and, where given, an organization.
+
+        Source: "Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*.
+        """
+        part = f"/organizations/{_quoted(organization)}" if organization else ""
+        return f"{self.api_url}{SERVICE_PATH}/partners/{_quoted(self.partner)}{part}/{resource}"
+
+
+def site_id_for(course_org: str) -> int:
+    """The site that an organisation's courses belong to; the default site where none claims it."""
+    return edx_platform.site_id_of_org(course_org) or default_site_id()
+
+
+def for_site(site_id: int) -> Configuration | None:
+    """The configuration in force for a site, or None where nothing is configured or the site is switched off.
+
+    Raises:
+        PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
+    """
+    if not is_on():
+        return None
+    try:
+        row = PercipioConfiguration.current(site_id)
+    except InvalidToken:
+        problem = _("cannot be decrypted: FERNET_KEYS or SECRET_KEY has changed; enter the secret again in the admin")
+        raise PercipioConfigurationError("PERCIPIO_CLIENT_SECRET", problem) from None
+    stored = row if row.pk is not None else None
+    if stored is not None and not stored.enabled:
+        return None
+    values = values_of(stored)
+    if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
+        return None
+    return build(site_id, values)
+
+
+def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
+    """Check raw values, named as the fields of ``PercipioConfiguration``, and make a configuration of them.
+
+    Raises:
+        PercipioConfigurationError: a value is missing or out of range; the message names the setting and the mend.
+    """
+    for name in ("partner_name", "client_id", "client_secret"):
+        if not values[name]:
+            raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
+    region = choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))
+    learner_home_page = str(values["learner_home_page"] or "") or lms_root()
+    return Configuration(
+        site_id=site_id,
+        api=member("PERCIPIO_API", values["api"], Api),
+        api_url=address("PERCIPIO_API_URL", values["api_url"] or REGIONS[region].api_url),
+        token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or REGIONS[region].token_url),
+        partner=str(values["partner_name"]),
+        organization=str(values["organization_id"] or ""),
+        client_id=str(values["client_id"]),
+        client_secret=_secret(values["client_secret"]),
+        learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
+        learner_home_page=learner_home_page,
+        organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
+        learners=sso_or("PERCIPIO_LEARNERS", values["learners"], ("all",)),
+        send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
+        content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
+        policy=_policy(values),
+        batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
+        timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
+    )
+
+
+def _policy(values: Mapping[str, Any]) -> Policy:
+    undone = member("PERCIPIO_UNDONE", values["undone"], Undone)
+    return Policy(
+        started_on=member("PERCIPIO_STARTED_ON", values["started_on"], StartedOn),
+        completed_on=member("PERCIPIO_COMPLETED_ON", values["completed_on"], CompletedOn),
+        progress_step=whole("PERCIPIO_PROGRESS_STEP", values["progress_step"], 1, 100),
+        # The Track API has no way of taking anything back.
+        undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
+    )
+
+
+def setting_values() -> dict[str, Any]:
+    """The raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field name; the secret is masked."""
+    return _masked({name: setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
+
+
+def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
+    """The raw values in force with a site's own row, which need not be saved; the settings' alone without one."""
+    values = setting_values()
+    if row is None:
+        return values
+    own = _masked({name: getattr(row, name) for name in FIELDS})
+    if own["client_id"]:
+        values.update(dict.fromkeys(CREDENTIALS, ""))
+    if any(own[name] for name in ADDRESSES):
+        values.update({"region": "custom", "api_url": "", "token_url": ""})
+    values.update({name: value for name, value in own.items() if value not in (None, "")})
+    return values
+
+
+def _masked(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with the secret put where no report of an error shows it; an empty one stays what it was."""
+    if not values["client_secret"]:
+        return values
+    return {**values, "client_secret": _secret(values["client_secret"])}
+
+
+def _name(field_name: str) -> str:
+    return f"PERCIPIO_{field_name.upper()}"
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _secret(value: Any) -> Secret:
+    return value if isinstance(value, Secret) else Secret(str(value))
