@@ -114,8 +114,12 @@ FROM (
 """
 
 
-def pages() -> dict[str, str]:
-    """Every page whose cost could grow with the table, by a name."""
+def pages(learner: int = LEARNER) -> dict[str, str]:
+    """Every page whose cost could grow with the table, by a name.
+
+    Arguments:
+        learner: the number of the one who is looked for.
+    """
     from django.urls import reverse
 
     from percipio_openedx.models import Statement
@@ -140,9 +144,9 @@ def pages() -> dict[str, str]:
         "last 30 days": "time=month",
         "course": f"course={course}",
         "course, parked": f"course={course}&state=parked",
-        "learner by username": f"q=learner{LEARNER}",
-        "learner by email": f"q=learner{LEARNER}@example.com",
-        "learner by id": f"q={LEARNER}",
+        "learner by username": f"q=learner{learner}",
+        "learner by email": f"q=learner{learner}@example.com",
+        "learner by id": f"q={learner}",
         "many learners": "q=learner4",
         "nobody": "q=nobody",
         "statement by id": f"q={uuid}",
@@ -150,7 +154,7 @@ def pages() -> dict[str, str]:
     found = {f"statements: {name}": f"{statements}?{query}" for name, query in queries.items()}
     found["learners in courses"] = reverse("admin:percipio_openedx_learnercourse_changelist")
     found["learners in courses: held"] = found["learners in courses"] + "?hold=no_sso_link"
-    found["learner view"] = reverse("admin:percipio_openedx_learner") + f"?q=learner{LEARNER}"
+    found["learner view"] = reverse("admin:percipio_openedx_learner") + f"?q=learner{learner}"
     found["learner view: course"] = reverse("admin:percipio_openedx_learner") + f"?q={course}"
     found["overview, counted anew"] = reverse("admin:percipio_openedx_overview") + "?fresh"
     found["overview"] = reverse("admin:percipio_openedx_overview")

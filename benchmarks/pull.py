@@ -20,6 +20,8 @@ from typing import Any
 PAGE = 100
 COURSES = 200
 STEPS = 14  # statements of a learner in a course: started, eleven of progress, passed, completed
+TOGETHER = 5000  # learners' courses that are at work together
+BLOCK = TOGETHER * STEPS  # their statements
 SITE = 1
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS = ("started", "progressed", "passed", "completed", "retracted")
@@ -143,15 +145,16 @@ PARTS = {
 INSERT = """
 INSERT INTO percipio_openedx_statement
   (id, uuid, learner_course_id, sequence, site_id, kind, value, registration, verb, actor_key, activity_key, topic_id,
-   happened_at, stored_at, voided_by, body, destination_id, state, due_at, attempts, answer)
-SELECT n, UUID(), 1, n, %(site)s, ELT(k + 1, 'started', 'progressed', 'passed', 'completed', 'retracted'), '',
+   happened_at, stored_at, settled_at, voided_by, body, destination_id, state, due_at, attempts, answer)
+SELECT n, UUID(), pair + 1, step + 1, %(site)s,
+  ELT(k + 1, 'started', 'progressed', 'passed', 'completed', 'retracted'), '',
   CONCAT('00000000-0000-4000-8000-', LPAD(LOWER(HEX(learner * %(courses)s + course)), 12, '0')),
   CONCAT('http://adlnet.gov/expapi/verbs/', ELT(k + 1, 'initialized', 'progressed', 'passed', 'completed', 'voided')),
   SHA2(CONCAT('mbox\n', 'learner', learner, '@example.com'), 256), '',
-  course * %(kinds)s + k + 1, %(began)s, %(began)s + INTERVAL n SECOND,
+  course * %(kinds)s + k + 1, %(began)s, %(began)s + INTERVAL n SECOND, %(began)s + INTERVAL n SECOND,
   IF(course = 7 AND k = 3, UUID(), NULL), %(body)s, 1, 'delivered', %(began)s, 1, ''
 FROM (
-  SELECT n, course, (pair DIV 5) AS learner,
+  SELECT n, course, step, pair, (pair DIV 5) AS learner,
     CASE WHEN n MOD 100 = 0 THEN 4 WHEN step = 0 THEN 0 WHEN step < 12 THEN 1 WHEN step = 12 THEN 2 ELSE 3 END AS k
   FROM (
     SELECT n, step, pair, (pair * 31) MOD %(courses)s AS course

@@ -108,8 +108,8 @@ class Server:
         return self.program is not None
 
 
-def mariadb(folder: Path, borrowed_url: str) -> Server:
-    """A database server; the URL has no database name yet."""
+def mariadb(folder: Path, borrowed_url: str, options: Sequence[str] = ("--innodb-buffer-pool-size=128M",)) -> Server:
+    """A database server; the URL has no database name yet. ``options`` are for one of its own."""
     install, program = shutil.which("mariadb-install-db"), shutil.which("mariadbd")
     if install is None or program is None:
         parts = urlsplit(borrowed_url)
@@ -122,7 +122,7 @@ def mariadb(folder: Path, borrowed_url: str) -> Server:
         capture_output=True,
     )
     command = [program, *common, f"--port={port}", f"--socket={folder / 'mariadb.sock'}", "--bind-address=127.0.0.1"]
-    tuning = ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=128M", "--skip-log-bin"]
+    tuning = ["--innodb-flush-log-at-trx-commit=2", "--skip-log-bin", *options]
     return Server(
         "MariaDB", f"mysql://root@127.0.0.1:{port}", Program([*command, *tuning], folder / "mariadb.log"), port
     )

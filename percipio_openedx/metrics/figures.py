@@ -16,6 +16,7 @@ from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.operations.sites import site_ids
 
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.
@@ -49,7 +50,9 @@ def _statements(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[F
     oldest = Figure("oldest_statement_seconds", "Age of the oldest open statement", ("site", "organization"))
     counts.values = {(*label, state): 0 for label in labels.values() for state in OPEN}
     firsts = []
-    grouped = Statement.objects.filter(state__in=OPEN).order_by().values_list("destination_id", "state")
+    # Of every destination, so that the queue's index answers alone.
+    rows = Statement.objects.filter(destination_id__in=list(labels), state__in=OPEN)
+    grouped = rows.order_by().values_list("destination_id", "state")
     for pk, state, count, first in grouped.annotate(Count("pk"), Min("pk")):
         counts.values[(*labels[pk], state)] = count
         firsts += [first] if state in OPEN_STATES else []
@@ -92,7 +95,7 @@ def _waiting(now: datetime) -> Iterator[Figure]:
     age = (now - noticed).total_seconds() if noticed else 0
     yield Figure("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
     held = Figure("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
-    # Greater than, so that the index on site and reason serves.
+    # Every site, and greater than, so that the index on site and reason serves.
     for site_id, reason, count in _grouped_holds():
         held.values[(str(site_id), reason)] = count
     yield held
@@ -104,5 +107,5 @@ def _waiting(now: datetime) -> Iterator[Figure]:
 
 
 def _grouped_holds() -> QuerySet[LearnerCourse, tuple[int, str, int]]:
-    rows = LearnerCourse.objects.filter(hold_reason__gt="").order_by()
+    rows = LearnerCourse.objects.filter(site_id__in=site_ids(), hold_reason__gt="").order_by()
     return rows.values_list("site_id", "hold_reason").annotate(Count("pk"))

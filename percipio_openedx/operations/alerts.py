@@ -26,7 +26,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.notice import Notice
-from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 from percipio_openedx.operations.troubles import PAUSES, TROUBLES, Trouble
 
 logger = logging.getLogger(__name__)
@@ -92,10 +92,13 @@ def open_alerts() -> Sequence[Alert]:
 def conditions(now: datetime) -> list[Condition]:
     """Every destination's three conditions, and that of the notices. A number of queries that does not grow."""
     before = now - _patience()
-    parked = _by_destination(State.PARKED)
-    oldest = _oldest()
+    destinations = list(Destination.objects.order_by("pk"))
+    # Theirs, which is all there are: said so that the queue's index answers alone.
+    theirs = Statement.objects.filter(destination__in=destinations).order_by()
+    parked = _by_destination(theirs.filter(state=State.PARKED))
+    oldest = _oldest(theirs.open())
     found = []
-    for row in Destination.objects.order_by("pk"):
+    for row in destinations:
         subject = subject_of(row.pk)
         found.append(paused(row))
         count = parked.get(row.pk, 0)
@@ -140,15 +143,13 @@ def subject_of(destination_id: int) -> str:
     return f"destination:{destination_id}"
 
 
-def _by_destination(state: State) -> dict[int, int]:
-    rows = Statement.objects.filter(state=state).order_by().values_list("destination_id")
-    return {pk: count for pk, count in rows.annotate(Count("pk"))}  # noqa: C416 - of a query set of rows
+def _by_destination(rows: StatementQuerySet) -> dict[int, int]:
+    return dict(rows.values_list("destination_id").annotate(Count("pk")))
 
 
-def _oldest() -> dict[int, datetime]:
-    """When the first open statement of each destination was stored."""
-    rows = Statement.objects.filter(state__in=OPEN_STATES).order_by().values_list("destination_id")
-    firsts = [first for _pk, first in rows.annotate(Min("pk"))]
+def _oldest(rows: StatementQuerySet) -> dict[int, datetime]:
+    """When the first of these statements of each destination was stored."""
+    firsts = [first for _pk, first in rows.values_list("destination_id").annotate(Min("pk"))]
     return dict(Statement.objects.filter(pk__in=firsts).values_list("destination_id", "stored_at"))
 
 

@@ -10,6 +10,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.data import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.operations.sites import site_ids
 from percipio_openedx.reporting import retirement
 
 AT_ONCE = 1000
@@ -36,8 +37,10 @@ def erase_left() -> int:
 def take_back() -> int:
     """Notice anew whoever was held back as retired and is not: the retirement was cancelled. The number of courses."""
     noticed = last = 0
+    # Every site there is, said so that the index that begins with the site can be used.
+    retired = LearnerCourse.objects.filter(site_id__in=site_ids(), hold_reason=HoldReason.RETIRED)
     while True:
-        rows = LearnerCourse.objects.filter(hold_reason=HoldReason.RETIRED, pk__gt=last).order_by("pk")
+        rows = retired.filter(pk__gt=last).order_by("pk")
         held = list(rows.values_list("pk", "user_id", "course_key")[:AT_ONCE])
         if not held:
             return noticed

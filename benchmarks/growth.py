@@ -1,0 +1,274 @@
+"""What the statement table costs as it grows: ``python -m benchmarks.growth --largest 10000000``.
+
+Starts a MariaDB of its own with a large buffer pool, so that no other server's settings change. For each size, from ten
+thousand on in steps of ten, it fills the table and opens all that reads it: the queue's queries, the pages of the
+statement resource, the operator's lists, a pruning. It prints how many index entries and rows the server read (its
+``Handler_read`` counters) and the milliseconds at each size. Flat is what reads at most half as much again at the last
+size as at the one before it, and a list of the operator's what ends after 10,000 rows, however many there are.
+
+Ten million statements take some 15 GB of disk and, on two cores, six minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from benchmarks import admin, pull
+from benchmarks.proof import servers
+from benchmarks.pull import handler_reads
+
+SMALLEST = 10_000
+LEARNER = 42  # who is looked for
+CLAIMED = 500
+PRUNED = 2000  # statements that are old enough
+AT_ONCE = 250_000
+BODY = '{"id": "x", "actor": {"mbox": "mailto:a@example.com"}}'
+TABLES = ("statement", "statementtopic", "topicterm", "learnercourse", "statementledger", "destination")
+
+# An operator's list reads two entries for each of the rows at which it ends, and three for those of a filter.
+WHOLE_LIST = 3 * 10_000
+
+# Rows read and milliseconds.
+Cost = tuple[int, float]
+
+
+def main() -> None:
+    """Parse the command line, and print a line for each question."""
+    parser = argparse.ArgumentParser(description="Cost of the statement table at growing sizes.")
+    parser.add_argument("--largest", type=int, default=100_000, help="statements, a power of ten")
+    parser.add_argument("--waiting", type=int, default=1000, help="how many of them have not been sent yet")
+    parser.add_argument("--memory", default="6G", help="the server's buffer pool")
+    parser.add_argument("--only", default="", help="questions whose name begins so")
+    options = parser.parse_args()
+    sizes = [SMALLEST]
+    while sizes[-1] * 10 <= options.largest:
+        sizes.append(sizes[-1] * 10)
+    found: list[dict[str, Cost]] = []
+    with _server(options.memory):
+        for size in sizes:
+            began = time.monotonic()
+            fill(size, options.waiting)
+            print(f"{size:,} statements made in {time.monotonic() - began:.0f} s", flush=True)
+            found.append({name: _cost(ask) for name, ask in questions(size).items() if name.startswith(options.only)})
+            _print(sizes, found)
+
+
+@contextmanager
+def _server(memory: str) -> Iterator[None]:
+    """A database server that is gone at the end, with the project's tables."""
+    with tempfile.TemporaryDirectory(prefix="percipio-growth-") as name:
+        tuning = [f"--innodb-buffer-pool-size={memory}", "--innodb-log-file-size=2G", "--innodb-sort-buffer-size=64M"]
+        server = servers.mariadb(Path(name), "", [*tuning, f"--tmpdir={name}", "--innodb-doublewrite=0"])
+        if not server.can_restart:
+            raise SystemExit("mariadbd and mariadb-install-db have to be installed")
+        try:
+            server.start()
+            os.environ["PERCIPIO_TEST_DATABASE_URL"] = f"{server.url}/growth"
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+            import django
+
+            django.setup()
+            with pull.scratch_database():
+                _index_addresses()
+                yield
+        finally:
+            server.stop()
+
+
+def _index_addresses() -> None:
+    """As the platform's own migrations do, on which searches by an address rely."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX email ON auth_user (email)")
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+
+def fill(count: int, waiting: int) -> None:
+    """So many statements instead of those that are there, the indexes made after them; the newest ones wait."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
+        for table in TABLES:
+            cursor.execute(f"TRUNCATE TABLE percipio_openedx_{table}")
+        pull.make_topics()
+        cursor.execute("DELETE FROM percipio_openedx_learnercourse")
+        pairs = (count // pull.BLOCK + 1) * pull.TOGETHER
+        cursor.execute(USERS, {"last": pairs // 5 + 1})
+        cursor.execute(PAIRS, {**pull.PARTS, "last": pairs})
+        with _index_afterwards(cursor):
+            for start in range(1, count + 1, AT_ONCE):
+                last = min(start + AT_ONCE - 1, count)
+                cursor.execute(pull.INSERT, {**pull.PARTS, "body": BODY, "first": start, "last": last})
+            cursor.execute("UPDATE percipio_openedx_statement SET state = 'parked' WHERE id MOD 500 = 0")
+            cursor.execute(
+                "UPDATE percipio_openedx_statement SET state = 'waiting', due_at = stored_at, settled_at = NULL "
+                "WHERE id > %s",
+                [count - waiting],
+            )
+        cursor.execute("SET SESSION foreign_key_checks = 1, unique_checks = 1")
+        for table in TABLES:
+            cursor.execute(f"ANALYZE TABLE percipio_openedx_{table}")
+            cursor.fetchall()
+
+
+@contextmanager
+def _index_afterwards(cursor: Any) -> Iterator[None]:
+    """Without the table's indexes; then they are made by sorting, many times faster than row by row."""
+    cursor.execute(
+        "SELECT index_name, MIN(non_unique), GROUP_CONCAT(column_name ORDER BY seq_in_index) "
+        "FROM information_schema.statistics WHERE table_schema = DATABASE() "
+        "AND table_name = 'percipio_openedx_statement' AND index_name <> 'PRIMARY' GROUP BY index_name"
+    )
+    indexes = cursor.fetchall()
+    drops = ", ".join(f"DROP INDEX {name}" for name, _, _ in indexes)
+    cursor.execute(f"ALTER TABLE percipio_openedx_statement {drops}")
+    yield
+    adds = ", ".join(f"ADD {'' if other else 'UNIQUE '}INDEX {name} ({columns})" for name, other, columns in indexes)
+    cursor.execute(f"ALTER TABLE percipio_openedx_statement {adds}")
+
+
+USERS = """
+INSERT IGNORE INTO auth_user
+  (id, username, email, password, first_name, last_name, is_superuser, is_staff, is_active, date_joined)
+SELECT seq, CONCAT('learner', seq), CONCAT('learner', seq, '@example.com'), '!', '', '', 0, 0, 1, '2026-01-01'
+FROM seq_1_to_1000000000 WHERE seq <= %(last)s
+"""
+
+# As pull.INSERT numbers them.
+PAIRS = """
+INSERT INTO percipio_openedx_learnercourse
+  (id, user_id, course_key, site_id, registration, told_started, told_percent, told_passed, told_completed,
+   told_passed_round, told_completed_round, sequence, activity_version, hold_reason)
+SELECT seq, (seq - 1) DIV 5 + 1, CONCAT('course-v1:Org+C', ((seq - 1) * 31) MOD %(courses)s, '+R'), %(site)s, UUID(),
+  1, 0, 0, 0, 0, 0, %(steps)s, '', IF(seq MOD 10 = 0, 'no_sso_link', '')
+FROM seq_1_to_1000000000 WHERE seq <= %(last)s
+"""
+
+
+# --- questions -----------------------------------------------------------------------------------------------------
+
+
+def questions(size: int) -> dict[str, Callable[[], object]]:
+    """By name, all that reads the table. The order matters: what is settled was claimed, and pruning comes last."""
+    return {**queue(), **_watched(), **_pulled(size), **_pages(), **_pruned()}
+
+
+def queue() -> dict[str, Callable[[], object]]:
+    """The queries of delivery, in the order in which a run asks them."""
+    from percipio_openedx.delivery import claim as claims
+    from percipio_openedx.delivery.dispatcher import _first_due, _ready
+    from percipio_openedx.models import Statement
+    from percipio_openedx.transactions import without_gap_locks
+
+    now, lease = datetime.now(UTC), uuid4()
+    claimed: list[int] = []
+
+    def claim() -> None:
+        claimed.extend(row.pk for row in claims.claim(1, lease, now, CLAIMED, 60.0))
+        if len(claimed) != CLAIMED:
+            raise AssertionError(f"{len(claimed)} were claimed")
+
+    def settle() -> None:
+        with without_gap_locks():
+            Statement.objects.filter(pk__in=claimed).held_by(lease).accept(now, 200, "")
+
+    return {
+        "queue: ready": partial(_ready, now),
+        "queue: first_due": partial(_first_due, now),
+        "queue: claim": claim,
+        "queue: next_recovery": claims.next_recovery,
+        "queue: settle": settle,
+        "queue: recover": partial(claims.recover, now - timedelta(days=1)),
+    }
+
+
+def _watched() -> dict[str, Callable[[], object]]:
+    from django.utils import timezone
+
+    from percipio_openedx.metrics.figures import figures
+    from percipio_openedx.operations.alerts import conditions
+
+    return {"alerts, once a minute": lambda: conditions(timezone.now()), "metrics": lambda: list(figures())}
+
+
+def _pulled(size: int) -> dict[str, Callable[[], object]]:
+    places = {"newest": 0.0, "middle": 0.5, "oldest": None}
+    return {
+        f"pull: {name}, {place}": partial(pull.measured, parameters, size, share)
+        for name, parameters in pull.questions().items()
+        for place, share in places.items()
+    }
+
+
+def _pages() -> dict[str, Callable[[], object]]:
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    users = get_user_model()
+    root, _ = users.objects.get_or_create(
+        username="root", defaults={"pk": 1_000_000_000, "is_superuser": True, "is_staff": True}
+    )
+    client: Any = Client()
+    client.force_login(root)
+
+    def opened(url: str) -> None:
+        if (status := client.get(url).status_code) != 200:
+            raise RuntimeError(f"{url} answered {status}")
+
+    opened("/admin/")
+    return {f"admin: {name}": partial(opened, url) for name, url in admin.pages(LEARNER).items()}
+
+
+def _pruned() -> dict[str, Callable[[], object]]:
+    from percipio_openedx.operations.prune import Cutoffs, Prune
+
+    cutoffs = Cutoffs(pull.BEGAN + timedelta(seconds=PRUNED), None, None)
+    return {f"prune: the oldest {PRUNED}": Prune(cutoffs, lambda: False).run}
+
+
+def _cost(ask: Callable[[], object]) -> Cost:
+    reads, began = handler_reads(), time.perf_counter()
+    ask()
+    milliseconds = (time.perf_counter() - began) * 1000
+    return handler_reads() - reads, milliseconds
+
+
+# --- table ---------------------------------------------------------------------------------------------------------
+
+
+def _print(sizes: Sequence[int], found: Sequence[dict[str, Cost]]) -> None:
+    """A line for each question, with all sizes so far."""
+    print(
+        f"| what | rows read at {', '.join(f'{size:,}' for size, _ in zip(sizes, found, strict=False))} | ms | flat |"
+    )
+    print("| --- | --- | --- | --- |")
+    for name in found[-1]:
+        costs = [each[name] for each in found]
+        reads, times = ", ".join(f"{read:,}" for read, _ in costs), ", ".join(f"{ms:.0f}" for _, ms in costs)
+        print(f"| {name} | {reads} | {times} | {'yes' if is_flat(name, costs) else '**no**'} |", flush=True)
+
+
+def is_flat(name: str, costs: Sequence[Cost]) -> bool:
+    """See the module."""
+    reads = [read for read, _ in costs]
+    if len(reads) < 2 or reads[-1] <= reads[-2] * 1.5 + 20:
+        return True
+    return name.startswith("admin: ") and reads[-1] <= WHOLE_LIST
+
+
+if __name__ == "__main__":
+    main()
