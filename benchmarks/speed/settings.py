@@ -18,7 +18,7 @@ MIGRATION_MODULES = {name.removesuffix(".apps").split(".")[-1]: None for name in
 MIGRATION_MODULES.update({app.split(".apps.")[0].rsplit(".", 1)[-1]: None for app in INSTALLED_APPS})
 
 BROKER_POOL_LIMIT = 10
-PERCIPIO_OBSERVE_AFTER = 0
+PERCIPIO_OBSERVE_AFTER = int(os.environ.get("PERCIPIO_OBSERVE_AFTER", "0"))
 PERCIPIO_BATCH_SIZE = 100
 
 if os.environ.get("BENCH_PEER_BATCHING"):

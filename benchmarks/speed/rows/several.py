@@ -1,0 +1,90 @@
+"""Eight organizations at once: what more processes bring, near and far from Percipio."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
+from benchmarks.speed.measure import Figures
+from benchmarks.speed.places import receiver_counts, reset_receiver
+from benchmarks.speed.rows.delivery import fill
+
+ORGANIZATIONS = 8
+PROCESSES = (1, 2, 4, 8)
+ROUND_TRIPS = (20, 100)
+# Of the rate at 20 ms, with the most processes: what differs less is not told apart from the noise of a run.
+ALIKE = 0.9
+
+
+def _deliver() -> None:
+    from percipio_openedx.delivery.dispatcher import deliver_due
+
+    deliver_due()
+
+
+def _at(processes: int, round_trip: int, quick: bool) -> Figures:
+    """Statements a second, from the start of the processes to the last one that arrived."""
+    from multiprocessing import get_context
+
+    from django.db import connections
+
+    # Imported before the processes are split off, as a worker does.
+    from percipio_openedx.delivery import dispatcher  # noqa: F401
+
+    count = ORGANIZATIONS * (500 if quick else 2000)
+    fill(count, ORGANIZATIONS)
+    reset_receiver(round_trip)
+    connections.close_all()
+    workers = [get_context("fork").Process(target=_deliver) for _ in range(processes)]
+    began = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    seconds = time.perf_counter() - began
+    arrived = receiver_counts()
+    if arrived["different"] != count or arrived["statements"] != count:
+        raise AssertionError(f"{arrived} of {count} arrived")
+    return {"per_second": count / seconds, "at_once": arrived["most_at_once"], "requests": arrived["requests"]}
+
+
+def lines(results: Results) -> list[Line]:
+    """A line for each round trip, and what the distance costs many processes."""
+    rates = {
+        (processes, round_trip): results[_name(processes, round_trip), MARIADB]["per_second"]
+        for processes in PROCESSES
+        for round_trip in ROUND_TRIPS
+    }
+    found = []
+    for round_trip in ROUND_TRIPS:
+        own = [rates[processes, round_trip] for processes in PROCESSES]
+        found.append(
+            Line(
+                f"delivery to {ORGANIZATIONS} organizations, TLS, {round_trip} ms",
+                ", ".join(f"{rate:.0f}/s" for rate in own) + f" with {', '.join(map(str, PROCESSES))} processes",
+                goal="grows with the processes until the receiver or the processor is the limit",
+            )
+        )
+    near, far = (rates[PROCESSES[-1], round_trip] for round_trip in ROUND_TRIPS)
+    found.append(
+        Line(
+            f"{PROCESSES[-1]} processes, {ROUND_TRIPS[1]} ms against {ROUND_TRIPS[0]} ms",
+            f"{far / near:.2f} of the rate",
+            goal=f"no slower ({ALIKE:g}, for noise)",
+            met=far >= near * ALIKE,
+        )
+    )
+    return found
+
+
+def _name(processes: int, round_trip: int) -> str:
+    return f"{processes}_at_{round_trip}"
+
+
+CASES = {
+    _name(processes, round_trip): Case(partial(_at, processes, round_trip), rounds=3)
+    for round_trip in ROUND_TRIPS
+    for processes in PROCESSES
+}
+ROW = Row("several", CASES, lines)
