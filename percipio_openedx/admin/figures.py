@@ -146,7 +146,7 @@ def _destinations(now: datetime) -> list[DestinationFigures]:
 def _mark_stuck(found: dict[int, DestinationFigures], now: datetime) -> None:
     """Its way is open, its turn has come, and nobody has tried."""
     late = now - TOO_LONG
-    # The others are not asked for: MariaDB reads everything that waits for those that are.
+    # The others are not asked for: MariaDB may read everything that waits for those that are.
     quiet = [pk for pk, one in found.items() if one.traffic.last_at is None or one.traffic.last_at < late]
     due = Statement.objects.filter(destination_id=OuterRef("pk")).due(late).heads_of_line()
     may = Q(retry_at=None) | Q(retry_at__lt=late)

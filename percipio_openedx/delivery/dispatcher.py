@@ -190,7 +190,7 @@ def _first_waiting() -> dict[int, datetime]:
     """Of each destination with waiting statements, when the first of them comes due.
 
     MariaDB and MySQL read two entries of the queue's index for each destination. As a condition on the destinations,
-    they read everything that waits, or that was ever sent.
+    MariaDB reads everything that waits where that is a small part of the table.
     """
     waiting = Statement.objects.filter(state=State.WAITING).order_by()
     return dict(waiting.values_list("destination_id").annotate(Min("due_at")))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import connection
 
-from benchmarks import growth
+from benchmarks.growth_rows import fill
 from benchmarks.pull import handler_reads
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.metrics.figures import figures
@@ -26,7 +26,7 @@ FEW = 100
 @pytest.fixture(autouse=True)
 def _rows() -> None:
     assert connection.vendor == "mysql", "these tests are about MariaDB: set PERCIPIO_TEST_DATABASE_URL"
-    growth.fill(STATEMENTS, WAITING)
+    fill(STATEMENTS, WAITING)
 
 
 def reads(ask: Callable[[], object]) -> int:
