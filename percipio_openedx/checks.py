@@ -6,7 +6,7 @@ running installation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.core import checks
@@ -14,6 +14,13 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config
 from percipio_openedx.exceptions import PercipioConfigurationError
+
+# Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
+READ_BY_ITSELF: tuple[tuple[Callable[[], object], str], ...] = (
+    (config.observe_after, "percipio.E002"),
+    (config.pull_rate, "percipio.E003"),
+    (config.private_hosts, "percipio.E004"),
+)
 
 
 def register() -> None:
@@ -26,31 +33,15 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
     if not config.is_on():
         words = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
         return [checks.Info(words, id="percipio.I001")]
-    return [*_observe_after(), *_pull_rate(), *_private_hosts(), *_site_settings()]
+    return [*_for_the_whole_lms(), *_site_settings()]
 
 
-def _observe_after() -> list[checks.CheckMessage]:
-    try:
-        config.observe_after()
-    except PercipioConfigurationError as error:
-        return [_error(error, "percipio.E002")]
-    return []
-
-
-def _pull_rate() -> list[checks.CheckMessage]:
-    try:
-        config.pull_rate()
-    except PercipioConfigurationError as error:
-        return [_error(error, "percipio.E003")]
-    return []
-
-
-def _private_hosts() -> list[checks.CheckMessage]:
-    try:
-        config.private_hosts()
-    except PercipioConfigurationError as error:
-        return [_error(error, "percipio.E004")]
-    return []
+def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
+    for read, message_id in READ_BY_ITSELF:
+        try:
+            read()
+        except PercipioConfigurationError as error:
+            yield _error(error, message_id)
 
 
 def _site_settings() -> list[checks.CheckMessage]:
