@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from percipio_openedx.exceptions import StatementError
@@ -79,6 +78,5 @@ def _agent_keys(agent: Mapping[str, Any] | None) -> Iterator[str]:
             continue  # an anonymous group
 
 
-@lru_cache(maxsize=1024)
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
