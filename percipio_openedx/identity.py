@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import HoldReason, Learner, LearnerIdentity, SocialLink
+from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
 from percipio_openedx.exceptions import LearnerNotNamed
 
 # The platform's SAML backend; its uids are "<identity provider's slug>:<remote id>".

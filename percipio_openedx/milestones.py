@@ -9,18 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from percipio_openedx.data import (
-    CompletedOn,
-    Enrollment,
-    Kind,
-    Milestone,
-    Policy,
-    Score,
-    StartedOn,
-    Told,
-    Truth,
-    Undone,
-)
+from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.data import Enrollment, Milestone, Policy, Score, Told, Truth
 
 
 def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone, ...]]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from percipio_openedx.data import CompletedOn, Kind, Milestone, Policy, Told, Truth, Undone
+from percipio_openedx.codes import CompletedOn, Kind, Undone
+from percipio_openedx.data import Milestone, Policy, Told, Truth
 
 
 class Why(StrEnum):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, may
-from percipio_openedx.data import Api
+from percipio_openedx.codes import Api
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import search, words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
-from percipio_openedx.data import HoldReason
+from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 
 Rows = QuerySet[LearnerCourse]

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.data import HoldReason, Kind
+from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.delivery.outcomes import Outcome
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State

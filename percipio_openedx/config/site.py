@@ -11,11 +11,12 @@ from cryptography.fernet import InvalidToken
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
+from percipio_openedx.codes import Api, CompletedOn, StartedOn, Undone
 from percipio_openedx.config.installation import is_on
 from percipio_openedx.config.lms import default_site_id, lms_root
 from percipio_openedx.config.places import REGIONS, address
 from percipio_openedx.config.values import choice, flag, member, setting, sso_or, whole
-from percipio_openedx.data import Api, CompletedOn, Policy, StartedOn, Undone
+from percipio_openedx.data import Policy
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secrets import Secret

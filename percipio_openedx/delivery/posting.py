@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.client import PercipioClient, longest_call
 from percipio_openedx.delivery.outcomes import Answer

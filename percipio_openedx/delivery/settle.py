@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from percipio_openedx.data import Api
+from percipio_openedx.codes import Api
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery import trial_mends as mends
 from percipio_openedx.delivery.client import XAPI_VERSION

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api
 from percipio_openedx.delivery import health
 from percipio_openedx.delivery.claim import Row, claim
 from percipio_openedx.delivery.client import longest_call

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import signals as listened
-from percipio_openedx.data import CompletedOn
+from percipio_openedx.codes import CompletedOn
 from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.operations.sites import configurations

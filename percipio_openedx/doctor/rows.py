@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.codes import CompletedOn
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import CompletedOn
 from percipio_openedx.delivery.health import NOT_CONFIGURED
 from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable

@@ -19,8 +19,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from percipio_openedx import config
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination

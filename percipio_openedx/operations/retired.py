@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
-from percipio_openedx.data import HoldReason
+from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.operations.sites import site_ids

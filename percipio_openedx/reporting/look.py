@@ -9,18 +9,9 @@ from datetime import datetime
 from functools import partial
 
 from percipio_openedx import config, content, identity, milestones
+from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import (
-    BuiltStatement,
-    Course,
-    HoldReason,
-    Kind,
-    LearnerIdentity,
-    Milestone,
-    Telling,
-    Told,
-    Truth,
-)
+from percipio_openedx.data import BuiltStatement, Course, LearnerIdentity, Milestone, Telling, Told, Truth
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioError, StatementError
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.observation import truths

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from percipio_openedx.codes import Kind
 from percipio_openedx.content import course_url
-from percipio_openedx.data import Course, Kind, Milestone, Telling
+from percipio_openedx.data import Course, Milestone, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.iri import is_irl
 from percipio_openedx.statements import ids, language, people, timing

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from percipio_openedx.data import Kind, Telling
+from percipio_openedx.codes import Kind
+from percipio_openedx.data import Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import timing
 from percipio_openedx.statements.size import frozen

@@ -33,7 +33,7 @@ from tincan import (
     Verb,
 )
 
-from percipio_openedx.data import Kind
+from percipio_openedx.codes import Kind
 from percipio_openedx.statements.event import CourseFacts
 from percipio_openedx.statements.hooks import filtered, has_steps
 from percipio_openedx.statements.language import language_map

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.data import Api
+from percipio_openedx.codes import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from django.utils import timezone
 
-from percipio_openedx.data import HoldReason, Kind
+from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.models import DeliveryAttempt, Destination, LearnerCourse, Notice, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from percipio_openedx.statements.vocabulary import VERBS

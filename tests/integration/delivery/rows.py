@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
-from percipio_openedx.data import Kind
+from percipio_openedx.codes import Kind
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import Destination, LearnerCourse, Statement
 from percipio_openedx.sandbox import Sandbox

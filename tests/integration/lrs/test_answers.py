@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from percipio_openedx.data import Kind
+from percipio_openedx.codes import Kind
 from percipio_openedx.lrs.timestamps import in_header, written
 from percipio_openedx.models import StatementLedger
 from percipio_openedx.reporting.retirement import erase

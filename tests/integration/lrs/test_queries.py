@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.data import Kind
+from percipio_openedx.codes import Kind
 from percipio_openedx.lrs.page import FEW_STREAMS
 from percipio_openedx.lrs.timestamps import written
 from percipio_openedx.models import Statement

@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 
 from percipio_openedx import checks, config
-from percipio_openedx.data import Api, Undone
+from percipio_openedx.codes import Api, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import MASK, Secret
 from percipio_openedx.settings.common import DEFAULTS, plugin_settings

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api, Learner, LearnerIdentity, SocialLink
+from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
 from percipio_openedx.exceptions import LearnerNotNamed
 from percipio_openedx.identity import identify, needs_links, scalar
 from percipio_openedx.secrets import Secret

@@ -9,21 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.data import (
-    Activity,
-    Certificate,
-    CompletedOn,
-    Enrollment,
-    Grade,
-    Kind,
-    Milestone,
-    Policy,
-    Score,
-    StartedOn,
-    Told,
-    Truth,
-    Undone,
-)
+from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Milestone, Policy, Score, Told, Truth
 from percipio_openedx.milestones import due, needs_percent
 
 MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -9,19 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx import milestones
-from percipio_openedx.data import (
-    Activity,
-    Certificate,
-    CompletedOn,
-    Enrollment,
-    Grade,
-    Kind,
-    Policy,
-    StartedOn,
-    Told,
-    Truth,
-    Undone,
-)
+from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Policy, Told, Truth
 from percipio_openedx.unsaid import Unsaid, Why, unsaid
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Api
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
 from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorised, Unavailable

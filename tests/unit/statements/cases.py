@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from percipio_openedx.data import Course, Instructor, Kind, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.codes import Kind
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, Telling
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.data import Kind
+from percipio_openedx.codes import Kind
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build, build_all
 from percipio_openedx.statements.vocabulary import VERBS

@@ -14,7 +14,8 @@ from openedx_filters import PipelineStep
 from openedx_filters.exceptions import OpenEdxFilterException
 from tincan import Activity, Agent, Verb
 
-from percipio_openedx.data import Kind, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.codes import Kind
+from percipio_openedx.data import LearnerIdentity, Milestone, Score, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build

@@ -10,7 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.data import Course, Instructor, Kind, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.codes import Kind
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, Telling
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.checker import check
 from tests.judges import LIMIT, assert_valid_statement
