@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,6 +15,7 @@ import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.test import Client
@@ -57,6 +61,11 @@ def signed(application: Application, scope: str = PULL_SCOPE) -> str:
 def opaque(application: Application, scope: str = PULL_SCOPE) -> str:
     """The header with an opaque token of the LMS's own making."""
     return f"Bearer {issued(application, scope)['access_token']}"
+
+
+def segment(data: bytes) -> str:
+    """One of a signed token's three parts."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
 both_forms = pytest.mark.parametrize("form", [opaque, signed])
@@ -158,6 +167,28 @@ class TestNotKnown:
         claims = jwt.decode(genuine, options={"verify_signature": False})
         key = {"none": None, "HS256": "k" * 40, "RS512": rsa_keys("somebody")[0]}[algorithm]
         assert answer_of(f"JWT {jwt.encode(claims, key, algorithm=algorithm)}").status_code == 401
+
+    def test_a_signed_token_made_with_the_public_key(self, settings: Any) -> None:
+        """What everybody may know is no secret, in whatever form PyJWT may take it for one."""
+        private, key_set = rsa_keys()
+        settings.JWT_AUTH = {**settings.JWT_AUTH, "JWT_PUBLIC_SIGNING_JWK_SET": key_set}
+        genuine = signed(a_client()).removeprefix("JWT ")
+        header = segment(b'{"alg":"HS256","typ":"JWT"}')
+        public, info = private.public_key(), PublicFormat.SubjectPublicKeyInfo
+        jwk = json.dumps(json.loads(key_set)["keys"][0]).encode()
+        pem = public.public_bytes(Encoding.PEM, info)
+        for secret in (pem, b" " + pem, public.public_bytes(Encoding.DER, info), jwk, key_set.encode(), b""):
+            text = f"{header}.{genuine.split('.')[1]}"
+            made = segment(hmac.digest(secret, text.encode(), hashlib.sha256))
+            assert answer_of(f"JWT {text}.{made}").status_code == 401
+
+    @pytest.mark.parametrize("part", ["header", "claims"])
+    def test_a_signed_token_that_is_nested_without_end(self, part: str) -> None:
+        """As deep as a token can be: Python's reader of JSON gives up with an error that is no ValueError."""
+        a_client()
+        deep = segment(b"[" * 5900)
+        parts = [segment(b'{"alg":"HS256"}'), deep] if part == "claims" else [deep, "e30"]
+        assert answer_of(f"JWT {'.'.join(parts)}.c2ln").status_code == 401
 
     def test_no_keys_at_all(self, settings: Any) -> None:
         header = signed(a_client())
