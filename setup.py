@@ -37,6 +37,7 @@ setup(
     package_data={
         "percipio_openedx": [
             "py.typed",
+            "**/*.pyi",
             "locale/**/*",
             "static/**/*",
             "templates/**/*",

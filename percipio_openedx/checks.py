@@ -15,13 +15,6 @@ from django.utils.translation import gettext
 from percipio_openedx import config
 from percipio_openedx.exceptions import PercipioConfigurationError
 
-# Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
-READ_BY_ITSELF: tuple[tuple[Callable[[], object], str], ...] = (
-    (config.observe_after, "percipio.E002"),
-    (config.pull_rate, "percipio.E003"),
-    (config.private_hosts, "percipio.E004"),
-)
-
 
 def register() -> None:
     """Let ``manage.py check`` know of them."""
@@ -37,7 +30,13 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
 
 
 def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
-    for read, message_id in READ_BY_ITSELF:
+    # Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
+    alone: tuple[tuple[Callable[[], object], str], ...] = (
+        (config.observe_after, "percipio.E002"),
+        (config.pull_rate, "percipio.E003"),
+        (config.private_hosts, "percipio.E004"),
+    )
+    for read, message_id in alone:
         try:
             read()
         except PercipioConfigurationError as error:

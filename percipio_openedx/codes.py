@@ -65,3 +65,54 @@ class HoldReason(StrEnum):
     COURSE_LEFT_OUT = "course_left_out"
     NO_ORGANIZATION = "no_organization"
     UNSAYABLE = "unsayable"
+
+
+class Outcome(StrEnum):
+    """The one meaning of an answer, for the request as a whole or for one statement of it."""
+
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"
+    CONFLICT = "conflict"
+    LATER = "later"
+    UNAUTHORISED = "unauthorised"
+    NOT_FOUND = "not_found"
+    TOO_LARGE = "too_large"
+    REFUSED = "refused"
+    # Nothing was sent: another worker is fetching the token.
+    BUSY = "busy"
+
+
+class Why(StrEnum):
+    """Reasons, for the operator."""
+
+    NO_ACTIVITY = "no_activity"
+    COMPLETED_BEFORE = "completed_before"
+    SHARE_UNKNOWN = "share_unknown"
+    NO_SHARE = "no_share"
+    WHOLE_SHARE = "whole_share"
+    STEP_NOT_REACHED = "step_not_reached"
+    NO_GRADE = "no_grade"
+    NOT_PASSED = "not_passed"
+    NOT_PASSING_NOW = "not_passing_now"
+    UNITS_LEFT = "units_left"
+    NO_CERTIFICATE = "no_certificate"
+    CERTIFICATE_NOT_HELD = "certificate_not_held"
+    NONE_OF_THREE = "none_of_three"
+
+
+class Trouble(StrEnum):
+    """What people are told about."""
+
+    PAUSED = "paused"
+    PARKED = "parked"
+    LATE = "late"
+
+
+class Pause(StrEnum):
+    """Why a destination pauses until a person mends something."""
+
+    UNAUTHORISED = "unauthorised"
+    NOT_FOUND = "not_found"
+    CONFIGURATION = "configuration"
+    NOT_CONFIGURED = "not_configured"
+    PRIVATE_ADDRESS = "private_address"

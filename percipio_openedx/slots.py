@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.core.cache import cache
@@ -12,8 +12,7 @@ from django.core.cache import cache
 KEY = "percipio_openedx:slot:%d"
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One of the places for a run. ``has_neighbour`` says that there is another one after it."""
 
     number: int

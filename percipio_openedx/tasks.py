@@ -1,7 +1,6 @@
 """The Celery entry points: one task, no arguments, on the LMS's default queue.
 
-Open edX has no Celery beat, so a run that leaves something for later publishes the next run itself. All of it
-is a
+Open edX has no Celery beat, so a run that leaves something for later publishes the next run itself. All of it is a
 convenience: ``percipio_run`` does the same work without a broker, and the rows are the truth.
 """
 
@@ -72,8 +71,7 @@ def schedule(at: datetime) -> None:
 
 
 def publish_first(key: str, window: int, countdown: float) -> None:
-    """Call a run in ``countdown`` seconds, unless somebody did within the last ``window`` seconds (under
-    ``key``).
+    """Call a run in ``countdown`` seconds, unless somebody did within the last ``window`` seconds (under ``key``).
 
     Raises:
         Exception: whatever the cache or the broker of this LMS raises.
@@ -93,7 +91,5 @@ def _worker_ready(**_: Any) -> None:
 
 
 def _publish(countdown: float) -> None:
-    """Without retries: the caller may be a learner's request, and the row is there whatever happens to the
-    message.
-    """
+    """Without retries: the caller may be a learner's request, and the row is there whatever the message meets."""
     run.apply_async(countdown=countdown, retry=False)

@@ -8,28 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from percipio_openedx.codes import CompletedOn, Kind, Undone
+from percipio_openedx.codes import CompletedOn, Kind, Undone, Why
 from percipio_openedx.data import Milestone, Policy, Told, Truth
-
-
-class Why(StrEnum):
-    """Reasons, for the operator."""
-
-    NO_ACTIVITY = "no_activity"
-    COMPLETED_BEFORE = "completed_before"
-    SHARE_UNKNOWN = "share_unknown"
-    NO_SHARE = "no_share"
-    WHOLE_SHARE = "whole_share"
-    STEP_NOT_REACHED = "step_not_reached"
-    NO_GRADE = "no_grade"
-    NOT_PASSED = "not_passed"
-    NOT_PASSING_NOW = "not_passing_now"
-    UNITS_LEFT = "units_left"
-    NO_CERTIFICATE = "no_certificate"
-    CERTIFICATE_NOT_HELD = "certificate_not_held"
-    NONE_OF_THREE = "none_of_three"
 
 
 @dataclass(frozen=True, slots=True)

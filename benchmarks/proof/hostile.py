@@ -18,11 +18,12 @@ from django.http import QueryDict
 from hypothesis import strategies as st
 
 from percipio_openedx import config
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
 from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.multistatus import verdicts
-from percipio_openedx.delivery.outcomes import Answer, Outcome, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError

@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
-from percipio_openedx.codes import Api
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 
 Rows = QuerySet[DeliveryAttempt]

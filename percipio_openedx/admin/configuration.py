@@ -17,8 +17,6 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from percipio_openedx import config
 from percipio_openedx.admin.access import TEST, ModelAdmin, may
-from percipio_openedx.admin.configuration_choices import FIELDSETS
-from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
 from percipio_openedx.models.configuration import PercipioConfiguration
 
 if TYPE_CHECKING:
@@ -27,16 +25,27 @@ else:
     _KeyedAdmin = KeyedConfigurationModelAdmin
 
 SOURCE = "source"
-# What a new version starts from: everything of the former one but the secret, which is kept and not carried around.
-CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "client_secret"))
+
+
+def carried() -> list[str]:
+    """What a new version starts from: all of the former one but the secret, which is kept and not carried around."""
+    return ["site", "enabled", *(name for name in config.FIELDS if name != "client_secret")]
 
 
 @admin.register(PercipioConfiguration)
 class PercipioConfigurationAdmin(_KeyedAdmin):
     """Versions are added, never changed: who decided what, and when, stays visible."""
 
-    form = PercipioConfigurationForm
     save_as = False
+
+    # The form and its words are imported when a page shows them, as everything is that few processes of the LMS need.
+
+    @property
+    def form(self) -> Any:  # type: ignore[override]
+        """See ``configuration_form``."""
+        from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
+
+        return PercipioConfigurationForm
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: a change is a new version, which takes the permission to add."""
@@ -63,6 +72,8 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """By question; an old version says of its secret only whether it has one."""
+        from percipio_openedx.admin.configuration_choices import FIELDSETS
+
         fieldsets = [(title, {"fields": list(names)}) for title, names in FIELDSETS]
         if obj is None:
             return fieldsets
@@ -73,7 +84,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """An old version as it was, but for the secret."""
-        return [] if obj is None else [*CARRIED, "secret_state", "change_date", "changed_by"]
+        return [] if obj is None else [*carried(), "secret_state", "change_date", "changed_by"]
 
     @admin.display(description=_("Client secret"))
     def secret_state(self, row: PercipioConfiguration) -> str:
@@ -93,7 +104,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
         if row is None:
             return {"site": config.default_site_id(), "enabled": True}
-        return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in CARRIED}
+        return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in carried()}
 
     @method_decorator(sensitive_post_parameters("client_secret"))
     @sensitive_variables()

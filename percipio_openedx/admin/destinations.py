@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import audit, words
 from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.capture import wake
-from percipio_openedx.delivery import health
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations.troubles import PAUSES
 
@@ -51,6 +50,8 @@ class DestinationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try now"), permissions=["send_again"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Do not wait for the next time by itself: what was mended is proved by the next request."""
+        from percipio_openedx.delivery import health
+
         rows = list(queryset)
         for row in rows:
             health.try_now(row, timezone.now())

@@ -12,7 +12,7 @@ from django.db.models import Avg, Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from percipio_openedx import config
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination

@@ -12,9 +12,10 @@ from django.utils.translation import gettext
 
 from percipio_openedx.admin import words
 from percipio_openedx.admin.figures import DestinationFigures, SiteFigures
+from percipio_openedx.codes import Trouble
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.operations import alerts
-from percipio_openedx.operations.troubles import PAUSES, Trouble
+from percipio_openedx.operations.troubles import PAUSES
 
 
 @dataclass(frozen=True, slots=True)

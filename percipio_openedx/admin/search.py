@@ -6,15 +6,18 @@ Every search goes by an index. None looks into the statements' bodies.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from percipio_openedx import edx_platform
-from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
+
+if TYPE_CHECKING:
+    from percipio_openedx.data import Learner
 
 # Learners that one search names at most.
 MOST_LEARNERS = 50

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from percipio_openedx import config
 from percipio_openedx.admin import words
 from percipio_openedx.admin.figures import TOO_LONG, DestinationFigures, Hints, SiteFigures
-from percipio_openedx.delivery import health
+from percipio_openedx.codes import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.operations.troubles import PAUSES
 
@@ -27,7 +27,7 @@ class Tone(StrEnum):
 
 
 # Why nothing at all leaves, and a person has to act.
-_CLOSED = (health.UNAUTHORISED, health.NOT_FOUND, health.PRIVATE_ADDRESS)
+_CLOSED = (Pause.UNAUTHORISED, Pause.NOT_FOUND, Pause.PRIVATE_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.codes import HoldReason, Kind
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import HoldReason, Kind, Outcome, Why
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
-from percipio_openedx.unsaid import Unsaid, Why
+
+if TYPE_CHECKING:
+    from percipio_openedx.unsaid import Unsaid
 
 Words = str | Promise
 

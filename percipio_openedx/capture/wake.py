@@ -1,8 +1,7 @@
 """Telling a worker that there is something to look at: after the commit, at most once a window, at nobody's cost.
 
 The row is the truth and the message only saves time, so a message may be lost but never waited for. Cache and broker
-are
-spoken to in a thread of their own: a broker that refuses or hangs costs a request the start of one thread, and only
+are spoken to in a thread of their own: a broker that refuses or hangs costs a request the start of one thread, and only
 once a minute.
 """
 

@@ -10,16 +10,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
-from percipio_openedx.delivery.outcomes import (
-    Answer,
-    Outcome,
-    answer_of,
-    error_of,
-    json_of,
-    outcome_of_answer,
-)
+from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, json_of, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of

@@ -14,10 +14,11 @@ from django.db.models import F, Min, Q
 from django.utils import timezone
 
 from percipio_openedx import config
+from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery import health
 from percipio_openedx.delivery.claim import next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.settle import Counts
 from percipio_openedx.delivery.turn import Allowance, Turn
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -94,7 +95,7 @@ class _Run:
         except PercipioConfigurationError as error:
             # Seen only when a connection was made: the host stands at an address that may not be reached.
             health.leave(destination)
-            health.hold(destination, health.PRIVATE_ADDRESS, str(error), self._now())
+            health.hold(destination, Pause.PRIVATE_ADDRESS, str(error), self._now())
         except Exception as error:  # noqa: BLE001 - the delivery boundary
             self._report(destination, error)
 
@@ -124,11 +125,11 @@ class _Run:
                 self._configurations[site_id] = error
         found = self._configurations[site_id]
         if isinstance(found, PercipioConfigurationError):
-            health.hold(destination, health.CONFIGURATION, str(found), self._now())
+            health.hold(destination, Pause.CONFIGURATION, str(found), self._now())
             return None
         if found is None:
             words = "no configuration is in force for this site, or it is switched off"
-            health.hold(destination, health.NOT_CONFIGURED, words, self._now())
+            health.hold(destination, Pause.NOT_CONFIGURED, words, self._now())
             return None
         health.resume(destination)
         return found

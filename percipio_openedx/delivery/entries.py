@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from percipio_openedx.delivery.outcomes import Outcome, outcome_of
+from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery.outcomes import outcome_of
 from percipio_openedx.delivery.words import redacted
 
 _ID = frozenset({"id", "statementid", "uuid", "stmtid"})

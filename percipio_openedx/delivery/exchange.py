@@ -1,5 +1,4 @@
-"""One HTTP request, bounded on every side: time to connect, time between two parts, time as a whole, bytes of the
-answer.
+"""One HTTP request, bounded on every side: time to connect, between two parts, as a whole, and bytes of the answer.
 
 TLS is always verified (with the certificate bundle and the proxies that ``requests`` takes from the environment), no
 redirect is followed, no cookie kept. A connection stays open for the next request of the process.

@@ -1,6 +1,4 @@
-"""What it means when no answer came: every exception of ``requests``, and those of lower layers that leak through
-it.
-"""
+"""What it means when no answer came: every exception of ``requests``, and what leaks through it from below."""
 
 from __future__ import annotations
 

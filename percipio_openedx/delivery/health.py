@@ -1,9 +1,8 @@
 """How a destination fares: a circuit breaker of one row, shared by all workers.
 
 A failed request closes the way for everybody until ``retry_at``. Then one worker wins the probe, sends one statement,
-and
-only its success opens the way. Every change is one conditional UPDATE, so that ten workers that fail together count
-as one.
+and only its success opens the way. Every change is one conditional UPDATE, so that ten workers that fail together
+count as one.
 """
 
 from __future__ import annotations
@@ -14,19 +13,15 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery import signals
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.models.destination import Destination
 
 logger = logging.getLogger(__name__)
 
-UNAUTHORISED = "unauthorised"
-NOT_FOUND = "not_found"
-CONFIGURATION = "configuration"
-NOT_CONFIGURED = "not_configured"
-PRIVATE_ADDRESS = "private_address"
-_REASONS = {Outcome.UNAUTHORISED: UNAUTHORISED, Outcome.NOT_FOUND: NOT_FOUND}
+_REASONS = {Outcome.UNAUTHORISED: Pause.UNAUTHORISED, Outcome.NOT_FOUND: Pause.NOT_FOUND}
 # Seconds until a site whose settings are missing or wrong is looked at again. Nothing is sent, so it may be soon.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
@@ -94,7 +89,7 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
     destination.last_error = words[:1000]
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
     if newly:
-        is_mistake = reason != NOT_CONFIGURED
+        is_mistake = reason != Pause.NOT_CONFIGURED
         level = logging.ERROR if is_mistake else logging.INFO
         logger.log(
             level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason
@@ -128,10 +123,10 @@ def resume(destination: Destination) -> None:
     Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
     """
     reason = destination.paused_reason
-    if reason in (CONFIGURATION, NOT_CONFIGURED):
+    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED):
         destination.paused_reason, destination.last_error = "", ""
         destination.save(update_fields=["paused_reason", "last_error"])
-        if reason == CONFIGURATION:
+        if reason == Pause.CONFIGURATION:
             _tell_recovered(destination)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.multistatus import verdicts
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 
 # How often an address that takes other statements must answer "not found" to one before it is the statement's fault.
 NOT_FOUND_TRIES = 3

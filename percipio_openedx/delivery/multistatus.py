@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.entries import Entry, Verdict, entry_of, key_of, plain
-from percipio_openedx.delivery.outcomes import Outcome, json_of
+from percipio_openedx.delivery.outcomes import json_of
 
 _DEPTH = 4
 

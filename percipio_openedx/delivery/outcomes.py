@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -20,22 +20,6 @@ from percipio_openedx.exceptions import (
     Unavailable,
     Unreachable,
 )
-
-
-class Outcome(StrEnum):
-    """The one meaning of an answer, for the request as a whole or for one statement of it."""
-
-    ACCEPTED = "accepted"
-    PARTIAL = "partial"
-    CONFLICT = "conflict"
-    LATER = "later"
-    UNAUTHORISED = "unauthorised"
-    NOT_FOUND = "not_found"
-    TOO_LARGE = "too_large"
-    REFUSED = "refused"
-    # Nothing was sent: another worker is fetching the token.
-    BUSY = "busy"
-
 
 # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
 _LATER = frozenset({407, 408, 421, 423, 425, 429})
@@ -73,12 +57,10 @@ def outcome_of(status: int) -> Outcome:
 def outcome_of_answer(status: int, body: bytes) -> Outcome:
     """The outcome of an answer to a POST, body seen.
 
-    An LRS answers 200 with the ids of what it stored (xAPI 1.0.3 Communication 2.1.2), so a 200 without JSON comes
-    from something
-    on the way (a proxy's page, a login form) and is *later*. The Track API's answer is unpublished; the same rule
-    holds for it,
-    since a record that was taken after all is answered 409 the next time. 202 and 204 need no body, and 201 may have
-    none. A 200 whose JSON speaks of errors is read as a 207 is.
+    An LRS answers 200 with the ids of what it stored (xAPI 1.0.3 Communication 2.1.2), so a 200 without JSON comes from
+    something on the way (a proxy's page, a login form) and is *later*. The Track API's answer is unpublished; the same
+    rule holds for it, since a record that was taken after all is answered 409 the next time. 202 and 204 need no body,
+    and 201 may have none. A 200 whose JSON speaks of errors is read as a 207 is.
     """
     outcome = outcome_of(status)
     if outcome is not Outcome.ACCEPTED or status in _NEEDS_NO_BODY or (status == 201 and not body.strip()):

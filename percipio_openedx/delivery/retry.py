@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import Outcome
 
 BASE = 5.0
 CAP = 3600.0
@@ -28,8 +28,7 @@ def delay(failures: int, outcome: Outcome, retry_after: float | None, jitter: Ji
         failures: failed tries in a row, this one included (1 or more).
         outcome: of the last try; a refusal of the credentials waits longer.
         retry_after: seconds the server asked for; they are kept to (up to a day), with up to a tenth more so that not
-        all
-            workers come back in the same instant.
+            all workers come back in the same instant.
         jitter: ``random.uniform`` or its like.
     """
     if retry_after is not None:

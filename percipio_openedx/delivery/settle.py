@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from percipio_openedx.codes import Api
+from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination

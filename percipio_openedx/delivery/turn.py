@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from percipio_openedx.codes import Api
+from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import health
 from percipio_openedx.delivery.claim import Row, claim
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.outcomes import Outcome
 from percipio_openedx.delivery.posting import Posted, Posters
 from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
 from percipio_openedx.models.destination import Destination

@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import CompletedOn
+from percipio_openedx.codes import CompletedOn, Pause
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery.health import NOT_CONFIGURED
 from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import Destination
@@ -46,7 +45,7 @@ def destinations() -> Iterator[Finding]:
     rows = list(Destination.objects.order_by("site_id", "organization"))
     for row in rows:
         name = _("destination %(id)s (%(destination)s)") % {"id": row.pk, "destination": row}
-        if row.paused_reason == NOT_CONFIGURED:
+        if row.paused_reason == Pause.NOT_CONFIGURED:
             seen = _("its site reports no more; what waits there stays")
             yield doubtful(name, seen, _("Configure the site, or give up."))
         elif row.paused_reason:

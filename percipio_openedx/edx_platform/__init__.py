@@ -3,74 +3,38 @@
 Every platform import stands inside the function that needs it, so that this package can be imported while the LMS's
 settings are still being built. What a release lacks falls back, or is ``PlatformUnavailable``; nothing here writes (but
 the external id, which the platform makes on first use) and nothing here decides.
+
+Each name is imported with its first use (``first_use``); type checkers read ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
-from percipio_openedx.edx_platform.achievements import activities, activity_times, certificates, grades
-from percipio_openedx.edx_platform.api_clients import (
-    application_mistakes,
-    is_restricted,
-    is_service,
-    opaque_token,
-    service_client_ids,
-)
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
-from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
-from percipio_openedx.edx_platform.enrollments import enrollment_counts, enrollments, enrollments_after
-from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
-from percipio_openedx.edx_platform.learners import (
-    EXTERNAL_ID_TYPE,
-    RETIRED_PREFIXES,
-    external_ids,
-    find_learners,
-    learners,
-    retired_accounts,
-    retired_for_good,
-    retiring,
-    social_links,
-    user_id_of,
-    users,
-)
-from percipio_openedx.edx_platform.shares import completed_share, share_sources
-from percipio_openedx.edx_platform.signals import missing_signals, signal
-from percipio_openedx.edx_platform.sites import site_id_of_org
+from percipio_openedx import first_use
 
-__all__ = [
-    "EXTERNAL_ID_TYPE",
-    "RETIRED_PREFIXES",
-    "activities",
-    "activity_times",
-    "application_mistakes",
-    "certificates",
-    "completed_share",
-    "course",
-    "enrollment_counts",
-    "enrollments",
-    "enrollments_after",
-    "external_ids",
-    "find_courses",
-    "find_learners",
-    "forget_request",
-    "grades",
-    "has_other_lrs",
-    "is_completion_on",
-    "is_graded",
-    "is_restricted",
-    "is_service",
-    "learners",
-    "missing_signals",
-    "opaque_token",
-    "org_of",
-    "parsed",
-    "retired_accounts",
-    "retired_for_good",
-    "retiring",
-    "service_client_ids",
-    "share_sources",
-    "signal",
-    "site_id_of_org",
-    "social_links",
-    "user_id_of",
-    "users",
-]
+__getattr__ = first_use.of(
+    __name__,
+    {
+        "achievements": ("activities", "activity_times", "certificates", "grades"),
+        "api_clients": ("application_mistakes", "is_restricted", "is_service", "opaque_token", "service_client_ids"),
+        "courses": ("course", "find_courses", "is_graded"),
+        "door": ("forget_request", "org_of", "parsed"),
+        "enrolled": ("enrollment_counts", "enrollments", "enrollments_after"),
+        "installation": ("has_other_lrs", "is_completion_on"),
+        "accounts": (
+            "EXTERNAL_ID_TYPE",
+            "RETIRED_PREFIXES",
+            "external_ids",
+            "find_learners",
+            "learners",
+            "retired_accounts",
+            "retired_for_good",
+            "retiring",
+            "social_links",
+            "user_id_of",
+            "users",
+        ),
+        "shares": ("completed_share", "share_sources"),
+        "signals": ("missing_signals", "signal"),
+        "sites": ("site_id_of_org",),
+    },
+)

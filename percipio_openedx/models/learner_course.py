@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.data import Told
+if TYPE_CHECKING:
+    from percipio_openedx.data import Told
 
 # The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
@@ -73,6 +74,9 @@ class LearnerCourse(models.Model):
     @property
     def told(self) -> Told:
         """What has been reported so far, as the milestones compare it."""
+        # Here and not above: the LMS starts with this model, and without what compares.
+        from percipio_openedx.data import Told
+
         return Told(
             started=self.told_started,
             percent=self.told_percent,

@@ -21,13 +21,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.delivery.health import NOT_CONFIGURED
+from percipio_openedx.codes import Pause, Trouble
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
-from percipio_openedx.operations.troubles import PAUSES, TROUBLES, Trouble
+from percipio_openedx.operations.troubles import PAUSES, TROUBLES
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ def conditions(now: datetime) -> list[Condition]:
         words = refusing(count)
         found.append(Condition(Trouble.PARKED, subject, count > 0, _at(row, words)))
         since = oldest.get(row.pk)
-        is_late = since is not None and since < before and row.paused_reason != NOT_CONFIGURED
+        is_late = since is not None and since < before and row.paused_reason != Pause.NOT_CONFIGURED
         words = _("Since %(at)s the oldest statement has been waiting.") % {"at": _text(since)}
         found.append(Condition(Trouble.LATE, subject, is_late, _at(row, words)))
     noticed = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
@@ -116,7 +116,7 @@ def conditions(now: datetime) -> list[Condition]:
 
 def paused(row: Destination) -> Condition:
     """Whether a destination is closed for a reason that a person has to mend."""
-    is_on = row.paused_reason not in ("", NOT_CONFIGURED)
+    is_on = row.paused_reason not in ("", Pause.NOT_CONFIGURED)
     why = PAUSES.get(row.paused_reason, row.paused_reason)
     words = _("Nothing is sent. %(why)s") % {"why": why}
     return Condition(Trouble.PAUSED, subject_of(row.pk), is_on, _at(row, f"{words} ({row.last_error})"))

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.delivery import health
-
-
-class Trouble(StrEnum):
-    """What people are told about."""
-
-    PAUSED = "paused"
-    PARKED = "parked"
-    LATE = "late"
-
+from percipio_openedx.codes import Pause, Trouble
 
 TROUBLES: Mapping[str, str | Promise] = {
     Trouble.PAUSED: _("nothing is sent"),
@@ -27,9 +17,9 @@ TROUBLES: Mapping[str, str | Promise] = {
 
 # Each with what can be done about it.
 PAUSES: Mapping[str, str | Promise] = {
-    health.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
-    health.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
-    health.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
-    health.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
-    health.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+    Pause.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
+    Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
+    Pause.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
+    Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
+    Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
 }

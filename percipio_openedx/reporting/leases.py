@@ -1,6 +1,4 @@
-"""Who is looking at a learner and course now: leases on ``LearnerCourse`` rows, taken for a course's learners at
-once.
-"""
+"""Who looks at a learner and course now: leases on ``LearnerCourse`` rows, taken for a course's learners at once."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from percipio_openedx.admin import paging, search, words
-from percipio_openedx.codes import Kind
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course, a_statement

@@ -12,11 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.codes import Kind, Why
 from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, Statement
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
-from percipio_openedx.unsaid import Unsaid, Why
+from percipio_openedx.unsaid import Unsaid
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 
 pytestmark = [

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.sandbox import Sandbox

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from percipio_openedx import config
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import connections, signals, trial
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
-from percipio_openedx.delivery.outcomes import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError, Unreachable
 from percipio_openedx.models import Destination
 from percipio_openedx.sandbox import Sandbox

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx import milestones
-from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone, Why
 from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Policy, Told, Truth
-from percipio_openedx.unsaid import Unsaid, Why, unsaid
+from percipio_openedx.unsaid import Unsaid, unsaid
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, tzinfo=UTC)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, judge
-from percipio_openedx.delivery.outcomes import Answer, Outcome
+from percipio_openedx.delivery.outcomes import Answer
 
 IDS = [f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER

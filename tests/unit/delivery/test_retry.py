@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.delivery.outcomes import Outcome
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.retry import delay, next_time, retry_after_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
