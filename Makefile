@@ -53,8 +53,8 @@ quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, migrations
 		--config_file .pii_annotations.yml --lint --report --coverage --app_name percipio_openedx
 	$(BIN)/bandit -q -c pyproject.toml -r percipio_openedx
 
-audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtime's pinned versions
-	$(BIN)/pip-audit --disable-pip --no-deps -r requirements/$(RELEASE)/base.txt
+audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtime's pinned versions, of both releases
+	@requirements/audit.sh $(BIN)/pip-audit $(ARGS)
 
 docs: $(INSTALLED)-doc.stamp ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
