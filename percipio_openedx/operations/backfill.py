@@ -16,17 +16,20 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.operations.scope import Enrolled, Scope
+from percipio_openedx.reporting import peek
 from percipio_openedx.reporting.look import look
 
 logger = logging.getLogger(__name__)
 
-# Learners of one course that are looked at together.
+# Learners of one course that are looked at together, and those that are sifted before: of most, everything is told.
 AT_ONCE = 200
+SIFTED_AT_ONCE = 1000
 # Troubled courses that are named; the others are counted.
 NAMED = 20
 
@@ -136,29 +139,46 @@ class Backfill:
 
     def _course(self, course_key: str) -> None:
         configuration = self._sites.configuration(course_key)
+        if configuration is None:
+            return
         courses = CourseBook()
         for rows in self._chunks(course_key):
-            began = time.monotonic()
-            user_ids = self._scope.learners(course_key, rows)
-            if user_ids and configuration is not None:
-                self._look(configuration, course_key, courses, user_ids)
-            self._run.enrollment_id = rows[-1][0]
-            self._run.save()
-            self._on_looked(len(rows))
-            # A loop that is no task sees yesterday's truth otherwise.
-            edx_platform.forget_request()
-            if self._rate is not None:
-                self._pause.wait(len(user_ids) / self._rate - (time.monotonic() - began))
+            chosen = self._scope.learners(course_key, rows)
+            settled = self._settled(configuration, courses.get(course_key), rows, chosen)
+            for start in range(0, len(rows), self._size):
+                if self._pause.is_asked():
+                    return
+                part = rows[start : start + self._size]
+                began = time.monotonic()
+                user_ids = [user_id for _, user_id, _ in part if user_id in chosen]
+                self._look(configuration, course_key, courses, [one for one in user_ids if one not in settled])
+                self._run.looked += sum(1 for one in user_ids if one in settled)
+                self._run.enrollment_id = part[-1][0]
+                self._run.save()
+                self._on_looked(len(part))
+                # A loop that is no task sees yesterday's truth otherwise.
+                edx_platform.forget_request()
+                if self._rate is not None:
+                    self._pause.wait(len(user_ids) / self._rate - (time.monotonic() - began))
 
     def _chunks(self, course_key: str) -> Iterator[list[Enrolled]]:
-        while not self._pause.is_asked():
-            after = self._run.enrollment_id
-            rows = edx_platform.enrollments_after(course_key, after, self._size, self._scope.user_id)
+        size = SIFTED_AT_ONCE if self._rate is None else self._size
+        while True:
+            rows = edx_platform.enrollments_after(course_key, self._run.enrollment_id, size, self._scope.user_id)
             if not rows:
                 return
             yield rows
 
+    def _settled(
+        self, configuration: Configuration, course: Course | None, rows: list[Enrolled], chosen: set[int]
+    ) -> set[int]:
+        """Those who have nothing to tell: no lease, no look, and nothing of theirs is written."""
+        enrolled = {user_id: at for _, user_id, at in rows if at is not None and user_id in chosen}
+        return peek.settled(configuration, course, enrolled)
+
     def _look(self, configuration: Configuration, course_key: str, courses: CourseBook, user_ids: list[int]) -> None:
+        if not user_ids:
+            return
         looked = look(configuration, course_key, courses.get(course_key), user_ids, timezone.now())
         self._run.looked += looked.looked
         self._run.statements += looked.statements

@@ -79,7 +79,7 @@ def _course(
             return
         after = rows[-1][0]
         done += len(rows)
-        user_ids = scope.learners(course_key, rows)
+        user_ids = sorted(scope.learners(course_key, rows))
         for finding in _examined(configuration, course_key, course, user_ids):
             found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
             found.held.update([str(finding.hold)] if finding.hold else [])

@@ -62,10 +62,10 @@ class Scope:
         org = edx_platform.org_of(course_key)
         return (not self.org or org == self.org) and (self.site_id is None or site_of(org) == self.site_id)
 
-    def learners(self, course_key: str, rows: Sequence[Enrolled]) -> list[int]:
+    def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:
         """Those of the enrolled who did something within the time."""
         if self.since is None and self.until is None:
-            return [user_id for _, user_id, _ in rows]
+            return {user_id for _, user_id, _ in rows}
         user_ids = [user_id for _, user_id, _ in rows]
         spans = [(user_id, created, created) for _, user_id, created in rows]
         for user_id, activity in edx_platform.activities(course_key, user_ids).items():
@@ -74,8 +74,7 @@ class Scope:
             spans += [(user_id, grade.passed_at, grade.passed_at), (user_id, grade.changed, grade.changed)]
         for user_id, certificate in edx_platform.certificates(course_key, user_ids).items():
             spans.append((user_id, certificate.created, certificate.changed or certificate.created))
-        touched = {user_id for user_id, first, last in spans if self._overlaps(first, last)}
-        return [user_id for user_id in user_ids if user_id in touched]
+        return {user_id for user_id, first, last in spans if self._overlaps(first, last)}
 
     def _overlaps(self, first: datetime | None, last: datetime | None) -> bool:
         if first is None or last is None:

@@ -1,0 +1,89 @@
+"""Of whom a look would have nothing to tell: read and compared, with nothing leased and nothing written.
+
+For whoever goes through everybody, most of whom were reported long ago. What is compared is what a look compares; only
+the account is left out, since who has nothing to tell needs no name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from percipio_openedx import edx_platform, milestones
+from percipio_openedx.codes import Undone
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Activity, Course, Enrollment, Policy, Told, Truth
+from percipio_openedx.models.learner_course import LearnerCourse
+
+NOTHING = Activity()
+
+
+class _Row(NamedTuple):
+    """What was told of a learner, and the completions at the last look."""
+
+    user_id: int
+    activity_version: str
+    percent_seen: int | None
+    told: Told
+
+
+def settled(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
+    """Those of whom everything is told that is true now.
+
+    Who was held back, or never looked at, is none of them; nor is anybody of whom the platform's dear progress function
+    would have to be asked.
+
+    Arguments:
+        configuration: of the course's site.
+        course: the course run, None where the LMS does not know it.
+        enrolled: learners, and when they were first enrolled in it.
+
+    Raises:
+        PlatformUnavailable: the platform could not be asked.
+    """
+    if course is None or not course.is_reported:
+        return set()
+    rows = list(_rows(configuration.site_id, course.key, enrolled))
+    # Nothing is told after a completion, but that it was taken back.
+    keeps = configuration.policy.undone is Undone.KEEP
+    found = {row.user_id for row in rows if keeps and row.told.completed}
+    return found | _told_all(course, configuration.policy, enrolled, [row for row in rows if row.user_id not in found])
+
+
+def _rows(site_id: int, course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
+    rows = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=list(user_ids))
+    told = ("started", "percent", "passed", "completed", "passed_round", "completed_round")
+    columns = ("user_id", "activity_version", "percent_seen", *(f"told_{name}" for name in told))
+    for user_id, version, percent, *values in rows.filter(hold_reason="").values_list(*columns):
+        yield _Row(user_id, version, percent, Told(*values))
+
+
+def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], rows: list[_Row]) -> set[int]:
+    if not rows:
+        return set()
+    user_ids = [row.user_id for row in rows]
+    activities = edx_platform.activities(course.key, user_ids)
+    grades = edx_platform.grades(course.key, user_ids)
+    certificates = edx_platform.certificates(course.key, user_ids)
+    found = set()
+    for row in rows:
+        user_id = row.user_id
+        activity = activities.get(user_id, NOTHING)
+        truth = Truth(
+            enrollment=Enrollment(enrolled[user_id]),
+            activity=activity,
+            percent=row.percent_seen if activity.version == row.activity_version else None,
+            grade=grades.get(user_id),
+            certificate=certificates.get(user_id),
+            is_graded=course.is_graded,
+        )
+        if _is_told(row, truth, policy):
+            found.add(user_id)
+    return found
+
+
+def _is_told(row: _Row, truth: Truth, policy: Policy) -> bool:
+    if milestones.needs_percent(row.told, truth, policy) and truth.activity.version != row.activity_version:
+        return False
+    return not milestones.due(row.told, truth, policy)[1]
