@@ -55,9 +55,13 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(state=State.WAITING, due_at__lte=now)
 
     def heads_of_line(self) -> StatementQuerySet:
-        """With no earlier open statement of the same learner and course (their order is kept, nobody else's)."""
+        """With no earlier open statement of the same learner and course (their order is kept, nobody else's).
+
+        What is open was not settled: said so that the index leads past all that is (decision record 0011).
+        """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),
+            settled_at__isnull=True,
             sequence__lt=models.OuterRef("sequence"),
             state__in=OPEN_STATES,
         )
@@ -179,6 +183,8 @@ class Statement(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["destination", "state", "due_at", "id"], name="percipio_st_queue"),
+            # A learner's open statements in a course, which are the few without a time of settling.
+            models.Index(fields=["learner_course", "settled_at", "sequence"], name="percipio_st_open"),
             models.Index(fields=["state", "leased_until"], name="percipio_st_lease"),
             models.Index(fields=["site_id", "registration", "stored_at"], name="percipio_st_registration"),
             models.Index(fields=["site_id", "actor_key", "stored_at"], name="percipio_st_actor"),

@@ -1,0 +1,90 @@
+"""How the head of a learner's line is found: by what is open alone, however much the learner has behind them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from percipio_openedx.delivery.claim import claim
+from percipio_openedx.models import Statement
+from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
+from percipio_openedx.sandbox import Sandbox
+from tests.integration.delivery.rows import NOW, add, destination_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def rows() -> StatementQuerySet:
+    """All of them."""
+    found: StatementQuerySet = Statement.objects.all()
+    return found
+
+
+def test_only_what_is_settled_has_a_time_of_settling() -> None:
+    """The index of the open ones relies on it, at every arrow."""
+    add(1)
+    lease, until = uuid4(), NOW + timedelta(minutes=1)
+
+    def held() -> StatementQuerySet:
+        return rows().held_by(lease)
+
+    steps = [
+        lambda: rows().claim(lease, until),
+        lambda: held().release(NOW, 503, "later"),
+        lambda: rows().claim(lease, until),
+        lambda: held().put_back(),
+        lambda: rows().claim(lease, until),
+        lambda: held().accept(NOW, 200),
+        lambda: rows().send_again(NOW),
+        lambda: rows().claim(lease, until),
+        lambda: held().park(NOW, 400, "no"),
+        lambda: rows().give_up(NOW, "enough"),
+        lambda: rows().send_again(NOW),
+        lambda: rows().give_up(NOW, "enough"),
+        lambda: rows().send_again(NOW),
+        lambda: rows().claim(lease, until),
+        lambda: held().keep(NOW),
+    ]
+    seen = []
+    for step in steps:
+        assert step() == 1
+        state, settled_at = Statement.objects.values_list("state", "settled_at").get()
+        assert (settled_at is None) is (state in OPEN_STATES), state
+        seen.append(state)
+    assert set(seen) == set(State)
+
+
+def test_an_earlier_one_that_is_open_holds_back_and_one_that_is_settled_does_not(site: Sandbox) -> None:
+    learners = dict(enumerate(State, start=1))
+    for number, state in learners.items():
+        earlier = add(number, 1, due_at=NOW + timedelta(hours=1))
+        settled_at = None if state in OPEN_STATES else NOW
+        leased_until = NOW + timedelta(minutes=1) if state == State.SENDING else None
+        Statement.objects.filter(pk=earlier.pk).update(state=state, settled_at=settled_at, leased_until=leased_until)
+        add(number, 2)
+
+    claimed = [row.pk for row in claim(destination_of().pk, uuid4(), NOW, 10, 20.0)]
+
+    free = Statement.objects.filter(pk__in=claimed).values_list("learner_course__user_id", "sequence")
+    assert sorted(free) == [(number, 2) for number, state in learners.items() if state not in OPEN_STATES]
+
+
+def test_one_that_somebody_settled_by_hand_holds_nobody_back(site: Sandbox) -> None:
+    add(1, 1)
+    Statement.objects.update(state=State.DELIVERED)
+    later = add(1, 2)
+
+    assert [row.pk for row in claim(destination_of().pk, uuid4(), NOW, 10, 20.0)] == [later.pk]
+
+
+def test_the_earlier_ones_are_looked_for_among_the_open_ones_alone() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("reads SQLite's plan; on MariaDB `python -m benchmarks.growth` counts what is read")
+    query = Statement.objects.filter(destination_id=1).due(NOW).heads_of_line().order_by("due_at", "id")
+
+    plan = query.explain()
+
+    assert "USING INDEX percipio_st_open (learner_course_id=? AND settled_at=? AND sequence<?)" in plan
