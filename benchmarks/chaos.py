@@ -19,17 +19,14 @@ It starts servers of its own where their programs are installed, else it uses th
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from urllib.request import urlopen
 
 from benchmarks.proof import servers
 from benchmarks.proof.lms import ROOT, Installation
@@ -38,11 +35,6 @@ from benchmarks.proof.storm import Storm
 from benchmarks.proof.truth import Lms
 from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
 
-BORROWED = {
-    "database": ("PERCIPIO_TEST_DATABASE_URL", "mysql://root@127.0.0.1:3306/"),
-    "redis": ("PERCIPIO_TEST_REDIS_URL", "redis://127.0.0.1:6379/15"),
-    "rabbitmq": ("PERCIPIO_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
-}
 # Learners (each takes two courses), worker programs, seconds between two events and between two acts of a learner.
 SHORT = {"learners": 40, "workers": 2, "every": 1.0, "pause": 0.0}
 FULL = {"learners": 1200, "workers": 3, "every": 4.0, "pause": 0.0}
@@ -93,16 +85,16 @@ def _run(chosen: argparse.Namespace, folder: Path) -> Verdict:
     began = time.monotonic()
     with ExitStack() as stack:
         lms = _installation(chosen.broker, folder, stack)
-        stack.enter_context(_running([lms.sandbox(chosen.seed)]))
+        stack.enter_context(servers.running([lms.sandbox(chosen.seed)]))
         servers.wait_for_port(lms.sandbox_port)
         workers = [lms.worker(number) for number in range(chosen.workers)]
-        stack.enter_context(_running(workers))
-        pupils = stack.enter_context(_running(_class(lms, chosen)))
+        stack.enter_context(servers.running(workers))
+        pupils = stack.enter_context(servers.running(_class(lms, chosen)))
         storm = Storm(lms, workers, chosen.seed, chosen.full, folder / "events.log")
         _live_through(storm, pupils, chosen)
         storm.calm()
-        settled = _settle(lms, PATIENCE[chosen.full])
-        verdict = judge(Lms(lms.database_url).expected(), said(_held(lms)))
+        settled = lms.settle(PATIENCE[chosen.full])
+        verdict = judge(Lms(lms.database_url).expected(), said(lms.held()))
         if not settled:
             notices, statements = lms.open_rows()
             verdict.fault("lost", f"still waiting after the storm: {notices} notices, {statements} statements")
@@ -112,9 +104,9 @@ def _run(chosen: argparse.Namespace, folder: Path) -> Verdict:
 
 def _installation(broker: str, folder: Path, stack: ExitStack) -> Installation:
     """The servers, running, and an empty LMS on them."""
-    database = servers.mariadb(folder, _borrowed("database"))
-    cache = servers.redis(folder, _borrowed("redis"))
-    chosen = cache if broker == "redis" else servers.rabbitmq(folder, _borrowed("rabbitmq"))
+    database = servers.mariadb(folder, servers.borrowed("database"))
+    cache = servers.redis(folder, servers.borrowed("redis"))
+    chosen = cache if broker == "redis" else servers.rabbitmq(folder, servers.borrowed("rabbitmq"))
     for server in {id(one): one for one in (database, cache, chosen)}.values():
         stack.callback(server.stop)
         server.start()
@@ -124,26 +116,10 @@ def _installation(broker: str, folder: Path, stack: ExitStack) -> Installation:
     return lms
 
 
-def _borrowed(kind: str) -> str:
-    variable, usual = BORROWED[kind]
-    return os.environ.get(variable) or usual
-
-
 def _class(lms: Installation, chosen: argparse.Namespace) -> list[Program]:
     size = -(-chosen.learners // CLASS_PROCESSES)
     firsts = range(1, chosen.learners + 1, size)
     return [lms.pupils(chosen.seed, first, min(first + size - 1, chosen.learners), chosen.pause) for first in firsts]
-
-
-@contextmanager
-def _running(programs: Sequence[Program]) -> Iterator[Sequence[Program]]:
-    try:
-        for program in programs:
-            program.start()
-        yield programs
-    finally:
-        for program in programs:
-            program.kill()
 
 
 def _live_through(storm: Storm, pupils: Sequence[Program], chosen: argparse.Namespace) -> None:
@@ -165,26 +141,6 @@ def _live_through(storm: Storm, pupils: Sequence[Program], chosen: argparse.Name
         if not storm.is_over:
             storm.strike()
         time.sleep(chosen.every)
-
-
-def _settle(lms: Installation, patience: float) -> bool:
-    """Wait until nothing is left to look at or to send; False if that takes too long."""
-    until = time.monotonic() + patience
-    quiet = 0
-    while time.monotonic() < until:
-        quiet = quiet + 1 if lms.open_rows() == (0, 0) else 0
-        if quiet >= 4:
-            return True
-        time.sleep(1.0)
-    return False
-
-
-def _held(lms: Installation) -> list[dict[str, object]]:
-    lines: list[dict[str, object]] = []
-    for kind in ("statements", "track"):
-        with urlopen(f"http://127.0.0.1:{lms.sandbox_port}/_sandbox/{kind}", timeout=120) as answer:
-            lines += [json.loads(line) for line in answer.read().decode().split("\n") if line]
-    return lines
 
 
 def _print(chosen: argparse.Namespace, storm: Storm, lms: Installation, verdict: Verdict, seconds: float) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from benchmarks.proof import clock
@@ -22,7 +25,11 @@ QUEUE = "default"
 
 @dataclass
 class Installation:
-    """An empty LMS on given servers, with everything that it writes in one folder."""
+    """An empty LMS on given servers, with everything that it writes in one folder.
+
+    ``home`` is where its processes find the plugin: this checkout, or a folder that some version of it is installed in.
+    ``label`` tells the logs of one version's processes from another's.
+    """
 
     folder: Path
     database: Server
@@ -30,6 +37,8 @@ class Installation:
     broker: Server
     name: str = field(default_factory=lambda: f"percipio_chaos_{uuid4().hex[:10]}")
     sandbox_port: int = field(default_factory=free_port)
+    home: Path = ROOT
+    label: str = ""
 
     @property
     def database_url(self) -> str:
@@ -51,7 +60,7 @@ class Installation:
         sandbox = f"http://127.0.0.1:{self.sandbox_port}"
         return {
             "DJANGO_SETTINGS_MODULE": "benchmarks.proof.settings",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys((str(self.home), str(ROOT)))),
             "DEMO_VAR": str(self.folder / "var"),
             "DEMO_DATABASE_URL": self.database_url,
             "DEMO_CACHE_URL": self.cache.url,
@@ -63,21 +72,17 @@ class Installation:
         }
 
     def make(self) -> None:
-        """The database, the tables, the courses."""
+        """The database, the tables, the courses; this process is one of the LMS from now on."""
+        self.make_database()
+        os.environ.update(self.environment())
+        from benchmarks.proof import school
+
+        school.main()
+
+    def make_database(self) -> None:
+        """An empty database, and a clock that is right."""
         clock.move(self.clock, 0)
         self._at_server(f"CREATE DATABASE {self.name} CHARACTER SET utf8mb4")
-        os.environ.update(self.environment())
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        from benchmarks.proof.courses import PLANS
-        from demo.learning.publishing import publish
-
-        call_command("setup_demo")
-        for plan in PLANS:
-            publish(plan)
 
     def drop(self) -> None:
         """Leave nothing behind on a server that is not ours."""
@@ -91,8 +96,13 @@ class Installation:
 
     def program(self, name: str, arguments: Sequence[str]) -> Program:
         """A process of the LMS."""
-        log = self.folder / f"{name}.log"
-        return Program([sys.executable, *arguments], log, {**self.environment(), "PYTHONUNBUFFERED": "1"}, ROOT)
+        log = self.folder / f"{self.label}{name}.log"
+        own = {
+            "PYTHONUNBUFFERED": "1",
+            "CHAOS_PROCESS": f"{self.label}{name}",
+            "CHAOS_PRESENCE": str(self.folder / "presence"),
+        }
+        return Program([sys.executable, *arguments], log, {**self.environment(), **own}, self.home)
 
     def sandbox(self, seed: int) -> Program:
         """Percipio, which knows the sites' accounts and nobody else."""
@@ -103,16 +113,34 @@ class Installation:
     def worker(self, number: int) -> Program:
         """A worker of two processes."""
         queues = ",".join(f"{self.name}.{end}" for end in ("default", "high", "high_mem"))
-        options = ["--concurrency", "2", "--loglevel", "INFO", "--queues", queues, "-n", f"{self.name}-{number}@%h"]
+        options = ["--concurrency", "2", "--loglevel", "INFO", "--queues", queues]
+        options += ["-n", f"{self.name}-{self.label}{number}@%h"]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return self.program(
             f"worker{number}", ["-m", "celery", "-A", "benchmarks.proof.worker", "worker", *options, *quiet]
         )
 
-    def pupils(self, seed: int, first: int, last: int, pause: float) -> Program:
-        """Some of the class."""
+    def pupils(self, seed: int, first: int, last: int, pause: float, until: Path | None = None) -> Program:
+        """Some of the class; with ``until`` slowly, and some of them not before that file is there."""
         options = ["--seed", str(seed), "--first", str(first), "--last", str(last), "--pause", str(pause)]
+        options += [] if until is None else ["--until", str(until)]
         return self.program(f"pupils{first}", ["-m", "benchmarks.proof.pupils", *options])
+
+    def set_scenario(self, scenario: str) -> None:
+        """What Percipio does from now on."""
+        address = f"http://127.0.0.1:{self.sandbox_port}/_sandbox/scenario"
+        body = json.dumps({"scenario": scenario}).encode()
+        request = Request(address, body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=30) as answer:
+            answer.read()
+
+    def held(self) -> list[dict[str, object]]:
+        """Everything that Percipio holds, in the order in which it took it in."""
+        lines: list[dict[str, object]] = []
+        for kind in ("statements", "track"):
+            with urlopen(f"http://127.0.0.1:{self.sandbox_port}/_sandbox/{kind}", timeout=120) as answer:
+                lines += [json.loads(line) for line in answer.read().decode().split("\n") if line]
+        return lines
 
     def open_rows(self) -> tuple[int, int]:
         """Notices that wait, and statements that are on their way."""
@@ -122,6 +150,17 @@ class Installation:
             0
         ][0]
         return notices, statements
+
+    def settle(self, patience: float) -> bool:
+        """Wait until nothing is left to look at or to send; False if that takes too long."""
+        until = time.monotonic() + patience
+        quiet = 0
+        while time.monotonic() < until:
+            quiet = quiet + 1 if self.open_rows() == (0, 0) else 0
+            if quiet >= 4:
+                return True
+            time.sleep(1.0)
+        return False
 
     def states(self) -> dict[str, int]:
         """Statements by state."""

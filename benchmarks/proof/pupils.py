@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import django
 
@@ -46,22 +47,28 @@ def main() -> int:
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--last", type=int, required=True)
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two acts")
+    parser.add_argument("--until", type=Path, help="until this file is there: with pauses, and a third not yet here")
     chosen = parser.parse_args()
     dice = random.Random(f"{chosen.seed}:{chosen.first}")
     blocks: Blocks = {}
     persist(lambda: blocks.update(_blocks()))
     waiting = [_life(chosen.seed, number, blocks) for number in range(chosen.first, chosen.last + 1)]
     living: list[Iterator[Step]] = []
+    late = max(1, len(waiting) // 3) if chosen.until else 0
     while waiting or living:
-        while waiting and len(living) < AT_ONCE:
+        in_haste = chosen.until is not None and chosen.until.exists()
+        while len(waiting) > (0 if in_haste else late) and len(living) < AT_ONCE:
             living.append(waiting.pop(0))
+        if not living:
+            time.sleep(0.1)
+            continue
         life = dice.choice(living)
         step = next(life, None)
         if step is None:
             living.remove(life)
             continue
         persist(step)
-        time.sleep(chosen.pause)
+        time.sleep(0.0 if in_haste else chosen.pause)
     return 0
 
 

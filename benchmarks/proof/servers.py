@@ -13,8 +13,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +22,18 @@ from urllib.parse import urlsplit
 # Seconds that a server may take to start; RabbitMQ needs the longest on a busy machine.
 PATIENCE = 120.0
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+# Where servers are looked for that are not the harness's own.
+BORROWED = {
+    "database": ("PERCIPIO_TEST_DATABASE_URL", "mysql://root@127.0.0.1:3306/"),
+    "redis": ("PERCIPIO_TEST_REDIS_URL", "redis://127.0.0.1:6379/15"),
+    "rabbitmq": ("PERCIPIO_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
+}
+
+
+def borrowed(kind: str) -> str:
+    """The address of a server that somebody else runs."""
+    variable, usual = BORROWED[kind]
+    return os.environ.get(variable) or usual
 
 
 def free_port() -> int:
@@ -72,6 +84,16 @@ class Program:
                 start_new_session=True,
             )
 
+    def end(self) -> None:
+        """Ask it to end, as an orchestrator does, and wait until it has."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=PATIENCE)
+        finally:
+            self.kill()
+
     def kill(self) -> None:
         """End it with everything that it started, and wait for the end."""
         if self.process is None:
@@ -80,6 +102,18 @@ class Program:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(timeout=30)
         self.process = None
+
+
+@contextmanager
+def running(programs: Sequence[Program]) -> Iterator[Sequence[Program]]:
+    """Start them, and leave none of them behind."""
+    try:
+        for program in programs:
+            program.start()
+        yield programs
+    finally:
+        for program in programs:
+            program.kill()
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from demo.settings import *  # noqa: F403
 from demo.settings import DATABASES
@@ -19,3 +21,10 @@ PERCIPIO_TIMEOUT = 2
 PERCIPIO_OBSERVE_AFTER = 1
 # A statement is told from another by its number here, so small batches meet the faults in more combinations.
 PERCIPIO_BATCH_SIZE = 20
+
+# Which version of the plugin this process runs, for a harness that has several of them.
+if "CHAOS_PRESENCE" in os.environ:
+    _plugin = Path(str(sys.modules["percipio_openedx"].__file__)).parent
+    _head = sorted(path.stem for path in (_plugin / "migrations").glob("[0-9]*.py"))[-1]
+    with Path(os.environ["CHAOS_PRESENCE"]).open("a", encoding="utf-8") as _list:
+        _list.write(f"{os.environ['CHAOS_PROCESS']}\t{_plugin}\t{_head}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -11,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from benchmarks.proof import clock
 from benchmarks.proof.lms import Installation, a_child_of
@@ -95,7 +93,7 @@ class Storm:
 
     def calm(self) -> None:
         """Nothing goes wrong any more: healthy Percipio, right settings, fresh workers, and every wait is over."""
-        self._set_scenario("ok")
+        self._lms.set_scenario("ok")
         self._save(2, CAMPUS)
         self._save(1, {})
         self._move(self._furthest + 2 * HOUR)
@@ -112,7 +110,7 @@ class Storm:
 
     def _percipio(self, scenario: str) -> str:
         """A fault of Percipio; time goes on a little, so that it is met although the last one made everybody wait."""
-        self._set_scenario(scenario)
+        self._lms.set_scenario(scenario)
         self._move(self._offset + self._dice.uniform(0, 120))
         return scenario
 
@@ -177,11 +175,11 @@ class Storm:
 
     def _hour(self, _: str) -> str:
         """Percipio refuses the credentials for an hour of the workers' clock."""
-        self._set_scenario("forbidden")
+        self._lms.set_scenario("forbidden")
         time.sleep(1.0)
         self._move(self._offset + HOUR)
         time.sleep(1.0)
-        self._set_scenario("ok")
+        self._lms.set_scenario("ok")
         return f"{self._offset:.0f}"
 
     def _edit(self, _: str) -> str:
@@ -202,13 +200,6 @@ class Storm:
         cache.clear()
 
     # --- means -----------------------------------------------------------------------------------------------------
-
-    def _set_scenario(self, scenario: str) -> None:
-        address = f"http://127.0.0.1:{self._lms.sandbox_port}/_sandbox/scenario"
-        body = json.dumps({"scenario": scenario}).encode()
-        request = Request(address, body, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=30) as answer:
-            answer.read()
 
     def _move(self, offset: float) -> None:
         self._offset = offset
