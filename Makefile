@@ -2,8 +2,8 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-browser chaos quality audit bench docs upgrade requirements \
-        extract_translations compile_translations pull_translations clean
+.PHONY: help demo demo-serve test test-services test-browser chaos two-versions quality audit bench docs upgrade \
+        requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
 PYTHON ?= $(shell .ci/find-python)
@@ -37,6 +37,9 @@ test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a
 
 chaos: $(INSTALLED)-ci.stamp ## Let a class learn while everything goes wrong, and compare (ARGS="--full": 2000 courses)
 	@$(RUN) -m benchmarks.chaos $(ARGS)
+
+two-versions: $(INSTALLED)-ci.stamp ## Let a class learn while the LMS goes to another version and back, and compare
+	@$(RUN) -m benchmarks.upgrade $(ARGS)
 
 bench: $(INSTALLED)-ci.stamp ## Measure, and print the table
 	@$(RUN) -m benchmarks $(ARGS)
