@@ -21,7 +21,7 @@ def content_id(course: Course, rule: str, lms_root: str) -> str:
     if rule == "course_run":
         return course.key
     if rule == "url":
-        return course_url(course, lms_root)
+        return course_url(course.key, lms_root)
     return f"course:{course.org}+{course.number}"
 
 
@@ -35,6 +35,6 @@ def activity_id(content: str, lms_root: str) -> str:
     return f"{lms_root}/percipio/content/{quote(content, safe='')}"
 
 
-def course_url(course: Course, lms_root: str) -> str:
+def course_url(course_key: str, lms_root: str) -> str:
     """The course run's address in the LMS."""
-    return f"{lms_root}/courses/{quote(course.key, safe=':+@')}"
+    return f"{lms_root}/courses/{quote(course_key, safe=':+@')}"

@@ -39,6 +39,16 @@ TIMES: dict[str, tuple[Any, timedelta]] = {
 }
 
 
+def in_state(state: str) -> Q:
+    """In a state. Only what is being sent has a lease: saying so puts the index in the list's order."""
+    return Q(state=state, leased_until__isnull=state != State.SENDING)
+
+
+def with_outcome(outcome: str) -> Q:
+    """With an outcome of ``OUTCOMES``; none of them has a lease."""
+    return OUTCOMES[outcome][1] & Q(leased_until=None)
+
+
 def of_known_sites() -> Q:
     """Every statement there is, said so that the indexes that begin with the site can be used."""
     return Q(site_id__in=list(StatementLedger.objects.values_list("pk", flat=True)))
@@ -73,11 +83,9 @@ class StateFilter(admin.SimpleListFilter):
         return [(state.value, words.of(words.STATES, state)) for state in State]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """In the chosen state. Only what is being sent has a lease: saying so puts the index in the list's order."""
+        """In the chosen state."""
         value = self.value()
-        if value is None:
-            return queryset
-        return queryset.filter(state=value, leased_until__isnull=value != State.SENDING)
+        return queryset if value is None else queryset.filter(in_state(value))
 
 
 class VerbFilter(admin.SimpleListFilter):
@@ -111,8 +119,8 @@ class OutcomeFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """With the chosen outcome."""
-        _title, query = OUTCOMES.get(self.value() or "", ("", Q()))
-        return queryset.filter(query & Q(leased_until=None)) if query else queryset
+        value = self.value()
+        return queryset.filter(with_outcome(value)) if value in OUTCOMES else queryset
 
 
 class TimeFilter(admin.SimpleListFilter):

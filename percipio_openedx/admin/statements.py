@@ -43,7 +43,8 @@ class StatementAdmin(ReadOnlyAdmin):
     search_fields = ("uuid",)
     search_help_text = _(
         "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
-        "of a statement or registration. Lists end after the newest 10,000."
+        "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 learners, "
+        "a state shows what is among the newest 10,000 in that state."
     )
     ordering = ("-id",)
     sortable_by = ()
@@ -84,6 +85,13 @@ class StatementAdmin(ReadOnlyAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """A page whose rows know the names to show."""
         return _NamedChangeList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> BoundedPaginator:
+        """Of a large course the pages are read differently: see ``large_course``."""
+        from percipio_openedx.admin import large_course
+
+        found = large_course.paginator(request.GET, queryset, *args, **kwargs)
+        return found or BoundedPaginator(queryset, *args, **kwargs)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
         """One row, with its names."""
@@ -179,9 +187,14 @@ class StatementAdmin(ReadOnlyAdmin):
 
 class _NamedChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
-        """Look the names of the page's rows up, all at once."""
+        """Rows of the paginator, also where Django would take the whole list; their names are looked up all at once."""
         super().get_results(request)
-        self.result_list = named(list(self.result_list))
+        shown = self.result_list
+        if not self.multi_page:
+            shown = self.paginator.page(1).object_list
+        elif self.show_all and self.can_show_all:
+            shown = self.paginator.object_list
+        self.result_list = named(list(shown))
 
 
 def named(rows: list[Statement]) -> list[Statement]:

@@ -74,7 +74,7 @@ def event_of(telling: Telling, at: datetime) -> dict[str, Any]:
 @lru_cache(maxsize=512)
 def course_facts(course: Course, lms_root: str) -> CourseFacts:
     """What statements say of a course run. Kept per value, not per course, so that a renamed course is never stale."""
-    url = course_url(course, lms_root)
+    url = course_url(course.key, lms_root)
     return CourseFacts(
         url=url if is_irl(url) else "",
         name=plain(course.name, LONGEST_NAME),
