@@ -125,7 +125,7 @@ def pages(learner: int = LEARNER) -> dict[str, str]:
     from percipio_openedx.models import Statement
 
     statements = reverse("admin:percipio_openedx_statement_changelist")
-    course = "course-v1:Org%2BC7%2BR"
+    course = "course-v1:Org%2BC8%2BR"
     uuid = Statement.objects.order_by("pk").values_list("uuid", flat=True)[100]
     queries = {
         "all": "",

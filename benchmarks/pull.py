@@ -119,7 +119,10 @@ def course_id(course: int) -> str:
 
 def grouping_id(course: int) -> str:
     """The course run in the context of its statements."""
-    return f"https://academy.example.com/courses/{course}"
+    from percipio_openedx import config
+    from percipio_openedx.content import course_url
+
+    return course_url(f"course-v1:Org+C{course}+R", config.lms_root())
 
 
 def registration_of(learner: int, course: int) -> str:
