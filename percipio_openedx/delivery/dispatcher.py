@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that one destination may work while others wait for their turn.
 TURN = 10.0
+# So many of the destinations whose turn it is are taken in an order of the run's own.
+ALIKE = 8
 # Seconds until a token that another worker fetches is surely there.
 BUSY = timedelta(seconds=1)
 
@@ -158,16 +161,23 @@ class _Run:
 def _ready(now: datetime) -> list[Destination]:
     """Destinations with something due that need not wait, each time one that is well and one that is to be probed.
 
-    The one that was served longest ago comes first. A probe may last as long as its time-outs, so the well ones neither
-    wait for all of the probes nor make the others wait for ever.
+    Those that were served longest ago come first, a few of them in any order: runs beside each other would all claim
+    from the same one, and mostly in vain. A probe may last as long as its time-outs, so the well ones neither wait for
+    all of the probes nor make the others wait for ever.
     """
     may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
     due = [pk for pk, first_at in _first_waiting().items() if first_at <= now]
     found = Destination.objects.filter(may, pk__in=due)
     well = found.filter(failures=0).order_by(F("last_success_at").asc(nulls_first=True), "pk")
     failing = found.filter(failures__gt=0).order_by("retry_at", "pk")
-    pairs = zip_longest(well, failing)
+    pairs = zip_longest(_mixed(list(well)), failing)
     return [destination for pair in pairs for destination in pair if destination is not None]
+
+
+def _mixed(well: Sequence[Destination]) -> list[Destination]:
+    """The order kept by and large: each ``ALIKE`` of them shuffled among themselves."""
+    parts = [well[start : start + ALIKE] for start in range(0, len(well), ALIKE)]
+    return [destination for part in parts for destination in random.sample(part, len(part))]
 
 
 def _first_due(now: datetime) -> datetime | None:

@@ -11,7 +11,7 @@ from benchmarks.speed.places import receiver_counts, reset_receiver
 from benchmarks.speed.rows.delivery import fill
 
 ORGANIZATIONS = 8
-PROCESSES = (1, 2, 4, 8)
+PROCESSES = (1, 2, 4, 8, 16)
 ROUND_TRIPS = (20, 100)
 # Of the rate at 20 ms, with the most processes: what differs less is not told apart from the noise of a run.
 ALIKE = 0.9
@@ -32,7 +32,7 @@ def _at(processes: int, round_trip: int, quick: bool) -> Figures:
     # Imported before the processes are split off, as a worker does.
     from percipio_openedx.delivery import dispatcher  # noqa: F401
 
-    count = ORGANIZATIONS * (500 if quick else 2000)
+    count = ORGANIZATIONS * (500 if quick else 4000)
     fill(count, ORGANIZATIONS)
     reset_receiver(round_trip)
     connections.close_all()
@@ -83,7 +83,7 @@ def _name(processes: int, round_trip: int) -> str:
 
 
 CASES = {
-    _name(processes, round_trip): Case(partial(_at, processes, round_trip), rounds=3)
+    _name(processes, round_trip): Case(partial(_at, processes, round_trip), rounds=2)
     for round_trip in ROUND_TRIPS
     for processes in PROCESSES
 }
