@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Min
+from django.db.models import Min, Q, QuerySet
 
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
@@ -17,6 +19,8 @@ from percipio_openedx.transactions import persistently, write_alias
 LEASE = 60.0
 # Two workers that read the same candidates at the same moment: the slower one reads again, this often.
 _READS = 3
+# Rows of the queue that are looked through at once for heads of line.
+PAGE = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +52,41 @@ def claim(destination_id: int, lease: UUID, now: datetime, most: int, longest_re
     """
     until = now + timedelta(seconds=LEASE + longest_request)
     for _ in range(_READS):
-        # Read without locks: the learners' own inserts, and other workers, are never held up by the search.
-        due = Statement.objects.filter(destination_id=destination_id).due(now).heads_of_line()
-        candidates = list(due.order_by("due_at", "id").values_list("pk", flat=True)[:most])
+        # Each once: one that others put off meanwhile may come again further on.
+        candidates = list(dict.fromkeys(islice(_heads(destination_id, now, most), most)))
         if not candidates:
             break
         if rows := _take(candidates, lease, until):
             return rows
     return ()
+
+
+def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
+    """The due heads of line in the order in which they came due, read in pages, the first of the wanted size.
+
+    Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
+    index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
+    waits to find a few.
+    """
+    last, size = None, most
+    while True:
+        page = list(_due(destination_id, now, last)[:size])
+        heads = Statement.objects.filter(pk__in=[pk for _, pk in page], state=State.WAITING).heads_of_line()
+        free = set(heads.values_list("pk", flat=True))
+        yield from (pk for _, pk in page if pk in free)
+        if len(page) < size:
+            return
+        last, size = page[-1], PAGE
+
+
+def _due(
+    destination_id: int, now: datetime, last: tuple[datetime, int] | None
+) -> QuerySet[Statement, tuple[datetime, int]]:
+    """When they came due, and the keys, of what is due after a place in the queue."""
+    due = Statement.objects.filter(destination_id=destination_id).due(now)
+    if last is not None:
+        due = due.filter(Q(due_at=last[0], pk__gt=last[1]) | Q(due_at__gt=last[0]))
+    return due.order_by("due_at", "id").values_list("due_at", "pk")
 
 
 @persistently
