@@ -5,7 +5,7 @@ thousand on in steps of ten, it fills the table and opens all that reads it: the
 statement resource, the operator's lists, a pruning. It prints how many index entries and rows the server read (its
 ``Handler_read`` counters) and the milliseconds at each size. Flat is what reads at most half as much again at the last
 size as at the one before it, and a list of the operator's what ends after 10,000 rows, however many there are.
-``--plans`` adds the server's plan of each query at the largest size.
+``--plans`` prints the server's plan of each query at each size instead.
 
 Ten million statements take some 10 GB of disk and, on two cores, five minutes.
 """
@@ -26,7 +26,7 @@ from uuid import uuid4
 
 from benchmarks import admin, pull
 from benchmarks.growth_rows import fill
-from benchmarks.plans import Watch, plans, watched
+from benchmarks.plans import planned
 from benchmarks.proof import servers
 from benchmarks.pull import handler_reads
 
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--waiting", type=int, default=1000, help="how many of them have not been sent yet")
     parser.add_argument("--memory", default="6G", help="the server's buffer pool")
     parser.add_argument("--only", default="", help="questions whose name begins so")
-    parser.add_argument("--plans", action="store_true", help="print the plans at the largest size, too")
+    parser.add_argument("--plans", action="store_true", help="print the plans instead of the costs")
     options = parser.parse_args()
     sizes = [SMALLEST]
     while sizes[-1] * 10 <= options.largest:
@@ -61,11 +61,11 @@ def main() -> None:
             fill(size, options.waiting)
             print(f"{size:,} statements made in {time.monotonic() - began:.0f} s", flush=True)
             chosen = {name: ask for name, ask in questions(size).items() if name.startswith(options.only)}
-            with watched() as watch:
-                found.append({name: _cost(name, ask, watch) for name, ask in chosen.items()})
+            if options.plans:
+                _explain(chosen)
+                continue
+            found.append({name: _cost(ask) for name, ask in chosen.items()})
             _print(sizes, found)
-        if options.plans:
-            plans(watch)
 
 
 @contextmanager
@@ -179,8 +179,15 @@ def _pruned() -> dict[str, Callable[[], object]]:
     return {f"prune: the oldest {PRUNED}": Prune(cutoffs, lambda: False).run}
 
 
-def _cost(name: str, ask: Callable[[], object], watch: Watch) -> Cost:
-    watch.name = name
+def _explain(chosen: dict[str, Callable[[], object]]) -> None:
+    """Ask each question and print how the server went about it."""
+    with planned() as plans:
+        for plans.question, ask in chosen.items():
+            ask()
+    plans.print()
+
+
+def _cost(ask: Callable[[], object]) -> Cost:
     reads, began = handler_reads(), time.perf_counter()
     ask()
     milliseconds = (time.perf_counter() - began) * 1000

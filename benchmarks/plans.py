@@ -1,4 +1,4 @@
-"""The server's plans of the queries that were asked while somebody watched."""
+"""The server's plans of queries, made at the moment at which they are asked: a plan depends on what is there."""
 
 from __future__ import annotations
 
@@ -10,48 +10,44 @@ PREFIX = "percipio_openedx_"
 COLUMNS = ("table", "type", "key", "rows", "Extra")
 
 
-class Watch:
-    """The queries of each question, in the order in which they were asked."""
+class Plans:
+    """The different plans of each question, in the order in which they were asked."""
 
     def __init__(self) -> None:
-        self.name = ""
-        self.queries: dict[str, list[tuple[str, Any]]] = {}
+        self.question = ""
+        self._found: dict[str, list[str]] = {}
 
     def __call__(self, execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
-        """Note a query of the plugin's tables, and let it pass."""
+        """Ask for the plan of a query of the plugin's tables, and let it pass."""
         if sql.startswith("SELECT") and PREFIX in sql:
-            self.queries.setdefault(self.name, []).append((sql, parameters))
+            plan = "\n".join(_lines(context["cursor"], sql, parameters))
+            found = self._found.setdefault(self.question, [])
+            if plan not in found:
+                found.append(plan)
         return execute(sql, parameters, many, context)
+
+    def print(self) -> None:
+        """All of them."""
+        for question, found in self._found.items():
+            print(f"\n### {question}\n")
+            print("\n\n".join(found))
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
-    """Note every query until the end."""
+def planned() -> Iterator[Plans]:
+    """The plans of all that is asked until the end."""
     from django.db import connection
 
-    watch = Watch()
-    with connection.execute_wrapper(watch):
-        yield watch
+    plans = Plans()
+    with connection.execute_wrapper(plans):
+        yield plans
 
 
-def plans(watch: Watch) -> None:
-    """Print the plan of each query, the same ones once for each question."""
-    for name, queries in watch.queries.items():
-        print(f"\n### {name}\n")
-        seen = set()
-        for sql, parameters in queries:
-            plan = "\n".join(_lines(sql, parameters))
-            if plan not in seen:
-                print(f"{plan}\n")
-            seen.add(plan)
-
-
-def _lines(sql: str, parameters: Any) -> Iterator[str]:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {sql}", parameters)
-        names = [column[0] for column in cursor.description]
-        for row in cursor.fetchall():
-            told = dict(zip(names, row, strict=True))
-            yield "    " + " ".join(f"{name}={str(told[name]).removeprefix(PREFIX)}" for name in COLUMNS)
+def _lines(cursor: Any, sql: str, parameters: Any) -> Iterator[str]:
+    # The driver's own cursor, past the wrappers.
+    raw = cursor.cursor
+    raw.execute(f"EXPLAIN {sql}", parameters)
+    names = [column[0] for column in raw.description]
+    for row in raw.fetchall():
+        told = dict(zip(names, row, strict=True))
+        yield "    " + " ".join(f"{name}={str(told[name]).removeprefix(PREFIX)}" for name in COLUMNS)
