@@ -32,7 +32,7 @@ def _at(processes: int, round_trip: int, quick: bool) -> Figures:
     # Imported before the processes are split off, as a worker does.
     from percipio_openedx.delivery import dispatcher  # noqa: F401
 
-    count = ORGANIZATIONS * (500 if quick else 4000)
+    count = ORGANIZATIONS * (500 if quick else 8000)
     fill(count, ORGANIZATIONS)
     reset_receiver(round_trip)
     connections.close_all()
