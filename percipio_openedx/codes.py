@@ -1,4 +1,4 @@
-"""The codes that rows, settings and statements share: what is reported, when, and why not.
+"""The codes that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong.
 
 Apart from the values (``data``), for every process of the LMS reads these when it starts: the models need them.
 """
@@ -83,7 +83,7 @@ class Outcome(StrEnum):
 
 
 class Why(StrEnum):
-    """Reasons, for the operator."""
+    """Why a milestone is not reported although its learner is (``unsaid``)."""
 
     NO_ACTIVITY = "no_activity"
     COMPLETED_BEFORE = "completed_before"
@@ -101,7 +101,7 @@ class Why(StrEnum):
 
 
 class Trouble(StrEnum):
-    """What people are told about."""
+    """What operators are told about by mail (``operations.alerts``)."""
 
     PAUSED = "paused"
     PARKED = "parked"

@@ -38,11 +38,9 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
 
     save_as = False
 
-    # The form and its words are imported when a page shows them, as everything is that few processes of the LMS need.
-
     @property
     def form(self) -> Any:  # type: ignore[override]
-        """See ``configuration_form``."""
+        """Imported with its words when a page shows it, as all is that few processes of the LMS need."""
         from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
 
         return PercipioConfigurationForm

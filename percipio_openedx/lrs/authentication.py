@@ -86,7 +86,8 @@ def _signed(token: str) -> Grant:
         _verify(token)
         claims = configured_jwt_decode_handler(token)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-        raise _refused() from None  # the last: a header nested without end, which PyJWT reads before any signature
+        # The last is a header nested without end, which PyJWT reads before any signature.
+        raise _refused() from None
     username, scopes = claims.get("preferred_username"), claims.get("scopes")
     if not isinstance(username, str) or not isinstance(scopes, list):
         raise _refused()
