@@ -1,15 +1,11 @@
-"""Connections to Percipio: made to checked addresses only, kept open for the process, and cut off when a whole answer
-takes too long.
-"""
+"""Connections to Percipio: made to checked addresses only, watched, and kept open for the process."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import threading
 from collections.abc import Callable
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,74 +17,49 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 
 from percipio_openedx import __version__
 from percipio_openedx.delivery.reach import checked_addresses
+from percipio_openedx.delivery.watch import watch_of_this_thread
 
 USER_AGENT = f"percipio-openedx/{__version__}"
-_MOST_SESSIONS = 64
+HEADERS = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
+_MOST_LINES = 64
 
-# --- the whole time ------------------------------------------------------------------------------------------------
 
-
-class Watch:
-    """Ends the request of this thread when its time is up, also in the middle of a header line.
-
-    A time-out of the socket bounds the wait for the next byte only; a server that drips would be listened to for ever.
+class _Ours(HTTPConnection):
+    """Goes to a checked address, tells the watch of its thread which socket it waits on, and sends a request in one
+    piece: ``http.client`` would write the head by itself, in a packet (and a record of TLS) of its own.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self._connection: HTTPConnection | None = None
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Watch:
-        _watching.watch = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        _watching.watch = None
-
-    def see(self, connection: HTTPConnection) -> None:
-        """The connection that the answer will come over."""
-        self._connection = connection
-
-    def _end(self) -> None:
-        self.expired = True
-        sock = getattr(self._connection, "sock", None) or getattr(self._connection, "_percipio_sock", None)
-        if sock is not None:
-            # Beneath TLS, whose own shutdown would take the reader's state away under its hands.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class _Watching(threading.local):
-    watch: Watch | None = None
-
-
-_watching = _Watching()
-
-
-class _OurConnection(HTTPConnection):
-    """Goes to a checked address, and tells the watch of its thread which socket it waits on."""
+    _keeps_head = False
+    _head = b""
 
     def _new_conn(self) -> socket.socket:
         return _connected(self, super()._new_conn)
 
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Send a request, its head together with the first piece of its body."""
+        self._keeps_head, self._head = bool(body), b""
+        super().request(method, url, body, *args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """Send what is to be sent, or keep the head until the body follows."""
+        if self._keeps_head:
+            self._keeps_head, self._head = False, data
+            return
+        head, self._head = self._head, b""
+        super().send(head + data if head else data)
+
     def getresponse(self) -> Any:
         """Wait for the head of the answer, watched."""
-        return _watched(self, super().getresponse)
+        watch = watch_of_this_thread()
+        if watch is not None:
+            # http.client lets go of ``sock`` when the answer will close the connection.
+            self._percipio_sock = self.sock
+            watch.see(self)
+        return super().getresponse()
 
 
-class _OurTLSConnection(HTTPSConnection):
+class _OursOverTLS(_Ours, HTTPSConnection):
     """The same over TLS."""
-
-    def _new_conn(self) -> socket.socket:
-        return _connected(self, super()._new_conn)
-
-    def getresponse(self) -> Any:
-        """Wait for the head of the answer, watched."""
-        return _watched(self, super().getresponse)
 
 
 def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
@@ -112,20 +83,12 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket])
     raise failure or NameResolutionError(host, connection, socket.gaierror("no address"))
 
 
-def _watched(connection: HTTPConnection, getresponse: Any) -> Any:
-    if _watching.watch is not None:
-        # http.client lets go of ``sock`` when the answer will close the connection.
-        connection._percipio_sock = connection.sock  # type: ignore[attr-defined]
-        _watching.watch.see(connection)
-    return getresponse()
-
-
 class _OurPool(HTTPConnectionPool):
-    ConnectionCls = _OurConnection
+    ConnectionCls = _Ours
 
 
 class _OurTLSPool(HTTPSConnectionPool):
-    ConnectionCls = _OurTLSConnection
+    ConnectionCls = _OursOverTLS
 
 
 class _Adapter(HTTPAdapter):
@@ -144,36 +107,58 @@ _POOLS = {"http": _OurPool, "https": _OurTLSPool}
 
 # --- open connections ----------------------------------------------------------------------------------------------
 
-_sessions: dict[tuple[int, str], requests.Session] = {}
+
+class Line:
+    """The way to one host: its open connections, and the proxies and certificates that the environment names for it.
+
+    An adapter of ``requests`` without a session, which would look through the environment for each request, follow
+    redirects and keep cookies.
+    """
+
+    def __init__(self, url: str) -> None:
+        settings = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        self._settings: dict[str, Any] = {name: settings[name] for name in ("proxies", "verify", "cert")}
+        self._adapter = _Adapter(pool_connections=2, pool_maxsize=8, max_retries=0)
+
+    def send(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
+        """Send, and return with the head of the answer; the body is still to be read.
+
+        Arguments:
+            timeout: seconds to connect, and between two parts of the answer.
+        """
+        return self._adapter.send(request, stream=True, timeout=(timeout, timeout), **self._settings)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._adapter.close()
+
+
+_lines: dict[tuple[int, str], Line] = {}
 _lock = threading.Lock()
 
 
-def session_for(url: str) -> requests.Session:
-    """The session of this process for the host of ``url``. A forked worker gets its own, never its parent's sockets."""
-    key = (os.getpid(), urlsplit(url).netloc)
-    session = _sessions.get(key)
-    if session is None:
+def line_to(url: str) -> Line:
+    """The line of this process to the host of ``url``. A forked worker gets its own, never its parent's sockets."""
+    parts = urlsplit(url)
+    key = (os.getpid(), f"{parts.scheme}://{parts.netloc}")
+    line = _lines.get(key)
+    if line is None:
         with _lock:
-            session = _sessions.get(key) or _new_session(key)
-    return session
+            line = _lines.get(key) or _new_line(key, url)
+    return line
 
 
-def close_sessions() -> None:
+def close_lines() -> None:
     """Close every connection of this process (the next request opens a new one)."""
     with _lock:
-        mine = [key for key in _sessions if key[0] == os.getpid()]
+        mine = [key for key in _lines if key[0] == os.getpid()]
         for key in mine:
-            _sessions.pop(key).close()
+            _lines.pop(key).close()
 
 
-def _new_session(key: tuple[int, str]) -> requests.Session:
-    while len(_sessions) >= _MOST_SESSIONS:
+def _new_line(key: tuple[int, str], url: str) -> Line:
+    while len(_lines) >= _MOST_LINES:
         # Forgotten, not closed: it may be another process's, or in use; its sockets close when nobody needs them.
-        _sessions.pop(next(iter(_sessions)))
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"})
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(pool_connections=2, pool_maxsize=8, max_retries=0))
-    _sessions[key] = session
-    return session
+        _lines.pop(next(iter(_lines)))
+    line = _lines[key] = Line(url)
+    return line

@@ -20,8 +20,9 @@ from django.views.decorators.debug import sensitive_variables
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from percipio_openedx.delivery.connections import Watch, session_for
+from percipio_openedx.delivery.connections import HEADERS, line_to
 from percipio_openedx.delivery.failures import error_of_exception
+from percipio_openedx.delivery.watch import Watch
 from percipio_openedx.exceptions import Unavailable, Unreachable
 from percipio_openedx.secrets import Secret
 
@@ -45,7 +46,7 @@ class Reply:
 
 
 class Bearer(AuthBase):
-    """Puts a token on a request. Given to every call, so that a ``.netrc`` file never adds credentials of its own."""
+    """Puts a token on a request. Given to every call, so that ``requests`` never looks for credentials by itself."""
 
     def __init__(self, token: Secret | None) -> None:
         self._token = token
@@ -107,16 +108,9 @@ def _send(
     longest: int,
     started: float,
 ) -> Reply:
-    with session_for(url).request(
-        method,
-        url,
-        data=body,
-        headers=dict(headers or {}),
-        auth=auth,
-        timeout=(timeout, timeout),
-        stream=True,
-        allow_redirects=False,
-    ) as response:
+    request = requests.PreparedRequest()
+    request.prepare(method, url, headers={**HEADERS, **(headers or {})}, data=body, auth=auth)
+    with line_to(url).send(request, timeout) as response:
         content = _decoded(_read(response, longest), response.headers.get("Content-Encoding", ""), longest)
         return Reply(response.status_code, response.headers, content, time.monotonic() - started)
 

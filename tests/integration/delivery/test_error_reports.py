@@ -74,9 +74,10 @@ def examine() -> None:
     ("act", "place", "name"),
     [
         # Beneath requests and urllib3, whose variables are headers and bodies.
-        (a_token, connections._OurConnection, "getresponse"),
-        (post, connections._OurConnection, "getresponse"),
-        (examine, connections._OurConnection, "getresponse"),
+        (a_token, connections._Ours, "getresponse"),
+        (post, connections._Ours, "getresponse"),
+        (examine, connections._Ours, "getresponse"),
+        (post, connections._Ours, "send"),
         # Where a token has just come.
         (a_token, tokens, "_life"),
         (post, tokens, "_life"),

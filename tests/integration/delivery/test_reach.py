@@ -232,7 +232,7 @@ def test_the_connection_test_explains_it_for_the_token_address(
 
 
 def _client() -> PercipioClient:
-    connections.close_sessions()
+    connections.close_lines()
     configuration = config.for_site(1)
     assert configuration is not None
     return PercipioClient(configuration)
