@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Min, Q, QuerySet
 
+from percipio_openedx.models.keys import among
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
@@ -31,7 +32,7 @@ class Row:
     """
 
     pk: int
-    uuid: str
+    uuid: UUID
     attempts: int
     body: bytes = field(repr=False)
     track: bytes | None = field(repr=False)
@@ -68,32 +69,36 @@ def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
     index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
     waits to find a few.
     """
-    last, size = None, most
+    after: int | None = None
+    size = most
     while True:
-        page = list(_due(destination_id, now, last)[:size])
-        heads = Statement.objects.filter(pk__in=[pk for _, pk in page], state=State.WAITING).heads_of_line()
-        free = set(heads.values_list("pk", flat=True))
-        yield from (pk for _, pk in page if pk in free)
+        page = list(_due(destination_id, now, after)[:size])
+        if not page:
+            return
+        free = set(
+            Statement.objects.filter(among(page), state=State.WAITING).heads_of_line().values_list("pk", flat=True)
+        )
+        yield from (pk for pk in page if pk in free)
         if len(page) < size:
             return
-        last, size = page[-1], PAGE
+        after, size = page[-1], PAGE
 
 
-def _due(
-    destination_id: int, now: datetime, last: tuple[datetime, int] | None
-) -> QuerySet[Statement, tuple[datetime, int]]:
-    """When they came due, and the keys, of what is due after a place in the queue."""
+def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Statement, int]:
+    """The keys of what is due, behind a statement's place in the queue."""
     due = Statement.objects.filter(destination_id=destination_id).due(now)
-    if last is not None:
-        due = due.filter(Q(due_at=last[0], pk__gt=last[1]) | Q(due_at__gt=last[0]))
-    return due.order_by("due_at", "id").values_list("due_at", "pk")
+    if after is not None:
+        # Whoever moved it meanwhile moved it back, or erased it: what is passed over then comes with the next claim.
+        place = Statement.objects.filter(pk=after).values_list("due_at", flat=True).first()
+        due = due.filter(Q(due_at=place, pk__gt=after) | Q(due_at__gt=place)) if place else due.none()
+    return due.order_by("due_at", "id").values_list("pk", flat=True)
 
 
 @persistently
 def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
     """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
     alias = write_alias()
-    rows = Statement.objects.filter(pk__in=candidates)
+    rows = Statement.objects.filter(among(candidates))
     with transaction.atomic(using=alias):
         if not connections[alias].features.has_select_for_update_skip_locked:
             # SQLite has one writer at a time: the condition of the update decides.
@@ -102,7 +107,7 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
         locked = rows.order_by("pk").select_for_update(skip_locked=True)
         mine = _read(locked, candidates, until, State.WAITING)
         if mine:
-            Statement.objects.filter(pk__in=[row.pk for row in mine]).claim(lease, until)
+            Statement.objects.filter(among([row.pk for row in mine])).claim(lease, until)
         return mine
 
 
@@ -111,7 +116,7 @@ def _read(rows: StatementQuerySet, order: list[int], until: datetime, wanted: St
     # Those that are read before their claim is stored will have been tried once more.
     more = int(wanted == State.WAITING)
     found = {
-        pk: Row(pk, str(uuid), attempts + more, bytes(body), None if track is None else bytes(track), until)
+        pk: Row(pk, uuid, attempts + more, bytes(body), None if track is None else bytes(track), until)
         for pk, uuid, attempts, body, track, state in fields
         if state == wanted
     }

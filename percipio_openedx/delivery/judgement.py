@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.entries import Verdict
@@ -35,7 +36,7 @@ class Judgement:
     smaller: bool = False
 
 
-def judge(answer: Answer, ids: Sequence[str], *, proven: bool = False, tries: int = 1) -> Judgement:
+def judge(answer: Answer, ids: Sequence[UUID], *, proven: bool = False, tries: int = 1) -> Judgement:
     """Judge the answer to a request with the statements ``ids``.
 
     Arguments:
@@ -47,7 +48,7 @@ def judge(answer: Answer, ids: Sequence[str], *, proven: bool = False, tries: in
     count = len(ids)
     match answer.outcome:
         case Outcome.ACCEPTED:
-            return Judgement({index: Verdict(Outcome.ACCEPTED, answer.status) for index in range(count)})
+            return Judgement(dict.fromkeys(range(count), Verdict(Outcome.ACCEPTED, answer.status)))
         case Outcome.PARTIAL:
             return _by_item(answer, ids)
         case Outcome.CONFLICT if count == 1:
@@ -62,8 +63,8 @@ def judge(answer: Answer, ids: Sequence[str], *, proven: bool = False, tries: in
             return Judgement(trouble=answer.outcome)
 
 
-def _by_item(answer: Answer, ids: Sequence[str]) -> Judgement:
-    found = verdicts(answer.body, ids)
+def _by_item(answer: Answer, ids: Sequence[UUID]) -> Judgement:
+    found = verdicts(answer.body, [str(each) for each in ids])
     unknown = tuple(index for index in range(len(ids)) if index not in found)
     if not unknown:
         return Judgement(found)

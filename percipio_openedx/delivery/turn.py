@@ -21,9 +21,10 @@ from percipio_openedx.delivery.posting import Posted, Posters
 from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
 from percipio_openedx.models.destination import Destination
 
-# Requests' worth of rows that one claim takes, and requests that lie ready so that no poster waits for a claim.
-CLAIM = 5
-READY = 10
+# Requests' worth of rows that one claim takes, and requests that lie ready so that no poster waits for a claim. More in
+# one claim would be less work, but work that lasts beyond the next answer, and disturbs the poster then.
+CLAIM = 2
+READY = 5
 # A claim is at least this many rows, since it costs a search of the queue.
 LEAST_CLAIM = 100
 # Bytes in one request, whatever the batch size says.
@@ -59,6 +60,7 @@ class Turn:
         self._fresh: deque[Row] = deque()
         self._parts: deque[tuple[Row, ...]] = deque()
         self._held: dict[int, Row] = {}
+        self._drained = False
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
@@ -111,7 +113,7 @@ class Turn:
     def _next_rows(self) -> tuple[Row, ...]:
         if self._parts:
             return self._parts.popleft()
-        if not self._fresh:
+        if not self._fresh and self._may_claim():
             self._claim()
         rows: list[Row] = []
         room = MOST_BYTES
@@ -120,6 +122,13 @@ class Turn:
             room -= len(row.body) + 1
             rows.append(row)
         return tuple(rows)
+
+    def _may_claim(self) -> bool:
+        """After a claim that found too little, only when the posters run dry.
+
+        Until then more has been settled, and what stood behind that can be claimed together.
+        """
+        return not self._drained or len(self._posters) <= self._posters.count
 
     def _claim(self) -> None:
         # With nothing on its way, one request's worth: the network need not wait for the rest.
@@ -132,6 +141,7 @@ class Turn:
         longest = longest_call(self._configuration)
         while most > 0 and not self._fresh:
             rows = claim(self._destination.pk, self._lease, self._allowance.now(), most, longest)
+            self._drained = len(rows) < most
             self.claimed += len(rows)
             self._held.update((row.pk, row) for row in rows)
             self._fresh.extend(row for row in rows if not self._is_track or row.track is not None)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 
 from percipio_openedx.delivery import claim as claiming
+from percipio_openedx.delivery import turn
 from percipio_openedx.delivery.claim import claim
+from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
 from percipio_openedx.sandbox import Sandbox
@@ -104,8 +110,9 @@ def test_heads_of_line_are_found_behind_those_that_are_held_back(
 def test_what_is_due_is_read_off_the_queues_index_alone() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("reads SQLite's plan; on MariaDB `python -m benchmarks.growth` counts what is read")
-    for last in (None, (NOW, 7)):
-        plan = claiming._due(1, NOW, last).explain()
+    statement = add(7)
+    for after in (None, statement.pk):
+        plan = claiming._due(statement.destination_id, NOW, after).explain()
         assert "USING COVERING INDEX percipio_st_queue (destination_id=? AND state=?" in plan
         assert "TEMP B-TREE" not in plan
 
@@ -116,3 +123,37 @@ def test_the_earlier_ones_are_looked_for_among_the_open_ones_alone() -> None:
     plan = Statement.objects.filter(pk__in=[1, 2, 3]).heads_of_line().explain()
 
     assert "USING INDEX percipio_st_open (learner_course_id=? AND settled_at=? AND sequence<?)" in plan
+
+
+def test_a_place_in_the_queue_that_is_gone_ends_the_search() -> None:
+    statement = add(1)
+    assert list(claiming._due(destination_of().pk, NOW, None)) == [statement.pk]
+    assert list(claiming._due(destination_of().pk, NOW, statement.pk + 1)) == []
+
+
+def test_when_all_is_claimed_nobody_asks_after_each_answer(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But once the posters run dry: what was settled may have let others through."""
+    found = []
+
+    def counted(*args: Any) -> Any:
+        rows = claim(*args)
+        found.append(len(rows))
+        return rows
+
+    post = PercipioClient.post_statements
+
+    def slowly(*args: Any) -> Any:
+        time.sleep(0.05)
+        return post(*args)
+
+    monkeypatch.setattr(turn, "claim", counted)
+    # Slowly enough that one answer comes at a time.
+    monkeypatch.setattr(PercipioClient, "post_statements", slowly)
+    for number in range(20):
+        add(number)
+    with override_settings(PERCIPIO_BATCH_SIZE=2):
+        assert deliver_due(NOW).sent == 20
+
+    # In vain with the last request on its way, and when it is back.
+    assert (found[0], set(found[1:])) == (20, {0})
+    assert len(found) <= 3

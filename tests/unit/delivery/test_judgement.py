@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
 
-IDS = [f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(5)]
+IDS = [UUID(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}") for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
 
 
@@ -42,7 +43,7 @@ def test_answers(outcome: Outcome, status: int | None, count: int, expected: Jud
 
 
 def test_what_a_207_leaves_out_is_sent_again() -> None:
-    body = json.dumps([{"id": IDS[1], "status": 200}, {"id": IDS[3], "status": 400, "error": "bad"}]).encode()
+    body = json.dumps([{"id": str(IDS[1]), "status": 200}, {"id": str(IDS[3]), "status": 400, "error": "bad"}]).encode()
     assert judge(Answer(Outcome.PARTIAL, 207, body=body), IDS) == Judgement(
         {1: Verdict(ACCEPTED, 200), 3: Verdict(REFUSED, 400, "bad")}, again=((0, 2, 4),)
     )
