@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from benchmarks.speed import world
 from benchmarks.speed.case import MARIADB, SQLITE, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures, whole
-from benchmarks.speed.places import receiver_counts, reset_receiver
+from benchmarks.speed.places import receiver_counts, reset_receiver, trusted
 
 BATCH = 100
 BODY = '{"actor":{"mbox":"mailto:a@example.com"},"id":"%s","padding":"' + "x" * 1050 + '"}'
@@ -80,6 +80,46 @@ def ours_100(quick: bool) -> Figures:
     return _ours(quick, 100)
 
 
+def _floor(round_trip: int, count: int) -> Figures:
+    """The standard library's client with bodies that are made already, and no database."""
+    import os
+    from http.client import HTTPSConnection
+    from urllib.parse import urlsplit
+    from uuid import UUID
+
+    place = urlsplit(os.environ["BENCH_RECEIVER"])
+    connection = HTTPSConnection(place.hostname or "", place.port, context=trusted())
+    bodies = [
+        b"[" + b",".join((BODY % UUID(int=start + n)).encode() for n in range(BATCH)) + b"]"
+        for start in range(0, count, BATCH)
+    ]
+    headers = {"Authorization": f"Bearer {'t' * 800}", "Content-Type": "application/json"}
+
+    def post(body: bytes) -> None:
+        connection.request("POST", "/floor/statements", body=body, headers=headers)
+        connection.getresponse().read()
+
+    reset_receiver(round_trip)
+    post(bodies[0])
+
+    def send() -> int:
+        for body in bodies:
+            post(body)
+        return count
+
+    return whole(send)
+
+
+def floor_20(quick: bool) -> Figures:
+    """A bare client, 20 ms."""
+    return _floor(20, 2000 if quick else 10000)
+
+
+def floor_100(quick: bool) -> Figures:
+    """A bare client, 100 ms."""
+    return _floor(100, 1000 if quick else 5000)
+
+
 def _peer(round_trip: int, count: int, *, bulk: bool) -> Figures:
     """event-routing-backends' client with statements that are made already."""
     import os
@@ -135,13 +175,17 @@ def peer_bulk_100(quick: bool) -> Figures:
 
 
 def lines(results: Results) -> list[Line]:
-    """By round trip; the limit is one connection's batch per round trip."""
+    """By round trip; the limit is one connection's batch per round trip, and what a bare client reaches of it here."""
     found = []
     for round_trip, share in ((0, None), (20, 0.85), (100, 0.95)):
         own = results[f"ours_{round_trip}", MARIADB]
         peers = [results.get((f"peer{kind}_{round_trip}", MARIADB)) for kind in ("", "_bulk")]
         bound = BATCH * 1000 / round_trip if round_trip else None
         reached = own["per_second"] / bound if bound else 0
+        bare = results.get((f"floor_{round_trip}", MARIADB))
+        limit = f"{bound:.0f}/s; {reached:.1%} of it" if bound else ""
+        if bound and bare:
+            limit += f" (a bare client {bare['per_second'] / bound:.1%})"
         words = [f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.2f} CPU s)" for peer in peers if peer]
         cpu = own["cpu_per_1000"]
         met = (cpu <= 0.1) if share is None else (reached >= share and cpu <= 0.1)
@@ -150,7 +194,7 @@ def lines(results: Results) -> list[Line]:
                 f"delivery, TLS, {round_trip} ms, one process",
                 f"{own['per_second']:.0f}/s, {cpu:.3f} CPU s/1000, {own['connections']:.0f} new connection(s)",
                 "ERB one by one, batched: " + ", ".join(words) if words else "",
-                f"{bound:.0f}/s; {reached:.0%} of it" if bound else "",
+                limit,
                 f"at least {share:.0%} of the limit, 0.1 CPU s/1000" if share else "0.1 CPU s/1000",
                 met,
             )
@@ -162,6 +206,8 @@ CASES = {
     "ours_0": Case(ours_0, (MARIADB, SQLITE), rounds=3),
     "ours_20": Case(ours_20, rounds=3),
     "ours_100": Case(ours_100, rounds=3),
+    "floor_20": Case(floor_20, rounds=3),
+    "floor_100": Case(floor_100, rounds=3),
     "peer_20": Case(peer_20, rounds=3),
     "peer_100": Case(peer_100, rounds=3),
     "peer_bulk_20": Case(peer_bulk_20, rounds=3),
