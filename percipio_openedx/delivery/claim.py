@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Min, Q, QuerySet
 
-from percipio_openedx.models.keys import among
+from percipio_openedx.keys import among
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
@@ -75,9 +75,8 @@ def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
         page = list(_due(destination_id, now, after)[:size])
         if not page:
             return
-        free = set(
-            Statement.objects.filter(among(page), state=State.WAITING).heads_of_line().values_list("pk", flat=True)
-        )
+        heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
+        free = set(heads.values_list("pk", flat=True))
         yield from (pk for pk in page if pk in free)
         if len(page) < size:
             return
@@ -98,7 +97,7 @@ def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Stat
 def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
     """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
     alias = write_alias()
-    rows = Statement.objects.filter(among(candidates))
+    rows = Statement.objects.filter(among("pk", candidates))
     with transaction.atomic(using=alias):
         if not connections[alias].features.has_select_for_update_skip_locked:
             # SQLite has one writer at a time: the condition of the update decides.
@@ -107,7 +106,7 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
         locked = rows.order_by("pk").select_for_update(skip_locked=True)
         mine = _read(locked, candidates, until, State.WAITING)
         if mine:
-            Statement.objects.filter(among([row.pk for row in mine])).claim(lease, until)
+            Statement.objects.filter(among("pk", [row.pk for row in mine])).claim(lease, until)
         return mine
 
 
@@ -133,7 +132,7 @@ def recover(now: datetime, most: int = 1000) -> int:
 
 @persistently
 def _give_back(dead: list[int], now: datetime) -> int:
-    return Statement.objects.filter(pk__in=dead).expired(now).release(now, None, "the worker did not return")
+    return Statement.objects.filter(among("pk", dead)).expired(now).release(now, None, "the worker did not return")
 
 
 def next_recovery() -> datetime | None:

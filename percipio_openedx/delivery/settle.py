@@ -17,9 +17,9 @@ from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.keys import among
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.keys import among
 from percipio_openedx.models.statement import Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
@@ -91,7 +91,7 @@ def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
-    return Statement.objects.filter(among(pks)).held_by(lease)
+    return Statement.objects.filter(among("pk", pks)).held_by(lease)
 
 
 def _grouped(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:

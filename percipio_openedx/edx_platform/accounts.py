@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from percipio_openedx.data import Learner, SocialLink
 from percipio_openedx.edx_platform.door import platform
+from percipio_openedx.keys import among
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -25,7 +26,7 @@ RETIRED_PREFIXES = ("retired__user_", "retired__user@")
 
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     """Accounts by id, with the profile's name. One query."""
-    rows = get_user_model().objects.filter(pk__in=list(user_ids))
+    rows = get_user_model().objects.filter(among("pk", user_ids))
     columns = ("pk", "is_active", "username", "email", "profile__name")
     return {
         pk: Learner(user_id=pk, is_active=is_active, username=username, email=email or "", name=name or "")
@@ -67,7 +68,7 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
     with platform("user_api.models.UserRetirementStatus"):
         from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 
-        rows = UserRetirementStatus.objects.filter(user_id__in=list(user_ids))
+        rows = UserRetirementStatus.objects.filter(among("user_id", user_ids))
         return set(rows.values_list("user_id", flat=True))
 
 
@@ -86,7 +87,7 @@ def retired_for_good(user_ids: Iterable[int]) -> set[int]:
 
     The address is replaced when the learner asks; until the pipeline takes it up (``PENDING``) it can be taken back.
     """
-    rows = get_user_model().objects.filter(pk__in=list(user_ids))
+    rows = get_user_model().objects.filter(among("pk", user_ids))
     retired = {pk for pk, email in rows.values_list("pk", "email") if (email or "").startswith(RETIRED_PREFIXES)}
     if not retired:
         return set()
@@ -99,7 +100,7 @@ def retired_for_good(user_ids: Iterable[int]) -> set[int]:
 
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
-    users = list(get_user_model().objects.filter(pk__in=list(user_ids)))
+    users = list(get_user_model().objects.filter(among("pk", user_ids)))
     with platform("external_user_ids.models.ExternalId"):
         from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
@@ -112,7 +113,7 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     from social_django.models import UserSocialAuth
 
     found: dict[int, list[SocialLink]] = {}
-    rows = UserSocialAuth.objects.filter(user_id__in=list(user_ids)).order_by("id")
+    rows = UserSocialAuth.objects.filter(among("user_id", user_ids)).order_by("id")
     for pk, user_id, provider, uid, extra in rows.values_list("id", "user_id", "provider", "uid", "extra_data"):
         link = SocialLink(pk, provider, uid, extra if isinstance(extra, dict) else {})
         found.setdefault(user_id, []).append(link)

@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Min
 
 from percipio_openedx.data import Activity, Certificate, Grade
 from percipio_openedx.edx_platform.door import parsed, platform
+from percipio_openedx.keys import among
 
 
 def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
@@ -16,7 +17,7 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     from completion.models import BlockCompletion
 
     rows = (
-        BlockCompletion.objects.filter(context_key=parsed(course_key), user_id__in=list(user_ids))
+        BlockCompletion.objects.filter(among("user_id", user_ids), context_key=parsed(course_key))
         .values("user_id")
         .annotate(first=Min("created"), last=Max("modified"), count=Count("id"))
         .values_list("user_id", "first", "last", "count")
@@ -33,7 +34,7 @@ def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[d
     from completion.models import BlockCompletion
 
     found: dict[int, list[datetime]] = {}
-    rows = BlockCompletion.objects.filter(context_key=parsed(course_key), user_id__in=list(user_ids))
+    rows = BlockCompletion.objects.filter(among("user_id", user_ids), context_key=parsed(course_key))
     for user_id, created, modified in rows.values_list("user_id", "created", "modified").iterator(chunk_size=5000):
         found.setdefault(user_id, []).extend((created, modified))
     return {user_id: sorted(times) for user_id, times in found.items()}
@@ -47,7 +48,7 @@ def grades(course_key: str, user_ids: Iterable[int]) -> dict[int, Grade]:
     with platform("grades.models.PersistentCourseGrade"):
         from lms.djangoapps.grades.models import PersistentCourseGrade
 
-        rows = PersistentCourseGrade.objects.filter(course_id=parsed(course_key), user_id__in=list(user_ids))
+        rows = PersistentCourseGrade.objects.filter(among("user_id", user_ids), course_id=parsed(course_key))
         columns = ("user_id", "percent_grade", "letter_grade", "passed_timestamp", "modified")
         return {
             user_id: Grade(fraction=percent, passing=bool(letter), passed_at=passed_at, changed=modified)
@@ -61,7 +62,7 @@ def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certific
         from lms.djangoapps.certificates.data import CertificateStatuses
         from lms.djangoapps.certificates.models import GeneratedCertificate
 
-        rows = GeneratedCertificate.objects.filter(course_id=parsed(course_key), user_id__in=list(user_ids))
+        rows = GeneratedCertificate.objects.filter(among("user_id", user_ids), course_id=parsed(course_key))
         columns = ("user_id", "created_date", "modified_date", "status")
         return {
             user_id: Certificate(created=created, is_held=status == CertificateStatuses.downloadable, changed=modified)

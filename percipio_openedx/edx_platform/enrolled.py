@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from percipio_openedx.data import Enrollment
 from percipio_openedx.edx_platform.door import parsed, platform
+from percipio_openedx.keys import among
 
 
 def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollment]:
@@ -17,7 +18,7 @@ def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollmen
     with platform("student.models.CourseEnrollment"):
         from common.djangoapps.student.models import CourseEnrollment
 
-        rows = CourseEnrollment.objects.filter(course_id=parsed(course_key), user_id__in=list(user_ids))
+        rows = CourseEnrollment.objects.filter(among("user_id", user_ids), course_id=parsed(course_key))
         return {
             user_id: Enrollment(created=created, is_active=is_active, mode=mode)
             for user_id, created, is_active, mode in rows.values_list("user_id", "created", "is_active", "mode")

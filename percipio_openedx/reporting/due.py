@@ -15,6 +15,7 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
@@ -166,7 +167,7 @@ def _every_course(page: Sequence[Notice], group: Group) -> None:
 def _still_noticed(group: Group, user_ids: Sequence[int]) -> list[int]:
     """Those whose notices are there yet: a run beside this one, which has read the same page, was not quicker."""
     pks = [pk for user_id in user_ids for pk in group.notices[user_id]]
-    there = set(Notice.objects.filter(pk__in=pks).values_list("pk", flat=True))
+    there = set(Notice.objects.filter(among("pk", pks)).values_list("pk", flat=True))
     return [user_id for user_id in user_ids if not there.isdisjoint(group.notices[user_id])]
 
 
@@ -179,7 +180,7 @@ def _delete(group: Group, user_ids: Iterable[int]) -> None:
 @persistently
 def _delete_notices(pks: Sequence[int]) -> None:
     with without_gap_locks():
-        Notice.objects.filter(pk__in=pks).delete()
+        Notice.objects.filter(among("pk", pks)).delete()
 
 
 def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

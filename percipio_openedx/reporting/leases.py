@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.constants import OnConflict
 
 from percipio_openedx import config
+from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.transactions import persistently
@@ -41,7 +42,7 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
 @persistently
 def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    ours = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=user_ids)
+    ours = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
     ours.filter(free).update(lease=lease, leased_until=now + LEASE)
 
 
@@ -54,7 +55,7 @@ def release(lease: UUID) -> None:
 @persistently
 def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
     """Make the rows that are not there yet, taken. Workers that make the same ones at once may deadlock."""
-    known = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=user_ids)
+    known = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
     root = config.lms_root()
     insert(

@@ -14,6 +14,7 @@ from percipio_openedx import edx_platform, milestones
 from percipio_openedx.codes import Undone
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Enrollment, Policy, Told, Truth
+from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 
 NOTHING = Activity()
@@ -52,7 +53,7 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
 
 
 def _rows(site_id: int, course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
-    rows = LearnerCourse.objects.filter(site_id=site_id, course_key=course_key, user_id__in=list(user_ids))
+    rows = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
     told = ("started", "percent", "passed", "completed", "passed_round", "completed_round")
     columns = ("user_id", "activity_version", "percent_seen", *(f"told_{name}" for name in told))
     for user_id, version, percent, *values in rows.filter(hold_reason="").values_list(*columns):

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
@@ -127,10 +128,10 @@ def _remember(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: da
 def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: datetime) -> set[int]:
     """Write what is told of those still held, and end the lease; the rows that were still held."""
     pks = [*same, *(finding.row.pk for finding in news)]
-    rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
+    rows = LearnerCourse.objects.select_for_update().filter(among("pk", pks), lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
     if only_looked := [pk for pk in same if pk in held]:
-        LearnerCourse.objects.filter(pk__in=only_looked).update(looked_at=now, lease=None, leased_until=None)
+        LearnerCourse.objects.filter(among("pk", only_looked)).update(looked_at=now, lease=None, leased_until=None)
     _tell([finding.row for finding in news if finding.row.pk in held], now)
     return held
 
