@@ -21,7 +21,7 @@ from percipio_openedx.delivery.watch import watch_of_this_thread
 
 USER_AGENT = f"percipio-openedx/{__version__}"
 HEADERS = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
-_MOST_LINES = 64
+_MOST_CHANNELS = 64
 
 
 class _Ours(HTTPConnection):
@@ -108,7 +108,7 @@ _POOLS = {"http": _OurPool, "https": _OurTLSPool}
 # --- open connections ----------------------------------------------------------------------------------------------
 
 
-class Line:
+class Channel:
     """The way to one host: its open connections, and the proxies and certificates that the environment names for it.
 
     An adapter of ``requests`` without a session, which would look through the environment for each request, follow
@@ -133,32 +133,32 @@ class Line:
         self._adapter.close()
 
 
-_lines: dict[tuple[int, str], Line] = {}
+_channels: dict[tuple[int, str], Channel] = {}
 _lock = threading.Lock()
 
 
-def line_to(url: str) -> Line:
-    """The line of this process to the host of ``url``. A forked worker gets its own, never its parent's sockets."""
+def channel_to(url: str) -> Channel:
+    """The channel of this process to the host of ``url``. A forked worker gets its own, never its parent's sockets."""
     parts = urlsplit(url)
     key = (os.getpid(), f"{parts.scheme}://{parts.netloc}")
-    line = _lines.get(key)
-    if line is None:
+    channel = _channels.get(key)
+    if channel is None:
         with _lock:
-            line = _lines.get(key) or _new_line(key, url)
-    return line
+            channel = _channels.get(key) or _new_channel(key, url)
+    return channel
 
 
-def close_lines() -> None:
+def close_channels() -> None:
     """Close every connection of this process (the next request opens a new one)."""
     with _lock:
-        mine = [key for key in _lines if key[0] == os.getpid()]
+        mine = [key for key in _channels if key[0] == os.getpid()]
         for key in mine:
-            _lines.pop(key).close()
+            _channels.pop(key).close()
 
 
-def _new_line(key: tuple[int, str], url: str) -> Line:
-    while len(_lines) >= _MOST_LINES:
+def _new_channel(key: tuple[int, str], url: str) -> Channel:
+    while len(_channels) >= _MOST_CHANNELS:
         # Forgotten, not closed: it may be another process's, or in use; its sockets close when nobody needs them.
-        _lines.pop(next(iter(_lines)))
-    line = _lines[key] = Line(url)
-    return line
+        _channels.pop(next(iter(_channels)))
+    channel = _channels[key] = Channel(url)
+    return channel

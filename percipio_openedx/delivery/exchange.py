@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from percipio_openedx.delivery.connections import HEADERS, line_to
+from percipio_openedx.delivery.connections import HEADERS, channel_to
 from percipio_openedx.delivery.failures import error_of_exception
 from percipio_openedx.delivery.watch import Watch
 from percipio_openedx.exceptions import Unavailable, Unreachable
@@ -110,7 +110,7 @@ def _send(
 ) -> Reply:
     request = requests.PreparedRequest()
     request.prepare(method, url, headers={**HEADERS, **(headers or {})}, data=body, auth=auth)
-    with line_to(url).send(request, timeout) as response:
+    with channel_to(url).send(request, timeout) as response:
         content = _decoded(_read(response, longest), response.headers.get("Content-Encoding", ""), longest)
         return Reply(response.status_code, response.headers, content, time.monotonic() - started)
 

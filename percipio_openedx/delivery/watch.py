@@ -65,8 +65,8 @@ class _Guard:
         with self._changed:
             self._watches.add(watch)
             if not self._is_running:
-                self._is_running = True
                 threading.Thread(target=self._run, name="percipio-guard", daemon=True).start()
+                self._is_running = True
             elif watch.ends_at < self._wakes_at:
                 self._changed.notify()
 

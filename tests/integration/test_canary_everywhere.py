@@ -102,7 +102,7 @@ def trouble(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     server.shutdown()
     server.server_close()
     tokens.forget_all()
-    connections.close_lines()
+    connections.close_channels()
 
 
 def found_in(text: str, *values: str) -> list[str]:

@@ -59,7 +59,7 @@ def test_all_requests_to_a_host_share_what_was_read_of_the_environment(
     monkeypatch.setenv("no_proxy", "")
 
     assert exchange("GET", f"{sandbox.url}/two", timeout=5).status == 404
-    assert connections.line_to(f"{sandbox.url}/a") is connections.line_to(f"{sandbox.url}/b?c=d")
+    assert connections.channel_to(f"{sandbox.url}/a") is connections.channel_to(f"{sandbox.url}/b?c=d")
 
 
 def test_no_cookie_is_kept_and_no_redirect_followed(sandbox: Sandbox, written: list[bytes]) -> None:

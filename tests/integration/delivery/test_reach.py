@@ -232,7 +232,7 @@ def test_the_connection_test_explains_it_for_the_token_address(
 
 
 def _client() -> PercipioClient:
-    connections.close_lines()
+    connections.close_channels()
     configuration = config.for_site(1)
     assert configuration is not None
     return PercipioClient(configuration)

@@ -59,4 +59,4 @@ def _forget_connections() -> Iterator[None]:
     tokens.forget_all()
     yield
     tokens.forget_all()
-    connections.close_lines()
+    connections.close_channels()
