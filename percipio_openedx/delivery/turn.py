@@ -22,9 +22,9 @@ from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, set
 from percipio_openedx.models.destination import Destination
 
 # Requests' worth of rows that one claim takes, and requests that lie ready so that no poster waits for a claim. More in
-# one claim would be less work, but work that lasts beyond the next answer, and disturbs the poster then.
-CLAIM = 2
-READY = 5
+# one claim would last long beyond the next answer, and disturb the poster then; less would be more work.
+CLAIM = 3
+READY = 10
 # A claim is at least this many rows, since it costs a search of the queue.
 LEAST_CLAIM = 100
 # Bytes in one request, whatever the batch size says.
