@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +34,7 @@ def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     choice = chosen(course)
     query = search.Query() if choice.problem else search.understood(text)
     if choice.key:
-        query = replace(query, course_key=choice.key)
+        query = query._replace(course_key=choice.key)
     rows: list[LearnerCourse] = []
     named: dict[int, Learner] = {}
     if query.uuid is not None:

@@ -5,8 +5,7 @@ Every search goes by an index. None looks into the statements' bodies.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -25,8 +24,7 @@ MOST_LEARNERS = 50
 FEW = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A text, taken apart: at most one id and one course key; the rest names a learner."""
 
     learner: str = ""

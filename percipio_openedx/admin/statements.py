@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
-from django.contrib.sites.models import Site
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,7 +14,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, words
 from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.admin.paging import BoundedPaginator
@@ -29,6 +26,9 @@ from percipio_openedx.admin.statement_filters import (
     VerbFilter,
 )
 from percipio_openedx.models.statement import Statement
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
 
 Rows = QuerySet[Statement]
 
@@ -84,7 +84,9 @@ class StatementAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """A page whose rows know the names to show."""
-        return _NamedChangeList
+        from percipio_openedx.admin.statement_list import NamedChangeList
+
+        return NamedChangeList
 
     def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> BoundedPaginator:
         """Of a large course the pages are read differently: see ``large_course``."""
@@ -95,6 +97,8 @@ class StatementAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
         """One row, with its names."""
+        from percipio_openedx.admin.statement_list import named
+
         row: Statement | None = super().get_object(request, object_id, from_field)
         return named([row])[0] if row is not None else None
 
@@ -183,29 +187,6 @@ class StatementAdmin(ReadOnlyAdmin):
         from percipio_openedx.admin import statement_actions
 
         return statement_actions.export(request, queryset)
-
-
-class _NamedChangeList(ChangeList):
-    def get_results(self, request: HttpRequest) -> None:
-        """Rows of the paginator, also where Django would take the whole list; their names are looked up all at once."""
-        super().get_results(request)
-        shown = self.result_list
-        if not self.multi_page:
-            shown = self.paginator.page(1).object_list
-        elif self.show_all and self.can_show_all:
-            shown = self.paginator.object_list
-        self.result_list = named(list(shown))
-
-
-def named(rows: list[Statement]) -> list[Statement]:
-    """These rows with ``username`` and ``site_domain``, where they are known. Two queries."""
-    learners = edx_platform.learners({row.learner_course.user_id for row in rows})
-    domains = dict(Site.objects.filter(pk__in={row.site_id for row in rows}).values_list("pk", "domain"))
-    for row in rows:
-        learner = learners.get(row.learner_course.user_id)
-        row.username = learner.username if learner else ""  # type: ignore[attr-defined]
-        row.site_domain = domains.get(row.site_id, "")  # type: ignore[attr-defined]
-    return rows
 
 
 def laid_out(body: Any) -> str:
