@@ -49,6 +49,8 @@ class Places:
             "PERCIPIO_TOKEN_URL": f"{self.receiver_url}/token",
             "PYTHONWARNINGS": "ignore",
         }
+        # pip compiles what it installs; from a checkout the first process does it, unless it is forbidden to.
+        own.pop("PYTHONDONTWRITEBYTECODE", None)
         return own
 
 
