@@ -17,14 +17,19 @@ class Case:
     """One measurement.
 
     ``call`` runs in a process of its own, with Django set up, and gets whether the run is a quick one.
-    ``environment`` is
-    added to that process's; ``rounds`` bounds how often it is repeated.
+    ``environment`` is added to that process's. ``rounds`` bounds how often it is repeated; a short one, in which other
+    programs' moments count for much, is repeated at least ``least`` times, but in a quick run.
     """
 
     call: Callable[[bool], Figures]
     databases: tuple[str, ...] = (MARIADB,)
     environment: Mapping[str, str] = field(default_factory=dict)
     rounds: int = 5
+    least: int = 1
+
+    def repeated(self, asked: int, *, quick: bool) -> int:
+        """How often it is measured where so many rounds are asked for."""
+        return 1 if quick else max(self.least, min(asked, self.rounds))
 
 
 @dataclass(frozen=True)

@@ -57,11 +57,12 @@ def _measured(
     places: Places, names: list[str], options: argparse.Namespace
 ) -> dict[str, dict[tuple[str, str], list[Figures]]]:
     samples: dict[str, dict[tuple[str, str], list[Figures]]] = defaultdict(lambda: defaultdict(list))
-    rounds = 1 if options.quick else options.rounds
     for name in names:
-        for number in range(rounds):
-            for case_name, case in row_of(name).cases.items():
-                if number >= case.rounds:
+        cases = row_of(name).cases
+        rounds = {each: case.repeated(options.rounds, quick=options.quick) for each, case in cases.items()}
+        for number in range(max(rounds.values())):
+            for case_name, case in cases.items():
+                if number >= rounds[case_name]:
                     continue
                 for database in case.databases:
                     found = _run(places, name, case_name, database, options.quick)

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 # Notices read at once, and learners of one course looked at under one claim.
 PAGE = 2000
-AT_ONCE = 100
+AT_ONCE = 200
 
 Part = TypeVar("Part")
 

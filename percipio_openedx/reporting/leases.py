@@ -16,9 +16,10 @@ from percipio_openedx.models.learner_course import LearnerCourse, registration_f
 from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.transactions import persistently
 
-# Longer than a look takes (a hundred learners, whose shares may cost half a second each); a worker that died gives its
-# learners back after this.
-LEASE = timedelta(minutes=2)
+# Longer than a look takes, in which the platform may need half a second for each learner's share; a worker that died
+# gives its learners back after this.
+LEASE = timedelta(seconds=60)
+LEASE_FOR_EACH = timedelta(seconds=0.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +33,18 @@ class Claim:
 
 def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime) -> Claim:
     """Take the leases that are free, making the rows that are not there yet. A number of queries, not one a learner."""
-    lease = uuid4()
-    _make_missing(site_id, course_key, user_ids, lease, now)
-    _take(site_id, course_key, user_ids, lease, now)
+    lease, until = uuid4(), now + LEASE + len(user_ids) * LEASE_FOR_EACH
+    _make_missing(site_id, course_key, user_ids, lease, until)
+    _take(site_id, course_key, user_ids, lease, now, until)
     rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
     return Claim(lease=lease, rows=rows, busy=frozenset(user_ids) - frozenset(rows))
 
 
 @persistently
-def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
+def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime, until: datetime) -> None:
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
     ours = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
-    ours.filter(free).update(lease=lease, leased_until=now + LEASE)
+    ours.filter(free).update(lease=lease, leased_until=until)
 
 
 @persistently
@@ -53,7 +54,7 @@ def release(lease: UUID) -> None:
 
 
 @persistently
-def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime) -> None:
+def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, until: datetime) -> None:
     """Make the rows that are not there yet, taken. Workers that make the same ones at once may deadlock."""
     known = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
@@ -62,6 +63,6 @@ def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease:
         LearnerCourse,
         ("user_id", "registration"),
         [(user_id, registration_for(root, site_id, user_id, course_key)) for user_id in sorted(missing)],
-        {"site_id": site_id, "course_key": course_key, "lease": lease, "leased_until": now + LEASE},
+        {"site_id": site_id, "course_key": course_key, "lease": lease, "leased_until": until},
         on_conflict=OnConflict.IGNORE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from percipio_openedx.reporting.look import Finding
 
 TICK = timedelta(microseconds=1)
+# Rows that one UPDATE has to save from being written by themselves, to be worth its own cost.
+WORTH_AN_UPDATE = 50
 
 TOLD_FIELDS = (
     "told_started",
@@ -137,9 +140,19 @@ def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: 
 
 
 def _tell(rows: Sequence[LearnerCourse], now: datetime) -> None:
-    """One INSERT ... ON DUPLICATE KEY UPDATE a batch: many times faster than ``bulk_update``'s CASE expressions."""
-    columns = ("id", "user_id", "course_key", "site_id", "registration", *TOLD_FIELDS)
+    """An UPDATE for all that are told the same, as when many enroll. Where they differ, all in one INSERT ... ON
+    DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
+    """
     shared = {"looked_at": now, "lease": None, "leased_until": None}
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row in rows:
+        alike[tuple(getattr(row, name) for name in TOLD_FIELDS)].append(row.pk)
+    if len(alike) <= max(1, len(rows) // WORTH_AN_UPDATE):
+        for told, pks in alike.items():
+            values = dict(zip(TOLD_FIELDS, told, strict=True)) | shared
+            LearnerCourse.objects.filter(among("pk", pks)).update(**values)
+        return
+    columns = ("id", "user_id", "course_key", "site_id", "registration", *TOLD_FIELDS)
     insert(
         LearnerCourse,
         columns,

@@ -19,11 +19,12 @@ from social_django.models import UserSocialAuth
 
 from demo.learning.models import StoredBlock
 from percipio_openedx import config, edx_platform
+from percipio_openedx.data import Told
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.reporting import due, leases, look, report_due
+from percipio_openedx.reporting import due, leases, look, report_due, store
 from percipio_openedx.reporting.retirement import erase
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
 
@@ -356,6 +357,43 @@ def test_the_number_of_queries_does_not_grow_with_the_learners() -> None:
         counts.append(sum(not query["sql"].startswith("INSERT") for query in queries))
 
     assert counts[1] == counts[2]
+
+
+@pytest.mark.parametrize("worth", [1, 1000])
+def test_what_is_told_is_kept_alike_however_it_is_written(worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "WORTH_AN_UPDATE", worth)
+    course = a_course()
+    learners = [a_learner(f"learner{number}") for number in range(4)]
+    for learner in learners:
+        enrolled(learner, course)
+    complete(learners[0], course, 0)
+    grade(learners[1], course)
+    with CaptureQueriesContext(connection) as queries:
+        assert report_due().statements == 7
+
+    updates = [one["sql"] for one in queries if one["sql"].startswith("UPDATE")]
+    assert sum("told_started" in sql for sql in updates) == (3 if worth == 1 else 0)
+    kept = LearnerCourse.objects.order_by("user_id")
+    assert [(row.told, row.sequence) for row in kept] == [
+        (Told(started=True, percent=10), 2),
+        (Told(started=True, passed=True, completed=True), 3),
+        (Told(started=True), 1),
+        (Told(started=True), 1),
+    ]
+    assert [bool(row.activity_version) for row in kept] == [True, False, False, False]
+    assert set(kept.values_list("hold_reason", "lease", "leased_until")) == {("", None, None)}
+    assert {row.looked_at is None for row in kept} == {False}
+
+
+def test_a_look_at_many_may_last_longer() -> None:
+    now = timezone.now()
+    ends = []
+    for first, count in ((1, 1), (100, 200)):
+        claim = leases.claim(1, KEY, range(first, first + count), now)
+        assert len(claim.rows) == count
+        ends.append({row.leased_until - now for row in claim.rows.values()})
+
+    assert ends == [{timedelta(seconds=60.6)}, {timedelta(minutes=3)}]
 
 
 def test_two_looks_never_overlap(reporting: Any) -> None:

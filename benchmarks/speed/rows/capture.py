@@ -98,4 +98,8 @@ def lines(results: Results) -> list[Line]:
     return found
 
 
-ROW = Row("capture", {"ours": Case(ours, BOTH), "insert": Case(insert, BOTH), "peer": Case(peer, BOTH, PEER)}, lines)
+ROW = Row(
+    "capture",
+    {"ours": Case(ours, BOTH, least=9), "insert": Case(insert, BOTH, least=9), "peer": Case(peer, BOTH, PEER)},
+    lines,
+)

@@ -63,9 +63,9 @@ def lines(results: Results) -> list[Line]:
 ROW = Row(
     "startup",
     {
-        "imports": Case(imports, rounds=9),
-        "with": Case(start, rounds=9),
-        "without": Case(start, environment=WITHOUT, rounds=9),
+        "imports": Case(imports, least=9),
+        "with": Case(start, least=9),
+        "without": Case(start, environment=WITHOUT, least=9),
     },
     lines,
 )
