@@ -101,16 +101,21 @@ def lines(results: Results) -> list[Line]:
     """Ours against both."""
     own = results["ours", MARIADB]
     peers = [results.get((name, MARIADB)) for name in ("peer", "peer_batched")]
-    words = [f"{one['per_second']:.0f}/s ({one['cpu_per_1000']:.1f} CPU s)" for one in peers if one]
+    words = [_beside(one, own) for one in peers if one]
     return [
         Line(
             "notice to settled, worker of 2 processes, TLS 20 ms",
             f"{own['per_second']:.0f}/s, {own['cpu_per_1000']:.2f} CPU s/1000, {own['tasks']:.4f} tasks a statement",
             "ERB one by one, batched: " + ", ".join(words),
-            goal="at least 1,500/s, 0.6 CPU s/1000, 0.05 tasks",
+            goal="at least 1,500/s, 0.6 CPU s/1000 (0.021 of ERB's one by one, 0.18 of batched), 0.05 tasks",
             met=own["per_second"] >= 1500 and own["cpu_per_1000"] <= 0.6 and own["tasks"] <= 0.05,
         )
     ]
+
+
+def _beside(peer: Figures, own: Figures) -> str:
+    share = own["cpu_per_1000"] / peer["cpu_per_1000"]
+    return f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.1f} CPU s, of which ours {share:.3f})"
 
 
 CASES = {
