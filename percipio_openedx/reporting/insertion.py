@@ -20,6 +20,10 @@ from percipio_openedx.transactions import write_alias
 
 Row = Sequence[Any]
 
+# Bytes of binary values in one statement: a server takes no longer statement than ``max_allowed_packet`` (16 MB in
+# MariaDB, less where an operator says so), and a course with a long description makes 16 KB of each of its rows.
+MOST_BYTES = 1_000_000
+
 # Fields whose values every database takes as they are, given that they are of the field's own type.
 _PLAIN = frozenset(
     {
@@ -92,11 +96,23 @@ class _Insertion:
         )
 
     def run(self, rows: Sequence[Row]) -> None:
-        """One statement, or as many as the database's bound of parameters asks for."""
-        most = max(1, self._connection.ops.bulk_batch_size(self._fields, rows))
+        """One statement, or as many as the database's bounds ask for."""
         with self._connection.cursor() as cursor:
-            for start in range(0, len(rows), most):
-                cursor.execute(*self._statement(rows[start : start + most]))
+            for part in self._parts(rows):
+                cursor.execute(*self._statement(part))
+
+    def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        most = max(1, self._connection.ops.bulk_batch_size(self._fields, rows))
+        part: list[Row] = []
+        room = MOST_BYTES
+        for row in rows:
+            size = sum(len(value) for value in row if isinstance(value, bytes))
+            if part and (len(part) == most or size > room):
+                yield part
+                part, room = [], MOST_BYTES
+            part.append(row)
+            room -= size
+        yield part
 
     def _statement(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
         own = [self._prepared(field, column) for field, column in zip(self._own, zip(*rows, strict=True), strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.db.models.constants import OnConflict
 
 from percipio_openedx.models import Destination, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.reporting import insertion
 from percipio_openedx.reporting.insertion import insert
 
 pytestmark = pytest.mark.django_db
@@ -34,25 +35,35 @@ def test_what_is_named_nowhere_has_the_default_of_the_model() -> None:
     assert vars(row) | {"_state": None} == vars(made) | {"_state": None}
 
 
-def test_every_kind_of_value_comes_back_as_it_was() -> None:
-    insert(LearnerCourse, COLUMNS, learners(1), SHARED)
-    values: dict[str, Any] = {
-        "uuid": UUID(int=7),
+def statement(number: int, body: bytes) -> dict[str, Any]:
+    """The values of a statement of the one learner in a course that there is."""
+    return {
+        "uuid": UUID(int=number),
         "learner_course": LearnerCourse.objects.get().pk,
-        "sequence": 1,
+        "sequence": number,
         "kind": "passed",
         "registration": UUID(int=1),
         "verb": "http://adlnet.gov/expapi/verbs/passed",
         "actor_key": "a" * 64,
         "activity_key": "b" * 64,
         "happened_at": NOW,
-        "stored_at": NOW,
-        "body": '{"name": "Zoë 👩🏽‍💻 \'\\%s"}'.encode() + bytes(range(256)),
+        "stored_at": NOW + timedelta(seconds=number),
+        "body": body,
         "track": None,
         "topic": None,
-        "destination": Destination.objects.create(site_id=1).pk,
+        "destination": Destination.objects.get_or_create(site_id=1)[0].pk,
     }
-    insert(Statement, tuple(values), [tuple(values.values())], {"site_id": 1, "state": State.PARKED, "due_at": NOW})
+
+
+def insert_statements(*made: dict[str, Any]) -> None:
+    shared = {"site_id": 1, "state": State.PARKED, "due_at": NOW}
+    insert(Statement, tuple(made[0]), [tuple(one.values()) for one in made], shared)
+
+
+def test_every_kind_of_value_comes_back_as_it_was() -> None:
+    insert(LearnerCourse, COLUMNS, learners(1), SHARED)
+    values = statement(7, '{"name": "Zoë 👩🏽‍💻 \'\\%s"}'.encode() + bytes(range(256)))
+    insert_statements(values)
     row = Statement.objects.get()
 
     assert {**values, "body": bytes(row.body)} == values
@@ -108,3 +119,23 @@ def test_a_database_that_bounds_parameters_gets_several_statements(
         insert(LearnerCourse, COLUMNS, learners(7), SHARED)
 
     assert LearnerCourse.objects.count() == 7
+
+
+def test_more_than_the_server_takes_at_once_goes_in_several_statements() -> None:
+    insert(LearnerCourse, COLUMNS, learners(1), SHARED)
+    # Of quotes, which take two bytes in the SQL: 36 MB together, where MariaDB takes 16 in one statement.
+    insert_statements(*(statement(number, b"'" * 300_000) for number in range(1, 61)))
+
+    assert [len(bytes(body)) for body in Statement.objects.values_list("body", flat=True)] == [300_000] * 60
+
+
+def test_a_row_that_is_large_by_itself_goes_alone(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(insertion, "MOST_BYTES", 100)
+    insert(LearnerCourse, COLUMNS, learners(1), SHARED)
+    made = [statement(number, b"x" * size) for number, size in enumerate((60, 40, 1, 500, 99), start=1)]
+    with django_assert_num_queries(4):
+        insert_statements(*made)
+
+    assert list(Statement.objects.order_by("sequence").values_list("sequence", flat=True)) == [1, 2, 3, 4, 5]
