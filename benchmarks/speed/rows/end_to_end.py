@@ -115,7 +115,7 @@ def lines(results: Results) -> list[Line]:
 
 def _beside(peer: Figures, own: Figures) -> str:
     share = own["cpu_per_1000"] / peer["cpu_per_1000"]
-    return f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.1f} CPU s, of which ours {share:.3f})"
+    return f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.1f} CPU s; ours is {share:.3f} of that)"
 
 
 CASES = {
