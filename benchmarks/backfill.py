@@ -31,7 +31,7 @@ def main() -> None:
     """Measure each size, the smallest first."""
     parser = argparse.ArgumentParser(description="A back-fill at size: rate, linearity, memory.")
     parser.add_argument("--size", type=int, action="append", help="learners in courses; repeatable (100000)")
-    parser.add_argument("--database", default="mysql://root@127.0.0.1:3306", help="a MariaDB server, without a name")
+    parser.add_argument("--database", default="", help="the URL of a MariaDB server, without a name, instead of an own")
     parser.add_argument("--step", choices=("fill", "report"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = sorted(options.size or [100_000])

@@ -108,7 +108,7 @@ def questions(size: int) -> dict[str, Callable[[], object]]:
 
 def queue() -> dict[str, Callable[[], object]]:
     """The queries of delivery, in the order in which a run asks them."""
-    from percipio_openedx.delivery import claim as claims
+    from percipio_openedx.delivery.claim import Claims, next_recovery, recover
     from percipio_openedx.delivery.dispatcher import _first_due, _ready
     from percipio_openedx.models import Statement
     from percipio_openedx.transactions import without_gap_locks
@@ -117,7 +117,7 @@ def queue() -> dict[str, Callable[[], object]]:
     claimed: list[int] = []
 
     def claim() -> None:
-        claimed.extend(row.pk for row in claims.claim(1, lease, now, CLAIMED, 60.0))
+        claimed.extend(row.pk for row in Claims(1, lease, 60.0).claim(now, CLAIMED))
         if len(claimed) != CLAIMED:
             raise AssertionError(f"{len(claimed)} were claimed")
 
@@ -129,9 +129,9 @@ def queue() -> dict[str, Callable[[], object]]:
         "queue: ready": partial(_ready, now),
         "queue: first_due": partial(_first_due, now),
         "queue: claim": claim,
-        "queue: next_recovery": claims.next_recovery,
+        "queue: next_recovery": next_recovery,
         "queue: settle": settle,
-        "queue: recover": partial(claims.recover, now - timedelta(days=1)),
+        "queue: recover": partial(recover, now - timedelta(days=1)),
     }
 
 

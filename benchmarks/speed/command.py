@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(NAMES), metavar="ROW", help=", ".join(NAMES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="all figures, for a program")
-    parser.add_argument("--database", default="mysql://root@127.0.0.1:3306", help="a MariaDB server, without a name")
+    parser.add_argument("--database", default="", help="the URL of a MariaDB server, without a name, instead of an own")
     return parser.parse_args()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -18,8 +19,12 @@ from percipio_openedx.transactions import persistently, write_alias
 # Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
 # dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
-# Two workers that read the same candidates at the same moment: the slower one reads again, this often.
+# Two workers that read the same candidates at the same moment: the slower one reads elsewhere, this often.
 _READS = 3
+# So many claims' worth of the queue it looks through for a place of its own.
+_SPREAD = 8
+# Claims until a turn looks at the beginning of the queue again, though it is not through.
+_ROUND = 20
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
 
@@ -39,37 +44,72 @@ class Row:
     until: datetime
 
 
-def claim(destination_id: int, lease: UUID, now: datetime, most: int, longest_request: float) -> tuple[Row, ...]:
-    """Claim up to ``most`` due statements of a destination, in the order in which they came due.
+class Claims:
+    """What one turn claims at a destination, and how far it has come in the queue.
 
-    Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
-    settled, and the order is kept whoever sends.
+    Where many have just been sent the database still passes their entries one by one, so each claim goes on where the
+    last one ended, and begins anew when it comes to the end, or after ``_ROUND`` claims: what was put off, or stood
+    behind another, may be due by then.
 
     Arguments:
         lease: the claimer's own.
-        now: what counts as due.
-        most: rows.
         longest_request: seconds that one request may take; the lease outlives it.
     """
-    until = now + timedelta(seconds=LEASE + longest_request)
-    for _ in range(_READS):
+
+    def __init__(self, destination_id: int, lease: UUID, longest_request: float) -> None:
+        self._destination_id = destination_id
+        self._lease = lease
+        self._lasts = timedelta(seconds=LEASE + longest_request)
+        self._after: int | None = None
+        self._since_start = 0
+
+    def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
+        """Claim up to ``most`` due statements, in the order in which they came due.
+
+        Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
+        settled, and the order is kept whoever sends.
+
+        Arguments:
+            now: what counts as due.
+            most: rows.
+        """
+        for _ in range(_READS):
+            candidates = self._candidates(now, most)
+            if not candidates:
+                break
+            rows = _take(candidates, self._lease, now + self._lasts)
+            self._after = candidates[-1]
+            if len(rows) < len(candidates):
+                self._make_way(now, most)
+            if rows:
+                return rows
+        return ()
+
+    def _candidates(self, now: datetime, most: int) -> list[int]:
+        self._since_start += 1
+        if self._since_start > _ROUND:
+            self._after = None
+        heads = _heads(self._destination_id, now, most, None)
+        if self._after is None:
+            self._since_start = 0
+        else:
+            heads = chain(_heads(self._destination_id, now, most, self._after), heads)
         # Each once: one that others put off meanwhile may come again further on.
-        candidates = list(dict.fromkeys(islice(_heads(destination_id, now, most), most)))
-        if not candidates:
-            break
-        if rows := _take(candidates, lease, until):
-            return rows
-    return ()
+        return list(dict.fromkeys(islice(heads, most)))
+
+    def _make_way(self, now: datetime, most: int) -> None:
+        """Another worker is at the same place: go on somewhere further on, so that both have rows of their own."""
+        ahead = list(_due(self._destination_id, now, self._after)[: _SPREAD * most])
+        self._after = random.choice(ahead) if ahead else None  # noqa: S311 - a place, not a secret
 
 
-def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
+def _heads(destination_id: int, now: datetime, most: int, after: int | None) -> Iterator[int]:
     """The due heads of line in the order in which they came due, read in pages, the first of the wanted size.
 
     Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
     index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
     waits to find a few.
     """
-    after: int | None = None
     size = most
     while True:
         page = list(_due(destination_id, now, after)[:size])
@@ -103,7 +143,7 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
             # SQLite has one writer at a time: the condition of the update decides.
             rows.claim(lease, until)
             return _read(rows.held_by(lease), candidates, until, State.SENDING)
-        locked = rows.order_by("pk").select_for_update(skip_locked=True)
+        locked = rows.filter(state=State.WAITING).order_by("pk").select_for_update(skip_locked=True)
         mine = _read(locked, candidates, until, State.WAITING)
         if mine:
             Statement.objects.filter(among("pk", [row.pk for row in mine])).claim(lease, until)

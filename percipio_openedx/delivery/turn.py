@@ -14,7 +14,7 @@ from uuid import uuid4
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import health
-from percipio_openedx.delivery.claim import Row, claim
+from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.posting import Posted, Posters
@@ -56,6 +56,7 @@ class Turn:
         self._posters = Posters(configuration, destination.organization, allowance.now)
         self._is_track = configuration.api is Api.TRACK
         self._lease = uuid4()
+        self._claims = Claims(destination.pk, self._lease, longest_call(configuration))
 
         self._fresh: deque[Row] = deque()
         self._parts: deque[tuple[Row, ...]] = deque()
@@ -138,9 +139,8 @@ class Turn:
             most = 1
         if self._allowance.most is not None:
             most = min(most, self._allowance.most - self.claimed)
-        longest = longest_call(self._configuration)
         while most > 0 and not self._fresh:
-            rows = claim(self._destination.pk, self._lease, self._allowance.now(), most, longest)
+            rows = self._claims.claim(self._allowance.now(), most)
             self._drained = len(rows) < most
             self.claimed += len(rows)
             self._held.update((row.pk, row) for row in rows)
@@ -218,7 +218,7 @@ class Turn:
     def _finish(self) -> None:
         if self._trouble is None and self.counts.sent:
             health.succeeded(self._destination, self._allowance.now())
-        elif self._trouble is None:
+        elif self._trouble is None and self._probing:
             health.leave(self._destination)
         limit = self._destination.batch_limit
         if limit is not None and self._filled and not self._shrank:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from percipio_openedx.codes import Kind
+from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import Destination, LearnerCourse, Statement
 from percipio_openedx.sandbox import Sandbox
@@ -101,3 +102,8 @@ def drain(now: datetime = NOW, *, rounds: int = 60) -> list[Delivered]:
         done.append(deliver_due(at))
         at = done[-1].next_due
     return done
+
+
+def claim(destination: Destination, most: int, lease: UUID | None = None) -> tuple[Row, ...]:
+    """What a worker that comes now gets, for two minutes and a half."""
+    return Claims(destination.pk, lease or uuid4(), 20.0).claim(NOW, most)

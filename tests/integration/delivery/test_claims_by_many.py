@@ -17,7 +17,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Row, claim
+from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State, StatementQuerySet
@@ -61,7 +61,8 @@ def test_no_row_is_claimed_twice_while_its_lease_holds(organizations: Sequence[s
     def work() -> list[int]:
         mine: list[int] = []
         for place in places:
-            while claimed := claim(place, uuid4(), NOW, 7, 20.0):
+            claims = Claims(place, uuid4(), 20.0)
+            while claimed := claims.claim(NOW, 7):
                 mine += [row.pk for row in claimed]
         return mine
 

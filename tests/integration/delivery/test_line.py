@@ -12,14 +12,13 @@ from django.db import connection
 from django.test import override_settings
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery import turn
-from percipio_openedx.delivery.claim import claim
+from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
 from percipio_openedx.sandbox import Sandbox
-from tests.integration.delivery.rows import NOW, add, destination_of
+from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,7 +72,7 @@ def test_an_earlier_one_that_is_open_holds_back_and_one_that_is_settled_does_not
         Statement.objects.filter(pk=earlier.pk).update(state=state, settled_at=settled_at, leased_until=leased_until)
         add(number, 2)
 
-    claimed = [row.pk for row in claim(destination_of().pk, uuid4(), NOW, 10, 20.0)]
+    claimed = [row.pk for row in claim(destination_of(), 10)]
 
     free = Statement.objects.filter(pk__in=claimed).values_list("learner_course__user_id", "sequence")
     assert sorted(free) == [(number, 2) for number, state in learners.items() if state not in OPEN_STATES]
@@ -84,7 +83,7 @@ def test_one_that_somebody_settled_by_hand_holds_nobody_back(site: Sandbox) -> N
     Statement.objects.update(state=State.DELIVERED)
     later = add(1, 2)
 
-    assert [row.pk for row in claim(destination_of().pk, uuid4(), NOW, 10, 20.0)] == [later.pk]
+    assert [row.pk for row in claim(destination_of(), 10)] == [later.pk]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 9])
@@ -101,7 +100,7 @@ def test_heads_of_line_are_found_behind_those_that_are_held_back(
     heads = [add(number, due_at=at) for number, at in [(4, NOW), (5, NOW), (6, NOW - timedelta(hours=1)), (7, NOW)]]
     add(8, due_at=NOW + timedelta(microseconds=1))
 
-    claimed = claim(destination_of().pk, uuid4(), NOW, most, 20.0)
+    claimed = claim(destination_of(), most)
 
     expected = [heads[2].pk, late.pk, heads[0].pk, heads[1].pk, heads[3].pk]
     assert [row.pk for row in claimed] == expected[:most]
@@ -134,19 +133,18 @@ def test_a_place_in_the_queue_that_is_gone_ends_the_search() -> None:
 def test_when_all_is_claimed_nobody_asks_after_each_answer(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """But once the posters run dry: what was settled may have let others through."""
     found = []
+    claim_more, post = Claims.claim, PercipioClient.post_statements
 
-    def counted(*args: Any) -> Any:
-        rows = claim(*args)
+    def counted(*args: Any) -> tuple[Row, ...]:
+        rows = claim_more(*args)
         found.append(len(rows))
         return rows
-
-    post = PercipioClient.post_statements
 
     def slowly(*args: Any) -> Any:
         time.sleep(0.05)
         return post(*args)
 
-    monkeypatch.setattr(turn, "claim", counted)
+    monkeypatch.setattr(Claims, "claim", counted)
     # Slowly enough that one answer comes at a time.
     monkeypatch.setattr(PercipioClient, "post_statements", slowly)
     for number in range(20):

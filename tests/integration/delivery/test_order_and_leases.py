@@ -12,13 +12,13 @@ from django.db import connections
 
 from percipio_openedx.delivery import claim as claiming
 from percipio_openedx.delivery import dispatcher, turn
-from percipio_openedx.delivery.claim import claim, recover
+from percipio_openedx.delivery.claim import recover
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.sandbox import Sandbox
-from tests.integration.delivery.rows import NOW, add, destination_of, drain, received
+from tests.integration.delivery.rows import NOW, add, claim, destination_of, drain, received
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,7 +65,7 @@ def test_a_parked_statement_holds_back_nobody(site: Sandbox) -> None:
 def test_what_a_killed_worker_had_claimed_is_sent_when_its_lease_ends(site: Sandbox) -> None:
     row = add(1)
     later = add(1, 2)
-    claimed = claim(destination_of().pk, uuid4(), NOW, 10, 20.0)
+    claimed = claim(destination_of(), 10)
     assert [one.pk for one in claimed] == [row.pk]
 
     during = deliver_due(NOW)
@@ -79,7 +79,7 @@ def test_what_a_killed_worker_had_claimed_is_sent_when_its_lease_ends(site: Sand
 def test_a_worker_whose_lease_ran_out_settles_nothing(site: Sandbox) -> None:
     row = add(1)
     lease = uuid4()
-    claim(destination_of().pk, lease, NOW, 10, 20.0)
+    claim(destination_of(), 10, lease)
     assert recover(NOW + timedelta(hours=1)) == 1
 
     assert Statement.objects.filter(pk=row.pk).held_by(lease).accept(NOW, 200) == 0
@@ -90,8 +90,8 @@ def test_a_claim_takes_heads_of_line_only_and_each_row_once(site: Sandbox) -> No
     for number in range(6):
         add(number, 1)
         add(number, 2)
-    first = claim(destination_of().pk, uuid4(), NOW, 4, 20.0)
-    second = claim(destination_of().pk, uuid4(), NOW, 4, 20.0)
+    first = claim(destination_of(), 4)
+    second = claim(destination_of(), 4)
 
     heads = list(Statement.objects.filter(sequence=1).order_by("id").values_list("pk", flat=True))
     assert [row.pk for row in (*first, *second)] == heads
