@@ -60,7 +60,7 @@ def report_due(deadline: float | None = None) -> Reported:
     """Look at every learner and course of which a notice is due.
 
     Arguments:
-        deadline: ``time.monotonic()`` at which to stop between two looks, None for no limit.
+        deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
     reported = Reported()
     courses = CourseBook()
@@ -124,8 +124,8 @@ def _report_course(
             if not user_ids:
                 continue
             course = courses.get(course_key)
-            looked = look(configuration, course_key, course, user_ids, timezone.now())
-            _delete(group, set(user_ids) - looked.busy)
+            looked = look(configuration, course_key, course, user_ids, timezone.now(), deadline)
+            _delete(group, set(user_ids) - looked.busy - looked.unfinished)
             reported.looked += looked.looked
             reported.statements += looked.statements
             reported.held += looked.held

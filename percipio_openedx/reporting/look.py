@@ -38,6 +38,8 @@ class Finding:
     first_sequence: int = 0
     hold: str = ""
     asked: bool = False
+    # The time was up before the platform could be asked for the share.
+    is_unfinished: bool = False
 
     @property
     def is_news(self) -> bool:
@@ -52,18 +54,30 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How a look went: learners looked at, statements made, learners held back, learners somebody else looks at."""
+    """How a look went: learners looked at, statements made, learners held back.
+
+    ``busy`` are those whom somebody else looks at, ``unfinished`` those who have to be looked at again.
+    """
 
     looked: int = 0
     statements: int = 0
     held: int = 0
     busy: frozenset[int] = frozenset()
+    unfinished: frozenset[int] = frozenset()
 
 
 def look(
-    configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int], now: datetime
+    configuration: Configuration,
+    course_key: str,
+    course: Course | None,
+    user_ids: Sequence[int],
+    now: datetime,
+    deadline: float | None = None,
 ) -> Looked:
     """Look at these learners in this course run and keep what is new as statements to send.
+
+    Arguments:
+        deadline: ``time.monotonic()`` after which the platform is not asked for further learners' shares.
 
     After an error that nobody foresaw the leases are held until they run out: the next passes go by these learners
     and reach everybody else, instead of stumbling over the same ones each time.
@@ -75,13 +89,14 @@ def look(
     if not claim.rows:
         return Looked(busy=claim.busy)
     try:
-        findings = examine(configuration, course_key, course, claim.rows, now)
+        findings = examine(configuration, course_key, course, claim.rows, now, deadline)
     except PercipioError:
         leases.release(claim.lease)
         raise
     made = store.keep(configuration, claim.lease, findings, now)
     held = sum(1 for finding in findings if finding.hold)
-    return Looked(looked=len(findings), statements=made, held=held, busy=claim.busy)
+    unfinished = frozenset(finding.row.user_id for finding in findings if finding.is_unfinished)
+    return Looked(len(findings) - len(unfinished), made, held, claim.busy, unfinished)
 
 
 def examine(
@@ -90,19 +105,27 @@ def examine(
     course: Course | None,
     rows: Mapping[int, LearnerCourse],
     now: datetime,
+    deadline: float | None = None,
 ) -> list[Finding]:
     """What is to be told of the learners of these rows, by user id: nothing is leased and nothing is kept.
+
+    Arguments:
+        deadline: as for ``look``.
 
     Raises:
         PlatformUnavailable: the platform could not be asked.
     """
-    findings = _find(configuration, course_key, course, rows)
+    findings = _find(configuration, course_key, course, rows, deadline)
     _build(configuration, course, findings, now)
     return findings
 
 
 def _find(
-    configuration: Configuration, course_key: str, course: Course | None, rows: Mapping[int, LearnerCourse]
+    configuration: Configuration,
+    course_key: str,
+    course: Course | None,
+    rows: Mapping[int, LearnerCourse],
+    deadline: float | None,
 ) -> list[Finding]:
     if not rows:
         return []
@@ -111,7 +134,7 @@ def _find(
         return [Finding(row=row, truth=Truth(), told=row.told, hold=reason) for row in rows.values()]
     seen = truths.read(course_key, list(rows), course.is_graded, configuration)
     findings = [_finding(row, seen[user_id], configuration) for user_id, row in rows.items()]
-    _ask_shares(course_key, findings, configuration)
+    _ask_shares(course_key, findings, configuration, deadline)
     for finding in findings:
         if not finding.hold:
             finding.told, finding.milestones = milestones.due(finding.told, finding.truth, configuration.policy)
@@ -138,7 +161,9 @@ def _finding(row: LearnerCourse, seen: Seen, configuration: Configuration) -> Fi
     return finding
 
 
-def _ask_shares(course_key: str, findings: Sequence[Finding], configuration: Configuration) -> None:
+def _ask_shares(
+    course_key: str, findings: Sequence[Finding], configuration: Configuration, deadline: float | None
+) -> None:
     """Ask for the dear share only where it can change the answer, and only if the completions changed."""
     asked = []
     for finding in findings:
@@ -152,14 +177,17 @@ def _ask_shares(course_key: str, findings: Sequence[Finding], configuration: Con
     if not asked:
         return
     user_ids = [finding.row.user_id for finding in asked]
-    shares = truths.percents(course_key, user_ids)
+    shares = truths.percents(course_key, user_ids, deadline)
     now_done = truths.versions(course_key, user_ids)
     for finding in asked:
+        if finding.row.user_id not in shares:
+            finding.is_unfinished = True
+            continue
         if now_done.get(finding.row.user_id, "") != finding.truth.activity.version:
             # Something was finished meanwhile, and the share may hold it already: with the times read before, it would
             # be dated too early. Its own notice brings the next look.
             continue
-        percent, finding.asked = shares.get(finding.row.user_id), True
+        percent, finding.asked = shares[finding.row.user_id], True
         finding.truth = replace(finding.truth, percent=percent)
         finding.row.percent_seen = percent
         finding.row.activity_version = finding.truth.activity.version
