@@ -51,6 +51,8 @@ class Claims:
     last one ended, and begins anew when it comes to the end, or after ``_ROUND`` claims: what was put off, or stood
     behind another, may be due by then.
 
+    ``is_drained`` says whether the last one found less than it wanted, other than what another worker took from it.
+
     Arguments:
         lease: the claimer's own.
         longest_request: seconds that one request may take; the lease outlives it.
@@ -62,6 +64,7 @@ class Claims:
         self._lasts = timedelta(seconds=LEASE + longest_request)
         self._after: int | None = None
         self._since_start = 0
+        self.is_drained = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
         """Claim up to ``most`` due statements, in the order in which they came due.
@@ -75,6 +78,7 @@ class Claims:
         """
         for _ in range(_READS):
             candidates = self._candidates(now, most)
+            self.is_drained = len(candidates) < most
             if not candidates:
                 break
             rows = _take(candidates, self._lease, now + self._lasts)
@@ -83,6 +87,7 @@ class Claims:
                 self._make_way(now, most)
             if rows:
                 return rows
+        self.is_drained = True
         return ()
 
     def _candidates(self, now: datetime, most: int) -> list[int]:

@@ -61,7 +61,6 @@ class Turn:
         self._fresh: deque[Row] = deque()
         self._parts: deque[tuple[Row, ...]] = deque()
         self._held: dict[int, Row] = {}
-        self._drained = False
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
@@ -129,7 +128,7 @@ class Turn:
 
         Until then more has been settled, and what stood behind that can be claimed together.
         """
-        return not self._drained or len(self._posters) <= self._posters.count
+        return not self._claims.is_drained or len(self._posters) <= self._posters.count
 
     def _claim(self) -> None:
         # With nothing on its way, one request's worth: the network need not wait for the rest.
@@ -141,7 +140,6 @@ class Turn:
             most = min(most, self._allowance.most - self.claimed)
         while most > 0 and not self._fresh:
             rows = self._claims.claim(self._allowance.now(), most)
-            self._drained = len(rows) < most
             self.claimed += len(rows)
             self._held.update((row.pk, row) for row in rows)
             self._fresh.extend(row for row in rows if not self._is_track or row.track is not None)

@@ -136,6 +136,19 @@ def test_when_others_hold_all_that_is_left_the_turn_ends(monkeypatch: pytest.Mon
     assert attempts == [rows] * claiming._READS
 
 
+def test_what_others_took_does_not_count_as_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever meets another worker would wait for its answers before it claims again."""
+    rows = [add(number).pk for number in range(7)]
+    losing(monkeypatch, {rows[1]})
+    claims = Claims(destination_of().pk, uuid4(), 20.0)
+
+    seen = []
+    for most in (3, 9):
+        got = [row.pk for row in claims.claim(NOW, most)]
+        seen.append((len(got), claims.is_drained))
+    assert (seen[0], seen[-1][1]) == ((2, False), True)
+
+
 def test_whoever_works_all_is_claimed_once() -> None:
     """Turns in any order, with places of their own: together they leave nothing."""
     rows = [add(number).pk for number in range(50)]
