@@ -38,7 +38,8 @@ class Finding:
     first_sequence: int = 0
     hold: str = ""
     asked: bool = False
-    # The time was up before the platform could be asked for the share.
+    # The time was up before the platform could be asked for the share. Then nothing is decided: of several ways to
+    # complete a course, the one that was not asked for may be the earliest.
     is_unfinished: bool = False
 
     @property
@@ -56,7 +57,7 @@ class Finding:
 class Looked:
     """How a look went: learners looked at, statements made, learners held back.
 
-    ``busy`` are those whom somebody else looks at, ``unfinished`` those who have to be looked at again.
+    ``busy`` are those whom somebody else looks at, ``unfinished`` those of whom nothing could be decided in time.
     """
 
     looked: int = 0
@@ -93,10 +94,13 @@ def look(
     except PercipioError:
         leases.release(claim.lease)
         raise
-    made = store.keep(configuration, claim.lease, findings, now)
-    held = sum(1 for finding in findings if finding.hold)
+    decided = [finding for finding in findings if not finding.is_unfinished]
     unfinished = frozenset(finding.row.user_id for finding in findings if finding.is_unfinished)
-    return Looked(len(findings) - len(unfinished), made, held, claim.busy, unfinished)
+    made = store.keep(configuration, claim.lease, decided, now)
+    if unfinished:
+        leases.release(claim.lease)
+    held = sum(1 for finding in decided if finding.hold)
+    return Looked(looked=len(decided), statements=made, held=held, busy=claim.busy, unfinished=unfinished)
 
 
 def examine(
@@ -136,7 +140,7 @@ def _find(
     findings = [_finding(row, seen[user_id], configuration) for user_id, row in rows.items()]
     _ask_shares(course_key, findings, configuration, deadline)
     for finding in findings:
-        if not finding.hold:
+        if not finding.hold and not finding.is_unfinished:
             finding.told, finding.milestones = milestones.due(finding.told, finding.truth, configuration.policy)
     _add_seconds(course_key, findings)
     return findings

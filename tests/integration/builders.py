@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from common.djangoapps.student.models import CourseEnrollment, UserProfile
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
@@ -12,6 +13,7 @@ from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from demo.learning.models import StoredBlock, StoredCourse
+from percipio_openedx import edx_platform
 
 KEY = "course-v1:DemoX+CS101+2026"
 
@@ -62,3 +64,16 @@ def a_site(domain: str, *orgs: str) -> Site:
     site, _ = Site.objects.get_or_create(domain=domain, defaults={"name": domain})
     SiteConfiguration.objects.create(site=site, enabled=True, site_values={"course_org_filter": list(orgs)})
     return site
+
+
+def shares_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Of which learners the platform is asked for the dear share, one after the other."""
+    asked: list[int] = []
+    share = edx_platform.completed_share
+
+    def counted(course_key: str, user: Any) -> Any:
+        asked.append(user.pk)
+        return share(course_key, user)
+
+    monkeypatch.setattr(edx_platform, "completed_share", counted)
+    return asked

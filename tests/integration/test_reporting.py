@@ -26,7 +26,7 @@ from percipio_openedx.models.notice import Reason
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import due, leases, look, report_due, store
 from percipio_openedx.reporting.retirement import erase
-from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -303,7 +303,7 @@ def _unavailable(*_: object) -> Any:
 def test_a_burst_is_one_look_and_asks_for_one_share(monkeypatch: pytest.MonkeyPatch) -> None:
     course, learner = a_course(units=10), a_learner()
     enrolled(learner, course)
-    asked = _count_shares(monkeypatch)
+    asked = shares_asked(monkeypatch)
     complete(learner, course, *range(9))
 
     assert report_due().looked == 1
@@ -315,7 +315,7 @@ def test_unchanged_completions_are_not_asked_for_again(monkeypatch: pytest.Monke
     course, learner = a_course(units=10), a_learner()
     enrolled(learner, course)
     complete(learner, course, 0)
-    asked = _count_shares(monkeypatch)
+    asked = shares_asked(monkeypatch)
     for _ in range(3):
         notice(learner, course)
         report_due()
@@ -328,18 +328,6 @@ def test_unchanged_completions_are_not_asked_for_again(monkeypatch: pytest.Monke
     complete(learner, course, 2)
     report_due()
     assert len(asked) == 2
-
-
-def _count_shares(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    asked: list[str] = []
-    share = edx_platform.completed_share
-
-    def counted(course_key: str, user: Any) -> Any:
-        asked.append(user.username)
-        return share(course_key, user)
-
-    monkeypatch.setattr(edx_platform, "completed_share", counted)
-    return asked
 
 
 def test_the_number_of_queries_does_not_grow_with_the_learners() -> None:

@@ -20,7 +20,7 @@ from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statemen
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.operations import backfill
 from percipio_openedx.reporting import leases
-from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -192,14 +192,7 @@ def test_the_pace(history: dict[str, Any]) -> None:
 
 
 def test_the_dear_share_is_asked_once(history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    share = edx_platform.completed_share
-
-    def counting(course_key: str, user: Any) -> Any:
-        asked.append(user.pk)
-        return share(course_key, user)
-
-    monkeypatch.setattr(edx_platform, "completed_share", counting)
+    asked = shares_asked(monkeypatch)
     manage("percipio_backfill")
     first = list(asked)
     manage("percipio_backfill", "--restart")
