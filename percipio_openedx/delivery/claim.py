@@ -67,7 +67,7 @@ class Claims:
         self.is_drained = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
-        """Claim up to ``most`` due statements, in the order in which they came due.
+        """Claim up to ``most`` due statements, from this turn's place on in the order in which they came due.
 
         Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
         settled, and the order is kept whoever sends.
@@ -147,22 +147,20 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
         if not connections[alias].features.has_select_for_update_skip_locked:
             # SQLite has one writer at a time: the condition of the update decides.
             rows.claim(lease, until)
-            return _read(rows.held_by(lease), candidates, until, State.SENDING)
+            return _read(rows.held_by(lease), candidates, until, 0)
         locked = rows.filter(state=State.WAITING).order_by("pk").select_for_update(skip_locked=True)
-        mine = _read(locked, candidates, until, State.WAITING)
+        # Read before their claim is stored, which counts one try more.
+        mine = _read(locked, candidates, until, 1)
         if mine:
             Statement.objects.filter(among("pk", [row.pk for row in mine])).claim(lease, until)
         return mine
 
 
-def _read(rows: StatementQuerySet, order: list[int], until: datetime, wanted: State) -> tuple[Row, ...]:
-    fields = rows.values_list("pk", "uuid", "attempts", "body", "track", "state")
-    # Those that are read before their claim is stored will have been tried once more.
-    more = int(wanted == State.WAITING)
+def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
+    """What delivery needs of these rows, with so many more tries than are stored."""
     found = {
         pk: Row(pk, uuid, attempts + more, bytes(body), None if track is None else bytes(track), until)
-        for pk, uuid, attempts, body, track, state in fields
-        if state == wanted
+        for pk, uuid, attempts, body, track in rows.values_list("pk", "uuid", "attempts", "body", "track")
     }
     return tuple(found[pk] for pk in order if pk in found)
 

@@ -105,5 +105,5 @@ def drain(now: datetime = NOW, *, rounds: int = 60) -> list[Delivered]:
 
 
 def claim(destination: Destination, most: int, lease: UUID | None = None) -> tuple[Row, ...]:
-    """What a worker that comes now gets, for two minutes and a half."""
+    """What a worker gets that has just come."""
     return Claims(destination.pk, lease or uuid4(), 20.0).claim(NOW, most)

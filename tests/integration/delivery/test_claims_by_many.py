@@ -89,8 +89,8 @@ def takes_of_the_same(monkeypatch: pytest.MonkeyPatch, candidates: list[int]) ->
         both_have_read = threading.Barrier(2)
         read = claiming._read
 
-        def slow(rows: StatementQuerySet, order: list[int], end: datetime, wanted: State) -> tuple[Row, ...]:
-            found = read(rows, order, end, wanted)
+        def slow(rows: StatementQuerySet, order: list[int], end: datetime, more: int) -> tuple[Row, ...]:
+            found = read(rows, order, end, more)
             both_have_read.wait(PATIENCE)
             return found
 
