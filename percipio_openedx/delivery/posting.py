@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from django.db import connections
 from django.utils import timezone
@@ -38,6 +39,8 @@ class Posted:
 class Posters:
     """Sends what it is given, in order, over connections that stay open.
 
+    ``quickest`` is how many seconds the quickest answer took; infinite before there was one.
+
     Arguments:
         configuration: the site's.
         organization: of the destination.
@@ -53,6 +56,7 @@ class Posters:
         self.count = TRACK_POSTERS if self._is_track else STATEMENT_POSTERS
         self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="percipio-post")
         self._flights: dict[Future[Posted], tuple[Row, ...]] = {}
+        self.quickest = inf
 
     def __len__(self) -> int:
         """Requests that are on their way or wait for a free thread."""
@@ -72,7 +76,9 @@ class Posters:
         back = [future for future in self._flights if future in done]
         for future in back:
             del self._flights[future]
-        return [future.result() for future in back]
+        posted = [future.result() for future in back]
+        self.quickest = min([self.quickest, *(one.answer.duration for one in posted if one.answer is not None)])
+        return posted
 
     def recall(self) -> list[tuple[Row, ...]]:
         """Take back what no thread has begun to send."""

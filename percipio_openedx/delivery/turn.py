@@ -21,10 +21,14 @@ from percipio_openedx.delivery.posting import Posted, Posters
 from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
 from percipio_openedx.models.destination import Destination
 
-# Requests' worth of rows that one claim takes, and requests that lie ready so that no poster waits for a claim. More in
-# one claim would last long beyond the next answer, and disturb the poster then; less would be more work.
-CLAIM = 3
+# Requests that lie ready so that no poster waits for a claim.
 READY = 10
+# Requests' worth of rows that one claim takes, at least and at most. Small claims are more work for each statement, and
+# one that lasts longer than a request is on its way disturbs the poster: so many seconds for each request's worth.
+LEAST_REQUESTS, MOST_REQUESTS = 3, 10
+SECONDS_TO_CLAIM = 0.01
+# Seconds of posting that one claim takes on: what a slow destination lets wait for longer, others could send meanwhile.
+LONGEST_HOLD = 3.0
 # A claim is at least this many rows, since it costs a search of the queue.
 LEAST_CLAIM = 100
 # Bytes in one request, whatever the batch size says.
@@ -40,6 +44,13 @@ class Allowance:
     now: Callable[[], datetime]
     until: datetime | None = None
     most: int | None = None
+
+
+def requests_in_a_claim(seconds: float) -> int:
+    """How many requests' worth of rows are claimed at once where a request takes so many seconds."""
+    while_on_its_way = seconds / SECONDS_TO_CLAIM
+    bearable = LONGEST_HOLD / max(seconds, SECONDS_TO_CLAIM)
+    return max(LEAST_REQUESTS, round(min(while_on_its_way, bearable, MOST_REQUESTS)))
 
 
 class Turn:
@@ -132,7 +143,7 @@ class Turn:
 
     def _claim(self) -> None:
         # With nothing on its way, one request's worth: the network need not wait for the rest.
-        requests = CLAIM if len(self._posters) else 1
+        requests = requests_in_a_claim(self._posters.quickest) if len(self._posters) else 1
         most = self._size if self._size < self._full() else max(self._size * requests, LEAST_CLAIM)
         if self._probing:
             most = 1

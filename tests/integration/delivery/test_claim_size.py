@@ -1,0 +1,69 @@
+"""How much a turn claims at once: more where a request is long on its way, and no more than is soon sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from math import inf
+from typing import Any
+
+import pytest
+
+from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.delivery.dispatcher import deliver_due
+from percipio_openedx.delivery.turn import requests_in_a_claim
+from percipio_openedx.sandbox import Sandbox
+from tests.integration.delivery.rows import NOW, add, received
+
+
+@pytest.mark.parametrize(
+    ("seconds", "requests"),
+    [
+        pytest.param(inf, 3, id="nothing has been answered"),
+        pytest.param(0.0, 3, id="no distance to speak of"),
+        pytest.param(0.02, 3, id="20 ms"),
+        pytest.param(0.05, 5, id="50 ms"),
+        pytest.param(0.1, 10, id="100 ms"),
+        pytest.param(0.3, 10, id="300 ms"),
+        pytest.param(0.6, 5, id="slow: three seconds' worth"),
+        pytest.param(20.0, 3, id="very slow"),
+    ],
+)
+def test_requests_in_a_claim(seconds: float, requests: int) -> None:
+    assert requests_in_a_claim(seconds) == requests
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("durations", "largest"),
+    [
+        pytest.param([0.02], 150, id="near"),
+        pytest.param([0.1], 500, id="far"),
+        pytest.param([0.4, 0.02], 150, id="near, but slow at first"),
+    ],
+)
+def test_a_turn_learns_how_far_away_the_destination_is(
+    site: Sandbox, monkeypatch: pytest.MonkeyPatch, durations: list[float], largest: int
+) -> None:
+    for number in range(1100):
+        add(number)
+    asked: list[int] = []
+    claim, post = Claims.claim, PercipioClient.post_statements
+    left = list(durations)
+
+    def seen(self: Claims, now: datetime, most: int) -> tuple[Row, ...]:
+        asked.append(most)
+        return claim(self, now, most)
+
+    def timed(self: PercipioClient, *args: Any) -> Any:
+        return replace(post(self, *args), duration=left.pop(0) if len(left) > 1 else left[0])
+
+    monkeypatch.setattr(Claims, "claim", seen)
+    monkeypatch.setattr(PercipioClient, "post_statements", timed)
+
+    assert deliver_due(NOW).sent == 1100
+    assert len(set(received(site))) == 1100
+    # Before an answer one request's worth, but not less than pays for the search, and then three.
+    assert asked[:3] == [100, 150, 150]
+    assert max(asked[4:]) == largest
