@@ -17,20 +17,13 @@ from percipio_openedx.delivery import health
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.judgement import judge
+from percipio_openedx.delivery.pace import requests_in_a_claim, requests_ready
 from percipio_openedx.delivery.posting import Posted, Posters
 from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
 from percipio_openedx.models.destination import Destination
 
-# Requests that lie ready so that no poster waits for a claim.
-READY = 10
-# Requests' worth of rows that one claim takes, at least and at most. Small claims are more work for each statement, and
-# one that lasts longer than a request is on its way disturbs the poster: so many seconds for each request's worth.
-LEAST_REQUESTS, MOST_REQUESTS = 3, 10
-SECONDS_TO_CLAIM = 0.01
-# Seconds of posting that one claim takes on: what a slow destination lets wait for longer, others could send meanwhile.
-LONGEST_HOLD = 3.0
 # A claim is at least this many rows, since it costs a search of the queue.
-LEAST_CLAIM = 100
+LEAST_ROWS = 100
 # Bytes in one request, whatever the batch size says.
 MOST_BYTES = 2_000_000
 # After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbours.
@@ -44,13 +37,6 @@ class Allowance:
     now: Callable[[], datetime]
     until: datetime | None = None
     most: int | None = None
-
-
-def requests_in_a_claim(seconds: float) -> int:
-    """How many requests' worth of rows are claimed at once where a request takes so many seconds."""
-    while_on_its_way = seconds / SECONDS_TO_CLAIM
-    bearable = LONGEST_HOLD / max(seconds, SECONDS_TO_CLAIM)
-    return max(LEAST_REQUESTS, round(min(while_on_its_way, bearable, MOST_REQUESTS)))
 
 
 class Turn:
@@ -119,7 +105,7 @@ class Turn:
         if self._probing:
             return 1
         is_growing = self._size < self._full()
-        return self._posters.count + 1 if is_growing else self._posters.count * READY
+        return self._posters.count + 1 if is_growing else self._posters.count * requests_ready(self._posters.quickest)
 
     def _next_rows(self) -> tuple[Row, ...]:
         if self._parts:
@@ -144,7 +130,7 @@ class Turn:
     def _claim(self) -> None:
         # With nothing on its way, one request's worth: the network need not wait for the rest.
         requests = requests_in_a_claim(self._posters.quickest) if len(self._posters) else 1
-        most = self._size if self._size < self._full() else max(self._size * requests, LEAST_CLAIM)
+        most = self._size if self._size < self._full() else max(self._size * requests, LEAST_ROWS)
         if self._probing:
             most = 1
         if self._allowance.most is not None:

@@ -1,4 +1,4 @@
-"""How much a turn claims at once: more where a request is long on its way, and no more than is soon sent."""
+"""How much a turn takes on at once: larger claims where a request is long on its way, no more than is soon sent."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import pytest
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.delivery.turn import requests_in_a_claim
+from percipio_openedx.delivery.pace import requests_in_a_claim, requests_ready
 from percipio_openedx.sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, received
 
 
 @pytest.mark.parametrize(
-    ("seconds", "requests"),
+    ("seconds", "ready", "in_a_claim"),
     [
-        pytest.param(inf, 3, id="nothing has been answered"),
-        pytest.param(0.0, 3, id="no distance to speak of"),
-        pytest.param(0.02, 3, id="20 ms"),
-        pytest.param(0.05, 5, id="50 ms"),
-        pytest.param(0.1, 10, id="100 ms"),
-        pytest.param(0.3, 10, id="300 ms"),
-        pytest.param(0.6, 5, id="slow: three seconds' worth"),
-        pytest.param(20.0, 3, id="very slow"),
+        pytest.param(inf, 3, 3, id="nothing has been answered"),
+        pytest.param(0.0, 10, 3, id="no distance to speak of"),
+        pytest.param(0.02, 10, 3, id="20 ms"),
+        pytest.param(0.05, 6, 5, id="50 ms"),
+        pytest.param(0.1, 3, 10, id="100 ms"),
+        pytest.param(0.3, 3, 10, id="300 ms"),
+        pytest.param(0.6, 3, 5, id="slow: three seconds' worth"),
+        pytest.param(20.0, 3, 3, id="very slow"),
     ],
 )
-def test_requests_in_a_claim(seconds: float, requests: int) -> None:
-    assert requests_in_a_claim(seconds) == requests
+def test_what_is_taken_on_at_once(seconds: float, ready: int, in_a_claim: int) -> None:
+    assert (requests_ready(seconds), requests_in_a_claim(seconds)) == (ready, in_a_claim)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -65,5 +65,5 @@ def test_a_turn_learns_how_far_away_the_destination_is(
     assert deliver_due(NOW).sent == 1100
     assert len(set(received(site))) == 1100
     # Before an answer one request's worth, but not less than pays for the search, and then three.
-    assert asked[:3] == [100, 150, 150]
-    assert max(asked[4:]) == largest
+    assert asked[:2] == [100, 150]
+    assert max(asked[2:]) == largest
