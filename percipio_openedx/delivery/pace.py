@@ -14,6 +14,8 @@ LEAST_CLAIM, MOST_CLAIM = 3, 10
 SECONDS_TO_CLAIM = 0.01
 # Seconds of posting that one claim takes on: what a slow destination lets wait for longer, others could send meanwhile.
 LONGEST_HOLD = 3.0
+# Rows in a claim, whatever the requests hold: it costs a search of the queue, and its rows' bodies are in memory.
+LEAST_ROWS, MOST_ROWS = 100, 1500
 
 
 def requests_ready(seconds: float) -> int:
@@ -25,12 +27,14 @@ def requests_ready(seconds: float) -> int:
     return max(LEAST_READY, round(min(SECONDS_READY / max(seconds, SECONDS_TO_CLAIM), MOST_READY)))
 
 
-def requests_in_a_claim(seconds: float) -> int:
-    """How many requests' worth of rows are claimed while others are on their way.
+def rows_in_a_claim(batch: int, seconds: float) -> int:
+    """How many rows are claimed at once while requests are on their way.
 
     Arguments:
+        batch: rows in one request.
         seconds: that one request takes, infinite where that is not known yet.
     """
     while_on_its_way = seconds / SECONDS_TO_CLAIM
     bearable = LONGEST_HOLD / max(seconds, SECONDS_TO_CLAIM)
-    return max(LEAST_CLAIM, round(min(while_on_its_way, bearable, MOST_CLAIM)))
+    requests = max(LEAST_CLAIM, round(min(while_on_its_way, bearable, MOST_CLAIM)))
+    return min(max(batch * requests, LEAST_ROWS), MOST_ROWS)

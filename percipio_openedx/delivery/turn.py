@@ -17,13 +17,11 @@ from percipio_openedx.delivery import health
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.pace import requests_in_a_claim, requests_ready
+from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
 from percipio_openedx.delivery.posting import Posted, Posters
 from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
 from percipio_openedx.models.destination import Destination
 
-# A claim is at least this many rows, since it costs a search of the queue.
-LEAST_ROWS = 100
 # Bytes in one request, whatever the batch size says.
 MOST_BYTES = 2_000_000
 # After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbours.
@@ -128,11 +126,7 @@ class Turn:
         return not self._claims.is_drained or len(self._posters) <= self._posters.count
 
     def _claim(self) -> None:
-        # With nothing on its way, one request's worth: the network need not wait for the rest.
-        requests = requests_in_a_claim(self._posters.quickest) if len(self._posters) else 1
-        most = self._size if self._size < self._full() else max(self._size * requests, LEAST_ROWS)
-        if self._probing:
-            most = 1
+        most = 1 if self._probing else self._wanted()
         if self._allowance.most is not None:
             most = min(most, self._allowance.most - self.claimed)
         while most > 0 and not self._fresh:
@@ -145,6 +139,14 @@ class Turn:
             unsayable = [row for row in rows if row.track is None]
             keep(unsayable, self._lease, self._allowance.now())
             self._let_go(unsayable)
+
+    def _wanted(self) -> int:
+        if self._size < self._full():
+            return self._size
+        if not len(self._posters):
+            # With nothing on its way, one request's worth: the network need not wait for the rest.
+            return max(self._size, LEAST_ROWS)
+        return rows_in_a_claim(self._size, self._posters.quickest)
 
     # --- answers ---------------------------------------------------------------------------------------------------
 

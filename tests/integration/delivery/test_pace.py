@@ -12,26 +12,39 @@ import pytest
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.delivery.pace import requests_in_a_claim, requests_ready
+from percipio_openedx.delivery.pace import requests_ready, rows_in_a_claim
 from percipio_openedx.sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, received
 
 
 @pytest.mark.parametrize(
-    ("seconds", "ready", "in_a_claim"),
+    ("seconds", "ready", "rows"),
     [
-        pytest.param(inf, 3, 3, id="nothing has been answered"),
-        pytest.param(0.0, 10, 3, id="no distance to speak of"),
-        pytest.param(0.02, 10, 3, id="20 ms"),
-        pytest.param(0.05, 6, 5, id="50 ms"),
-        pytest.param(0.1, 3, 10, id="100 ms"),
-        pytest.param(0.3, 3, 10, id="300 ms"),
-        pytest.param(0.6, 3, 5, id="slow: three seconds' worth"),
-        pytest.param(20.0, 3, 3, id="very slow"),
+        pytest.param(inf, 3, 150, id="nothing has been answered"),
+        pytest.param(0.0, 10, 150, id="no distance to speak of"),
+        pytest.param(0.02, 10, 150, id="20 ms"),
+        pytest.param(0.05, 6, 250, id="50 ms"),
+        pytest.param(0.1, 3, 500, id="100 ms"),
+        pytest.param(0.3, 3, 500, id="300 ms"),
+        pytest.param(0.6, 3, 250, id="slow: three seconds' worth"),
+        pytest.param(20.0, 3, 150, id="very slow"),
     ],
 )
-def test_what_is_taken_on_at_once(seconds: float, ready: int, in_a_claim: int) -> None:
-    assert (requests_ready(seconds), requests_in_a_claim(seconds)) == (ready, in_a_claim)
+def test_what_is_taken_on_at_once(seconds: float, ready: int, rows: int) -> None:
+    assert (requests_ready(seconds), rows_in_a_claim(50, seconds)) == (ready, rows)
+
+
+@pytest.mark.parametrize(
+    ("batch", "near", "far"),
+    [
+        pytest.param(1, 100, 100, id="one by one: at least what pays for the search"),
+        pytest.param(20, 100, 200, id="small"),
+        pytest.param(100, 300, 1000, id="large"),
+        pytest.param(500, 1500, 1500, id="the largest: no more than memory has room for"),
+    ],
+)
+def test_rows_in_a_claim_are_bounded(batch: int, near: int, far: int) -> None:
+    assert (rows_in_a_claim(batch, 0.02), rows_in_a_claim(batch, 0.1)) == (near, far)
 
 
 @pytest.mark.django_db(transaction=True)
