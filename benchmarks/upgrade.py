@@ -34,7 +34,7 @@ from benchmarks.proof.two_versions import TwoVersions
 from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
 
 # Seconds that what is left over may take in the end.
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 def main() -> int:
