@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NameResolutionError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
 
 from percipio_openedx import __version__
 from percipio_openedx.delivery.reach import checked_addresses
@@ -111,26 +114,54 @@ _POOLS = {"http": _OurPool, "https": _OurTLSPool}
 class Channel:
     """The way to one host: its open connections, and the proxies and certificates that the environment names for it.
 
-    An adapter of ``requests`` without a session, which would look through the environment for each request, follow
-    redirects and keep cookies.
+    ``requests`` reads the environment, once, and makes the pool. The requests themselves are ``urllib3``'s: no redirect
+    is followed, no cookie kept, nothing looked up again.
+
+    Raises:
+        requests.RequestException: nothing can be reached under such an address, or through such a proxy.
     """
 
     def __init__(self, url: str) -> None:
         settings = requests.Session().merge_environment_settings(url, {}, True, None, None)
-        self._settings: dict[str, Any] = {name: settings[name] for name in ("proxies", "verify", "cert")}
-        self._adapter = _Adapter(pool_connections=2, pool_maxsize=8, max_retries=0)
+        trusted = DEFAULT_CA_BUNDLE_PATH if settings["verify"] is True else settings["verify"]
+        pool = _Adapter(pool_connections=2, pool_maxsize=8).get_connection_with_tls_context(
+            requests.Request("GET", url).prepare(), trusted, proxies=settings["proxies"]
+        )
+        self._pool = cast(HTTPConnectionPool, pool)
+        # A proxy that is not tunnelled through has to be told the host (RFC 9112 3.2.2).
+        self._names_host = self._pool.proxy is not None and urlsplit(url).scheme == "http"
 
-    def send(self, request: requests.PreparedRequest, timeout: float) -> requests.Response:
-        """Send, and return with the head of the answer; the body is still to be read.
+    def send(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
+    ) -> BaseHTTPResponse:
+        """Send a request, and return with the head of the answer; the body is still to be read.
 
         Arguments:
+            url: of this host.
             timeout: seconds to connect, and between two parts of the answer.
         """
-        return self._adapter.send(request, stream=True, timeout=(timeout, timeout), **self._settings)
+        return self._pool.urlopen(
+            method,
+            url if self._names_host else _target(url),
+            body,
+            headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=Timeout(timeout, timeout),
+            preload_content=False,
+            decode_content=False,
+        )
 
     def close(self) -> None:
         """Close its connections."""
-        self._adapter.close()
+        self._pool.close()
+
+
+def _target(url: str) -> str:
+    """What of a URL a server is asked for."""
+    parts = urlsplit(url)
+    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
 _channels: dict[tuple[int, str], Channel] = {}

@@ -4,7 +4,7 @@ TLS is always verified (with the certificate bundle and the proxies that ``reque
 redirect is followed, no cookie kept. A connection stays open for the next request of the process.
 
 ``sensitive_variables`` keeps what is sent (the secret, the token, learners) out of Django's reports of unforeseen
-errors: those show the variables of every frame, also of ``requests`` and ``urllib3`` beneath.
+errors: those show the variables of every frame, also of ``urllib3`` beneath.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from http.client import HTTPException
 
 import requests
 from django.views.decorators.debug import sensitive_variables
-from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from percipio_openedx.delivery.connections import HEADERS, channel_to
 from percipio_openedx.delivery.failures import error_of_exception
@@ -31,7 +31,7 @@ LONGEST_PAGE = 32 * 1024 * 1024
 _CHUNK = 65536
 # An answer as a whole may take this many times the time-out.
 PATIENCE = 3.0
-# requests lets some of the lower layers' errors through while an answer is read.
+# urllib3 lets some of the lower layers' errors through; those of requests are about the address, or the proxy's.
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, zlib.error)
 
 
@@ -43,19 +43,6 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     duration: float
-
-
-class Bearer(AuthBase):
-    """Puts a token on a request. Given to every call, so that ``requests`` never looks for credentials by itself."""
-
-    def __init__(self, token: Secret | None) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the header, or none."""
-        if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        return request
 
 
 @sensitive_variables()
@@ -84,7 +71,7 @@ def exchange(
     started = time.monotonic()
     with Watch(timeout * PATIENCE) as watch:
         try:
-            reply = _send(method, url, timeout, Bearer(token), body, headers, longest, started)
+            reply = _send(method, url, timeout, body, _headers(token, headers), longest, started)
         except _FAILURES as error:
             if watch.expired:
                 raise _too_slow(timeout, started) from None
@@ -98,32 +85,36 @@ def _too_slow(timeout: float, started: float) -> Unreachable:
     return Unreachable(f"no whole answer within {timeout * PATIENCE:g} seconds", duration=time.monotonic() - started)
 
 
+def _headers(token: Secret | None, more: Mapping[str, str] | None) -> dict[str, str]:
+    headers = {**HEADERS, **(more or {})}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token.reveal()}"
+    return headers
+
+
 def _send(
     method: str,
     url: str,
     timeout: float,
-    auth: Bearer,
     body: bytes | None,
-    headers: Mapping[str, str] | None,
+    headers: Mapping[str, str],
     longest: int,
     started: float,
 ) -> Reply:
-    request = requests.PreparedRequest()
-    request.prepare(method, url, headers={**HEADERS, **(headers or {})}, data=body, auth=auth)
-    with channel_to(url).send(request, timeout) as response:
+    with channel_to(url).send(method, url, body, headers, timeout) as response:
         content = _decoded(_read(response, longest), response.headers.get("Content-Encoding", ""), longest)
-        return Reply(response.status_code, response.headers, content, time.monotonic() - started)
+        return Reply(response.status, response.headers, content, time.monotonic() - started)
 
 
-def _read(response: requests.Response, longest: int) -> bytes:
+def _read(response: BaseHTTPResponse, longest: int) -> bytes:
     """The bytes as they come over the wire, never more than ``longest`` and a little."""
     parts: list[bytes] = []
     size = 0
-    while part := response.raw.read(_CHUNK, decode_content=False):
+    while part := response.read(_CHUNK, decode_content=False):
         parts.append(part)
         size += len(part)
         if size > longest:
-            raise Unavailable(f"the answer is longer than {longest} bytes", status=response.status_code)
+            raise Unavailable(f"the answer is longer than {longest} bytes", status=response.status)
     return b"".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What it means when no answer came: every exception of ``requests``, and what leaks through it from below."""
+"""What it means when no answer came: every exception of ``urllib3``, and of what is above and below it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,14 @@ from percipio_openedx.exceptions import DeliveryError, Unavailable, Unreachable
 # The first that fits, so from the particular to the general. Our words only: an exception's own text may hold an
 # address with credentials, or a piece of what was sent.
 _WORDS: tuple[tuple[type[BaseException], type[DeliveryError], str], ...] = (
-    (requests.exceptions.SSLError, Unreachable, "the server's certificate is not trusted, or TLS failed"),
-    (requests.exceptions.ProxyError, Unreachable, "the proxy refused or could not be reached"),
-    (requests.exceptions.ConnectTimeout, Unreachable, "no connection within the time-out"),
-    (requests.exceptions.ReadTimeout, Unreachable, "no answer within the time-out"),
-    (requests.exceptions.Timeout, Unreachable, "no answer within the time-out"),
-    (requests.exceptions.ConnectionError, Unreachable, "the connection failed or was cut"),
-    (requests.exceptions.ChunkedEncodingError, Unreachable, "the answer broke off"),
-    (requests.exceptions.ContentDecodingError, Unavailable, "the answer cannot be decoded"),
-    (requests.exceptions.JSONDecodeError, Unavailable, "the answer is not JSON"),
-    (requests.exceptions.TooManyRedirects, Unavailable, "the server redirects; redirects are not followed"),
-    (requests.exceptions.RequestException, Unreachable, "the request could not be made"),
-    (urllib3_errors.DecodeError, Unavailable, "the answer cannot be decoded"),
-    (urllib3_errors.TimeoutError, Unreachable, "no answer within the time-out"),
+    (requests.RequestException, Unreachable, "the request could not be made"),
     (urllib3_errors.SSLError, Unreachable, "the server's certificate is not trusted, or TLS failed"),
+    (urllib3_errors.ProxyError, Unreachable, "the proxy refused or could not be reached"),
+    # A time-out by its class, but any failure to connect.
+    (urllib3_errors.NewConnectionError, Unreachable, "the connection failed or was cut"),
+    (urllib3_errors.ConnectTimeoutError, Unreachable, "no connection within the time-out"),
+    (urllib3_errors.TimeoutError, Unreachable, "no answer within the time-out"),
+    (urllib3_errors.DecodeError, Unavailable, "the answer cannot be decoded"),
     (urllib3_errors.HTTPError, Unreachable, "the connection failed or was cut"),
     (http.client.HTTPException, Unreachable, "the answer broke off"),
     (zlib.error, Unavailable, "the answer cannot be decoded"),

@@ -11,7 +11,7 @@ SECONDS_READY = 0.3
 # Requests' worth of rows that one claim takes, at least and at most. Small claims are more work for each statement, and
 # one that lasts longer than a request is on its way disturbs the poster: so many seconds for each request's worth.
 LEAST_CLAIM, MOST_CLAIM = 3, 10
-SECONDS_TO_CLAIM = 0.01
+SECONDS_TO_CLAIM = 0.005
 # Seconds of posting that one claim takes on: what a slow destination lets wait for longer, others could send meanwhile.
 LONGEST_HOLD = 3.0
 # Rows in a claim, whatever the requests hold: it costs a search of the queue, and its rows' bodies are in memory.

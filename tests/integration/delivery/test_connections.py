@@ -11,6 +11,7 @@ import pytest
 
 from percipio_openedx.delivery import connections
 from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.exceptions import Unreachable
 from percipio_openedx.sandbox import Sandbox
 from tests.integration.delivery.rows import body_of
 
@@ -69,3 +70,55 @@ def test_no_cookie_is_kept_and_no_redirect_followed(sandbox: Sandbox, written: l
     assert exchange("POST", statements, timeout=5, body=b"[]").status == 307
     assert len(written) == 1
     assert b"\r\ncookie:" not in b"".join(written).lower()
+
+
+@pytest.mark.parametrize(("asked", "target"), [("/a/b?c=d&e=%20#f", b"/a/b?c=d&e=%20"), ("", b"/"), ("//a", b"//a")])
+def test_a_server_is_asked_for_path_and_query(
+    sandbox: Sandbox, written: list[bytes], asked: str, target: bytes
+) -> None:
+    exchange("GET", sandbox.url + asked, timeout=5)
+
+    assert written[0].partition(b"\r\n")[0] == b"GET " + target + b" HTTP/1.1"
+
+
+def test_a_proxy_is_told_the_host(sandbox: Sandbox, written: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", sandbox.url.replace("//", "//somebody:secret@"))
+
+    exchange("POST", "http://percipio.example.com/a/b?c=d", timeout=5, body=b"[]")
+
+    lines = written[0].split(b"\r\n")
+    assert lines[0] == b"POST http://percipio.example.com/a/b?c=d HTTP/1.1"
+    assert {b"Host: percipio.example.com", b"Proxy-Authorization: Basic c29tZWJvZHk6c2VjcmV0"} <= set(lines)
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+
+        with pytest.raises(Unreachable, match=r"the connection failed or was cut \(ConnectionRefusedError\)"):
+            exchange("GET", url, timeout=5)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(Unreachable):
+        exchange("GET", url, timeout=5)
+
+
+def test_a_proxys_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http:///nowhere")
+
+    with pytest.raises(Unreachable, match="could not be made"):
+        exchange("GET", "https://percipio.example.com/", timeout=5)
+
+
+def test_a_bundle_of_certificates_that_is_not_there(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
+
+    with pytest.raises(Unreachable, match="FileNotFoundError"):
+        exchange("GET", sandbox.url.replace("http:", "https:"), timeout=5)

@@ -22,8 +22,8 @@ from tests.integration.delivery.rows import NOW, add, received
     [
         pytest.param(inf, 3, 150, id="nothing has been answered"),
         pytest.param(0.0, 10, 150, id="no distance to speak of"),
-        pytest.param(0.02, 10, 150, id="20 ms"),
-        pytest.param(0.05, 6, 250, id="50 ms"),
+        pytest.param(0.02, 10, 200, id="20 ms"),
+        pytest.param(0.05, 6, 500, id="50 ms"),
         pytest.param(0.1, 3, 500, id="100 ms"),
         pytest.param(0.3, 3, 500, id="300 ms"),
         pytest.param(0.6, 3, 250, id="slow: three seconds' worth"),
@@ -39,7 +39,7 @@ def test_what_is_taken_on_at_once(seconds: float, ready: int, rows: int) -> None
     [
         pytest.param(1, 100, 100, id="one by one: at least what pays for the search"),
         pytest.param(20, 100, 200, id="small"),
-        pytest.param(100, 300, 1000, id="large"),
+        pytest.param(100, 400, 1000, id="large"),
         pytest.param(500, 1500, 1500, id="the largest: no more than memory has room for"),
     ],
 )
@@ -51,9 +51,9 @@ def test_rows_in_a_claim_are_bounded(batch: int, near: int, far: int) -> None:
 @pytest.mark.parametrize(
     ("durations", "largest"),
     [
-        pytest.param([0.02], 150, id="near"),
+        pytest.param([0.02], 200, id="near"),
         pytest.param([0.1], 500, id="far"),
-        pytest.param([0.4, 0.02], 150, id="near, but slow at first"),
+        pytest.param([0.4, 0.02], 200, id="near, but slow at first"),
     ],
 )
 def test_a_turn_learns_how_far_away_the_destination_is(

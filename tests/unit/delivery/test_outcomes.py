@@ -7,6 +7,7 @@ import inspect
 import socket
 import ssl
 import zlib
+from typing import Any
 
 import pytest
 import requests.exceptions
@@ -89,16 +90,6 @@ def _exceptions_of(module: object, base: type[BaseException]) -> list[type[BaseE
     )
 
 
-UNAVAILABLE = {
-    "ContentDecodingError",
-    "DecodeError",
-    "JSONDecodeError",
-    "InvalidJSONError",
-    "TooManyRedirects",
-    "error",
-}
-
-
 @pytest.mark.parametrize(
     "kind",
     [
@@ -135,10 +126,9 @@ def _made(kind: type[BaseException]) -> BaseException:
 @pytest.mark.parametrize(
     ("kind", "typed"),
     [
-        (requests.exceptions.ContentDecodingError, Unavailable),
-        (requests.exceptions.TooManyRedirects, Unavailable),
-        (requests.exceptions.SSLError, Unreachable),
-        (requests.exceptions.ReadTimeout, Unreachable),
+        (urllib3.exceptions.DecodeError, Unavailable),
+        (urllib3.exceptions.SSLError, Unreachable),
+        (requests.exceptions.InvalidProxyURL, Unreachable),
         (zlib.error, Unavailable),
         (ZeroDivisionError, Unreachable),
     ],
@@ -147,11 +137,26 @@ def test_exceptions_are_told_apart(kind: type[BaseException], typed: type[Delive
     assert type(error_of_exception(kind())) is typed
 
 
-def test_the_innermost_cause_is_named() -> None:
-    outer = requests.exceptions.ConnectionError(
-        urllib3.exceptions.MaxRetryError(None, "/", ConnectionRefusedError(111, "x"))  # type: ignore[arg-type]
-    )
-    assert error_of_exception(outer).message == "the connection failed or was cut (ConnectionRefusedError)"
+REFUSED = ConnectionRefusedError(111, "x")
+NOWHERE: Any = None
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (urllib3.exceptions.SSLError(ssl.SSLCertVerificationError()), "certificate is not trusted, or TLS failed"),
+        (urllib3.exceptions.ProxyError("x", REFUSED), "the proxy refused or could not be reached (Connection"),
+        (urllib3.exceptions.ConnectTimeoutError(), "no connection within the time-out"),
+        (urllib3.exceptions.ReadTimeoutError(NOWHERE, "/", "x"), "no answer within the time-out"),
+        (urllib3.exceptions.ProtocolError("x", REFUSED), "the connection failed or was cut (ConnectionRefusedError)"),
+        (urllib3.exceptions.NewConnectionError(NOWHERE, "x"), "the connection failed or was cut (New"),
+        (urllib3.exceptions.DecodeError(), "the answer cannot be decoded"),
+        (requests.exceptions.InvalidURL(), "the request could not be made"),
+        (http.client.IncompleteRead(b""), "the answer broke off"),
+    ],
+)
+def test_the_words_name_what_happened_and_the_innermost_cause(error: BaseException, words: str) -> None:
+    assert words in error_of_exception(error).message
 
 
 @pytest.mark.parametrize(
