@@ -12,6 +12,10 @@ from benchmarks.speed.places import receiver_counts, reset_receiver
 from benchmarks.speed.worker import cpu_seconds, running, wait
 
 ROUTED = {"DEMO_EVENT_ROUTING": "1"}
+# The goals, and what ERB did on the machine on which they were set: a second, and seconds of the processor for 1,000.
+# On a slower machine, or in an hour in which others use it, the same lead over ERB is asked for instead.
+PER_SECOND, CPU, TASKS = 1500, 0.6, 0.05
+ERB_THEN = {"peer": (21.0, 28.6), "peer_batched": (423.0, 3.3)}
 WARM = 200
 
 
@@ -100,22 +104,38 @@ def peer_batched(quick: bool) -> Figures:
 def lines(results: Results) -> list[Line]:
     """Ours against both."""
     own = results["ours", MARIADB]
-    peers = [results.get((name, MARIADB)) for name in ("peer", "peer_batched")]
-    words = [_beside(one, own) for one in peers if one]
+    peers = {name: found for name in ERB_THEN if (found := results.get((name, MARIADB)))}
+    words = [_beside(one, own) for one in peers.values()]
+    rates = " and ".join(f"{PER_SECOND / then:.1f}" for then, _ in ERB_THEN.values())
+    shares = " and ".join(f"{CPU / then:.3f}" for _, then in ERB_THEN.values())
+    outright = own["per_second"] >= PER_SECOND and own["cpu_per_1000"] <= CPU
     return [
         Line(
             "notice to settled, worker of 2 processes, TLS 20 ms",
             f"{own['per_second']:.0f}/s, {own['cpu_per_1000']:.2f} CPU s/1000, {own['tasks']:.4f} tasks a statement",
             "ERB one by one, batched: " + ", ".join(words),
-            goal="at least 1,500/s, 0.6 CPU s/1000 (0.021 of ERB's one by one, 0.18 of batched), 0.05 tasks",
-            met=own["per_second"] >= 1500 and own["cpu_per_1000"] <= 0.6 and own["tasks"] <= 0.05,
+            goal=f"at least {PER_SECOND:,}/s, {CPU} CPU s/1000, or {rates} times ERB's rate for {shares} of its CPU s; "
+            f"{TASKS} tasks",
+            met=(outright or _leads_as_far(own, peers)) and own["tasks"] <= TASKS,
         )
     ]
 
 
+def _leads_as_far(own: Figures, peers: dict[str, Figures]) -> bool:
+    """Whether both ways of ERB are left behind as far as by the goals on the machine on which these were set."""
+    return len(peers) == len(ERB_THEN) and all(
+        own["per_second"] / peer["per_second"] >= PER_SECOND / ERB_THEN[name][0]
+        and own["cpu_per_1000"] / peer["cpu_per_1000"] <= CPU / ERB_THEN[name][1]
+        for name, peer in peers.items()
+    )
+
+
 def _beside(peer: Figures, own: Figures) -> str:
     share = own["cpu_per_1000"] / peer["cpu_per_1000"]
-    return f"{peer['per_second']:.0f}/s ({peer['cpu_per_1000']:.1f} CPU s; ours is {share:.3f} of that)"
+    lead = own["per_second"] / peer["per_second"]
+    return (
+        f"{peer['per_second']:.0f}/s (ours {lead:.1f} times), {peer['cpu_per_1000']:.1f} CPU s (ours {share:.3f} of it)"
+    )
 
 
 CASES = {
