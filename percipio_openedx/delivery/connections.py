@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -161,7 +161,8 @@ class Channel:
 def _target(url: str) -> str:
     """What of a URL a server is asked for."""
     parts = urlsplit(url)
-    return urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    # Not ``urlunsplit``, of which some releases make four slashes of a path's first two.
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 _channels: dict[tuple[int, str], Channel] = {}
