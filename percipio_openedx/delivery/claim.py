@@ -64,6 +64,7 @@ class Claims:
         self._lasts = timedelta(seconds=LEASE + longest_request)
         self._after: int | None = None
         self._since_start = 0
+        self._has_met = False
         self.is_drained = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
@@ -83,14 +84,16 @@ class Claims:
                 break
             rows = _take(candidates, self._lease, now + self._lasts)
             self._after = candidates[-1]
-            if len(rows) < len(candidates):
-                self._make_way(now, most)
+            # Looked after at the next claim: should the database break now, what was taken is not lost.
+            self._has_met = len(rows) < len(candidates)
             if rows:
                 return rows
         self.is_drained = True
         return ()
 
     def _candidates(self, now: datetime, most: int) -> list[int]:
+        if self._has_met:
+            self._make_way(now, most)
         self._since_start += 1
         if self._since_start > _ROUND:
             self._after = None

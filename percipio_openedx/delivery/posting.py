@@ -67,27 +67,40 @@ class Posters:
         self._flights[self._executor.submit(self._post, rows)] = rows
 
     def wait(self) -> list[Posted]:
-        """Wait until something has come back, and return all that has."""
+        """Wait until something has come back, and return all that has.
+
+        Raises:
+            Exception: what nobody foresaw in a request, once there is nothing else to return.
+        """
         done = {future for future in self._flights if future.done()}
         if not done:
             done = wait(self._flights, return_when=FIRST_COMPLETED).done
             if len(done) < len(self._flights):
                 time.sleep(GIVE_WAY)
-        back = [future for future in self._flights if future in done]
-        for future in back:
-            del self._flights[future]
-        posted = [future.result() for future in back]
+        posted = self._returned() or [next(future for future in self._flights if future in done).result()]
         self.quickest = min([self.quickest, *(one.answer.duration for one in posted if one.answer is not None)])
         return posted
+
+    def _returned(self) -> list[Posted]:
+        """What has come back, in the order in which it was sent; no longer counted as on its way."""
+        back = [
+            future
+            for future in self._flights
+            if future.done() and not future.cancelled() and future.exception() is None
+        ]
+        for future in back:
+            del self._flights[future]
+        return [future.result() for future in back]
 
     def recall(self) -> list[tuple[Row, ...]]:
         """Take back what no thread has begun to send."""
         recalled = [future for future in self._flights if future.cancel()]
         return [self._flights.pop(future) for future in recalled]
 
-    def close(self) -> None:
-        """Wait for what is on its way, which is bounded by the time-outs, and end the threads."""
+    def close(self) -> list[Posted]:
+        """End the threads after what is on its way, which is bounded by the time-outs, and return what came back."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        return self._returned()
 
     def _post(self, rows: tuple[Row, ...]) -> Posted:
         started_at = timezone.now()

@@ -56,6 +56,7 @@ class Turn:
         self._fresh: deque[Row] = deque()
         self._parts: deque[tuple[Row, ...]] = deque()
         self._held: dict[int, Row] = {}
+        self._unsettled: list[Posted] = []
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
@@ -71,19 +72,25 @@ class Turn:
         """Work, and leave no row claimed: what was not sent is given back.
 
         Raises:
-            Exception: whatever nobody foresaw; the rows are given back all the same.
+            Exception: whatever nobody foresaw. What came back meanwhile is settled, so that Percipio does not get it
+                twice, and the other rows are given back all the same.
         """
         try:
-            self._launch()
-            while len(self._posters):
-                self._land(self._posters.wait())
-                if self._is_over():
-                    self._posters.recall()
-                self._launch()
-            self._finish()
+            self._work()
         finally:
-            self._posters.close()
-            put_back(self._held.values(), self._lease)
+            try:
+                self._land(self._posters.close())
+            finally:
+                put_back(self._held.values(), self._lease)
+
+    def _work(self) -> None:
+        self._launch()
+        while len(self._posters):
+            self._land(self._posters.wait())
+            if self._is_over():
+                self._posters.recall()
+            self._launch()
+        self._finish()
 
     def _is_over(self) -> bool:
         until = self._allowance.until
@@ -152,13 +159,15 @@ class Turn:
 
     def _land(self, posted: list[Posted]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
-        landed = [one for one in map(self._judged, posted) if one is not None]
+        self._unsettled += posted
+        landed = [one for one in map(self._judged, self._unsettled) if one is not None]
         if not landed:
             return
         now = self._allowance.now()
         self._learn(landed, now)
         proven = self.counts.sent > 0
         settled = settle(self._destination, self._configuration.api, self._lease, landed, now, proven=proven)
+        self._unsettled.clear()
         self.counts = self.counts.plus(settled)
         for one in landed:
             self._split(one)

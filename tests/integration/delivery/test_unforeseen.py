@@ -1,0 +1,158 @@
+"""Whatever breaks inside a turn: what Percipio has taken meanwhile is settled, and not sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from percipio_openedx.delivery import claim as claiming
+from percipio_openedx.delivery import health, turn
+from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.delivery.dispatcher import deliver_due
+from percipio_openedx.delivery.settle import settle
+from percipio_openedx.models import DeliveryAttempt, Destination
+from percipio_openedx.models.statement import State
+from percipio_openedx.sandbox import Sandbox
+from tests.integration.delivery.rows import NOW, add, drain, received, states, track_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def once(function: Callable[..., Any], number: int, error: Exception) -> Callable[..., Any]:
+    """The function, of which one call, by its number, fails."""
+    calls = 0
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            raise error
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def sent_once(site: Sandbox, count: int) -> None:
+    """After all that comes later, each has arrived, once."""
+    drain(NOW + timedelta(minutes=1))
+    assert set(states().values()) == {State.DELIVERED}
+    assert Counter(Counter(received(site)).values()) == {1: count}
+
+
+def test_a_claim_that_breaks_while_a_request_is_on_its_way(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(120):
+        add(number)
+    claim = Claims.claim
+    arrived = Event()
+    post = PercipioClient.post_statements
+
+    def posting(*args: Any) -> Any:
+        answer = post(*args)
+        arrived.set()
+        return answer
+
+    def broken(claims: Claims, *args: Any) -> Any:
+        if claims._since_start == 0 and claims._after is None:
+            return claim(claims, *args)
+        assert arrived.wait(10)
+        raise OperationalError(2013, "lost connection")
+
+    monkeypatch.setattr(PercipioClient, "post_statements", posting)
+    monkeypatch.setattr(Claims, "claim", broken)
+    result = deliver_due(NOW)
+    monkeypatch.undo()
+
+    # The second request may have left before the claim broke, or not.
+    assert result.sent == len(received(site)) in (50, 100)
+    assert Counter(states().values()) == {State.DELIVERED: result.sent, State.WAITING: 120 - result.sent}
+    assert sum(DeliveryAttempt.objects.values_list("accepted", flat=True)) == result.sent
+    assert Destination.objects.get().failures == 1
+    sent_once(site, 120)
+
+
+def test_an_answer_that_nobody_could_learn_from(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        add(number)
+    Destination.objects.update(failures=1)
+    monkeypatch.setattr(health, "succeeded", once(health.succeeded, 1, OperationalError(2013, "lost connection")))
+
+    deliver_due(NOW)
+
+    assert len(received(site)) == list(states().values()).count(State.DELIVERED) == 1
+    sent_once(site, 3)
+
+
+def test_a_settling_that_breaks_is_tried_again(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        add(number)
+    monkeypatch.setattr(f"{turn.__name__}.settle", once(settle, 1, RuntimeError("nobody foresaw this")))
+
+    assert deliver_due(NOW).sent == 3
+
+    assert DeliveryAttempt.objects.count() == 1
+    sent_once(site, 3)
+
+
+def test_a_settling_that_cannot_be_done_gives_the_rows_back(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    add(1)
+    monkeypatch.setattr(turn, "settle", broken)
+    deliver_due(NOW)
+    monkeypatch.undo()
+
+    assert states() == {1: State.WAITING}
+    assert Destination.objects.get().failures == 1
+
+
+def test_a_request_that_breaks_beside_others(
+    sandbox: Sandbox, configured: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(sandbox, API="track")
+    for number in range(8):
+        add(number, track=track_of(number))
+    post = PercipioClient.post_track
+
+    def breaking(self: PercipioClient, record: bytes, organization: str = "") -> Any:
+        if b"learner0@" in record:
+            raise RuntimeError("nobody foresaw this")
+        return post(self, record, organization)
+
+    monkeypatch.setattr(PercipioClient, "post_track", breaking)
+    deliver_due(NOW)
+    monkeypatch.undo()
+
+    users = [f"learner{number}@example.com" for number in range(8)]
+    found = states()
+    assert found[0] == State.WAITING
+    assert {record["user"] for record in sandbox.track} == {users[n] for n in found if found[n] == State.DELIVERED}
+    drain(NOW + timedelta(minutes=1))
+    assert sorted(record["user"] for record in sandbox.track) == users
+
+
+def test_what_was_taken_is_not_lost_when_the_next_place_cannot_be_found(
+    site: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its rows would lie claimed until the lease ends."""
+    rows = [add(number).pk for number in range(3)]
+    take = claiming._take
+
+    def half(candidates: list[int], *rest: Any) -> tuple[Row, ...]:
+        return take([pk for pk in candidates if pk != rows[1]], *rest)
+
+    monkeypatch.setattr(claiming, "_take", half)
+    monkeypatch.setattr(Claims, "_make_way", once(Claims._make_way, 1, OperationalError(2013, "lost connection")))
+
+    deliver_due(NOW)
+    monkeypatch.undo()
+
+    assert State.SENDING not in states().values()
+    sent_once(site, 3)
