@@ -19,7 +19,7 @@ TOKEN = json.dumps({"access_token": "t" * 800, "expires_in": 86400, "token_type"
 
 @dataclass
 class Receiver:
-    """What has arrived; ``times`` of the loop's clock, of the first and last statements."""
+    """What has arrived; ``answers`` are the loop's time and the number of statements of each."""
 
     round_trip: float = 0.0
     statements: int = 0
@@ -27,8 +27,7 @@ class Receiver:
     connections: int = 0
     at_once: int = 0
     most_at_once: int = 0
-    first_at: float = 0.0
-    last_at: float = 0.0
+    answers: list[tuple[float, int]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,8 +57,8 @@ class Receiver:
     async def _answer(self, head: str, body: bytes, is_new: bool) -> bytes:
         method, path, _ = head.split(" ", 2)
         if path == "/count":
-            told = ("statements", "requests", "connections", "most_at_once", "first_at", "last_at")
-            counts = {name: getattr(self, name) for name in told}
+            told = ("statements", "requests", "connections", "most_at_once")
+            counts = {"steady": self._steady(), **{name: getattr(self, name) for name in told}}
             return _response(200, json.dumps({**counts, "different": len(self.ids)}).encode())
         if path.startswith("/reset/"):
             self.__init__(int(path.rsplit("/", 1)[1]) / 1000)  # type: ignore[misc]
@@ -84,8 +83,15 @@ class Receiver:
         self.requests += 1
         self.statements += len(ids)
         self.ids.update(ids)
-        self.first_at = self.first_at or now
-        self.last_at = now
+        self.answers.append((now, len(ids)))
+
+    def _steady(self) -> float:
+        """Statements a second in the middle half of the answers: without start and end."""
+        quarter = len(self.answers) // 4
+        middle = self.answers[quarter : len(self.answers) - quarter]
+        if len(middle) < 2:
+            return 0.0
+        return sum(statements for _, statements in middle[1:]) / (middle[-1][0] - middle[0][0])
 
 
 def _ids(body: bytes) -> list[str]:
