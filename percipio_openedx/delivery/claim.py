@@ -93,6 +93,7 @@ class Claims:
 
     def _candidates(self, now: datetime, most: int) -> list[int]:
         if self._has_met:
+            self._has_met = False
             self._make_way(now, most)
         self._since_start += 1
         if self._since_start > _ROUND:

@@ -77,7 +77,10 @@ class Posters:
             done = wait(self._flights, return_when=FIRST_COMPLETED).done
             if len(done) < len(self._flights):
                 time.sleep(GIVE_WAY)
-        posted = self._returned() or [next(future for future in self._flights if future in done).result()]
+        posted = self._returned()
+        if not posted:
+            # Nothing but what failed: that is raised.
+            next(iter(done)).result()
         self.quickest = min([self.quickest, *(one.answer.duration for one in posted if one.answer is not None)])
         return posted
 

@@ -122,6 +122,18 @@ def test_who_meets_another_worker_goes_on_further_on(monkeypatch: pytest.MonkeyP
     assert get(3) == rows[30:33]
 
 
+def test_who_met_another_worker_makes_way_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [add(number).pk for number in range(3)]
+    losing(monkeypatch, {rows[1]})
+    ways: list[int] = []
+    monkeypatch.setattr(Claims, "_make_way", lambda claims, now, most: ways.append(most))
+    get = at_work()
+
+    assert get(3) == [rows[0], rows[2]]
+    Statement.objects.filter(pk=rows[1]).delete()
+    assert (get(3), get(3), ways) == ([], [], [3])
+
+
 def test_who_meets_another_worker_halfway_keeps_what_it_got(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [add(number).pk for number in range(6)]
     losing(monkeypatch, {rows[1]})
