@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,11 +18,15 @@ from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import Statement, StatementQuerySet
+from percipio_openedx.models.statement import Held, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
+
+# The fields in which the attempts of one settling differ.
+_ATTEMPT = ("started_at", "statements", "accepted", "status", "outcome", "duration_ms", "answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +72,13 @@ def settle(
     counts = Counts()
     with transaction.atomic(using=write_alias()):
         for verdict, pks in _grouped(landed).items():
-            counts = counts.plus(_apply(verdict, _held(pks, lease), now))
+            counts = counts.plus(_apply(verdict, Held(pks, lease), now))
         for one in landed:
             counts = counts.plus(_apply_later(one, lease, now))
             if one.judgement.trouble is not None:
                 counts = counts.plus(_apply_trouble(one, lease, now, proven=proven))
-        DeliveryAttempt.objects.bulk_create(attempt for one in landed for attempt in _attempts(destination, api, one))
+        shared = {"destination": destination.pk, "api": api.value}
+        insert(DeliveryAttempt, _ATTEMPT, [attempt for one in landed for attempt in _attempts(one)], shared)
     return counts
 
 
@@ -87,7 +93,7 @@ def put_back(rows: Iterable[Row], lease: UUID) -> int:
 def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
     pks = [row.pk for row in rows]
-    return _held(pks, lease).keep(now) if pks else 0
+    return Held(pks, lease).keep(now)
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
@@ -98,13 +104,18 @@ def _grouped(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:
     """The rows of each final verdict: a whole batch that was accepted is one UPDATE."""
     groups: dict[Verdict, list[int]] = defaultdict(list)
     for one in landed:
+        same, pks = None, []
         for index, verdict in one.judgement.verdicts.items():
-            if verdict.outcome is not Outcome.LATER:
-                groups[verdict].append(one.rows[index].pk)
+            if verdict.outcome is Outcome.LATER:
+                continue
+            if verdict is not same:
+                # Looked up once for all that were accepted together: to compare verdicts takes longer than the rest.
+                same, pks = verdict, groups[verdict]
+            pks.append(one.rows[index].pk)
     return groups
 
 
-def _apply(verdict: Verdict, rows: StatementQuerySet, now: datetime) -> Counts:
+def _apply(verdict: Verdict, rows: Held, now: datetime) -> Counts:
     if verdict.outcome is Outcome.ACCEPTED:
         return Counts(sent=rows.accept(now, verdict.status, verdict.words))
     return Counts(parked=rows.park(now, verdict.status, verdict.words or "refused without a word"))
@@ -139,22 +150,20 @@ def _wait(row: Row, lease: UUID, now: datetime, status: int | None, words: str) 
     return _held([row.pk], lease).release(due_at, status, words)
 
 
-def _attempts(destination: Destination, api: Api, one: Landed) -> list[DeliveryAttempt]:
-    """One for each HTTP request; with a refused token the same rows were sent twice."""
+def _attempts(one: Landed) -> list[tuple[Any, ...]]:
+    """What ``_ATTEMPT`` names of each HTTP request; with a refused token the same rows were sent twice."""
     if one.answer.outcome is Outcome.BUSY:
         return []
     accepted = sum(verdict.outcome is Outcome.ACCEPTED for verdict in one.judgement.verdicts.values())
     return [
-        DeliveryAttempt(
-            destination=destination,
-            api=api.value,
-            started_at=one.started_at,
-            statements=len(one.rows),
-            accepted=accepted if answer is one.answer else 0,
-            status=answer.status,
-            outcome=answer.outcome.value,
-            duration_ms=round(answer.duration * 1000),
-            answer=answer.words[:1000],
+        (
+            one.started_at,
+            len(one.rows),
+            accepted if answer is one.answer else 0,
+            answer.status,
+            answer.outcome.value,
+            round(answer.duration * 1000),
+            answer.words[:1000],
         )
         for answer in (*one.answer.earlier, one.answer)
     ]

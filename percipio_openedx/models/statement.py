@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -10,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.codes import Kind
+from percipio_openedx.keys import update
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.topic import StatementTopic
@@ -40,10 +43,11 @@ OPEN_STATES = (State.WAITING, State.SENDING)
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
-    """Names that read like the domain, and the arrows of ``State``: nothing else writes the delivery fields.
+    """Names that read like the domain, and the arrows of ``State``: with those of ``Held``, nothing else writes the
+    delivery fields.
 
     The arrows work on whole sets, since rows are claimed and settled by the batch. Those that a lease holds are reached
-    through ``held_by``: a worker whose lease ran out settles nothing.
+    through ``held_by``: a worker whose lease ran out gives nothing back.
     """
 
     def open(self) -> StatementQuerySet:
@@ -81,18 +85,6 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
-    def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
-        """sending -> delivered: Percipio has it."""
-        return self._settle(State.DELIVERED, at, status, answer)
-
-    def park(self, at: datetime, status: int | None, answer: str) -> int:
-        """sending -> parked: Percipio refuses this content; a person has to look at it."""
-        return self._settle(State.PARKED, at, status, answer)
-
-    def keep(self, at: datetime) -> int:
-        """sending -> kept: the API in force has no form for it."""
-        return self._settle(State.KEPT, at, None, "")
-
     def release(self, due_at: datetime, status: int | None, answer: str) -> int:
         """sending -> waiting: not now, again at ``due_at``."""
         return self.update(
@@ -113,11 +105,6 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         settled = self.exclude(state__in=OPEN_STATES)
         return settled.update(
             state=State.WAITING, lease=None, leased_until=None, due_at=at, attempts=0, settled_at=None
-        )
-
-    def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
-        return self.update(
-            state=state, lease=None, leased_until=None, settled_at=at, status=status, answer=answer[:1000]
         )
 
 
@@ -199,3 +186,32 @@ class Statement(models.Model):
 
     def __repr__(self) -> str:
         return f"<Statement {self.uuid} {self.kind} {self.state}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Statements by their keys, as far as a lease holds them: the arrows that settle.
+
+    Not of a set, as the others are: Percipio answers for each hundred, and to have the same ``UPDATE`` compiled each
+    time would be most of a worker's part in it. A worker whose lease ran out settles nothing.
+    """
+
+    pks: Sequence[int]
+    lease: UUID
+
+    def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
+        """sending -> delivered: Percipio has it."""
+        return self._settle(State.DELIVERED, at, status, answer)
+
+    def park(self, at: datetime, status: int | None, answer: str) -> int:
+        """sending -> parked: Percipio refuses this content; a person has to look at it."""
+        return self._settle(State.PARKED, at, status, answer)
+
+    def keep(self, at: datetime) -> int:
+        """sending -> kept: the API in force has no form for it."""
+        return self._settle(State.KEPT, at, None, "")
+
+    def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
+        were = {"state": State.SENDING, "lease": self.lease}
+        become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
+        return update(Statement, self.pks, were, become | {"answer": answer[:1000]})

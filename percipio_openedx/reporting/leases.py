@@ -11,9 +11,9 @@ from django.db.models import Q
 from django.db.models.constants import OnConflict
 
 from percipio_openedx import config
+from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.transactions import persistently
 
 # Longer than a look takes, in which the platform may need half a second for each learner's share; a worker that died

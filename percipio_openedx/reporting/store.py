@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.reporting.insertion import insert
 from percipio_openedx.reporting.topics import topic_ids
 from percipio_openedx.transactions import persistently, without_gap_locks
 

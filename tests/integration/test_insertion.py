@@ -11,10 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.constants import OnConflict
 
+from percipio_openedx import insertion
+from percipio_openedx.insertion import insert
 from percipio_openedx.models import Destination, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.reporting import insertion
-from percipio_openedx.reporting.insertion import insert
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
-from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
+from percipio_openedx.models.statement import OPEN_STATES, Held, State, StatementQuerySet
 from percipio_openedx.sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
@@ -31,8 +31,9 @@ def rows() -> StatementQuerySet:
 
 def test_only_what_is_settled_has_a_time_of_settling() -> None:
     """The index of the open ones relies on it, at every arrow."""
-    add(1)
+    row = add(1)
     lease, until = uuid4(), NOW + timedelta(minutes=1)
+    claimed = Held([row.pk], lease)
 
     def held() -> StatementQuerySet:
         return rows().held_by(lease)
@@ -43,16 +44,16 @@ def test_only_what_is_settled_has_a_time_of_settling() -> None:
         lambda: rows().claim(lease, until),
         lambda: held().put_back(),
         lambda: rows().claim(lease, until),
-        lambda: held().accept(NOW, 200),
+        lambda: claimed.accept(NOW, 200),
         lambda: rows().send_again(NOW),
         lambda: rows().claim(lease, until),
-        lambda: held().park(NOW, 400, "no"),
+        lambda: claimed.park(NOW, 400, "no"),
         lambda: rows().give_up(NOW, "enough"),
         lambda: rows().send_again(NOW),
         lambda: rows().give_up(NOW, "enough"),
         lambda: rows().send_again(NOW),
         lambda: rows().claim(lease, until),
-        lambda: held().keep(NOW),
+        lambda: claimed.keep(NOW),
     ]
     seen = []
     for step in steps:

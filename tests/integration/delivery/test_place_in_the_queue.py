@@ -12,7 +12,7 @@ import pytest
 from percipio_openedx.delivery import claim as claiming
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.models import Statement
-from percipio_openedx.models.statement import State
+from percipio_openedx.models.statement import Held, State
 from tests.integration.delivery.rows import NOW, add, destination_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +67,8 @@ def test_the_next_of_a_learner_comes_when_the_end_is_reached() -> None:
     get = at_work()
     first = get(3)
     assert first == [rows[number, 1] for number in (1, 2, 3)]
-    Statement.objects.filter(pk__in=first).accept(NOW, 200)
+    lease = Statement.objects.filter(pk__in=first).values_list("lease", flat=True).distinct().get()
+    assert Held(first, lease).accept(NOW, 200) == 3
 
     assert get(3) == [rows[number, 2] for number in (3, 1, 2)]
 

@@ -12,11 +12,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from django.db import connections, models
+from django.db import connections, models, router
 from django.db.models import Field, Model
 from django.db.models.constants import OnConflict
-
-from percipio_openedx.transactions import write_alias
 
 Row = Sequence[Any]
 
@@ -77,7 +75,7 @@ class _Insertion:
         on_conflict: OnConflict | None,
         update: Sequence[str],
     ) -> None:
-        self._connection = connections[write_alias()]
+        self._connection = connections[router.db_for_write(model)]
         known: dict[str, Field[Any, Any]] = {field.name: field for field in model._meta.concrete_fields}
         same = dict(_defaults(known.values())) | dict(shared)
         for name in columns:
