@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -188,16 +187,16 @@ class Statement(models.Model):
         return f"<Statement {self.uuid} {self.kind} {self.state}>"
 
 
-@dataclass(frozen=True, slots=True)
 class Held:
     """Statements by their keys, as far as a lease holds them: the arrows that settle.
 
     Not of a set, as the others are: Percipio answers for each hundred, and to have the same ``UPDATE`` compiled each
-    time would be most of a worker's part in it. A worker whose lease ran out settles nothing.
+    time would be half of a worker's part in it. A worker whose lease ran out settles nothing.
     """
 
-    pks: Sequence[int]
-    lease: UUID
+    def __init__(self, pks: Sequence[int], lease: UUID) -> None:
+        self._pks = pks
+        self._lease = lease
 
     def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
         """sending -> delivered: Percipio has it."""
@@ -212,6 +211,6 @@ class Held:
         return self._settle(State.KEPT, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
-        were = {"state": State.SENDING, "lease": self.lease}
+        were = {"state": State.SENDING, "lease": self._lease}
         become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
-        return update(Statement, self.pks, were, become | {"answer": answer[:1000]})
+        return update(Statement, self._pks, were, become | {"answer": answer[:1000]})

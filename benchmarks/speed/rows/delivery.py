@@ -20,41 +20,46 @@ CPU = 0.1
 ERB_THEN = {"peer_20": 19.2, "peer_bulk_20": 0.47}
 BODY = '{"actor":{"mbox":"mailto:a@example.com"},"id":"%s","padding":"' + "x" * 1050 + '"}'
 
+# Rows of one INSERT, the fields in which the statements differ, and those that they share.
+_AT_ONCE = 1000
+_OWN = ("uuid", "learner_course", "registration", "actor_key", "stored_at", "body", "destination")
+_SHARED = {
+    "sequence": 1,
+    "site_id": 1,
+    "kind": "started",
+    "verb": "http://adlnet.gov/expapi/verbs/initialized",
+    "activity_key": "a" * 64,
+    "happened_at": world.BEGAN,
+}
+
 
 def fill(count: int, destinations: int = 1) -> None:
     """Built statements that wait, each of its own learner, for so many destinations in turn."""
     from uuid import UUID
 
+    from percipio_openedx.insertion import insert
     from percipio_openedx.models import Destination, LearnerCourse, Statement
 
     world.forget_reports()
     now = datetime.now(UTC)
-    where = [Destination.objects.create(site_id=1, organization=f"org{n}" if n else "") for n in range(destinations)]
-    pairs = [
-        LearnerCourse(pk=n + 1, user_id=n + 1, course_key=world.COURSE, site_id=1, registration=UUID(int=n + 1))
-        for n in range(count)
-    ]
-    LearnerCourse.objects.bulk_create(pairs, batch_size=2000)
-    rows = [
-        Statement(
-            uuid=UUID(int=n + (5 << 120)),
-            learner_course_id=n + 1,
-            sequence=1,
-            site_id=1,
-            kind="started",
-            registration=UUID(int=n + 1),
-            verb="http://adlnet.gov/expapi/verbs/initialized",
-            actor_key=f"{n:064x}",
-            activity_key="a" * 64,
-            happened_at=world.BEGAN,
-            stored_at=datetime.fromtimestamp(world.BEGAN.timestamp() + n, UTC),
-            body=(BODY % UUID(int=n + (5 << 120))).encode(),
-            destination=where[n % destinations],
-            due_at=now,
-        )
-        for n in range(count)
-    ]
-    Statement.objects.bulk_create(rows, batch_size=1000)
+    where = [Destination.objects.create(site_id=1, organization=f"org{n}" if n else "").pk for n in range(destinations)]
+    for start in range(0, count, _AT_ONCE):
+        numbers = range(start, min(start + _AT_ONCE, count))
+        pairs = [(n + 1, n + 1, UUID(int=n + 1)) for n in numbers]
+        insert(LearnerCourse, ("id", "user_id", "registration"), pairs, {"course_key": world.COURSE, "site_id": 1})
+        rows = [
+            (
+                UUID(int=n + (5 << 120)),
+                n + 1,
+                UUID(int=n + 1),
+                f"{n:064x}",
+                datetime.fromtimestamp(world.BEGAN.timestamp() + n, UTC),
+                (BODY % UUID(int=n + (5 << 120))).encode(),
+                where[n % destinations],
+            )
+            for n in numbers
+        ]
+        insert(Statement, _OWN, rows, _SHARED | {"due_at": now})
     _settle_down(Statement, LearnerCourse)
 
 
