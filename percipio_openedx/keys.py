@@ -28,7 +28,7 @@ def among(field: str, keys: Iterable[int]) -> Lookup[Any]:
 
 
 def update(model: type[Model], keys: Iterable[int], were: Mapping[str, Any], become: Mapping[str, Any]) -> int:
-    """Set the same values in many rows. As ``update`` of a queryset does, which takes four times as long to say so.
+    """Set the same values in many rows. What ``update`` of a queryset does, without compiling it anew each time.
 
     Arguments:
         model: whose rows.

@@ -190,8 +190,8 @@ class Statement(models.Model):
 class Held:
     """Statements by their keys, as far as a lease holds them: the arrows that settle.
 
-    Not of a set, as the others are: Percipio answers for each hundred, and to have the same ``UPDATE`` compiled each
-    time would be half of a worker's part in it. A worker whose lease ran out settles nothing.
+    By keys, not of any set as the others are: this is done for each answer of Percipio's, and compiling the same
+    ``UPDATE`` each time was much of a worker's part in it. A worker whose lease ran out settles nothing.
     """
 
     def __init__(self, pks: Sequence[int], lease: UUID) -> None:

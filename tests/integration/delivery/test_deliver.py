@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Statement
@@ -30,3 +31,28 @@ def test_everything_arrives_in_batches(site: Sandbox) -> None:
         (50, 50, 200, "accepted"),
         (20, 20, 200, "accepted"),
     ]
+
+
+def test_an_attempt_says_when_and_where_it_was_and_how_long_it_took(site: Sandbox) -> None:
+    site.set_scenario("server-500:1")
+    row = add(1)
+    before = timezone.now()
+    deliver_due(NOW)
+    after = timezone.now()
+
+    attempt = DeliveryAttempt.objects.values().get()
+    assert before <= attempt["started_at"] <= after
+    assert 0 <= attempt["duration_ms"] <= (after - before).total_seconds() * 1000 + 1
+    assert attempt == {
+        "id": attempt["id"],
+        "destination_id": row.destination_id,
+        "api": "statements",
+        "started_at": attempt["started_at"],
+        "statements": 1,
+        "accepted": 0,
+        "status": 500,
+        "outcome": "later",
+        "duration_ms": attempt["duration_ms"],
+        "answer": Statement.objects.get().answer,
+    }
+    assert attempt["answer"]
