@@ -37,14 +37,14 @@ class Case:
     rtt: float = _option(0.1, "seconds of one request to Percipio")
     limit: float = _option(0, "requests a minute that Percipio takes from one organization; 0 for any number")
     down: float = _option(0, "hours for which Percipio is down, from the morning's peak on")
-    notice_ms: float = _option(0.202, "milliseconds in the learner's request (capture, MariaDB)")
-    look_ms: float = _option(0.115, "milliseconds of a look that finds nothing new (look: 8,709 a second)")
+    notice_ms: float = _option(0.130, "milliseconds in the learner's request (capture, MariaDB)")
+    look_ms: float = _option(0.097, "milliseconds of a look that finds nothing new (look: 10,292 a second)")
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
     asking: float = _option(0.5, "share of the looks that have to ask it, since something was completed")
     store_ms: float = _option(
-        0.357, "milliseconds to build and keep a statement (look with three statements: 935 a second)"
+        0.317, "milliseconds to build and keep a statement (look with three statements: 1,050 a second)"
     )
-    post_ms: float = _option(0.226, "milliseconds to claim and settle a statement (delivery, 20 ms: 4,423 a second)")
+    post_ms: float = _option(0.220, "milliseconds to claim and settle a statement (delivery, 20 ms: 4,546 a second)")
     bytes: float = _option(6_000, "bytes of a statement's row with its indexes (assumed)")
 
     @property

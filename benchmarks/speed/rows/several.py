@@ -122,7 +122,7 @@ def _name(processes: int, round_trip: int) -> str:
 CASES = {
     # Those that are compared with each other are measured more often, and the last of them one right after the other.
     _name(processes, round_trip): Case(
-        partial(_at, processes, round_trip), rounds=2, least=4 if processes == PROCESSES[-1] else 1
+        partial(_at, processes, round_trip), rounds=2, least=8 if processes == PROCESSES[-1] else 1
     )
     for round_trip in ROUND_TRIPS
     for processes in PROCESSES
