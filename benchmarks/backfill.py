@@ -3,7 +3,9 @@
 ``python -m benchmarks.backfill --size 100000 --size 300000`` fills a MariaDB of its own with so many learners in
 courses (10,000 learners, each in as many course runs as it takes), of whom nothing was reported, lets a process of its
 own report them all as ``percipio_backfill`` does, and prints the rate of the first and the last tenth and the most
-memory it took. "Again" is the same history once more, when all of it is told.
+memory it took. "Again" is the same history once more, when all of it is told. With ``--killed`` that process is killed
+half-way, in the middle of a look, and another goes on: how long does it take until it has looked at somebody, and is
+each told of once? Those who were looked at when it was killed are left to a worker, which the suite has none of.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from benchmarks.speed import world
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from percipio_openedx.operations.scope import Scope
 
 PARTS = 10
+# Seconds, less than a look at two hundred learners takes.
+INTO_A_LOOK = 0.05
 
 
 def main() -> None:
@@ -32,26 +37,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A back-fill at size: rate, linearity, memory.")
     parser.add_argument("--size", type=int, action="append", help="learners in courses; repeatable (100000)")
     parser.add_argument("--database", default="", help="the URL of a MariaDB server, without a name, instead of an own")
-    parser.add_argument("--step", choices=("fill", "report"), help=argparse.SUPPRESS)
+    parser.add_argument("--killed", action="store_true", help="kill it half-way, and time what goes on instead")
+    parser.add_argument("--step", choices=tuple(STEPS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = sorted(options.size or [100_000])
     if options.step:
         _step(options.step, sizes[0])
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print("| learners in courses | a second | first and last tenth, a second | CPU s for 1,000 | again | MB at most |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    for line in KILLED if options.killed else WHOLE:
+        print(line)
     with made(options.database, (MARIADB,)) as places:
         for size in sizes:
             _run(places, "fill", size)
-            print(_line(size, json.loads(_run(places, "report", size))), flush=True)
+            if options.killed:
+                print(_killed_line(size, _killed(places, size)), flush=True)
+            else:
+                print(_line(size, json.loads(_run(places, "report", size))), flush=True)
 
 
 def _run(places: Places, step: str, size: int) -> str:
-    """One step in a process of its own, so that its memory is its own."""
+    """One step in a process of its own, so that its memory is its own. Returns the last line that it printed."""
+    with _start(places, step, size) as process:
+        printed = process.communicate()[0]
+    if process.returncode:
+        raise AssertionError(f"{step} of {size:,} ended with {process.returncode}")
+    return printed.strip().rpartition("\n")[2]
+
+
+def _start(places: Places, step: str, size: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.backfill", "--step", step, "--size", str(size)]
-    done = subprocess.run(command, cwd=ROOT, env=places.environment(MARIADB), stdout=subprocess.PIPE, check=True)
-    return done.stdout.decode().strip().rpartition("\n")[2]
+    return subprocess.Popen(command, cwd=ROOT, env=places.environment(MARIADB), stdout=subprocess.PIPE, text=True)
+
+
+def _killed(places: Places, size: int) -> dict[str, float]:
+    """What went on when the first process was gone."""
+    with _start(places, "half", size) as process:
+        if process.stdout is None or not process.stdout.readline():
+            raise AssertionError(f"it ended with {process.wait()}, and was to be killed")
+        time.sleep(INTO_A_LOOK)
+        process.kill()
+    if process.returncode != -signal.SIGKILL:
+        raise AssertionError(f"it ended with {process.returncode} before it was killed")
+    began = time.time()
+    found: dict[str, float] = json.loads(_run(places, "rest", size))
+    return {**found, "seconds": found["first"] - began}
 
 
 def _line(size: int, found: dict[str, float]) -> str:
@@ -60,21 +90,25 @@ def _line(size: int, found: dict[str, float]) -> str:
     return f"| {size:,} | {found['rate']:.0f} | {tenths} | {cpu} | {found['memory']:.0f} |"
 
 
+def _killed_line(size: int, found: dict[str, float]) -> str:
+    counts = f"{found['before']:,} | {found['told']:,} | {found['left']:,}"
+    return f"| {size:,} | {found['seconds']:.1f} | {counts} |"
+
+
 def _step(step: str, size: int) -> None:
     import django
 
     django.setup()
-    if step == "fill":
-        _fill(size)
-    else:
-        print(json.dumps(_report(size)))
+    found = STEPS[step](size)
+    if found:
+        print(json.dumps(found))
 
 
 def _courses(size: int) -> list[str]:
     return [f"course-v1:{world.ORG}+PAST{number}+{size}" for number in range(-(-size // world.LEARNERS))]
 
 
-def _fill(size: int) -> None:
+def _fill(size: int) -> dict[str, float]:
     """Enrollments alone, of the learners that are there already, in further course runs."""
     from common.djangoapps.student.models import CourseEnrollment
     from opaque_keys.edx.keys import CourseKey
@@ -85,6 +119,7 @@ def _fill(size: int) -> None:
         learners = range(world.FIRST, world.FIRST + min(world.LEARNERS, size - number * world.LEARNERS))
         rows = [CourseEnrollment(user_id=n, course_id=key, is_active=True, mode="audit") for n in learners]
         world._insert(CourseEnrollment, rows)
+    return {}
 
 
 def _report(size: int) -> dict[str, float]:
@@ -135,6 +170,50 @@ def _again(scope: Scope) -> float:
     return cpu
 
 
+def _half(size: int) -> dict[str, float]:
+    """Says when half of it is done, and goes on until it is killed."""
+    from percipio_openedx.operations.backfill import Backfill, begin
+    from percipio_openedx.operations.scope import Scope
+
+    world.forget_reports()
+    scope = Scope(course_keys=tuple(_courses(size)))
+    looked = 0
+
+    def note(count: int) -> None:
+        nonlocal looked
+        if looked < size / 2 <= looked + count:
+            print("half", flush=True)
+        looked += count
+
+    work = Backfill(scope, begin(scope), _Never(), None, note)
+    work.work(work.courses())
+    return {}
+
+
+def _rest(size: int) -> dict[str, float]:
+    """What the command does when it is called again. ``first`` is the time of day when it had looked at somebody."""
+    from percipio_openedx.models import Notice, Statement
+    from percipio_openedx.operations.backfill import Backfill, unfinished
+    from percipio_openedx.operations.scope import Scope
+
+    scope = Scope(course_keys=tuple(_courses(size)))
+    run = unfinished(scope)
+    if run is None:
+        raise AssertionError("the run that was killed is not there")
+    first, before = 0.0, run.looked
+
+    def note(_count: int) -> None:
+        nonlocal first
+        first = first or time.time()
+
+    work = Backfill(scope, run, _Never(), None, note)
+    work.work(work.courses())
+    told, left = Statement.objects.count(), Notice.objects.count()
+    if told + left != size:
+        raise AssertionError(f"told={told} left={left} of {size}")
+    return {"first": first, "before": before, "told": told, "left": left}
+
+
 class _Never:
     """Nobody asks the back-fill to end."""
 
@@ -144,6 +223,21 @@ class _Never:
     def wait(self, seconds: float) -> None:
         return None
 
+
+STEPS: dict[str, Callable[[int], dict[str, float]]] = {
+    "fill": _fill,
+    "report": _report,
+    "half": _half,
+    "rest": _rest,
+}
+WHOLE = (
+    "| learners in courses | a second | first and last tenth, a second | CPU s for 1,000 | again | MB at most |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
+KILLED = (
+    "| learners in courses | seconds until it looks at somebody again | looked at before | told | left to a worker |",
+    "| --- | --- | --- | --- | --- |",
+)
 
 if __name__ == "__main__":
     main()
