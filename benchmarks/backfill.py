@@ -208,10 +208,12 @@ def _rest(size: int) -> dict[str, float]:
 
     work = Backfill(scope, run, _Never(), None, note)
     work.work(work.courses())
-    told, left = Statement.objects.count(), Notice.objects.count()
-    if told + left != size:
-        raise AssertionError(f"told={told} left={left} of {size}")
-    return {"first": first, "before": before, "told": told, "left": left}
+    statements = Statement.objects.count()
+    told = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
+    left = set(Notice.objects.values_list("user_id", "course_key"))
+    if statements != len(told) or told & left or len(told) + len(left) != size:
+        raise AssertionError(f"statements={statements} told={len(told)} left={len(left)} of {size}")
+    return {"first": first, "before": before, "told": len(told), "left": len(left)}
 
 
 class _Never:
