@@ -12,6 +12,12 @@ from celery.app.task import Task
 from celery.result import EagerResult
 from django.core.cache import cache
 from edx_django_utils.cache import RequestCache
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no fault, and the first text that is drawn in a fresh clone makes Hypothesis build its table of
+# characters, which takes a second or more. All else stays as Hypothesis has it, in CI as well.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 LOCAL_NAMES = frozenset({"localhost", ""})
 

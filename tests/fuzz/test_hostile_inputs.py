@@ -13,7 +13,7 @@ from percipio_openedx import config
 
 
 def try_many(target: Target, examples: int) -> None:
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         target.try_one(data.draw(target.inputs))

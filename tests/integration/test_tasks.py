@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import time_machine
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from percipio_openedx import slots, tasks
@@ -57,7 +57,7 @@ def test_one_call_is_enough(calls: Calls) -> None:
 
 
 @given(at=st.floats(1, 800), waited=st.floats(0, 0.5))
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_one_call_is_enough_to_the_microsecond(calls: Calls, at: float, waited: float) -> None:
     """A sum of floats is not always the same sum: compared as such, one time in a few was called twice."""
     tasks.cache.clear()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.sandbox.validation.formats import (
@@ -19,8 +19,6 @@ from percipio_openedx.sandbox.validation.formats import (
     parse_timestamp,
 )
 from percipio_openedx.sandbox.validation.shapes import Check
-
-UNTIMED = settings(deadline=None)  # a busy machine is no fault
 
 TAKEN: list[tuple[Check, tuple[str, ...]]] = [
     (check_uuid, ("12345678-1234-4234-8234-123456789abc", "12345678-1234-4234-8234-123456789ABC")),
@@ -102,13 +100,11 @@ def test_nothing_but_a_string_is_taken(check: Check, value: object) -> None:
     assert problems(check, value)[0].startswith("value: must be a string, not ")
 
 
-@UNTIMED
 @given(st.uuids())
 def test_every_uuid_is_taken(value: UUID) -> None:
     assert problems(check_uuid, str(value)) == []
 
 
-@UNTIMED
 @given(
     st.datetimes(
         min_value=datetime(1970, 1, 2),
@@ -119,13 +115,11 @@ def test_every_time_with_a_zone_is_understood(moment: datetime) -> None:
     assert parse_timestamp(moment.isoformat()) == moment
 
 
-@UNTIMED
 @given(st.integers(0, 10**6), st.integers(0, 59), st.integers(0, 59), st.integers(0, 99))
 def test_every_clock_duration_is_taken(hours: int, minutes: int, seconds: int, hundredths: int) -> None:
     assert problems(check_duration, f"PT{hours}H{minutes}M{seconds}.{hundredths:02}S") == []
 
 
-@UNTIMED
 @given(st.text())
 def test_no_text_surprises_a_check(text: str) -> None:
     for check, _ in TAKEN:

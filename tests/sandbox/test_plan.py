@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.sandbox import Sandbox, ScenarioError
@@ -13,8 +13,6 @@ from percipio_openedx.sandbox.percipio import utc_now
 from percipio_openedx.sandbox.scenarios.catalogue import SCENARIOS, describe_all
 from percipio_openedx.sandbox.scenarios.plan import Plan
 from tests.sandbox.sending import CREDENTIALS, Partner, send_json, statement
-
-UNTIMED = settings(deadline=None)  # a busy machine is no fault
 
 
 @pytest.mark.parametrize(
@@ -100,7 +98,6 @@ def test_a_text_that_cannot_be_understood_is_refused(text: str, message: str) ->
     assert str(caught.value) == message
 
 
-@UNTIMED
 @given(st.text() | st.from_regex(r"[a-z0-9=:,+.-]{0,30}") | st.sampled_from(sorted(SCENARIOS)).map("{}=5:3s".format))
 def test_a_text_is_understood_or_refused(text: str) -> None:
     try:

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.sandbox.validation.statements import problems_of
-
-UNTIMED = settings(deadline=None)  # a busy machine is no fault
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 UUID = "12345678-1234-4234-8234-123456789abc"
@@ -304,20 +302,17 @@ PATHS = [
 ]
 
 
-@UNTIMED
 @given(st.sampled_from(PATHS), JSON_VALUES)
 def test_no_value_anywhere_surprises_the_checks(path: str, value: Any) -> None:
     for problem in problems_of(changed(path, value), NOW):
         assert problem.startswith("statement")
 
 
-@UNTIMED
 @given(st.sampled_from([path for path in PATHS if not path.endswith("extensions")]))
 def test_null_is_refused_everywhere_but_in_extensions(path: str) -> None:
     assert problems_of(changed(path, None), NOW)
 
 
-@UNTIMED
 @given(st.sampled_from(PATHS))
 def test_case_matters_in_every_name(path: str) -> None:
     *parents, last = path.split(".")

@@ -6,13 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.sandbox.validation.track import track_problems_of
 from tests.sandbox.sending import Partner, record
-
-UNTIMED = settings(deadline=None)  # a busy machine is no fault
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 DATE = "must be a UTC time as 2024-05-13T14:25:00Z, without fractions"
@@ -70,7 +68,6 @@ def test_a_record_comes_alone(value: Any) -> None:
     assert len(track_problems_of(value, NOW)) == 1
 
 
-@UNTIMED
 @given(st.sampled_from(sorted(record())), st.none() | st.integers() | st.floats() | st.text() | st.lists(st.none()))
 def test_no_value_surprises_the_checks(name: str, value: Any) -> None:
     for problem in track_problems_of({**record(), name: value}, NOW):

@@ -26,7 +26,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
 # ``PERCIPIO_TEST_EXAMPLES=2000`` makes ten thousand requests of it, in minutes.
 thorough = settings(
     max_examples=int(os.environ.get("PERCIPIO_TEST_EXAMPLES", "60")),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -94,7 +93,7 @@ def test_other_methods(full: Puller, method: str, pairs: list[tuple[str, str]]) 
     check(response, {405})
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(pairs=st.lists(pair | odd_pair, max_size=6))
 def test_parameters_are_read_or_refused(pairs: list[tuple[str, str]]) -> None:
     lists: dict[str, list[str]] = {}

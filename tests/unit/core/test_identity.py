@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Api
@@ -141,8 +141,6 @@ json_values = st.recursive(
 )
 
 
-# In a fresh clone the first text that is drawn makes Hypothesis build its table of characters, which takes seconds.
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(extra=st.dictionaries(st.sampled_from(["PercipioUserUUID", "other"]), json_values))
 def test_whatever_an_identity_provider_sends_is_a_name_or_a_reason(extra: dict[str, Any]) -> None:
     learner = replace(LEARNER, links=(replace(SAML, extra_data=extra),))
