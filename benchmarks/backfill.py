@@ -56,27 +56,26 @@ def main() -> None:
                 print(_line(size, json.loads(_run(places, "report", size))), flush=True)
 
 
+def _command(step: str, size: int) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.backfill", "--step", step, "--size", str(size)]
+
+
 def _run(places: Places, step: str, size: int) -> str:
     """One step in a process of its own, so that its memory is its own. Returns the last line that it printed."""
-    with _start(places, step, size) as process:
-        printed = process.communicate()[0]
-    if process.returncode:
-        raise AssertionError(f"{step} of {size:,} ended with {process.returncode}")
-    return printed.strip().rpartition("\n")[2]
-
-
-def _start(places: Places, step: str, size: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.backfill", "--step", step, "--size", str(size)]
-    return subprocess.Popen(command, cwd=ROOT, env=places.environment(MARIADB), stdout=subprocess.PIPE, text=True)
+    environment = places.environment(MARIADB)
+    done = subprocess.run(_command(step, size), cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+    return done.stdout.decode().strip().rpartition("\n")[2]
 
 
 def _killed(places: Places, size: int) -> dict[str, float]:
     """What went on when the first process was gone."""
-    with _start(places, "half", size) as process:
-        if process.stdout is None or not process.stdout.readline():
-            raise AssertionError(f"it ended with {process.wait()}, and was to be killed")
-        time.sleep(INTO_A_LOOK)
-        process.kill()
+    environment = places.environment(MARIADB)
+    with subprocess.Popen(_command("half", size), cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            if process.stdout is not None and process.stdout.readline():
+                time.sleep(INTO_A_LOOK)
+        finally:
+            process.kill()
     if process.returncode != -signal.SIGKILL:
         raise AssertionError(f"it ended with {process.returncode} before it was killed")
     began = time.time()
@@ -108,6 +107,12 @@ def _courses(size: int) -> list[str]:
     return [f"course-v1:{world.ORG}+PAST{number}+{size}" for number in range(-(-size // world.LEARNERS))]
 
 
+def _scope(size: int) -> Scope:
+    from percipio_openedx.operations.scope import Scope
+
+    return Scope(course_keys=tuple(_courses(size)))
+
+
 def _fill(size: int) -> dict[str, float]:
     """Enrollments alone, of the learners that are there already, in further course runs."""
     from common.djangoapps.student.models import CourseEnrollment
@@ -125,10 +130,9 @@ def _fill(size: int) -> dict[str, float]:
 def _report(size: int) -> dict[str, float]:
     from percipio_openedx.models import Statement
     from percipio_openedx.operations.backfill import Backfill, begin
-    from percipio_openedx.operations.scope import Scope
 
     world.forget_reports()
-    scope = Scope(course_keys=tuple(_courses(size)))
+    scope = _scope(size)
     times, looked = [time.perf_counter()], 0
 
     def note(count: int) -> None:
@@ -173,10 +177,9 @@ def _again(scope: Scope) -> float:
 def _half(size: int) -> dict[str, float]:
     """Says when half of it is done, and goes on until it is killed."""
     from percipio_openedx.operations.backfill import Backfill, begin
-    from percipio_openedx.operations.scope import Scope
 
     world.forget_reports()
-    scope = Scope(course_keys=tuple(_courses(size)))
+    scope = _scope(size)
     looked = 0
 
     def note(count: int) -> None:
@@ -194,9 +197,8 @@ def _rest(size: int) -> dict[str, float]:
     """What the command does when it is called again. ``first`` is the time of day when it had looked at somebody."""
     from percipio_openedx.models import Notice, Statement
     from percipio_openedx.operations.backfill import Backfill, unfinished
-    from percipio_openedx.operations.scope import Scope
 
-    scope = Scope(course_keys=tuple(_courses(size)))
+    scope = _scope(size)
     run = unfinished(scope)
     if run is None:
         raise AssertionError("the run that was killed is not there")
