@@ -12,7 +12,7 @@ from django.db.models.fields import NOT_PROVIDED
 
 APP = "percipio_openedx"
 # Nothing was released before it, so no older worker can run beside these.
-FIRST_RELEASE = "0006_operator_lists"
+FIRST_RELEASE = "0001_initial"
 HARMLESS = (
     migrations.CreateModel,
     migrations.AddIndex,
