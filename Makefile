@@ -86,10 +86,10 @@ $(VENV)/ulmo.stamp $(VENV)/verawood.stamp: .ci/find-python
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-$(INSTALLED)-%.stamp: requirements/$(RELEASE)/%.txt $(INSTALLED).stamp setup.py requirements/base.in
+$(INSTALLED)-%.stamp: requirements/$(RELEASE)/%.txt $(INSTALLED).stamp setup.py requirements/base.in contrib/percipio-sandbox/pyproject.toml
 	@echo "Installing $<"
 	@$(RUN) -m pip install -q --disable-pip-version-check -r $<
-	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e .
+	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e . -e contrib/percipio-sandbox
 	@touch $@
 
 requirements/none/%.txt: ;

@@ -41,7 +41,7 @@ def main() -> int:
     os.environ.update(environment)
     with ExitStack() as stack:
         if chosen.sandbox:
-            stack.enter_context(_running("sandbox", ["-m", "percipio_openedx.sandbox", *_sandbox_options(chosen)]))
+            stack.enter_context(_running("sandbox", ["-m", "percipio_sandbox", *_sandbox_options(chosen)]))
             _wait_for(f"http://127.0.0.1:{chosen.port}/_sandbox/state")
         _say("Making the LMS: database, sites, courses, a login for the admin")
         _manage("setup_demo")

@@ -91,7 +91,7 @@ def lms_worker(monkeypatch: pytest.MonkeyPatch) -> LmsWorker:
 @pytest.fixture
 def sandbox() -> Iterator[Any]:
     """A pretend Percipio that accepts what is right; on a port of its own."""
-    from percipio_openedx.sandbox import Sandbox
+    from percipio_sandbox import Sandbox
 
     with Sandbox() as running:
         yield running

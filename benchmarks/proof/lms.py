@@ -108,7 +108,7 @@ class Installation:
         """Percipio, which knows the sites' accounts and nobody else."""
         clients = [f"--client={one.partner}-client:{one.partner}-secret:{one.partner}" for one in ACCOUNTS.values()]
         options = ["--port", str(self.sandbox_port), "--seed", str(seed), "--quiet", *clients]
-        return self.program("sandbox", ["-m", "percipio_openedx.sandbox", *options])
+        return self.program("sandbox", ["-m", "percipio_sandbox", *options])
 
     def worker(self, number: int) -> Program:
         """A worker of two processes."""

@@ -25,7 +25,7 @@ from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, 
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import report_due
-from percipio_openedx.sandbox.clients import bearer_token
+from percipio_sandbox.clients import bearer_token
 from tests.integration.admin.test_pages import pages
 from tests.integration.admin.world import a_world
 from tests.integration.builders import KEY, a_course, a_learner, enrolled

@@ -16,7 +16,7 @@ from percipio_openedx.models import Destination, LearnerCourse, Notice, Statemen
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 from percipio_openedx.reporting import report_due
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.operations.conftest import command
 

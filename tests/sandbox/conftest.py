@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.sandbox.sending import Partner
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 
 VERSION = {"X-Experience-API-Version": "1.0.3"}
 CREDENTIALS = {"client_id": "academy", "client_secret": "s3cret", "grant_type": "client_credentials", "scope": "api"}

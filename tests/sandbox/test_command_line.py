@@ -1,4 +1,4 @@
-"""`python -m percipio_openedx.sandbox`, as a process of its own."""
+"""`python -m percipio_sandbox`, as a process of its own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from percipio_openedx.sandbox.cli import main
-from percipio_openedx.sandbox.scenarios.catalogue import SCENARIOS, describe_all
+from percipio_sandbox.cli import main
+from percipio_sandbox.scenarios.catalogue import SCENARIOS, describe_all
 from tests.sandbox.sending import CREDENTIALS, VERSION, send_json, statement
 
-COMMAND = [sys.executable, "-W", "error", "-m", "percipio_openedx.sandbox"]
+COMMAND = [sys.executable, "-W", "error", "-m", "percipio_sandbox"]
 
 
 @contextmanager

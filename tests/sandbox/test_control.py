@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.sandbox import Sandbox
-from percipio_openedx.sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox import Sandbox
+from percipio_sandbox.scenarios.catalogue import SCENARIOS
 from tests.sandbox.sending import Partner, ask, record, send_json, statement, statements
 
 EMPTY_STATE = {

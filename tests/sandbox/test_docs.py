@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from percipio_openedx.sandbox.cli import _parser
-from percipio_openedx.sandbox.percipio import utc_now
-from percipio_openedx.sandbox.scenarios.catalogue import SCENARIOS
-from percipio_openedx.sandbox.scenarios.plan import Plan
-from percipio_openedx.sandbox.scenarios.selection import MEANING
+from percipio_sandbox.cli import _parser
+from percipio_sandbox.percipio import utc_now
+from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.plan import Plan
+from percipio_sandbox.scenarios.selection import MEANING
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.sandbox.validation.formats import (
+from percipio_sandbox.validation.formats import (
     check_duration,
     check_iri,
     check_language_tag,
@@ -18,7 +18,7 @@ from percipio_openedx.sandbox.validation.formats import (
     check_uuid,
     parse_timestamp,
 )
-from percipio_openedx.sandbox.validation.shapes import Check
+from percipio_sandbox.validation.shapes import Check
 
 TAKEN: list[tuple[Check, tuple[str, ...]]] = [
     (check_uuid, ("12345678-1234-4234-8234-123456789abc", "12345678-1234-4234-8234-123456789ABC")),

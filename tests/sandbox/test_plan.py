@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.sandbox import Sandbox, ScenarioError
-from percipio_openedx.sandbox.percipio import utc_now
-from percipio_openedx.sandbox.scenarios.catalogue import SCENARIOS, describe_all
-from percipio_openedx.sandbox.scenarios.plan import Plan
+from percipio_sandbox import Sandbox, ScenarioError
+from percipio_sandbox.percipio import utc_now
+from percipio_sandbox.scenarios.catalogue import SCENARIOS, describe_all
+from percipio_sandbox.scenarios.plan import Plan
 from tests.sandbox.sending import CREDENTIALS, Partner, send_json, statement
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.sandbox.sending import Partner, ask, statement, statements
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.sandbox.validation.statements import problems_of
+from percipio_sandbox.validation.statements import problems_of
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 UUID = "12345678-1234-4234-8234-123456789abc"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from percipio_openedx.sandbox import Sandbox
-from percipio_openedx.sandbox.clients import Client
+from percipio_sandbox import Sandbox
+from percipio_sandbox.clients import Client
 from tests.sandbox.sending import CREDENTIALS, Partner, ask, send_json, statement
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.sandbox.validation.track import track_problems_of
+from percipio_sandbox.validation.track import track_problems_of
 from tests.sandbox.sending import Partner, record
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import load_command_class
 
-from percipio_openedx.sandbox import cli
+from percipio_sandbox import cli
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -51,7 +51,7 @@ def mistake(words: list[str]) -> str:
             return "no such target"
         case ["bash", script, *_] if not (ROOT / script).is_file():
             return "no such script"
-        case ["python", "-m", "percipio_openedx.sandbox", *arguments]:
+        case ["percipio-sandbox", *arguments]:
             return unknown_options(cli._parser(), arguments)
         case ["python", "-m", module, *_] if importlib.util.find_spec(module) is None:
             return "no such module"
@@ -91,7 +91,7 @@ def test_every_command_line_can_be_typed(path: Path) -> None:
         ("make demo ARGS=--fresh", ""),
         ("bash .ci/walk", "no such script"),
         ("python -m benchmarks.nothing", "no such module"),
-        ("python -m percipio_openedx.sandbox --scenario ok --speed 3", "--speed"),
+        ("percipio-sandbox --scenario ok --speed 3", "--speed"),
         ("./manage.py lms percipio_retry --parked --soon", "--soon"),
         ("./manage.py lms percipio_nothing --now", "no such command"),
         ("percipio_courses import courses.csv --dry-run", ""),

@@ -18,8 +18,8 @@ from percipio_openedx import config
 from percipio_openedx.delivery import connections, tokens, trial
 from percipio_openedx.delivery.trial import Step, Verdict
 from percipio_openedx.models import DeliveryAttempt
-from percipio_openedx.sandbox import Sandbox
 from percipio_openedx.settings.common import DEFAULTS
+from percipio_sandbox import Sandbox
 
 SECRET = "canary-of-the-test-9b21"
 NAMES = ("reach", "clock", "token", "read", "write")

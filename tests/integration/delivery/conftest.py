@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.delivery import connections, tokens
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
 
 

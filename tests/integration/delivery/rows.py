@@ -10,7 +10,7 @@ from percipio_openedx.codes import Kind
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import Destination, LearnerCourse, Statement
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SECRET = "canary-secret-6f1f2f1c0e"

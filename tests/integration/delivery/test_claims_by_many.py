@@ -21,7 +21,7 @@ from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import Held, State, StatementQuerySet
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, destination_of, received
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.exceptions import DeliveryError, Refused, Unavailable, Unreachable
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import body_of
 
 pytestmark = pytest.mark.django_db

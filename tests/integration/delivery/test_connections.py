@@ -12,7 +12,7 @@ import pytest
 from percipio_openedx.delivery import connections
 from percipio_openedx.delivery.exchange import exchange
 from percipio_openedx.exceptions import Unreachable
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import body_of
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, received, states
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,7 +23,7 @@ from percipio_openedx.delivery import client as client_module
 from percipio_openedx.delivery import connections, tokens, trial
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, drain, received, states
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import OPEN_STATES, Held, State, StatementQuerySet
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

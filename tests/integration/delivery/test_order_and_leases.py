@@ -17,7 +17,7 @@ from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import Held, State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of, drain, received
 
 pytestmark = pytest.mark.django_db(transaction=True)

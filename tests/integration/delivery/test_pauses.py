@@ -15,7 +15,7 @@ from percipio_openedx.delivery import health, signals, tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, destination_of, drain
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
 from percipio_openedx.exceptions import PercipioConfigurationError, Unreachable
 from percipio_openedx.models import Destination
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, body_of, states
 
 pytestmark = pytest.mark.django_db(transaction=True)

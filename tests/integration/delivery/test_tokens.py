@@ -12,8 +12,8 @@ from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.tokens import TokenBusy, Tokens
 from percipio_openedx.exceptions import Throttled, Unauthorised, Unavailable
-from percipio_openedx.sandbox import Sandbox
 from percipio_openedx.secrets import Secret
+from percipio_sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
 

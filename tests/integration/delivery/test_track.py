@@ -10,7 +10,7 @@ import pytest
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, destination_of, drain, states, track_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.settle import settle
 from percipio_openedx.models import DeliveryAttempt, Destination
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, drain, received, states, track_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

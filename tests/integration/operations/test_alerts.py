@@ -17,7 +17,7 @@ from percipio_openedx.models import Alert, Destination, Notice, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, telling
 from percipio_openedx.run import run_once
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY
 from tests.integration.delivery.rows import add, destination_of
 

@@ -21,7 +21,7 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
 

@@ -20,7 +20,7 @@ from percipio_openedx.models import DeliveryAttempt, ErasureRequest, LearnerCour
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
 from percipio_openedx.reporting import report_due, retirement
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, block, enrolled
 
 pytestmark = [

@@ -18,8 +18,8 @@ from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, ErasureRequest, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import reconcile
-from percipio_openedx.sandbox import Sandbox, query, statement_endpoint
-from percipio_openedx.sandbox.store import Sender
+from percipio_sandbox import Sandbox, query, statement_endpoint
+from percipio_sandbox.store import Sender
 from tests.integration.delivery.rows import add, body_of, received
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_calls")]
@@ -99,7 +99,7 @@ def test_what_is_missing_is_named_and_with_fix_sent_again(there: Sandbox, manage
 
 
 def test_pages_are_followed_to_the_end(there: Sandbox, manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("percipio_openedx.sandbox.query.LARGEST_PAGE", 2)
+    monkeypatch.setattr("percipio_sandbox.query.LARGEST_PAGE", 2)
     ran = manage("percipio_reconcile", "--json")
     (total,) = ran.documents
     assert (ran.code, total["read"], total["checked"]) == (0, 5, 5)

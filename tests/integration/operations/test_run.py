@@ -13,7 +13,7 @@ from django.utils import timezone
 from percipio_openedx.management.commands import percipio_run
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.sandbox import Sandbox
+from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
 
 pytestmark = [
