@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.config.values import setting, whole
+from percipio_openedx.config.values import names, setting, whole
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import Secret
 from percipio_openedx.settings.common import DEFAULTS
@@ -86,3 +87,9 @@ def retention_days(what: str = "") -> int:
 def metrics_token() -> Secret:
     """With which a scraper may read the metrics; an empty one for: nobody may."""
     return Secret(str(setting("PERCIPIO_METRICS_TOKEN", "") or ""))
+
+
+def unknown_settings() -> dict[str, str]:
+    """Return every ``PERCIPIO_*`` setting that nothing reads, with the one that was probably meant, or ``""``."""
+    unknown = (name for name in names("PERCIPIO_") if name not in DEFAULTS)
+    return {name: next(iter(get_close_matches(name, DEFAULTS, 1)), "") for name in sorted(unknown)}

@@ -119,7 +119,7 @@ def test_a_wrong_list_of_private_hosts_allows_nothing_and_stops_nobody_else(sett
     with pytest.raises(PercipioConfigurationError) as caught:
         config.build(1, values(api_url="https://10.1.2.3"))
     assert caught.value.setting == "PERCIPIO_API_URL"
-    assert [message.id for message in checks.check_settings(None)] == ["percipio.E004", "percipio.I002"]
+    assert [message.id for message in checks.check_settings(None)] == ["percipio.W004", "percipio.I002"]
 
 
 def test_a_site_on_track_keeps_what_is_undone() -> None:
@@ -161,8 +161,8 @@ def test_the_defaults_and_the_scope_are_added() -> None:
     [
         ({}, ["percipio.I002"]),
         ({"PERCIPIO_ENABLED": False}, ["percipio.I001"]),
-        ({"PERCIPIO_PARTNER_NAME": "acme"}, ["percipio.E001"]),
-        ({"PERCIPIO_OBSERVE_AFTER": "soon"}, ["percipio.E002", "percipio.I002"]),
+        ({"PERCIPIO_PARTNER_NAME": "acme"}, ["percipio.W005"]),
+        ({"PERCIPIO_OBSERVE_AFTER": "soon"}, ["percipio.W002", "percipio.I002"]),
         (
             {
                 "PERCIPIO_PARTNER_NAME": "acme",
