@@ -73,7 +73,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
             columns.append("edit_link")
         if may(request, TEST):
             columns.append("test_link")
-        return [*columns, "region", "partner_name", "client_id", "secret_state", "change_date", "changed_by"]
+        return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """By question; an old version says of its secret only whether it has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ else:
 REQUIRED = ("partner_name", "client_id", "client_secret")
 # Where the secret, or the token that it buys, goes.
 WAYS = ("region", "api_url", "token_url")
+SITE_ID = re.compile("[0-9]{1,9}")
 
 
 def _stand_ins() -> dict[str, Any]:
@@ -141,9 +143,10 @@ class PercipioConfigurationForm(_ModelForm):
         return super().add_prefix(SECRET_NAME if field_name == "client_secret" else field_name)
 
     def _stored_secret(self) -> Secret:
-        """Return what is stored for the client id with which the form opens."""
-        client_id = self.initial.get("client_id")
-        former = PercipioConfiguration.newest(self.initial["site"]) if client_id else None
+        """Return what is stored for the site and the client id that the page shows."""
+        shown = self.data if self.is_bound else self.initial
+        site, client_id = str(shown.get("site", "")), shown.get("client_id")
+        former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None
         return former.client_secret if former is not None and former.client_id == client_id else Secret("")
 
     def clean(self) -> dict[str, Any]:
