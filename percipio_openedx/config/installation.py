@@ -12,6 +12,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
+PREFIX = "PERCIPIO_"
 RATE = re.compile(r"[1-9][0-9]{0,5}/(?:second|minute|hour|day)")
 
 
@@ -59,7 +60,8 @@ def alert_emails() -> tuple[str, ...]:
         PercipioConfigurationError: the setting is no list of addresses.
     """
     given = setting("PERCIPIO_ALERT_EMAILS", DEFAULTS["PERCIPIO_ALERT_EMAILS"]) or ()
-    if isinstance(given, str) or not all(isinstance(one, str) and "@" in one for one in given):
+    is_list = isinstance(given, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(one, str) and "@" in one for one in given):
         raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", _("must be a list of addresses"))
     return tuple(given)
 
@@ -91,5 +93,11 @@ def metrics_token() -> Secret:
 
 def unknown_settings() -> dict[str, str]:
     """Return every ``PERCIPIO_*`` setting that nothing reads, with the one that was probably meant, or ``""``."""
-    unknown = (name for name in names("PERCIPIO_") if name not in DEFAULTS)
-    return {name: next(iter(get_close_matches(name, DEFAULTS, 1)), "") for name in sorted(unknown)}
+    known = {name.removeprefix(PREFIX): name for name in DEFAULTS}
+    found = {}
+    for name in sorted(names(PREFIX)):
+        if name not in DEFAULTS:
+            # Without what all of them begin with, by which they are all alike.
+            nearest = get_close_matches(name.removeprefix(PREFIX), known, 1)
+            found[name] = known[nearest[0]] if nearest else ""
+    return found
