@@ -53,11 +53,7 @@ def _keys() -> Iterator[Finding]:
     name = _("encryption key")
     mistake = encryption.problem()
     if mistake is not None:
-        yield wrong(
-            name,
-            mistake.words,
-            _("Set PERCIPIO_ENCRYPTION_KEYS to a list with a long random text; then type each stored secret again."),
-        )
+        yield wrong(name, mistake.words, _("Draw one with: %(command)s") % {"command": "openssl rand -base64 32"})
     elif encryption.has_weak_older_keys():
         seen = _("one of the older keys is an example, or short")
         yield doubtful(name, seen, _("Save each configuration again, then take that key out."))
