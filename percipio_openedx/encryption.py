@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -44,7 +45,7 @@ def problem() -> PercipioConfigurationError | None:
     """Return what is wrong with the newest key, for which nothing is encrypted; None for a good one."""
     name, keys = _named_keys()
     if not keys:
-        return PercipioConfigurationError(name, _("must be a list of texts, the newest key first"))
+        return PercipioConfigurationError(SETTING, _("must be a list of texts, the newest key first"))
     words = _weakness(keys[0])
     return None if words is None else PercipioConfigurationError(name, words)
 
@@ -93,9 +94,17 @@ def _named_keys() -> tuple[str, tuple[str, ...]]:
     """The setting that the keys come from, and the keys, newest first; none of a setting that is no list of texts."""
     own = getattr(settings, SETTING, None)
     if not own:
-        return "SECRET_KEY", (str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS))
+        return "SECRET_KEY", _keys_of_the_lms()
     is_list = isinstance(own, list | tuple) and all(isinstance(key, str) and key for key in own)
     return SETTING, tuple(own) if is_list else ()
+
+
+def _keys_of_the_lms() -> tuple[str, ...]:
+    try:
+        return str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)
+    except ImproperlyConfigured:
+        # It is empty, as it may be where nothing is served.
+        return ()
 
 
 def _weakness(key: str) -> Promise | str | None:

@@ -111,6 +111,15 @@ def test_a_setting_that_is_no_list_of_texts(settings: Any, wrong: Any) -> None:
         encryption.seal(CANARY)
 
 
+def test_an_lms_without_any_key_encrypts_nothing_and_says_so(settings: Any) -> None:
+    settings.SECRET_KEY = ""
+
+    assert encryption.unseal(b"sealed") == UnreadableSecret(b"sealed")
+    with pytest.raises(PercipioConfigurationError, match="PERCIPIO_ENCRYPTION_KEYS"):
+        encryption.seal(CANARY)
+    assert "percipio.W006" in [message.id for message in checks.check_settings(None)]
+
+
 @pytest.mark.parametrize("bytes_", [b"", b"x", b"\x00\xff" * 40, b"gAAAAA" + b"A" * 94])
 def test_what_is_no_ciphertext_is_unreadable(bytes_: bytes) -> None:
     assert isinstance(encryption.unseal(bytes_), UnreadableSecret)
