@@ -120,7 +120,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
             return {"site": config.default_site_id(), "enabled": True}
         return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in carried()}
 
-    @method_decorator(sensitive_post_parameters(SECRET_NAME))
+    @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Past the library's own page, which would put the decrypted row into the request's parameters."""

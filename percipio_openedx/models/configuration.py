@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.encrypted import EncryptedSecretField
+from percipio_openedx.secrets import Secret
 
 
 class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
@@ -66,7 +67,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
         with transaction.atomic():
             super().save(*args, **kwargs)
             earlier = type(self).objects.filter(site_id=self.site_id, pk__lt=self.pk)
-            earlier.exclude(client_secret=b"").update(client_secret="")
+            earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
 
     @classmethod
     def newest(cls, site_id: int) -> PercipioConfiguration | None:
