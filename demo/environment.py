@@ -90,4 +90,6 @@ def _read(text: str, default: Any) -> Any:
         return int(text)
     if isinstance(default, float):
         return float(text)
+    if isinstance(default, list):
+        return text.split()
     return text

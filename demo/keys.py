@@ -1,9 +1,11 @@
-"""The key pair with which the demo LMS signs tokens: made on first use, kept beside the database."""
+"""The demo LMS's secret key, and the key pair that signs its tokens: made on first use, kept beside the database."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,18 @@ from jwt.algorithms import RSAAlgorithm
 
 KEY_BITS = 2048
 KEY_ID = "demo"
+
+
+def secret_key(file: Path) -> str:
+    """A text that nobody can look up. Several processes may start at once: the first one's stays."""
+    if not file.exists():
+        handle, draft = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(handle, "w", encoding="ascii") as output:
+            output.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+        os.unlink(draft)
+    return file.read_text(encoding="ascii")
 
 
 def signing_keys(file: Path) -> tuple[str, str]:

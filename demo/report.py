@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,28 @@ def show_received(statements: Path, track_records: Path) -> None:
     kinds.update(_lines(track_records, lambda body: f"Track record: {body['status']}"))
     print(f"\nWhat arrived, in this run or an earlier, a line each in {statements.name} and {track_records.name}:")
     _table(("what", "how many"), [(kind, str(count)) for kind, count in sorted(kinds.items())])
-    print("\nRun it again: the same class, the same acts, and nothing new arrives. --fresh begins anew.")
+
+
+def compare(since: datetime, statements: Path, seen: int, track_records: Path, seen_records: int) -> int:
+    """Hold what the LMS takes for delivered in this run against what arrived in it, and say so.
+
+    Arguments:
+        since: when the run began.
+        statements: the sandbox's file of statements, of which the first ``seen`` lines are older.
+        track_records: that of Track records, of which the first ``seen_records`` are older.
+
+    Returns:
+        How many were delivered and have not arrived.
+    """
+    rows = _model("Statement").objects.filter(state="delivered", settled_at__gte=since)
+    delivered = {str(uuid) for uuid in rows.values_list("uuid", flat=True)}
+    arrived = set(_lines(statements, lambda body: str(body["id"]))[seen:])
+    # A Track record has no id: as many have to be there as are left.
+    records = len(_lines(track_records, lambda _: "")) - seen_records
+    missing = max(0, len(delivered - arrived) - records)
+    print(f"\nDelivered in this run, as the LMS holds: {len(delivered)}. Arrived: {len(arrived) + records}.", end=" ")
+    print(f"{missing} of them never arrived." if missing else "Nothing is missing.")
+    return missing
 
 
 def _lines(path: Path, name: Callable[[dict[str, Any]], str]) -> list[str]:

@@ -5,6 +5,9 @@ Started by ``make demo``. It makes the LMS's database, starts the sandbox and a 
 folder, lives through a class, waits until everything has arrived, and says what Percipio now knows. A second run finds
 the same class with the same acts, so nothing new arrives. With ``PERCIPIO_API_URL`` in the environment no sandbox is
 started, and that address is reported to.
+
+It ends with status 1 where something has not been settled, or where the LMS holds for delivered what the sandbox never
+got. SIGTERM and Ctrl-C end it with everything that it has started.
 """
 
 from __future__ import annotations
@@ -12,14 +15,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from types import FrameType
 
 DEMO = Path(__file__).resolve().parent
 ROOT = DEMO.parent
@@ -36,23 +41,59 @@ LMS_PORT = 8000
 
 def main() -> int:
     """Run the demo; 0 when everything has arrived."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     chosen = _arguments()
     environment = _environment(chosen)
     os.environ.update(environment)
+    if chosen.sandbox:
+        _demand_port(chosen.port, "the sandbox", "--port names another one")
+    if chosen.serve:
+        _demand_port(LMS_PORT, "the LMS", "end that program first")
+    began = datetime.now(UTC), _lines_of(chosen.record), _lines_of(_track_record(chosen))
     with ExitStack() as stack:
         if chosen.sandbox:
-            stack.enter_context(_running("sandbox", ["-m", "percipio_sandbox", *_sandbox_options(chosen)]))
-            _wait_for(f"http://127.0.0.1:{chosen.port}/_sandbox/state")
+            log = VAR / "sandbox.log"
+            before = log.stat().st_size if log.exists() else 0
+            sandbox = _running("sandbox", ["-m", "percipio_sandbox", *_sandbox_options(chosen)])
+            _wait_for(stack.enter_context(sandbox), log, before, f"percipio sandbox at http://127.0.0.1:{chosen.port}/")
         _say("Making the LMS: database, sites, courses, a login for the admin")
         _manage("setup_demo")
         stack.enter_context(_running("worker", ["-m", "celery", *_worker_options()]))
         _say(f"A class of {chosen.learners} learners in {chosen.courses} courses (seed {chosen.seed})")
         simulation = ["--learners", str(chosen.learners), "--courses", str(chosen.courses), "--seed", str(chosen.seed)]
         _manage("simulate", *simulation)
-        settled = _follow(chosen)
+        has_arrived = _follow(chosen, *began)
         if chosen.serve:
             _serve(chosen)
-    return 0 if settled else 1
+    return 0 if has_arrived else 1
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave by the way on which everything that was started is ended; a second signal does not cut it short."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+def _demand_port(port: int, whose: str, mend: str) -> None:
+    """See to it that nobody else answers there: the demo would report to a stranger.
+
+    Raises:
+        SystemExit: the port is held.
+    """
+    with socket.socket() as trial:
+        # As the servers do: what an earlier run has left closing is in nobody's way.
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+            trial.listen()
+        except OSError as error:
+            raise SystemExit(f"port {port}, which {whose} needs, cannot be had ({error.strerror}): {mend}") from None
+
+
+def _lines_of(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -104,42 +145,55 @@ def _worker_options() -> list[str]:
 
 
 @contextmanager
-def _running(name: str, arguments: list[str]) -> Iterator[None]:
-    """A process beside this one, with its own log, ended with it."""
+def _running(name: str, arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process beside this one, with its own log, ended with it, and with whatever it has started itself."""
     log = VAR / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     _say(f"Starting the {name} (log: {os.path.relpath(log)})")
     with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=output, stderr=output)  # noqa: S603
+        command = [sys.executable, *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, start_new_session=True)  # noqa: S603
         try:
-            yield
+            yield process
         finally:
+            if process.poll() is not None:
+                _say(f"The {name} had ended by itself, with status {process.returncode}: see {os.path.relpath(log)}")
             process.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
-def _wait_for(address: str) -> None:
+def _wait_for(process: subprocess.Popen[bytes], log: Path, before: int, line: str) -> None:
+    """Until a process has written a line into its log, behind what was there before.
+
+    Not until somebody answers at its address, who might be anybody.
+
+    Raises:
+        SystemExit: it ended, or did not write it in time.
+    """
     until = time.monotonic() + 15
-    while True:
-        try:
-            with urlopen(address, timeout=2):  # noqa: S310
-                return
-        except (URLError, OSError):
-            if time.monotonic() > until:
-                raise SystemExit(f"nothing answers at {address}: see sandbox.log in {VAR}") from None
-            time.sleep(0.1)
+    while line.encode() not in log.read_bytes()[before:]:
+        if process.poll() is not None or time.monotonic() > until:
+            said = log.read_bytes()[before:].decode("utf-8", "replace").strip()
+            raise SystemExit(f"the sandbox does not start (see {log}): {said}")
+        time.sleep(0.05)
 
 
 def _manage(*arguments: str) -> None:
     subprocess.run([sys.executable, str(DEMO / "manage.py"), *arguments], cwd=ROOT, check=True)  # noqa: S603
 
 
-def _follow(chosen: argparse.Namespace) -> bool:
-    """Show how everything arrives, then what Percipio knows."""
+def _follow(chosen: argparse.Namespace, since: datetime, statements: int, track_records: int) -> bool:
+    """Show how everything arrives, then what Percipio knows; False where something did not arrive.
+
+    Arguments:
+        since: when this run began.
+        statements: lines that an earlier run left in the record of statements.
+        track_records: the same of Track records.
+    """
     import django
 
     django.setup()
@@ -148,9 +202,12 @@ def _follow(chosen: argparse.Namespace) -> bool:
     settled = report.follow(PATIENCE)
     report.show_learners()
     report.show_outcome()
-    if chosen.sandbox:
-        report.show_received(chosen.record, _track_record(chosen))
-    return settled
+    if not chosen.sandbox:
+        return settled
+    report.show_received(chosen.record, _track_record(chosen))
+    missing = report.compare(since, chosen.record, statements, _track_record(chosen), track_records)
+    print("\nRun it again: the same class, the same acts, and nothing new arrives. --fresh begins anew.")
+    return settled and not missing
 
 
 def _serve(chosen: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ VAR.mkdir(parents=True, exist_ok=True)
 
 # --- Django ---------------------------------------------------------------------------------------
 
-SECRET_KEY = os.environ.get("DEMO_SECRET_KEY", "demo-only-key-never-use-it-for-a-real-site")
+SECRET_KEY = os.environ.get("DEMO_SECRET_KEY") or keys.secret_key(VAR / "secret-key")
 # As in production: with DEBUG on, openedx events let a failing receiver through to the learner.
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
@@ -107,10 +107,17 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain"},
+        "tracking": {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": str(VAR / "tracking.log"),
+            "encoding": "utf-8",
+            "delay": True,
+        },
+    },
     "root": {"handlers": ["console"], "level": os.environ.get("DEMO_LOG_LEVEL", "WARNING")},
-    # Silent, for the demo has nowhere to keep a tracking log.
-    "loggers": {"tracking": {"handlers": [], "level": "CRITICAL", "propagate": False}},
+    "loggers": {"tracking": {"handlers": ["tracking"], "level": "DEBUG", "propagate": False}},
 }
 
 # --- the LMS --------------------------------------------------------------------------------------
@@ -125,7 +132,11 @@ CLEAR_REQUEST_CACHE_ON_TASK_COMPLETION = True
 # Seconds by name of a platform function, to try the plugin on a slow LMS (see demo.learning.costs).
 DEMO_PLATFORM_DELAYS: dict[str, float] = {}
 
+# As the LMS has it for everybody: whatever is encrypted with it can be read by everybody.
+FERNET_KEYS = ["DUMMY KEY CHANGE BEFORE GOING TO PRODUCTION"]
+
 EVENT_TRACKING_ENABLED = True
+TRACKING_IGNORE_URL_PATTERNS = ["^/event", "^/login", "^/heartbeat", "^/segmentio/event", "^/performance"]
 EVENT_TRACKING_PROCESSORS: list[Any] = []
 EVENT_TRACKING_BACKENDS: dict[str, Any] = {
     "tracking_logs": {

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from percipio_openedx.settings.common import keep_out_of_tracking_log
 
 LMS = "lms.djangoapp"
 
@@ -52,8 +55,9 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the system checks, and let a worker that starts take up what waits."""
+        """Register the system checks, see to the tracking log, and let a worker that starts take up what waits."""
         from percipio_openedx import checks, tasks
 
+        keep_out_of_tracking_log(settings)
         checks.register()
         tasks.connect_worker()

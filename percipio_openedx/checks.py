@@ -2,6 +2,9 @@
 
 Only the settings are read here, since checks run before there is a database. ``percipio_doctor`` checks the rest of a
 running installation.
+
+None is more than a warning: an error would end every command of the LMS, ``migrate`` and ``clearsessions`` among them,
+for a mistake that stops nothing but reporting. ``check --tag percipio --fail-level WARNING`` fails on each.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Any
 from django.core import checks
 from django.utils.translation import gettext
 
-from percipio_openedx import config
+from percipio_openedx import config, encryption
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 
@@ -21,26 +24,79 @@ def register() -> None:
     checks.register(check_settings, "percipio")
 
 
+# Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
+ALONE: tuple[tuple[Callable[[], object], str], ...] = (
+    (lambda: config.observe_after(), "percipio.W002"),
+    (lambda: config.pull_rate(), "percipio.W003"),
+    (lambda: config.private_hosts(), "percipio.W004"),
+    (lambda: config.parallel_runs(), "percipio.W009"),
+    (lambda: config.alert_emails(), "percipio.W010"),
+    (lambda: config.alert_after(), "percipio.W011"),
+    (lambda: config.retention_days(), "percipio.W012"),
+    (lambda: config.retention_days("PARKED"), "percipio.W013"),
+    (lambda: config.retention_days("LOG"), "percipio.W014"),
+)
+
+
 def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
     """The ``PERCIPIO_*`` settings, as far as they stand by themselves."""
     if not config.is_on():
         words = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
-        return [checks.Info(words, id="percipio.I001")]
-    return [*_for_the_whole_lms(), *_site_settings()]
+        return [*_unknown(), checks.Info(words, id="percipio.I001")]
+    return [*_unknown(), *_for_the_whole_lms(), *_kept_secret(), *_site_settings()]
 
 
-def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
-    # Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
-    alone: tuple[tuple[Callable[[], object], str], ...] = (
-        (config.observe_after, "percipio.E002"),
-        (config.pull_rate, "percipio.E003"),
-        (config.private_hosts, "percipio.E004"),
-    )
-    for read, message_id in alone:
+def mistakes_alone() -> Iterator[tuple[PercipioConfigurationError, str]]:
+    """Yield what is wrong with the settings that stand by themselves, each with the id of its message."""
+    for read, message_id in ALONE:
         try:
             read()
         except PercipioConfigurationError as error:
-            yield _error(error, message_id)
+            yield error, message_id
+
+
+def unknown_words() -> Iterator[tuple[str, str]]:
+    """Yield a sentence about each ``PERCIPIO_*`` setting that nothing reads, and what to do."""
+    for name, nearest in config.unknown_settings().items():
+        words = gettext("%(setting)s is no setting of this plugin, so nothing reads it.") % {"setting": name}
+        if nearest:
+            yield words, gettext("Did you mean %(setting)s?") % {"setting": nearest}
+        else:
+            yield words, gettext("Remove it, or see the list of settings in the documentation.")
+
+
+def tracked_words() -> tuple[str, str] | None:
+    """Return a sentence and what to do where the LMS logs the parameters of the plugin's pages; else None."""
+    addresses = config.tracked_addresses()
+    if not addresses:
+        return None
+    words = gettext(
+        "The LMS writes the parameters of requests to %(addresses)s into its tracking log: what operators and pull "
+        "clients ask for, learners' addresses among it."
+    )
+    mend = gettext("Add %(patterns)s to TRACKING_IGNORE_URL_PATTERNS, in the LMS's YAML or wherever it is set last.")
+    patterns = ", ".join(f"^{address}" for address in addresses)
+    return words % {"addresses": ", ".join(addresses)}, mend % {"patterns": patterns}
+
+
+def _unknown() -> Iterator[checks.CheckMessage]:
+    for words, mend in unknown_words():
+        yield checks.Warning(words, hint=mend, id="percipio.W007")
+
+
+def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
+    for error, message_id in mistakes_alone():
+        yield _warning(error, message_id)
+
+
+def _kept_secret() -> Iterator[checks.CheckMessage]:
+    """Whether what has to stay secret does: by a key that nobody knows, and outside the LMS's own logs."""
+    mistake = encryption.problem()
+    if mistake is not None:
+        yield _warning(mistake, "percipio.W006")
+    tracked = tracked_words()
+    if tracked is not None:
+        yield checks.Warning(tracked[0], hint=tracked[1], id="percipio.W008")
 
 
 def _site_settings() -> list[checks.CheckMessage]:
@@ -62,7 +118,7 @@ def _site_settings() -> list[checks.CheckMessage]:
     try:
         config.build(config.default_site_id(), values)
     except PercipioConfigurationError as error:
-        found.append(_error(error, "percipio.E001"))
+        found.append(_warning(error, "percipio.W005"))
     if values["api"] == "track" and values["undone"] == "retract":
         found.append(
             checks.Warning(
@@ -76,5 +132,5 @@ def _site_settings() -> list[checks.CheckMessage]:
     return found
 
 
-def _error(error: PercipioConfigurationError, check_id: str) -> checks.CheckMessage:
-    return checks.Error(f"{error.setting} {error.problem}", id=check_id)
+def _warning(error: PercipioConfigurationError, check_id: str) -> checks.CheckMessage:
+    return checks.Warning(f"{error.setting} {error.problem}", id=check_id)

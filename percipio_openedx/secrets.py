@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.exceptions import PercipioConfigurationError
+
 MASK = "••••••"
 
 
@@ -13,11 +17,14 @@ class Secret:
 
     __slots__ = ("_value",)
 
+    # False for a secret that is stored and that no key decrypts.
+    is_readable = True
+
     def __init__(self, value: str) -> None:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself, for the one place that sends it."""
+        """Return the value itself, for the one place that sends it."""
         return self._value
 
     def __bool__(self) -> bool:
@@ -30,9 +37,64 @@ class Secret:
         return hash(self._value)
 
     def __repr__(self) -> str:
-        return f"Secret({MASK if self._value else ''})"
+        return f"Secret({MASK if self else ''})"
 
     __str__ = __repr__
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a secret is not pickled: pass ids and look it up where it is used")
+
+
+class StoredSecret(Secret):
+    """A secret as a column keeps it.
+
+    Arguments:
+        value: what was decrypted.
+        sealed: the encrypted bytes themselves.
+        is_newest: whether it was the newest key that decrypted them.
+    """
+
+    __slots__ = ("is_newest", "sealed")
+
+    def __init__(self, value: str, sealed: bytes, *, is_newest: bool) -> None:
+        super().__init__(value)
+        self.sealed = sealed
+        self.is_newest = is_newest
+
+
+class UnreadableSecret(StoredSecret):
+    """A stored secret that no key of this LMS decrypts: an ordinary state, in which somebody has to type it again.
+
+    It counts as there, and is written back as it is, for the key may return.
+    """
+
+    __slots__ = ()
+
+    is_readable = False
+
+    def __init__(self, sealed: bytes) -> None:
+        super().__init__("", sealed, is_newest=False)
+
+    def reveal(self) -> str:
+        """Raise ``PercipioConfigurationError``: there is nothing to reveal."""
+        raise unreadable()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UnreadableSecret) and other.sealed == self.sealed
+
+    def __hash__(self) -> int:
+        return hash(self.sealed)
+
+
+def unreadable() -> PercipioConfigurationError:
+    """Return the mistake that a secret which cannot be decrypted is, with its fix."""
+    return PercipioConfigurationError(
+        "PERCIPIO_CLIENT_SECRET",
+        _(
+            "is stored, and none of this LMS's keys decrypts it: type it again in the configuration, or give the LMS "
+            "the key back that it was stored with"
+        ),
+    )

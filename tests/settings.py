@@ -12,11 +12,17 @@ for _name in [name for name in os.environ if name.startswith(("PERCIPIO_", "DEMO
         del os.environ[_name]
 
 from demo.settings import *  # noqa: E402, F403
-from demo.settings import DATABASES, ProjectType, SettingsType, add_plugins, environment  # noqa: E402
+from demo.settings import DATABASES, LOGGING, ProjectType, SettingsType, add_plugins, environment  # noqa: E402
 from percipio_openedx.settings.common import DEFAULTS  # noqa: E402
 
 # The plugin as it comes, not as the demo sets it up; a test that reports says to whom.
 globals().update(DEFAULTS)
+# Addresses of the tests' own servers, which the demo takes for settings of the plugin.
+for _name in [name for name in globals() if name.startswith("PERCIPIO_TEST_")]:
+    del globals()[_name]
+
+# What the LMS tracks goes to whichever test listens.
+LOGGING["loggers"]["tracking"]["handlers"] = []
 
 # A file, and not memory: threads and processes then meet the same locks as they do on a real site.
 _FILE = Path(tempfile.gettempdir()) / f"percipio-openedx-tests-{os.getpid()}.sqlite3"

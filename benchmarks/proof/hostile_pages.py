@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from benchmarks.proof.hostile import JSON, Target
 from benchmarks.proof.questions import headers, odd_pair, pair
 from percipio_openedx import config
+from percipio_openedx.admin.configuration import SECRET_NAME
 from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
 from percipio_openedx.codes import Kind
 from percipio_openedx.models import PercipioConfiguration, Statement
@@ -38,7 +39,7 @@ _LIKELY = {
     "learner_id": st.sampled_from(["email", "sso:x", "sso:", ""]),
     "content_id": st.sampled_from(["course", "url", ""]),
     "client_id": st.sampled_from(["acme-client", "other", ""]),
-    "client_secret": st.sampled_from([CANARY, ""]),
+    SECRET_NAME: st.sampled_from([CANARY, ""]),
     **dict.fromkeys(("progress_step", "batch_size", "timeout"), st.integers(-2, 600).map(str)),
     **dict.fromkeys(
         ("api_url", "token_url"),
@@ -52,7 +53,7 @@ _LIKELY = {
 }
 _ODD = st.text(max_size=40) | st.sampled_from(["\x00", "\u0661\u0662", "1e3", "x" * 3000, "\u202e"]) | JSON.map(str)
 FORMS = st.fixed_dictionaries(
-    {}, optional={name: _LIKELY.get(name, _ODD) | _ODD for name in ("site", "enabled", *config.FIELDS)}
+    {}, optional={name: _LIKELY.get(name, _ODD) | _ODD for name in ("site", "enabled", SECRET_NAME, *config.FIELDS)}
 )
 
 
@@ -79,7 +80,7 @@ def _filled(given: dict[str, str]) -> None:
 
 def _typed_openly(given: dict[str, str]) -> str:
     """What was typed into the fields that a page shows again."""
-    return " ".join(value for name, value in given.items() if name != "client_secret")
+    return " ".join(value for name, value in given.items() if name not in (SECRET_NAME, "client_secret"))
 
 
 # --- the statement resource ------------------------------------------------------------------------------------------

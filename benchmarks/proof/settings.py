@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from demo.settings import *  # noqa: F403
-from demo.settings import DATABASES
+from demo.settings import DATABASES, LOGGING
 
 _PREFIX = os.environ.get("CHAOS_QUEUES", "chaos")
 HIGH_PRIORITY_QUEUE = f"{_PREFIX}.high"
@@ -15,6 +15,9 @@ DEFAULT_PRIORITY_QUEUE = f"{_PREFIX}.default"
 HIGH_MEM_QUEUE = f"{_PREFIX}.high_mem"
 CELERY_DEFAULT_QUEUE = CELERY_DEFAULT_EXCHANGE = CELERY_DEFAULT_ROUTING_KEY = DEFAULT_PRIORITY_QUEUE
 CELERY_QUEUES: dict[str, dict[str, str]] = {HIGH_PRIORITY_QUEUE: {}, DEFAULT_PRIORITY_QUEUE: {}, HIGH_MEM_QUEUE: {}}
+
+# What the LMS tracks is no part of what is tried.
+LOGGING["loggers"]["tracking"] = {"handlers": [], "level": "CRITICAL", "propagate": False}
 
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 PERCIPIO_TIMEOUT = 2

@@ -11,7 +11,10 @@ if os.environ.get("BENCH_WITHOUT_PLUGIN"):
     registry.get_plugin_app_configs = lambda project: [one for one in _all(project) if one.name != "percipio_openedx"]
 
 from demo.settings import *  # noqa: F403
-from demo.settings import CACHES, INSTALLED_APPS
+from demo.settings import CACHES, INSTALLED_APPS, LOGGING
+
+# What the LMS tracks is no part of what is measured.
+LOGGING["loggers"]["tracking"] = {"handlers": [], "level": "CRITICAL", "propagate": False}
 
 # Tables from the models, without history: nothing here tests a migration.
 MIGRATION_MODULES = {name.removesuffix(".apps").split(".")[-1]: None for name in INSTALLED_APPS}

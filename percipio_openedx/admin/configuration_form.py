@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx import config
+from percipio_openedx import config, encryption
+from percipio_openedx.admin.configuration import SECRET_NAME
 from percipio_openedx.admin.configuration_choices import CHOICES, HELP, LABELS, PROPOSALS
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.secrets import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ else:
 REQUIRED = ("partner_name", "client_id", "client_secret")
 # Where the secret, or the token that it buys, goes.
 WAYS = ("region", "api_url", "token_url")
+SITE_ID = re.compile("[0-9]{1,9}")
 
 
 def _stand_ins() -> dict[str, Any]:
@@ -42,7 +46,7 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     stand_ins = _stand_ins()
     tried = dict(values)
     if not is_on:
-        tried.update({name: stand_ins[name] for name in REQUIRED if not tried[name]})
+        tried.update({name: stand_ins[name] for name in REQUIRED if not _can_be_used(tried[name])})
     found: dict[str, str] = {}
     for _attempt in config.FIELDS:
         try:
@@ -56,11 +60,26 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     return found
 
 
-def current_row(site_id: int) -> PercipioConfiguration | None:
-    """The newest version of a site's configuration, from the database itself."""
-    row: PercipioConfiguration | None
-    row = PercipioConfiguration.objects.filter(site_id=site_id).order_by("-change_date", "-pk").first()
-    return row
+def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration) -> Secret:
+    """Return the stored secret with which a new version goes on; an empty one where there is none for it.
+
+    Arguments:
+        former: the newest version so far.
+        row: the new one. Its own secret is not looked at.
+    """
+    if former is None or not row.client_id or _goes_elsewhere(former, row):
+        return Secret("")
+    return former.client_secret
+
+
+def _goes_elsewhere(former: PercipioConfiguration, row: PercipioConfiguration) -> bool:
+    """Whether the former version's secret would be sent to somebody whom it was not typed for."""
+    before, after = config.values_of(former), config.values_of(row)
+    return row.client_id != former.client_id or any(before[way] != after[way] for way in WAYS)
+
+
+def _can_be_used(value: Any) -> bool:
+    return bool(value) and getattr(value, "is_readable", True)
 
 
 class ProposalInput(forms.TextInput):
@@ -100,6 +119,7 @@ class PercipioConfigurationForm(_ModelForm):
         # Never into the page, wherever initial values came from.
         self.initial.pop("client_secret", None)
         inherited = config.setting_values()
+        stored = self._stored_secret()
         for name, field in list(self.fields.items()):
             if name in CHOICES:
                 self.fields[name] = field = forms.ChoiceField(choices=_choices(name, inherited[name]), required=False)
@@ -108,13 +128,26 @@ class PercipioConfigurationForm(_ModelForm):
             if name == "send_names":
                 field.widget.choices = _yes_or_no(inherited[name])
             elif name == "client_secret":
-                field.widget.attrs["placeholder"] = _of_the_secret(bool(self.initial.get("client_id")), inherited[name])
+                field.widget.attrs["placeholder"] = _of_the_secret(stored, inherited[name])
             elif name in inherited:
                 field.widget.attrs["placeholder"] = _placeholder(inherited[name])
             elif name == "site":
                 _plain(field.widget)
             field.label = str(LABELS.get(name, field.label))
             field.help_text = str(HELP.get(name, ""))
+        if not stored.is_readable:
+            self.fields["client_secret"].help_text = unreadable().words
+
+    def add_prefix(self, field_name: str) -> str:
+        """Name the secret in the page so that the LMS's tracking log masks it."""
+        return super().add_prefix(SECRET_NAME if field_name == "client_secret" else field_name)
+
+    def _stored_secret(self) -> Secret:
+        """Return what is stored for the site and the client id that the page shows."""
+        shown = self.data if self.is_bound else self.initial
+        site, client_id = str(shown.get("site", "")), shown.get("client_id")
+        former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None
+        return former.client_secret if former is not None and former.client_id == client_id else Secret("")
 
     def clean(self) -> dict[str, Any]:
         """Put the former secret in where none was typed, then show each mistake at its field."""
@@ -122,12 +155,13 @@ class PercipioConfigurationForm(_ModelForm):
         site = cleaned.get("site")
         if site is None:
             return cleaned
-        former = current_row(site.pk)
-        values = config.values_of(self._row(cleaned))
+        former = PercipioConfiguration.newest(site.pk)
+        row = self._row(cleaned)
+        values = config.values_of(row)
         if not self._credentials_are_whole(cleaned):
             return cleaned
         if cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
-            if _goes_elsewhere(former, cleaned["client_id"], values):
+            if _goes_elsewhere(former, row):
                 self.add_error(
                     "client_secret",
                     _(
@@ -137,6 +171,7 @@ class PercipioConfigurationForm(_ModelForm):
                 )
                 return cleaned
             cleaned["client_secret"] = values["client_secret"] = former.client_secret
+        self._demand_a_key(cleaned)
         # One own address, and none of them is inherited.
         own_ways = WAYS if any(cleaned.get(way) for way in WAYS) else ()
         for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
@@ -150,6 +185,14 @@ class PercipioConfigurationForm(_ModelForm):
             site=cleaned["site"], enabled=cleaned["enabled"], **{name: cleaned.get(name) for name in config.FIELDS}
         )
 
+    def _demand_a_key(self, cleaned: Mapping[str, Any]) -> None:
+        """Refuse a secret that everybody could decrypt. A site can be switched off all the same."""
+        secret = cleaned.get("client_secret")
+        is_new = isinstance(secret, str)
+        mistake = encryption.problem() if secret and (is_new or cleaned["enabled"]) else None
+        if mistake is not None:
+            self.add_error("client_secret", mistake.words)
+
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         """The secret of the settings never goes to an address typed here, nor one typed here with their client id."""
         if cleaned.get("client_id"):
@@ -162,11 +205,6 @@ class PercipioConfigurationForm(_ModelForm):
                 _("Give the credentials here too: those of the settings are not sent to an address given here."),
             )
         return "client_id" not in self.errors
-
-
-def _goes_elsewhere(former: PercipioConfiguration, client_id: str, values: Mapping[str, Any]) -> bool:
-    before = config.values_of(former)
-    return former.client_id != client_id or any(before[name] != values[name] for name in WAYS)
 
 
 def _at_its_field(name: str, problem: str, *, is_own: bool) -> str:
@@ -191,8 +229,10 @@ def _plain(widget: Any) -> None:
         setattr(widget, f"can_{act}_related", False)
 
 
-def _of_the_secret(is_stored: bool, inherited: Any) -> str:
-    if is_stored:
+def _of_the_secret(stored: Secret, inherited: Any) -> str:
+    if not stored.is_readable:
+        return gettext("Cannot be decrypted; type it again")
+    if stored:
         return gettext("Stored; leave it empty to keep it")
     return gettext("As the setting says") if inherited else ""
 

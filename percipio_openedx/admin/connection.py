@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from percipio_openedx import config
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TEST, ModelAdmin, demand
-from percipio_openedx.admin.configuration_form import current_row
 from percipio_openedx.delivery import trial
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -37,7 +36,7 @@ def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int)
         "configuration": None,
     }
     try:
-        row = current_row(site_id)
+        context["row"] = row = PercipioConfiguration.newest(site_id)
         context["configuration"] = configuration = config.build(site_id, config.values_of(row))
         context["is_off"] = row is not None and not row.enabled
     except PercipioConfigurationError as error:

@@ -8,17 +8,18 @@ from percipio_openedx.config.installation import (
     parallel_runs,
     pull_rate,
     retention_days,
+    unknown_settings,
 )
 from percipio_openedx.config.lms import (
     cache_backend,
     default_language,
     default_site_id,
-    has_weak_keys,
     is_debug,
     is_eager,
     lms_root,
     platform_name,
     token_keys,
+    tracked_addresses,
     tracking_backends,
 )
 from percipio_openedx.config.places import (
@@ -49,7 +50,6 @@ __all__ = [
     "default_site_id",
     "for_site",
     "gathering",
-    "has_weak_keys",
     "is_debug",
     "is_eager",
     "is_on",
@@ -64,6 +64,8 @@ __all__ = [
     "setting_values",
     "site_id_for",
     "token_keys",
+    "tracked_addresses",
     "tracking_backends",
+    "unknown_settings",
     "values_of",
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.config.values import setting, whole
+from percipio_openedx.config.values import names, setting, whole
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
+PREFIX = "PERCIPIO_"
 RATE = re.compile(r"[1-9][0-9]{0,5}/(?:second|minute|hour|day)")
 
 
@@ -58,7 +60,8 @@ def alert_emails() -> tuple[str, ...]:
         PercipioConfigurationError: the setting is no list of addresses.
     """
     given = setting("PERCIPIO_ALERT_EMAILS", DEFAULTS["PERCIPIO_ALERT_EMAILS"]) or ()
-    if isinstance(given, str) or not all(isinstance(one, str) and "@" in one for one in given):
+    is_list = isinstance(given, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(one, str) and "@" in one for one in given):
         raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", _("must be a list of addresses"))
     return tuple(given)
 
@@ -86,3 +89,15 @@ def retention_days(what: str = "") -> int:
 def metrics_token() -> Secret:
     """With which a scraper may read the metrics; an empty one for: nobody may."""
     return Secret(str(setting("PERCIPIO_METRICS_TOKEN", "") or ""))
+
+
+def unknown_settings() -> dict[str, str]:
+    """Return every ``PERCIPIO_*`` setting that nothing reads, with the one that was probably meant, or ``""``."""
+    known = {name.removeprefix(PREFIX): name for name in DEFAULTS}
+    found = {}
+    for name in sorted(names(PREFIX)):
+        if name not in DEFAULTS:
+            # Without what all of them begin with, by which they are all alike.
+            nearest = get_close_matches(name.removeprefix(PREFIX), known, 1)
+            found[name] = known[nearest[0]] if nearest else ""
+    return found

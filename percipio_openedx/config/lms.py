@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from percipio_openedx.config.values import setting
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
-# What settings files ship with, for people to replace.
-EXAMPLE_KEY = re.compile(r"dummy|insecure|change ?me|change before|dev key", re.IGNORECASE)
+from percipio_openedx.config.values import setting
 
 
 def lms_root() -> str:
@@ -40,13 +39,6 @@ def is_debug() -> bool:
     return bool(setting("DEBUG", False))
 
 
-def has_weak_keys() -> bool:
-    """Whether the keys that encrypt client secrets (``FERNET_KEYS``, else ``SECRET_KEY``) are somebody's example."""
-    keys = setting("FERNET_KEYS", None)
-    keys = [setting("SECRET_KEY", "")] if keys is None else keys
-    return not keys or any(len(str(key)) < 16 or EXAMPLE_KEY.search(str(key)) for key in keys)
-
-
 def cache_backend() -> str:
     """The class of the default cache, as a dotted path."""
     return str(setting("CACHES", {}).get("default", {}).get("BACKEND", ""))
@@ -55,6 +47,32 @@ def cache_backend() -> str:
 def tracking_backends() -> frozenset[str]:
     """The names of the LMS's event-tracking backends (``EVENT_TRACKING_BACKENDS``)."""
     return frozenset(setting("EVENT_TRACKING_BACKENDS", None) or ())
+
+
+def tracked_addresses() -> list[str]:
+    """Return those of the plugin's addresses whose parameters the LMS writes into its tracking log.
+
+    Source: ``common/djangoapps/track/middleware.py`` of edx-platform. It leaves a request out where one of
+    ``TRACKING_IGNORE_URL_PATTERNS`` matches the path from its beginning, and writes no parameters where that fails.
+    """
+    found = []
+    for name, arguments in (("admin:app_list", ["percipio_openedx"]), ("percipio:statements", [])):
+        try:
+            path = reverse(name, args=arguments)
+        except NoReverseMatch:
+            # An LMS without Django's admin.
+            continue
+        path = "/" + path.removeprefix(get_script_prefix())
+        if not _is_untracked(path):
+            found.append(path)
+    return found
+
+
+def _is_untracked(path: str) -> bool:
+    try:
+        return any(re.match(pattern, path) for pattern in setting("TRACKING_IGNORE_URL_PATTERNS", []))
+    except (TypeError, re.error):
+        return True
 
 
 def token_keys() -> tuple[str | None, str | None]:

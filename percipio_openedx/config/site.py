@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from cryptography.fernet import InvalidToken
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
@@ -19,7 +18,7 @@ from percipio_openedx.config.values import choice, flag, member, setting, sso_or
 from percipio_openedx.data import Policy
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secrets import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 SERVICE_PATH = "/content-aggregation/v1"
@@ -99,12 +98,7 @@ def for_site(site_id: int) -> Configuration | None:
     """
     if not is_on():
         return None
-    try:
-        row = PercipioConfiguration.current(site_id)
-    except InvalidToken:
-        problem = _("cannot be decrypted: FERNET_KEYS or SECRET_KEY has changed; enter the secret again in the admin")
-        raise PercipioConfigurationError("PERCIPIO_CLIENT_SECRET", problem) from None
-    stored = row if row.pk is not None else None
+    stored = PercipioConfiguration.newest(site_id)
     if stored is not None and not stored.enabled:
         return None
     values = values_of(stored)
@@ -122,6 +116,9 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
             raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
+    client_secret = _secret(values["client_secret"])
+    if not client_secret.is_readable:
+        raise unreadable()
     region = choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))
     learner_home_page = str(values["learner_home_page"] or "") or lms_root()
     return Configuration(
@@ -132,7 +129,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         partner=str(values["partner_name"]),
         organization=str(values["organization_id"] or ""),
         client_id=str(values["client_id"]),
-        client_secret=_secret(values["client_secret"]),
+        client_secret=client_secret,
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
         learner_home_page=learner_home_page,
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
@@ -162,7 +159,10 @@ def setting_values() -> dict[str, Any]:
 
 
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
-    """The raw values in force with a site's own row, which need not be saved; the settings' alone without one."""
+    """The raw values in force with a site's own row, which need not be saved; the settings' alone without one.
+
+    A secret that is stored and cannot be decrypted is among them as an ``UnreadableSecret``, which ``build`` refuses.
+    """
     values = setting_values()
     if row is None:
         return values
@@ -176,10 +176,9 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
 
 
 def _masked(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with the secret put where no report of an error shows it; an empty one stays what it was."""
-    if not values["client_secret"]:
-        return values
-    return {**values, "client_secret": _secret(values["client_secret"])}
+    """The same with the secret put where no report of an error shows it; an empty one is empty text."""
+    secret = values["client_secret"]
+    return {**values, "client_secret": _secret(secret) if secret else ""}
 
 
 def _name(field_name: str) -> str:

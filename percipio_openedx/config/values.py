@@ -26,6 +26,11 @@ def setting(name: str, default: Any) -> Any:
     return getattr(settings, name, default)
 
 
+def names(prefix: str) -> list[str]:
+    """Return the names of all settings that begin so."""
+    return [name for name in dir(settings) if name.startswith(prefix)]
+
+
 def member(name: str, value: Any, members: type[Member]) -> Member:
     """One of the members of an enumeration, by its value."""
     return members(choice(name, value, tuple(member.value for member in members)))

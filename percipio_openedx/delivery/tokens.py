@@ -1,8 +1,8 @@
 """OAuth2 client credentials as Percipio wants them, and one token for all workers.
 
 Source: "Authentication" of Skillsoft's page, with a JSON body where RFC 6749 has a form. A token is kept in Django's
-cache, encrypted with the keys that encrypt the client secret (``FERNET_KEYS``, else ``SECRET_KEY``), and in the memory
-of the process, so that sending costs no look-up.
+cache, encrypted with the newest of the keys that encrypt client secrets (``encryption``), and in the memory of the
+process, so that sending costs no look-up.
 """
 
 from __future__ import annotations
@@ -12,23 +12,20 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache as once
-from typing import Any
 
-from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
-from fernet_fields import EncryptedTextField
 
+from percipio_openedx import encryption
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.exchange import PATIENCE, Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of, json_of, outcome_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.words import words_of
-from percipio_openedx.exceptions import Unavailable
+from percipio_openedx.exceptions import PercipioConfigurationError, Unavailable
 from percipio_openedx.secrets import Secret
 
 SCOPE = "api"
@@ -110,10 +107,13 @@ class Tokens:
         sealed = cache.get(self._key)
         if not isinstance(sealed, bytes):
             return None
+        found = encryption.unseal(sealed)
+        if not found.is_newest:
+            # The keys have changed since: as good as no token, and the next one takes its place.
+            return None
         try:
-            value, until = json.loads(_fernet().decrypt(sealed))
-        except (InvalidToken, ValueError):
-            # The site's keys have changed since: as good as no token.
+            value, until = json.loads(found.reveal())
+        except ValueError:
             return None
         token = Token(Secret(value), until)
         return token if token.is_fresh() else None
@@ -137,10 +137,17 @@ class Tokens:
 
     def _fetched(self) -> Token:
         token = fetch(self._configuration)
-        sealed = _fernet().encrypt(json.dumps([token.value.reveal(), token.until]).encode())
-        cache.set(self._key, sealed, timeout=max(1, math.ceil(token.until - time.time())))
+        self._share(token)
         self._remember(token)
         return token
+
+    def _share(self, token: Token) -> None:
+        try:
+            sealed = encryption.seal(Secret(json.dumps([token.value.reveal(), token.until])))
+        except PercipioConfigurationError:
+            # There is no key to encrypt with, as the doctor says: each process fetches a token of its own.
+            return
+        cache.set(self._key, sealed, timeout=max(1, math.ceil(token.until - time.time())))
 
     def _remember(self, token: Token) -> None:
         with _lock:
@@ -222,9 +229,3 @@ def _life(said: object) -> float:
     except (ValueError, OverflowError):
         return UNKNOWN_LIFE
     return min(seconds, LONGEST_LIFE) if seconds > 0 and math.isfinite(seconds) else UNKNOWN_LIFE
-
-
-@once
-def _fernet() -> Any:
-    """The cipher of the encrypted fields, with all their keys, so that rotating them rotates this too."""
-    return EncryptedTextField().fernet

@@ -1,7 +1,8 @@
 """Defaults of every setting, applied by the platform's plugin loader at the end of ``lms/envs/common.py``.
 
 Each is a top-level name: a key of the same name in the LMS's YAML, or a line in a Tutor plugin, replaces it by
-itself. Nothing is read from the settings here, for many platform settings are not final yet at this point.
+itself. Two settings of the platform are extended. Nothing else is read from the settings here, for many platform
+settings are not final yet at this point.
 """
 
 from __future__ import annotations
@@ -18,7 +19,25 @@ def plugin_settings(settings: Any) -> None:
         scopes = dict(provider.get("SCOPES", {}))
         scopes.setdefault(PULL_SCOPE, "Read the learning statements that were reported to Percipio")
         settings.OAUTH2_PROVIDER = {**provider, "SCOPES": scopes}
+    keep_out_of_tracking_log(settings)
 
+
+def keep_out_of_tracking_log(settings: Any) -> None:
+    """Let the LMS write no parameters of the plugin's pages and of what pull clients ask into its tracking log.
+
+    Done while the settings are built, and once more when the app is ready, for a key of the LMS's YAML replaces the
+    list as a whole. ``config.tracked_addresses`` says whether it came to hold. Source: ``should_process_request`` in
+    ``common/djangoapps/track/middleware.py`` of edx-platform.
+    """
+    patterns = getattr(settings, "TRACKING_IGNORE_URL_PATTERNS", [])
+    if isinstance(patterns, list | tuple):
+        missing = [pattern for pattern in UNTRACKED if pattern not in patterns]
+        settings.TRACKING_IGNORE_URL_PATTERNS = [*patterns, *missing]
+
+
+# The operator's pages hold what operators search for, and the configuration's form a secret; the pull address holds
+# learners' identifiers. The login of the admin repeats, as ``next``, the address that was asked for.
+UNTRACKED = (r"^/admin/percipio_openedx/", r"^/admin/login/", r"^/percipio/")
 
 PULL_SCOPE = "percipio:read"
 
@@ -65,6 +84,13 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: OAuth2 client secret of the service account. Secret: give it by the environment or a
     #     secrets file, or in the admin, where it is encrypted.
     "PERCIPIO_CLIENT_SECRET": "",
+    # .. setting_name: PERCIPIO_ENCRYPTION_KEYS
+    # .. setting_default: []
+    # .. setting_description: Secret texts, the newest first, that encrypt the client secrets stored in the admin and
+    #     the cached tokens: 16 characters or more, drawn by chance (openssl rand -base64 32). The first one encrypts;
+    #     the others only decrypt what was stored before it came. Empty: SECRET_KEY and SECRET_KEY_FALLBACKS.
+    #     FERNET_KEYS is not used, since edx-platform sets it to a text that everybody can read.
+    "PERCIPIO_ENCRYPTION_KEYS": [],
     # .. setting_name: PERCIPIO_API
     # .. setting_default: "statements"
     # .. setting_description: Which API to report to: statements (xAPI) or track.

@@ -10,6 +10,7 @@ from django.contrib.sites.models import Site
 from django.urls import reverse
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
+from percipio_openedx import config
 from percipio_openedx.models import BackfillRun, ErasureRequest, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
@@ -190,4 +191,59 @@ def test_the_preview_shows_the_statement(furnished: World, visit: Visit) -> None
     browser.wait_for("this is what would be sent")
 
     assert "http://adlnet.gov/expapi/verbs/initialized" in browser.text(".percipio-json")
+    assert errors(browser) == []
+
+
+def test_what_was_searched_for_is_told_to_no_page_that_follows(
+    furnished: World, visit: Visit, every_log: Callable[..., str]
+) -> None:
+    """The LMS's tracking log names the page from which a browser came."""
+    for path in (address("learner", query="?q=amina%40example.com"), address("statement_changelist", query="?q=amina")):
+        browser = visit(path)
+        browser.click('#site-name a, .breadcrumbs a[href="/admin/"]')
+        browser.wait_for("Site administration")
+
+    log = every_log(without="django.template")
+    assert '"path": "/admin/"' in log
+    assert "amina" not in log
+
+
+def test_a_configuration_is_typed_in_and_its_lost_secret_typed_again(
+    furnished: World, visit: Visit, picture: Picture, settings: Any, every_log: Callable[..., str], arriving: Any
+) -> None:
+    settings.PERCIPIO_ENCRYPTION_KEYS = ["first text of keys 0d84be"]
+    browser = visit(address("percipioconfiguration_add"))
+    for field, text in (
+        ("partner_name", "acme"),
+        ("client_id", "acme-client"),
+        ("new_password", "canary-typed-5a90"),
+        ("api_url", arriving.url),
+        ("token_url", arriving.token_url),
+    ):
+        browser.type(f"#id_{field}", text)
+    browser.run("document.querySelector('#id_region').value = 'custom'")
+    browser.click('input[name="_save"]')
+    browser.wait_for("stored, encrypted")
+
+    settings.PERCIPIO_ENCRYPTION_KEYS = ["second text of keys 91f7aa"]
+    browser = visit(address("percipioconfiguration_changelist"))
+    assert "stored, but cannot be decrypted: type it again" in browser.text("#result_list")
+    picture("configuration-list-unreadable")
+    browser.click(f'#content a[href="{address("test_connection", 1)}"]')
+    browser.wait_for("none of this LMS's keys decrypts it")
+    picture("connection-unreadable")
+    browser.click(".percipio-page .percipio-verdict + p a")
+    browser.wait_for("type it again in the configuration")
+    picture("configuration-unreadable")
+    browser.click('input[name="_save"]')
+    browser.wait_for("Please correct the error below.")
+    picture("configuration-unreadable-error")
+    browser.type("#id_new_password", "canary-typed-again-77")
+    browser.click('input[name="_save"]')
+    browser.wait_for("stored, encrypted")
+
+    found = config.for_site(1)
+    assert found is not None
+    assert found.client_secret.reveal() == "canary-typed-again-77"
+    assert "canary-typed" not in every_log()
     assert errors(browser) == []

@@ -127,7 +127,7 @@ def test_pages(trouble: Any) -> None:
         shown[f"statement {row.pk}"] = client.get(reverse("admin:percipio_openedx_statement_change", args=[row.pk]))
     PercipioConfiguration.objects.all().delete()
     shown["trial"] = client.post(reverse("admin:percipio_openedx_test_connection", args=[1]))
-    typed = {"site": "1", "client_id": "x", "client_secret": SECRET, "api_url": "https://10.0.0.1", "region": "mars"}
+    typed = {"site": "1", "client_id": "x", "new_password": SECRET, "api_url": "https://10.0.0.1", "region": "mars"}
     shown["mistakes"] = client.post(reverse("admin:percipio_openedx_percipioconfiguration_add"), typed)
     for action in ("send_again", "give_up"):
         listed = reverse("admin:percipio_openedx_statement_changelist")

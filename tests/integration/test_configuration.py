@@ -80,5 +80,5 @@ def test_a_secret_that_cannot_be_decrypted_is_a_mistake_with_a_mend(site: Any) -
     row = configure(site)
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {row._meta.db_table} SET client_secret = %s", [b"written with another key"])
-    with pytest.raises(PercipioConfigurationError, match="enter the secret again"):
+    with pytest.raises(PercipioConfigurationError, match="type it again in the configuration"):
         config.for_site(site.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import jwt
@@ -47,6 +48,16 @@ def test_an_opaque_token_acts_for_the_owner_of_the_application(application: Appl
     found = BearerAuthentication().authenticate(request)
     assert found is not None
     assert (found[0], found[1].scope, body["token_type"]) == (application.user, "grades:read", "Bearer")
+
+
+def test_a_client_that_names_itself_by_http_basic_gets_a_token_of_either_kind(application: Application) -> None:
+    basic = {"Authorization": f"Basic {base64.b64encode(b'client:secret').decode()}"}
+    form = {"grant_type": "client_credentials", "scope": "grades:read"}
+    for kind, name in (("bearer", "Bearer"), ("jwt", "JWT")):
+        answer = Client().post("/oauth2/access_token", {**form, "token_type": kind}, headers=basic)
+        assert (answer.status_code, answer.json()["token_type"]) == (200, name)
+    wrong = {"Authorization": f"Basic {base64.b64encode(b'client:wrong').decode()}"}
+    assert Client().post("/oauth2/access_token", form, headers=wrong).status_code == 401
 
 
 def test_a_signed_token_has_the_platforms_claims(application: Application) -> None:

@@ -6,6 +6,7 @@ import ast
 import builtins
 import importlib.metadata
 import itertools
+import json
 import re
 import sys
 import types
@@ -16,6 +17,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from tests.conftest import Rendered
+from tutorpercipio import values
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLUGIN = REPOSITORY / "contrib" / "tutor-contrib-percipio" / "tutorpercipio"
@@ -68,8 +70,8 @@ def stand_in(name: str) -> types.ModuleType:
     return module
 
 
-def save(rendered: Rendered, **values: str) -> None:
-    arguments = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+def save(rendered: Rendered, **given: str) -> None:
+    arguments = [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
     rendered.tutor("config", "save", *arguments)
 
 
@@ -96,7 +98,7 @@ def test_untouched_values_render_the_settings_own_defaults(rendered: Rendered, m
     settings = settings_of(rendered, LMS_SETTINGS[0], monkeypatch)
     ours = {name: value for name, value in settings.items() if name.startswith("PERCIPIO_")}
     assert ours == {name: default for name, default in defaults().items() if name in ours}
-    assert len(ours) == 6
+    assert len(ours) == 7
 
 
 def test_further_settings_are_python_values(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +109,66 @@ def test_further_settings_are_python_values(rendered: Rendered, monkeypatch: pyt
     assert set(further) <= set(defaults())
 
 
-@pytest.mark.parametrize("wrong", ["{'PERCIPIO_ENABLED': false}", "{'os.x = 1; PERCIPIO_A': 1}", "[1]"])
-def test_a_wrong_further_setting_stops_the_rendering(rendered: Rendered, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("{'PERCIPIO_ENABLED': false}", "is set by the Tutor value of the same name"),
+        ("{'PERCIPIO_ENCRYPTION_KEYS': ['x']}", "is set by the Tutor value of the same name"),
+        ("{'os.x = 1; PERCIPIO_A': 1}", "is not the name of a PERCIPIO_* setting"),
+        ("{'PERCIPIO_COMPLETED_OM': 'passed'}", "did you mean PERCIPIO_COMPLETED_ON?"),
+        ("[1]", "must be a mapping"),
+    ],
+)
+def test_a_wrong_further_setting_stops_the_rendering(rendered: Rendered, wrong: str, said: str) -> None:
     done = rendered.attempt("config", "save", "--set", f"PERCIPIO_SETTINGS={wrong}")
     assert done.returncode != 0
     assert "PERCIPIO_SETTINGS" in done.stderr
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("PERCIPIO_COMPLETED_ON", "goes into PERCIPIO_SETTINGS"),
+        ("PERCIPIO_CLIENTSECRET", "did you mean PERCIPIO_CLIENT_SECRET?"),
+        ("PERCIPIO_COMPLETED_OM", "did you mean PERCIPIO_COMPLETED_ON?"),
+        ("PERCIPIO_XYZ", "is no value of this Tutor plugin"),
+    ],
+)
+def test_a_value_that_would_do_nothing_stops_the_rendering(rendered: Rendered, name: str, said: str) -> None:
+    done = rendered.attempt("config", "save", "--set", f"{name}=passed")
+    assert done.returncode != 0
+    assert f"{name} is no value of this Tutor plugin" in done.stderr
+    assert said in done.stderr
+    rendered.tutor("config", "save", "--unset", name)
+
+
+def test_every_setting_of_the_lms_can_be_given() -> None:
+    assert sorted(values.OWN + values.FURTHER) == sorted(defaults())
+    assert set(values.OWN) < set(values.DEFAULTS)
+
+
+def test_the_keys_reach_the_lms_unchanged(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["new key with 'quotes' and \\", "1234567890123456"]
+    save(rendered, PERCIPIO_ENCRYPTION_KEYS=json.dumps(keys))
+    for path in LMS_SETTINGS:
+        assert settings_of(rendered, path, monkeypatch)["PERCIPIO_ENCRYPTION_KEYS"] == keys
+    for path in CMS_SETTINGS:
+        assert "PERCIPIO_ENCRYPTION_KEYS" not in rendered.text(path)
+
+
+def test_the_container_s_own_keys_win(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(rendered, PERCIPIO_ENCRYPTION_KEYS='["of the configuration"]')
+    monkeypatch.setenv("PERCIPIO_ENCRYPTION_KEYS", " newest\nolder ")
+    settings = settings_of(rendered, LMS_SETTINGS[0], monkeypatch)
+    assert settings["PERCIPIO_ENCRYPTION_KEYS"] == ["newest", "older"]
+
+
+@pytest.mark.parametrize("wrong", ["one-text", "[null]", "['']", "{'a': 'b'}"])
+def test_keys_that_are_no_list_of_texts_stop_the_rendering(rendered: Rendered, wrong: str) -> None:
+    done = rendered.attempt("config", "save", "--set", f"PERCIPIO_ENCRYPTION_KEYS={wrong}")
+    assert done.returncode != 0
+    assert "PERCIPIO_ENCRYPTION_KEYS must be a list of texts" in done.stderr
 
 
 def test_the_secret_can_stay_out_of_the_configuration(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:

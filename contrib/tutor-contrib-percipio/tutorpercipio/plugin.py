@@ -6,30 +6,20 @@ from pathlib import Path
 
 from tutor import hooks
 
-from tutorpercipio import __version__, jobs, settings
+from tutorpercipio import jobs, settings, values
 
-# Every value needs a default: a missing one stops Tutor from rendering anything. README.md explains each.
-DEFAULTS = {
-    "VERSION": __version__,
-    "PACKAGE": "percipio-openedx",
-    "ENABLED": True,
-    "REGION": "us",
-    "PARTNER_NAME": "",
-    "ORGANIZATION_ID": "",
-    "CLIENT_ID": "",
-    "CLIENT_SECRET": "",
-    "SETTINGS": {},
-    "RUNNER": True,
-    "KEEP_EVENT_ROUTING": True,
-}
-
-hooks.Filters.CONFIG_DEFAULTS.add_items([(f"PERCIPIO_{name}", default) for name, default in DEFAULTS.items()])
+hooks.Filters.CONFIG_DEFAULTS.add_items(list(values.DEFAULTS.items()))
 
 for patch in sorted((Path(__file__).parent / "patches").iterdir()):
     hooks.Filters.ENV_PATCHES.add_item((patch.name, patch.read_text(encoding="utf-8")))
 
 hooks.Filters.ENV_TEMPLATE_FILTERS.add_items(
-    [("percipio_text", settings.text), ("percipio_literal", settings.literal), ("percipio_further", settings.further)]
+    [
+        ("percipio_text", settings.text),
+        ("percipio_texts", settings.texts),
+        ("percipio_literal", settings.literal),
+        ("percipio_further", settings.further),
+    ]
 )
 
 # `tutor mounts add .../percipio_openedx` installs a checkout into the image and mounts it into every container.

@@ -25,7 +25,7 @@ WHOLE = {
     "enabled": "on",
     "partner_name": "acme",
     "client_id": "acme-client",
-    "client_secret": SECRET,
+    "new_password": SECRET,
     "region": "eu",
     "send_names": "unknown",
 }
@@ -42,9 +42,15 @@ def admin(operator: Callable[..., Client]) -> Client:
     return operator("add_percipioconfiguration", "view_percipioconfiguration")
 
 
+def posted(client: Client, changes: dict[str, str]) -> Any:
+    """The answer to the form; the secret goes by the name that it has in the page."""
+    named = {"new_password" if name == "client_secret" else name: text for name, text in changes.items()}
+    return client.post(reverse(ADD), {**WHOLE, **named})
+
+
 def saved(client: Client, **changes: str) -> PercipioConfiguration:
     """The row that the form saves; ``""`` takes a field out."""
-    response = client.post(reverse(ADD), {**WHOLE, **changes})
+    response = posted(client, changes)
     assert response.status_code == 302, response.context["errors"]
     return PercipioConfiguration.objects.order_by("-pk")[0]
 
@@ -52,7 +58,7 @@ def saved(client: Client, **changes: str) -> PercipioConfiguration:
 def errors(client: Client, **changes: str) -> dict[str, list[str]]:
     """What the form says, by field."""
     before = PercipioConfiguration.objects.count()
-    response = client.post(reverse(ADD), {**WHOLE, **changes})
+    response = posted(client, changes)
     assert response.status_code == 200
     assert PercipioConfiguration.objects.count() == before
     assert SECRET not in response.content.decode()
@@ -74,7 +80,7 @@ def test_an_empty_secret_keeps_the_former_one_of_that_site(admin: Client) -> Non
     saved(admin)
     row = saved(admin, client_secret="", partner_name="renamed")
 
-    assert (row.partner_name, row.client_secret) == ("renamed", SECRET)
+    assert (row.partner_name, row.client_secret.reveal()) == ("renamed", SECRET)
 
 
 def test_an_empty_secret_never_takes_another_sites(admin: Client) -> None:
@@ -99,7 +105,7 @@ def test_a_stored_secret_is_not_sent_elsewhere(admin: Client, changes: dict[str,
     saved(admin)
 
     assert list(errors(admin, client_secret="", **changes)) == ["client_secret"]
-    assert saved(admin, client_secret="typed-anew", **changes).client_secret == "typed-anew"
+    assert saved(admin, client_secret="typed-anew", **changes).client_secret.reveal() == "typed-anew"
 
 
 def test_the_settings_credentials_are_not_sent_to_an_address_typed_here(admin: Client, settings: Any) -> None:
@@ -154,7 +160,8 @@ def test_a_new_version_starts_from_the_former_one_without_its_secret(admin: Clie
 
     assert 'value="acme-client"' in page
     assert 'value="sso:tpa-saml"' in page
-    assert 'type="password" name="client_secret"' in page
+    assert 'type="password" name="new_password"' in page
+    assert 'name="client_secret"' not in page
     assert "Stored; leave it empty to keep it" in page
     assert SECRET not in page
 
@@ -174,15 +181,44 @@ def test_inherited_values_show_as_placeholders_but_never_a_secret(admin: Client,
     assert SECRET not in page
 
 
-def test_reverting_makes_a_new_version_with_the_old_secret(admin: Client) -> None:
+def revert(client: Client, row: PercipioConfiguration) -> Any:
+    return client.post(
+        reverse(LIST) + "?show_history=1", {"action": "revert", "_selected_action": [row.pk]}, follow=True
+    )
+
+
+def test_reverting_makes_a_new_version_with_the_secret_that_is_stored(admin: Client) -> None:
     old = saved(admin)
     saved(admin, client_secret="newer-secret", partner_name="newer")
-    admin.post(reverse(LIST) + "?show_history=1", {"action": "revert", "_selected_action": [old.pk]})
+    revert(admin, old)
     row = PercipioConfiguration.objects.order_by("-pk")[0]
 
-    assert (row.partner_name, row.client_secret) == ("acme", SECRET)
+    assert (row.partner_name, row.client_secret.reveal()) == ("acme", "newer-secret")
     assert PercipioConfiguration.objects.count() == 3
     assert LogEntry.objects.filter(object_id=str(row.pk)).count() == 1
+
+
+@pytest.mark.parametrize("changes", [{"client_id": "another"}, {"region": "us"}])
+def test_reverting_to_what_takes_another_secret_opens_the_form(admin: Client, changes: dict[str, str]) -> None:
+    old = saved(admin)
+    saved(admin, client_secret="newer-secret", **changes)
+    answer = revert(admin, old)
+    page = answer.content.decode()
+
+    assert answer.redirect_chain == [(f"{reverse(ADD)}?source={old.pk}", 302)]
+    assert "The secret of that version is not kept any more: type it here, and save." in page
+    assert 'value="acme-client"' in page
+    assert PercipioConfiguration.objects.count() == 2
+    assert saved(admin, client_secret="typed-again").client_secret.reveal() == "typed-again"
+
+
+def test_reverting_to_a_site_that_was_off_takes_no_secret(admin: Client) -> None:
+    off = saved(admin, enabled="", client_secret="", client_id="", partner_name="", region="")
+    saved(admin)
+    revert(admin, off)
+
+    assert config.for_site(1) is None
+    assert not PercipioConfiguration.objects.order_by("-pk")[0].client_secret
 
 
 def test_reverting_takes_the_permission_to_add(admin: Client, viewer: Client) -> None:
@@ -199,6 +235,7 @@ def test_an_old_version_can_be_looked_at(admin: Client) -> None:
     page = admin.get(reverse("admin:percipio_openedx_percipioconfiguration_change", args=[old.pk])).content.decode()
 
     assert "acme" in page
+    assert "not kept: only the newest version has one" in page
     assert SECRET not in page
 
 

@@ -16,13 +16,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
-from fernet_fields import EncryptedCharField
 
 from percipio_openedx import config
 from percipio_openedx.delivery import client as client_module
 from percipio_openedx.delivery import connections, tokens, trial
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
+from percipio_openedx.models.encrypted import EncryptedSecretField
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
 
@@ -132,7 +132,7 @@ FORM = {
     "enabled": "on",
     "partner_name": "acme",
     "client_id": "acme-client",
-    "client_secret": TYPED,
+    "new_password": TYPED,
     "region": "eu",
     "send_names": "unknown",
 }
@@ -140,7 +140,7 @@ FORM = {
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(config.site, "_policy"), (EncryptedCharField, "get_db_prep_save"), (PercipioConfiguration, "save")],
+    [(config.site, "_policy"), (EncryptedSecretField, "get_db_prep_save"), (PercipioConfiguration, "save")],
 )
 def test_no_mail_shows_what_was_typed_into_the_form(
     site: Sandbox, staff: Client, mailed: Any, monkeypatch: pytest.MonkeyPatch, place: Any, name: str
@@ -161,7 +161,7 @@ def test_no_mail_shows_the_secret_of_a_row(
     )
     listed = reverse("admin:percipio_openedx_percipioconfiguration_changelist")
     if name == "revert":
-        monkeypatch.setattr(EncryptedCharField, "get_db_prep_save", breaks)
+        monkeypatch.setattr(EncryptedSecretField, "get_db_prep_save", breaks)
         response = staff.post(listed, {"action": "revert", "_selected_action": [row.pk]})
     else:
         monkeypatch.setattr(config.site, "_policy", breaks)

@@ -370,11 +370,11 @@ def test_throttled(puller: Puller, settings: Any) -> None:
 
 @pytest.mark.parametrize(
     ("rate", "found"),
-    [("120/minute", []), ("", []), (None, []), ("0/minute", ["percipio.E003"]), (120, ["percipio.E003"])],
+    [("120/minute", []), ("", []), (None, []), ("0/minute", ["percipio.W003"]), (120, ["percipio.W003"])],
 )
 def test_a_rate_that_is_none_is_found_by_the_checks(settings: Any, rate: Any, found: list[str]) -> None:
     settings.PERCIPIO_PULL_RATE = rate
-    assert [message.id for message in check_settings(None) if message.id == "percipio.E003"] == found
+    assert [message.id for message in check_settings(None) if message.id == "percipio.W003"] == found
 
 
 def test_no_cookie_is_set_and_nothing_is_cached(puller: Puller) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from celery import current_app
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.utils import timezone
 from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
@@ -71,10 +74,14 @@ def test_a_well_installation(manage: Manage) -> None:
         ("PERCIPIO_RETENTION_PARKED_DAYS", -1, "settings", "wrong"),
         ("PERCIPIO_RETENTION_LOG_DAYS", None, "settings", "wrong"),
         ("DEBUG", True, "debug", "doubtful"),
-        ("FERNET_KEYS", ["DUMMY KEY CHANGE BEFORE GOING TO PRODUCTION"], "encryption key", "wrong"),
-        ("FERNET_KEYS", [], "encryption key", "wrong"),
         ("SECRET_KEY", "insecure-secret-key", "encryption key", "wrong"),
         ("SECRET_KEY", "short", "encryption key", "wrong"),
+        ("SECRET_KEY_FALLBACKS", ["dev key of the time before"], "encryption key", "doubtful"),
+        ("PERCIPIO_ENCRYPTION_KEYS", ["DUMMY KEY CHANGE BEFORE GOING TO PRODUCTION"], "encryption key", "wrong"),
+        ("PERCIPIO_ENCRYPTION_KEYS", "one text and no list of texts", "encryption key", "wrong"),
+        ("PERCIPIO_COMPLETED_OM", "passed", "settings", "doubtful"),
+        ("PERCIPIO_PARALLEL_RUNS", 0, "settings", "wrong"),
+        ("TRACKING_IGNORE_URL_PATTERNS", ["^/event"], "tracking log", "wrong"),
         ("LMS_ROOT_URL", "", "LMS address", "wrong"),
         ("PERCIPIO_REGION", "moon", "configuration of site 1", "wrong"),
         ("EVENT_TRACKING_BACKENDS", {"event_transformer": {}}, "event routing", "doubtful"),
@@ -248,3 +255,25 @@ def test_online(arriving: Sandbox, manage: Manage) -> None:
 def test_offline_nothing_is_asked_of_percipio(arriving: Sandbox, manage: Manage) -> None:
     manage("percipio_doctor")
     assert arriving.requests == []
+
+
+@pytest.mark.parametrize("name", ["clearsessions", "migrate", "percipio_run"])
+def test_a_wrong_setting_ends_no_command_of_the_lms(settings: Any, name: str) -> None:
+    settings.PERCIPIO_OBSERVE_AFTER, settings.PERCIPIO_REGION = "soon", "moon"
+    settings.PERCIPIO_ENCRYPTION_KEYS, settings.PERCIPIO_COMPLETED_OM = "no list", "passed"
+    err = StringIO()
+    call_command(name, stdout=StringIO(), stderr=err, skip_checks=False)
+
+    said = err.getvalue()
+    for words in (
+        "PERCIPIO_OBSERVE_AFTER is 'soon'",
+        "PERCIPIO_REGION is 'moon'",
+        "Did you mean PERCIPIO_COMPLETED_ON?",
+    ):
+        assert words in said
+
+
+def test_who_wants_to_fail_on_a_wrong_setting_can(settings: Any) -> None:
+    settings.PERCIPIO_REGION = "moon"
+    with pytest.raises(SystemCheckError, match="PERCIPIO_REGION"):
+        call_command("check", "--tag", "percipio", "--fail-level", "WARNING", stdout=StringIO(), stderr=StringIO())

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.checks import ERROR
 from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.codes import Api, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import MASK, Secret
-from percipio_openedx.settings.common import DEFAULTS, plugin_settings
+from percipio_openedx.settings.common import DEFAULTS, UNTRACKED, keep_out_of_tracking_log, plugin_settings
 
 CANARY = "canary-7f3a"
 
@@ -119,7 +125,7 @@ def test_a_wrong_list_of_private_hosts_allows_nothing_and_stops_nobody_else(sett
     with pytest.raises(PercipioConfigurationError) as caught:
         config.build(1, values(api_url="https://10.1.2.3"))
     assert caught.value.setting == "PERCIPIO_API_URL"
-    assert [message.id for message in checks.check_settings(None)] == ["percipio.E004", "percipio.I002"]
+    assert [message.id for message in checks.check_settings(None)] == ["percipio.W004", "percipio.I002"]
 
 
 def test_a_site_on_track_keeps_what_is_undone() -> None:
@@ -161,8 +167,8 @@ def test_the_defaults_and_the_scope_are_added() -> None:
     [
         ({}, ["percipio.I002"]),
         ({"PERCIPIO_ENABLED": False}, ["percipio.I001"]),
-        ({"PERCIPIO_PARTNER_NAME": "acme"}, ["percipio.E001"]),
-        ({"PERCIPIO_OBSERVE_AFTER": "soon"}, ["percipio.E002", "percipio.I002"]),
+        ({"PERCIPIO_PARTNER_NAME": "acme"}, ["percipio.W005"]),
+        ({"PERCIPIO_OBSERVE_AFTER": "soon"}, ["percipio.W002", "percipio.I002"]),
         (
             {
                 "PERCIPIO_PARTNER_NAME": "acme",
@@ -181,6 +187,108 @@ def test_system_checks(settings: Any, changes: dict[str, Any], ids: list[str]) -
     found = checks.check_settings(None)
     assert [message.id for message in found] == ids
     assert CANARY not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("PERCIPIO_COMPLETED_OM", "PERCIPIO_COMPLETED_ON"),
+        ("PERCIPIO_CLIENTSECRET", "PERCIPIO_CLIENT_SECRET"),
+        ("PERCIPIO_ENCRYPTION_KEY", "PERCIPIO_ENCRYPTION_KEYS"),
+        ("PERCIPIO_RETENTION_DAY", "PERCIPIO_RETENTION_DAYS"),
+        ("PERCIPIO_ZZ", ""),
+    ],
+)
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_misspelt_setting_is_named_with_the_nearest_one(settings: Any, name: str, nearest: str, is_on: bool) -> None:
+    settings.PERCIPIO_ENABLED = is_on
+    setattr(settings, name, CANARY)
+    (found,) = [message for message in checks.check_settings(None) if message.id == "percipio.W007"]
+
+    assert config.unknown_settings() == {name: nearest}
+    assert found.msg.startswith(f"{name} is no setting of this plugin")
+    assert found.hint == (f"Did you mean {nearest}?" if nearest else found.hint)
+    assert CANARY not in str(found)
+
+
+def test_the_settings_that_there_are_are_known() -> None:
+    assert config.unknown_settings() == {}
+
+
+@pytest.mark.parametrize("value", [None, -1, "wrong", [], {}, 10**12, object(), ["x"], "DUMMY KEY", True])
+def test_no_wrong_setting_is_an_error_to_django(settings: Any, value: Any) -> None:
+    for name in set(DEFAULTS) - {"PERCIPIO_ENABLED"}:
+        setattr(settings, name, value)
+    settings.PERCIPIO_UNKNOWN = value
+    found = checks.check_settings(None)
+
+    assert {message.id for message in found} >= {"percipio.W002", "percipio.W007"}
+    assert max(message.level for message in found) < ERROR
+
+
+@pytest.mark.parametrize("given", [["^/event"], ("^/event", r"^/percipio/"), [], None])
+def test_the_plugin_s_addresses_are_kept_out_of_the_tracking_log(given: Any) -> None:
+    bare: Any = Bare()
+    if given is not None:
+        bare.TRACKING_IGNORE_URL_PATTERNS = given
+    plugin_settings(bare)
+    once = bare.TRACKING_IGNORE_URL_PATTERNS
+    keep_out_of_tracking_log(bare)
+
+    assert once == bare.TRACKING_IGNORE_URL_PATTERNS
+    assert once[: len(given or [])] == list(given or [])
+    assert sorted(set(once)) == sorted(once)
+    assert set(UNTRACKED) <= set(once)
+
+
+@pytest.mark.parametrize("odd", [None, "^/event", 7])
+def test_a_list_of_patterns_that_is_none_is_left_to_the_platform(odd: Any) -> None:
+    bare: Any = Bare()
+    bare.TRACKING_IGNORE_URL_PATTERNS = odd
+    plugin_settings(bare)
+    assert odd == bare.TRACKING_IGNORE_URL_PATTERNS
+
+
+@pytest.mark.parametrize(
+    ("patterns", "tracked"),
+    [
+        ([r"^/admin/percipio_openedx/", r"^/percipio/"], []),
+        ([r"^/admin", "^/percipio"], []),
+        ([r"^/percipio/"], ["/admin/percipio_openedx/"]),
+        (["^/event"], ["/admin/percipio_openedx/", "/percipio/xapi/statements"]),
+        # The middleware writes no parameters where it cannot read the patterns.
+        (["("], []),
+        (None, []),
+    ],
+)
+def test_what_is_tracked_all_the_same_is_said(settings: Any, patterns: Any, tracked: list[str]) -> None:
+    settings.TRACKING_IGNORE_URL_PATTERNS = patterns
+    found = [message for message in checks.check_settings(None) if message.id == "percipio.W008"]
+
+    assert config.tracked_addresses() == tracked
+    assert [all(address in message.msg for address in tracked) for message in found] == [True] * bool(tracked)
+
+
+LIKE_A_YAML_KEY = """
+from tests.settings import *
+TRACKING_IGNORE_URL_PATTERNS = ["^/somewhere/else"]
+"""
+
+
+def test_a_list_that_was_replaced_is_extended_when_the_app_is_ready(tmp_path: Path) -> None:
+    (tmp_path / "replaced.py").write_text(LIKE_A_YAML_KEY, encoding="utf-8")
+    program = (
+        "import django; django.setup(); from django.conf import settings; print(settings.TRACKING_IGNORE_URL_PATTERNS)"
+    )
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "replaced",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert ast.literal_eval(ended.stdout.strip()) == ["^/somewhere/else", *UNTRACKED]
 
 
 def test_a_mistake_is_said_in_the_reader_s_language_and_logged_in_english() -> None:

@@ -1,0 +1,64 @@
+"""The plugin's values in Tutor's configuration, and the settings of the LMS that they can name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tutorpercipio import __version__
+
+# Every value needs a default: a missing one stops Tutor from rendering anything. README.md explains each.
+DEFAULTS: dict[str, Any] = {
+    "PERCIPIO_VERSION": __version__,
+    "PERCIPIO_PACKAGE": "percipio-openedx",
+    "PERCIPIO_ENABLED": True,
+    "PERCIPIO_REGION": "us",
+    "PERCIPIO_PARTNER_NAME": "",
+    "PERCIPIO_ORGANIZATION_ID": "",
+    "PERCIPIO_CLIENT_ID": "",
+    "PERCIPIO_CLIENT_SECRET": "",
+    "PERCIPIO_ENCRYPTION_KEYS": [],
+    "PERCIPIO_SETTINGS": {},
+    "PERCIPIO_RUNNER": True,
+    "PERCIPIO_KEEP_EVENT_ROUTING": True,
+}
+
+# Settings of the LMS that have a value of their own here.
+OWN = (
+    "PERCIPIO_ENABLED",
+    "PERCIPIO_REGION",
+    "PERCIPIO_PARTNER_NAME",
+    "PERCIPIO_ORGANIZATION_ID",
+    "PERCIPIO_CLIENT_ID",
+    "PERCIPIO_CLIENT_SECRET",
+    "PERCIPIO_ENCRYPTION_KEYS",
+)
+
+# All others, which go into PERCIPIO_SETTINGS. The package of the LMS is not installed where Tutor is; a test holds this
+# list to it.
+FURTHER = (
+    "PERCIPIO_API_URL",
+    "PERCIPIO_TOKEN_URL",
+    "PERCIPIO_PRIVATE_HOSTS",
+    "PERCIPIO_API",
+    "PERCIPIO_LEARNER_ID",
+    "PERCIPIO_LEARNER_HOME_PAGE",
+    "PERCIPIO_ORGANIZATION_FROM",
+    "PERCIPIO_LEARNERS",
+    "PERCIPIO_SEND_NAMES",
+    "PERCIPIO_CONTENT_ID",
+    "PERCIPIO_STARTED_ON",
+    "PERCIPIO_COMPLETED_ON",
+    "PERCIPIO_UNDONE",
+    "PERCIPIO_PROGRESS_STEP",
+    "PERCIPIO_OBSERVE_AFTER",
+    "PERCIPIO_PARALLEL_RUNS",
+    "PERCIPIO_BATCH_SIZE",
+    "PERCIPIO_TIMEOUT",
+    "PERCIPIO_PULL_RATE",
+    "PERCIPIO_ALERT_EMAILS",
+    "PERCIPIO_ALERT_AFTER",
+    "PERCIPIO_RETENTION_DAYS",
+    "PERCIPIO_RETENTION_PARKED_DAYS",
+    "PERCIPIO_RETENTION_LOG_DAYS",
+    "PERCIPIO_METRICS_TOKEN",
+)

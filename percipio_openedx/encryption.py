@@ -1,0 +1,131 @@
+"""Encryption of what the plugin stores: client secrets in the database, tokens in the cache.
+
+The keys are the plugin's own: ``PERCIPIO_ENCRYPTION_KEYS``, newest first, else ``SECRET_KEY`` and
+``SECRET_KEY_FALLBACKS``. Never ``FERNET_KEYS``: edx-platform sets that to a text that everybody can read (``DUMMY KEY
+CHANGE BEFORE GOING TO PRODUCTION`` in ``lms/envs/common.py``), and Tutor leaves it so.
+
+These settings are read here and not in ``config``, because the encrypted column lies beneath it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.secrets import Secret, StoredSecret, UnreadableSecret
+
+SETTING = "PERCIPIO_ENCRYPTION_KEYS"
+# Characters. Tutor makes a SECRET_KEY of 24.
+SHORTEST = 16
+# Below that many different characters it was typed, not drawn.
+_FEWEST_DIFFERENT = 5
+# What settings files ship with, for people to replace; the digits are edx-platform's own for development.
+_EXAMPLE = re.compile(
+    "dummy|insecure|example|replace|change.?me|change before|dev key|secret.?key"
+    "|85920908f28904ed733fe576320db18cabd7b6cd",
+    re.IGNORECASE,
+)
+# Keeps these keys apart from whatever else is derived from the same text.
+_INFO = b"percipio_openedx.encryption"
+
+
+@sensitive_variables()
+def problem() -> PercipioConfigurationError | None:
+    """Return what is wrong with the newest key, for which nothing is encrypted; None for a good one."""
+    name, keys = _named_keys()
+    if not keys:
+        return PercipioConfigurationError(SETTING, _("must be a list of texts, the newest key first"))
+    words = _weakness(keys[0])
+    return None if words is None else PercipioConfigurationError(name, words)
+
+
+@sensitive_variables()
+def has_weak_older_keys() -> bool:
+    """Return whether one of the keys after the newest, which only decrypt, is an example or short."""
+    return any(_weakness(key) is not None for key in _named_keys()[1][1:])
+
+
+@sensitive_variables()
+def seal(secret: Secret) -> bytes:
+    """Encrypt with the newest key.
+
+    Raises:
+        PercipioConfigurationError: that key is an example, short or missing: whoever reads the database, or a copy
+            of it, would read the secret.
+    """
+    mistake = problem()
+    if mistake is not None:
+        raise mistake
+    return _ciphers(_named_keys()[1])[0].encrypt(secret.reveal().encode())
+
+
+@sensitive_variables()
+def unseal(sealed: bytes) -> StoredSecret:
+    """Decrypt with whichever key fits; an ``UnreadableSecret`` where none does."""
+    for place, cipher in enumerate(_ciphers(_named_keys()[1])):
+        try:
+            value = cipher.decrypt(sealed).decode()
+        except (InvalidToken, UnicodeDecodeError):
+            continue
+        return StoredSecret(value, sealed, is_newest=place == 0)
+    return UnreadableSecret(sealed)
+
+
+@sensitive_variables()
+def resealed(secret: StoredSecret) -> bytes:
+    """Return the bytes to store a stored secret again: with the newest key where that can be done, else unchanged."""
+    if secret.is_newest or not secret.is_readable or problem() is not None:
+        return secret.sealed
+    return seal(secret)
+
+
+def _named_keys() -> tuple[str, tuple[str, ...]]:
+    """The setting that the keys come from, and the keys, newest first; none of a setting that is no list of texts."""
+    own = getattr(settings, SETTING, None)
+    if not own:
+        return "SECRET_KEY", _keys_of_the_lms()
+    is_list = isinstance(own, list | tuple) and all(isinstance(key, str) and key for key in own)
+    return SETTING, tuple(own) if is_list else ()
+
+
+def _keys_of_the_lms() -> tuple[str, ...]:
+    try:
+        return str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)
+    except ImproperlyConfigured:
+        # It is empty, as it may be where nothing is served.
+        return ()
+
+
+def _weakness(key: str) -> Promise | str | None:
+    if _EXAMPLE.search(key) or len(set(key)) < _FEWEST_DIFFERENT:
+        return _(
+            "holds, as the key to encrypt with, an example that everybody can read; set PERCIPIO_ENCRYPTION_KEYS to a "
+            "list with a long random text"
+        )
+    if len(key) < SHORTEST:
+        return _(
+            "holds, as the key to encrypt with, a text that is too short; set PERCIPIO_ENCRYPTION_KEYS to a list with "
+            "a long random text"
+        )
+    return None
+
+
+@lru_cache(maxsize=8)
+def _ciphers(keys: tuple[str, ...]) -> tuple[Fernet, ...]:
+    """One cipher for each key (HKDF, RFC 5869: any text becomes a key of the right length)."""
+    return tuple(Fernet(base64.urlsafe_b64encode(_derived(key.encode()))) for key in keys)
+
+
+def _derived(key: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(key)
