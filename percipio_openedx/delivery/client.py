@@ -14,6 +14,7 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, json_of, outcome_of_answer
+from percipio_openedx.delivery.personal import NOBODY, personal_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of
@@ -152,14 +153,15 @@ class PercipioClient:
             longest=longest,
         )
         secrets = (token.reveal(), self._configuration.client_secret.reveal())
-        return _classified(reply, secrets)
+        return _classified(reply, secrets, body)
 
 
-def _classified(reply: Reply, secrets: tuple[str, ...]) -> Answer:
+def _classified(reply: Reply, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
     outcome = outcome_of_answer(reply.status, reply.body)
     words = ""
+    personal = NOBODY if outcome is Outcome.ACCEPTED else personal_of(sent)
     if outcome is not Outcome.ACCEPTED:
-        words = f"{reply.status}: {words_of(reply.body, secrets) or 'no words'}"
+        words = f"{reply.status}: {words_of(reply.body, secrets, personal) or 'no words'}"
         if 300 <= reply.status < 400:
             words = f"{reply.status}: a redirect, which is not followed; check the address"
     return Answer(
@@ -169,6 +171,7 @@ def _classified(reply: Reply, secrets: tuple[str, ...]) -> Answer:
         retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
         reply.duration,
         reply.body,
+        personal=personal,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery.personal import NOBODY, Personal
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -98,6 +99,7 @@ class Answer:
         duration: seconds from sending to the end of the answer.
         body: the answer, for whoever has to read it by items.
         earlier: the answers to the same request with the token that was then replaced.
+        personal: of whom the request was, to be masked in whatever of the body is kept; nobody where all was accepted.
     """
 
     outcome: Outcome
@@ -107,6 +109,7 @@ class Answer:
     duration: float = 0.0
     body: bytes = field(default=b"", repr=False)
     earlier: tuple[Answer, ...] = ()
+    personal: Personal = field(default=NOBODY, repr=False)
 
 
 _ERRORS: dict[Outcome, type[DeliveryError]] = {
