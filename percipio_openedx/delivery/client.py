@@ -14,11 +14,11 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, json_of, outcome_of_answer
-from percipio_openedx.delivery.personal import NOBODY, personal_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable
+from percipio_openedx.personal import NOBODY, personal_of
 from percipio_openedx.secrets import Secret
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.

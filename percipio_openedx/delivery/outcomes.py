@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.personal import NOBODY, Personal
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -21,6 +20,7 @@ from percipio_openedx.exceptions import (
     Unavailable,
     Unreachable,
 )
+from percipio_openedx.personal import NOBODY, Personal
 
 # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
 _LATER = frozenset({407, 408, 421, 423, 425, 429})

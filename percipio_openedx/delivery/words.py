@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from percipio_openedx.delivery.personal import MASK, NOBODY, Personal
+from percipio_openedx.personal import MASK, NOBODY, Personal
 
 LONGEST = 1000
 _READ = 4000

@@ -26,6 +26,7 @@ __getattr__ = first_use.of(
             "external_ids",
             "find_learners",
             "learners",
+            "names_of",
             "retired_accounts",
             "retired_for_good",
             "retiring",

@@ -81,6 +81,11 @@ class Personal:
     long: tuple[str, ...] = field(default=(), repr=False)
     pieces: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def terms(self) -> frozenset[str]:
+        """Texts of which one at least, upper and lower case apart, stands in whatever ``masked`` would change."""
+        return frozenset((*self.words, *self.pieces)) - _ORDINARY
+
     def __bool__(self) -> bool:
         return bool(self.words or self.names or self.pieces)
 
@@ -141,6 +146,17 @@ def personal_of(body: bytes | None) -> Personal:
         return personal(_values(json.loads(body or b""), 12))
     except (ValueError, RecursionError):
         return NOBODY
+
+
+def learner_of(body: bytes | None) -> set[str]:
+    """The values of the one whom a statement or a Track record is about."""
+    try:
+        document = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        return set()
+    if not isinstance(document, dict):
+        return set()
+    return set(_values({name: document.get(name) for name in ("actor", "user")}, 4))
 
 
 def personal(values: Iterable[str]) -> Personal:
