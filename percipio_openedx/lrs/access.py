@@ -87,6 +87,6 @@ class PullThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """One count for each application, or user where a token names none: whether they may pull or not."""
-        grant: Grant = request.auth
+        grant = grant_of(request)
         asks = ",".join(sorted(grant.client_ids)) or f"user {grant.user_id}"
         return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"
