@@ -1,4 +1,4 @@
-"""Forgetting a learner: everything goes here, and what Percipio has to erase is written down without naming anybody."""
+"""Forgetting a learner: everything goes here, and what Percipio has to erase is written down as pseudonyms."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every line of the pages that promise something names the test that keeps it.
 
-A line is a list's item, a table's row or a paragraph. A test is named by its file below ``tests/`` and its name, such as
-``unit/core/test_config.py::test_regions``. A paragraph that ends with a colon leads to what follows it. Under the
+A line is a list's item, a table's row or a paragraph. A test is named by its file below ``tests/`` and its name, such
+as ``unit/core/test_config.py::test_regions``. A paragraph that ends with a colon leads to what follows it. Under the
 headings of ``NO_PROMISES`` stands what is asked of others, what was found, and what is not kept.
 """
 
