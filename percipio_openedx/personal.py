@@ -1,4 +1,4 @@
-"""What of a request is personal, and how it is found again in what came back, however it is written. Pure.
+"""What is personal, and how it is found again in a foreign text, however it is written there. Pure.
 
 A text is taken apart into words. A word is masked where it is one of a person's (accents, case and the usual
 transcriptions apart), or where a long one stands in it; a short name is never looked for inside other words. Words that
@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 MASK: Final = "…"
 
@@ -98,17 +97,23 @@ class Personal:
         text = _CODED.sub(self._coded, text)
         words = list(_words(text))
         hidden = self._named(text, words)
-        hidden |= {number for number, word in enumerate(words) if self._is_personal(text, word)}
+        # Answers say the same words again and again.
+        personal = {key for key in {word.key for word in words} if self._is_known(key)}
+        hidden |= {number for number, word in enumerate(words) if word.key in personal or self._is_cut_off(text, word)}
         return _without(text, [words[number] for number in sorted(hidden)])
 
-    def _is_personal(self, text: str, word: _Word) -> bool:
-        key = word.key
+    def _is_known(self, key: str) -> bool:
+        """Whether a word is one of a person's, or has a long one in it."""
         if key in _ORDINARY or len(key) < 2:
             return False
-        if key in self.words or any(part in key for part in self.long):
-            return True
-        is_cut = word.end == len(text) or text.startswith((MASK, ".."), word.end)
-        return is_cut and len(key) >= _CUT and any(part.startswith(key) for part in self.long)
+        return key in self.words or (len(key) >= _LONG and any(part in key for part in self.long))
+
+    def _is_cut_off(self, text: str, word: _Word) -> bool:
+        """Whether a word is the beginning of a long one, where a text was cut."""
+        if word.end < len(text) and not text.startswith((MASK, ".."), word.end):
+            return False
+        key = word.key
+        return len(key) >= _CUT and key not in _ORDINARY and any(part.startswith(key) for part in self.long)
 
     def _named(self, text: str, words: list[_Word]) -> set[int]:
         """The numbers of the words that together are a name, an address or its domain."""
@@ -128,35 +133,12 @@ class Personal:
         """Base64 and hexadecimal digits that stand for something personal."""
         text = match[0]
         for plain in _decoded(text):
-            if any(self._is_personal(plain, word) for word in _words(plain)):
+            if any(self._is_known(word.key) for word in _words(plain)):
                 return MASK
         return text
 
 
 NOBODY: Final = Personal()
-
-
-def personal_of(body: bytes | None) -> Personal:
-    """The values of the people in a request: in statements their agents, in a Track record its user.
-
-    Arguments:
-        body: as it was sent; None and what is no JSON name nobody.
-    """
-    try:
-        return personal(_values(json.loads(body or b""), 12))
-    except (ValueError, RecursionError):
-        return NOBODY
-
-
-def learner_of(body: bytes | None) -> set[str]:
-    """The values of the one whom a statement or a Track record is about."""
-    try:
-        document = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return set()
-    if not isinstance(document, dict):
-        return set()
-    return set(_values({name: document.get(name) for name in ("actor", "user")}, 4))
 
 
 def personal(values: Iterable[str]) -> Personal:
@@ -188,21 +170,6 @@ def personal(values: Iterable[str]) -> Personal:
             by_first[name[0]] = (*by_first.get(name[0], ()), name)
     long = tuple(sorted(word for word in words if len(word) >= _LONG and word not in _ORDINARY))
     return Personal(frozenset(words), by_first, frozenset(domains), long, tuple(sorted(pieces, key=len, reverse=True)))
-
-
-def _values(value: Any, depth: int) -> Iterator[str]:
-    """The identifiers and names of every agent in a document; a course's name is no text but one for each language."""
-    if depth == 0:
-        return
-    if isinstance(value, list):
-        for item in value:
-            yield from _values(item, depth - 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, str) and key in ("name", "mbox", "mbox_sha1sum", "openid", "user"):
-                yield item.removeprefix("mailto:")
-            else:
-                yield from _values(item, depth - 1)
 
 
 def _written(value: str) -> Iterator[str]:
