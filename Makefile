@@ -34,8 +34,8 @@ test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis a
 
 test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PERCIPIO_TEST_DATABASE_URL; .ci/mysql gets one)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3397/percipio} \
-		$(RUN) -m pytest -m "services or not services" tests/e2e $(wildcard tests/integration/test_*.py) \
-		tests/integration/delivery $(ARGS)
+		$(RUN) -m pytest -m "services or not services" tests/e2e tests/integration/delivery \
+		$(filter-out tests/integration/test_reads.py,$(wildcard tests/integration/test_*.py)) $(ARGS)
 
 test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium
 	@$(RUN) -m pytest -m browser tests/browser $(ARGS)
