@@ -2,7 +2,7 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-browser chaos two-versions quality audit bench docs upgrade \
+.PHONY: help demo demo-serve test test-services test-mysql test-browser chaos two-versions quality audit bench docs upgrade \
         requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
@@ -31,6 +31,11 @@ test: $(INSTALLED)-test.stamp ## Run the tests that need no server
 test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
 		$(RUN) -m pytest -m "services or not services" tests/services tests/integration tests/e2e tests/standins $(ARGS)
+
+test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PERCIPIO_TEST_DATABASE_URL; .ci/mysql gets one)
+	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3397/percipio} \
+		$(RUN) -m pytest -m "services or not services" tests/e2e tests/integration/delivery \
+		$(filter-out tests/integration/test_reads.py,$(wildcard tests/integration/test_*.py)) $(ARGS)
 
 test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium
 	@$(RUN) -m pytest -m browser tests/browser $(ARGS)

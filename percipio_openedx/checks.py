@@ -10,9 +10,12 @@ for a mistake that stops nothing but reporting. ``check --tag percipio --fail-le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.core import checks
+from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from percipio_openedx import config, encryption
@@ -22,6 +25,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 def register() -> None:
     """Let ``manage.py check`` know of them."""
     checks.register(check_settings, "percipio")
+    checks.register(check_worker, "percipio", checks.Tags.database)
 
 
 # Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
@@ -44,6 +48,32 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
         words = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
         return [*_unknown(), checks.Info(words, id="percipio.I001")]
     return [*_unknown(), *_for_the_whole_lms(), *_kept_secret(), *_site_settings()]
+
+
+def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
+    """Whether somebody takes up what is noticed: ``manage.py check --database default`` asks, and ``migrate``."""
+    from percipio_openedx.models.notice import Notice
+
+    if not databases or not config.is_on():
+        return []
+    try:
+        oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+        patience = timedelta(seconds=config.alert_after() + config.gathering())
+    except (DatabaseError, PercipioConfigurationError):
+        # Before the first migration; or another check says it.
+        return []
+    if oldest is None or timezone.now() - oldest < patience:
+        return []
+    words = gettext("No worker looks at what learners do: the oldest notice has been waiting since %(at)s.")
+    return [
+        checks.Warning(
+            words % {"at": f"{oldest:%Y-%m-%d %H:%M} UTC"},
+            hint=gettext(
+                "Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running."
+            ),
+            id="percipio.W015",
+        )
+    ]
 
 
 def mistakes_alone() -> Iterator[tuple[PercipioConfigurationError, str]]:

@@ -27,7 +27,7 @@ def run_once(budget: float | None = None) -> datetime | None:
     reported = report_due(None if budget is None else began + budget / 2)
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = deliver_due(budget_seconds=left)
-    alerts.check()
+    to_tell = alerts.check()
     _monitored(
         looked=reported.looked,
         statements=reported.statements,
@@ -36,7 +36,7 @@ def run_once(budget: float | None = None) -> datetime | None:
         parked=delivered.parked,
         later=delivered.later,
     )
-    times = [at for at in (reported.next_at, delivered.next_due) if at is not None]
+    times = [at for at in (reported.next_at, delivered.next_due, to_tell) if at is not None]
     logger.info(
         "pass looked=%s statements=%s held=%s sent=%s parked=%s later=%s",
         reported.looked,

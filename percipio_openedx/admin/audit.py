@@ -8,6 +8,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 
 from percipio_openedx.admin.access import user_of
 
@@ -28,6 +29,26 @@ def noted(request: HttpRequest, model: type[Model], object_id: str | None, name:
         action_flag=CHANGE,
         change_message=words,
     )
+
+
+def searched(request: HttpRequest, model: type[Model], count: int | None = None) -> None:
+    """Write down that somebody looked for people, whose names and addresses are not in the log.
+
+    Arguments:
+        model: whose page it was.
+        count: how many learners were shown, where that is known.
+    """
+    text = gettext("Searched for learners.")
+    if count is not None:
+        text = ngettext(
+            "Searched for learners; %(count)s was shown.", "Searched for learners; %(count)s were shown.", count
+        ) % {"count": count}
+    noted(request, model, None, gettext("learners"), text)
+
+
+def of_learner(user_id: int, course_key: str) -> str:
+    """What the log calls a learner in a course: the LMS's own user id says who it is."""
+    return f"user {user_id} in {course_key}"
 
 
 def noted_for_each(request: HttpRequest, rows: Iterable[Model], words: str) -> None:

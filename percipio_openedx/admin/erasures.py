@@ -1,4 +1,4 @@
-"""What Skillsoft has to be asked to erase. Nobody is named here."""
+"""What Skillsoft has to be asked to erase: pseudonyms, since whoever has the LMS's user ids can tell whose they are."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Registrations (context.registration)"))
     def registration_list(self, row: ErasureRequest) -> str:
-        """What Skillsoft needs, one a line."""
+        """What Skillsoft needs, one a line. Pseudonyms."""
         return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', row.registrations)
 
     @admin.display(description=_("Note"))

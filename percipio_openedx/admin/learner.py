@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin import search, timeline, words
+from percipio_openedx.admin import audit, people, search, timeline, words
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand, may
 from percipio_openedx.admin.course_choice import chosen
 from percipio_openedx.data import Learner
@@ -24,7 +25,7 @@ SEEING = ("view_learnercourse", "view_statement")
 
 
 def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Find learners in courses by what was typed.
+    """Find learners in courses by what was typed. Named are those whom a site reports; the search is written down.
 
     Raises:
         PermissionDenied: without the permission to see learners in courses and their statements.
@@ -36,13 +37,19 @@ def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     if choice.key:
         query = query._replace(course_key=choice.key)
     rows: list[LearnerCourse] = []
+    problem = ""
     named: dict[int, Learner] = {}
     if query.uuid is not None:
         rows = _of_uuid(query.uuid)
     elif query.learner or query.course_key:
-        rows = list(search.learner_courses(query).order_by("-pk")[:MOST])
-        named = search.learners_named(query.learner)
-    people = {**named, **edx_platform.learners({row.user_id for row in rows})}
+        try:
+            rows = list(search.learner_courses(query).order_by("-pk")[:MOST])
+            named = search.learners_named(query.learner, query.course_key)
+        except PlatformUnavailable as error:
+            problem = str(error)
+    shown = edx_platform.learners({row.user_id for row in rows if people.is_shown(row)})
+    if query.uuid is not None or query.learner or query.course_key:
+        audit.searched(request, LearnerCourse, len({*named, *shown}))
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("A learner's reports"),
@@ -52,14 +59,19 @@ def find(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "choice": choice,
         "is_asked": bool(text or choice.key) and not choice.problem,
         "rows": [
-            {"row": row, "learner": people.get(row.user_id), "hold": words.of(words.HOLDS, row.hold_reason)}
+            {"row": row, "learner": shown.get(row.user_id) if people.is_shown(row) else None, "hold": _hold(row)}
             for row in rows
         ],
+        "problem": problem,
         "is_cut": len(rows) == MOST,
         "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
         "course_key": query.course_key,
     }
     return TemplateResponse(request, "admin/percipio_openedx/learner.html", context)
+
+
+def _hold(row: LearnerCourse) -> str:
+    return words.of(words.HOLDS, row.hold_reason) if row.hold_reason else ""
 
 
 def _of_uuid(uuid: UUID) -> list[LearnerCourse]:
@@ -72,7 +84,8 @@ def _of_uuid(uuid: UUID) -> list[LearnerCourse]:
 
 
 def show(model_admin: ModelAdmin, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
-    """One learner in one course run as a time line.
+    """One learner in one course run as a time line; named if a site reports them. That it was looked at is written
+    down.
 
     Raises:
         PermissionDenied: as for ``find``.
@@ -83,7 +96,17 @@ def show(model_admin: ModelAdmin, request: HttpRequest, user_id: int, course_key
         raise Http404
     found = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id")
     rows: list[LearnerCourse | None] = [*found] or [None]
+    audit.noted(
+        request,
+        LearnerCourse,
+        str(found[0].pk) if found else None,
+        audit.of_learner(user_id, course_key),
+        _("Looked at the time line."),
+    )
     learner = edx_platform.learners([user_id]).get(user_id)
+    if learner is not None and not any(people.is_shown(row) for row in found):
+        with suppress(PlatformUnavailable):
+            learner = people.reported({user_id: learner}, course_key).get(user_id)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("From notice to answer"),

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import search, words
+from percipio_openedx.admin import audit, search, words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
 from percipio_openedx.codes import HoldReason
@@ -53,8 +53,10 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice."""
+        """See ``search``; nothing is found twice. That people were looked for is written down."""
         query = search.understood(search_term)
+        if query.learner:
+            audit.searched(request, LearnerCourse)
         if query.uuid is not None:
             return queryset.filter(registration=query.uuid), False
         if query.learner or query.course_key:

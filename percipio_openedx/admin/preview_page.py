@@ -1,4 +1,4 @@
-"""The preview: what would be sent of a learner and a course now. Nothing is sent, nothing is written."""
+"""The preview: what would be sent of a learner and a course now. Nothing is sent, nothing is written but who looked."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from percipio_openedx.admin import search, words
+from percipio_openedx.admin import audit, search, words
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand
 from percipio_openedx.admin.course_choice import chosen
 from percipio_openedx.admin.statements import laid_out
-from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting.preview import Preview, preview
@@ -35,22 +34,30 @@ def show(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "afresh": afresh,
     }
     if any(typed.values()):
-        context.update(_answer(typed["learner"], typed["course"], afresh))
+        context.update(_answer(request, typed["learner"], typed["course"], afresh))
     return TemplateResponse(request, "admin/percipio_openedx/preview.html", context)
 
 
-def _answer(text: str, course: str, afresh: bool) -> dict[str, Any]:
+def _answer(request: HttpRequest, text: str, course: str, afresh: bool) -> dict[str, Any]:
     choice = chosen(course)
     if not choice.key:
         return {"problem": choice.problem or _("Which course?"), "choice": choice}
-    found = search.learners_named(text)
-    learner = _meant(text, found)
+    try:
+        found = search.learners_named(text, choice.key)
+    except PlatformUnavailable as error:
+        return {"problem": str(error)}
+    # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
+    learner = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(text)
     if learner is None:
+        audit.searched(request, LearnerCourse, len(found))
         return {
             "problem": _("No learner, or more than one, is meant."),
             "candidates": list(found.values()),
             "choice": choice,
         }
+    row = LearnerCourse.objects.filter(user_id=learner.user_id, course_key=choice.key).order_by("site_id").first()
+    name = audit.of_learner(learner.user_id, choice.key)
+    audit.noted(request, LearnerCourse, str(row.pk) if row else None, name, _("Previewed what would be reported."))
     try:
         shown = preview(learner.user_id, choice.key, afresh=afresh)
     except PlatformUnavailable as error:
@@ -59,7 +66,14 @@ def _answer(text: str, course: str, afresh: bool) -> dict[str, Any]:
         return {"problem": error.words}
     if shown.configuration is None:
         return {"problem": _("The site of this course reports nothing: it is switched off, or has no configuration.")}
-    return {"learner": learner, "course_key": choice.key, "course": shown.course, "is_answered": True, **_words(shown)}
+    return {
+        "learner": found.get(learner.user_id),
+        "typed_learner": text,
+        "course_key": choice.key,
+        "course": shown.course,
+        "is_answered": True,
+        **_words(shown),
+    }
 
 
 def _words(shown: Preview) -> dict[str, Any]:
@@ -77,15 +91,3 @@ def _words(shown: Preview) -> dict[str, Any]:
         ],
         "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in shown.unsaid],
     }
-
-
-def _meant(text: str, found: dict[int, Learner]) -> Learner | None:
-    """The one learner that was found, or the one whose id, username or email was typed in full."""
-    if len(found) == 1:
-        return next(iter(found.values()))
-    exact = [
-        learner
-        for learner in found.values()
-        if text.lower() in (learner.username.lower(), learner.email.lower(), str(learner.user_id))
-    ]
-    return exact[0] if len(exact) == 1 else None

@@ -5,6 +5,8 @@ Every search goes by an index. None looks into the statements' bodies.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 # Learners that one search names at most.
 MOST_LEARNERS = 50
+# Accounts that are looked through for them, the first of each index.
+MOST_ACCOUNTS = 500
 # Up to so many learners in courses are named one by one, so that the database begins with them.
 FEW = 2000
 
@@ -45,11 +49,36 @@ def understood(text: str) -> Query:
     return Query(" ".join(words)[:254], course_key, uuid)
 
 
-def learners_named(text: str) -> dict[int, Learner]:
-    """Accounts by the beginning of username, email or name, or by the user id; empty for no text."""
+def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
+    """Learners whom a site reports, by the beginning of username, email or name, or by the user id; none for no text.
+
+    Arguments:
+        course_key: only who is reported of this course run.
+
+    Raises:
+        PlatformUnavailable: the LMS cannot tell who is enrolled.
+    """
+    # Here, and not above: the lists of the admin are there when the LMS starts, and what they find is not.
+    from percipio_openedx.admin import people
+
+    found = people.reported(_accounts(text), course_key)
+    return dict(islice(found.items(), MOST_LEARNERS))
+
+
+def typed_in_full(text: str) -> Learner | None:
+    """The account whose user id, username or email was typed in full: whoever asks knows whom they mean."""
+    exact = [
+        account
+        for account in _accounts(text).values()
+        if text.lower() in (account.username.lower(), account.email.lower(), str(account.user_id))
+    ]
+    return exact[0] if len(exact) == 1 else None
+
+
+def _accounts(text: str) -> dict[int, Learner]:
     if not text:
         return {}
-    found = edx_platform.find_learners(text, MOST_LEARNERS)
+    found = edx_platform.find_learners(text, MOST_ACCOUNTS)
     if text.isascii() and text.isdigit() and len(text) < 19:
         found = {**edx_platform.learners([int(text)]), **found}
     return found
@@ -61,7 +90,11 @@ def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
     if query.course_key:
         rows = rows.filter(course_key=query.course_key)
     if query.learner:
-        ids = set(learners_named(query.learner))
+        ids: set[int] = set()
+        with suppress(PlatformUnavailable):
+            ids |= set(learners_named(query.learner))
+        if (account := typed_in_full(query.learner)) is not None:
+            ids.add(account.user_id)
         if query.learner.isascii() and query.learner.isdigit() and len(query.learner) < 19:
             # Also where the account is gone.
             ids.add(int(query.learner))

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import search, words
+from percipio_openedx.admin import audit, search, words
 from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.admin.paging import BoundedPaginator
 from percipio_openedx.admin.statement_filters import (
@@ -103,8 +103,11 @@ class StatementAdmin(ReadOnlyAdmin):
         return named([row])[0] if row is not None else None
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice."""
-        return search.statements(queryset, search.understood(search_term)), False
+        """See ``search``; nothing is found twice. That people were looked for is written down."""
+        query = search.understood(search_term)
+        if query.learner:
+            audit.searched(request, Statement)
+        return search.statements(queryset, query), False
 
     # --- columns -----------------------------------------------------------------------------------------------------
 

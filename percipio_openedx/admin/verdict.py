@@ -54,7 +54,18 @@ def of_site(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
         return Verdict(Tone.ERROR, text % {"setting": error.setting, "problem": error.problem})
     if configuration is None:
         return Verdict(Tone.QUIET, _("Nothing is reported: this site is switched off, or has no configuration."))
-    return _of_destinations(site.destinations) or _of_rows(site, hints, now)
+    if hints.oldest is not None and now - hints.oldest > TOO_LONG + timedelta(seconds=config.gathering()):
+        return _no_worker()
+    return _of_destinations(site.destinations) or _of_rows(site)
+
+
+def _no_worker() -> Verdict:
+    """What waits leaves with a worker only; so this comes before whatever Percipio says."""
+    text = _(
+        "No worker seems to run, or it cannot keep up: something has been waiting for more than %(minutes)s "
+        "minutes. Check the Celery workers, or percipio_run."
+    )
+    return Verdict(Tone.ERROR, text % {"minutes": int(TOO_LONG.total_seconds() // 60)})
 
 
 def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
@@ -73,15 +84,10 @@ def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
     return None
 
 
-def _of_rows(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
-    """What lies about: unseen hints, statements that wait, statements that were refused."""
-    seen_late = hints.oldest is not None and now - hints.oldest > TOO_LONG + timedelta(seconds=config.gathering())
-    if seen_late or any(found.is_stuck for found in site.destinations):
-        text = _(
-            "No worker seems to run, or it cannot keep up: something has been waiting for more than %(minutes)s "
-            "minutes. Check the Celery workers, or percipio_run."
-        )
-        return Verdict(Tone.ERROR, text % {"minutes": int(TOO_LONG.total_seconds() // 60)})
+def _of_rows(site: SiteFigures) -> Verdict:
+    """What lies about: statements that wait, statements that were refused."""
+    if any(found.is_stuck for found in site.destinations):
+        return _no_worker()
     parked = site.total("parked")
     if parked:
         text = ngettext(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -16,6 +17,9 @@ from percipio_openedx.models.notice import Notice, Reason
 LOCK_WAIT = 1
 # One act may bring several notices: after one that waited in vain, this process waits no more for so many seconds.
 IMPATIENT = 10.0
+# MySQL knows no shorter wait than a second. So there the process does not even try for so many seconds: shorter than
+# the above, since what is not tried is lost also where the lock has just been given back.
+NOT_TRIED = 3.0
 # MySQL and MariaDB: "Lock wait timeout exceeded".
 _LOCK_WAIT_TIMEOUT = 1205
 
@@ -39,28 +43,52 @@ def append(user_id: int, course_key: str, reason: Reason) -> None:
         reason.value,
         connection.ops.adapt_datetimefield_value(timezone.now()),
     )
+    if _is_mysql(connection) and time.monotonic() < _impatient_until:
+        raise OperationalError(_LOCK_WAIT_TIMEOUT, "not tried: another notice of this process has just waited in vain")
     try:
         with _guard(connection), connection.cursor() as cursor:
             cursor.execute(_insert(connection), values)
     except OperationalError as error:
-        _remember_wait(error)
+        _remember_wait(error, NOT_TRIED if _is_mysql(connection) else IMPATIENT)
         raise
 
 
-def _remember_wait(error: OperationalError) -> None:
+def _remember_wait(error: OperationalError, seconds: float) -> None:
     global _impatient_until
     if error.args[:1] == (_LOCK_WAIT_TIMEOUT,):
-        _impatient_until = time.monotonic() + IMPATIENT
+        _impatient_until = time.monotonic() + seconds
+
+
+def _is_mysql(connection: BaseDatabaseWrapper) -> bool:
+    return connection.vendor == "mysql" and not connection.mysql_is_mariadb  # type: ignore[attr-defined]
 
 
 def _guard(connection: BaseDatabaseWrapper) -> AbstractContextManager[object]:
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         return transaction.atomic(using=connection.alias)
-    return nullcontext()
+    return _short_row_waits(connection) if _is_mysql(connection) else nullcontext()
+
+
+@contextmanager
+def _short_row_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """MySQL's wait for a row or a gap, bounded for what is done within; the connection's own bound stands again after.
+
+    No hint can say it: ``innodb_lock_wait_timeout`` "cannot be set using SET_VAR hint" (warning 3637). Two statements
+    that touch no table, and need no privilege.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET @percipio_row_wait = @@SESSION.innodb_lock_wait_timeout, "
+            f"SESSION innodb_lock_wait_timeout = {LOCK_WAIT}"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = @percipio_row_wait")
 
 
 def _insert(connection: BaseDatabaseWrapper) -> str:
-    """The INSERT, with a bound on how long it may wait for a lock where the database can say so in one statement."""
+    """The INSERT, with a bound on how long it may wait for a lock: on MariaDB any lock, on MySQL that of the table."""
     quote = connection.ops.quote_name
     columns = ", ".join(quote(name) for name in ("user_id", "course_key", "reason", "noticed_at"))
     rest = f"INTO {quote(Notice._meta.db_table)} ({columns}) VALUES (%s, %s, %s, %s)"

@@ -2,7 +2,7 @@
 
 The row is the truth and the message only saves time, so a message may be lost but never waited for. Cache and broker
 are spoken to in a thread of their own: a broker that refuses or hangs costs a request the start of one thread, and only
-once a minute.
+once a minute. The same thread looks now and then whether anybody comes at all (``watch``).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from django.db import router, transaction
 
 from percipio_openedx import config, tasks
+from percipio_openedx.capture import watch
 from percipio_openedx.capture.boundary import contained
 from percipio_openedx.models.notice import Notice
 
@@ -56,6 +57,7 @@ def wait(seconds: float) -> None:
 def rest() -> None:
     """Forget what this process remembers of its last wake (after a fork, between tests)."""
     _waker.forget()
+    watch.forget()
 
 
 class _Waker:
@@ -91,6 +93,7 @@ class _Waker:
         if not contained("wake", lambda: tasks.publish_first(WOKEN_KEY, window(), countdown=delay())):
             with self._lock:
                 self._quiet_until = time.monotonic() + PAUSE_AFTER_FAILURE
+        contained("watch", watch.look)
 
     def wait(self, seconds: float) -> None:
         thread = self._thread

@@ -18,7 +18,9 @@ from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable
+from percipio_openedx.personal import NOBODY
 from percipio_openedx.secrets import Secret
+from percipio_openedx.statements.named import personal_of
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
 XAPI_VERSION = "1.0.3"
@@ -152,14 +154,15 @@ class PercipioClient:
             longest=longest,
         )
         secrets = (token.reveal(), self._configuration.client_secret.reveal())
-        return _classified(reply, secrets)
+        return _classified(reply, secrets, body)
 
 
-def _classified(reply: Reply, secrets: tuple[str, ...]) -> Answer:
+def _classified(reply: Reply, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
     outcome = outcome_of_answer(reply.status, reply.body)
     words = ""
+    personal = NOBODY if outcome is Outcome.ACCEPTED else personal_of(sent)
     if outcome is not Outcome.ACCEPTED:
-        words = f"{reply.status}: {words_of(reply.body, secrets) or 'no words'}"
+        words = f"{reply.status}: {words_of(reply.body, secrets, personal) or 'no words'}"
         if 300 <= reply.status < 400:
             words = f"{reply.status}: a redirect, which is not followed; check the address"
     return Answer(
@@ -169,6 +172,7 @@ def _classified(reply: Reply, secrets: tuple[str, ...]) -> Answer:
         retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
         reply.duration,
         reply.body,
+        personal=personal,
     )
 
 

@@ -7,7 +7,7 @@ said of a batch is found out by sending it again in parts; the ids stay the same
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from percipio_openedx.codes import Outcome
@@ -64,7 +64,9 @@ def judge(answer: Answer, ids: Sequence[UUID], *, proven: bool = False, tries: i
 
 
 def _by_item(answer: Answer, ids: Sequence[UUID]) -> Judgement:
-    found = verdicts(answer.body, [str(each) for each in ids])
+    found = {
+        index: _told(verdict, answer) for index, verdict in verdicts(answer.body, [str(each) for each in ids]).items()
+    }
     unknown = tuple(index for index in range(len(ids)) if index not in found)
     if not unknown:
         return Judgement(found)
@@ -72,6 +74,12 @@ def _by_item(answer: Answer, ids: Sequence[UUID]) -> Judgement:
         # "Some failed" of a single one: it is this one, whatever the body says.
         return Judgement({0: Verdict(Outcome.REFUSED, answer.status, answer.words)})
     return Judgement(found, again=_halves(unknown) if len(unknown) == len(ids) else (unknown,))
+
+
+def _told(verdict: Verdict, answer: Answer) -> Verdict:
+    """Without what the request held of people; of what was accepted nothing need be said."""
+    accepted = verdict.outcome is Outcome.ACCEPTED
+    return replace(verdict, words="" if accepted else answer.personal.masked(verdict.words))
 
 
 def _not_found(answer: Answer, count: int, *, proven: bool, tries: int) -> Judgement:

@@ -20,6 +20,7 @@ from percipio_openedx.exceptions import (
     Unavailable,
     Unreachable,
 )
+from percipio_openedx.personal import NOBODY, Personal
 
 # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
 _LATER = frozenset({407, 408, 421, 423, 425, 429})
@@ -98,6 +99,7 @@ class Answer:
         duration: seconds from sending to the end of the answer.
         body: the answer, for whoever has to read it by items.
         earlier: the answers to the same request with the token that was then replaced.
+        personal: of whom the request was, to be masked in whatever of the body is kept; nobody where all was accepted.
     """
 
     outcome: Outcome
@@ -107,6 +109,7 @@ class Answer:
     duration: float = 0.0
     body: bytes = field(default=b"", repr=False)
     earlier: tuple[Answer, ...] = ()
+    personal: Personal = field(default=NOBODY, repr=False)
 
 
 _ERRORS: dict[Outcome, type[DeliveryError]] = {

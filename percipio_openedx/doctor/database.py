@@ -9,10 +9,26 @@ from django.db.migrations.exceptions import NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from percipio_openedx.doctor.findings import Finding, well, wrong
+from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.models.statement import Statement
 
 APP = "percipio_openedx"
+
+
+def timeouts() -> Iterator[Finding]:
+    """Whether a notice that waits for a locked row in vain would undo the learner's act (MariaDB and MySQL)."""
+    connection = connections[router.db_for_write(Statement)]
+    if connection.vendor != "mysql":
+        return
+    name = _("waiting for a lock")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@GLOBAL.innodb_rollback_on_timeout")
+        (undoes,) = cursor.fetchone()
+    if not undoes:
+        yield well(name)
+        return
+    seen = _("innodb_rollback_on_timeout is on: a notice that waits in vain takes the learner's act with it")
+    yield doubtful(name, seen, _("Switch it off in the database server's configuration, as it is by default."))
 
 
 def migrations() -> Iterator[Finding]:

@@ -18,7 +18,7 @@ __getattr__ = first_use.of(
         "api_clients": ("application_mistakes", "is_restricted", "is_service", "opaque_token", "service_client_ids"),
         "courses": ("course", "find_courses", "is_graded"),
         "door": ("forget_request", "org_of", "parsed"),
-        "enrolled": ("enrollment_counts", "enrollments", "enrollments_after"),
+        "enrolled": ("courses_of", "enrollment_counts", "enrollments", "enrollments_after"),
         "installation": ("has_other_lrs", "is_completion_on"),
         "accounts": (
             "EXTERNAL_ID_TYPE",
@@ -26,6 +26,7 @@ __getattr__ = first_use.of(
             "external_ids",
             "find_learners",
             "learners",
+            "names_of",
             "retired_accounts",
             "retired_for_good",
             "retiring",

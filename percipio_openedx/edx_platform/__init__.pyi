@@ -4,6 +4,7 @@ from percipio_openedx.edx_platform.accounts import (
     external_ids,
     find_learners,
     learners,
+    names_of,
     retired_accounts,
     retired_for_good,
     retiring,
@@ -21,7 +22,7 @@ from percipio_openedx.edx_platform.api_clients import (
 )
 from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
-from percipio_openedx.edx_platform.enrolled import enrollment_counts, enrollments, enrollments_after
+from percipio_openedx.edx_platform.enrolled import courses_of, enrollment_counts, enrollments, enrollments_after
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
@@ -36,6 +37,7 @@ __all__ = [
     "certificates",
     "completed_share",
     "course",
+    "courses_of",
     "enrollment_counts",
     "enrollments",
     "enrollments_after",
@@ -51,6 +53,7 @@ __all__ = [
     "is_service",
     "learners",
     "missing_signals",
+    "names_of",
     "opaque_token",
     "org_of",
     "parsed",

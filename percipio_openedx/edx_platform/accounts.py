@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -10,6 +11,7 @@ from django.db.models import Q
 
 from percipio_openedx.data import Learner, SocialLink
 from percipio_openedx.edx_platform.door import platform
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.keys import among
 
 if TYPE_CHECKING:
@@ -46,6 +48,21 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
     exact = {text.lower()}
     ordered = sorted(found.values(), key=lambda learner: not {learner.username.lower(), learner.email.lower()} & exact)
     return {learner.user_id: learner for learner in ordered[:limit]}
+
+
+def names_of(user_id: int) -> list[str]:
+    """What an account is, and before its retirement was, known by: username, email, name, single-sign-on uids."""
+    from social_django.models import UserSocialAuth
+
+    found = [getattr(one, name) for one in learners([user_id]).values() for name in ("username", "email", "name")]
+    found += UserSocialAuth.objects.filter(user_id=user_id).values_list("uid", flat=True)
+    with suppress(PlatformUnavailable), platform("user_api.models.UserRetirementStatus"):
+        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+
+        columns = ("original_username", "original_email", "original_name")
+        for row in UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns):
+            found += row
+    return [str(value) for value in found if value]
 
 
 def user_id_of(text: str) -> int | None:

@@ -36,6 +36,18 @@ def enrollment_counts(user_id: int | None = None) -> dict[str, int]:
         return {str(key): count for key, count in counted.iterator()}
 
 
+def courses_of(user_ids: Iterable[int]) -> dict[int, set[str]]:
+    """The course runs that these learners were ever enrolled in. One query."""
+    with platform("student.models.CourseEnrollment"):
+        from common.djangoapps.student.models import CourseEnrollment
+
+        found: dict[int, set[str]] = {}
+        rows = CourseEnrollment.objects.filter(among("user_id", user_ids)).order_by()
+        for user_id, key in rows.values_list("user_id", "course_id"):
+            found.setdefault(user_id, set()).add(str(key))
+        return found
+
+
 def enrollments_after(
     course_key: str, after: int, limit: int, user_id: int | None = None
 ) -> list[tuple[int, int, datetime | None]]:

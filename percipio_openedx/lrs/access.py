@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -85,5 +86,7 @@ class PullThrottle(SimpleRateThrottle):
         return config.pull_rate() or None
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        """One count for each client."""
-        return f"throttle_{self.scope}_{view.client.pk}" if view.client else None
+        """One count for each application, or user where a token names none: whether they may pull or not."""
+        grant = grant_of(request)
+        asks = ",".join(sorted(grant.client_ids)) or f"user {grant.user_id}"
+        return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"

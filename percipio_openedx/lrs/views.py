@@ -82,16 +82,16 @@ class StatementsView(APIView):
     given = 0
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Who it is first, then how often, then everything else."""
+        """Who asks first, then how often, also whoever is refused; then everything else."""
         self.through, self.watch = NEVER, audit.Stopwatch()
         self.format_kwarg = None
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.perform_authentication(request)
         grant = access.grant_of(request)
+        self.check_throttles(request)
         self.client = access.client_of(grant)
         self.asked = audit.asked(request)
         access.demand(request, grant, self.client)
-        self.check_throttles(request)
         self.through = consistent_through(self.client.site_id)
         if not _VERSION.fullmatch(request.headers.get(answers.VERSION, "")):
             raise QueryError(answers.VERSION, "is missing, or is no version 1.0 or 1.0.x")

@@ -12,7 +12,7 @@ class Alert(models.Model):
     """One thing that is, or was, out of order, so that it is told once, and once more when it is well again.
 
     ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
-    ``is_told`` says that this state has been told.
+    ``is_told`` says that this state has been told, ``told_at`` when a mail last told of it.
 
     .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
     """
@@ -23,6 +23,7 @@ class Alert(models.Model):
     is_on = models.BooleanField(default=False)
     is_told = models.BooleanField(default=True)
     changed_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)
     words = models.CharField(max_length=1000, default="", blank=True)
 
     class Meta:

@@ -11,11 +11,14 @@ from django.utils.translation import gettext_lazy as _
 class ErasureRequest(models.Model):
     """A learner was erased here after something of theirs was sent: now Skillsoft has to erase it there.
 
-    ``registrations`` are the ``context.registration`` values of that learner's statements, one a line: ids that mean
-    nothing without Percipio's own records. Nothing else of the learner is left here. The Track API carries no
-    registration: there ``api`` says so, and Skillsoft has to be told the learner's id itself.
+    ``registrations`` are the ``context.registration`` values of that learner's statements, one a line:
+    pseudonyms, which name nobody, and which whoever has the LMS's user ids can compute (decision record 0006). Nothing
+    else of the learner is left here. The Track API carries no registration: there ``api`` says so, and Skillsoft has to
+    be told the learner's id itself.
 
-    .. no_pii: Random-looking ids, a site, a Percipio organization, times and counts.
+    .. pii: Registrations, which are pseudonyms of somebody who was erased; kept until Skillsoft has erased them, too.
+    .. pii_types: id
+    .. pii_retirement: retained
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -44,8 +44,8 @@ class PullAuditQuerySet(models.QuerySet["PullAudit"]):
 class PullAudit(models.Model):
     """One request of a pull client: when, which, what kind of question, how many statements it got.
 
-    ``asked`` holds the names of the parameters, never their values, since those name learners. The rows are kept when
-    the client is removed.
+    Of refused requests an hour's first sixty of each client. ``asked`` holds the names of the parameters, never their
+    values, since those name learners. The rows are kept when the client is removed.
 
     .. no_pii: An application's id, names of parameters, counts and times.
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.mail import EmailMessage, get_connection
-from django.db.models import Count, Min
+from django.db.models import Count, Max, Min
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 EVERY = 60.0
 # Seconds that a mail server may take.
 MAIL_TIMEOUT = 10
+# After a mail the next one waits for so long: what happens meanwhile, at however many destinations, is told in one.
+GATHER = timedelta(minutes=5)
 
 
 _checked: dict[int, float] = {}
@@ -53,27 +55,28 @@ class Condition:
 NOTICES = "notices"
 
 
-def check(*, at_once: bool = False) -> None:
+def check(*, at_once: bool = False) -> datetime | None:
     """Compare how things are with what was told, and tell what changed.
 
     Arguments:
         at_once: whatever was checked lately; else at most once a minute and process, since it counts rows.
+
+    Returns:
+        When there will be something to tell, None if there is not.
     """
     now = time.monotonic()
-    if not at_once and now - _checked.get(os.getpid(), -EVERY) < EVERY:
-        return
-    forget()
-    _checked[os.getpid()] = now
     with translation.override(config.default_language()):
-        note(conditions(timezone.now()))
-        tell()
+        if at_once or now - _checked.get(os.getpid(), -EVERY) >= EVERY:
+            forget()
+            _checked[os.getpid()] = now
+            note(conditions(timezone.now()))
+        return tell()
 
 
 def changed(row: Destination) -> None:
-    """Tell at once that a destination has paused, or goes on."""
+    """Note that a destination has paused, or goes on. The end of the pass tells it, together with all others."""
     with translation.override(config.default_language()):
         note([paused(row)])
-        tell()
 
 
 def forget() -> None:
@@ -192,27 +195,42 @@ def _change(row: Alert, one: Condition) -> None:
         logger.log(level, "alert kind=%s subject=%s on=%s", one.trouble, one.subject, one.is_on)
 
 
-def tell() -> None:
-    """Mail what has not been told yet, in one mail."""
-    mine = [row for row in Alert.objects.filter(is_told=False).order_by("pk") if _claim(row)]
-    if mine and not _mailed(mine):
+def tell() -> datetime | None:
+    """Mail what has not been told yet, in one mail; when the rest may be told, None if there is none."""
+    waiting = Alert.objects.filter(is_told=False)
+    if not waiting.exists():
+        return None
+    addresses = _addresses()
+    if not addresses:
+        waiting.update(is_told=True)
+        return None
+    now = timezone.now()
+    last: datetime | None = Alert.objects.aggregate(at=Max("told_at"))["at"]
+    if last is not None and last <= now < last + GATHER:
+        return last + GATHER
+    mine = [row for row in waiting.order_by("pk") if _claim(row, now)]
+    if mine and not _mailed(mine, addresses):
         for row in mine:
             # Unless it changed meanwhile: then whoever changed it decides.
-            Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(is_told=False)
+            Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(is_told=False, told_at=row.told_at)
+        return now + timedelta(seconds=EVERY)
+    return None
 
 
-def _claim(row: Alert) -> bool:
-    return Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False).update(is_told=True) == 1
+def _claim(row: Alert, now: datetime) -> bool:
+    untold = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False)
+    return untold.update(is_told=True, told_at=now) == 1
 
 
-def _mailed(rows: Sequence[Alert]) -> bool:
+def _addresses() -> Sequence[str]:
     try:
-        addresses = config.alert_emails()
+        return config.alert_emails()
     except PercipioConfigurationError as error:
         logger.warning("alert not mailed problem=%s", error)
-        return True
-    if not addresses:
-        return True
+        return ()
+
+
+def _mailed(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     bad = sum(row.is_on for row in rows)
     lines = [f"{_('OUT OF ORDER') if row.is_on else _('well again')} – {_kind(row)}\n{row.words}" for row in rows]
     subject = _("%(count)s out of order") % {"count": bad} if bad else _("well again")

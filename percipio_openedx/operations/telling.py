@@ -1,4 +1,4 @@
-"""Hears of destinations that pause and recover, and has it told at once."""
+"""Hears of destinations that pause and recover, so that the end of the pass tells it."""
 
 from __future__ import annotations
 

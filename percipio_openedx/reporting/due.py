@@ -19,7 +19,7 @@ from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.reporting import retirement
+from percipio_openedx.reporting import compaction, retirement
 from percipio_openedx.reporting.look import look
 from percipio_openedx.transactions import persistently, without_gap_locks
 
@@ -30,6 +30,9 @@ PAGE = 2000
 AT_ONCE = 200
 
 Part = TypeVar("Part")
+
+# Seconds that a pass may use to compact what has been waiting since long before.
+COMPACTING = 15.0
 
 # Seconds until a course that could not be looked at is tried again.
 AFTER_TROUBLE = 60
@@ -63,6 +66,7 @@ def report_due(deadline: float | None = None) -> Reported:
         deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
     reported = Reported()
+    compaction.compact_late(COMPACTING)
     courses = CourseBook()
     sites: dict[str, Configuration | None] = {}
     for page in _pages(timezone.now()):

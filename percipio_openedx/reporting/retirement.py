@@ -1,4 +1,4 @@
-"""Forgetting a learner: everything goes here, and what Percipio has to erase is written down without naming anybody."""
+"""Forgetting a learner: everything goes here, and what Percipio has to erase is written down as pseudonyms."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.reporting import traces
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
@@ -46,13 +47,18 @@ class Asked:
     statements: int = 0
 
 
-@persistently
 def erase(user_id: int) -> int:
     """Delete every statement and every row about a learner; the number of statements.
 
     What Percipio may hold already has to be erased there, by Skillsoft, on the site's request: an ``ErasureRequest``
-    says which registrations.
+    says which registrations. What is said of the learner elsewhere goes first, for the statements know the words.
     """
+    traces.clear(user_id)
+    return _erase(user_id)
+
+
+@persistently
+def _erase(user_id: int) -> int:
     with without_gap_locks():
         courses = _courses(user_id)
         _ask(courses)

@@ -106,19 +106,88 @@ def test_the_first_notice_waits_for_a_locked_table_and_those_after_it_do_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(notices, "_impatient_until", 0.0)
-    bounds: list[str] = []
+    sent: list[list[str]] = []
 
     def seen(execute: Any, sql: str, *rest: Any) -> Any:
-        bounds.append(sql.split(" FOR INSERT")[0])
+        sent[-1].append(sql.split(" INTO ")[0].removesuffix(" FOR INSERT"))
         return execute(sql, *rest)
 
     for _ in range(2):
+        sent.append([])
         with connection.execute_wrapper(seen), pytest.raises(OperationalError):
             notices.append(1, "course-v1:DemoX+CS101+2026", Reason.GRADE)
-    assert bounds == [
-        "SET STATEMENT lock_wait_timeout=1, innodb_lock_wait_timeout=1",
-        "SET STATEMENT lock_wait_timeout=0, innodb_lock_wait_timeout=0",
-    ]
+    if connection.mysql_is_mariadb:  # type: ignore[attr-defined]
+        assert sent == [
+            ["SET STATEMENT lock_wait_timeout=1, innodb_lock_wait_timeout=1"],
+            ["SET STATEMENT lock_wait_timeout=0, innodb_lock_wait_timeout=0"],
+        ]
+    else:
+        first, second = sent
+        assert "INSERT /*+ SET_VAR(lock_wait_timeout=1) */" in first
+        assert second == [], "MySQL's shortest wait is a second"
+
+
+@pytest.fixture
+def gap() -> Iterator[threading.Event]:
+    """Somebody else holds the end of the notice table, as a DELETE over a range does; see ``locked``."""
+    assert connection.vendor == "mysql", "this is about MariaDB and MySQL: set PERCIPIO_TEST_DATABASE_URL"
+    taken, release, bitten = threading.Event(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("START TRANSACTION")
+            cursor.execute(f"SELECT id FROM {Notice._meta.db_table} WHERE id > 0 FOR UPDATE")
+            taken.set()
+            if not release.wait(WATCHDOG):
+                bitten.set()
+            cursor.execute("ROLLBACK")
+        connections["default"].close()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert taken.wait(WATCHDOG)
+    yield bitten
+    release.set()
+    holder.join()
+
+
+def row_wait() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@SESSION.innodb_lock_wait_timeout")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.services
+@pytest.mark.usefixtures("reporting")
+def test_acts_stand_while_somebody_else_locks_the_end_of_the_notice_table(request: pytest.FixtureRequest) -> None:
+    course, learner = a_course(units=1), a_learner()
+    client = a_client(learner)
+    bitten: threading.Event = request.getfixturevalue("gap")
+
+    assert study(client, course) == [200, 200, 200]
+
+    assert not bitten.is_set(), "the learner waited for the rows"
+    assert_stands(learner, course)
+
+
+@pytest.mark.services
+@pytest.mark.usefixtures("reporting")
+def test_a_row_that_is_locked_is_waited_for_as_shortly_as_a_table(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """And what the LMS itself waits for is as it was, whatever became of the notice."""
+    monkeypatch.setattr(notices, "_impatient_until", 0.0)
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 617")
+    notices.append(1, "course-v1:DemoX+CS101+2026", Reason.GRADE)
+    assert row_wait() == 617
+    bitten: threading.Event = request.getfixturevalue("gap")
+
+    with pytest.raises(OperationalError):
+        notices.append(1, "course-v1:DemoX+CS101+2026", Reason.GRADE)
+    assert not bitten.is_set()
+    assert row_wait() == 617
 
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS))

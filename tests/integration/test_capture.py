@@ -70,8 +70,10 @@ def test_a_notice_is_one_insert_and_nothing_else() -> None:
     with transaction.atomic(), CaptureQueriesContext(connection) as queries:
         notices.append(7, "course-v1:A+B+C", Reason.COMPLETION)
 
-    assert len(queries) == 1
-    assert "INSERT" in queries[0]["sql"]
+    # MySQL cannot bound the wait for a row in the statement itself: there, two that touch no table stand around it.
+    sent = [query["sql"] for query in queries if not query["sql"].startswith(("SET @", "SET SESSION innodb"))]
+    assert len(sent) == 1
+    assert "INSERT" in sent[0]
 
 
 def test_a_rolled_back_act_leaves_no_notice_and_calls_nobody(_quiet_wake: list[str]) -> None:

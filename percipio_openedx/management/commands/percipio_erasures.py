@@ -20,7 +20,8 @@ class Command(OperatorCommand):
 
     help = (
         "Lists, for each learner who was erased here after something of theirs had been sent, the registrations "
-        "(context.registration) whose statements Skillsoft has to erase. Nobody is named. --done ID ticks one off. "
+        "(context.registration) whose statements Skillsoft has to erase. They are pseudonyms: they name nobody, but "
+        "whoever has the LMS's user ids can tell whose they are. --done ID ticks one off. "
         "Exit code 1 while there is any to ask for."
     )
 

@@ -10,13 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.admin import paging, search, words
 from percipio_openedx.codes import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course, a_statement
-from tests.integration.builders import KEY, a_learner
+from tests.integration.builders import KEY, a_learner, enrolled
 
 LIST = "admin:percipio_openedx_statement_changelist"
 
@@ -133,8 +134,10 @@ def test_statements_of_an_account_that_is_gone_are_found_by_its_id(world: World,
 
 def test_the_search_names_a_bounded_number_of_learners(world: World, monkeypatch: Any) -> None:
     monkeypatch.setattr(search, "MOST_LEARNERS", 3)
+    monkeypatch.setattr(search, "MOST_ACCOUNTS", 5)
     for number in range(6):
-        a_learner(f"many{number}")
+        enrolled(a_learner(f"many{number}"), CourseKey.from_string(KEY))
+    a_learner("many")
 
     assert len(search.learners_named("many")) == 3
     assert [learner.username for learner in search.learners_named("many5").values()] == ["many5"]

@@ -10,6 +10,7 @@ from completion.models import BlockCompletion
 from django.apps import apps
 from django.test import Client
 from django.urls import reverse
+from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
 from percipio_openedx.codes import Kind, Why
@@ -125,7 +126,7 @@ def test_the_page_shows_both_forms(amina: Any, everything: Client) -> None:
     ],
 )
 def test_what_cannot_be_shown_is_said(amina: Any, everything: Client, learner: str, course: str, words: str) -> None:
-    a_learner("amir")
+    enrolled(a_learner("amir"), CourseKey.from_string(KEY))
 
     assert words in page(everything, learner=learner, course=course)
 

@@ -12,10 +12,9 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
-from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Alert, Destination, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, telling
+from percipio_openedx.operations import alerts
 from percipio_openedx.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY
@@ -27,8 +26,10 @@ LONG_AGO = timedelta(days=2)
 
 
 @pytest.fixture(autouse=True)
-def _somebody(settings: Any) -> None:
+def _somebody(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two are told, and no mail waits for the one before but where a test is about that."""
     settings.PERCIPIO_ALERT_EMAILS = ["first@example.com", "second@example.com"]
+    monkeypatch.setattr(alerts, "GATHER", timedelta())
     alerts.forget()
 
 
@@ -88,18 +89,45 @@ def test_a_mail_is_in_the_lms_s_language_and_the_log_in_english(
     ]
 
 
-def test_refused_credentials_are_told_at_once(arriving: Sandbox) -> None:
-    telling.connect()
+def test_refused_credentials_are_told_with_the_end_of_the_pass(arriving: Sandbox) -> None:
     add(1)
+    Statement.objects.update(stored_at=timezone.now())
     arriving.set_scenario("token-refused:3")
-    deliver_due()
+    run_once()
     assert subjects() == ["[Percipio] 1 out of order"]
     assert "canary-secret" not in mail.outbox[0].body
     for _ in range(8):
         Destination.objects.update(retry_at=None)
-        deliver_due()
+        run_once()
     assert Statement.objects.get().state == State.DELIVERED
     assert subjects() == ["[Percipio] 1 out of order", "[Percipio] well again"]
+
+
+def test_one_mail_tells_of_many_destinations(arriving: Sandbox, settings: Any) -> None:
+    """The secret was withdrawn: every destination pauses, and what can be told together is."""
+    for number in range(12):
+        add(number, destination=destination_of(f"org-{number}"))
+    arriving.set_scenario("token-refused:1000")
+    run_once()
+
+    assert len(mail.outbox) == 1
+    assert [f"organization org-{number}:" in mail.outbox[0].body for number in range(12)] == [True] * 12
+
+
+def test_after_a_mail_the_next_one_gathers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Destinations that pause one after the other are no mail each; the first one is told at once."""
+    monkeypatch.setattr(alerts, "GATHER", timedelta(minutes=5))
+    for number in range(8):
+        pause(destination_of(f"org-{number}"))
+        later = alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 1 out of order"]
+    assert later is not None
+    assert timedelta(minutes=4) < later - timezone.now() <= timedelta(minutes=5)
+    assert run_once() == later
+
+    Alert.objects.filter(told_at__isnull=False).update(told_at=timezone.now() - timedelta(minutes=6))
+    assert alerts.check(at_once=True) is None
+    assert subjects() == ["[Percipio] 1 out of order", "[Percipio] 7 out of order"]
 
 
 def test_parked_statements() -> None:
@@ -213,7 +241,7 @@ def test_two_workers_tell_once() -> None:
     alerts.note(found)
     stale = Alert.objects.get()
     Alert.objects.update(is_told=True)
-    assert not alerts._claim(stale)
+    assert not alerts._claim(stale, timezone.now())
     alerts.note(found)
     alerts.tell()
     assert mail.outbox == []

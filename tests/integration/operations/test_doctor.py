@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 from uuid import uuid4
 
 import pytest
@@ -13,6 +15,7 @@ from celery import current_app
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 from django.utils import timezone
 from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
@@ -20,6 +23,7 @@ from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirem
 from percipio_openedx import edx_platform
 from percipio_openedx.capture import signals
 from percipio_openedx.doctor import database, examine, services
+from percipio_openedx.doctor.findings import Verdict
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
@@ -277,3 +281,21 @@ def test_who_wants_to_fail_on_a_wrong_setting_can(settings: Any) -> None:
     settings.PERCIPIO_REGION = "moon"
     with pytest.raises(SystemCheckError, match="PERCIPIO_REGION"):
         call_command("check", "--tag", "percipio", "--fail-level", "WARNING", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.parametrize(("undoes", "verdict"), [(0, Verdict.WELL), (1, Verdict.DOUBTFUL)])
+def test_a_database_whose_timeouts_undo_whole_transactions(
+    monkeypatch: pytest.MonkeyPatch, undoes: int, verdict: Verdict
+) -> None:
+    """No such server is at hand: the variable is read as MariaDB and MySQL give it."""
+    cursor = MagicMock()
+    cursor.__enter__.return_value.fetchone.return_value = (undoes,)
+    server = SimpleNamespace(vendor="mysql", cursor=lambda: cursor)
+    monkeypatch.setattr(database, "connections", {"default": server})
+
+    assert [found.verdict for found in database.timeouts()] == [verdict]
+
+
+def test_the_variable_is_one_of_the_server() -> None:
+    expected = [Verdict.WELL] if connection.vendor == "mysql" else []
+    assert [found.verdict for found in database.timeouts()] == expected

@@ -15,8 +15,10 @@ from openedx.core.djangoapps.user_api.accounts.utils import create_retirement_re
 from openedx.core.djangoapps.user_api.accounts.views import retire_critical_for, retire_misc_for
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
+from percipio_openedx import config
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, ErasureRequest, LearnerCourse, Notice, Statement
+from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
 from percipio_openedx.reporting import report_due, retirement
@@ -104,6 +106,17 @@ def test_what_percipio_may_hold_is_to_be_erased_there(learner: Any, manage: Mana
     assert manage("percipio_erasures", "--done", str(request["id"])).code == 0
     assert manage("percipio_erasures", "--json").documents == []
     assert [one["id"] for one in manage("percipio_erasures", "--all", "--json").documents] == [request["id"]]
+
+
+def test_a_registration_is_a_pseudonym(learner: Any) -> None:
+    """It names nobody, and is no secret either: whoever has the user ids can tell whose it is."""
+    deliver_due()
+    course = LearnerCourse.objects.get().course_key
+    retire(learner)
+
+    kept = ErasureRequest.objects.get().registrations
+    assert [word for word in PERSONAL if word.lower() in kept.lower()] == []
+    assert kept == str(registration_for(config.lms_root(), 1, learner.pk, course))
 
 
 def test_what_never_left_needs_no_erasure(learner: Any) -> None:

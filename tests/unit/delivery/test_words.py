@@ -19,7 +19,8 @@ JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNry
         ("no user jane.doe+x@example.com here", "no user … here"),
         ('"mbox": "mailto:jane@example.com"', '"mbox": "…"'),
         ('{"name": "Jane Doe", "id": 4}', '{"name": "…", "id": 4}'),
-        ('{\\"name\\": \\"Jane Doe\\"}', '{\\"name\\": \\"…\\"}'),
+        ('{\\"name\\": \\"Jane Doe\\"}', '{"name": "…"}'),
+        ('{\\"name\\": \\"Jane \\\\\\"JD\\\\\\" Doe\\", \\"id\\": 4}', '{"name": "…", "id": 4}'),
         ('{"access_token": "abc"}', '{"access_token": "…"}'),
         ("{'client_secret': 'abc'}", "{'client_secret': '…'}"),
         ("Bearer abcd1234 refused", "Bearer … refused"),
@@ -40,7 +41,7 @@ def test_known_secrets_are_masked_wherever_they_stand() -> None:
 
 
 def test_length() -> None:
-    assert words_of(b"ab " * 10_000) == ("ab " * 334)[:1000].strip()
+    assert words_of(b"ab " * 10_000) == ("ab " * 333).strip()
 
 
 @given(st.binary(max_size=3000))

@@ -1,0 +1,68 @@
+"""Whether anybody takes up what is noticed, seen from where it is noticed: the worker that would tell is the one that
+may be missing.
+
+In the thread that wakes workers, so at no learner's cost, and once in ten minutes for the whole LMS. What has waited
+for too long is told as a worker would tell it (``operations.alerts``), and compacted, so that the table does not grow
+with every act of people who are noticed already.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.db import connections
+from django.utils import timezone
+
+from percipio_openedx import config
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks of the whole LMS.
+EVERY = 600
+# Seconds that a web process may use to compact.
+COMPACTING = 5.0
+KEY = "percipio_openedx:watched"
+
+_looked_at = -float(EVERY)
+
+
+def forget() -> None:
+    """Forget when this process looked last."""
+    global _looked_at
+    _looked_at = -float(EVERY)
+
+
+def look() -> None:
+    """Look, unless somebody did lately.
+
+    Raises:
+        Exception: whatever database, cache or mail server raise; the caller contains it.
+    """
+    global _looked_at
+    if time.monotonic() - _looked_at < EVERY:
+        return
+    _looked_at = time.monotonic()
+    if not cache.add(KEY, 1, timeout=EVERY):
+        return
+    try:
+        _look()
+    finally:
+        # This thread's own, which ends.
+        connections.close_all()
+
+
+def _look() -> None:
+    # Here, so that the LMS's web processes start without any of it.
+    from percipio_openedx.operations import alerts
+    from percipio_openedx.reporting import compaction
+
+    since = compaction.oldest()
+    patience = timedelta(seconds=config.alert_after() + config.gathering())
+    if since is None or timezone.now() - since < patience:
+        return
+    logger.error("no worker looks at notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
+    compaction.compact_late(COMPACTING)
+    alerts.check(at_once=True)
