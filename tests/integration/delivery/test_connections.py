@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -93,6 +96,71 @@ def test_a_proxy_is_told_the_host(sandbox: Sandbox, written: list[bytes], monkey
     assert {b"Host: percipio.example.com", b"Proxy-Authorization: Basic c29tZWJvZHk6c2VjcmV0"} <= set(lines)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_what_stays_on_this_machine_goes_through_no_proxy(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """It is plain http, so a proxy would read it; and the proxy's 127.0.0.1 is another machine."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        url = sandbox.url.replace("127.0.0.1", host)
+
+        exchange("POST", f"{url}/anywhere", timeout=5, body=b"a secret")
+
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert [request.path for request in sandbox.requests] == ["/anywhere"]
+
+
+@pytest.fixture
+def dripping() -> Iterator[Callable[[bytes], int]]:
+    """A server on a port that answers whoever connects a byte at a time, for a while that no test waits for."""
+    over, servers = threading.Event(), []
+
+    def serve(server: socket.socket, answer: bytes) -> None:
+        with contextlib.suppress(OSError):
+            accepted, _ = server.accept()
+            with accepted:
+                for byte in answer * 100:
+                    if over.wait(0.05):
+                        return
+                    accepted.sendall(bytes([byte]))
+
+    def start(answer: bytes) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+        threading.Thread(target=serve, args=(server, answer), daemon=True).start()
+        return int(server.getsockname()[1])
+
+    yield start
+    over.set()
+    for server in servers:
+        server.close()
+
+
+def test_a_proxy_that_drips_its_answer_is_given_up(
+    dripping: Callable[[bytes], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{dripping(b'HTTP/1.1 200 ' + b'x' * 1000)}")
+
+    with pytest.raises(Unreachable, match="no whole answer within"):
+        exchange("GET", "https://percipio.example.com/", timeout=0.2)
+
+
+def test_a_server_that_drips_its_part_of_tls_is_given_up(dripping: Callable[[bytes], int]) -> None:
+    # The head of a record of the handshake, and the beginning of a ServerHello (RFC 8446 4.1.3).
+    port = dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(1000))
+
+    with pytest.raises(Unreachable, match="within"):
+        exchange("GET", f"https://127.0.0.1:{port}/", timeout=0.2)
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -102,7 +170,9 @@ def test_nobody_listens() -> None:
             exchange("GET", url, timeout=5)
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/"])
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/", "http://evil.example\\[::1]/"]
+)
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(Unreachable):
         exchange("GET", url, timeout=5)
