@@ -14,10 +14,12 @@ from percipio_openedx.edx_platform.accounts import (
 from percipio_openedx.edx_platform.achievements import activities, activity_times, certificates, grades
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
+    client_of_signed_token,
+    filters_of,
     is_restricted,
     is_service,
     opaque_token,
-    service_client_ids,
+    signed_token_problem,
 )
 from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
@@ -25,7 +27,7 @@ from percipio_openedx.edx_platform.enrolled import enrollment_counts, enrollment
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
-from percipio_openedx.edx_platform.sites import site_id_of_org
+from percipio_openedx.edx_platform.sites import site_id_of_host, site_id_of_org
 
 __all__ = [
     "EXTERNAL_ID_TYPE",
@@ -34,12 +36,14 @@ __all__ = [
     "activity_times",
     "application_mistakes",
     "certificates",
+    "client_of_signed_token",
     "completed_share",
     "course",
     "enrollment_counts",
     "enrollments",
     "enrollments_after",
     "external_ids",
+    "filters_of",
     "find_courses",
     "find_learners",
     "forget_request",
@@ -57,9 +61,10 @@ __all__ = [
     "retired_accounts",
     "retired_for_good",
     "retiring",
-    "service_client_ids",
     "share_sources",
     "signal",
+    "signed_token_problem",
+    "site_id_of_host",
     "site_id_of_org",
     "social_links",
     "user_id_of",

@@ -18,12 +18,21 @@ from percipio_openedx import edx_platform
 from percipio_openedx.capture import signals
 from percipio_openedx.doctor import database, examine, services
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    Destination,
+    ErasureRequest,
+    LearnerCourse,
+    Notice,
+    PercipioConfiguration,
+    PullClient,
+    Statement,
+)
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
 from percipio_openedx.sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
+from tests.integration.lrs.rows import a_client, an_application, restrict
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -109,6 +118,36 @@ def test_missing_migrations_end_the_examination(monkeypatch: pytest.MonkeyPatch)
 def test_a_signal_that_this_release_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edx_platform, "missing_signals", ["openedx_events.learning.signals.NEW"])
     assert ill() == {"signals": "doubtful"}
+
+
+def test_a_pull_client_that_can_read() -> None:
+    a_client()
+    assert ill() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "seen"),
+    [
+        ({"authorization_grant_type": "password"}, "wrong", "Its grant type is not client credentials."),
+        ({"scopes": ("read",)}, "wrong", "It has no application access with the scope percipio:read."),
+    ],
+)
+def test_a_pull_client_that_cannot_read(change: dict[str, Any], verdict: str, seen: str) -> None:
+    client = PullClient.objects.get(client_id=a_client(**change).client_id)
+    found = {finding.name: finding for finding in examine()}[f"pull client {client.pk}"]
+    assert (found.verdict, found.seen) == (verdict, seen)
+    PullClient.objects.update(enabled=False)
+    assert ill() == {}
+
+
+def test_a_pull_client_whose_signed_tokens_are_refused() -> None:
+    """They do not say which application they are of, and its user has two."""
+    application = a_client()
+    an_application("other", user=application.user)
+    name = f"pull client {PullClient.objects.get().pk}"
+    assert ill() == {name: "doubtful"}
+    restrict(application)
+    assert ill() == {name: "wrong"}
 
 
 def test_a_receiver_that_is_not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
