@@ -106,6 +106,25 @@ def test_the_compiled_requirements_name_no_index_and_no_folder(release: str) -> 
         assert re.findall(r"https?://|file:/|find-links|index-url|trusted-host|@ /", text) == [], path.name
 
 
+@pytest.mark.parametrize("release", ["ulmo", "verawood"])
+def test_the_requirements_of_a_release_hold_one_version_of_a_package(release: str) -> None:
+    every = {name: _pin(pin) for name, pin in _requirements(f"{release}/dev.txt").items()}
+    for path in sorted((ROOT / "requirements" / release).glob("*.txt")):
+        pinned = {name: _pin(pin) for name, pin in _requirements(f"{release}/{path.name}").items()}
+        assert pinned.items() <= every.items(), path.name
+
+
+@pytest.mark.parametrize("release", ["ulmo", "verawood"])
+def test_what_an_lms_installs_is_known_by_its_hash(release: str) -> None:
+    """`pip install --require-hashes --no-deps -r` takes no other file, and misses nothing that is asked for."""
+    text = (ROOT / "requirements" / release / "base.txt").read_text("utf-8")
+    pins = re.findall(r"^[\w.-]+==\S+.*\n(?: .*\n)*", text, re.MULTILINE)
+    assert {name.lower() for name in _names("base.in")} <= _requirements(f"{release}/base.txt").keys()
+    assert len(pins) == len(_requirements(f"{release}/base.txt")) > 60
+    hashed = re.compile(r"\S+==\S+ \\\n(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+ {4}# via .*\n")
+    assert [pin for pin in pins if not hashed.fullmatch(pin)] == []
+
+
 def test_what_the_code_imports_is_what_it_asks_for() -> None:
     asked = {name.lower() for name in _names("base.in")}
     distributions = packages_distributions()
@@ -138,7 +157,7 @@ def _requirements(file: str) -> dict[str, Requirement]:
 
 def _parsed(file: str) -> list[Requirement]:
     lines = (ROOT / "requirements" / file).read_text("utf-8").splitlines()
-    stripped = (line.partition("#")[0].strip() for line in lines)
+    stripped = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
     return [Requirement(line) for line in stripped if line and not line.startswith("-")]
 
 
