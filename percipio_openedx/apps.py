@@ -52,8 +52,10 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the system checks, and let a worker that starts take up what waits."""
+        """Register the system checks, let a worker that starts take up what waits, and switch nothing else on."""
         from percipio_openedx import checks, tasks
+        from percipio_openedx.event_routing import backend
 
+        backend.settle()
         checks.register()
         tasks.connect_worker()

@@ -35,6 +35,7 @@ def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
         (config.observe_after, "percipio.E002"),
         (config.pull_rate, "percipio.E003"),
         (config.private_hosts, "percipio.E004"),
+        (config.keep_event_routing, "percipio.E005"),
     )
     for read, message_id in alone:
         try:

@@ -34,9 +34,14 @@ __getattr__ = first_use.of(
             "lms_root",
             "platform_name",
             "token_keys",
-            "tracking_backends",
         ),
         "places": ("REGIONS", "private_hosts"),
+        "routing": (
+            "keep_event_routing",
+            "routing_is_asked_for_by",
+            "routing_is_forbidden",
+            "take_out_of_tracking",
+        ),
         "site": (
             "FIELDS",
             "SERVICE_PATH",

@@ -52,11 +52,6 @@ def cache_backend() -> str:
     return str(setting("CACHES", {}).get("default", {}).get("BACKEND", ""))
 
 
-def tracking_backends() -> frozenset[str]:
-    """The names of the LMS's event-tracking backends (``EVENT_TRACKING_BACKENDS``)."""
-    return frozenset(setting("EVENT_TRACKING_BACKENDS", None) or ())
-
-
 def token_keys() -> tuple[str | None, str | None]:
     """The public keys and the secret key with which the LMS signs tokens (``JWT_AUTH``), those that it has."""
     jwt_auth = setting("JWT_AUTH", {})

@@ -45,6 +45,7 @@ def _readable() -> Iterator[Finding]:
         config.alert_after,
         config.alert_emails,
         config.private_hosts,
+        config.keep_event_routing,
         config.retention_days,
         lambda: config.retention_days("PARKED"),
         lambda: config.retention_days("LOG"),

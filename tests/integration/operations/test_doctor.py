@@ -11,12 +11,16 @@ import pytest
 from celery import current_app
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from event_routing_backends.models import RouterConfiguration
+from eventtracking import tracker as trackers
+from eventtracking.backends.async_routing import AsyncRoutingBackend
 from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
 from percipio_openedx.capture import signals
 from percipio_openedx.doctor import database, examine, services
+from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
     Destination,
@@ -86,7 +90,7 @@ def test_a_well_installation(manage: Manage) -> None:
         ("SECRET_KEY", "short", "encryption key", "wrong"),
         ("LMS_ROOT_URL", "", "LMS address", "wrong"),
         ("PERCIPIO_REGION", "moon", "configuration of site 1", "wrong"),
-        ("EVENT_TRACKING_BACKENDS", {"event_transformer": {}}, "event routing", "doubtful"),
+        ("PERCIPIO_KEEP_EVENT_ROUTING", "yes", "settings", "wrong"),
     ],
 )
 def test_settings(settings: Any, setting: str, value: Any, name: str, verdict: str) -> None:
@@ -118,6 +122,38 @@ def test_missing_migrations_end_the_examination(monkeypatch: pytest.MonkeyPatch)
 def test_a_signal_that_this_release_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edx_platform, "missing_signals", ["openedx_events.learning.signals.NEW"])
     assert ill() == {"signals": "doubtful"}
+
+
+@pytest.mark.parametrize(
+    ("keep", "has_router", "tracked", "verdict", "seen"),
+    [
+        (None, False, OnDemand(), "well", "none: nobody has asked for it"),
+        (None, False, None, "well", "none: nobody has asked for it"),
+        (None, True, OnDemand(), "well", "goes on: a router is configured"),
+        (True, False, AsyncRoutingBackend(), "well", "goes on: asked for by PERCIPIO_KEEP_EVENT_ROUTING"),
+        (False, True, None, "doubtful", "a router is configured, and no event is routed to it"),
+        (
+            *(None, False, AsyncRoutingBackend(), "doubtful"),
+            "every learner event is transformed and logged for an LRS that nobody has configured",
+        ),
+    ],
+)
+def test_event_routing(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    keep: bool | None,
+    has_router: bool,
+    tracked: Any,
+    verdict: str,
+    seen: str,
+) -> None:
+    settings.PERCIPIO_KEEP_EVENT_ROUTING = keep
+    backends = {"event_transformer": tracked} if tracked else {}
+    monkeypatch.setattr(trackers, "TRACKERS", {"default": trackers.Tracker(backends)})
+    if has_router:
+        RouterConfiguration.objects.create(route_url="https://lrs.example.com", configurations={}, enabled=True)
+    found = {finding.name: finding for finding in examine()}["event routing"]
+    assert (found.verdict, found.seen) == (verdict, seen)
 
 
 def test_a_pull_client_that_can_read() -> None:
