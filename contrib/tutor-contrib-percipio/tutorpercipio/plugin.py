@@ -20,7 +20,8 @@ DEFAULTS = {
     "CLIENT_SECRET": "",
     "SETTINGS": {},
     "RUNNER": True,
-    "KEEP_EVENT_ROUTING": True,
+    "KEEP_EVENT_ROUTING": None,
+    "KUBERNETES_SECRET": "",
 }
 
 hooks.Filters.CONFIG_DEFAULTS.add_items([(f"PERCIPIO_{name}", default) for name, default in DEFAULTS.items()])

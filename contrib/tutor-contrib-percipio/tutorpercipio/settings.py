@@ -8,7 +8,7 @@ from typing import Any
 
 from tutor.exceptions import TutorError
 
-# The five values that have a name of their own in Tutor's configuration, and the switch.
+# The five values that have a name of their own in Tutor's configuration, and the two switches.
 OWN = (
     "PERCIPIO_ENABLED",
     "PERCIPIO_REGION",
@@ -16,6 +16,7 @@ OWN = (
     "PERCIPIO_ORGANIZATION_ID",
     "PERCIPIO_CLIENT_ID",
     "PERCIPIO_CLIENT_SECRET",
+    "PERCIPIO_KEEP_EVENT_ROUTING",
 )
 _NAME = re.compile(r"PERCIPIO_[A-Z][A-Z_]*")
 

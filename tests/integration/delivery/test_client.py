@@ -84,6 +84,10 @@ def test_the_last_page(site: Sandbox, monkeypatch: pytest.MonkeyPatch, more: Any
         "/content-aggregation/v1/%2E%2E%2Fsecret",
         "/content-aggregation/v1/..\\secret",
         "http://[broken",
+        "http://evil.example\\[::1]/content-aggregation/v1/x",
+        "http://evil.example\\@127.0.0.1/content-aggregation/v1/x",
+        "\\\\evil.example\\content-aggregation/v1/x",
+        "http://user@127.0.0.1/content-aggregation/v1/x",
         "/content-aggregation/v1/partners/acme/statements",
     ],
 )
