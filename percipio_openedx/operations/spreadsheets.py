@@ -15,9 +15,12 @@ _INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
 
 
 def written(rows: Iterable[Sequence[str]]) -> str:
-    """The rows as CSV, for every export of this plugin."""
+    """The rows as CSV, for every export of this plugin.
+
+    Each cell is quoted: Python 3.11 does not see that one with a carriage return has to be.
+    """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
 
