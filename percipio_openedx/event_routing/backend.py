@@ -17,7 +17,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models.signals import post_save
 from eventtracking.backends.async_routing import AsyncRoutingBackend
-from eventtracking.tracker import get_tracker
+from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
@@ -71,8 +71,8 @@ _routers = _Routers()
 
 def settle() -> None:
     """Take the backend out, unless the site asks for it: by its settings, or by having made it of another class."""
-    backends, is_forbidden = get_tracker().backends, config.routing_is_forbidden()
-    backend = backends.get(NAME)
+    backends, is_forbidden = _backends(), config.routing_is_forbidden()
+    backend: Any = backends.get(NAME)
     is_as_installed = type(backend) is AsyncRoutingBackend
     if config.routing_is_asked_for_by() or not (is_as_installed or is_forbidden):
         return
@@ -89,7 +89,13 @@ def settle() -> None:
 
 def state() -> str:
     """What becomes of events in this process: ``routed``, ``on demand``, or ``""`` for nothing."""
-    backend = get_tracker().backends.get(NAME)
+    backend = _backends().get(NAME)
     if backend is None:
         return ""
     return "on demand" if isinstance(backend, OnDemand) else "routed"
+
+
+def _backends() -> dict[str, Any]:
+    """The tracker's own, by name; none where event tracking is switched off (``EVENT_TRACKING_ENABLED``)."""
+    tracker = TRACKERS.get(DEFAULT_TRACKER_NAME)
+    return tracker.backends if tracker is not None else {}

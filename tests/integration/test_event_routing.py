@@ -38,7 +38,7 @@ def published(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(backend, "_routers", backend._Routers())
     bare = {name: value for name, value in settings.EVENT_TRACKING_BACKENDS.items() if name != NAME}
     settings.EVENT_TRACKING_BACKENDS = {**bare, **installed(LMS_ROOT_URL="").EVENT_TRACKING_BACKENDS}
-    monkeypatch.setattr(trackers, "TRACKERS", {"default": DjangoTracker()})
+    monkeypatch.setitem(trackers.TRACKERS, "default", DjangoTracker())
     return tasks
 
 
@@ -119,6 +119,11 @@ class TestAsInstalled:
         for backends in ({}, None):
             settings.EVENT_TRACKING_BACKENDS = backends
             backend.settle()
+        assert backend.state() == ""
+
+    def test_an_lms_that_tracks_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(backend, "TRACKERS", {})
+        backend.settle()
         assert backend.state() == ""
 
 

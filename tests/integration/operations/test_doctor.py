@@ -149,7 +149,7 @@ def test_event_routing(
 ) -> None:
     settings.PERCIPIO_KEEP_EVENT_ROUTING = keep
     backends = {"event_transformer": tracked} if tracked else {}
-    monkeypatch.setattr(trackers, "TRACKERS", {"default": trackers.Tracker(backends)})
+    monkeypatch.setitem(trackers.TRACKERS, "default", trackers.Tracker(backends))
     if has_router:
         RouterConfiguration.objects.create(route_url="https://lrs.example.com", configurations={}, enabled=True)
     found = {finding.name: finding for finding in examine()}["event routing"]
