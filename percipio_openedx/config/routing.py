@@ -20,7 +20,6 @@ _LOGGERS = ("xapi_tracking", "caliper_tracking")
 _ADDED_TO = frozenset(
     {
         "EVENT_BUS_TRACKING_LOGS",
-        "EVENT_TRACKING_BACKENDS",
         "EVENT_TRACKING_BACKENDS_ALLOWED_CALIPER_EVENTS",
         "EVENT_TRACKING_BACKENDS_ALLOWED_XAPI_EVENTS",
     }
@@ -72,17 +71,22 @@ def _changed_setting() -> str:
 
     untouched: Any = SimpleNamespace(LMS_ROOT_URL="")
     plugin_settings(untouched)
-    defaults: dict[str, Any] = {
-        name: value for name, value in vars(untouched).items() if name.isupper() and name != "LMS_ROOT_URL"
-    }
-    tokens = setting("ENV_TOKENS", None) or {}
+    defaults: dict[str, Any] = {name: value for name, value in vars(untouched).items() if name.isupper()}
+    del defaults["LMS_ROOT_URL"]
+    backends, tokens = defaults.pop("EVENT_TRACKING_BACKENDS"), setting("ENV_TOKENS", None) or {}
     for name, default in defaults.items():
-        if name == "EVENT_TRACKING_BACKENDS":
-            if default.keys() & (tokens.get(name) or {}):
-                return name
-        elif name in tokens or (name not in _ADDED_TO and setting(name, default) != default):
+        if name in tokens or (name not in _ADDED_TO and setting(name, default) != default):
             return name
-    return ""
+    ours, given = setting("EVENT_TRACKING_BACKENDS", None) or {}, tokens.get("EVENT_TRACKING_BACKENDS") or {}
+    is_changed = any(_form(ours[name]) != _form(made) for name, made in backends.items() if name in ours)
+    return "EVENT_TRACKING_BACKENDS" if is_changed or backends.keys() & given else ""
+
+
+def _form(node: Any) -> Any:
+    """A backend without what differs from one LMS to the other by itself: names of events, and its address."""
+    if isinstance(node, Mapping):
+        return {key: _form(value) for key, value in node.items() if key not in ("whitelist", "sensor_id")}
+    return [_form(each) for each in node] if isinstance(node, list | tuple) else node
 
 
 def take_out_of_tracking(name: str) -> None:

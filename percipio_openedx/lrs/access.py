@@ -40,8 +40,8 @@ def client_of(grant: Grant) -> PullClient:
     if grant.client_id is None and grant.is_signed:
         logger.warning("pull refused reason=application_unknown user=%s", grant.user_id)
         raise PermissionDenied(
-            "This signed token does not say which application it is of. Use an opaque token, or an application whose "
-            "user owns no other."
+            "This signed token does not say which application it is of, and nobody else can. Get a new one, or use an "
+            "opaque token; the application's user must own no other."
         )
     client = PullClient.objects.filter(client_id=grant.client_id).first() if grant.client_id else None
     if client is None:

@@ -225,6 +225,12 @@ class TestAskedFor:
         emit()
         assert published == ["eventtracking.tasks.send_event"]
 
+    def test_it_goes_on_where_the_site_has_added_to_its_backend(self, settings: Any, published: list[str]) -> None:
+        own = {"ENGINE": "eventtracking.processors.whitelist.NameWhitelistProcessor", "OPTIONS": {"whitelist": [EVENT]}}
+        settings.EVENT_TRACKING_BACKENDS[NAME]["OPTIONS"]["backends"]["xapi"]["OPTIONS"]["processors"].append(own)
+        backend.settle()
+        assert (config.routing_is_asked_for_by(), backend.state()) == ("EVENT_TRACKING_BACKENDS", "routed")
+
     def test_it_goes_on_beside_aspects(self, published: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Which reads the log of statements, also where no router is configured."""
         apps = ["platform_plugin_aspects.apps.PlatformPluginAspectsConfig"]
