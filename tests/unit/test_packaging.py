@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from packaging.requirements import Requirement
 
 import percipio_openedx
 from percipio_openedx.apps import PercipioOpenedxConfig
+from percipio_openedx.event_routing.apps import EventRoutingConfig
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "percipio_openedx"
@@ -49,6 +51,18 @@ def test_the_lms_finds_the_plugin_by_its_entry_point() -> None:
 
 def test_the_cms_does_not_load_the_plugin() -> None:
     assert [entry for entry in entry_points(group="cms.djangoapp") if entry.name == "percipio_openedx"] == []
+
+
+def test_the_cms_loads_one_small_app_without_models(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    found = configparser.ConfigParser()
+    found.read_string(wheel.read(name).decode())
+    assert dict(found["cms.djangoapp"]) == {
+        "percipio_event_routing": f"{EventRoutingConfig.__module__}:{EventRoutingConfig.__name__}"
+    }
+    assert EventRoutingConfig.plugin_app == {}
+    assert not (PACKAGE / "event_routing" / "models.py").exists()
+    assert not (PACKAGE / "event_routing" / "migrations").exists()
 
 
 def test_the_version_is_written_in_one_place() -> None:
