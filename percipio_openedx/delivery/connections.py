@@ -37,17 +37,12 @@ class _Ours(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         sock = _connected(self, super()._new_conn)
-        watch = watch_of_this_thread()
-        if watch is not None:
-            # From here on, for a proxy may drip its answer to CONNECT, and a server its part of TLS's handshake.
-            watch.hold(sock)
+        _be_watched(self, sock)
         return sock
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         """Send a request, its head together with the first piece of its body."""
-        watch = watch_of_this_thread()
-        if watch is not None:
-            watch.see(self)
+        _be_watched(self, self.sock)
         self._keeps_head, self._head = bool(body), b""
         super().request(method, url, body, *args, **kwargs)
 
@@ -61,15 +56,21 @@ class _Ours(HTTPConnection):
 
     def getresponse(self) -> Any:
         """Wait for the head of the answer, watched."""
-        watch = watch_of_this_thread()
-        if watch is not None:
-            # http.client lets go of ``sock`` when the answer will close the connection.
-            self._percipio_sock = self.sock
+        _be_watched(self, self.sock)
         return super().getresponse()
 
 
 class _OursOverTLS(_Ours, HTTPSConnection):
     """The same over TLS."""
+
+
+def _be_watched(connection: HTTPConnection, sock: Any) -> None:
+    """Let the watch of this thread cut it off: an answer, a proxy or a reader that drips has no end of its own."""
+    watch = watch_of_this_thread()
+    if watch is not None:
+        # http.client lets go of ``sock`` when the answer will close the connection.
+        connection._percipio_sock = sock  # type: ignore[attr-defined]
+        watch.see(connection)
 
 
 def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:

@@ -25,7 +25,6 @@ class Watch:
         self.expired = False
         self.ends_at = time.monotonic() + seconds
         self._connection: HTTPConnection | None = None
-        self._held: socket.socket | None = None
 
     def __enter__(self) -> Watch:
         _watching.watch = self
@@ -35,33 +34,19 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         _guard.remove(self)
         _watching.watch = None
-        if self._held is not None:
-            self._held.close()
 
     def see(self, connection: HTTPConnection) -> None:
-        """The connection that the request goes over."""
+        """The connection that the answer will come over."""
         self._connection = connection
-
-    def hold(self, sock: socket.socket) -> None:
-        """A connection that has just been made, and over which a proxy or TLS is still to be spoken to.
-
-        Held by a descriptor of its own: TLS takes the socket's away while it shakes hands.
-        """
-        if self._held is not None:
-            self._held.close()
-        self._held = sock.dup()
-        if self.expired:
-            self.end()
 
     def end(self) -> None:
         """Cut the connection off: its reader gets an error."""
         self.expired = True
         sock = getattr(self._connection, "sock", None) or getattr(self._connection, "_percipio_sock", None)
-        for one in (sock, self._held):
-            if one is not None:
-                # Beneath TLS, whose own shutdown would take the reader's state away under its hands.
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(one, socket.SHUT_RDWR)
+        if sock is not None:
+            # Beneath TLS, whose own shutdown would take the reader's state away under its hands.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Guard:
