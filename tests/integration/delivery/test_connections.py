@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -116,49 +116,59 @@ def test_what_stays_on_this_machine_goes_through_no_proxy(
     assert [request.path for request in sandbox.requests] == ["/anywhere"]
 
 
-@pytest.fixture
-def dripping() -> Iterator[Callable[[bytes], int]]:
-    """A server on a port that answers whoever connects a byte at a time, for a while that no test waits for."""
-    over, servers = threading.Event(), []
+class Dripping:
+    """A server that answers whoever connects a byte at a time, for as long as that one listens (or a while)."""
 
-    def serve(server: socket.socket, answer: bytes) -> None:
+    def __init__(self) -> None:
+        self.was_heard_out = False
+        self._over = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+
+    def start(self, answer: bytes) -> None:
+        threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
+
+    def _serve(self, answer: bytes) -> None:
         with contextlib.suppress(OSError):
-            accepted, _ = server.accept()
+            accepted, _ = self._server.accept()
             with accepted:
-                for byte in (answer * 100)[:400]:
-                    if over.wait(0.05):
+                for byte in answer[:400]:
+                    if self._over.wait(0.05):
                         return
                     accepted.sendall(bytes([byte]))
+                self.was_heard_out = True
 
-    def start(answer: bytes) -> int:
-        server = socket.create_server(("127.0.0.1", 0))
-        servers.append(server)
-        threading.Thread(target=serve, args=(server, answer), daemon=True).start()
-        return int(server.getsockname()[1])
-
-    yield start
-    over.set()
-    for server in servers:
-        server.close()
+    def close(self) -> None:
+        self._over.set()
+        self._server.close()
 
 
-def test_a_proxy_that_drips_its_answer_is_given_up(
-    dripping: Callable[[bytes], int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    """One that has not been started yet."""
+    server = Dripping()
+    yield server
+    server.close()
+
+
+def test_a_proxy_that_drips_its_answer_is_given_up(dripping: Dripping, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{dripping(b'HTTP/1.1 200 ' + b'x' * 1000)}")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{dripping.port}")
+    dripping.start(b"HTTP/1.1 200 " + b"x" * 1000)
 
     with pytest.raises(Unreachable, match="no whole answer within"):
         exchange("GET", "https://percipio.example.com/", timeout=0.2)
+    assert not dripping.was_heard_out
 
 
-def test_a_server_that_drips_its_part_of_tls_is_given_up(dripping: Callable[[bytes], int]) -> None:
+def test_a_server_that_drips_its_part_of_tls_is_given_up(dripping: Dripping) -> None:
     # The head of a record of the handshake, and the beginning of a ServerHello (RFC 8446 4.1.3).
-    port = dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(1000))
+    dripping.start(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(1000))
 
     with pytest.raises(Unreachable, match="within"):
-        exchange("GET", f"https://127.0.0.1:{port}/", timeout=0.2)
+        exchange("GET", f"https://127.0.0.1:{dripping.port}/", timeout=0.2)
+    assert not dripping.was_heard_out
 
 
 def test_nobody_listens() -> None:
