@@ -49,6 +49,8 @@ setup(
     extras_require={"metrics": requirements("metrics")},
     entry_points={
         "lms.djangoapp": ["percipio_openedx = percipio_openedx.apps:PercipioOpenedxConfig"],
+        # Of the plugin nothing but this: what it brings along is switched on in the CMS as well.
+        "cms.djangoapp": ["percipio_event_routing = percipio_openedx.event_routing.apps:EventRoutingConfig"],
     },
     keywords="openedx percipio skillsoft xapi",
     classifiers=[

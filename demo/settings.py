@@ -242,9 +242,6 @@ add_plugins(__name__, ProjectType.LMS, SettingsType.PRODUCTION)
 # As at the end of the LMS's production settings: a plugin cannot set these two.
 ALTERNATE_ENV_TASKS: dict[str, Any] = {}
 EXPLICIT_QUEUES: dict[str, Any] = {}
-# The operator of this LMS has no other learning record store, so nothing is routed to one.
-if not environment.is_true(os.environ.get("DEMO_EVENT_ROUTING", "")):
-    EVENT_TRACKING_BACKENDS.pop("event_transformer", None)
 # The aggregator's rows are made by its own command, not inside the learner's request.
 COMPLETION_AGGREGATOR_ASYNC_AGGREGATION = True
 

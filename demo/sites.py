@@ -10,13 +10,12 @@ from django.http import HttpRequest, HttpResponse
 
 
 class SiteByHostMiddleware:
-    """Sets `request.site` by the host's name, else to `SITE_ID`, as the LMS's patched middleware does."""
+    """Sets `request.site` by the whole host, port included, else to `SITE_ID`: as the LMS's patched middleware does."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        host = request.get_host().split(":")[0]
-        site = Site.objects.filter(domain=host).first() or Site.objects.get(pk=settings.SITE_ID)
+        site = Site.objects.filter(domain__iexact=request.get_host()).first() or Site.objects.get(pk=settings.SITE_ID)
         request.site = site  # type: ignore[attr-defined]
         return self.get_response(request)

@@ -1,30 +1,118 @@
-"""Which addresses are somebody else's on the internet, and which lie within the operator's own network.
+"""Addresses: of the web, read once and in one way only, and of hosts, public or of the operator's own network.
 
 Pure: no name is looked up here. ``delivery/reach.py`` does that, and asks here about each address that it finds.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from urllib3.util import parse_url
 
 Address = IPv4Address | IPv6Address
 
-# What ``is_global`` of the standard library takes for public, though packets to it may end in one's own network:
-# IPv4-compatible addresses and site-local ones (both out of use, RFC 4291 2.5.5.1 and RFC 3879), and the translation
-# prefix that every network may use for itself (RFC 8215).
-_NEVER_PUBLIC = (IPv6Network("::/96"), IPv6Network("fec0::/10"), IPv6Network("64:ff9b:1::/48"))
+# --- addresses of the web --------------------------------------------------------------------------------------------
+
+# RFC 3986 2: unreserved, reserved and escaped characters. No backslash, no blank, nothing outside ASCII.
+_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?")
+_PORTS = {"http": 80, "https": 443}
+
+
+class NoUrl(ValueError):
+    """A text is no http or https address, or one that two readers do not read alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An http or https address.
+
+    Arguments:
+        scheme: ``http`` or ``https``.
+        host: a name in lower case, or an address; one of IPv6 without its brackets.
+        port: the one that is written there, else that of the scheme.
+        target: what a server is asked for: path and query.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port: whom a request goes to."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.partition("?")[0]
+
+
+def read_url(text: str) -> Url:
+    """Read an address for everybody: who checks, who connects and who asks go by this reading alone.
+
+    ``urllib.parse`` and ``urllib3`` (which makes the connections) have to agree on scheme, host and port. Releases of
+    Python that Open edX ships read ``http://evil.example\\[::1]/`` as this very machine, and ``urllib3`` does not.
+
+    Raises:
+        NoUrl: it is none, it can be read in two ways, or it holds a user name.
+    """
+    try:
+        parts, other = urlsplit(text), parse_url(text)
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+    except ValueError:
+        raise NoUrl from None
+    authority = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
+    is_plain = (
+        _CHARACTERS.fullmatch(text) is not None
+        and parts.netloc.lower() == authority
+        and (_NAME.fullmatch(host) is not None or _is_ipv6(host))
+        and scheme in _PORTS
+        and port != 0
+    )
+    if not is_plain or (scheme, host, port) != (other.scheme, (other.host or "").strip("[]"), other.port):
+        raise NoUrl
+    path = parts.path or "/"
+    return Url(scheme, host, port or _PORTS[scheme], f"{path}?{parts.query}" if parts.query else path)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return IPv6Address(host).scope_id is None
+    except ValueError:
+        return False
+
+
+# --- addresses of hosts ----------------------------------------------------------------------------------------------
+
+# Whatever packets to it may end in one's own network, or nowhere. The standard library's tables differ from release to
+# release (3.11.7 takes 192.0.0.192 for public), so they are not gone by.
+# Source: the IANA registries of special-purpose addresses (RFC 6890), each block as a whole.
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(block)
+    for block in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        # A public address that answers inside Azure only, as every machine's own host (Microsoft: "What is IP address
+        # 168.63.129.16?").
+        "168.63.129.16/32",
+    )
+)
+# All of IPv6 that is given out (RFC 4291 2.4), but for the blocks with a purpose of their own.
+_GLOBAL_6 = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"))
 # An IPv4 address stands in the last four bytes (RFC 6052 2.1).
 _TRANSLATED = IPv6Network("64:ff9b::/96")
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class NoPlace(ValueError):
@@ -88,27 +176,20 @@ def literal(host: str) -> Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a URL's host says, in so many words, this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Whether a host is this machine itself, in so many words: ``localhost``, ``127.0.0.1`` or ``::1``."""
+    return host in LOOPBACK
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is somebody's on the internet: neither private, shared, link-local, multicast nor reserved.
 
-    Source: the IANA registries as the standard library has them. An IPv6 form of an IPv4 address is judged as that.
+    An IPv6 form of an IPv4 address is judged as that.
     """
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
-        if address.sixtofour is not None:
-            return is_public(address.sixtofour)
-        if address in _TRANSLATED:
-            return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(address in network for network in _NEVER_PUBLIC):
-            return False
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv4Address):
+        return not any(address in block for block in _NOT_PUBLIC_4)
+    inner = address.ipv4_mapped or address.sixtofour
+    if address in _TRANSLATED:
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is not None:
+        return is_public(inner)
+    return address in _GLOBAL_6 and not any(address in block for block in _NOT_PUBLIC_6)

@@ -55,9 +55,11 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the system checks, see to the tracking log, and let a worker that starts take up what waits."""
+        """Register the checks, see to the tracking log, take up what waits, and switch nothing else on."""
         from percipio_openedx import checks, tasks
+        from percipio_openedx.event_routing import backend
 
         keep_out_of_tracking_log(settings)
+        backend.settle()
         checks.register()
         tasks.connect_worker()

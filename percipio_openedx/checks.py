@@ -39,6 +39,7 @@ ALONE: tuple[tuple[Callable[[], object], str], ...] = (
     (lambda: config.retention_days(), "percipio.W012"),
     (lambda: config.retention_days("PARKED"), "percipio.W013"),
     (lambda: config.retention_days("LOG"), "percipio.W014"),
+    (lambda: config.keep_event_routing(), "percipio.W016"),
 )
 
 

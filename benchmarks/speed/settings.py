@@ -11,7 +11,7 @@ if os.environ.get("BENCH_WITHOUT_PLUGIN"):
     registry.get_plugin_app_configs = lambda project: [one for one in _all(project) if one.name != "percipio_openedx"]
 
 from demo.settings import *  # noqa: F403
-from demo.settings import CACHES, INSTALLED_APPS, LOGGING
+from demo.settings import CACHES, EVENT_TRACKING_BACKENDS, INSTALLED_APPS, LOGGING
 
 # What the LMS tracks is no part of what is measured.
 LOGGING["loggers"]["tracking"] = {"handlers": [], "level": "CRITICAL", "propagate": False}
@@ -23,6 +23,12 @@ MIGRATION_MODULES.update({app.split(".apps.")[0].rsplit(".", 1)[-1]: None for ap
 BROKER_POOL_LIMIT = 10
 PERCIPIO_OBSERVE_AFTER = int(os.environ.get("PERCIPIO_OBSERVE_AFTER", "0"))
 PERCIPIO_BATCH_SIZE = 100
+
+# What is compared with event-routing-backends has it at work; nothing else has, with the plugin and without it.
+if os.environ.get("BENCH_EVENT_ROUTING"):
+    PERCIPIO_KEEP_EVENT_ROUTING = True
+else:
+    EVENT_TRACKING_BACKENDS.pop("event_transformer", None)
 
 if os.environ.get("BENCH_PEER_BATCHING"):
     EVENT_ROUTING_BACKEND_BATCHING_ENABLED = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -33,8 +34,9 @@ class PullClientForm(ModelForm):
         help_texts = {  # noqa: RUF012 - Django reads it as it is
             "client_id": format_lazy(
                 _(
-                    "Of an OAuth2 application of this LMS: confidential, client credentials, with a user of its own "
-                    "and an application access with the scope {scope}."
+                    "Of an OAuth2 application of this LMS: confidential, client credentials, with an application "
+                    "access with the scope {scope}, and with a user that owns no other application: else its signed "
+                    "tokens (JWT) are refused, which do not say which application they are of."
                 ),
                 scope=PULL_SCOPE,
             ),
@@ -57,6 +59,13 @@ def _mistakes(client_id: str) -> list[str]:
         return [gettext("The LMS cannot tell: %(error)s.") % {"error": error}]
 
 
+def _signed_token_problem(client_id: str) -> str:
+    try:
+        return edx_platform.signed_token_problem(client_id)
+    except PlatformUnavailable:
+        return ""  # the form has said so already
+
+
 @admin.register(PullClient)
 class PullClientAdmin(ModelAdmin):
     """The applications that may read a site's statements."""
@@ -65,6 +74,13 @@ class PullClientAdmin(ModelAdmin):
     list_display = ("client_id", "site", "enabled")
     list_filter = ("enabled", "site")
     list_select_related = ("site",)
+
+    def save_model(self, request: HttpRequest, obj: PullClient, form: PullClientForm, change: bool) -> None:
+        """Save it, and say what will not work though nothing is wrong."""
+        super().save_model(request, obj, form, change)
+        problem = _signed_token_problem(obj.client_id) if obj.enabled else ""
+        if problem:
+            messages.warning(request, problem)
 
 
 @admin.register(PullAudit)

@@ -35,9 +35,14 @@ __getattr__ = first_use.of(
             "platform_name",
             "token_keys",
             "tracked_addresses",
-            "tracking_backends",
         ),
         "places": ("REGIONS", "private_hosts"),
+        "routing": (
+            "keep_event_routing",
+            "routing_is_asked_for_by",
+            "routing_is_forbidden",
+            "take_out_of_tracking",
+        ),
         "site": (
             "FIELDS",
             "SERVICE_PATH",

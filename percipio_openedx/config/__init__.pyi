@@ -20,11 +20,16 @@ from percipio_openedx.config.lms import (
     platform_name,
     token_keys,
     tracked_addresses,
-    tracking_backends,
 )
 from percipio_openedx.config.places import (
     REGIONS,
     private_hosts,
+)
+from percipio_openedx.config.routing import (
+    keep_event_routing,
+    routing_is_asked_for_by,
+    routing_is_forbidden,
+    take_out_of_tracking,
 )
 from percipio_openedx.config.site import (
     FIELDS,
@@ -53,6 +58,7 @@ __all__ = [
     "is_debug",
     "is_eager",
     "is_on",
+    "keep_event_routing",
     "lms_root",
     "metrics_token",
     "observe_after",
@@ -61,11 +67,13 @@ __all__ = [
     "private_hosts",
     "pull_rate",
     "retention_days",
+    "routing_is_asked_for_by",
+    "routing_is_forbidden",
     "setting_values",
     "site_id_for",
+    "take_out_of_tracking",
     "token_keys",
     "tracked_addresses",
-    "tracking_backends",
     "unknown_settings",
     "values_of",
 ]

@@ -44,11 +44,6 @@ def cache_backend() -> str:
     return str(setting("CACHES", {}).get("default", {}).get("BACKEND", ""))
 
 
-def tracking_backends() -> frozenset[str]:
-    """The names of the LMS's event-tracking backends (``EVENT_TRACKING_BACKENDS``)."""
-    return frozenset(setting("EVENT_TRACKING_BACKENDS", None) or ())
-
-
 def tracked_addresses() -> list[str]:
     """Return those of the plugin's addresses whose parameters the LMS writes into its tracking log.
 

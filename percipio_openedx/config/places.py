@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
@@ -55,21 +54,21 @@ def private_hosts() -> addresses.PrivateHosts:
 def address(name: str, value: Any) -> str:
     """An https address; plain http is for a loopback host only (a sandbox on the same machine)."""
     text = str(value or "").rstrip("/")
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname or ""
-        parts.port  # noqa: B018 - raises for a port that is none
-    except ValueError:
-        raise PercipioConfigurationError(name, _("is not an address")) from None
-    if not host:
+    authority = text.partition("://")[2].partition("/")[0]
+    if not authority:
         raise PercipioConfigurationError(name, _("is empty or no full address; PERCIPIO_REGION custom needs one"))
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in authority or set(text) & set("?#"):
         raise PercipioConfigurationError(name, _("must hold no user name, query or fragment"))
-    if parts.scheme != "https" and not (parts.scheme == "http" and addresses.is_loopback(host)):
+    try:
+        url = addresses.read_url(text)
+    except addresses.NoUrl:
+        problem = _("is not an address, or one that can be read in more than one way; write https://host/path")
+        raise PercipioConfigurationError(name, problem) from None
+    if url.scheme != "https" and not addresses.is_loopback(url.host):
         raise PercipioConfigurationError(name, _("must begin with https:// (http only for this machine itself)"))
-    if not _may_be_named(host):
+    if not _may_be_named(url.host):
         problem = _("names %(host)s, which is no public address; if that is meant, add it to PERCIPIO_PRIVATE_HOSTS")
-        raise PercipioConfigurationError(name, problem, host=host)
+        raise PercipioConfigurationError(name, problem, host=url.host)
     return text
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from percipio_openedx.addresses import read_url
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
@@ -101,11 +102,11 @@ class PercipioClient:
             return ""
         try:
             following = urljoin(url, more)
-            here, there = urlsplit(self._configuration.api_url), urlsplit(following)
-            same = (here.scheme, here.netloc) == (there.scheme, there.netloc)
+            here, there = read_url(self._configuration.api_url), read_url(following)
+            same = here.origin == there.origin
         except ValueError:
             same = False
-        if not same or not _is_below(there.path, here.path + SERVICE_PATH):
+        if not same or not _is_below(there.path, here.path.rstrip("/") + SERVICE_PATH):
             raise Unavailable("the link to the next page leads away from Percipio's service")
         return following
 

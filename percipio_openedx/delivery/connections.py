@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -19,7 +18,8 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
 from percipio_openedx import __version__
-from percipio_openedx.delivery.reach import checked_addresses
+from percipio_openedx.addresses import is_loopback, read_url
+from percipio_openedx.delivery.reach import addresses_of, checked_addresses, in_time
 from percipio_openedx.delivery.watch import watch_of_this_thread
 
 USER_AGENT = f"percipio-openedx/{__version__}"
@@ -36,10 +36,13 @@ class _Ours(HTTPConnection):
     _head = b""
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self, super()._new_conn)
+        sock = _connected(self, super()._new_conn)
+        _be_watched(self, sock)
+        return sock
 
     def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
         """Send a request, its head together with the first piece of its body."""
+        _be_watched(self, self.sock)
         self._keeps_head, self._head = bool(body), b""
         super().request(method, url, body, *args, **kwargs)
 
@@ -53,11 +56,7 @@ class _Ours(HTTPConnection):
 
     def getresponse(self) -> Any:
         """Wait for the head of the answer, watched."""
-        watch = watch_of_this_thread()
-        if watch is not None:
-            # http.client lets go of ``sock`` when the answer will close the connection.
-            self._percipio_sock = self.sock
-            watch.see(self)
+        _be_watched(self, self.sock)
         return super().getresponse()
 
 
@@ -65,16 +64,27 @@ class _OursOverTLS(_Ours, HTTPSConnection):
     """The same over TLS."""
 
 
+def _be_watched(connection: HTTPConnection, sock: Any) -> None:
+    """Let the watch of this thread cut it off: an answer, a proxy or a reader that drips has no end of its own."""
+    watch = watch_of_this_thread()
+    if watch is not None:
+        # http.client lets go of ``sock`` when the answer will close the connection.
+        connection._percipio_sock = sock  # type: ignore[attr-defined]
+        watch.see(connection)
+
+
 def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
-    """Connect to one of the addresses of the connection's host. TLS goes on to check the host's name afterwards."""
-    if connection.proxy is not None:
-        # The proxy's address is the operator's choice, and it looks the host up; ``config`` has seen to literal ones.
-        return connect()
-    host = connection._dns_host
+    """Connect to one of the addresses of the connection's host, in the time for which it would wait for one.
+
+    TLS goes on to check the host's name afterwards.
+    """
+    # A proxy's address is the operator's choice, and it looks the host up; ``config`` has seen to literal ones.
+    find = checked_addresses if connection.proxy is None else addresses_of
+    host, seconds = connection._dns_host, connection.timeout
     failure: HTTPError | None = None
     try:
-        for address in checked_addresses(host, connection.port):
-            connection.host = address
+        for address, share in in_time(find(host, connection.port), float(seconds or 0)):
+            connection.host, connection.timeout = address, share
             try:
                 return connect()
             except HTTPError as error:
@@ -82,7 +92,7 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket])
     except socket.gaierror as error:
         raise NameResolutionError(host, connection, error) from error
     finally:
-        connection.host = host
+        connection.host, connection.timeout = host, seconds
     raise failure or NameResolutionError(host, connection, socket.gaierror("no address"))
 
 
@@ -122,14 +132,18 @@ class Channel:
     """
 
     def __init__(self, url: str) -> None:
+        where = read_url(url)
         settings = requests.Session().merge_environment_settings(url, {}, True, None, None)
+        if is_loopback(where.host):
+            # A proxy would be sent in clear what was to stay on this machine, and has a 127.0.0.1 of its own.
+            settings["proxies"] = {}
         trusted = DEFAULT_CA_BUNDLE_PATH if settings["verify"] is True else settings["verify"]
         pool = _Adapter(pool_connections=2, pool_maxsize=8).get_connection_with_tls_context(
             requests.Request("GET", url).prepare(), trusted, proxies=settings["proxies"]
         )
         self._pool = cast(HTTPConnectionPool, pool)
         # A proxy that is not tunnelled through has to be told the host (RFC 9112 3.2.2).
-        self._names_host = self._pool.proxy is not None and urlsplit(url).scheme == "http"
+        self._names_host = self._pool.proxy is not None and where.scheme == "http"
 
     def send(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], timeout: float
@@ -142,7 +156,7 @@ class Channel:
         """
         return self._pool.urlopen(
             method,
-            url if self._names_host else _target(url),
+            url if self._names_host else read_url(url).target,
             body,
             headers,
             retries=False,
@@ -158,21 +172,15 @@ class Channel:
         self._pool.close()
 
 
-def _target(url: str) -> str:
-    """What of a URL a server is asked for."""
-    parts = urlsplit(url)
-    # Not ``urlunsplit``, of which some releases make four slashes of a path's first two.
-    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+_Key = tuple[int, tuple[str, str, int]]
 
-
-_channels: dict[tuple[int, str], Channel] = {}
+_channels: dict[_Key, Channel] = {}
 _lock = threading.Lock()
 
 
 def channel_to(url: str) -> Channel:
     """The channel of this process to the host of ``url``. A forked worker gets its own, never its parent's sockets."""
-    parts = urlsplit(url)
-    key = (os.getpid(), f"{parts.scheme}://{parts.netloc}")
+    key = (os.getpid(), read_url(url).origin)
     channel = _channels.get(key)
     if channel is None:
         with _lock:
@@ -188,7 +196,7 @@ def close_channels() -> None:
             _channels.pop(key).close()
 
 
-def _new_channel(key: tuple[int, str], url: str) -> Channel:
+def _new_channel(key: _Key, url: str) -> Channel:
     while len(_channels) >= _MOST_CHANNELS:
         # Forgotten, not closed: it may be another process's, or in use; its sockets close when nobody needs them.
         _channels.pop(next(iter(_channels)))

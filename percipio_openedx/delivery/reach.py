@@ -7,6 +7,8 @@ address a moment later (DNS rebinding). A connection that stays open is not chec
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from django.utils.translation import gettext_lazy as _
@@ -16,9 +18,22 @@ from percipio_openedx import config
 from percipio_openedx.addresses import Address, is_loopback, is_public
 from percipio_openedx.exceptions import PercipioConfigurationError
 
+# Seconds that an address is waited for at least, however many there are, as far as the whole time goes.
+LEAST = 2.0
+
+
+def addresses_of(host: str, port: int | None) -> list[str]:
+    """Every address that a host's name stands for, in the order in which the system would try them.
+
+    Raises:
+        OSError: nobody knows the host.
+    """
+    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in found))
+
 
 def checked_addresses(host: str, port: int | None) -> list[str]:
-    """Every address that a host's name stands for, each allowed.
+    """The same, each allowed.
 
     One that is not allowed refuses them all: which of them is used would be the choice of who answers for the name.
 
@@ -30,8 +45,7 @@ def checked_addresses(host: str, port: int | None) -> list[str]:
         PercipioConfigurationError: an address is not public, and ``PERCIPIO_PRIVATE_HOSTS`` does not allow it.
         OSError: nobody knows the host.
     """
-    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    addresses = addresses_of(host, port)
     for address in addresses:
         if not _may_reach(host, ip_address(address)):
             problem = _(
@@ -41,7 +55,23 @@ def checked_addresses(host: str, port: int | None) -> list[str]:
     return addresses
 
 
+def in_time(addresses: list[str], seconds: float) -> Iterator[tuple[str, float]]:
+    """Each address with the seconds for which it may be tried, one after the other, until the time is over.
+
+    The time is for all of them together, whatever their number, and shared out among those that are left.
+
+    Arguments:
+        seconds: for all of them.
+    """
+    ends_at = time.monotonic() + seconds
+    for number, address in enumerate(addresses):
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            return
+        yield address, min(left, max(LEAST, left / (len(addresses) - number)))
+
+
 def _may_reach(host: str, address: Address) -> bool:
-    if is_public(address) or (is_loopback(host) and address.is_loopback):
+    if is_public(address) or (is_loopback(host) and is_loopback(str(address))):
         return True
     return config.private_hosts().allow(host, address)

@@ -6,10 +6,9 @@ the network in between does.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.utils.translation import gettext as _
 
+from percipio_openedx.addresses import read_url
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorised, Unreachable
 
@@ -116,4 +115,4 @@ def clock() -> str:
 
 def host_of(url: str) -> str:
     """The host that an address names."""
-    return urlsplit(url).hostname or url
+    return read_url(url).host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from percipio_openedx.doctor import configuration, database, online, platform, rows, services
+from percipio_openedx.doctor import configuration, database, online, platform, pulls, rows, services
 from percipio_openedx.doctor.findings import Finding, Verdict
 
 
@@ -29,6 +29,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     yield from platform.doors()
     yield from platform.completion()
     yield from platform.routing()
+    yield from pulls.clients()
     yield from rows.notices()
     yield from rows.destinations()
     yield from rows.statements()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
+from django.db import DatabaseError
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,6 +15,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import signals as listened
 from percipio_openedx.codes import CompletedOn
 from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
+from percipio_openedx.event_routing import backend
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.operations.sites import configurations
 
@@ -108,18 +110,23 @@ def _needs_progress() -> bool:
 
 
 def routing() -> Iterator[Finding]:
-    """event-routing-backends, which this plugin uses for its transformers alone, routes events by being installed."""
+    """event-routing-backends, which this plugin uses for its transformers alone, would route events by being there."""
     name = _("event routing")
+    asked_for_by, state = config.routing_is_asked_for_by(), backend.state()
     try:
-        is_idle = "event_transformer" in config.tracking_backends() and not edx_platform.has_other_lrs()
-    except PlatformUnavailable as error:
-        yield doubtful(name, str(error), str(UPGRADE))
+        has_router = edx_platform.has_other_lrs()
+    except (DatabaseError, PlatformUnavailable) as error:
+        mend = _("Run: %(command)s") % {"command": "manage.py lms migrate event_routing_backends"}
+        yield doubtful(name, type(error).__name__, mend)
         return
-    if is_idle:
-        yield doubtful(
-            name,
-            _("every learner event is transformed and logged for an LRS that nobody has configured"),
-            _("Where there is no other LRS, remove event_transformer from EVENT_TRACKING_BACKENDS."),
-        )
+    if not has_router and not asked_for_by and state == "routed":
+        seen = _("every learner event is transformed and logged for an LRS that nobody has configured")
+        mend = _("Where there is no other LRS, remove event_transformer from EVENT_TRACKING_BACKENDS.")
+        yield doubtful(name, seen, mend)
+    elif has_router and not state:
+        seen = _("a router is configured, and no event is routed to it")
+        yield doubtful(name, seen, _("Set PERCIPIO_KEEP_EVENT_ROUTING to None, or disable the router."))
+    elif asked_for_by:
+        yield well(name, _("goes on: asked for by %(name)s") % {"name": asked_for_by})
     else:
-        yield well(name)
+        yield well(name, _("goes on: a router is configured") if has_router else _("none: nobody has asked for it"))

@@ -15,7 +15,15 @@ __getattr__ = first_use.of(
     __name__,
     {
         "achievements": ("activities", "activity_times", "certificates", "grades"),
-        "api_clients": ("application_mistakes", "is_restricted", "is_service", "opaque_token", "service_client_ids"),
+        "api_clients": (
+            "application_mistakes",
+            "client_of_signed_token",
+            "filters_of",
+            "is_restricted",
+            "is_service",
+            "opaque_token",
+            "signed_token_problem",
+        ),
         "courses": ("course", "find_courses", "is_graded"),
         "door": ("forget_request", "org_of", "parsed"),
         "enrolled": ("courses_of", "enrollment_counts", "enrollments", "enrollments_after"),
@@ -36,6 +44,6 @@ __getattr__ = first_use.of(
         ),
         "shares": ("completed_share", "share_sources"),
         "signals": ("missing_signals", "signal"),
-        "sites": ("site_id_of_org",),
+        "sites": ("site_id_of_host", "site_id_of_org"),
     },
 )

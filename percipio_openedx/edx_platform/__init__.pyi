@@ -15,10 +15,12 @@ from percipio_openedx.edx_platform.accounts import (
 from percipio_openedx.edx_platform.achievements import activities, activity_times, certificates, grades
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
+    client_of_signed_token,
+    filters_of,
     is_restricted,
     is_service,
     opaque_token,
-    service_client_ids,
+    signed_token_problem,
 )
 from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
@@ -26,7 +28,7 @@ from percipio_openedx.edx_platform.enrolled import courses_of, enrollment_counts
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
-from percipio_openedx.edx_platform.sites import site_id_of_org
+from percipio_openedx.edx_platform.sites import site_id_of_host, site_id_of_org
 
 __all__ = [
     "EXTERNAL_ID_TYPE",
@@ -35,6 +37,7 @@ __all__ = [
     "activity_times",
     "application_mistakes",
     "certificates",
+    "client_of_signed_token",
     "completed_share",
     "course",
     "courses_of",
@@ -42,6 +45,7 @@ __all__ = [
     "enrollments",
     "enrollments_after",
     "external_ids",
+    "filters_of",
     "find_courses",
     "find_learners",
     "forget_request",
@@ -60,9 +64,10 @@ __all__ = [
     "retired_accounts",
     "retired_for_good",
     "retiring",
-    "service_client_ids",
     "share_sources",
     "signal",
+    "signed_token_problem",
+    "site_id_of_host",
     "site_id_of_org",
     "social_links",
     "user_id_of",

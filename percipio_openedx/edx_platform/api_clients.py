@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -11,6 +12,9 @@ from percipio_openedx.edx_platform.door import platform
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
+
+# Between the LMS's own record of a token and the signed form of it, both of which one request makes.
+_ONE_REQUEST = timedelta(seconds=10)
 
 
 def opaque_token(request: Request) -> OpaqueToken:
@@ -44,14 +48,61 @@ def is_service(application: Any, user_id: int) -> bool:
     )
 
 
-def service_client_ids(user_id: int) -> list[str]:
-    """The client ids of the applications that a user owns and that speak for themselves (client credentials)."""
+def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: datetime) -> str | None:
+    """The application that a signed token of a service is of, by its client id; None where nobody can tell.
+
+    A signed token names its user and no application (``oauth_dispatch/jwt.py``: ``aud`` is the same for all, and there
+    is no ``azp``, no ``client_id``). So the user has to own a single application, of whatever kind. And since there may
+    have been another one when the token was issued, that application must have been given a token just then: the LMS
+    makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes that with its application.
+
+    Arguments:
+        user_id: whom the token names.
+        scopes: what it grants.
+        issued_at: its ``iat``, a whole second.
+
+    Raises:
+        PlatformUnavailable: the platform's models are missing.
+    """
+    with platform("oauth2_provider.models.Application"):
+        from oauth2_provider.models import get_access_token_model, get_application_model
+
+        owned = list(get_application_model().objects.filter(user_id=user_id)[:2])
+        if len(owned) != 1 or not is_service(owned[0], user_id):
+            return None
+        tokens = get_access_token_model().objects.filter(
+            application=owned[0],
+            user_id=user_id,
+            created__gte=issued_at - _ONE_REQUEST,
+            created__lt=issued_at + timedelta(seconds=1),
+        )
+        given = (frozenset(scope.split()) for scope in tokens.values_list("scope", flat=True))
+        return str(owned[0].client_id) if scopes in given else None
+
+
+def signed_token_problem(client_id: str) -> str:
+    """Why signed tokens of an application are refused, in words for an operator; ``''`` if they are not."""
     with platform("oauth2_provider.models.Application"):
         from oauth2_provider.models import get_application_model
 
         model = get_application_model()
-        rows = model.objects.filter(user_id=user_id, authorization_grant_type=model.GRANT_CLIENT_CREDENTIALS)
-        return list(rows.order_by("client_id").values_list("client_id", flat=True))
+        user_id = model.objects.filter(client_id=client_id).values_list("user_id", flat=True).first()
+        others = model.objects.filter(user_id=user_id).exclude(client_id=client_id).count() if user_id else 0
+        if not others:
+            return ""
+        return _(
+            "Its user owns other applications as well (%(count)s). A signed token (JWT) does not say which application "
+            "it is of, so those of this application are refused."
+        ) % {"count": others}
+
+
+def filters_of(client_id: str) -> list[str]:
+    """What an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
+    with platform("oauth_dispatch.models.ApplicationAccess"):
+        from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
+
+        access = ApplicationAccess.objects.filter(application__client_id=client_id).first()
+        return [str(one) for one in access.filters or ()] if access else []
 
 
 def application_mistakes(client_id: str, scope: str) -> list[str]:
@@ -72,6 +123,16 @@ def application_mistakes(client_id: str, scope: str) -> list[str]:
             mistakes.append(_("It has no user: tokens of a service are its owner's."))
         if scope not in _scopes_of(application):
             mistakes.append(_("It has no application access with the scope %(scope)s.") % {"scope": scope})
+        if filters := filters_of(client_id):
+            mistakes.append(
+                _(
+                    "Its application access is limited to %(filters)s. A pull client reads the whole site, so its "
+                    "tokens are refused."
+                )
+                % {"filters": ", ".join(filters)}
+            )
+        if is_restricted(client_id) and (problem := signed_token_problem(client_id)):
+            mistakes.append(_("It is restricted, so that only its signed tokens are good.") + f" {problem}")
         return mistakes
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+from django.db import connections, transaction
+
 from percipio_openedx.edx_platform.door import platform
 
 
@@ -14,8 +18,16 @@ def is_completion_on() -> bool:
 
 
 def has_other_lrs() -> bool:
-    """Whether event-routing-backends has been given a place to route events to (for another LRS than Percipio)."""
+    """Whether event-routing-backends has been given a place to route events to (for another LRS than Percipio).
+
+    Within a transaction in a savepoint: where its table is missing, the transaction of whoever asks goes on.
+
+    Raises:
+        DatabaseError: its table cannot be read.
+    """
     with platform("event_routing_backends.models.RouterConfiguration"):
         from event_routing_backends.models import RouterConfiguration
 
-        return bool(RouterConfiguration.objects.filter(enabled=True).exists())
+        rows = RouterConfiguration.objects.current_set().filter(enabled=True)
+        with transaction.atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
+            return bool(rows.exists())

@@ -1,10 +1,17 @@
-"""Which site an organisation's courses belong to."""
+"""Which site an organisation's courses belong to, and which one answers at a host."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from django.contrib.sites.models import Site
+from django.db.models import Q
+
 from percipio_openedx.edx_platform.door import platform
+
+# An address of IPv6 stands in brackets.
+_HOST = re.compile(r"(?P<name>\[[^\[\]]+\]|[^:\[\]]+)(?::[0-9]*)?")
 
 
 def site_id_of_org(org: str) -> int | None:
@@ -22,3 +29,25 @@ def site_id_of_org(org: str) -> int | None:
             if named == org or (isinstance(named, list | tuple) and org in named):
                 return int(site_id)
     return None
+
+
+def site_id_of_host(host: str) -> int | None:
+    """The site of a ``Host`` header, whatever port stands there or in the site's domain; None where there is none.
+
+    The platform's own look-up (edx-django-sites-extensions) compares the whole header, so that behind a port it takes
+    every host for the default site.
+
+    Arguments:
+        host: a name or an address, with or without a port.
+    """
+    parts = _HOST.fullmatch(host.lower())
+    if parts is None:
+        return None
+    name = parts["name"].removesuffix(".")
+    domains = Q(domain__iexact=host) | Q(domain__iexact=name) | Q(domain__istartswith=f"{name}:")
+    found = {domain.lower(): pk for pk, domain in Site.objects.filter(domains).values_list("pk", "domain")}
+    for written in (host.lower(), name):
+        if written in found:
+            return int(found[written])
+    # Two sites at two ports of one name, and neither of them is meant for sure.
+    return int(found.popitem()[1]) if len(found) == 1 else None

@@ -33,20 +33,22 @@ def grant_of(request: Request) -> Grant:
 
 
 def client_of(grant: Grant) -> PullClient:
-    """The pull client that a token belongs to, enabled or not.
+    """The pull client that a token is of, enabled or not.
 
     Raises:
-        PermissionDenied: the token's application has not been named as a pull client, or it cannot be told which of
-            several sites' clients a signed token is of.
+        PermissionDenied: the token's application has not been named as a pull client, or nobody can tell which it is.
     """
-    clients = list(PullClient.objects.filter(client_id__in=grant.client_ids).order_by("-enabled", "pk"))
-    if not clients:
+    if grant.client_id is None and grant.is_signed:
+        logger.warning("pull refused reason=application_unknown user=%s", grant.user_id)
+        raise PermissionDenied(
+            "This signed token does not say which application it is of, and nobody else can. Get a new one, or use an "
+            "opaque token; the application's user must own no other."
+        )
+    client = PullClient.objects.filter(client_id=grant.client_id).first() if grant.client_id else None
+    if client is None:
         logger.warning("pull refused reason=not_a_pull_client user=%s", grant.user_id)
         raise PermissionDenied("This application has not been allowed to read statements.")
-    if len({client.site_id for client in clients}) > 1:
-        logger.warning("pull refused reason=several_sites user=%s", grant.user_id)
-        raise PermissionDenied("This signed token's user owns the clients of several sites; use an opaque token.")
-    return clients[0]
+    return client
 
 
 def demand(request: Request, grant: Grant, client: PullClient) -> None:
@@ -62,18 +64,25 @@ def demand(request: Request, grant: Grant, client: PullClient) -> None:
 
 
 def _problem(request: Request, grant: Grant, client: PullClient) -> str:
-    here = getattr(request, "site", None)
     if not config.is_on():
         return "The Percipio plugin is switched off."
     if not client.enabled:
         return "This client is switched off."
     if PULL_SCOPE not in grant.scopes:
         return f"The token lacks the scope {PULL_SCOPE}."
+    if limits := sorted({*grant.filters, *edx_platform.filters_of(client.client_id)}):
+        return f"This application is limited to {', '.join(limits)}; a pull client reads a whole site."
     if not grant.is_signed and edx_platform.is_restricted(client.client_id):
         return "This application is restricted: only its signed tokens are taken."
-    if here is not None and here.pk != client.site_id:
+    if _site_id_of(request) not in (None, client.site_id):
         return "This client belongs to another site of this LMS; use that site's address."
     return ""
+
+
+def _site_id_of(request: Request) -> int | None:
+    """The site that was asked, by its host; the LMS's own choice (the default one) where no site has that host."""
+    here = getattr(request, "site", None)
+    return edx_platform.site_id_of_host(request.get_host()) or (here.pk if here is not None else None)
 
 
 class PullThrottle(SimpleRateThrottle):
@@ -88,5 +97,5 @@ class PullThrottle(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """One count for each application, or user where a token names none: whether they may pull or not."""
         grant = grant_of(request)
-        asks = ",".join(sorted(grant.client_ids)) or f"user {grant.user_id}"
+        asks = grant.client_id or f"user {grant.user_id}"
         return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"

@@ -1,12 +1,15 @@
 """Who is asking: an OAuth2 token of the LMS, in the ``Authorization`` header. Cookies are not looked at.
 
-Two forms, as the LMS gives them: an opaque token (``Bearer``), and a signed one (``JWT``).
+Two forms, as the LMS gives them: an opaque token (``Bearer``), and a signed one (``JWT``). The first is read by the
+platform's class, the second by the decoder of edx-drf-extensions. Not by its ``JwtAuthentication``, which also takes
+cookies and inactive users, and makes a user of whatever name a token holds.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import jwt
@@ -37,15 +40,17 @@ class Grant:
     Arguments:
         user_id: the token's user: of a service, the owner of the application.
         scopes: what was granted.
-        client_ids: the applications that it can be a token of. A signed token does not name its application, so these
-            are all of its user's.
+        client_id: the application that it is a token of, where that speaks for itself (client credentials) and can be
+            told; else None.
         is_signed: whether it is a signed token.
+        filters: what the token is limited to, as it says itself.
     """
 
     user_id: int
     scopes: frozenset[str]
-    client_ids: tuple[str, ...]
+    client_id: str | None
     is_signed: bool
+    filters: tuple[str, ...] = ()
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -77,8 +82,7 @@ def _opaque(request: Request) -> Grant:
         token = edx_platform.opaque_token(request)
     except (AuthenticationFailed, PlatformUnavailable):
         raise _refused() from None  # the platform's words may name the user
-    client_ids = (token.client_id,) if token.client_id is not None else ()
-    return Grant(token.user_id, token.scopes, client_ids, is_signed=False)
+    return Grant(token.user_id, token.scopes, token.client_id, is_signed=False)
 
 
 def _signed(token: str) -> Grant:
@@ -88,15 +92,31 @@ def _signed(token: str) -> Grant:
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         # The last is a header nested without end, which PyJWT reads before any signature.
         raise _refused() from None
-    username, scopes = claims.get("preferred_username"), claims.get("scopes")
-    if not isinstance(username, str) or not isinstance(scopes, list):
+    username, scopes, issued_at = claims.get("preferred_username"), claims.get("scopes"), _moment(claims.get("iat"))
+    if not isinstance(username, str) or not isinstance(scopes, list) or issued_at is None:
         raise _refused()
     user_id = get_user_model().objects.filter(username=username).values_list("pk", flat=True).first()
     if user_id is None:
         raise _refused()
+    granted = frozenset(map(str, scopes))
     is_service = claims.get("grant_type") in _CLIENT_CREDENTIALS
-    client_ids = edx_platform.service_client_ids(user_id) if is_service else []
-    return Grant(user_id, frozenset(map(str, scopes)), tuple(client_ids), is_signed=True)
+    try:
+        client_id = edx_platform.client_of_signed_token(user_id, granted, issued_at) if is_service else None
+    except PlatformUnavailable:
+        raise _refused() from None
+    return Grant(user_id, granted, client_id, is_signed=True, filters=_filters(claims.get("filters")))
+
+
+def _moment(seconds: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _filters(claim: object) -> tuple[str, ...]:
+    """What limits a token; a claim that cannot be read limits it in a way that nobody knows."""
+    return tuple(map(str, claim)) if isinstance(claim, list) else ("?",) if claim else ()
 
 
 def _verify(token: str) -> None:

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
+from percipio_openedx.operations import spreadsheets
+
 COLUMNS = ("course_key", "is_reported", "content_id")
 ALL_RUNS = "course:"
 # Characters that a column of the database holds.
@@ -81,12 +83,8 @@ def parse(text: str) -> Parsed:
 
 def render(rows: Iterable[Row]) -> str:
     """The file that ``parse`` reads."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow((row.course_key, "true" if row.is_reported else "false", row.content_id))
-    return out.getvalue()
+    cells = ((row.course_key, "true" if row.is_reported else "false", row.content_id) for row in rows)
+    return spreadsheets.written([COLUMNS, *cells])
 
 
 def key_problem(course_key: str) -> str:
@@ -151,7 +149,7 @@ def _row(line: int, names: list[str], cells: list[str]) -> Iterator[tuple[int, R
             line, "", _("has %(found)s columns instead of %(expected)s") % {"found": len(cells), "expected": len(names)}
         )
         return
-    values = dict(zip(names, (cell.strip() for cell in cells), strict=True))
+    values = dict(zip(names, (spreadsheets.original(cell.strip()) for cell in cells), strict=True))
     problems = list(_problems(line, values))
     yield from problems
     if not problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.sites.models import Site
 
-from percipio_openedx import config
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -30,7 +30,7 @@ def configurations() -> dict[int, Configuration | PercipioConfigurationError | N
 
 
 def site_named(text: str) -> int | None:
-    """The site of an id or a domain; None where there is none."""
+    """The site of an id or a domain, with any port or none; None where there is none."""
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text) if Site.objects.filter(pk=int(text)).exists() else None
-    return Site.objects.filter(domain__iexact=text).values_list("pk", flat=True).first()
+    return edx_platform.site_id_of_host(text)

@@ -189,6 +189,12 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: Days that the records of single requests stay here, those to Percipio and those of pull
     #     clients, as do finished backfills and erasures. 0: for ever.
     "PERCIPIO_RETENTION_LOG_DAYS": 180,
+    # .. setting_name: PERCIPIO_KEEP_EVENT_ROUTING
+    # .. setting_default: None
+    # .. setting_description: Whether event-routing-backends, which the plugin brings along for its transformers, also
+    #     routes tracking events, for another learning record store than Percipio. None: where the site uses it, by a
+    #     router configuration, a setting of its own, or Aspects. True: in any case. False: in no case.
+    "PERCIPIO_KEEP_EVENT_ROUTING": None,
     # .. setting_name: PERCIPIO_METRICS_TOKEN
     # .. setting_default: ""
     # .. setting_description: The bearer token with which a scraper may read /percipio/metrics. Secret. Empty: there is

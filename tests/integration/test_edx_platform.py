@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from completion.models import BlockCompletion
+from django.contrib.sites.models import Site
 from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
@@ -137,6 +138,28 @@ def test_a_disabled_site_claims_nothing() -> None:
     site = a_site("site.example.com", "CampusX")
     SiteConfiguration.objects.filter(site=site).update(enabled=False)
     assert edx_platform.site_id_of_org("CampusX") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        *(("my_lms.local", "my_lms.local"), ("MY_LMS.local:80", "my_lms.local"), ("my_lms.local.:80", "my_lms.local")),
+        *(("studio.local:18010", "studio.local:8000"), ("[2001:db8::7]:80", "[2001:db8::7]"), ("", None)),
+        *(
+            ("nowhere.local", None),
+            ("my-lms.local", None),
+            ("[", None),
+            ("a:b:c", None),
+            ("[::1]x", None),
+            (":80", None),
+        ),
+    ],
+)
+def test_a_site_by_its_host(host: str, domain: str | None) -> None:
+    for name in ("my_lms.local", "studio.local:8000", "[2001:db8::7]"):
+        Site.objects.create(domain=name, name=name[:20])
+    found = edx_platform.site_id_of_host(host)
+    assert found == (None if domain is None else Site.objects.get(domain=domain).pk)
 
 
 def test_a_signal_that_a_release_lacks_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

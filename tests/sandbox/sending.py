@@ -109,3 +109,15 @@ class Partner:
     def read(self, query: str = "") -> Reply:
         """GET statements."""
         return ask(self.url + query, headers=self.headers)
+
+
+def asked_for(port: int, *hosts: str, path: str = "/_sandbox/statements", method: str = "GET") -> int:
+    """The status of a request with these Host headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest(method, path, skip_host=True)
+    for host in hosts:
+        connection.putheader("Host", host)
+    connection.endheaders()
+    status = connection.getresponse().status
+    connection.close()
+    return status

@@ -15,7 +15,7 @@ import pytest
 
 from percipio_sandbox.cli import main
 from percipio_sandbox.scenarios.catalogue import SCENARIOS, describe_all
-from tests.sandbox.sending import CREDENTIALS, VERSION, send_json, statement
+from tests.sandbox.sending import CREDENTIALS, VERSION, asked_for, send_json, statement
 
 COMMAND = [sys.executable, "-W", "error", "-m", "percipio_sandbox"]
 
@@ -105,3 +105,9 @@ def test_a_mistake_ends_with_2_and_a_message(
 def test_a_record_that_cannot_be_written_ends_with_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["--record", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("cannot start: [Errno 21] Is a directory")
+
+
+def test_a_further_name() -> None:
+    with running("--name", "percipio.test") as (_, line):
+        port = int(line.partition("http://127.0.0.1:")[2].partition("/")[0])
+        assert [asked_for(port, host) for host in ("percipio.test", "other.test")] == [200, 421]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from percipio_sandbox import Sandbox
-from tests.sandbox.sending import CREDENTIALS, Partner, ask, record, statement, statements
+from tests.sandbox.sending import CREDENTIALS, Partner, ask, asked_for, record, statement, statements
 
 
 def test_addresses(sandbox: Sandbox) -> None:
@@ -88,6 +88,50 @@ def test_a_connection_serves_many_requests(sandbox: Sandbox) -> None:
     connection.close()
 
     assert len(ports) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "localhost.:80", "127.0.0.1", "127.0.0.1:8765", "[::1]:1"]
+)
+def test_it_answers_for_this_machine(sandbox: Sandbox, host: str) -> None:
+    assert asked_for(sandbox.port, host) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "evil.example",
+            "evil.example:8765",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "evil-localhost",
+            "",
+        ),
+        *("127.0.0.2", "10.0.0.1", "[::2]", "[::1", "::1", "localhost:80:80", "127.0.0.1@evil.example", "local host"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [("/", "GET"), ("/_sandbox/statements", "GET"), ("/_sandbox/reset", "POST"), ("/oauth2-provider/token", "POST")],
+)
+def test_a_name_that_stands_for_this_machine_all_at_once_is_refused(
+    sandbox: Sandbox, host: str, path: str, method: str
+) -> None:
+    """DNS rebinding: the requests of a foreign page reach it, with that page's own name."""
+    assert asked_for(sandbox.port, host, path=path, method=method) == 421
+    assert sandbox.requests == []
+
+
+def test_two_hosts_are_one_too_many(sandbox: Sandbox) -> None:
+    assert asked_for(sandbox.port, "localhost", "evil.example") == 421
+    assert asked_for(sandbox.port, "localhost", "localhost") == 421
+
+
+def test_it_answers_for_the_names_that_it_was_given() -> None:
+    with Sandbox(host="0.0.0.0", names=["Percipio.test"]) as sandbox:
+        hosts = ("percipio.test:8765", "PERCIPIO.TEST", "127.0.0.1", "0.0.0.0", "other.test", "10.9.8.7")
+        assert [asked_for(sandbox.port, host) for host in hosts] == [200, 200, 200, 200, 421, 421]
 
 
 def test_a_refused_body_is_not_taken_for_the_next_request(sandbox: Sandbox) -> None:

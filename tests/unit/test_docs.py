@@ -25,6 +25,7 @@ COMMANDS = {path.stem for path in (ROOT / "percipio_openedx" / "management" / "c
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _SETTING_ROW = re.compile(r"^\| `(PERCIPIO_\w+)` \| `([^`]+)` \|", re.MULTILINE)
+_TEST = re.compile(r"`((?:contrib/[\w-]+/)?tests/[\w/]+\.py)((?:::\w+)*)")
 _COMMAND = re.compile(r"(?:manage\.py(?: lms)?|`) ?(percipio_[a-z]+)\b")
 
 
@@ -146,6 +147,17 @@ def test_each_line_of_the_tracking_page_names_code_and_a_test_that_exist() -> No
         if not (ROOT / "percipio_openedx" / row[0]).is_file()
         or f"def {row[2]}(" not in _source(ROOT / "tests" / row[1])
     ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_the_tests_that_keep_what_is_said_exist(path: Path) -> None:
+    missing = []
+    for file, names in _TEST.findall(path.read_text(encoding="utf-8")):
+        source = _source(ROOT / file)
+        wanted = [rf"^ *(?:async )?(?:class|def) {name}\b" for name in names.split("::") if name]
+        if not source or not all(re.search(each, source, re.MULTILINE) for each in wanted):
+            missing.append(file + names)
     assert missing == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from packaging.requirements import Requirement
 
 import percipio_openedx
 from percipio_openedx.apps import PercipioOpenedxConfig
+from percipio_openedx.event_routing.apps import EventRoutingConfig
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "percipio_openedx"
@@ -49,6 +51,18 @@ def test_the_lms_finds_the_plugin_by_its_entry_point() -> None:
 
 def test_the_cms_does_not_load_the_plugin() -> None:
     assert [entry for entry in entry_points(group="cms.djangoapp") if entry.name == "percipio_openedx"] == []
+
+
+def test_the_cms_loads_one_small_app_without_models(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    found = configparser.ConfigParser()
+    found.read_string(wheel.read(name).decode())
+    assert dict(found["cms.djangoapp"]) == {
+        "percipio_event_routing": f"{EventRoutingConfig.__module__}:{EventRoutingConfig.__name__}"
+    }
+    assert EventRoutingConfig.plugin_app == {}
+    assert not (PACKAGE / "event_routing" / "models.py").exists()
+    assert not (PACKAGE / "event_routing" / "migrations").exists()
 
 
 def test_the_version_is_written_in_one_place() -> None:
@@ -106,6 +120,25 @@ def test_the_compiled_requirements_name_no_index_and_no_folder(release: str) -> 
         assert re.findall(r"https?://|file:/|find-links|index-url|trusted-host|@ /", text) == [], path.name
 
 
+@pytest.mark.parametrize("release", ["ulmo", "verawood"])
+def test_the_requirements_of_a_release_hold_one_version_of_a_package(release: str) -> None:
+    every = {name: _pin(pin) for name, pin in _requirements(f"{release}/dev.txt").items()}
+    for path in sorted((ROOT / "requirements" / release).glob("*.txt")):
+        pinned = {name: _pin(pin) for name, pin in _requirements(f"{release}/{path.name}").items()}
+        assert pinned.items() <= every.items(), path.name
+
+
+@pytest.mark.parametrize("release", ["ulmo", "verawood"])
+def test_what_an_lms_installs_is_known_by_its_hash(release: str) -> None:
+    """`pip install --require-hashes --no-deps -r` takes no other file, and misses nothing that is asked for."""
+    text = (ROOT / "requirements" / release / "base.txt").read_text("utf-8")
+    pins = re.findall(r"^[\w.-]+==\S+.*\n(?: .*\n)*", text, re.MULTILINE)
+    assert {name.lower() for name in _names("base.in")} <= _requirements(f"{release}/base.txt").keys()
+    assert len(pins) == len(_requirements(f"{release}/base.txt")) > 60
+    hashed = re.compile(r"\S+==\S+ \\\n(?: {4}--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+ {4}# via .*\n")
+    assert [pin for pin in pins if not hashed.fullmatch(pin)] == []
+
+
 def test_what_the_code_imports_is_what_it_asks_for() -> None:
     asked = {name.lower() for name in _names("base.in")}
     distributions = packages_distributions()
@@ -138,7 +171,7 @@ def _requirements(file: str) -> dict[str, Requirement]:
 
 def _parsed(file: str) -> list[Requirement]:
     lines = (ROOT / "requirements" / file).read_text("utf-8").splitlines()
-    stripped = (line.partition("#")[0].strip() for line in lines)
+    stripped = (line.partition("#")[0].removesuffix("\\").strip() for line in lines)
     return [Requirement(line) for line in stripped if line and not line.startswith("-")]
 
 

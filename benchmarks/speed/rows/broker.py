@@ -11,7 +11,7 @@ from benchmarks.speed import world
 from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures, each
 
-ROUTED = {"DEMO_EVENT_ROUTING": "1"}
+ROUTED = {"BENCH_EVENT_ROUTING": "1"}
 
 
 def _requests(quick: bool) -> Figures:

@@ -11,7 +11,7 @@ from benchmarks.speed.case import BOTH, SQLITE, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures, each, queries
 from benchmarks.speed.world import COURSE
 
-PEER = {"DEMO_EVENT_ROUTING": "1"}
+PEER = {"BENCH_EVENT_ROUTING": "1"}
 # Microseconds of a call that does nothing.
 IDLE = 24
 

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     add("--port", type=int, default=8765, help="port to listen on; 0 takes a free one (default %(default)s)")
+    add("--name", action="append", default=[], metavar="HOST", help=_NAME_HELP)
     add("--scenario", default="ok", help="what goes wrong, see below (default %(default)s)")
     add("--list-scenarios", action="store_true", help="print all scenarios and leave")
     add("--record", type=Path, metavar="FILE", help="append each accepted statement to FILE, a JSON line each")
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_NAME_HELP = "a further host that it is reached by, repeatable; requests for any other are refused with 421"
 _CLIENT_HELP = "an account that is known, repeatable; with none, every id with every secret is an account"
 
 
@@ -73,6 +75,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
         journal=options.journal,
         host=options.host,
         port=options.port,
+        names=options.name,
         seed=options.seed,
         clients=options.client,
         token_lifetime=options.token_lifetime,

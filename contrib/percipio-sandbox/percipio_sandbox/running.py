@@ -29,6 +29,7 @@ class Sandbox:
         track_record: a file to which accepted Track records are, likewise.
         journal: a file to which both are, with who sent them where and when.
         host, port: where it listens; port 0 takes a free one.
+        names: further hosts that it is reached by; requests for any other are refused.
         seed: of everything that happens by chance.
         clients: known accounts, `ID:SECRET[:PARTNER[:ORGANIZATION...]]`; none: every id with every secret is one.
         token_lifetime: seconds.
@@ -54,6 +55,7 @@ class Sandbox:
         journal: str | Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        names: Iterable[str] = (),
         seed: int = 0,
         clients: Iterable[str] = (),
         token_lifetime: int = 36_000,
@@ -76,7 +78,7 @@ class Sandbox:
         )
         self.application = Application(scenario, seed, rules, observer)
         try:
-            self._server = Server((host, port), self.application, latency, tls)
+            self._server = Server((host, port), self.application, latency, tls, names)
         except (OSError, OverflowError):  # a port beyond 65535 overflows
             self.application.percipio.close()
             raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import ssl
 import threading
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer
@@ -20,6 +22,10 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 32 * 1024 * 1024  # bytes
 _IDLE = 75.0  # seconds that a connection may rest between two requests
 
+# However it listens, this machine itself, which no foreign page can have its own name stand for.
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]*)?")
+
 
 class Server(TCPServer):
     """Listens, and gives each connection a thread of its own.
@@ -29,6 +35,8 @@ class Server(TCPServer):
         application: answers the requests.
         latency: seconds that each answer waits.
         tls: certificate and key files (PEM), when the sandbox is to speak TLS.
+        names: hosts that requests may be for, besides ``localhost``, ``127.0.0.1``, ``::1``, the host of ``address``
+            and the address that a connection has come to.
 
     Raises:
         OSError: when the address cannot be had or a file cannot be read.
@@ -43,8 +51,10 @@ class Server(TCPServer):
         application: Application,
         latency: float,
         tls: tuple[Path, Path] | None,
+        names: Iterable[str] = (),
     ) -> None:
         self.application = application
+        self.names = _LOOPBACK | {name.lower() for name in (address[0], *names) if name}
         self.latency = latency
         self.closing = threading.Event()
         self._context = None if tls is None else _tls_context(*tls)
@@ -99,6 +109,9 @@ class Server(TCPServer):
             thread.join(timeout=5)
 
 
+_FOREIGN = Refusal(421, "this sandbox was not started for that host; --name HOST, or names=[...], allows it")
+
+
 def _tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -117,7 +130,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request of any method."""
         incoming = Incoming(self.command, self.path, self.headers, self._read_body)
-        answer = self.server.application.answer(incoming)
+        hosts = self.headers.get_all("Host") or []
+        if all(self._is_mine(host) for host in hosts) and len(hosts) < 2:
+            answer = self.server.application.answer(incoming)
+        else:
+            answer = _FOREIGN.answer()
         if answer.manner is not Manner.RESET and not incoming.was_read:
             answer = self._drained(incoming, answer)
         if self.server.latency:
@@ -133,6 +150,16 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = not connection.keep_alive
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET
+
+    def _is_mine(self, host: str) -> bool:
+        """Whether a request is for this sandbox.
+
+        A page of the internet whose name stands for 127.0.0.1 all at once (DNS rebinding) could read what is held here
+        with the browser of whoever looks at it. Its requests carry that name.
+        """
+        found = _HOST.fullmatch(host.strip().lower())
+        name = "" if found is None else found["six"] or found["name"].removesuffix(".")
+        return name in self.server.names or name == self.connection.getsockname()[0]
 
     def _drained(self, incoming: Incoming, answer: Answer) -> Answer:
         # What is left of a request would be taken for the next one.

@@ -7,7 +7,10 @@ import builtins
 import importlib.metadata
 import itertools
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -15,6 +18,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+import yaml
 
 from tests.conftest import Rendered
 from tutorpercipio import values
@@ -185,27 +189,88 @@ def test_the_container_s_own_secret_wins(rendered: Rendered, monkeypatch: pytest
     assert settings["PERCIPIO_CLIENT_SECRET"] == "from the container"
 
 
-def test_the_cms_gets_no_credentials(rendered: Rendered) -> None:
+def test_the_cms_gets_no_credentials(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
     save(rendered, **quoted(FIVE))
     for path in CMS_SETTINGS:
-        assert "PERCIPIO" not in rendered.text(path)
-        ast.parse(rendered.text(path))
+        settings = settings_of(rendered, path, monkeypatch)
+        assert [name for name in settings if name.startswith("PERCIPIO")] == ["PERCIPIO_KEEP_EVENT_ROUTING"]
+        assert FIVE["PERCIPIO_CLIENT_ID"] not in rendered.text(path)
 
 
-@pytest.mark.parametrize(
-    ("values", "kept"),
-    [
-        ({}, ["event_transformer", "tracking_logs"]),
-        ({"PERCIPIO_KEEP_EVENT_ROUTING": "true"}, ["event_transformer", "tracking_logs"]),
-        ({"PERCIPIO_KEEP_EVENT_ROUTING": "false"}, ["tracking_logs"]),
-    ],
-)
-def test_event_routing_goes_on_unless_the_operator_ends_it(
-    rendered: Rendered, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], kept: list[str]
+@pytest.mark.parametrize(("value", "set_to"), [("", None), ("null", None), ("true", True), ("false", False)])
+def test_what_becomes_of_event_routing_is_left_to_lms_and_cms(
+    rendered: Rendered, monkeypatch: pytest.MonkeyPatch, value: str, set_to: bool | None
 ) -> None:
-    save(rendered, **values)
+    """They find out who uses it, when their settings are final and they have a database, or do as they are told."""
+    save(rendered, **({"PERCIPIO_KEEP_EVENT_ROUTING": value} if value else {}))
     for path in LMS_SETTINGS + CMS_SETTINGS:
-        assert sorted(settings_of(rendered, path, monkeypatch)["EVENT_TRACKING_BACKENDS"]) == kept, path
+        settings = settings_of(rendered, path, monkeypatch)
+        assert settings["PERCIPIO_KEEP_EVENT_ROUTING"] is set_to, path
+        assert sorted(settings["EVENT_TRACKING_BACKENDS"]) == ["event_transformer", "tracking_logs"]
+
+
+def kustomized(rendered: Rendered) -> list[dict[str, Any]]:
+    """What `tutor k8s` would apply, by kubectl's own kustomize."""
+    command = ["kubectl", "kustomize", str(rendered.root / "env")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return [item for item in yaml.safe_load_all(done.stdout) if item]
+
+
+def files_with(rendered: Rendered, text: str) -> dict[str, str]:
+    """The files below Tutor's root that hold a text, with their modes."""
+    return {
+        path.relative_to(rendered.root).as_posix(): oct(path.stat().st_mode & 0o777)
+        for path in rendered.root.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    }
+
+
+def test_where_tutor_writes_the_secret(rendered: Rendered) -> None:
+    """As docs/tutor.md says: in three files that everybody on the machine may read, and in a ConfigMap."""
+    mask = os.umask(0o022)
+    try:
+        save(rendered, PERCIPIO_CLIENT_SECRET="canary-7f3a")
+    finally:
+        os.umask(mask)
+    assert files_with(rendered, "canary-7f3a") == dict.fromkeys(
+        ["config.yml", *(f"env/{path}" for path in LMS_SETTINGS)], "0o644"
+    )
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+class TestKubernetes:
+    """What stands in the objects of a cluster."""
+
+    def test_a_secret_of_tutors_configuration_is_in_a_configmap(self, rendered: Rendered) -> None:
+        save(rendered, PERCIPIO_CLIENT_SECRET="canary-7f3a")
+        holding = {item["kind"] for item in kustomized(rendered) if "canary-7f3a" in str(item)}
+        assert holding == {"ConfigMap"}
+
+    @pytest.mark.parametrize("runner", ["true", "false"])
+    def test_a_secret_of_the_cluster_reaches_whatever_runs_the_lms(self, rendered: Rendered, runner: str) -> None:
+        save(rendered, PERCIPIO_KUBERNETES_SECRET="percipio", PERCIPIO_RUNNER=runner)
+        wanted = {
+            "name": "PERCIPIO_CLIENT_SECRET",
+            "valueFrom": {"secretKeyRef": {"name": "percipio", "key": "client-secret"}},
+        }
+        found = {
+            item["metadata"]["name"]
+            for item in kustomized(rendered)
+            if item["kind"] in ("Deployment", "Job")
+            and wanted in item["spec"]["template"]["spec"]["containers"][0].get("env", [])
+        }
+        assert found == {"lms", "lms-worker", "lms-job"} | ({"percipio-runner"} if runner == "true" else set())
+
+    def test_also_a_job_that_tutor_has_given_its_number(self, rendered: Rendered) -> None:
+        save(rendered, PERCIPIO_KUBERNETES_SECRET="percipio")
+        jobs = rendered.root / "env" / "k8s" / "jobs.yml"
+        jobs.write_text(jobs.read_text(encoding="utf-8").replace("name: lms-job", "name: lms-job-20261128174700"))
+        (job,) = [item for item in kustomized(rendered) if item["metadata"]["name"] == "lms-job-20261128174700"]
+        assert "secretKeyRef" in str(job)
+
+    def test_none_is_asked_for_unless_it_is_named(self, rendered: Rendered) -> None:
+        save(rendered)
+        assert "secretKeyRef" not in str(kustomized(rendered))
 
 
 def test_every_patch_is_one_that_tutor_has(rendered: Rendered) -> None:

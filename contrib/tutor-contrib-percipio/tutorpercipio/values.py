@@ -19,7 +19,8 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_ENCRYPTION_KEYS": [],
     "PERCIPIO_SETTINGS": {},
     "PERCIPIO_RUNNER": True,
-    "PERCIPIO_KEEP_EVENT_ROUTING": True,
+    "PERCIPIO_KEEP_EVENT_ROUTING": None,
+    "PERCIPIO_KUBERNETES_SECRET": "",
 }
 
 # Settings of the LMS that have a value of their own here.
@@ -31,6 +32,7 @@ OWN = (
     "PERCIPIO_CLIENT_ID",
     "PERCIPIO_CLIENT_SECRET",
     "PERCIPIO_ENCRYPTION_KEYS",
+    "PERCIPIO_KEEP_EVENT_ROUTING",
 )
 
 # All others, which go into PERCIPIO_SETTINGS. The package of the LMS is not installed where Tutor is; a test holds this

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from oauth2_provider.models import Application
+from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
 
 from percipio_openedx.admin.pull import PullClientForm
 from percipio_openedx.models import PullAudit, PullClient
-from tests.integration.lrs.rows import an_application
+from tests.integration.lrs.rows import an_application, restrict
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,42 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 def test_an_application_that_is_not_there() -> None:
     assert mistakes("nobody") == {"client_id": ["There is no OAuth2 application with this client id."]}
     assert mistakes("nobody", enabled=False) == {}
+
+
+def test_an_application_that_is_limited_to_a_part_of_the_site() -> None:
+    application = an_application()
+    ApplicationAccess.objects.update(filters=["content_org:DemoX"])
+    assert mistakes(application.client_id) == {
+        "client_id": [
+            "Its application access is limited to content_org:DemoX. A pull client reads the whole site, so its tokens "
+            "are refused."
+        ]
+    }
+
+
+NO_SIGNED_TOKENS = (
+    "Its user owns other applications as well (1). A signed token (JWT) does not say which application it is of, so "
+    "those of this application are refused."
+)
+
+
+def test_an_application_whose_user_owns_another(everything: Client) -> None:
+    """Only its opaque tokens are good, which the operator is told."""
+    application = an_application()
+    an_application("other", user=application.user)
+    form = {"site": 1, "client_id": application.client_id, "enabled": "on"}
+    response = everything.post(reverse("admin:percipio_openedx_pullclient_add"), form, follow=True)
+    assert NO_SIGNED_TOKENS in [str(message) for message in response.context["messages"]]
+    assert PullClient.objects.get().enabled
+
+
+def test_a_restricted_application_whose_user_owns_another() -> None:
+    """None of its tokens is good."""
+    application = an_application()
+    an_application("other", user=application.user)
+    restrict(application)
+    said = f"It is restricted, so that only its signed tokens are good. {NO_SIGNED_TOKENS}"
+    assert mistakes(application.client_id) == {"client_id": [said]}
 
 
 def test_a_client_is_named_and_removed(everything: Client) -> None:

@@ -84,6 +84,10 @@ def test_the_last_page(site: Sandbox, monkeypatch: pytest.MonkeyPatch, more: Any
         "/content-aggregation/v1/%2E%2E%2Fsecret",
         "/content-aggregation/v1/..\\secret",
         "http://[broken",
+        "http://evil.example\\[::1]/content-aggregation/v1/x",
+        "http://evil.example\\@127.0.0.1/content-aggregation/v1/x",
+        "\\\\evil.example\\content-aggregation/v1/x",
+        "http://user@127.0.0.1/content-aggregation/v1/x",
         "/content-aggregation/v1/partners/acme/statements",
     ],
 )
@@ -183,8 +187,9 @@ def test_the_sites_own_authority_may_be_added(
         assert client_for_site().post_statements([body_of(uuid4(), 1)]).outcome is Outcome.ACCEPTED
 
 
-def test_proxies_of_the_environment_are_used(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+def test_proxies_of_the_environment_are_used(site: Sandbox, configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    configured(site, API_URL="https://percipio.example", TOKEN_URL="https://percipio.example/token")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     answer = client_for_site().post_statements([b"{}"])
     assert "proxy" in answer.words

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -93,6 +96,81 @@ def test_a_proxy_is_told_the_host(sandbox: Sandbox, written: list[bytes], monkey
     assert {b"Host: percipio.example.com", b"Proxy-Authorization: Basic c29tZWJvZHk6c2VjcmV0"} <= set(lines)
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_what_stays_on_this_machine_goes_through_no_proxy(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """It is plain http, so a proxy would read it; and the proxy's 127.0.0.1 is another machine."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "")
+        url = sandbox.url.replace("127.0.0.1", host)
+
+        exchange("POST", f"{url}/anywhere", timeout=5, body=b"a secret")
+
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert [request.path for request in sandbox.requests] == ["/anywhere"]
+
+
+class Dripping:
+    """A server that answers whoever connects a byte at a time, for as long as that one listens (or a while)."""
+
+    def __init__(self) -> None:
+        self.was_heard_out = False
+        self._over = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._server.getsockname()[1])
+
+    def start(self, answer: bytes) -> None:
+        threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
+
+    def _serve(self, answer: bytes) -> None:
+        with contextlib.suppress(OSError):
+            accepted, _ = self._server.accept()
+            with accepted:
+                for byte in answer[:400]:
+                    if self._over.wait(0.05):
+                        return
+                    accepted.sendall(bytes([byte]))
+                self.was_heard_out = True
+
+    def close(self) -> None:
+        self._over.set()
+        self._server.close()
+
+
+@pytest.fixture
+def dripping() -> Iterator[Dripping]:
+    """One that has not been started yet."""
+    server = Dripping()
+    yield server
+    server.close()
+
+
+def test_a_proxy_that_drips_its_answer_is_given_up(dripping: Dripping, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{dripping.port}")
+    dripping.start(b"HTTP/1.1 200 " + b"x" * 1000)
+
+    with pytest.raises(Unreachable, match="no whole answer within"):
+        exchange("GET", "https://percipio.example.com/", timeout=0.2)
+    assert not dripping.was_heard_out
+
+
+def test_a_server_that_drips_its_part_of_tls_is_given_up(dripping: Dripping) -> None:
+    # The head of a record of the handshake, and the beginning of a ServerHello (RFC 8446 4.1.3).
+    dripping.start(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xfb\x03\x03" + bytes(1000))
+
+    with pytest.raises(Unreachable, match="within"):
+        exchange("GET", f"https://127.0.0.1:{dripping.port}/", timeout=0.2)
+    assert not dripping.was_heard_out
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
@@ -102,7 +180,9 @@ def test_nobody_listens() -> None:
             exchange("GET", url, timeout=5)
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/"])
+@pytest.mark.parametrize(
+    "url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/", "http://evil.example\\[::1]/"]
+)
 def test_an_address_that_is_none(url: str) -> None:
     with pytest.raises(Unreachable):
         exchange("GET", url, timeout=5)

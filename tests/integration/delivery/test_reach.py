@@ -12,7 +12,7 @@ import pytest
 
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery import connections, signals, trial
+from percipio_openedx.delivery import connections, reach, signals, trial
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
@@ -71,6 +71,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     [
         *("10.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "[fd00::1]", "[fe80::1]", "[::ffff:10.0.0.1]"),
         *("[::ffff:169.254.169.254]", "2130706433", "0x7f.1", "0177.0.0.1", "[64:ff9b::7f00:1]", "[2002:a00:1::1]"),
+        *("127.0.0.2", "192.0.0.192", "168.63.129.16", "[::ffff:192.0.0.192]", "[64:ff9b::a83f:8110]"),
     ],
 )
 def test_an_address_that_is_not_public_is_refused(host: str, connected: list[str]) -> None:
@@ -81,7 +82,7 @@ def test_an_address_that_is_not_public_is_refused(host: str, connected: list[str
 
 
 @pytest.mark.parametrize(
-    "answer", [["10.0.0.1"], ["127.0.0.1"], ["169.254.169.254"], ["fd00::1"], ["8.8.8.8", "10.0.0.1"]]
+    "answer", [["10.0.0.1"], ["127.0.0.1"], ["169.254.169.254"], ["fd00::1"], ["8.8.8.8", "10.0.0.1"], ["192.0.0.192"]]
 )
 def test_a_name_that_stands_for_one_is_refused(resolver: Resolver, connected: list[str], answer: list[str]) -> None:
     resolver.answers = [answer]
@@ -118,6 +119,69 @@ def test_the_next_address_is_tried_where_one_does_not_answer(
     port = sandbox.url.rpartition(":")[2]
     assert exchange("GET", f"http://{NAME}:{port}/", timeout=1).status > 0
     assert connected == ["127.0.0.9", "127.0.0.1"]
+
+
+class Clock:
+    """Stands in for the clock of ``reach``: a connection that nobody answers takes as long as it may."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.waited: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def connect(self, sock: socket.socket, address: Any) -> None:
+        """Wait for nobody."""
+        seconds = sock.gettimeout()
+        assert seconds is not None
+        self.waited.append(seconds)
+        self.now += seconds
+        raise TimeoutError
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """No connection is ever answered, and the time is the test's."""
+    clock = Clock()
+    monkeypatch.setattr(reach, "time", clock)
+    monkeypatch.setattr(socket.socket, "connect", lambda sock, address: clock.connect(sock, address))
+    return clock
+
+
+@pytest.mark.parametrize(("number", "tried"), [(1, [20]), (2, [10, 10]), (4, [5, 5, 5, 5]), (300, [2] * 10)])
+@pytest.mark.parametrize("through", ["", "a proxy"])
+def test_all_addresses_together_have_the_time_of_one(
+    resolver: Resolver, clock: Clock, monkeypatch: pytest.MonkeyPatch, number: int, tried: list[int], through: str
+) -> None:
+    resolver.answers = [[f"8.8.{number // 256}.{number % 256}" for number in range(number)]]
+    url = f"https://{NAME}/"
+    if through:
+        monkeypatch.setenv("https_proxy", f"http://{NAME}:3128")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        url = "https://percipio.example.com/"
+    with pytest.raises(Unreachable):
+        exchange("GET", url, timeout=20)
+    assert clock.waited == tried
+
+
+def test_an_address_that_never_answers_leaves_time_for_the_next(
+    resolver: Resolver, connected: list[str], sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = [NAME]
+    resolver.answers = [["127.0.0.9", "127.0.0.1"]]
+    connect = socket.socket.connect
+
+    def silent(sock: socket.socket, address: Any) -> None:
+        if address[0] == "127.0.0.9":
+            raise TimeoutError
+        connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", silent)
+    url = sandbox.url.replace("127.0.0.1", NAME)
+    assert exchange("GET", f"{url}/", timeout=1).status > 0
+    assert connected == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize("allowed", [NAME, "127.0.0.0/8", "127.0.0.1"])

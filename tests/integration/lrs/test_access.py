@@ -20,6 +20,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.test import Client
 from oauth2_provider.models import AccessToken, Application
+from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
 
 from percipio_openedx.checks import check_settings
 from percipio_openedx.models import PullAudit, PullClient
@@ -252,6 +253,39 @@ class TestNotAllowed:
         assert answer_of(header).status_code == 403
         assert answer_of(header, Host="other.example.com").status_code == 200
 
+    @pytest.mark.parametrize(
+        ("domain", "host", "status"),
+        [
+            ("other.example.com", "other.example.com:443", 200),
+            ("other.example.com", "other.example.com:8000", 200),
+            ("other.example.com", "OTHER.example.com.:8000", 200),
+            ("other.example.com:8000", "other.example.com:8000", 200),
+            ("other.example.com:8000", "other.example.com", 200),
+            ("other.example.com:8000", "other.example.com:443", 200),
+            ("192.0.2.7", "192.0.2.7:8000", 200),
+            ("[2001:db8::7]", "[2001:db8::7]:8000", 200),
+            ("other.example.com", "example.com:8000", 403),
+            ("other.example.com", "another.example.com:8000", 403),
+            ("other.example.com", "other.example.com.evil:8000", 403),
+            ("o%er.example.com", "other.example.com:8000", 403),
+        ],
+    )
+    def test_a_site_is_found_whatever_port_stands_in_the_host(self, domain: str, host: str, status: int) -> None:
+        """Its own client may read there, and the default site's may not."""
+        other = Site.objects.create(domain=domain, name="other")
+        own, foreign = opaque(a_client(site_id=other.pk)), opaque(a_client("default"))
+        assert answer_of(own, Host=host).status_code == status
+        assert answer_of(foreign, Host=host).status_code == (200 if status == 403 else 403)
+
+    def test_two_sites_at_two_ports_of_one_name(self) -> None:
+        first, second = (Site.objects.create(domain=f"lms.local:{port}", name="x") for port in (8000, 8001))
+        header = opaque(a_client(site_id=second.pk))
+        assert answer_of(header, Host="lms.local:8001").status_code == 200
+        assert answer_of(header, Host="lms.local:8000").status_code == 403
+        assert answer_of(opaque(a_client("first", site_id=first.pk)), Host="lms.local:8000").status_code == 200
+        # It may be either of them, so it is neither.
+        assert answer_of(header, Host="lms.local").status_code == 403
+
     def test_a_restricted_applications_opaque_token_that_outlived_the_restriction(self) -> None:
         application = a_client()
         header = opaque(application)
@@ -274,13 +308,6 @@ class TestNotAllowed:
         header = f"JWT {_jwt_of(application.user, 'password')}"
         assert answer_of(header).status_code == 403
 
-    def test_a_signed_token_that_may_be_of_either_of_two_sites(self) -> None:
-        first = a_client()
-        other = Site.objects.create(domain="other.example.com", name="other")
-        a_client("second", site_id=other.pk, user=first.user)
-        assert answer_of(signed(first)).status_code == 403
-        assert answer_of(opaque(first)).status_code == 200
-
     def test_a_token_whose_application_is_gone(self) -> None:
         application = a_client()
         header = f"Bearer {token_of(application)}"
@@ -294,6 +321,126 @@ def _jwt_of(user: Any, grant_type: str) -> str:
     made = create_jwt_for_user(user, scopes=[PULL_SCOPE], filters=[], is_restricted=False, grant_type=grant_type)
     token: str = made["access_token"]
     return token
+
+
+class TestWhichApplication:
+    """A signed token names its user only, so it is taken only where that leaves no doubt."""
+
+    @pytest.fixture
+    def on(self) -> Application:
+        """A client that may read."""
+        return a_client("on")
+
+    @pytest.mark.parametrize("what", ["enabled", "switched off", "never named", "of another site"])
+    def test_whose_user_owns_another_application(self, on: Application, what: str) -> None:
+        """Whatever the other one is: either token may be of either."""
+        if what == "never named":
+            other = an_application("other", user=on.user)
+        else:
+            site = Site.objects.create(domain="other.example.com", name="other")
+            site_id = site.pk if what == "of another site" else 1
+            other = a_client("other", site_id=site_id, user=on.user, enabled=what != "switched off")
+        for application in (on, other):
+            answer = answer_of(signed(application))
+            assert answer.status_code == 403
+            assert "does not say which application" in answer.json()["problem"]
+        assert answer_of(opaque(on)).status_code == 200
+        assert PullAudit.objects.values_list("client_id", flat=True).distinct().get() == on.client_id
+
+    @pytest.mark.parametrize("grant_type", [Application.GRANT_AUTHORIZATION_CODE, Application.GRANT_PASSWORD])
+    def test_whose_user_owns_an_application_of_another_kind(self, on: Application, grant_type: str) -> None:
+        """It may have been of client credentials when the token was issued."""
+        an_application("other", user=on.user, authorization_grant_type=grant_type)
+        assert answer_of(signed(on)).status_code == 403
+
+    def test_of_an_application_that_has_been_deleted(self, on: Application) -> None:
+        deleted = a_client("deleted", user=on.user)
+        header = signed(deleted)
+        deleted.delete()
+        assert answer_of(header).status_code == 403
+        assert answer_of(signed(on)).status_code == 200
+
+    def test_of_an_application_that_has_another_user_now(self, on: Application) -> None:
+        moved = a_client("moved", user=on.user)
+        header = signed(moved)
+        moved.user = get_user_model().objects.create_user("somebody")
+        moved.save()
+        assert answer_of(header).status_code == 403
+
+    def test_of_an_application_that_is_of_client_credentials_no_more(self, on: Application) -> None:
+        header = signed(on)
+        on.authorization_grant_type = Application.GRANT_PASSWORD
+        on.save()
+        assert answer_of(header).status_code == 403
+
+    def test_whose_user_has_taken_the_name_of_another(self, on: Application) -> None:
+        header, service = signed(on), on.user
+        get_user_model().objects.filter(pk=service.pk).update(username="renamed")
+        heir = get_user_model().objects.create_user(service.username)
+        a_client("heir", user=heir)
+        assert answer_of(header).status_code == 403
+
+    def test_that_was_taken_back(self, on: Application) -> None:
+        """Deleting the application's tokens in the LMS's admin ends signed ones as well."""
+        header = signed(on)
+        assert answer_of(header).status_code == 200
+        AccessToken.objects.filter(application=on).delete()
+        assert answer_of(header).status_code == 403
+
+    @pytest.mark.parametrize(
+        "changes", [{"scopes": [PULL_SCOPE, "read"]}, {"grant_type": ""}, {"iat": 1}, {"iat": True}, {"iat": -(10**15)}]
+    )
+    def test_that_the_lms_has_no_record_of(self, on: Application, changes: dict[str, Any]) -> None:
+        """Made with the LMS's key by other code, for a user and for no application."""
+        assert answer_of(_changed(signed(on), **changes)).status_code in (401, 403)
+
+    def test_a_client_that_is_switched_off_or_removed(self, on: Application) -> None:
+        for form in (signed, opaque):
+            PullClient.objects.update(enabled=True)
+            header = form(on)
+            assert answer_of(header).status_code == 200
+            PullClient.objects.update(enabled=False)
+            assert answer_of(header).status_code == 403
+        PullClient.objects.all().delete()
+        assert answer_of(header).status_code == 403
+
+
+class TestLimits:
+    """A token that is limited to a part of the site is good for none of it: the limits are not applied here."""
+
+    @pytest.mark.parametrize("filters", [["content_org:DemoX"], ["content_org:DemoX", "content_org:Other"], ["x:y"]])
+    @both_forms
+    def test_an_application_with_filters(self, form: Callable[..., str], filters: list[str]) -> None:
+        application = a_client()
+        ApplicationAccess.objects.update(filters=filters)
+        response = answer_of(form(application))
+        assert response.status_code == 403
+        assert response.json()["problem"].startswith(f"This application is limited to {', '.join(filters)};")
+
+    def test_a_token_that_outlived_its_filters(self) -> None:
+        application = a_client()
+        ApplicationAccess.objects.update(filters=["content_org:DemoX"])
+        header = signed(application)
+        ApplicationAccess.objects.update(filters=[])
+        assert answer_of(header).status_code == 403
+        assert answer_of(signed(application)).status_code == 200
+
+    @pytest.mark.parametrize("claim", [["user:me"], "content_org:DemoX", {"content_org": "DemoX"}, [1], 1])
+    def test_a_claim_of_any_form(self, claim: Any) -> None:
+        assert answer_of(_changed(signed(a_client()), filters=claim)).status_code == 403
+
+    @pytest.mark.parametrize("claim", [[], None])
+    def test_no_limit(self, claim: Any) -> None:
+        assert answer_of(_changed(signed(a_client()), filters=claim)).status_code == 200
+
+
+def _changed(header: str, **claims: Any) -> str:
+    """A signed token with other claims, signed with the LMS's own key."""
+    from django.conf import settings
+
+    given = jwt.decode(header.removeprefix("JWT "), options={"verify_signature": False})
+    made = jwt.encode({**given, **claims}, settings.JWT_AUTH["JWT_SECRET_KEY"], algorithm="HS256")
+    return f"JWT {made}"
 
 
 class TestSites:

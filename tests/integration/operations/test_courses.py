@@ -67,7 +67,10 @@ def test_nothing_is_half_applied(manage: Manage, file: Any) -> None:
 def test_what_is_exported_can_be_imported(manage: Manage, file: Any) -> None:
     CourseAnswer.objects.create(course_key="course:A+1", is_reported=False)
     CourseAnswer.objects.create(course_key="course:A+2", content_id='a, "b" — 課程')
+    CourseAnswer.objects.create(course_key="course:A+3", content_id="=cmd|'/c calc'!A1")
+    CourseAnswer.objects.create(course_key="-Org/Course/Run", content_id="'@SUM(1)")
     out = manage("percipio_courses", "export").out
+    assert [cell for cell in out.replace("\n", ",").split(",") if cell.strip('"')[:1] in tuple("=+-@")] == []
     before = answers()
     CourseAnswer.objects.all().delete()
     assert manage("percipio_courses", "import", file(out)).code == 0

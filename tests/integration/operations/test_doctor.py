@@ -17,6 +17,9 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
 from django.utils import timezone
+from event_routing_backends.models import RouterConfiguration
+from eventtracking import tracker as trackers
+from eventtracking.backends.async_routing import AsyncRoutingBackend
 from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
@@ -24,13 +27,23 @@ from percipio_openedx import edx_platform
 from percipio_openedx.capture import signals
 from percipio_openedx.doctor import database, examine, services
 from percipio_openedx.doctor.findings import Verdict
+from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    Destination,
+    ErasureRequest,
+    LearnerCourse,
+    Notice,
+    PercipioConfiguration,
+    PullClient,
+    Statement,
+)
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
+from tests.integration.lrs.rows import a_client, an_application, restrict
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -88,7 +101,7 @@ def test_a_well_installation(manage: Manage) -> None:
         ("TRACKING_IGNORE_URL_PATTERNS", ["^/event"], "tracking log", "wrong"),
         ("LMS_ROOT_URL", "", "LMS address", "wrong"),
         ("PERCIPIO_REGION", "moon", "configuration of site 1", "wrong"),
-        ("EVENT_TRACKING_BACKENDS", {"event_transformer": {}}, "event routing", "doubtful"),
+        ("PERCIPIO_KEEP_EVENT_ROUTING", "yes", "settings", "wrong"),
     ],
 )
 def test_settings(settings: Any, setting: str, value: Any, name: str, verdict: str) -> None:
@@ -120,6 +133,68 @@ def test_missing_migrations_end_the_examination(monkeypatch: pytest.MonkeyPatch)
 def test_a_signal_that_this_release_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edx_platform, "missing_signals", ["openedx_events.learning.signals.NEW"])
     assert ill() == {"signals": "doubtful"}
+
+
+@pytest.mark.parametrize(
+    ("keep", "has_router", "tracked", "verdict", "seen"),
+    [
+        (None, False, OnDemand(), "well", "none: nobody has asked for it"),
+        (None, False, None, "well", "none: nobody has asked for it"),
+        (None, True, OnDemand(), "well", "goes on: a router is configured"),
+        (True, False, AsyncRoutingBackend(), "well", "goes on: asked for by PERCIPIO_KEEP_EVENT_ROUTING"),
+        (False, True, None, "doubtful", "a router is configured, and no event is routed to it"),
+        (
+            *(None, False, AsyncRoutingBackend(), "doubtful"),
+            "every learner event is transformed and logged for an LRS that nobody has configured",
+        ),
+    ],
+)
+def test_event_routing(
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    keep: bool | None,
+    has_router: bool,
+    tracked: Any,
+    verdict: str,
+    seen: str,
+) -> None:
+    settings.PERCIPIO_KEEP_EVENT_ROUTING = keep
+    backends = {"event_transformer": tracked} if tracked else {}
+    monkeypatch.setitem(trackers.TRACKERS, "default", trackers.Tracker(backends))
+    if has_router:
+        RouterConfiguration.objects.create(route_url="https://lrs.example.com", configurations={}, enabled=True)
+    found = {finding.name: finding for finding in examine()}["event routing"]
+    assert (found.verdict, found.seen) == (verdict, seen)
+
+
+def test_a_pull_client_that_can_read() -> None:
+    a_client()
+    assert ill() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict", "seen"),
+    [
+        ({"authorization_grant_type": "password"}, "wrong", "Its grant type is not client credentials."),
+        ({"scopes": ("read",)}, "wrong", "It has no application access with the scope percipio:read."),
+    ],
+)
+def test_a_pull_client_that_cannot_read(change: dict[str, Any], verdict: str, seen: str) -> None:
+    client = PullClient.objects.get(client_id=a_client(**change).client_id)
+    found = {finding.name: finding for finding in examine()}[f"pull client {client.pk}"]
+    assert (found.verdict, found.seen) == (verdict, seen)
+    PullClient.objects.update(enabled=False)
+    assert ill() == {}
+
+
+def test_a_pull_client_whose_signed_tokens_are_refused() -> None:
+    """They do not say which application they are of, and its user has two."""
+    application = a_client()
+    an_application("other", user=application.user)
+    name = f"pull client {PullClient.objects.get().pk}"
+    assert ill() == {name: "doubtful"}
+    restrict(application)
+    assert ill() == {name: "wrong"}
 
 
 def test_a_receiver_that_is_not_connected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,9 @@ HEAD = "course_key,is_reported,content_id\n"
         (f"{HEAD}\n , ,\n {KEY} , NO , ext 1 \n", [Row(KEY, False, "ext 1")]),
         (f'{HEAD}course:DemoX+CS101,1,"a, ""b"""\n', [Row("course:DemoX+CS101", True, 'a, "b"')]),
         (f"{HEAD}DemoX/CS101/2026,true,課程-1\n", [Row("DemoX/CS101/2026", True, "課程-1")]),
+        (f"{HEAD}{KEY},true,=1+1\n", [Row(KEY, True, "=1+1")]),
+        (f"{HEAD}{KEY},true,'=1+1\n", [Row(KEY, True, "=1+1")]),
+        (f"{HEAD}{KEY},true,'quoted'\n", [Row(KEY, True, "'quoted'")]),
     ],
 )
 def test_what_is_read(text: str, rows: list[Row]) -> None:
@@ -92,7 +95,8 @@ def test_no_text_breaks_it(given_lines: list[str], end: str) -> None:
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=10)
 keys = st.tuples(names, names, names).map(lambda parts: "course-v1:" + "+".join(parts))
-ids = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=40)
+characters = st.sampled_from("=+-@'\uff1d;,\"") | st.characters(codec="utf-8", exclude_categories=["C", "Z"])
+ids = st.text(characters, max_size=40)
 
 
 @given(st.lists(st.builds(Row, keys, st.booleans(), ids), unique_by=lambda row: row.course_key.casefold()))
