@@ -183,12 +183,14 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """One single-sign-on link of a learner (a ``UserSocialAuth`` row)."""
+    """One single-sign-on link of a learner (a ``UserSocialAuth`` row); ``extra_data`` is None where it cannot be
+    read.
+    """
 
     id: int
     provider: str
     uid: str
-    extra_data: dict[str, Any] = field(default_factory=dict, repr=False)
+    extra_data: dict[str, Any] | None = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
@@ -15,6 +16,9 @@ from percipio_openedx.keys import among
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+
+# How often extra data of single sign-on may have been written as a text of itself.
+MOST_NESTED = 3
 
 # The external id that Open edX keeps for xAPI (``ExternalIdType.XAPI``).
 EXTERNAL_ID_TYPE = "xapi"
@@ -115,6 +119,23 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     found: dict[int, list[SocialLink]] = {}
     rows = UserSocialAuth.objects.filter(among("user_id", user_ids)).order_by("id")
     for pk, user_id, provider, uid, extra in rows.values_list("id", "user_id", "provider", "uid", "extra_data"):
-        link = SocialLink(pk, provider, uid, extra if isinstance(extra, dict) else {})
-        found.setdefault(user_id, []).append(link)
+        found.setdefault(user_id, []).append(SocialLink(pk, provider, uid, _read(extra)))
     return {user_id: tuple(links) for user_id, links in found.items()}
+
+
+def _read(extra: Any) -> dict[str, Any] | None:
+    """Return a link's extra data; None where it cannot be read.
+
+    Several versions of social-auth-app-django stored it as a JSON text within the JSON (its issues 464 and 465), and a
+    later save of such a row may have done so again.
+    """
+    for _ in range(MOST_NESTED):
+        if not isinstance(extra, str):
+            break
+        try:
+            extra = json.loads(extra) if extra.strip() else {}
+        except (ValueError, RecursionError):
+            return None
+    if extra is None:
+        return {}
+    return extra if isinstance(extra, dict) else None
