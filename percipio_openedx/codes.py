@@ -41,6 +41,13 @@ class CompletedOn(StrEnum):
     ANY = "any"
 
 
+class LockedUnits(StrEnum):
+    """What units that a learner may not open are to the share that is done (``PERCIPIO_LOCKED_UNITS``)."""
+
+    COUNT = "count"
+    LEAVE_OUT = "leave_out"
+
+
 class Undone(StrEnum):
     """What to do with a completion that the LMS takes back (``PERCIPIO_UNDONE``)."""
 
@@ -97,8 +104,10 @@ class Why(StrEnum):
     NOT_PASSED = "not_passed"
     NOT_PASSING_NOW = "not_passing_now"
     UNITS_LEFT = "units_left"
+    UNITS_LOCKED = "units_locked"
     NO_CERTIFICATE = "no_certificate"
     CERTIFICATE_NOT_HELD = "certificate_not_held"
+    CERTIFICATE_NOT_SHOWN = "certificate_not_shown"
     NONE_OF_THREE = "none_of_three"
 
 

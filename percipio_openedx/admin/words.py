@@ -72,14 +72,21 @@ WHYS: Mapping[Why, Words] = {
     Why.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     Why.SHARE_UNKNOWN: _("the LMS does not say how much is done"),
     Why.NO_SHARE: _("no unit is done yet"),
-    Why.WHOLE_SHARE: _("everything is done; that is no progress but a matter of the completion"),
+    Why.WHOLE_SHARE: _("everything is done, and 99 percent were told; what is missing is the completion"),
     Why.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
     Why.NO_GRADE: _("the LMS has no grade of this learner"),
     Why.NOT_PASSED: _("the learner has not passed yet"),
     Why.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
     Why.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
+    Why.UNITS_LOCKED: _(
+        "%(percent)s percent of the units are done, and the others are locked for this learner, for instance in audit "
+        "mode. They count as not done, unless PERCIPIO_LOCKED_UNITS leaves them out"
+    ),
     Why.NO_CERTIFICATE: _("there is no certificate, and completion goes by it"),
     Why.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
+    Why.CERTIFICATE_NOT_SHOWN: _(
+        "there is a certificate, but the course does not show its certificates yet, and completion goes by it"
+    ),
     Why.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
 OUTCOMES: Mapping[str, Words] = {

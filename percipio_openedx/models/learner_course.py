@@ -27,8 +27,8 @@ class LearnerCourse(models.Model):
     """One learner in one course run, as one site reports it.
 
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    ``activity_version`` and ``percent_seen`` are the completions at the last look, so that the platform's dear progress
-    function is asked only when they changed.
+    ``activity_version`` and the two percents (``Share``) are the completions at the last look, so that the platform's
+    dear progress function is asked only when they changed.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -45,10 +45,12 @@ class LearnerCourse(models.Model):
     told_completed = models.BooleanField(default=False)
     told_passed_round = models.PositiveIntegerField(default=0)
     told_completed_round = models.PositiveIntegerField(default=0)
+    told_turned_at = models.DateTimeField(null=True, blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
     percent_seen = models.PositiveSmallIntegerField(null=True, blank=True)
+    percent_unlocked_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     hold_reason = models.CharField(max_length=24, default="", blank=True)
     looked_at = models.DateTimeField(null=True, blank=True)
 
@@ -84,6 +86,7 @@ class LearnerCourse(models.Model):
             completed=self.told_completed,
             passed_round=self.told_passed_round,
             completed_round=self.told_completed_round,
+            turned_at=self.told_turned_at,
         )
 
     def remember(self, told: Told) -> None:
@@ -94,3 +97,4 @@ class LearnerCourse(models.Model):
         self.told_completed = told.completed
         self.told_passed_round = told.passed_round
         self.told_completed_round = told.completed_round
+        self.told_turned_at = told.turned_at

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from percipio_openedx import edx_platform, identity
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Learner, Truth
+from percipio_openedx.data import Activity, Learner, Share, Truth
 from percipio_openedx.observation import time_on_task
 
 
@@ -46,20 +46,19 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
     }
 
 
-def percents(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> dict[int, int | None]:
-    """The completed share in whole percent, asked learner by learner: 10 to 500 ms each.
+def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> dict[int, Share | None]:
+    """The completed share, asked learner by learner: 10 to 500 ms each; None where the platform does not know.
 
     Arguments:
         deadline: ``time.monotonic()`` after which nobody is asked but the first; those who were not are absent.
     """
     users = edx_platform.users(user_ids)
-    found: dict[int, int | None] = {}
+    found: dict[int, Share | None] = {}
     for user_id in user_ids:
         if found and deadline is not None and time.monotonic() >= deadline:
             break
         user = users.get(user_id)
-        share = None if user is None else edx_platform.completed_share(course_key, user)
-        found[user_id] = share.percent if share else None
+        found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
     return found
 
 

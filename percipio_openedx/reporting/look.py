@@ -175,13 +175,13 @@ def _ask_shares(
         if finding.hold or not milestones.needs_percent(finding.told, truth, configuration.policy):
             continue
         if row.activity_version == truth.activity.version:
-            finding.truth = replace(truth, percent=row.percent_seen)
+            finding.truth = replace(truth, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
         else:
             asked.append(finding)
     if not asked:
         return
     user_ids = [finding.row.user_id for finding in asked]
-    shares = truths.percents(course_key, user_ids, deadline)
+    shares = truths.shares(course_key, user_ids, deadline)
     now_done = truths.versions(course_key, user_ids)
     for finding in asked:
         if finding.row.user_id not in shares:
@@ -191,9 +191,10 @@ def _ask_shares(
             # Something was finished meanwhile, and the share may hold it already: with the times read before, it would
             # be dated too early. Its own notice brings the next look.
             continue
-        percent, finding.asked = shares[finding.row.user_id], True
-        finding.truth = replace(finding.truth, percent=percent)
-        finding.row.percent_seen = percent
+        share, finding.asked = shares[finding.row.user_id], True
+        percent, unlocked = (share.percent, share.percent_unlocked) if share else (None, None)
+        finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
+        finding.row.percent_seen, finding.row.percent_unlocked_seen = percent, unlocked
         finding.row.activity_version = finding.truth.activity.version
 
 

@@ -38,9 +38,11 @@ TOLD_FIELDS = (
     "told_completed",
     "told_passed_round",
     "told_completed_round",
+    "told_turned_at",
     "sequence",
     "activity_version",
     "percent_seen",
+    "percent_unlocked_seen",
     "hold_reason",
 )
 
