@@ -42,6 +42,7 @@ REASONS: Mapping[str, Words] = {
     Reason.PASSING: _("passing or not passing changed"),
     Reason.FIRST_PASS: _("the course was passed for the first time"),
     Reason.CERTIFICATE: _("a certificate was made"),
+    Reason.CERTIFICATE_SHOWN: _("the course may show its certificates now"),
     Reason.REVOCATION: _("a certificate was revoked"),
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),

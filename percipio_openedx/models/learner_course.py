@@ -28,7 +28,8 @@ class LearnerCourse(models.Model):
 
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
     ``activity_version`` and the two percents (``Share``) are the completions at the last look, so that the platform's
-    dear progress function is asked only when they changed.
+    dear progress function is asked only when they changed. ``observe_again_at`` is when the learner has to be looked at
+    again though nobody may do anything: when the course may show a certificate that is there already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -52,6 +53,7 @@ class LearnerCourse(models.Model):
     percent_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     percent_unlocked_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     hold_reason = models.CharField(max_length=24, default="", blank=True)
+    observe_again_at = models.DateTimeField(null=True, blank=True)
     looked_at = models.DateTimeField(null=True, blank=True)
 
     lease = models.UUIDField(null=True, blank=True)
@@ -68,6 +70,7 @@ class LearnerCourse(models.Model):
             models.Index(fields=["course_key", "user_id"], name="percipio_lc_course"),
             models.Index(fields=["site_id", "hold_reason", "id"], name="percipio_lc_hold"),
             models.Index(fields=["lease"], name="percipio_lc_lease"),
+            models.Index(fields=["observe_again_at"], name="percipio_lc_again"),
         ]
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from percipio_openedx.exceptions import LearnerNotNamed, PercipioError, Statemen
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.observation import truths
 from percipio_openedx.observation.truths import Seen
-from percipio_openedx.reporting import leases, store
+from percipio_openedx.reporting import leases, recheck, store
 from percipio_openedx.statements.build import build
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class Finding:
     first_sequence: int = 0
     hold: str = ""
     asked: bool = False
+    # When to look again although nobody may do anything (``LearnerCourse.observe_again_at``).
+    again_at: datetime | None = None
     # The time was up before the platform could be asked for the share. Then nothing is decided: of several ways to
     # complete a course, the one that was not asked for may be the earliest.
     is_unfinished: bool = False
@@ -50,7 +52,7 @@ class Finding:
         """
         row = self.row
         same = not (self.statements or self.asked) and self.told == row.told and str(self.hold) == row.hold_reason
-        return not same
+        return not same or self.again_at != row.observe_again_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,10 @@ def examine(
         PlatformUnavailable: the platform could not be asked.
     """
     findings = _find(configuration, course_key, course, rows, deadline)
+    for finding in findings:
+        if finding.hold:
+            continue
+        finding.again_at = recheck.time_for(finding.row, finding.told, finding.truth, configuration.policy, now)
     _build(configuration, course, findings, now)
     return findings
 
