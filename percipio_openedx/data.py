@@ -251,6 +251,36 @@ class Learner:
     links: tuple[SocialLink, ...] = field(default=(), repr=False)
 
 
+class NameFormat(NamedTuple):
+    """What stands before and after the hash in the name of a retired account, in lower case."""
+
+    prefix: str
+    suffix: str
+
+    def fits(self, name: str) -> bool:
+        """Return whether a name has this form, whatever the case of its letters."""
+        text = name.lower()
+        return text.startswith(self.prefix) and text[len(self.prefix) :].endswith(self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredNames:
+    """The names that this LMS gives to accounts of learners who asked to be forgotten."""
+
+    emails: tuple[NameFormat, ...] = ()
+    usernames: tuple[NameFormat, ...] = ()
+
+    def has(self, learner: Learner) -> bool:
+        """Return whether an account has such a name.
+
+        The address is replaced as soon as the learner asks, the username with the account's end: one of an account that
+        can still be used says nothing, in whatever letters it begins.
+        """
+        if any(form.fits(learner.email) for form in self.emails):
+            return True
+        return not learner.is_active and any(form.fits(learner.username) for form in self.usernames)
+
+
 @dataclass(frozen=True, slots=True)
 class LearnerIdentity:
     """How Percipio knows a learner: an email, or an account (xAPI 1.0.3 Data 2.4.2.3). Personal data.

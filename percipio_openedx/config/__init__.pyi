@@ -18,6 +18,7 @@ from percipio_openedx.config.lms import (
     is_eager,
     lms_root,
     platform_name,
+    retired_names,
     token_keys,
     tracking_backends,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "private_hosts",
     "pull_rate",
     "retention_days",
+    "retired_names",
     "setting_values",
     "site_id_for",
     "token_keys",

@@ -22,7 +22,6 @@ __getattr__ = first_use.of(
         "installation": ("has_other_lrs", "is_completion_on"),
         "accounts": (
             "EXTERNAL_ID_TYPE",
-            "RETIRED_PREFIXES",
             "external_ids",
             "find_learners",
             "learners",

@@ -1,6 +1,5 @@
 from percipio_openedx.edx_platform.accounts import (
     EXTERNAL_ID_TYPE,
-    RETIRED_PREFIXES,
     external_ids,
     find_learners,
     learners,
@@ -29,7 +28,6 @@ from percipio_openedx.edx_platform.sites import site_id_of_org
 
 __all__ = [
     "EXTERNAL_ID_TYPE",
-    "RETIRED_PREFIXES",
     "activities",
     "activity_times",
     "application_mistakes",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from percipio_openedx import edx_platform, identity
+from percipio_openedx import config, edx_platform, identity
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Learner, Share, Truth
 from percipio_openedx.observation import time_on_task
@@ -74,14 +74,14 @@ def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int |
 
 
 def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
-    learners = edx_platform.learners(user_ids)
+    learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
     external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
     return {
         user_id: replace(
             learner,
-            is_retired=user_id in retiring or learner.email.startswith(edx_platform.RETIRED_PREFIXES),
+            is_retired=user_id in retiring or names.has(learner),
             links=links.get(user_id, ()),
             external_id=external.get(user_id, ""),
         )
