@@ -34,6 +34,6 @@ __getattr__ = first_use.of(
         ),
         "shares": ("completed_share", "share_sources"),
         "signals": ("missing_signals", "signal"),
-        "sites": ("site_id_of_org",),
+        "sites": ("site_id_of_org", "sites_of_orgs"),
     },
 )

@@ -24,7 +24,7 @@ from percipio_openedx.edx_platform.enrolled import enrollment_counts, enrollment
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
-from percipio_openedx.edx_platform.sites import site_id_of_org
+from percipio_openedx.edx_platform.sites import site_id_of_org, sites_of_orgs
 
 __all__ = [
     "EXTERNAL_ID_TYPE",
@@ -59,6 +59,7 @@ __all__ = [
     "share_sources",
     "signal",
     "site_id_of_org",
+    "sites_of_orgs",
     "social_links",
     "user_id_of",
     "users",

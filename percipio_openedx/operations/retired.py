@@ -10,7 +10,6 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.operations.sites import site_ids
 from percipio_openedx.reporting import retirement
 
 AT_ONCE = 1000
@@ -38,8 +37,9 @@ def take_back() -> int:
     """Notice anew whoever was held back as retired and is not: the retirement was cancelled. The number of courses."""
     noticed = last = 0
     names = config.retired_names()
-    # Every site there is, said so that the index that begins with the site can be used.
-    retired = LearnerCourse.objects.filter(site_id__in=site_ids(), hold_reason=HoldReason.RETIRED)
+    # Every site that there is a row of, said so that the index that begins with the site can be used.
+    sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
+    retired = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
     while True:
         rows = retired.filter(pk__gt=last).order_by("pk")
         held = list(rows.values_list("pk", "user_id", "course_key")[:AT_ONCE])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.sites.models import Site
 
-from percipio_openedx import config
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -27,6 +27,20 @@ def configurations() -> dict[int, Configuration | PercipioConfigurationError | N
         except PercipioConfigurationError as error:
             found[site_id] = error
     return found
+
+
+def without_courses() -> set[int]:
+    """Return the sites that have a configuration of their own, switched on, and to which no course can belong.
+
+    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. A configuration
+    of any other site is read by nobody, whatever is right in it.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
+    configured = {site_id for site_id, is_enabled in newest if is_enabled}
+    return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()
 
 
 def site_named(text: str) -> int | None:

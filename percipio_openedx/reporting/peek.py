@@ -46,15 +46,15 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
     """
     if course is None or not course.is_reported:
         return set()
-    rows = list(_rows(configuration.site_id, course.key, enrolled))
+    rows = list(_rows(course.key, enrolled))
     # Nothing is told after a completion, but that it was taken back.
     keeps = configuration.policy.undone is Undone.KEEP
     found = {row.user_id for row in rows if keeps and row.told.completed}
     return found | _told_all(course, configuration.policy, enrolled, [row for row in rows if row.user_id not in found])
 
 
-def _rows(site_id: int, course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
-    rows = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
+def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
+    rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
     told = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
     seen = ("activity_version", "percent_seen", "percent_unlocked_seen")
     columns = ("user_id", *seen, *(f"told_{name}" for name in told))
