@@ -29,7 +29,7 @@ _COMMON_EMAIL: Final = re.compile(r"[A-Za-z0-9._'+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{1
 # percent-encoded: ``%``, what no URI holds, ``/?#[]``, and ``&;=`` of the sub-delimiters (RFC 6068 section 2). ``@``,
 # ``,`` and ``:`` occur in quoted local parts only, where they would end the address or begin the next one.
 _PLAIN_IN_MAILTO: Final = "!$'*+"
-_MAILTO: Final = rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:={_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+"
+_MAILTO: Final = rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+"
 # Joiners belong to the spelling of some domains (RFC 5892 A.1 and A.2), though they print nothing.
 _JOINERS: Final = re.compile("[\u200c\u200d]")
 
@@ -114,7 +114,6 @@ def is_mailto(value: object) -> bool:
 
 
 def _encoded(part: str, plain: str) -> str:
-    return "".join(
-        character if _compiled(f"[{_UCS}]").match(character) else quote(character, safe=plain, errors="replace")
-        for character in part
+    return _compiled(rf"[^A-Za-z0-9\-._~{plain}{_UCS}]").sub(
+        lambda found: quote(found[0], safe="", errors="replace"), part
     )

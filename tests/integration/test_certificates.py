@@ -261,3 +261,14 @@ def test_what_an_instructor_reset_is_nothing_that_the_learner_did(settings: Any)
     assert (reset.first, reset.last) == (first, first)
     assert reset.version != done.version
     assert edx_platform.activity_times(KEY, [learner.pk]) == {learner.pk: [first, first]}
+
+
+def test_a_certificate_is_news_of_the_day_from_which_it_is_shown(learner: Any) -> None:
+    """A back-fill of some days takes up whose certificate is older, and was shown in them."""
+    shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
+    becomes(learner, 10, "downloadable")
+    Notice.objects.all().delete()
+    for since, until, told in (("2026-04-20", "2026-05-01", 0), ("2026-04-05", "2026-04-20", 2)):
+        call_command("percipio_backfill", "--since", since, "--until", until)
+        report_due()
+        assert Statement.objects.count() == told
