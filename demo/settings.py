@@ -128,6 +128,11 @@ PLATFORM_NAME = "Demo Academy"
 OPENEDX_TELEMETRY: list[str] = []
 FEATURES: dict[str, Any] = {}
 RETIRED_USER_SALTS = ["demo-salt"]
+RETIRED_USERNAME_PREFIX = RETIRED_EMAIL_PREFIX = "retired__user_"
+RETIRED_EMAIL_DOMAIN = "retired.invalid"
+# edx-platform derives these two from the others when its settings are complete.
+RETIRED_USERNAME_FMT = f"{RETIRED_USERNAME_PREFIX}{{}}"
+RETIRED_EMAIL_FMT = f"{RETIRED_EMAIL_PREFIX}{{}}@{RETIRED_EMAIL_DOMAIN}"
 CLEAR_REQUEST_CACHE_ON_TASK_COMPLETION = True
 # Seconds by name of a platform function, to try the plugin on a slow LMS (see demo.learning.costs).
 DEMO_PLATFORM_DELAYS: dict[str, float] = {}

@@ -41,6 +41,13 @@ class CompletedOn(StrEnum):
     ANY = "any"
 
 
+class LockedUnits(StrEnum):
+    """What units that a learner may not open are to the share that is done (``PERCIPIO_LOCKED_UNITS``)."""
+
+    COUNT = "count"
+    LEAVE_OUT = "leave_out"
+
+
 class Undone(StrEnum):
     """What to do with a completion that the LMS takes back (``PERCIPIO_UNDONE``)."""
 
@@ -57,9 +64,11 @@ class HoldReason(StrEnum):
     UNKNOWN_LEARNER = "unknown_learner"
     UNKNOWN_COURSE = "unknown_course"
     NO_EMAIL = "no_email"
+    ODD_EMAIL = "odd_email"
     NO_EXTERNAL_ID = "no_external_id"
     NO_SSO_LINK = "no_sso_link"
     NO_SSO_VALUE = "no_sso_value"
+    UNREADABLE_SSO = "unreadable_sso"
     AMBIGUOUS_SSO = "ambiguous_sso"
     NOT_SELECTED = "not_selected"
     COURSE_LEFT_OUT = "course_left_out"
@@ -95,8 +104,10 @@ class Why(StrEnum):
     NOT_PASSED = "not_passed"
     NOT_PASSING_NOW = "not_passing_now"
     UNITS_LEFT = "units_left"
+    UNITS_LOCKED = "units_locked"
     NO_CERTIFICATE = "no_certificate"
     CERTIFICATE_NOT_HELD = "certificate_not_held"
+    CERTIFICATE_NOT_SHOWN = "certificate_not_shown"
     NONE_OF_THREE = "none_of_three"
 
 

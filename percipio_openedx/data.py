@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Policy:
     completed_on: CompletedOn = CompletedOn.PASSED
     progress_step: int = 10
     undone: Undone = Undone.KEEP
+    locked_units: LockedUnits = LockedUnits.COUNT
 
 
 class Enrollment(NamedTuple):
@@ -57,17 +58,29 @@ class Share(NamedTuple):
 
     @property
     def percent(self) -> int | None:
-        """Whole percent of the units that this learner can reach, rounded down; None where there are none.
+        """Return the whole percent of all units, rounded down; None where there are none.
 
-        Locked units are left out: a learner who may not open them could never reach 100.
+        As the platform's own number: a unit that is locked for this learner (content that is open to a paid enrollment
+        only, for instance) counts as not done.
         """
-        reachable = self.complete + self.incomplete
-        return self.complete * 100 // reachable if reachable else None
+        return _percent(self.complete, self.complete + self.incomplete + self.locked)
+
+    @property
+    def percent_unlocked(self) -> int | None:
+        """Return the same of the units alone that this learner may open."""
+        return _percent(self.complete, self.complete + self.incomplete)
+
+
+def _percent(part: int, whole: int) -> int | None:
+    return part * 100 // whole if whole else None
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first time."""
+    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first time.
+
+    The platform keeps the first time for ever, also when the learner fails later.
+    """
 
     fraction: float
     passing: bool
@@ -77,16 +90,39 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A course certificate: when it was first made, and whether the learner holds it now."""
+    """A course certificate, whose row may be older than the certificate itself.
+
+    Arguments:
+        created: when the row was made; it may have begun as one that nobody could show.
+        is_held: whether the learner holds it now (its status is *downloadable*).
+        changed: when the row last changed.
+        held_since: since when it is held without a break; None where that is not known.
+        is_available: whether the course shows its certificates now.
+        available_at: the day from which it does; None where they are shown as soon as they are held, or never.
+    """
 
     created: datetime
     is_held: bool
     changed: datetime | None = None
+    held_since: datetime | None = None
+    is_available: bool = True
+    available_at: datetime | None = None
+
+    @property
+    def awarded_at(self) -> datetime | None:
+        """Return since when the learner can show it; None where that is not so (yet, or any more)."""
+        if not (self.is_held and self.is_available):
+            return None
+        since = self.held_since or self.changed or self.created
+        return since if self.available_at is None else max(since, self.available_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What the LMS says of one learner in one course run at the moment of looking."""
+    """What the LMS says of one learner in one course run at the moment of looking.
+
+    ``percent`` and ``percent_unlocked`` are those of ``Share``; the site's policy says which one counts.
+    """
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -94,6 +130,11 @@ class Truth:
     grade: Grade | None = None
     certificate: Certificate | None = None
     is_graded: bool = False
+    percent_unlocked: int | None = None
+
+    def share(self, policy: Policy) -> int | None:
+        """Return the completed share in whole percent as a site counts it; None where it is not known."""
+        return self.percent_unlocked if policy.locked_units is LockedUnits.LEAVE_OUT else self.percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +142,8 @@ class Told:
     """What has been reported of one learner in one course run.
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
-    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2).
+    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the latest completion or
+    retraction that was told: what is told again has to be later.
     """
 
     started: bool = False
@@ -110,6 +152,8 @@ class Told:
     completed: bool = False
     passed_round: int = 0
     completed_round: int = 0
+    # It never changes alone, and so tells nothing apart.
+    turned_at: datetime | None = field(default=None, compare=False)
 
 
 class Score(NamedTuple):
@@ -183,12 +227,14 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """One single-sign-on link of a learner (a ``UserSocialAuth`` row)."""
+    """One single-sign-on link of a learner (a ``UserSocialAuth`` row); ``extra_data`` is None where it cannot be
+    read.
+    """
 
     id: int
     provider: str
     uid: str
-    extra_data: dict[str, Any] = field(default_factory=dict, repr=False)
+    extra_data: dict[str, Any] | None = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +249,36 @@ class Learner:
     name: str = field(default="", repr=False)
     external_id: str = field(default="", repr=False)
     links: tuple[SocialLink, ...] = field(default=(), repr=False)
+
+
+class NameFormat(NamedTuple):
+    """What stands before and after the hash in the name of a retired account, in lower case."""
+
+    prefix: str
+    suffix: str
+
+    def fits(self, name: str) -> bool:
+        """Return whether a name has this form, whatever the case of its letters."""
+        text = name.lower()
+        return text.startswith(self.prefix) and text[len(self.prefix) :].endswith(self.suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredNames:
+    """The names that this LMS gives to accounts of learners who asked to be forgotten."""
+
+    emails: tuple[NameFormat, ...] = ()
+    usernames: tuple[NameFormat, ...] = ()
+
+    def has(self, learner: Learner) -> bool:
+        """Return whether an account has such a name.
+
+        The address is replaced as soon as the learner asks, the username with the account's end: one of an account that
+        can still be used says nothing, in whatever letters it begins.
+        """
+        if any(form.fits(learner.email) for form in self.emails):
+            return True
+        return not learner.is_active and any(form.fits(learner.username) for form in self.usernames)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from percipio_openedx.codes import HoldReason
+from percipio_openedx.codes import Api, HoldReason
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
 from percipio_openedx.exceptions import LearnerNotNamed
+from percipio_openedx.iri import is_email
 
 # The platform's SAML backend; its uids are "<identity provider's slug>:<remote id>".
 SAML = "tpa-saml"
@@ -30,6 +31,9 @@ def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
     if configuration.learner_id == "email":
         if "@" not in learner.email:
             raise LearnerNotNamed(HoldReason.NO_EMAIL)
+        # The Track API's ``user`` is any text; an xAPI Agent's ``mbox`` is an address.
+        if configuration.api is Api.STATEMENTS and not is_email(learner.email):
+            raise LearnerNotNamed(HoldReason.ODD_EMAIL)
         return LearnerIdentity(email=learner.email, name=name, organization=organization)
     return LearnerIdentity(
         home_page=configuration.learner_home_page,
@@ -80,14 +84,14 @@ def _account(learner: Learner, links: Sequence[SocialLink], rule: str) -> str:
         raise LearnerNotNamed(HoldReason.NO_SSO_LINK)
     if rule == "sso_uid":
         return _only([_remote_id(link) for link in links])
-    return _only([scalar(link.extra_data.get(rule.removeprefix(SSO))) for link in links])
+    return _only(_values(links, rule))
 
 
 def _organization(links: Sequence[SocialLink], configuration: Configuration) -> str:
     rule = configuration.organization_from
     if not rule:
         return configuration.organization
-    found = {scalar(link.extra_data.get(rule.removeprefix(SSO))) for link in links} - {""}
+    found = set(_values(links, rule)) - {""}
     if len(found) > 1:
         raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO)
     if found:
@@ -95,6 +99,20 @@ def _organization(links: Sequence[SocialLink], configuration: Configuration) -> 
     if configuration.organization:
         return configuration.organization
     raise LearnerNotNamed(HoldReason.NO_ORGANIZATION)
+
+
+def _values(links: Sequence[SocialLink], rule: str) -> list[str]:
+    """Return what the links say under the key of a rule ``sso:<key>``.
+
+    Raises:
+        LearnerNotNamed: one cannot be read, and might say anything; the others are no answer then.
+    """
+    found = []
+    for link in links:
+        if link.extra_data is None:
+            raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
+        found.append(scalar(link.extra_data.get(rule.removeprefix(SSO))))
+    return found
 
 
 def _only(values: Sequence[str]) -> str:

@@ -7,10 +7,15 @@ may come at any time and in any number: every milestone's time is the LMS's own,
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
 from percipio_openedx.data import Enrollment, Milestone, Policy, Score, Told, Truth
+
+# The most that is told of a course's progress: the rest of it is the completion.
+MOST_PROGRESS = 99
+# As finely as a statement's time is written.
+TICK = timedelta(milliseconds=1)
 
 
 def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone, ...]]:
@@ -28,8 +33,8 @@ def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone
         told = _take_back(told, truth, policy, found)
     if told.completed:
         return told, tuple(found)
-    passed_at = _passed_at(truth, policy)
-    completed_at = _completed_at(truth, policy)
+    passed_at = _passed_at(told, truth)
+    completed_at = _completed_at(told, truth, policy)
     later = _earliest(passed_at, completed_at)
     told = _start(told, truth, policy, truth.enrollment, later, found)
     told = _progress(told, truth, policy, completed_at, found)
@@ -47,8 +52,30 @@ def needs_percent(told: Told, truth: Truth, policy: Policy) -> bool:
     """
     if truth.enrollment is None or truth.activity.last is None or told.completed:
         return False
-    others_complete = _completed_at(replace(truth, percent=None), policy) is not None
+    without = replace(truth, percent=None, percent_unlocked=None)
+    others_complete = _completed_at(told, without, policy) is not None
     return not (others_complete and policy.completed_on is not CompletedOn.ANY)
+
+
+def awaits_certificate(told: Told, truth: Truth, policy: Policy) -> bool:
+    """Return whether the learner holds a certificate that completes the course as soon as the course shows it.
+
+    Nothing in the LMS says when that day has come: somebody has to look again.
+
+    Arguments:
+        told: what has been reported, with what is due now.
+        truth: what the LMS says now.
+        policy: the site's choices.
+    """
+    certificate = truth.certificate
+    return (
+        truth.enrollment is not None
+        and not told.completed
+        and policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
+        and certificate is not None
+        and certificate.is_held
+        and not certificate.is_available
+    )
 
 
 def _start(
@@ -73,11 +100,16 @@ def _start(
 
 
 def _progress(told: Told, truth: Truth, policy: Policy, completed_at: datetime | None, found: list[Milestone]) -> Told:
-    """Whenever the share passed another step; never 0 or 100, and never once the course is complete."""
-    percent, at = truth.percent, truth.activity.last
-    if percent is None or at is None or completed_at is not None or not told.started:
+    """Whenever the share passed another step; never 0 or 100, and never once the course is complete.
+
+    All units done without a completion (which may take a pass, or a certificate) are told as 99.
+    """
+    share, at = truth.share(policy), truth.activity.last
+    if share is None or at is None or completed_at is not None or not told.started:
         return told
-    if not 0 < percent < 100 or percent // policy.progress_step <= told.percent // policy.progress_step:
+    percent = min(share, MOST_PROGRESS)
+    is_new_step = share == 100 or share // policy.progress_step > told.percent // policy.progress_step
+    if percent <= told.percent or not is_new_step:
         return told
     found.append(Milestone(Kind.PROGRESSED, at, percent=percent, seconds=truth.activity.seconds))
     return replace(told, percent=percent)
@@ -96,17 +128,22 @@ def _pass(
 def _complete(told: Told, truth: Truth, completed_at: datetime | None, found: list[Milestone]) -> Told:
     if completed_at is None:
         return told
+    score, success = _score(truth), _success(truth)
+    if told.passed and success is False:
+        # The pass stays in Percipio (a site that takes it back has done so already). Neither that pass nor the grade of
+        # now may contradict it.
+        score = success = None
     found.append(
         Milestone(
             Kind.COMPLETED,
             completed_at,
-            score=_score(truth),
-            success=_success(truth),
+            score=score,
+            success=success,
             seconds=truth.activity.seconds,
             round=told.completed_round,
         )
     )
-    return replace(told, completed=True)
+    return replace(told, completed=True, turned_at=completed_at)
 
 
 def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone]) -> Told:
@@ -115,20 +152,21 @@ def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone])
     Only what the LMS says outright counts (a grade below the mark, a certificate no longer held). A grade that is not
     there, or a course that grew a unit, takes nothing back.
     """
-    at = _undone_at(truth, policy)
-    if told.completed and at is not None and _completed_at(truth, policy) is None:
+    at = _undone_at(told, truth, policy)
+    if told.completed and at is not None and _completed_at(told, truth, policy) is None:
         found.append(Milestone(Kind.RETRACTED, at, round=told.completed_round, retracts=Kind.COMPLETED))
-        told = replace(told, completed=False, completed_round=told.completed_round + 1)
+        told = replace(told, completed=False, completed_round=told.completed_round + 1, turned_at=at)
     grade = truth.grade
     if told.passed and grade is not None and grade.passed_at is not None and not grade.passing:
-        found.append(
-            Milestone(Kind.RETRACTED, grade.changed or grade.passed_at, round=told.passed_round, retracts=Kind.PASSED)
-        )
-        told = replace(told, passed=False, passed_round=told.passed_round + 1)
+        at = grade.changed or grade.passed_at
+        found.append(Milestone(Kind.RETRACTED, at, round=told.passed_round, retracts=Kind.PASSED))
+        turned_at = at if told.turned_at is None else max(told.turned_at, at)
+        told = replace(told, passed=False, passed_round=told.passed_round + 1, turned_at=turned_at)
     return told
 
 
-def _undone_at(truth: Truth, policy: Policy) -> datetime | None:
+def _undone_at(told: Told, truth: Truth, policy: Policy) -> datetime | None:
+    """When the LMS last took back what a completion goes by, after the completion; None where it did not."""
     grade, certificate = truth.grade, truth.certificate
     moments = []
     by_grade = policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
@@ -137,26 +175,36 @@ def _undone_at(truth: Truth, policy: Policy) -> datetime | None:
     by_certificate = policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
     if by_certificate and certificate is not None and not certificate.is_held:
         moments.append(certificate.changed or certificate.created)
-    return max(moments, default=None)
+    at = max(moments, default=None)
+    if at is None or told.turned_at is None or at > told.turned_at:
+        return at
+    # Of several ways to complete a course, another one completed this after the one that is undone. Of one way, it can
+    # be a clock alone that says so.
+    return None if policy.completed_on is CompletedOn.ANY else told.turned_at + TICK
 
 
-def _passed_at(truth: Truth, policy: Policy) -> datetime | None:
-    """The platform keeps the first time for ever, also after a later fail; a site that retracts asks for both."""
-    if truth.grade is None or (policy.undone is Undone.RETRACT and not truth.grade.passing):
+def _passed_at(told: Told, truth: Truth) -> datetime | None:
+    """When one passed who passes now; the second time, after a retraction, that is when the grade last changed."""
+    grade = truth.grade
+    if grade is None or not grade.passing or grade.passed_at is None:
         return None
-    return truth.grade.passed_at
+    return _again(told, grade.changed or grade.passed_at) if told.passed_round else grade.passed_at
 
 
-def _completed_at(truth: Truth, policy: Policy) -> datetime | None:
+def _completed_at(told: Told, truth: Truth, policy: Policy) -> datetime | None:
     certificate = truth.certificate
     moments = {
-        CompletedOn.PASSED: _passed_at(truth, policy),
-        CompletedOn.PROGRESS: truth.activity.last if truth.percent == 100 else None,
-        CompletedOn.CERTIFICATE: certificate.created if certificate is not None and certificate.is_held else None,
+        CompletedOn.PASSED: _passed_at(told, truth),
+        CompletedOn.PROGRESS: truth.activity.last if truth.share(policy) == 100 else None,
+        CompletedOn.CERTIFICATE: None if certificate is None else certificate.awarded_at,
     }
-    if policy.completed_on is CompletedOn.ANY:
-        return _earliest(*moments.values())
-    return moments[policy.completed_on]
+    at = _earliest(*moments.values()) if policy.completed_on is CompletedOn.ANY else moments[policy.completed_on]
+    return _again(told, at) if at is not None and told.completed_round else at
+
+
+def _again(told: Told, at: datetime) -> datetime:
+    """A time after all that was taken back."""
+    return at if told.turned_at is None or at > told.turned_at else told.turned_at + TICK
 
 
 def _score(truth: Truth) -> Score | None:
@@ -166,9 +214,10 @@ def _score(truth: Truth) -> Score | None:
 
 
 def _success(truth: Truth) -> bool | None:
+    """Whether the learner passes with the very grade that is the score."""
     if not truth.is_graded or truth.grade is None:
         return None
-    return truth.grade.passing or truth.grade.passed_at is not None
+    return truth.grade.passing
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

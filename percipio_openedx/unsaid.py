@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from percipio_openedx.codes import CompletedOn, Kind, Undone, Why
+from percipio_openedx.codes import CompletedOn, Kind, Why
 from percipio_openedx.data import Milestone, Policy, Told, Truth
 
 
@@ -38,14 +38,14 @@ def unsaid(told: Told, truth: Truth, policy: Policy, due: Sequence[Milestone]) -
     if Kind.PROGRESSED not in kinds:
         found.append(_progress(told, truth, policy, kinds))
     if not told.passed and Kind.PASSED not in kinds:
-        found.append(Unsaid(Kind.PASSED, _pass(truth, policy) or Why.COMPLETED_BEFORE))
+        found.append(Unsaid(Kind.PASSED, _pass(truth) or Why.COMPLETED_BEFORE))
     if not told.completed and Kind.COMPLETED not in kinds:
         found.append(_completion(truth, policy))
     return found
 
 
 def _progress(told: Told, truth: Truth, policy: Policy, due: set[Kind]) -> Unsaid:
-    percent = truth.percent
+    percent = truth.share(policy)
     if told.completed or Kind.COMPLETED in due:
         why = Why.COMPLETED_BEFORE
     elif truth.activity.last is None:
@@ -61,27 +61,43 @@ def _progress(told: Told, truth: Truth, policy: Policy, due: set[Kind]) -> Unsai
     return Unsaid(Kind.PROGRESSED, why, percent)
 
 
-def _pass(truth: Truth, policy: Policy) -> Why | None:
+def _pass(truth: Truth) -> Why | None:
     """Why the learner has not passed; None if passed."""
     if truth.grade is None:
         return Why.NO_GRADE
     if truth.grade.passed_at is None:
         return Why.NOT_PASSED
-    if policy.undone is Undone.RETRACT and not truth.grade.passing:
-        return Why.NOT_PASSING_NOW
-    return None
+    return None if truth.grade.passing else Why.NOT_PASSING_NOW
 
 
 def _completion(truth: Truth, policy: Policy) -> Unsaid:
     match policy.completed_on:
         case CompletedOn.PASSED:
-            return Unsaid(Kind.COMPLETED, _pass(truth, policy) or Why.NOT_PASSED)
+            return Unsaid(Kind.COMPLETED, _pass(truth) or Why.NOT_PASSED)
         case CompletedOn.PROGRESS:
-            why = Why.NO_ACTIVITY if truth.activity.last is None else Why.UNITS_LEFT
-            why = Why.SHARE_UNKNOWN if truth.activity.last is not None and truth.percent is None else why
-            return Unsaid(Kind.COMPLETED, why, truth.percent)
+            return Unsaid(Kind.COMPLETED, _units(truth, policy), truth.share(policy))
         case CompletedOn.CERTIFICATE:
-            why = Why.NO_CERTIFICATE if truth.certificate is None else Why.CERTIFICATE_NOT_HELD
-            return Unsaid(Kind.COMPLETED, why)
+            return Unsaid(Kind.COMPLETED, _certificate(truth))
         case _:
-            return Unsaid(Kind.COMPLETED, Why.NONE_OF_THREE, truth.percent)
+            # The one of the three that is nearest.
+            for why in (_certificate(truth), _units(truth, policy)):
+                if why in (Why.CERTIFICATE_NOT_SHOWN, Why.UNITS_LOCKED):
+                    return Unsaid(Kind.COMPLETED, why, truth.share(policy))
+            return Unsaid(Kind.COMPLETED, Why.NONE_OF_THREE, truth.share(policy))
+
+
+def _units(truth: Truth, policy: Policy) -> Why:
+    """Why not all units are done."""
+    if truth.activity.last is None:
+        return Why.NO_ACTIVITY
+    share = truth.share(policy)
+    if share is None:
+        return Why.SHARE_UNKNOWN
+    return Why.UNITS_LOCKED if share < 100 and truth.percent_unlocked == 100 else Why.UNITS_LEFT
+
+
+def _certificate(truth: Truth) -> Why:
+    """Why there is no certificate that the learner can show."""
+    if truth.certificate is None:
+        return Why.NO_CERTIFICATE
+    return Why.CERTIFICATE_NOT_SHOWN if truth.certificate.is_held else Why.CERTIFICATE_NOT_HELD

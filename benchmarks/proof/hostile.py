@@ -171,6 +171,7 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "completed_on": "passed",
     "undone": "keep",
     "progress_step": 10,
+    "locked_units": "count",
     "batch_size": 50,
     "timeout": 20,
 }

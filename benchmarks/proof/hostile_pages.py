@@ -36,6 +36,7 @@ _LIKELY = {
     "started_on": st.sampled_from(["enrollment", "first_activity", ""]),
     "completed_on": st.sampled_from(["passed", "progress", "certificate", "any", ""]),
     "undone": st.sampled_from(["keep", "retract", ""]),
+    "locked_units": st.sampled_from(["count", "leave_out", ""]),
     "learner_id": st.sampled_from(["email", "sso:x", "sso:", ""]),
     "content_id": st.sampled_from(["course", "url", ""]),
     "client_id": st.sampled_from(["acme-client", "other", ""]),

@@ -2,8 +2,9 @@
 
 A second opinion: plain SQL, and the rules as an operator would say them. A learner who is enrolled has *started*; has
 *passed* and *completed* where the grade says so (on the site that reports by the Track API: *completed* where every
-unit is done); and whoever is still on the way has the last share reported. Shares on the way there may be reported or
-not, depending on when somebody looked; they are true all the same, and grow.
+unit is done); and whoever is still on the way has the last share reported (99 where every unit is done, and that is not
+enough). Shares on the way there may be reported or not, depending on when somebody looked; they are true all the same,
+and grow.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ Key = tuple[str, str]
 """A learner's address and a course's id in Percipio."""
 
 DEFAULT_SITE = 1
+# What is told of all units where they do not complete the course.
+MOST_PROGRESS = 99
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Lms:
         grades = {
             (user, course): passed
             for user, course, passed in self.rows(
-                "SELECT user_id, course_id, passed_timestamp FROM grades_persistentcoursegrade"
+                "SELECT user_id, course_id, passed_timestamp FROM grades_persistentcoursegrade WHERE letter_grade <> ''"
             )
         }
         done, last = self._done()
@@ -135,7 +138,9 @@ class Lms:
         for user, course_key, block, completion, modified in rows:
             if completion == 1.0:
                 done[user, course_key].add(block)
-            last[user, course_key] = max(modified, last.get((user, course_key), modified))
+            # What is left of a completion that was taken back is nothing that the learner did.
+            if completion > 0:
+                last[user, course_key] = max(modified, last.get((user, course_key), modified))
         return done, last
 
 
@@ -166,9 +171,10 @@ def _by_statements(
     must: set[tuple[str, Any]] = {("initialized", millis(created))}
     if passed is not None:
         must |= {("passed", millis(passed)), ("completed", millis(passed))}
-    elif 0 < share < 100:
-        must.add(("progressed", share))
-    return must, _shares("progressed", share, units)
+    elif share > 0:
+        must.add(("progressed", min(share, MOST_PROGRESS)))
+    all_done = {("progressed", MOST_PROGRESS)} if share == 100 else set()
+    return must, _shares("progressed", share, units) | all_done
 
 
 def _by_track(

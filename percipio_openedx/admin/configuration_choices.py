@@ -34,6 +34,10 @@ CHOICES: dict[str, tuple[tuple[str, Words], ...]] = {
         ("certificate", _("The certificate is there")),
         ("any", _("Whichever of the three comes first")),
     ),
+    "locked_units": (
+        ("count", _("Count as not done, as on the LMS's own progress page")),
+        ("leave_out", _("Are left out: what is open to the learner is all there is")),
+    ),
     "undone": (
         ("keep", _("Leave the completion in Percipio")),
         ("retract", _("Take it back with a voiding statement (Statements API only)")),
@@ -68,6 +72,7 @@ LABELS: dict[str, Words] = {
     "completed_on": _("A course is completed when"),
     "undone": _("When the LMS takes a completion back"),
     "progress_step": _("Progress step"),
+    "locked_units": _("Units that are locked for a learner"),
     "batch_size": _("Statements in one request"),
     "timeout": _("Time-out"),
 }
@@ -101,6 +106,9 @@ HELP: dict[str, Words] = {
     "send_names": _("Whether the full name travels with each statement, beside the id."),
     "content_id": _("The id under which Percipio's catalogue knows a course. Single courses can be answered apart."),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
+    "locked_units": _(
+        "For instance in audit mode. Where they count, such a learner never completes the course by units."
+    ),
     "batch_size": _("1 to 500. Smaller requests are made by themselves when Percipio asks for them."),
     "timeout": _("Seconds, 1 to 120."),
 }
@@ -116,6 +124,9 @@ FIELDSETS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
         _("Who is reported, and as whom"),
         ("learners", "learner_id", "learner_home_page", "organization_from", "send_names"),
     ),
-    (_("What is reported, and when"), ("content_id", "started_on", "progress_step", "completed_on", "undone")),
+    (
+        _("What is reported, and when"),
+        ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
+    ),
     (_("Sending"), ("batch_size", "timeout")),
 )

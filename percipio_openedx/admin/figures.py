@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from django.db.models.functions import TruncDate
 
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
@@ -20,6 +22,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.operations.sites import without_courses
 
 # Days in the plot, and the span of success rate and latency.
 DAYS = 14
@@ -78,10 +81,14 @@ class DestinationFigures:
 
 @dataclass(slots=True)
 class SiteFigures:
-    """One site: its destinations, whom it holds back and why, and what became of each day's statements."""
+    """One site: its destinations, whom it holds back and why, and what became of each day's statements.
+
+    ``may_have_courses`` is whether a course can belong to it, if it has a configuration of its own.
+    """
 
     site_id: int
     domain: str
+    may_have_courses: bool = True
     destinations: list[DestinationFigures] = field(default_factory=list)
     held: dict[str, int] = field(default_factory=dict)
     days: dict[date, dict[str, int]] = field(default_factory=dict)
@@ -113,6 +120,9 @@ def gathered(now: datetime) -> tuple[list[SiteFigures], Hints]:
     sites = {pk: SiteFigures(pk, domains.get(pk, str(pk))) for pk in sorted(ids | {config.default_site_id()})}
     for found in destinations:
         sites[found.row.site_id].destinations.append(found)
+    with suppress(PlatformUnavailable):
+        for site_id in without_courses() & set(sites):
+            sites[site_id].may_have_courses = False
     for site_id, reason, count in _held(sites).values_list("site_id", "hold_reason").annotate(Count("pk")).order_by():
         sites[site_id].held[reason] = count
     _add_days(sites, now)

@@ -54,6 +54,12 @@ def of_site(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
         return Verdict(Tone.ERROR, text % {"setting": error.setting, "problem": error.problem})
     if configuration is None:
         return Verdict(Tone.QUIET, _("Nothing is reported: this site is switched off, or has no configuration."))
+    if not site.may_have_courses:
+        text = _(
+            "Nothing is reported: no course can belong to this site. A course belongs to the site whose "
+            "course_org_filter names its organization, else to SITE_ID (%(default)s)."
+        )
+        return Verdict(Tone.ERROR, text % {"default": config.default_site_id()})
     if hints.oldest is not None and now - hints.oldest > TOO_LONG + timedelta(seconds=config.gathering()):
         return _no_worker()
     return _of_destinations(site.destinations) or _of_rows(site)

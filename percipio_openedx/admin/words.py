@@ -42,6 +42,7 @@ REASONS: Mapping[str, Words] = {
     Reason.PASSING: _("passing or not passing changed"),
     Reason.FIRST_PASS: _("the course was passed for the first time"),
     Reason.CERTIFICATE: _("a certificate was made"),
+    Reason.CERTIFICATE_SHOWN: _("the course may show its certificates now"),
     Reason.REVOCATION: _("a certificate was revoked"),
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),
@@ -55,9 +56,11 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.UNKNOWN_LEARNER: _("The LMS has no such account (any more)."),
     HoldReason.UNKNOWN_COURSE: _("The LMS has no such course run (any more)."),
     HoldReason.NO_EMAIL: _("The account has no email address, and learners are named by theirs."),
+    HoldReason.ODD_EMAIL: _("The account's email address is none that a statement can name. Correct it in the LMS."),
     HoldReason.NO_EXTERNAL_ID: _("The LMS has no external id for this learner, and learners are named by theirs."),
     HoldReason.NO_SSO_LINK: _("The learner has no single-sign-on link, and learners are named by what it says."),
     HoldReason.NO_SSO_VALUE: _("The learner's single-sign-on link does not say how Percipio names the learner."),
+    HoldReason.UNREADABLE_SSO: _("The data of the learner's single-sign-on link cannot be read. Correct or remove it."),
     HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
@@ -70,14 +73,21 @@ WHYS: Mapping[Why, Words] = {
     Why.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     Why.SHARE_UNKNOWN: _("the LMS does not say how much is done"),
     Why.NO_SHARE: _("no unit is done yet"),
-    Why.WHOLE_SHARE: _("everything is done; that is no progress but a matter of the completion"),
+    Why.WHOLE_SHARE: _("everything is done, and 99 percent were told; what is missing is the completion"),
     Why.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
     Why.NO_GRADE: _("the LMS has no grade of this learner"),
     Why.NOT_PASSED: _("the learner has not passed yet"),
     Why.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
     Why.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
+    Why.UNITS_LOCKED: _(
+        "%(percent)s percent of the units are done, and the others are locked for this learner, for instance in audit "
+        "mode. They count as not done, unless PERCIPIO_LOCKED_UNITS leaves them out"
+    ),
     Why.NO_CERTIFICATE: _("there is no certificate, and completion goes by it"),
     Why.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
+    Why.CERTIFICATE_NOT_SHOWN: _(
+        "there is a certificate, but the course does not show its certificates yet, and completion goes by it"
+    ),
     Why.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
 OUTCOMES: Mapping[str, Words] = {

@@ -33,6 +33,7 @@ __getattr__ = first_use.of(
             "is_eager",
             "lms_root",
             "platform_name",
+            "retired_names",
             "token_keys",
             "tracked_addresses",
         ),

@@ -18,6 +18,7 @@ from percipio_openedx.config.lms import (
     is_eager,
     lms_root,
     platform_name,
+    retired_names,
     token_keys,
     tracked_addresses,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "private_hosts",
     "pull_rate",
     "retention_days",
+    "retired_names",
     "routing_is_asked_for_by",
     "routing_is_forbidden",
     "setting_values",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from percipio_openedx.config.values import setting
+from percipio_openedx.data import NameFormat, RetiredNames
 
 
 def lms_root() -> str:
@@ -27,6 +29,29 @@ def default_language() -> str:
 def default_site_id() -> int:
     """``SITE_ID`` of the settings."""
     return int(setting("SITE_ID", 1) or 1)
+
+
+def retired_names() -> RetiredNames:
+    """Return how the LMS renames retired accounts (``RETIRED_EMAIL_PREFIX``, ``RETIRED_EMAIL_DOMAIN``,
+    ``RETIRED_USERNAME_PREFIX``, and the two ``RETIRED_…_FMT`` that edx-platform derives from them).
+
+    Its own defaults are among them, for accounts that were retired before a site chose others. A form without a prefix
+    is left out: it would fit accounts that are in use.
+    """
+    prefix, domain = (
+        setting("RETIRED_EMAIL_PREFIX", "retired__user_"),
+        setting("RETIRED_EMAIL_DOMAIN", "retired.invalid"),
+    )
+    emails = ("retired__user_{}", "retired__user@{}", f"{prefix}{{}}@{domain}", setting("RETIRED_EMAIL_FMT", ""))
+    username = setting("RETIRED_USERNAME_PREFIX", "retired__user_")
+    usernames = ("retired__user_{}", f"{username}{{}}", setting("RETIRED_USERNAME_FMT", ""))
+    return RetiredNames(emails=_name_formats(emails), usernames=_name_formats(usernames))
+
+
+def _name_formats(formats: Iterable[object]) -> tuple[NameFormat, ...]:
+    parts = [text.lower().partition("{}") for text in formats if isinstance(text, str)]
+    # In order, each once.
+    return tuple(dict.fromkeys(NameFormat(prefix, suffix) for prefix, hashed, suffix in parts if prefix and hashed))
 
 
 def is_eager() -> bool:

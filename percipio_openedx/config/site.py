@@ -10,7 +10,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import Api, CompletedOn, StartedOn, Undone
+from percipio_openedx.codes import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.config.installation import is_on
 from percipio_openedx.config.lms import default_site_id, lms_root
 from percipio_openedx.config.places import REGIONS, address
@@ -45,6 +45,7 @@ FIELDS = (
     "completed_on",
     "undone",
     "progress_step",
+    "locked_units",
     "batch_size",
     "timeout",
 )
@@ -150,6 +151,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         progress_step=whole("PERCIPIO_PROGRESS_STEP", values["progress_step"], 1, 100),
         # The Track API has no way of taking anything back.
         undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
+        locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
     )
 
 

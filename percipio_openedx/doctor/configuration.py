@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx import checks, config, encryption
 from percipio_openedx.doctor.findings import Finding, doubtful, skipped, well, wrong
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.operations.sites import configurations
+from percipio_openedx.operations.sites import configurations, without_courses
 from percipio_openedx.secrets import StoredSecret
 
 
@@ -95,14 +95,32 @@ def secrets() -> Iterator[Finding]:
         yield doubtful(name, seen, _("Save the configuration of each of these sites again."))
 
 
+def _without_courses() -> set[int]:
+    try:
+        return without_courses()
+    except PlatformUnavailable:
+        # What the LMS cannot be asked is named by the examination of its functions.
+        return set()
+
+
 def sites() -> Iterator[Finding]:
     """The configuration in force, or the mistake in it, site by site."""
-    found = configurations()
+    found, nowhere = configurations(), _without_courses()
     for site_id, one in found.items():
         name = _("configuration of site %(site)s") % {"site": site_id}
         if isinstance(one, PercipioConfigurationError):
             mend = _("Correct %(setting)s, in the settings or in the site's configuration.")
             yield wrong(name, one.words, mend % {"setting": one.setting})
+        elif site_id in nowhere:
+            seen = _(
+                "no course can belong to this site: it is not SITE_ID (%(default)s), and its site configuration names "
+                "no organization in course_org_filter that is not another site's"
+            )
+            mend = _(
+                "Configure the site that the courses belong to, or change SITE_ID or course_org_filter. Then run "
+                "percipio_backfill: of what happened meanwhile nothing was noticed."
+            )
+            yield wrong(name, seen % {"default": config.default_site_id()}, mend)
         elif one is None:
             yield skipped(name, _("none, or switched off: this site's courses are not reported"))
         else:

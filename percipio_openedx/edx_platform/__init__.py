@@ -30,7 +30,6 @@ __getattr__ = first_use.of(
         "installation": ("has_other_lrs", "is_completion_on"),
         "accounts": (
             "EXTERNAL_ID_TYPE",
-            "RETIRED_PREFIXES",
             "external_ids",
             "find_learners",
             "learners",
@@ -44,6 +43,6 @@ __getattr__ = first_use.of(
         ),
         "shares": ("completed_share", "share_sources"),
         "signals": ("missing_signals", "signal"),
-        "sites": ("site_id_of_host", "site_id_of_org"),
+        "sites": ("site_id_of_host", "site_id_of_org", "sites_of_orgs"),
     },
 )

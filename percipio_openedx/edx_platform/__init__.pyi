@@ -1,6 +1,5 @@
 from percipio_openedx.edx_platform.accounts import (
     EXTERNAL_ID_TYPE,
-    RETIRED_PREFIXES,
     external_ids,
     find_learners,
     learners,
@@ -28,11 +27,10 @@ from percipio_openedx.edx_platform.enrolled import courses_of, enrollment_counts
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
-from percipio_openedx.edx_platform.sites import site_id_of_host, site_id_of_org
+from percipio_openedx.edx_platform.sites import site_id_of_host, site_id_of_org, sites_of_orgs
 
 __all__ = [
     "EXTERNAL_ID_TYPE",
-    "RETIRED_PREFIXES",
     "activities",
     "activity_times",
     "application_mistakes",
@@ -69,6 +67,7 @@ __all__ = [
     "signed_token_problem",
     "site_id_of_host",
     "site_id_of_org",
+    "sites_of_orgs",
     "social_links",
     "user_id_of",
     "users",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
 
-from percipio_openedx.data import Learner, SocialLink
+from percipio_openedx.data import Learner, RetiredNames, SocialLink
 from percipio_openedx.edx_platform.door import platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.keys import among
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+# How often extra data of single sign-on may have been written as a text of itself.
+MOST_NESTED = 3
+
 # The external id that Open edX keeps for xAPI (``ExternalIdType.XAPI``).
 EXTERNAL_ID_TYPE = "xapi"
-
-
-# How the platform marks the address and the name of a retired account (its own defaults).
-RETIRED_PREFIXES = ("retired__user_", "retired__user@")
 
 
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
@@ -89,23 +89,30 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
         return set(rows.values_list("user_id", flat=True))
 
 
-def retired_accounts(after: int, limit: int) -> list[int]:
-    """The ids of accounts whose address is a retired one, in order; the case of its letters is not looked at.
+def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
+    """Return the ids of accounts that have the name of a retired one, in order, whatever the case of its letters.
 
-    MariaDB and MySQL find them by the platform's index on the address, which does not know the case either.
+    MariaDB and MySQL find them by the platform's indexes on address and username, which do not know the case either.
     """
-    is_retired = Q(*[("email__istartswith", prefix) for prefix in RETIRED_PREFIXES], _connector=Q.OR)
-    rows = get_user_model().objects.filter(is_retired, pk__gt=after).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:limit])
+    by_email, by_username = Q(pk__in=()), Q(pk__in=())
+    for prefix, suffix in names.emails:
+        by_email |= Q(email__istartswith=prefix, email__iendswith=suffix)
+    for prefix, suffix in names.usernames:
+        by_username |= Q(username__istartswith=prefix, username__iendswith=suffix, is_active=False)
+    found: set[int] = set()
+    # Two queries, each of one index: what either of two indexes may serve is often read without any.
+    for is_retired in (by_email, by_username):
+        rows = get_user_model().objects.filter(is_retired, pk__gt=after).order_by("pk")
+        found.update(rows.values_list("pk", flat=True)[:limit])
+    return sorted(found)[:limit]
 
 
-def retired_for_good(user_ids: Iterable[int]) -> set[int]:
-    """Accounts whose address is a retired one and whose retirement cannot be cancelled any more.
+def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
+    """Return accounts that have the name of a retired one and whose retirement cannot be cancelled any more.
 
     The address is replaced when the learner asks; until the pipeline takes it up (``PENDING``) it can be taken back.
     """
-    rows = get_user_model().objects.filter(among("pk", user_ids))
-    retired = {pk for pk, email in rows.values_list("pk", "email") if (email or "").startswith(RETIRED_PREFIXES)}
+    retired = {user_id for user_id, learner in learners(user_ids).items() if names.has(learner)}
     if not retired:
         return set()
     with platform("user_api.models.UserRetirementStatus"):
@@ -132,6 +139,23 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     found: dict[int, list[SocialLink]] = {}
     rows = UserSocialAuth.objects.filter(among("user_id", user_ids)).order_by("id")
     for pk, user_id, provider, uid, extra in rows.values_list("id", "user_id", "provider", "uid", "extra_data"):
-        link = SocialLink(pk, provider, uid, extra if isinstance(extra, dict) else {})
-        found.setdefault(user_id, []).append(link)
+        found.setdefault(user_id, []).append(SocialLink(pk, provider, uid, _read(extra)))
     return {user_id: tuple(links) for user_id, links in found.items()}
+
+
+def _read(extra: Any) -> dict[str, Any] | None:
+    """Return a link's extra data; None where it cannot be read.
+
+    Several versions of social-auth-app-django stored it as a JSON text within the JSON (its issues 464 and 465), and a
+    later save of such a row may have done so again.
+    """
+    for _ in range(MOST_NESTED):
+        if not isinstance(extra, str):
+            break
+        try:
+            extra = json.loads(extra) if extra.strip() else {}
+        except (ValueError, RecursionError):
+            return None
+    if extra is None:
+        return {}
+    return extra if isinstance(extra, dict) else None

@@ -1,9 +1,9 @@
-"""Which site an organisation's courses belong to, and which one answers at a host."""
+"""Which site an organization's courses belong to, and which one answers at a host."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from django.contrib.sites.models import Site
 from django.db.models import Q
@@ -20,15 +20,29 @@ def site_id_of_org(org: str) -> int | None:
     The members are compared here and not by the platform's text search, which misses organisations with letters
     outside ASCII, depending on who wrote the row.
     """
+    return next((site_id for site_id, named in _claims() if org in named), None)
+
+
+def sites_of_orgs() -> set[int]:
+    """Return the sites to which any organization belongs. One whose organizations are all a lower site's is none."""
+    found: dict[str, int] = {}
+    for site_id, named in _claims():
+        for org in named:
+            found.setdefault(org, site_id)
+    return set(found.values())
+
+
+def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Each enabled site configuration's site, in order, and the organizations that it names."""
     with platform("site_configuration.models.SiteConfiguration"):
         from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
-        rows = SiteConfiguration.objects.filter(enabled=True).order_by("site_id").values_list("site_id", "site_values")
-        for site_id, values in rows:
-            named = values.get("course_org_filter") if isinstance(values, Mapping) else None
-            if named == org or (isinstance(named, list | tuple) and org in named):
-                return int(site_id)
-    return None
+        rows = SiteConfiguration.objects.filter(enabled=True).order_by("site_id")
+        found = list(rows.values_list("site_id", "site_values"))
+    for site_id, values in found:
+        named = values.get("course_org_filter") if isinstance(values, Mapping) else None
+        named = named if isinstance(named, list | tuple) else (named,)
+        yield int(site_id), tuple(org for org in named if isinstance(org, str) and org)
 
 
 def site_id_of_host(host: str) -> int | None:

@@ -15,20 +15,28 @@ if TYPE_CHECKING:
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
 
-def registration_for(lms_root: str, site_id: int, user_id: int, course_key: str) -> UUID:
-    """The registration of a learner in a course run (xAPI 1.0.3 Data 2.4.6.1), the same whoever asks and whenever.
+def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
+    """Return the registration of a learner in a course run (xAPI 1.0.3 Data 2.4.6.1): always the same.
 
-    ``lms_root`` keeps two installations that report to the same partner apart.
+    A course run belongs to one site at a time, so the site's number is no part of it: that of the default site is
+    changed by operators (``SITE_ID``), and nothing is a new fact because of it.
+
+    Arguments:
+        lms_root: keeps two installations that report to the same partner apart.
+        user_id: the LMS's own id of the learner.
+        course_key: of the course run.
     """
-    return uuid5(NAMESPACE, f"{lms_root}|{site_id}|{user_id}|{course_key}")
+    return uuid5(NAMESPACE, f"{lms_root}|{user_id}|{course_key}")
 
 
 class LearnerCourse(models.Model):
-    """One learner in one course run, as one site reports it.
+    """One learner in one course run, and what has been reported of it.
 
+    ``site_id`` is the site that the course run belonged to at the last look; it is no part of what the row is.
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    ``activity_version`` and ``percent_seen`` are the completions at the last look, so that the platform's dear progress
-    function is asked only when they changed.
+    ``activity_version`` and the two percents (``Share``) are the completions at the last look, so that the platform's
+    dear progress function is asked only when they changed. ``observe_again_at`` is when the learner has to be looked at
+    again though nobody may do anything: when the course may show a certificate that is there already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -45,11 +53,14 @@ class LearnerCourse(models.Model):
     told_completed = models.BooleanField(default=False)
     told_passed_round = models.PositiveIntegerField(default=0)
     told_completed_round = models.PositiveIntegerField(default=0)
+    told_turned_at = models.DateTimeField(null=True, blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
     percent_seen = models.PositiveSmallIntegerField(null=True, blank=True)
+    percent_unlocked_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     hold_reason = models.CharField(max_length=24, default="", blank=True)
+    observe_again_at = models.DateTimeField(null=True, blank=True)
     looked_at = models.DateTimeField(null=True, blank=True)
 
     lease = models.UUIDField(null=True, blank=True)
@@ -60,12 +71,13 @@ class LearnerCourse(models.Model):
         verbose_name = _("learner in a course")
         verbose_name_plural = _("learners in courses")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["user_id", "course_key", "site_id"], name="percipio_lc_unique"),
+            models.UniqueConstraint(fields=["user_id", "course_key"], name="percipio_lc_unique"),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["course_key", "user_id"], name="percipio_lc_course"),
             models.Index(fields=["site_id", "hold_reason", "id"], name="percipio_lc_hold"),
             models.Index(fields=["lease"], name="percipio_lc_lease"),
+            models.Index(fields=["observe_again_at"], name="percipio_lc_again"),
         ]
 
     def __str__(self) -> str:
@@ -84,6 +96,7 @@ class LearnerCourse(models.Model):
             completed=self.told_completed,
             passed_round=self.told_passed_round,
             completed_round=self.told_completed_round,
+            turned_at=self.told_turned_at,
         )
 
     def remember(self, told: Told) -> None:
@@ -94,3 +107,4 @@ class LearnerCourse(models.Model):
         self.told_completed = told.completed
         self.told_passed_round = told.passed_round
         self.told_completed_round = told.completed_round
+        self.told_turned_at = told.turned_at

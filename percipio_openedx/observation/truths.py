@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from percipio_openedx import edx_platform, identity
+from percipio_openedx import config, edx_platform, identity
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Learner, Truth
+from percipio_openedx.data import Activity, Learner, Share, Truth
 from percipio_openedx.observation import time_on_task
 
 
@@ -46,20 +46,19 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
     }
 
 
-def percents(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> dict[int, int | None]:
-    """The completed share in whole percent, asked learner by learner: 10 to 500 ms each.
+def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> dict[int, Share | None]:
+    """The completed share, asked learner by learner: 10 to 500 ms each; None where the platform does not know.
 
     Arguments:
         deadline: ``time.monotonic()`` after which nobody is asked but the first; those who were not are absent.
     """
     users = edx_platform.users(user_ids)
-    found: dict[int, int | None] = {}
+    found: dict[int, Share | None] = {}
     for user_id in user_ids:
         if found and deadline is not None and time.monotonic() >= deadline:
             break
         user = users.get(user_id)
-        share = None if user is None else edx_platform.completed_share(course_key, user)
-        found[user_id] = share.percent if share else None
+        found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
     return found
 
 
@@ -75,14 +74,14 @@ def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int |
 
 
 def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
-    learners = edx_platform.learners(user_ids)
+    learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
     external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
     return {
         user_id: replace(
             learner,
-            is_retired=user_id in retiring or learner.email.startswith(edx_platform.RETIRED_PREFIXES),
+            is_retired=user_id in retiring or names.has(learner),
             links=links.get(user_id, ()),
             external_id=external.get(user_id, ""),
         )

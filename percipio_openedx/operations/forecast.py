@@ -103,12 +103,12 @@ def _examined(
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
     """The rows as they are, and for the others some that are not saved."""
-    known = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
+    known = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
     rows = {row.user_id: row for row in known}
     root = config.lms_root()
     for user_id in user_ids:
         if user_id not in rows:
-            registration = registration_for(root, site_id, user_id, course_key)
+            registration = registration_for(root, user_id, course_key)
             rows[user_id] = LearnerCourse(
                 user_id=user_id, course_key=course_key, site_id=site_id, registration=registration
             )

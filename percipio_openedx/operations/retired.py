@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
-from percipio_openedx import edx_platform
+from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.operations.sites import site_ids
 from percipio_openedx.reporting import retirement
 
 AT_ONCE = 1000
@@ -37,8 +36,10 @@ def erase_left() -> int:
 def take_back() -> int:
     """Notice anew whoever was held back as retired and is not: the retirement was cancelled. The number of courses."""
     noticed = last = 0
-    # Every site there is, said so that the index that begins with the site can be used.
-    retired = LearnerCourse.objects.filter(site_id__in=site_ids(), hold_reason=HoldReason.RETIRED)
+    names = config.retired_names()
+    # Every site that there is a row of, said so that the index that begins with the site can be used.
+    sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
+    retired = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
     while True:
         rows = retired.filter(pk__gt=last).order_by("pk")
         held = list(rows.values_list("pk", "user_id", "course_key")[:AT_ONCE])
@@ -47,9 +48,7 @@ def take_back() -> int:
         last = held[-1][0]
         user_ids = {user_id for _, user_id, _ in held}
         learners = edx_platform.learners(user_ids)
-        gone = edx_platform.retiring(user_ids) | {
-            user_id for user_id, one in learners.items() if one.email.startswith(edx_platform.RETIRED_PREFIXES)
-        }
+        gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
         back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
         now = timezone.now()
         Notice.objects.bulk_create(
@@ -61,10 +60,11 @@ def take_back() -> int:
 def _left() -> Iterator[int]:
     """Learners with statements here, by user id, whose accounts are retired for good."""
     last = 0
+    names = config.retired_names()
     while True:
-        retired = edx_platform.retired_accounts(last, AT_ONCE)
+        retired = edx_platform.retired_accounts(names, last, AT_ONCE)
         if not retired:
             return
         last = retired[-1]
         rows = LearnerCourse.objects.filter(user_id__in=retired, sequence__gt=0).order_by()
-        yield from sorted(edx_platform.retired_for_good(rows.values_list("user_id", flat=True).distinct()))
+        yield from sorted(edx_platform.retired_for_good(names, rows.values_list("user_id", flat=True).distinct()))

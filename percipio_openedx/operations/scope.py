@@ -73,7 +73,9 @@ class Scope:
         for user_id, grade in edx_platform.grades(course_key, user_ids).items():
             spans += [(user_id, grade.passed_at, grade.passed_at), (user_id, grade.changed, grade.changed)]
         for user_id, certificate in edx_platform.certificates(course_key, user_ids).items():
-            spans.append((user_id, certificate.created, certificate.changed or certificate.created))
+            changed = certificate.changed or certificate.created
+            # One that the course showed later than it was made is news of that day.
+            spans.append((user_id, certificate.created, max(changed, certificate.awarded_at or changed)))
         return {user_id for user_id, first, last in spans if self._overlaps(first, last)}
 
     def _overlaps(self, first: datetime | None, last: datetime | None) -> bool:

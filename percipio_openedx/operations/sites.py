@@ -29,6 +29,20 @@ def configurations() -> dict[int, Configuration | PercipioConfigurationError | N
     return found
 
 
+def without_courses() -> set[int]:
+    """Return the sites that have a configuration of their own, switched on, and to which no course can belong.
+
+    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. A configuration
+    of any other site is read by nobody, whatever is right in it.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
+    configured = {site_id for site_id, is_enabled in newest if is_enabled}
+    return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()
+
+
 def site_named(text: str) -> int | None:
     """The site of an id or a domain, with any port or none; None where there is none."""
     if text.isascii() and text.isdigit() and len(text) < 10:

@@ -19,7 +19,7 @@ from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.reporting import compaction, retirement
+from percipio_openedx.reporting import compaction, recheck, retirement
 from percipio_openedx.reporting.look import look
 from percipio_openedx.transactions import persistently, without_gap_locks
 
@@ -65,6 +65,7 @@ def report_due(deadline: float | None = None) -> Reported:
     Arguments:
         deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
+    recheck.notice_due(timezone.now())
     reported = Reported()
     compaction.compact_late(COMPACTING)
     courses = CourseBook()
@@ -201,5 +202,8 @@ def _shuffled(parts: Iterable[Part]) -> list[Part]:
 def _next_at(reported: Reported) -> datetime | None:
     if reported.in_trouble:
         return timezone.now() + timedelta(seconds=AFTER_TROUBLE)
+    times = [recheck.next_at()]
     oldest = Notice.objects.order_by("pk").first()
-    return None if oldest is None else oldest.noticed_at + timedelta(seconds=config.gathering())
+    if oldest is not None:
+        times.append(oldest.noticed_at + timedelta(seconds=config.gathering()))
+    return min((at for at in times if at is not None), default=None)

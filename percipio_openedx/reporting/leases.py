@@ -32,7 +32,14 @@ class Claim:
 
 
 def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime) -> Claim:
-    """Take the leases that are free, making the rows that are not there yet. A number of queries, not one a learner."""
+    """Take the leases that are free, making the rows that are not there yet. A number of queries, not one a learner.
+
+    Arguments:
+        site_id: the site that the course run belongs to now; rows that another one reported are its from here on.
+        course_key: of the course run.
+        user_ids: the learners.
+        now: the time of the look.
+    """
     lease, until = uuid4(), now + LEASE + len(user_ids) * LEASE_FOR_EACH
     _make_missing(site_id, course_key, user_ids, lease, until)
     _take(site_id, course_key, user_ids, lease, now, until)
@@ -43,8 +50,8 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
 @persistently
 def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime, until: datetime) -> None:
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    ours = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
-    ours.filter(free).update(lease=lease, leased_until=until)
+    rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
+    rows.filter(free).update(lease=lease, leased_until=until, site_id=site_id)
 
 
 @persistently
@@ -56,13 +63,13 @@ def release(lease: UUID) -> None:
 @persistently
 def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, until: datetime) -> None:
     """Make the rows that are not there yet, taken. Workers that make the same ones at once may deadlock."""
-    known = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
+    known = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
     root = config.lms_root()
     insert(
         LearnerCourse,
         ("user_id", "registration"),
-        [(user_id, registration_for(root, site_id, user_id, course_key)) for user_id in sorted(missing)],
+        [(user_id, registration_for(root, user_id, course_key)) for user_id in sorted(missing)],
         {"site_id": site_id, "course_key": course_key, "lease": lease, "leased_until": until},
         on_conflict=OnConflict.IGNORE,
     )

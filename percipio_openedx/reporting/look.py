@@ -16,7 +16,7 @@ from percipio_openedx.exceptions import LearnerNotNamed, PercipioError, Statemen
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.observation import truths
 from percipio_openedx.observation.truths import Seen
-from percipio_openedx.reporting import leases, store
+from percipio_openedx.reporting import leases, recheck, store
 from percipio_openedx.statements.build import build
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ class Finding:
     first_sequence: int = 0
     hold: str = ""
     asked: bool = False
+    # When to look again although nobody may do anything (``LearnerCourse.observe_again_at``).
+    again_at: datetime | None = None
     # The time was up before the platform could be asked for the share. Then nothing is decided: of several ways to
     # complete a course, the one that was not asked for may be the earliest.
     is_unfinished: bool = False
@@ -50,7 +52,7 @@ class Finding:
         """
         row = self.row
         same = not (self.statements or self.asked) and self.told == row.told and str(self.hold) == row.hold_reason
-        return not same
+        return not same or self.again_at != row.observe_again_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,10 @@ def examine(
         PlatformUnavailable: the platform could not be asked.
     """
     findings = _find(configuration, course_key, course, rows, deadline)
+    for finding in findings:
+        if finding.hold:
+            continue
+        finding.again_at = recheck.time_for(finding.row, finding.told, finding.truth, configuration.policy, now)
     _build(configuration, course, findings, now)
     return findings
 
@@ -175,13 +181,13 @@ def _ask_shares(
         if finding.hold or not milestones.needs_percent(finding.told, truth, configuration.policy):
             continue
         if row.activity_version == truth.activity.version:
-            finding.truth = replace(truth, percent=row.percent_seen)
+            finding.truth = replace(truth, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
         else:
             asked.append(finding)
     if not asked:
         return
     user_ids = [finding.row.user_id for finding in asked]
-    shares = truths.percents(course_key, user_ids, deadline)
+    shares = truths.shares(course_key, user_ids, deadline)
     now_done = truths.versions(course_key, user_ids)
     for finding in asked:
         if finding.row.user_id not in shares:
@@ -191,9 +197,10 @@ def _ask_shares(
             # Something was finished meanwhile, and the share may hold it already: with the times read before, it would
             # be dated too early. Its own notice brings the next look.
             continue
-        percent, finding.asked = shares[finding.row.user_id], True
-        finding.truth = replace(finding.truth, percent=percent)
-        finding.row.percent_seen = percent
+        share, finding.asked = shares[finding.row.user_id], True
+        percent, unlocked = (share.percent, share.percent_unlocked) if share else (None, None)
+        finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
+        finding.row.percent_seen, finding.row.percent_unlocked_seen = percent, unlocked
         finding.row.activity_version = finding.truth.activity.version
 
 

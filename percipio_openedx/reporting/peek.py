@@ -26,6 +26,7 @@ class _Row(NamedTuple):
     user_id: int
     activity_version: str
     percent_seen: int | None
+    percent_unlocked_seen: int | None
     told: Told
 
 
@@ -45,19 +46,20 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
     """
     if course is None or not course.is_reported:
         return set()
-    rows = list(_rows(configuration.site_id, course.key, enrolled))
+    rows = list(_rows(course.key, enrolled))
     # Nothing is told after a completion, but that it was taken back.
     keeps = configuration.policy.undone is Undone.KEEP
     found = {row.user_id for row in rows if keeps and row.told.completed}
     return found | _told_all(course, configuration.policy, enrolled, [row for row in rows if row.user_id not in found])
 
 
-def _rows(site_id: int, course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
-    rows = LearnerCourse.objects.filter(among("user_id", user_ids), site_id=site_id, course_key=course_key)
-    told = ("started", "percent", "passed", "completed", "passed_round", "completed_round")
-    columns = ("user_id", "activity_version", "percent_seen", *(f"told_{name}" for name in told))
-    for user_id, version, percent, *values in rows.filter(hold_reason="").values_list(*columns):
-        yield _Row(user_id, version, percent, Told(*values))
+def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
+    rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
+    told = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+    seen = ("activity_version", "percent_seen", "percent_unlocked_seen")
+    columns = ("user_id", *seen, *(f"told_{name}" for name in told))
+    for user_id, version, percent, unlocked, *values in rows.filter(hold_reason="").values_list(*columns):
+        yield _Row(user_id, version, percent, unlocked, Told(*values))
 
 
 def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], rows: list[_Row]) -> set[int]:
@@ -71,10 +73,12 @@ def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], 
     for row in rows:
         user_id = row.user_id
         activity = activities.get(user_id, NOTHING)
+        is_known = activity.version == row.activity_version
         truth = Truth(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activity,
-            percent=row.percent_seen if activity.version == row.activity_version else None,
+            percent=row.percent_seen if is_known else None,
+            percent_unlocked=row.percent_unlocked_seen if is_known else None,
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
@@ -86,5 +90,7 @@ def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], 
 
 def _is_told(row: _Row, truth: Truth, policy: Policy) -> bool:
     if milestones.needs_percent(row.told, truth, policy) and truth.activity.version != row.activity_version:
+        return False
+    if milestones.awaits_certificate(row.told, truth, policy):
         return False
     return not milestones.due(row.told, truth, policy)[1]

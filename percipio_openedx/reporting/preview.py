@@ -84,7 +84,7 @@ def _looked(configuration: Configuration, user_id: int, course_key: str, afresh:
 
 def _row(site_id: int, user_id: int, course_key: str, afresh: bool) -> LearnerCourse:
     """The row as it is, or one that is not saved."""
-    key = {"site_id": site_id, "user_id": user_id, "course_key": course_key}
+    key = {"user_id": user_id, "course_key": course_key}
     row = None if afresh else LearnerCourse.objects.filter(**key).first()
-    registration = registration_for(config.lms_root(), site_id, user_id, course_key)
-    return row or LearnerCourse(registration=registration, **key)
+    registration = registration_for(config.lms_root(), user_id, course_key)
+    return row or LearnerCourse(registration=registration, site_id=site_id, **key)

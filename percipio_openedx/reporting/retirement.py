@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,14 +24,21 @@ logger = logging.getLogger(__name__)
 UNSENT = (State.WAITING, State.KEPT, State.ABANDONED)
 
 
+# A site, and a Percipio organization as its addresses name it.
+Place = tuple[int, str]
+
+
 @dataclass(slots=True)
 class Course:
-    """One of the learner's courses: how many of its statements are here, how many never left, where they went."""
+    """One of the learner's courses: how many of its statements are here, how many never left, where the others went.
+
+    They may have gone to several places: the learner's organization, or the course's site, was another one once.
+    """
 
     row: LearnerCourse
     here: int = 0
     unsent: int = 0
-    organization: str | None = None
+    sent: Counter[Place] = field(default_factory=Counter)
 
     @property
     def may_be_there(self) -> bool:
@@ -75,25 +82,32 @@ def _courses(user_id: int) -> Sequence[Course]:
     courses = {row.pk: Course(row) for row in rows}
     statements = Statement.objects.select_for_update().filter(learner_course_id__in=list(courses)).order_by("pk")
     columns = ("learner_course_id", "state", "attempts", "status", "destination_id")
-    organizations = dict(Destination.objects.values_list("pk", "organization"))
+    places = {
+        pk: (site_id, name) for pk, site_id, name in Destination.objects.values_list("pk", "site_id", "organization")
+    }
     for pk, state, attempts, status, destination in statements.values_list(*columns):
         course = courses[pk]
         course.here += 1
-        course.unsent += state in UNSENT and not attempts and status is None
-        course.organization = organizations[destination]
+        if state in UNSENT and not attempts and status is None:
+            course.unsent += 1
+        else:
+            course.sent[places[destination]] += 1
     return list(courses.values())
 
 
 def _ask(courses: Iterable[Course]) -> None:
-    found: dict[tuple[int, str], Asked] = defaultdict(Asked)
+    found: dict[Place, Asked] = defaultdict(Asked)
     for course in courses:
-        if course.may_be_there:
-            organization = course.organization
-            if organization is None:
-                organization = _only_organization(course.row.site_id)
-            asked = found[course.row.site_id, organization]
-            asked.registrations.append(str(course.row.registration))
-            asked.statements += course.row.sequence - course.unsent
+        if not course.may_be_there:
+            continue
+        pruned = course.row.sequence - course.here
+        if pruned:
+            # Where those went is not known any more; where others of the course went is likeliest.
+            place = next(iter(course.sent), None)
+            course.sent[place or (course.row.site_id, _only_organization(course.row.site_id))] += pruned
+        for place, count in course.sent.items():
+            found[place].registrations.append(str(course.row.registration))
+            found[place].statements += count
     now = timezone.now()
     for (site_id, organization), asked in found.items():
         ErasureRequest.objects.create(

@@ -38,10 +38,13 @@ TOLD_FIELDS = (
     "told_completed",
     "told_passed_round",
     "told_completed_round",
+    "told_turned_at",
     "sequence",
     "activity_version",
     "percent_seen",
+    "percent_unlocked_seen",
     "hold_reason",
+    "observe_again_at",
 )
 
 STATEMENT_FIELDS = (
@@ -102,6 +105,7 @@ def _prepared(findings: Sequence[Finding]) -> tuple[list[Finding], list[int]]:
             continue
         row.remember(finding.told)
         row.hold_reason = str(finding.hold)
+        row.observe_again_at = finding.again_at
         finding.first_sequence = row.sequence + 1
         row.sequence += len(finding.statements)
         news.append(finding)

@@ -142,6 +142,12 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_default: 10
     # .. setting_description: Percent points between two progress reports, 1 to 100.
     "PERCIPIO_PROGRESS_STEP": 10,
+    # .. setting_name: PERCIPIO_LOCKED_UNITS
+    # .. setting_default: "count"
+    # .. setting_description: What units that a learner may not open (content that takes a paid enrollment, for
+    #     instance) are to the share that is done: count (as not done, as the LMS's own progress page has it: such a
+    #     learner never reaches 100 percent), or leave_out (the learner is done with what is open to them).
+    "PERCIPIO_LOCKED_UNITS": "count",
     # .. setting_name: PERCIPIO_OBSERVE_AFTER
     # .. setting_default: 30
     # .. setting_description: Seconds during which a learner's acts in a course are gathered before they are looked at.

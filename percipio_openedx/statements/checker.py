@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.iri import is_email, is_iri, is_irl
+from percipio_openedx.iri import is_iri, is_irl, is_mailto
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, VERB_VOIDED
 
 UUID_TEXT: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -124,10 +124,7 @@ _timestamp = _matches(TIMESTAMP, "is not a time in UTC with milliseconds")
 _duration = _matches(DURATION, "is not an ISO 8601 duration of at most 0.01 second's precision")
 _language = _matches(LANGUAGE, "is not a language tag")
 _sha1 = _matches(_SHA1, "is not a SHA-1 in hexadecimal")
-_mbox = _that(
-    lambda value: isinstance(value, str) and value.startswith("mailto:") and is_email(value[7:]),
-    "is not mailto: with an email address",
-)
+_mbox = _that(is_mailto, "is not mailto: with an email address")
 _percent = _that(
     lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100,
     "is not a whole percentage from 0 to 100",

@@ -18,6 +18,8 @@ from uuid import UUID, uuid5
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import LearnerIdentity
 from percipio_openedx.exceptions import StatementError
+from percipio_openedx.iri import address_of
+from percipio_openedx.statements import people
 
 
 def statement_id(registration: UUID, kind: Kind, value: str) -> UUID:
@@ -33,16 +35,15 @@ def statement_id(registration: UUID, kind: Kind, value: str) -> UUID:
 
 def actor_key(identity: LearnerIdentity) -> str:
     """The key by which a learner's statements are found: equal to ``actor_key_of`` of the statement's actor."""
-    if identity.email:
-        return _key("mbox", _mailbox(identity.email))
-    return _key("account", identity.home_page, identity.account)
+    return actor_key_of(people.learner(identity))
 
 
 def actor_key_of(agent: Mapping[str, Any]) -> str:
     """The key of any xAPI Agent or identified Group, as it stands in a statement or in the ``agent`` parameter.
 
     An ``mbox`` and the ``mbox_sha1sum`` of the same address get different keys: a hash cannot be turned back,
-    so the two could be joined only by storing both. Statements built here carry no ``mbox_sha1sum``.
+    so the two could be joined only by storing both. Of the statements built here only those carry an
+    ``mbox_sha1sum`` that stand beside a Track record (``people.learner``).
 
     Arguments:
         agent: the Agent's JSON, with one of ``mbox``, ``mbox_sha1sum``, ``openid``, ``account`` (Data
@@ -66,13 +67,13 @@ def activity_key(activity_id: str) -> str:
     return _key("activity", activity_id)
 
 
-def _mailbox(address: str) -> str:
-    """An address in lower case, without ``mailto:``.
+def _mailbox(mbox: str) -> str:
+    """The address of an ``mbox`` in lower case, however it is percent-encoded (RFC 3986 section 6.2.2).
 
     The specification folds the domain alone. An LMS keeps addresses unique without regard to case, and
     Percipio may ask in another case than the LMS has, so the local part is folded too.
     """
-    return address.removeprefix("mailto:").lower()
+    return address_of(mbox).lower()
 
 
 _CANONICAL: Final[dict[str, Callable[[str], str]]] = {"mbox": _mailbox, "mbox_sha1sum": str.lower, "openid": str}

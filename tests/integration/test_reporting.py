@@ -10,6 +10,7 @@ import pytest
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -19,12 +20,14 @@ from social_django.models import UserSocialAuth
 
 from demo.learning.models import StoredBlock
 from percipio_openedx import config, edx_platform
+from percipio_openedx.codes import Kind, Why
 from percipio_openedx.data import Told
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import due, leases, look, report_due, store
+from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
 
@@ -123,8 +126,20 @@ def test_a_lost_memory_makes_the_same_ids() -> None:
     assert set(Statement.objects.values_list("uuid", flat=True)) == before
 
 
-def test_locked_units_do_not_keep_a_learner_below_the_whole(settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("locked_units", "expected"),
+    [
+        (None, [("started", ""), ("progressed", "25"), ("progressed", "50")]),
+        ("count", [("started", ""), ("progressed", "25"), ("progressed", "50")]),
+        ("leave_out", [("started", ""), ("progressed", "50"), ("completed", "")]),
+    ],
+)
+def test_units_that_are_locked_for_a_learner_count_as_the_site_says(
+    settings: Any, locked_units: str | None, expected: list[tuple[str, str]]
+) -> None:
     settings.PERCIPIO_COMPLETED_ON = "progress"
+    if locked_units is not None:
+        settings.PERCIPIO_LOCKED_UNITS = locked_units
     course, learner = a_course(units=4), a_learner()
     StoredBlock.objects.filter(block_type="vertical", position__gte=2).update(gated=True)
     enrolled(learner, course)
@@ -133,7 +148,51 @@ def test_locked_units_do_not_keep_a_learner_below_the_whole(settings: Any) -> No
     complete(learner, course, 1)
     report_due()
 
+    assert reported() == expected
+    why = {one.kind: (one.why, one.percent) for one in preview(learner.pk, str(course)).unsaid}
+    assert why.get(Kind.COMPLETED) == (None if locked_units == "leave_out" else (Why.UNITS_LOCKED, 50))
+
+
+def test_the_choice_about_locked_units_holds_for_what_was_seen_before_it(settings: Any) -> None:
+    """Both numbers are remembered: the platform need not be asked again, and neither is taken for the other."""
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    course, learner = a_course(units=4), a_learner()
+    StoredBlock.objects.filter(block_type="vertical", position__gte=2).update(gated=True)
+    enrolled(learner, course)
+    complete(learner, course, 0, 1)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "50")]
+
+    settings.PERCIPIO_LOCKED_UNITS = "leave_out"
+    call_command("percipio_backfill")
     assert reported() == [("started", ""), ("progressed", "50"), ("completed", "")]
+
+
+def test_all_units_without_a_pass_are_told_as_99_percent(settings: Any) -> None:
+    course, learner = a_course(units=3), a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0, 1, 2)
+    for _ in range(2):
+        notice(learner, course)
+        report_due()
+    assert reported() == [("started", ""), ("progressed", "99")]
+
+    grade(learner, course)
+    report_due()
+    assert reported()[2:] == [("passed", ""), ("completed", "")]
+
+
+def test_passed_and_failed_again_before_anybody_looked_is_told_as_neither() -> None:
+    course, learner = a_course(units=2), a_learner()
+    enrolled(learner, course)
+    grade(learner, course, 0.9)
+    grade(learner, course, 0.3, passing=False)
+    report_due()
+    assert reported() == [("started", "")]
+
+    grade(learner, course, 0.8)
+    report_due()
+    assert reported() == [("started", ""), ("passed", ""), ("completed", "")]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def ours(quick: bool) -> Figures:
                 milestone=done,
                 identity=LearnerIdentity(email=f"learner{number}@example.com", name=f"Learner {number}"),
                 course=course,
-                registration=registration_for(root, 1, number, world.COURSE),
+                registration=registration_for(root, number, world.COURSE),
                 platform="Demo Academy",
                 lms_root=root,
                 content_id="course:BenchX+CS101",

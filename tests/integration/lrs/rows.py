@@ -74,11 +74,12 @@ def prepared(
     changes: dict[str, Any] | None = None,
 ) -> Statement:
     """A statement that is not kept yet; it lacks the time of its storing."""
+    # A course run belongs to one site.
+    org = "DemoX" if site_id == 1 else f"Site{site_id}X"
     row, _ = LearnerCourse.objects.get_or_create(
         user_id=learner,
-        course_key=f"course-v1:DemoX+CS{course}+2026",
-        site_id=site_id,
-        defaults={"registration": uuid5(NAMES, f"{site_id}|{learner}|{course}")},
+        course_key=f"course-v1:{org}+CS{course}+2026",
+        defaults={"registration": uuid5(NAMES, f"{site_id}|{learner}|{course}"), "site_id": site_id},
     )
     row.sequence += 1
     row.save()

@@ -305,6 +305,33 @@ def test_a_retired_learner_whose_notice_was_lost() -> None:
     assert list(Notice.objects.values_list("user_id", flat=True)) == [other.pk]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "account"),
+    [
+        ({"RETIRED_EMAIL_PREFIX": "gone__"}, {"email": "gone__4fe1@retired.invalid"}),
+        ({"RETIRED_EMAIL_DOMAIN": "away.example"}, {"email": "retired__user_4fe1@away.example"}),
+        ({"RETIRED_EMAIL_FMT": "x-{}@away.example"}, {"email": "X-4fe1@Away.example"}),
+        ({"RETIRED_USERNAME_PREFIX": "gone__"}, {"username": "gone__4fe1", "is_active": False}),
+    ],
+)
+def test_a_retired_learner_is_found_by_the_names_that_the_lms_gives(
+    settings: Any, chosen: dict[str, str], account: dict[str, Any]
+) -> None:
+    for name, value in chosen.items():
+        setattr(settings, name, value)
+    gone, other = a_learner("gone"), a_learner("other")
+    for learner in (gone, other):
+        LearnerCourse.objects.create(
+            user_id=learner.pk, course_key=KEY, site_id=1, registration=uuid4(), sequence=1, hold_reason="retired"
+        )
+    get_user_model().objects.filter(pk=gone.pk).update(**account)
+
+    assert ill() == {"retired learners": "wrong"}
+    assert retired.take_back() == 1
+    assert retired.erase_left() == 1
+    assert list(LearnerCourse.objects.values_list("user_id", flat=True)) == [other.pk]
+
+
 def test_erasures_to_ask_for() -> None:
     ErasureRequest.objects.create(site_id=1, registrations=str(uuid4()), statements=1, erased_at=timezone.now())
     assert ill() == {"erasures": "doubtful"}

@@ -30,6 +30,7 @@ SITE = Configuration(
 )
 SAML = SocialLink(1, "tpa-saml", "percipio:77", {"PercipioUserUUID": ["u-77"], "percipioOrganizationUuid": "o-1"})
 GOOGLE = SocialLink(2, "google-oauth2", "amina@gmail.com", {"PercipioUserUUID": None})
+UNREADABLE = SocialLink(3, "tpa-saml", "percipio:78", None)
 LEARNER = Learner(
     user_id=42, is_active=True, username="7", email="a@example.com", name=" Amina ", external_id="e-1", links=(SAML,)
 )
@@ -64,6 +65,20 @@ def named(account: str, organization: str = "") -> LearnerIdentity:
             replace(LEARNER, links=(GOOGLE, SAML)),
             named("77"),
         ),
+        # a uid and a provider are read from a link whose data cannot be
+        ({"learner_id": "sso_uid"}, replace(LEARNER, links=(UNREADABLE,)), named("78")),
+        ({"learners": "sso:percipio", "learner_id": "username"}, replace(LEARNER, links=(UNREADABLE,)), named("7")),
+        # the Track API takes any text for a learner, and addresses that are unusual everybody
+        (
+            {"api": Api.TRACK},
+            replace(LEARNER, email="a..b@example.com"),
+            LearnerIdentity(email="a..b@example.com", name="Amina"),
+        ),
+        (
+            {},
+            replace(LEARNER, email="50%off#x@डाटामेल.भारत"),
+            LearnerIdentity(email="50%off#x@डाटामेल.भारत", name="Amina"),
+        ),
         # the learner's own organization, else the site's
         (
             {"learner_id": "sso_uid", "organization_from": "sso:percipioOrganizationUuid", "organization": "o-site"},
@@ -85,6 +100,17 @@ def test_named(rule: dict[str, Any], learner: Learner, expected: LearnerIdentity
     ("rule", "learner", "reason"),
     [
         ({}, replace(LEARNER, email=""), "no_email"),
+        ({}, replace(LEARNER, email="nobody"), "no_email"),
+        ({}, replace(LEARNER, email="a..b@example.com"), "odd_email"),
+        ({}, replace(LEARNER, email="a@localhost"), "odd_email"),
+        ({"learner_id": "sso:PercipioUserUUID"}, replace(LEARNER, links=(UNREADABLE,)), "unreadable_sso"),
+        # what the other link says may be contradicted by the one that cannot be read
+        ({"learner_id": "sso:PercipioUserUUID"}, replace(LEARNER, links=(SAML, UNREADABLE)), "unreadable_sso"),
+        (
+            {"organization_from": "sso:percipioOrganizationUuid", "organization": "o-site"},
+            replace(LEARNER, links=(UNREADABLE,)),
+            "unreadable_sso",
+        ),
         ({"learner_id": "external_id"}, replace(LEARNER, external_id=""), "no_external_id"),
         ({"learner_id": "sso_uid"}, replace(LEARNER, links=()), "no_sso_link"),
         ({"learner_id": "sso:PercipioUserUUID"}, replace(LEARNER, links=(GOOGLE,)), "no_sso_value"),

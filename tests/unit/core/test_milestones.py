@@ -6,12 +6,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
-from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Milestone, Policy, Score, Told, Truth
-from percipio_openedx.milestones import due, needs_percent
+from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.data import (
+    Activity,
+    Certificate,
+    Enrollment,
+    Grade,
+    Milestone,
+    Policy,
+    Score,
+    Share,
+    Told,
+    Truth,
+)
+from percipio_openedx.milestones import awaits_certificate, due, needs_percent
 
 MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -63,9 +74,29 @@ STARTED = Milestone(Kind.STARTED, at(0))
             Policy(),
             (Milestone(Kind.PROGRESSED, at(4), percent=40),),
         ),
-        # 0 and 100 are no progress
+        # 0 is no progress, and all units without a completion are the most progress there is, once
         (Told(started=True), truth(**active(0)), Policy(progress_step=1), ()),
-        (Told(started=True), truth(**active(100)), Policy(), ()),
+        (Told(started=True), truth(**active(100)), Policy(), (Milestone(Kind.PROGRESSED, at(4), percent=99),)),
+        (
+            Told(started=True, percent=95),
+            truth(**active(100)),
+            Policy(progress_step=100, completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.PROGRESSED, at(4), percent=99),),
+        ),
+        (Told(started=True, percent=99), truth(**active(100)), Policy(progress_step=1), ()),
+        # units that are locked for the learner count as not done, or are left out
+        (
+            Told(started=True),
+            truth(**active(50), percent_unlocked=100),
+            Policy(completed_on=CompletedOn.PROGRESS),
+            (Milestone(Kind.PROGRESSED, at(4), percent=50),),
+        ),
+        (
+            Told(started=True),
+            truth(**active(50), percent_unlocked=100, is_graded=False),
+            Policy(completed_on=CompletedOn.PROGRESS, locked_units=LockedUnits.LEAVE_OUT),
+            (Milestone(Kind.COMPLETED, at(4)),),
+        ),
         # progress never goes back
         (Told(started=True, percent=80), truth(**active(20)), Policy(), ()),
         # all at once, in order, and no progress beside the completion
@@ -110,6 +141,56 @@ STARTED = Milestone(Kind.STARTED, at(0))
             Policy(started_on=StartedOn.FIRST_ACTIVITY, completed_on=CompletedOn.CERTIFICATE),
             (STARTED, Milestone(Kind.COMPLETED, at(6))),
         ),
+        # passed and failed again before anybody looked: neither is true any more
+        (Told(), truth(grade=FAILED_AGAIN), Policy(), (STARTED,)),
+        (Told(), truth(grade=FAILED_AGAIN), Policy(completed_on=CompletedOn.ANY), (STARTED,)),
+        # completed by a certificate while failing: success and score are of the same grade
+        (
+            Told(started=True),
+            truth(grade=FAILED_AGAIN, certificate=HELD),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.COMPLETED, at(6), score=Score(0.2), success=False),),
+        ),
+        # and neither contradicts a pass that was told and is kept
+        (
+            Told(started=True, passed=True),
+            truth(grade=FAILED_AGAIN, certificate=HELD),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.COMPLETED, at(6)),),
+        ),
+        # a certificate counts from when it is held, not from when its row was made, nor from when it was renewed
+        (
+            Told(started=True),
+            truth(certificate=replace(HELD, created=at(2), changed=at(7)), is_graded=False),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.COMPLETED, at(7)),),
+        ),
+        (
+            Told(started=True),
+            truth(certificate=replace(HELD, created=at(2), held_since=at(3), changed=at(7)), is_graded=False),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.COMPLETED, at(3)),),
+        ),
+        # and from the day from which the course shows it
+        (
+            Told(started=True),
+            truth(certificate=replace(HELD, available_at=at(8)), is_graded=False),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (Milestone(Kind.COMPLETED, at(8)),),
+        ),
+        (
+            Told(started=True),
+            truth(certificate=replace(HELD, available_at=at(8), is_available=False)),
+            Policy(completed_on=CompletedOn.CERTIFICATE),
+            (),
+        ),
+        # a day that is put off takes nothing back
+        (
+            Told(started=True, completed=True),
+            truth(certificate=replace(HELD, available_at=at(99), is_available=False)),
+            Policy(undone=Undone.RETRACT, completed_on=CompletedOn.CERTIFICATE),
+            (),
+        ),
         # a revoked certificate completes nothing
         (Told(started=True), truth(certificate=REVOKED), Policy(completed_on=CompletedOn.CERTIFICATE), ()),
         # what the LMS takes back is kept, unless the site retracts
@@ -139,6 +220,30 @@ STARTED = Milestone(Kind.STARTED, at(0))
                 Milestone(Kind.COMPLETED, at(5), score=SCORE, success=True, round=1),
             ),
         ),
+        # the second time has the second date
+        (
+            Told(started=True, passed_round=1, completed_round=1, turned_at=at(9)),
+            truth(grade=replace(PASSED, changed=at(12))),
+            Policy(undone=Undone.RETRACT),
+            (
+                Milestone(Kind.PASSED, at(12), score=SCORE, success=True, round=1),
+                Milestone(Kind.COMPLETED, at(12), score=SCORE, success=True, round=1),
+            ),
+        ),
+        # and whatever makes it complete again, it is later than the retraction
+        (
+            Told(started=True, completed_round=1, turned_at=at(9)),
+            truth(**active(100), is_graded=False),
+            Policy(undone=Undone.RETRACT, completed_on=CompletedOn.ANY),
+            (Milestone(Kind.COMPLETED, at(9) + timedelta(milliseconds=1), round=1),),
+        ),
+        # completed by its units after the pass was gone: that pass takes nothing back when the course grows
+        (
+            Told(started=True, completed=True, turned_at=at(11)),
+            truth(**active(90, last=11), grade=FAILED_AGAIN),
+            Policy(undone=Undone.RETRACT, completed_on=CompletedOn.ANY),
+            (),
+        ),
         # a revoked certificate takes back the completion, not the pass
         (
             Told(started=True, passed=True, completed=True),
@@ -159,12 +264,50 @@ def test_due(told: Told, now: Truth, policy: Policy, expected: tuple[Milestone, 
     assert due(told, now, policy)[1] == expected
 
 
+@pytest.mark.parametrize(
+    ("share", "percent", "unlocked"),
+    [
+        (Share(2, 2), 50, 50),
+        (Share(2, 0, 2), 50, 100),
+        (Share(0, 0, 3), 0, None),
+        (Share(0, 0), None, None),
+        (Share(199, 1), 99, 99),
+        (Share(4, 0), 100, 100),
+    ],
+)
+def test_a_share_is_the_platforms_own_number_and_that_of_the_unlocked_units(
+    share: Share, percent: int | None, unlocked: int | None
+) -> None:
+    assert (share.percent, share.percent_unlocked) == (percent, unlocked)
+
+
+WAITING = replace(HELD, is_available=False, available_at=at(99))
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "completed_on", "expected"),
+    [
+        (Told(), truth(certificate=WAITING), CompletedOn.CERTIFICATE, True),
+        (Told(), truth(certificate=replace(WAITING, available_at=None)), CompletedOn.ANY, True),
+        (Told(), truth(certificate=WAITING), CompletedOn.PASSED, False),
+        (Told(completed=True), truth(certificate=WAITING), CompletedOn.ANY, False),
+        (Told(), truth(certificate=HELD), CompletedOn.CERTIFICATE, False),
+        (Told(), truth(certificate=replace(WAITING, is_held=False)), CompletedOn.CERTIFICATE, False),
+        (Told(), truth(), CompletedOn.CERTIFICATE, False),
+        (Told(), Truth(certificate=WAITING), CompletedOn.CERTIFICATE, False),
+    ],
+)
+def test_whether_a_certificate_is_awaited(told: Told, now: Truth, completed_on: CompletedOn, expected: bool) -> None:
+    assert awaits_certificate(told, now, Policy(completed_on=completed_on)) is expected
+
+
 policies = st.builds(
     Policy,
     started_on=st.sampled_from(StartedOn),
     completed_on=st.sampled_from(CompletedOn),
     progress_step=st.integers(1, 100),
     undone=st.just(Undone.KEEP),
+    locked_units=st.sampled_from(LockedUnits),
 )
 
 
@@ -181,7 +324,8 @@ def histories(draw: st.DrawFn) -> list[Truth]:
             done = draw(st.integers(now.percent or 0, 100))
             if now.percent != 100:
                 first = now.activity.first or at(hour)
-                now = replace(now, percent=done, activity=Activity(first=first, last=at(hour), version=str(hour)))
+                activity = Activity(first=first, last=at(hour), version=str(hour))
+                now = replace(now, percent=done, percent_unlocked=done, activity=activity)
         elif act == "pass" and now.grade is None:
             now = replace(now, grade=Grade(0.8, passing=True, passed_at=at(hour), changed=at(hour)))
         elif act == "certificate" and now.certificate is None:
@@ -243,6 +387,127 @@ def test_the_share_is_not_asked_for_in_vain(history: list[Truth], policy: Policy
     told = Told()
     for now in history:
         if not needs_percent(told, now, policy):
-            outcomes = {due(told, replace(now, percent=percent), policy) for percent in (None, 0, 55, 100)}
+            outcomes = {
+                due(told, replace(now, percent=percent, percent_unlocked=percent), policy)
+                for percent in (None, 0, 55, 100)
+            }
             assert len(outcomes) == 1
         told, _ = due(told, now, policy)
+
+
+ACTS = ("work", "grow", "lock", "unlock", "reset", "pass", "fail", "hold", "revoke", "postpone", "show")
+
+
+@st.composite
+def turbulent_histories(draw: st.DrawFn) -> list[Truth]:
+    """Lives with everything that the LMS can take back: each state at an hour later than the one before."""
+    is_graded = draw(st.booleans())
+    states = [Truth(enrollment=Enrollment(created=at(0)), is_graded=is_graded)]
+    units, locked, done = 4, 0, 0
+    for hour, act in enumerate(draw(st.lists(st.sampled_from(ACTS), min_size=4, max_size=14)), start=1):
+        now, moment = states[-1], at(hour)
+        grade, certificate = now.grade, now.certificate
+        if act == "work":
+            done = min(units - locked, done + draw(st.integers(1, 4)))
+            first = now.activity.first or moment
+            now = replace(now, activity=Activity(first=first, last=moment, version=str(hour)))
+        elif act == "grow":
+            units += 1
+        elif act == "lock":
+            locked = min(units - done, locked + 2)
+        elif act == "unlock":
+            locked = 0
+        elif act == "reset":
+            done = max(0, done - 1)
+        elif act == "pass":
+            first_pass = grade.passed_at if grade and grade.passed_at else moment
+            now = replace(now, grade=Grade(0.8, passing=True, passed_at=first_pass, changed=moment))
+        elif act == "fail":
+            now = replace(
+                now, grade=Grade(0.3, passing=False, passed_at=grade.passed_at if grade else None, changed=moment)
+            )
+        elif act == "hold" and not (certificate and certificate.is_held):
+            created = certificate.created if certificate else moment
+            now = replace(now, certificate=Certificate(created, is_held=True, changed=moment, held_since=moment))
+        elif act == "revoke" and certificate:
+            now = replace(now, certificate=Certificate(certificate.created, is_held=False, changed=moment))
+        elif act == "postpone" and certificate:
+            now = replace(now, certificate=replace(certificate, is_available=False, available_at=at(99)))
+        elif act == "show" and certificate:
+            now = replace(now, certificate=replace(certificate, is_available=True, available_at=moment))
+        share = Share(done, units - locked - done, locked)
+        if now.activity.last is not None:
+            now = replace(now, percent=share.percent, percent_unlocked=share.percent_unlocked)
+        states.append(now)
+    return states
+
+
+@settings(max_examples=1000)
+@given(
+    history=turbulent_histories(),
+    policy=st.builds(replace, policies, undone=st.sampled_from(Undone)),
+    unseen=st.sets(st.integers(0, 14), max_size=8),
+)
+def test_the_reports_of_a_learner_never_contradict_each_other(
+    history: list[Truth], policy: Policy, unseen: set[int]
+) -> None:
+    """Whatever happens in the LMS, and however seldom anybody looks."""
+    told = Told()
+    reported: list[Milestone] = []
+    for hour, now in enumerate(history):
+        if hour in unseen:
+            continue
+        told, found = due(told, now, policy)
+        assert due(told, now, policy) == (told, ())
+        for one in found:
+            assert one.at <= at(hour) + timedelta(milliseconds=len(history)), "nothing is dated after the look"
+            if one.kind is Kind.PASSED:
+                assert now.grade is not None and now.grade.passing
+            if one.kind in (Kind.PASSED, Kind.COMPLETED) and one.score is not None:
+                assert now.grade is not None
+                assert (one.score.scaled, one.success) == (now.grade.fraction, now.grade.passing)
+            if one.kind is Kind.COMPLETED:
+                assert one.at >= min(_became_true(history[: hour + 1], policy))
+        reported.extend(found)
+
+    _stand_together(reported)
+
+
+def _became_true(history: list[Truth], policy: Policy) -> list[datetime]:
+    """When each way that may complete the course, and does now, came true in the LMS for the first time."""
+    now = history[-1]
+    by_grade = now.grade and now.grade.passing and policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
+    by_units = now.share(policy) == 100 and policy.completed_on in (CompletedOn.PROGRESS, CompletedOn.ANY)
+    certificate = now.certificate
+    by_certificate = certificate and policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
+    return [
+        *([now.grade.passed_at] if by_grade and now.grade and now.grade.passed_at else []),
+        *([now.activity.last] if by_units and now.activity.last else []),
+        *([certificate.awarded_at] if by_certificate and certificate and certificate.awarded_at else []),
+    ]
+
+
+def _stand_together(reported: list[Milestone]) -> None:
+    """What a reader sees who takes the reports one after the other, as they stand."""
+    standing: dict[Kind, Milestone] = {}
+    taken_back: dict[Kind, datetime] = {}
+    percent = 0
+    assert len({(one.kind, one.value) for one in reported}) == len(reported)
+    for one in reported:
+        if one.kind is Kind.RETRACTED:
+            assert one.retracts in standing
+            assert one.at > standing.pop(one.retracts).at
+            taken_back[one.retracts] = one.at
+            continue
+        assert one.kind not in standing or one.kind is Kind.PROGRESSED
+        assert Kind.COMPLETED not in standing, "nothing is told after a completion"
+        if one.kind is Kind.PROGRESSED:
+            assert one.percent is not None
+            assert percent < one.percent <= 99
+            percent = one.percent
+            continue
+        if one.kind in taken_back:
+            assert one.at > taken_back[one.kind]
+        if one.kind is Kind.COMPLETED and Kind.PASSED in standing:
+            assert one.success is not False
+        standing[one.kind] = one

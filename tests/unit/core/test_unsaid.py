@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx import milestones
-from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone, Why
+from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone, Why
 from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Policy, Told, Truth
 from percipio_openedx.unsaid import Unsaid, unsaid
 
@@ -48,12 +48,45 @@ def found(truth: Truth, policy: Policy | None = None, told: Told | None = None) 
             },
         ),
         (
-            Truth(enrollment=ENROLLED, activity=ACTIVE, percent=100),
+            Truth(enrollment=ENROLLED, activity=ACTIVE, percent=50, percent_unlocked=100),
+            Policy(completed_on=CompletedOn.PROGRESS),
+            {Kind.PASSED: (Why.NO_GRADE, None), Kind.COMPLETED: (Why.UNITS_LOCKED, 50)},
+        ),
+        (
+            Truth(enrollment=ENROLLED, activity=ACTIVE, percent=50, percent_unlocked=100),
+            Policy(completed_on=CompletedOn.ANY),
+            {Kind.PASSED: (Why.NO_GRADE, None), Kind.COMPLETED: (Why.UNITS_LOCKED, 50)},
+        ),
+        (
+            Truth(enrollment=ENROLLED, activity=ACTIVE, percent=50, percent_unlocked=75),
+            Policy(completed_on=CompletedOn.PROGRESS, locked_units=LockedUnits.LEAVE_OUT),
+            {Kind.PASSED: (Why.NO_GRADE, None), Kind.COMPLETED: (Why.UNITS_LEFT, 75)},
+        ),
+        (
+            Truth(enrollment=ENROLLED, certificate=Certificate(AT, is_held=True, is_available=False)),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             {
-                Kind.PROGRESSED: (Why.WHOLE_SHARE, 100),
+                Kind.PROGRESSED: (Why.NO_ACTIVITY, None),
                 Kind.PASSED: (Why.NO_GRADE, None),
-                Kind.COMPLETED: (Why.NO_CERTIFICATE, None),
+                Kind.COMPLETED: (Why.CERTIFICATE_NOT_SHOWN, None),
+            },
+        ),
+        (
+            Truth(enrollment=ENROLLED, certificate=Certificate(AT, is_held=True, is_available=False)),
+            Policy(completed_on=CompletedOn.ANY),
+            {
+                Kind.PROGRESSED: (Why.NO_ACTIVITY, None),
+                Kind.PASSED: (Why.NO_GRADE, None),
+                Kind.COMPLETED: (Why.CERTIFICATE_NOT_SHOWN, None),
+            },
+        ),
+        (
+            Truth(enrollment=ENROLLED, grade=Grade(0.3, passing=False, passed_at=AT)),
+            Policy(),
+            {
+                Kind.PROGRESSED: (Why.NO_ACTIVITY, None),
+                Kind.PASSED: (Why.NOT_PASSING_NOW, None),
+                Kind.COMPLETED: (Why.NOT_PASSING_NOW, None),
             },
         ),
         (
@@ -105,6 +138,18 @@ def test_a_pass_after_the_completion_is_not_reported_because_of_it() -> None:
     assert found(truth, Policy(completed_on=CompletedOn.PROGRESS))[Kind.PASSED] == (Why.COMPLETED_BEFORE, None)
 
 
+def test_all_units_are_told_once_as_99_percent_and_then_wait_for_the_completion() -> None:
+    truth = Truth(enrollment=ENROLLED, activity=ACTIVE, percent=100)
+    policy = Policy(completed_on=CompletedOn.CERTIFICATE)
+    completion = {Kind.PASSED: (Why.NO_GRADE, None), Kind.COMPLETED: (Why.NO_CERTIFICATE, None)}
+
+    assert found(truth, policy) == completion
+    assert found(truth, policy, Told(started=True, percent=99)) == {
+        Kind.PROGRESSED: (Why.WHOLE_SHARE, 100),
+        **completion,
+    }
+
+
 moments = st.sampled_from([None, AT, LATER])
 
 
@@ -114,8 +159,10 @@ moments = st.sampled_from([None, AT, LATER])
         enrollment=st.just(ENROLLED),
         activity=st.sampled_from([Activity(), ACTIVE]),
         percent=st.none() | st.integers(0, 100),
+        percent_unlocked=st.none() | st.integers(0, 100),
         grade=st.none() | st.builds(Grade, fraction=st.just(0.5), passing=st.booleans(), passed_at=moments),
-        certificate=st.none() | st.builds(Certificate, created=st.just(AT), is_held=st.booleans()),
+        certificate=st.none()
+        | st.builds(Certificate, created=st.just(AT), is_held=st.booleans(), is_available=st.booleans()),
     ),
     policy=st.builds(Policy),
     told=st.builds(

@@ -76,6 +76,7 @@ CASES: Final[dict[str, Telling]] = {
     "started_account": a_telling(
         Kind.STARTED, identity=LearnerIdentity(home_page=LMS, account="john_doe", name="John Doe")
     ),
+    "started_unusual_address": a_telling(Kind.STARTED, identity=LearnerIdentity(email="50%off#1/a&b?{x}@example.com")),
     "started_percipio_uuid": a_telling(
         Kind.STARTED,
         identity=LearnerIdentity(

@@ -9,11 +9,23 @@ from opaque_keys.edx.keys import CourseKey
 
 from lms.djangoapps.certificates.data import CertificateStatuses
 from lms.djangoapps.certificates.models import GeneratedCertificate
+from lms.djangoapps.certificates.utils import should_certificate_be_visible
 
 
 def get_certificate_for_user_id(user: User, course_id: CourseKey) -> GeneratedCertificate | None:
     """The learner's certificate of a course run, whatever its state."""
     return GeneratedCertificate.certificate_for_student(user, course_id)
+
+
+def certificates_viewable_for_course(course: Any) -> bool:
+    """Whether any learner of a course (its overview) sees a certificate now."""
+    return should_certificate_be_visible(
+        course.certificates_display_behavior,
+        course.certificates_show_before_end,
+        course.has_ended(),
+        course.certificate_available_date,
+        course.self_paced,
+    )
 
 
 def get_certificate_for_user(username: str, course_key: CourseKey, format_results: bool = True) -> Any:

@@ -16,13 +16,14 @@ from openedx.core.djangoapps.signals.signals import (
 )
 from openedx_events.learning.data import CertificateData, CourseData, UserData, UserPersonalData
 from openedx_events.learning.signals import CERTIFICATE_CHANGED, CERTIFICATE_CREATED, CERTIFICATE_REVOKED
+from simple_history.models import HistoricalRecords
 
 from lms.djangoapps.certificates.data import CertificateStatuses
 from lms.djangoapps.certificates.tracking import emit_certificate_event
 
 
 class GeneratedCertificate(models.Model):
-    """One learner's certificate of one course run."""
+    """One learner's certificate of one course run. Its history has a row for every save."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE)
     course_id = CourseKeyField(max_length=255, blank=True, default=None)
@@ -38,6 +39,7 @@ class GeneratedCertificate(models.Model):
     download_uuid = models.CharField(max_length=32, blank=True, default="")
     download_url = models.CharField(max_length=128, blank=True, default="")
     error_reason = models.CharField(max_length=512, blank=True, default="")
+    history = HistoricalRecords()
 
     class Meta:
         app_label = "certificates"
@@ -69,6 +71,10 @@ class GeneratedCertificate(models.Model):
     def mark_notpassing(self, mode: str, grade: Any, source: str | None = None) -> None:
         """Take it back because the learner no longer passes."""
         self._revoke(CertificateStatuses.notpassing, mode=mode, grade=grade, source=source)
+
+    def mark_unverified(self, mode: str, source: str | None = None) -> None:
+        """Take it back because the learner's identity is not verified (any more)."""
+        self._revoke(CertificateStatuses.unverified, mode=mode, source=source)
 
     def _revoke(self, status: str, mode: str | None = None, grade: Any = None, source: str | None = None) -> None:
         was_passing = CertificateStatuses.is_passing_status(self.status)

@@ -10,9 +10,6 @@ from django.db import models
 from opaque_keys.edx.django.models import CourseKeyField
 from opaque_keys.edx.keys import CourseKey
 
-RETIRED_USERNAME_PREFIX = "retired__user_"
-RETIRED_EMAIL_DOMAIN = "retired.invalid"
-
 
 class UserProfile(models.Model):
     """What the platform knows of an account beside Django's own user row."""
@@ -62,32 +59,32 @@ class CourseAccessRole(models.Model):
         return cls.objects.filter(course_id=course_key).select_related("user")
 
 
-def _retired(value: str) -> list[str]:
-    """Every retired form of a name: one for each salt that has ever been used."""
+def _retired(value: str, form: str) -> list[str]:
+    """Every retired form of a name or an address: one for each salt that has ever been used."""
     return [
-        RETIRED_USERNAME_PREFIX + hashlib.sha1((salt + value.lower()).encode()).hexdigest()  # noqa: S324
+        form.format(hashlib.sha1((salt + value.lower()).encode()).hexdigest())  # noqa: S324
         for salt in settings.RETIRED_USER_SALTS
     ]
 
 
 def get_retired_username_by_username(username: str) -> str:
     """The name that an account gets when it is retired: it cannot be turned back."""
-    return _retired(username)[-1]
+    return _retired(username, settings.RETIRED_USERNAME_FMT)[-1]
 
 
 def get_retired_email_by_email(email: str) -> str:
     """The address that an account gets when its owner asks for deletion."""
-    return f"{_retired(email)[-1]}@{RETIRED_EMAIL_DOMAIN}"
+    return _retired(email, settings.RETIRED_EMAIL_FMT)[-1]
 
 
 def is_username_retired(username: str) -> bool:
     """Whether an account with a retired form of this name exists."""
-    return User.objects.filter(username__in=_retired(username)).exists()
+    return User.objects.filter(username__in=_retired(username, settings.RETIRED_USERNAME_FMT)).exists()
 
 
 def is_email_retired(email: str) -> bool:
     """Whether an account with a retired form of this address exists."""
-    return User.objects.filter(email__in=[f"{name}@{RETIRED_EMAIL_DOMAIN}" for name in _retired(email)]).exists()
+    return User.objects.filter(email__in=_retired(email, settings.RETIRED_EMAIL_FMT)).exists()
 
 
 def get_potentially_retired_user_by_username(username: str) -> User:
@@ -95,7 +92,8 @@ def get_potentially_retired_user_by_username(username: str) -> User:
 
     Raises `User.DoesNotExist`, and a bare `Exception` where more than two accounts fit.
     """
-    found = list(User.objects.filter(username__in=[username, *_retired(username)]))
+    retired = _retired(username, settings.RETIRED_USERNAME_FMT)
+    found = list(User.objects.filter(username__in=[username, *retired]))
     if not found:
         raise User.DoesNotExist
     if len(found) > 2:
