@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from percipio_openedx.admin.access import user_of
+from percipio_openedx.fitting import fitted
 
 
 def noted(request: HttpRequest, model: type[Model], object_id: str | None, name: str, words: str) -> None:
@@ -24,9 +25,9 @@ def noted(request: HttpRequest, model: type[Model], object_id: str | None, name:
         user_id=user_of(request).pk,
         content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
         object_id=object_id,
-        object_repr=name[:200],
+        object_repr=fitted(name, 200),
         action_flag=CHANGE,
-        change_message=words,
+        change_message=fitted(words),
     )
 
 

@@ -30,8 +30,7 @@ def checked_addresses(host: str, port: int | None) -> list[str]:
         PercipioConfigurationError: an address is not public, and ``PERCIPIO_PRIVATE_HOSTS`` does not allow it.
         OSError: nobody knows the host.
     """
-    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    addresses = addresses_of(host, port)
     for address in addresses:
         if not _may_reach(host, ip_address(address)):
             problem = _(
@@ -39,6 +38,16 @@ def checked_addresses(host: str, port: int | None) -> list[str]:
             )
             raise PercipioConfigurationError("PERCIPIO_PRIVATE_HOSTS", problem, host=host, address=address)
     return addresses
+
+
+def addresses_of(host: str, port: int | None) -> list[str]:
+    """Every address that a host's name stands for.
+
+    Raises:
+        OSError: nobody knows the host.
+    """
+    found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 def _may_reach(host: str, address: Address) -> bool:

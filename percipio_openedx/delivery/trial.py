@@ -23,7 +23,7 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery import trial_mends as mends
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import json_of
+from percipio_openedx.delivery.statuses import json_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.secrets import Secret

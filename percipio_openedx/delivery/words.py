@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from percipio_openedx.fitting import fitted
+
 LONGEST = 1000
 _READ = 4000
 _MASK = "…"
@@ -39,7 +41,7 @@ def words_of(body: bytes, secrets: Iterable[str] = ()) -> str:
 
 def redacted(text: str) -> str:
     """A text of unknown origin in one line, masked and cut as ``words_of`` says."""
-    text = _SPACE.sub(" ", _TAG.sub(" ", text[:_READ]))
+    text = _SPACE.sub(" ", _TAG.sub(" ", fitted(text, _READ)))
     text = _MEMBER.sub(rf"\1{_MASK}", text)
     text = _BEARER.sub(rf"\1 {_MASK}", text)
     text = _EMAIL.sub(_MASK, text)
