@@ -197,6 +197,8 @@ class _Way:
             name = plain(key)
             named = meaning_of(name)
             below = named or meaning
+            if named is Meaning.GOOD and meaning in (Meaning.BAD, Meaning.DOUBTFUL):
+                below = Meaning.DOUBTFUL
             if _GOES_ON.search(name):
                 self._heard.goes_on |= not is_nothing(value)
             elif isinstance(value, str) and value.lstrip()[:1] in ("[", "{") and _NEUTRAL.search(name):

@@ -58,17 +58,17 @@ def retry_after_of(header: str | None, now: datetime) -> float | None:
         return None
     if text.isascii() and text.isdigit():
         return _sane(float(text[:12]))
+    seconds = seconds_until(text, now)
+    return None if seconds is None else _sane(seconds)
+
+
+def seconds_until(date: str, now: datetime) -> float | None:
+    """Seconds from now to an HTTP date (RFC 9110 5.6.7), negative where it has passed; None where it is none."""
     try:
-        when = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
+        when = parsedate_to_datetime(date)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    try:
-        seconds = (when - now).total_seconds()
-    except OverflowError:
-        return None
-    return _sane(seconds)
 
 
 def _sane(seconds: float) -> float | None:
