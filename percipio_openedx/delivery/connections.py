@@ -34,6 +34,22 @@ class ClosedUnanswered(ProtocolError):
     """An open connection was closed by the server before a byte of an answer came."""
 
 
+class _Lines:
+    """The lines of a head, and the last of them: a head that ends without an empty line has broken off."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.last = b""
+
+    def readline(self, *limit: int) -> bytes:
+        """The next line; nothing at the end."""
+        self.last = self.file.readline(*limit)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
 class _Answer(http.client.HTTPResponse):
     """Passes by interim answers, as a client must (RFC 9110 15.2); ``http.client`` does so with 100 alone.
 
@@ -56,8 +72,18 @@ class _Answer(http.client.HTTPResponse):
             self._has_interim = True
 
     def begin(self) -> None:
-        """Read status and headers, and see whether another answer may follow on this connection."""
+        """Read status and headers, and see whether another answer may follow on this connection.
+
+        Raises:
+            IncompleteRead: the head broke off. ``http.client`` takes what came for the whole of it, which makes an
+                empty 200 of a server that died (RFC 9112 8).
+        """
+        lines = _Lines(self.fp)
+        self.fp = cast(Any, lines)
         super().begin()
+        self.fp = lines.file
+        if not lines.last:
+            raise http.client.IncompleteRead(b"")
         headers = self.headers
         has_no_body = self.status < 200 or self.status in (204, 205, 304)
         lengths = headers.get_all("Content-Length", [])

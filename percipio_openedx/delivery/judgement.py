@@ -68,6 +68,7 @@ def judge(
     is_record: bool = False,
     believed: bool = False,
     apart: bool = False,
+    hopeless: bool = False,
 ) -> Judgement:
     """Judge the answer to a request with the statements ``ids``.
 
@@ -79,15 +80,16 @@ def judge(
         is_record: what was sent is a Track record, which an answer need not name.
         believed: whether this address may say that all is well without naming anything (``trust``).
         apart: whether others were taken, or are still to be tried, so that doubt about one alone is about that one.
+        hopeless: whether there was nothing but doubt for longer than it takes to find a single culprit.
     """
     count = len(ids)
     match answer.outcome:
         case Outcome.ACCEPTED | Outcome.PARTIAL:
-            return _by_item(answer, ids, is_record=is_record, apart=apart)
+            return _by_item(answer, ids, is_record=is_record, apart=apart, hopeless=hopeless)
         case Outcome.PLAIN if believed:
             return _all_accepted(answer, count)
         case Outcome.DOUBT:
-            return _in_doubt(answer, tuple(range(count)), count, apart=apart)
+            return _in_doubt(answer, tuple(range(count)), count, apart=apart, hopeless=hopeless)
         case Outcome.CONFLICT if count == 1:
             return Judgement({0: Verdict(Outcome.ACCEPTED, answer.status, "known there already")})
         case Outcome.NOT_FOUND:
@@ -104,7 +106,7 @@ def _all_accepted(answer: Answer, count: int) -> Judgement:
     return Judgement(dict.fromkeys(range(count), Verdict(Outcome.ACCEPTED, answer.status)))
 
 
-def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool, apart: bool) -> Judgement:
+def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool, apart: bool, hopeless: bool) -> Judgement:
     """Read who was stored and who was not; of whom the body leaves that open, everything else is asked again."""
     reading = read(answer.body, [str(each) for each in ids], partial=answer.status == 207)
     if answer.outcome is Outcome.ACCEPTED and reading.is_silent and (is_record or not reading.names_others):
@@ -116,7 +118,7 @@ def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool, apart: boo
     if answer.status == 207 and len(ids) == 1 and not reading.is_torn:
         # "Some failed" of a single one: it is this one, whatever the body says.
         return Judgement({0: Verdict(Outcome.REFUSED, answer.status, answer.words)})
-    return _in_doubt(answer, unknown, len(ids), found, apart=apart)
+    return _in_doubt(answer, unknown, len(ids), found, apart=apart, hopeless=hopeless and not found)
 
 
 def _with_status(verdict: Verdict, answer: Answer) -> Verdict:
@@ -131,15 +133,16 @@ def _in_doubt(
     found: dict[int, Verdict] | None = None,
     *,
     apart: bool,
+    hopeless: bool,
 ) -> Judgement:
     """Ask again in smaller requests. One that is in doubt alone waits by itself, unless nothing but doubt is answered.
 
     Doubt never parks: what Percipio has of it is unknown, so it is asked again until that is known.
     """
+    if hopeless or (count == 1 and not apart):
+        return Judgement(trouble=Outcome.DOUBT)
     if count > 1:
         return Judgement(found or {}, again=_halves(unknown) if len(unknown) == count else (unknown,))
-    if not apart:
-        return Judgement(trouble=Outcome.DOUBT)
     return Judgement({0: Verdict(Outcome.LATER, answer.status, answer.words or f"{answer.status}: {UNSAID}")})
 
 

@@ -185,18 +185,19 @@ class Turn:
             tries=posted.rows[0].attempts,
             is_record=self._is_track,
             believed=trust.is_believed(self._destination, posted.answer, now),
-            apart=self._is_apart(),
+            apart=self._is_apart(posted.rows[0].attempts),
+            hopeless=self._in_doubt > self._full().bit_length() + 2,
         )
         trust.learn(self._destination, posted.answer, posted.rows, now)
         return Landed(posted.rows, posted.started_at, judgement.answered(posted.answer, len(posted.rows)), judgement)
 
-    def _is_apart(self) -> bool:
+    def _is_apart(self, tries: int) -> bool:
         """Whether doubt about one statement is that one's: others were taken, or are still to be tried.
 
-        A single culprit is alone after as many doubtful answers as its batch can be halved.
+        When it is tried again, an address that took others meanwhile is well.
         """
-        few = self._in_doubt <= self._full().bit_length() + 2
-        return few and not self._probing and (self._proven or bool(self._parts))
+        is_well = self._proven or (tries > 1 and self._destination.last_success_at is not None)
+        return not self._probing and (is_well or bool(self._parts))
 
     def _learn(self, landed: list[Landed], now: datetime) -> None:
         """What the answers say of the destination itself."""

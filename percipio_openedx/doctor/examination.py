@@ -23,6 +23,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     yield from services.worker_answers()
     if any(found.verdict is Verdict.WRONG for found in migrations):
         return
+    yield from database.characters()
     yield from configuration.sites()
     yield from platform.doors()
     yield from platform.completion()
