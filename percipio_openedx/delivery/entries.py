@@ -19,13 +19,13 @@ from percipio_openedx.delivery.words import redacted
 _ID = frozenset({"id", "statementid", "uuid", "stmtid"})
 _INDEX = frozenset({"index", "idx", "position", "statementindex", "itemindex", "item"})
 _STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^(?:code|state|result|outcome)$")
-_BAD = re.compile(r"fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|unsuccess|^reasons?$")
+_BAD = re.compile(r"^err|fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|unsuccess|^reasons?$")
 _DOUBTFUL = re.compile(
     r"^(?:un|not)(?=accept|deliver|found|handl|import|insert|process|sav|sent|stor)|skip|ignor|drop|discard|pending"
     r"|missing|remain|abort"
 )
 _GOOD = re.compile(r"stored$|accepted|succe|created$|saved|inserted|imported|processed$|duplicate|^ok$|valid$")
-_MESSAGE = frozenset({"message", "msg", "detail", "details", "description", "title", "info", "text", "statusmessage"})
+_MESSAGE = frozenset({"message", "msg", "detail", "details", "description", "title", "info", "text", "body"})
 _WORDS = (
     *("error", "errormessage", "message", "errors", "reason", "failurereason", "failure", "exception", "fault"),
     *("faultstring", "detail", "details", "title", "description", "errorcode"),
@@ -42,15 +42,17 @@ _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 _SUCCESS = frozenset(
     {
         *("ok", "success", "succeeded", "successful", "successfully", "accepted", "stored", "created", "saved"),
-        *("received", "processed", "recorded", "done", "complete", "completed"),
+        *("received", "processed", "recorded", "submitted", "queued", "acknowledged", "done", "complete", "completed"),
     }
 )
 _BAD_WORDS = frozenset(
     {
         *("error", "errors", "failed", "failure", "fail", "fault", "rejected", "refused", "invalid", "badrequest"),
-        *("denied", "forbidden", "unauthorized", "aborted", "exception", "nok"),
+        *("denied", "forbidden", "unauthorized", "exception", "nok"),
     }
 )
+# What a Track record says of the learner, where it is echoed.
+_TRACK = frozenset({"started", "inprogress", "completed"})
 # With these a text still says no more than that all is well.
 _FILLING = frozenset(
     {
@@ -216,8 +218,10 @@ def denies(text: str) -> bool:
 
 
 def is_other_message(name: str, value: Any) -> bool:
-    """Whether this is a message that says anything else than that all is well."""
-    return name in _MESSAGE and isinstance(value, str) and bool(value.strip()) and not is_success(value)
+    """Whether this is a message, or the word of a status, that says anything else than that all is well."""
+    speaks = name in _MESSAGE or bool(_STATUS.search(name))
+    is_word = isinstance(value, str) and bool(value.strip()) and plain(value) not in _TRACK
+    return speaks and is_word and not is_success(value) and bare(value) is None
 
 
 def words_in(said: Mapping[str, Any]) -> str:
@@ -258,13 +262,13 @@ def is_statement(said: Mapping[str, Any]) -> bool:
     return "actor" in said and "verb" in said
 
 
-_UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\}?")
+_UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
 
 
 def id_of(value: Any) -> str:
-    """A text of a UUID's form, in lower case; "" for anything else."""
+    """A text of a UUID's form, as xAPI writes it; "" for anything else."""
     found = _UUID.fullmatch(value.strip().lower()) if isinstance(value, str) else None
-    return found[1] if found else ""
+    return "-".join(found.groups()) if found else ""
 
 
 def index_of(value: Any) -> int | None:

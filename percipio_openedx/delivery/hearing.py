@@ -38,6 +38,7 @@ _NEUTRAL = re.compile(
     r"^(?:ids?|uuids?|statements?|statementids?|items?|data|records?|entries|events?|body|values?|payload|documents?)$"
     r"|(?:responses?|results?)$"
 )
+_IDS = re.compile(r"^(?:ids?|uuids?|statements?|statementids?)$")
 _TOTAL = re.compile(
     r"^total(?!time|ms|duration|pages|bytes)|^(?:count|received|submitted|(?:statement|record)s?count)$"
 )
@@ -52,6 +53,7 @@ class Heard:
     ``denies``: something is wrong, and it is not said with what. ``succeeds``: all is said to be well.
     ``lists_failures``: there is a list of them, perhaps an empty one. ``goes_on``: what is listed is not all.
     ``names`` and ``names_others``: ids of statements that were sent, or of none that was, stand where an entry could.
+    ``lists_stored``: there is a list of what was stored, so that what it lacks was not.
     ``has_message``: there are words that are not about success alone.
     """
 
@@ -65,6 +67,7 @@ class Heard:
     succeeds: bool = False
     names: bool = False
     names_others: bool = False
+    lists_stored: bool = False
     has_message: bool = False
 
     @property
@@ -75,8 +78,8 @@ class Heard:
     @property
     def is_silent(self) -> bool:
         """Whether nothing was said of a statement that was sent, nor of an error, nor of success."""
-        said = self.lists_failures or self.denies or self.succeeds or self.names or any(self.counts.values())
-        return not said and not self.entries
+        said = self.lists_failures or self.denies or self.succeeds or self.names or self.lists_stored
+        return not (said or self.failures or self.counts[Meaning.GOOD] or self.entries)
 
 
 def parsed(body: bytes | str) -> Any:
@@ -95,7 +98,10 @@ def parsed(body: bytes | str) -> Any:
     try:
         answer = json.loads(body, object_pairs_hook=once)
     except (ValueError, RecursionError):
-        return None
+        answer = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if id_of(answer):
+        # One statement was sent, and its id alone came back.
+        return [answer]
     if twice:
         return {"error": "the answer says the same name twice"}
     return answer if isinstance(answer, list | dict) else None
@@ -205,6 +211,7 @@ class _Way:
                 # AWS Lambda's answer to API Gateway, passed on as it is: its body is a text.
                 self.go(parsed(value), below, depth - 1, is_neutral=True)
             elif isinstance(value, list):
+                self._heard.lists_stored |= below is Meaning.GOOD or (below is None and bool(_IDS.search(name)))
                 self.go(value, below, depth - 1, is_neutral=bool(_NEUTRAL.search(name)))
             elif isinstance(value, Mapping):
                 if named is Meaning.BAD and value and not self._has_key(value):

@@ -84,10 +84,10 @@ def judge(
     """
     count = len(ids)
     match answer.outcome:
-        case Outcome.ACCEPTED | Outcome.PARTIAL:
+        case Outcome.PLAIN if not believed:
+            return Judgement(trouble=Outcome.PLAIN)
+        case Outcome.ACCEPTED | Outcome.PARTIAL | Outcome.PLAIN:
             return _by_item(answer, ids, is_record=is_record, apart=apart, hopeless=hopeless)
-        case Outcome.PLAIN if believed:
-            return _all_accepted(answer, count)
         case Outcome.DOUBT:
             return _in_doubt(answer, tuple(range(count)), count, apart=apart, hopeless=hopeless)
         case Outcome.CONFLICT if count == 1:
@@ -102,15 +102,11 @@ def judge(
             return Judgement(trouble=answer.outcome)
 
 
-def _all_accepted(answer: Answer, count: int) -> Judgement:
-    return Judgement(dict.fromkeys(range(count), Verdict(Outcome.ACCEPTED, answer.status)))
-
-
 def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool, apart: bool, hopeless: bool) -> Judgement:
     """Read who was stored and who was not; of whom the body leaves that open, everything else is asked again."""
     reading = read(answer.body, [str(each) for each in ids], partial=answer.status == 207)
-    if answer.outcome is Outcome.ACCEPTED and reading.is_silent and (is_record or not reading.names_others):
-        return _all_accepted(answer, len(ids))
+    if answer.outcome is not Outcome.PARTIAL and reading.is_silent and (is_record or not reading.names_others):
+        return Judgement(dict.fromkeys(range(len(ids)), Verdict(Outcome.ACCEPTED, answer.status)))
     found = {index: _with_status(one, answer) for index, one in reading.verdicts.items()}
     unknown = tuple(index for index in range(len(ids)) if index not in found)
     if not unknown:

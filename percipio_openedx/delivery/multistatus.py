@@ -106,7 +106,7 @@ class _Weighing:
             return Reading(negative, is_torn=True)
         if not positive and self._are_others_stored(len(negative), partial=partial):
             return Reading({index: negative.get(index, ACCEPTED) for index in range(self._sent)})
-        is_silent = self._heard.is_silent and not self.doubted
+        is_silent = self._heard.is_silent and not self.doubted and {*self._heard.counts[None]} <= {self._sent}
         return Reading(self._clear, is_silent, bool(self.doubted), self._heard.names_others)
 
     def _is_possible(self, negative: int, positive: int) -> bool:
@@ -119,7 +119,7 @@ class _Weighing:
     def _are_others_stored(self, negative: int, *, partial: bool) -> bool:
         """Whether those that are not named were stored: the list of failures is whole, and nothing contradicts it."""
         heard, listed = self._heard, self._listed()
-        if heard.denies or heard.goes_on or self.doubted or not self._is_complete:
+        if heard.denies or heard.goes_on or heard.lists_stored or self.doubted or not self._is_complete:
             return False
         failed, stored = heard.failures, heard.counts[Meaning.GOOD]
         says_so = heard.lists_failures or bool(failed or stored) or (heard.succeeds and not partial)

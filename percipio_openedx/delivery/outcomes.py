@@ -60,6 +60,8 @@ def _of_json(status: int, answer: object, *, is_record: bool) -> Outcome:
     is_negative = any(entry.verdict.outcome is not Outcome.ACCEPTED for entry in heard.entries)
     if heard.denies or is_negative or any(heard.failures):
         return Outcome.PARTIAL if heard.entries or any(heard.failures) else Outcome.DOUBT
+    if heard.lists_stored and not heard.entries and not is_record:
+        return Outcome.DOUBT
     if not heard.is_silent or status == 202:
         return Outcome.ACCEPTED
     if heard.has_message or (not answer and not is_record):

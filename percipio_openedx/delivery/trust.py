@@ -23,11 +23,11 @@ from percipio_openedx.models.statement import Statement
 
 logger = logging.getLogger(__name__)
 
-# So long an address has to go on answering in the same way. Longer than the first wait (``retry.BASE_OF_PAUSE``), so
-# that it is asked at least twice more.
-AFTER = timedelta(seconds=90)
-# The same where it has named what it stored before: more likely something stands in the way.
-AFTER_NAMING = timedelta(hours=1)
+# So long an address has to go on answering in the same way: with the waits of ``retry`` it is asked four times more at
+# the least, which a proxy that is being restarted does not outlast.
+AFTER = timedelta(minutes=10)
+# The same where statements were taken before: there something stands in the way more likely, and somebody looks.
+AFTER_SUCCESS = timedelta(days=1)
 
 
 def manner_of(answer: Answer) -> str:
@@ -47,8 +47,8 @@ def is_believed(destination: Destination, answer: Answer, now: datetime) -> bool
         return False
     if destination.plain_answer_trusted_at is not None:
         return True
-    has_named = destination.last_success_at is not None
-    return now - destination.plain_answer_since >= (AFTER_NAMING if has_named else AFTER)
+    after = AFTER if destination.last_success_at is None else AFTER_SUCCESS
+    return now - destination.plain_answer_since >= after
 
 
 def learn(destination: Destination, answer: Answer, rows: tuple[Row, ...], now: datetime) -> None:

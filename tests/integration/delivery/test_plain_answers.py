@@ -40,11 +40,11 @@ def test_statements_are_believed_after_repetitions(odd: OddServer, reply: bytes)
 
     assert set(states().values()) == {State.DELIVERED}
     destination.refresh_from_db()
-    assert destination.plain_answer_trusted_at - destination.plain_answer_since >= timedelta(seconds=90)
-    # One batch and at least two repetitions, in which single statements were sent again.
+    assert destination.plain_answer_trusted_at - destination.plain_answer_since >= timedelta(minutes=10)
+    # Some batches, and at least four repetitions, in which single statements were sent again.
     sizes = [len(request.ids) for request in odd.requests]
-    assert sizes.count(1) >= 2
-    assert len(sizes) < 20
+    assert sizes.count(1) >= 4
+    assert len(sizes) < 25
     sent = [one for request in odd.requests for one in request.ids]
     assert max(map(sent.count, sent)) > 1
 
@@ -62,15 +62,15 @@ def test_what_is_remembered_is_believed_at_once(odd: OddServer) -> None:
 
 
 def test_a_passing_empty_answer_is_not_believed(odd: OddServer) -> None:
-    """A proxy that is being restarted: it answered twice, and nothing was stored."""
+    """A proxy that is being restarted: it answered some requests, and nothing was stored."""
     for number in range(5):
         add(number)
-    odd.replies = [answer(200), answer(200), all_ids]
+    odd.replies = [*[answer(200)] * 4, all_ids]
 
     drain()
 
     assert set(states().values()) == {State.DELIVERED}
-    named = {one for request in odd.requests[2:] for one in request.ids}
+    named = {one for request in odd.requests[4:] for one in request.ids}
     assert named == {str(uuid) for uuid in Statement.objects.values_list("uuid", flat=True)}
     assert Destination.objects.get().plain_answer == ""
 
@@ -81,11 +81,11 @@ def test_where_ids_were_named_a_plain_answer_is_believed_later(odd: OddServer) -
     add(2)
     odd.replies = [OK]
 
-    done = drain(NOW, rounds=40)
+    done = drain(NOW, rounds=200)
 
     assert states() == {1: State.DELIVERED, 2: State.DELIVERED}
     destination = Destination.objects.get()
-    assert destination.plain_answer_trusted_at - destination.plain_answer_since >= timedelta(hours=1)
+    assert destination.plain_answer_trusted_at - destination.plain_answer_since >= timedelta(days=1)
     assert len(done) > 3
 
 

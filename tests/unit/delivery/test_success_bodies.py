@@ -58,6 +58,15 @@ PROOFS = [
     pytest.param({"status": "success", "data": None}, id="success in its own words"),
     pytest.param({"statusCode": 200, "body": json.dumps([A, B, C])}, id="the body in a text"),
     pytest.param([{"urn": 1, "id": f"urn:uuid:{each}"} for each in IDS], id="as URNs"),
+    pytest.param([each.replace("-", "") for each in IDS], id="without hyphens"),
+    pytest.param(
+        {"took": 3, "errors": False, "items": [{"index": {"_id": each, "status": 201}} for each in IDS]},
+        id="a bulk index",
+    ),
+    pytest.param({"Successful": [{"Id": each, "MessageId": "m"} for each in IDS], "Failed": []}, id="a batch queue"),
+    pytest.param({"acknowledged": True, "insertedCount": 3}, id="a document store"),
+    pytest.param({"status": "success", "data": []}, id="an envelope without content"),
+    pytest.param({"accepted": 3, "took": 12, "requestId": X}, id="a count and a foreign id"),
 ]
 
 
@@ -84,6 +93,11 @@ def test_what_is_said_or_not_contradicted_is_accepted(body: Any) -> None:
         {"statusCode": 200, "body": json.dumps({"errors": [{"id": B, "error": "bad"}]})},
         [{"index": 0, "status": 200}, {"index": 1, "status": 422}, {"index": 2, "status": 200}],
         ["ok", "failed", "ok"],
+        {
+            "errors": True,
+            "items": [{"create": {"_id": each, "status": 400 if each == B else 201}} for each in IDS],
+        },
+        {"Successful": [{"Id": A}, {"Id": C}], "Failed": [{"Id": B, "Code": "Bad", "SenderFault": True}]},
     ],
 )
 @pytest.mark.parametrize("status", [200, 201, 202])
@@ -123,6 +137,17 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"success": False, "errors": [{"id": B}]}, {1: NO}, id="all refused for one's sake?"),
         pytest.param({"errors": [{"id": X, "message": "x"}]}, {}, id="a stranger failed"),
         pytest.param([X], {}, id="a stranger's id"),
+        pytest.param({"status": "ok", "stored": [], "failed": []}, {}, id="nothing stored, nothing failed"),
+        pytest.param({"stored": [], "failed": [B]}, {1: NO}, id="nothing stored, one failed"),
+        pytest.param({"acknowledged": True, "insertedCount": 2}, {}, id="one too few inserted"),
+        pytest.param({"acknowledged": True, "insertedIds": {"0": "x", "1": "y"}}, {0: YES, 1: YES}, id="two by index"),
+        pytest.param(
+            [{"publishing_status": s} for s in ("submitted", "failed", "aborted")], {0: YES, 1: NO}, id="aborted"
+        ),
+        pytest.param({A: "stored", B: "not stored", C: "stored"}, ONE_IN_DOUBT, id="a word that is not known"),
+        pytest.param({"data": [{"type": "x", "id": A}], "errors": [{"title": "x"}]}, {}, id="an error of nobody"),
+        pytest.param({"success": True, "results": [{"success": False}]}, {}, id="one failed of three, which?"),
+        pytest.param("\n".join(json.dumps({"id": each, "status": 200}) for each in IDS).encode(), {}, id="JSON lines"),
         pytest.param({"pending": [B]}, {}, id="a list of an unknown kind"),
         pytest.param({"rows": [{"index": 1, "problem": "x"}]}, {}, id="an index that is not understood"),
         pytest.param(f'{{"{A}": 200, "{B}": 400, "{B}": 200, "{C}": 200}}'.encode(), {}, id="a name twice"),
@@ -136,6 +161,12 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
 )
 def test_what_contradicts_itself_or_is_not_understood_is_sent_again(body: Any, expected: dict[int, Outcome]) -> None:
     assert judged(body) == expected
+
+
+@pytest.mark.parametrize("body", [A, [A], {"id": A}, {"id": A, "status": "OK"}])
+def test_one_alone_is_proved_by_its_id(body: Any) -> None:
+    assert judged(body, ids=(A,)) == {0: YES}
+    assert judged(A.encode(), ids=(A,)) == {0: YES}
 
 
 @pytest.mark.parametrize(
