@@ -30,13 +30,12 @@ _WORDS = (
     *("error", "errormessage", "message", "errors", "reason", "failurereason", "failure", "exception", "fault"),
     *("faultstring", "detail", "details", "title", "description", "errorcode"),
 )
-# Beside an id these add nothing to it: an echo of the statement, and times of storing.
-_HARMLESS = frozenset(
-    {
-        *("actor", "verb", "object", "result", "context", "timestamp", "stored", "authority", "version", "attachments"),
-        *("objecttype", "type", "createdat", "storedat", "receivedat", "updatedat", "created"),
-    }
+# An echo of a statement, but for its id; its result is the learner's.
+_STATEMENT = frozenset(
+    {"actor", "verb", "object", "result", "context", "timestamp", "stored", "authority", "version", "attachments"}
 )
+# Beside an id these add nothing to it.
+_HARMLESS = frozenset({"stored", "objecttype", "type", "createdat", "storedat", "receivedat", "updatedat", "created"})
 _NOTHING = frozenset({"", "none", "null", "false", "no", "0", "[]", "{}"})
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 _SUCCESS = frozenset(
@@ -257,9 +256,11 @@ def adds_nothing(said: Mapping[str, Any]) -> bool:
     return True
 
 
-def is_statement(said: Mapping[str, Any]) -> bool:
-    """Whether an object is the statement itself, whose own ``success`` is the learner's."""
-    return "actor" in said and "verb" in said
+def without_statement(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an object says beside the statement that it echoes: its id, and what is not the statement's own."""
+    if not {"actor", "verb"} <= item.keys():
+        return item
+    return {name: value for name, value in item.items() if name not in _STATEMENT}
 
 
 _UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")

@@ -22,12 +22,12 @@ from percipio_openedx.delivery.entries import (
     index_of,
     is_nothing,
     is_other_message,
-    is_statement,
     keys_in,
     meaning_of,
     plain,
     plainly,
     verdict_of,
+    without_statement,
     words_in,
 )
 from percipio_openedx.delivery.words import redacted
@@ -167,17 +167,15 @@ class _Way:
         among: int = 0,
     ) -> None:
         """One entry where it has a key, or a verdict at its place; else a container of them."""
+        whole, item = item, without_statement(item)
         said = plainly(item)
         text, index = keys_in(said)
         text = self._id_of(text)
-        if is_statement(said):
-            self._note(self._presumed(meaning, is_neutral=is_neutral), item, id=text)
-            return
         verdict = verdict_of(item)
         if text or index is not None:
             is_neutral = is_neutral and adds_nothing(said)
             decided = self._decided(verdict, meaning, words_in(said), is_neutral=is_neutral)
-            self._note(decided, item, id=text, index=index)
+            self._note(decided, whole, id=text, index=index)
         elif among and verdict is not None and among == (self._sent or among):
             self._note(verdict, item, place=place, among=among)
         else:

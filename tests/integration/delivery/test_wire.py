@@ -91,6 +91,36 @@ def test_nothing_but_interim_answers_is_no_answer(odd: OddServer) -> None:
     assert len(odd.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        answer(500) + answer(200, ["x"]),
+        b"\x00\x00garbage\r\n" + answer(200),
+        b"\r\n\r\n" + answer(200),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"HTTP/1.1 000 X\r\n\r\n",
+        b"HTTP/1.1 2000 X\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 X\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 X\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+        answer(206, ["x"]),
+        answer(503, headers=[("Retry-After", "99999999999")]),
+        answer(200, b"[]", [("Content-Encoding", "br")]),
+    ],
+)
+def test_no_odd_frame_is_a_success_and_the_next_answer_is_the_next_ones(odd: OddServer, first: bytes) -> None:
+    for number in range(3):
+        add(number)
+    odd.replies = [first, all_ids]
+
+    done = deliver_due(NOW)
+    assert (done.sent, done.parked) == (0, 0)
+    assert done.next_due is not None
+    assert (done.next_due - NOW).total_seconds() <= 61
+    drain(done.next_due)
+    assert set(states().values()) == {State.DELIVERED}
+
+
 # --- connections that end --------------------------------------------------------------------------------------------
 
 

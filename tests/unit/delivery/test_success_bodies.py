@@ -93,6 +93,8 @@ def test_what_is_said_or_not_contradicted_is_accepted(body: Any) -> None:
         {"statusCode": 200, "body": json.dumps({"errors": [{"id": B, "error": "bad"}]})},
         [{"index": 0, "status": 200}, {"index": 1, "status": 422}, {"index": 2, "status": 200}],
         ["ok", "failed", "ok"],
+        [{"id": each, "actor": {}, "verb": {}, "status": 400 if each == B else 200} for each in IDS],
+        [{"id": each, "actor": {}, "verb": {}, "error": "no user" if each == B else ""} for each in IDS],
         {
             "errors": True,
             "items": [{"create": {"_id": each, "status": 400 if each == B else 201}} for each in IDS],
@@ -112,6 +114,11 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"stored": [A, C]}, ONE_IN_DOUBT, id="a list of the stored that lacks one"),
         pytest.param([{"id": A}, {"id": B, "problem": "unknown user"}, {"id": C}], ONE_IN_DOUBT, id="an unknown word"),
         pytest.param([{"id": A}, {"id": B, "valid_user": False}, {"id": C}], ONE_IN_DOUBT, id="an unknown flag"),
+        pytest.param(
+            [{"id": each, "actor": {}, "verb": {}, **({"problem": "no user"} if each == B else {})} for each in IDS],
+            ONE_IN_DOUBT,
+            id="a statement with a remark",
+        ),
         pytest.param({"stored": [A, B, C], "warnings": [{"of": B}]}, ONE_IN_DOUBT, id="named once more"),
         pytest.param({"results": [A, B, C], "notProcessed": [B]}, ONE_IN_DOUBT, id="in two lists"),
         pytest.param({"stored": [A, B, C], "errors": [B]}, ONE_IN_DOUBT, id="stored and refused"),
