@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
@@ -25,8 +25,6 @@ from percipio_openedx.secrets import Secret
 XAPI_VERSION = "1.0.3"
 _VERSION = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
-# Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
-_CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
 # What an operator has to know about a success that is none, before its words.
 _ABOUT = {
     Outcome.PLAIN: "does not say what was stored, and is asked again: ",
@@ -171,7 +169,7 @@ def _classified(reply: Reply, secrets: tuple[str, ...], *, is_post: bool, is_rec
     outcome = outcome_of(reply.status)
     if is_post and outcome is Outcome.ACCEPTED:
         outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
-    if outcome is Outcome.ACCEPTED and any(reply.headers.get(name) for name in _CHALLENGES):
+    if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
         outcome = Outcome.DOUBT
     words = ""
     if outcome is not Outcome.ACCEPTED:

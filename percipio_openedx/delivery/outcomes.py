@@ -5,6 +5,7 @@ What counts as accepted is decision record 0014; the statuses are ``statuses``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from percipio_openedx.codes import Outcome
@@ -21,6 +22,19 @@ from percipio_openedx.exceptions import (
     Unavailable,
     Unreachable,
 )
+
+# Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
+_CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
+
+
+def is_challenge(headers: Mapping[str, str]) -> bool:
+    """Whether a firewall on the way answered, whatever the status is."""
+    return any(headers.get(name) for name in _CHALLENGES)
+
+
+def is_page(status: int, body: bytes) -> bool:
+    """Whether a success is a page, or some other text that is no answer of an API's."""
+    return parsed(body) is None and outcome_of_answer(status, body) is Outcome.DOUBT
 
 
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:
@@ -46,8 +60,8 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
         return Outcome.ACCEPTED
     if not text or is_success(text) or text == "true":
         return Outcome.ACCEPTED if is_record or status == 202 else Outcome.PLAIN
-    is_page = text.startswith("<")
-    return Outcome.ACCEPTED if status == 202 and not is_page and not denies(text) else Outcome.DOUBT
+    is_well = status == 202 and not text.startswith("<") and not denies(text)
+    return Outcome.ACCEPTED if is_well else Outcome.DOUBT
 
 
 def _of_json(status: int, answer: object, *, is_record: bool) -> Outcome:

@@ -22,6 +22,7 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery import trial_mends as mends
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
+from percipio_openedx.delivery.outcomes import is_challenge, is_page
 from percipio_openedx.delivery.retry import seconds_until
 from percipio_openedx.delivery.statuses import json_of
 from percipio_openedx.delivery.words import words_of
@@ -149,7 +150,7 @@ def _read(configuration: Configuration, token: Secret) -> Step:
     if reply.status == 200:
         if isinstance(json_of(reply.body), dict):
             return Step("read", Verdict.WELL)
-        return Step("read", Verdict.WRONG, _("200, but not an answer of Percipio's"), mends.region(url))
+        return Step("read", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url))
     seen = _seen(reply, configuration, token)
     if reply.status in (400, 405, 501):
         return Step("read", Verdict.DOUBTFUL, seen, _("Reading back is not offered here; sending does not need it."))
@@ -166,6 +167,10 @@ def _write(configuration: Configuration, token: Secret) -> Step:
     except (DeliveryError, PercipioConfigurationError) as error:
         return _not_reached("write", error, url)
     if reply.status in _WRITABLE:
+        if is_challenge(reply.headers) or is_page(reply.status, reply.body):
+            return Step(
+                "write", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url)
+            )
         return Step("write", Verdict.WELL, _("%s to an empty request: nothing was stored") % reply.status)
     seen = _seen(reply, configuration, token)
     return Step("write", Verdict.WRONG, seen, mends.of_the_status(reply.status, configuration))

@@ -178,6 +178,13 @@ def test_the_clock(examined: Callable[..., dict[str, Step]], ahead: timedelta | 
     assert ("NTP" in steps["clock"].mend) == (verdict == "doubtful" and ahead is not None)
 
 
+def test_a_page_is_no_permission_to_write(examined: Callable[..., dict[str, Step]]) -> None:
+    steps = examined({"write": (200, b"<html>Sign in</html>")}, date=datetime.now(UTC))
+
+    assert steps["write"].verdict is Verdict.WRONG
+    assert (steps["write"].seen, "region" in steps["write"].mend) == ("200, but not an answer of Percipio's", True)
+
+
 @pytest.mark.parametrize(
     "date",
     [
