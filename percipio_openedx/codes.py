@@ -82,6 +82,11 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"
     PARTIAL = "partial"
     CONFLICT = "conflict"
+    # A success that says no more than its status does: believed at once of a Track record, of statements only when it
+    # was repeated (``delivery.trust``).
+    PLAIN = "plain"
+    # A success that its body denies, or does not come from Percipio: neither success nor refusal.
+    DOUBT = "doubt"
     LATER = "later"
     UNAUTHORISED = "unauthorised"
     NOT_FOUND = "not_found"

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 
 from percipio_openedx.admin.access import user_of
+from percipio_openedx.fitting import fitted
 
 
 def noted(request: HttpRequest, model: type[Model], object_id: str | None, name: str, words: str) -> None:
@@ -25,9 +26,9 @@ def noted(request: HttpRequest, model: type[Model], object_id: str | None, name:
         user_id=user_of(request).pk,
         content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
         object_id=object_id,
-        object_repr=name[:200],
+        object_repr=fitted(name, 200),
         action_flag=CHANGE,
-        change_message=words,
+        change_message=fitted(words),
     )
 
 

@@ -94,6 +94,8 @@ OUTCOMES: Mapping[str, Words] = {
     Outcome.ACCEPTED: _("taken"),
     Outcome.PARTIAL: _("some taken, some not"),
     Outcome.CONFLICT: _("there already, or a contradiction"),
+    Outcome.PLAIN: _("a success that names nothing"),
+    Outcome.DOUBT: _("in doubt"),
     Outcome.LATER: _("put off"),
     Outcome.UNAUTHORISED: _("credentials refused"),
     Outcome.NOT_FOUND: _("address unknown there"),

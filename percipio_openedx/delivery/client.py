@@ -14,8 +14,9 @@ from percipio_openedx.addresses import read_url
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, json_of, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable
@@ -27,6 +28,11 @@ from percipio_openedx.statements.named import personal_of
 XAPI_VERSION = "1.0.3"
 _VERSION = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
+# What an operator has to know about a success that is none, before its words.
+_ABOUT = {
+    Outcome.PLAIN: "does not say what was stored, and is asked again: ",
+    Outcome.DOUBT: "no answer about what was sent: ",
+}
 
 
 def longest_call(configuration: Configuration) -> float:
@@ -62,7 +68,7 @@ class PercipioClient:
         Source: ``POST /v1/partners/{partnerName}/track`` and ``.../organizations/{orgId}/track``.
         """
         url = self._configuration.endpoint("track", organization)
-        return self._answered("POST", url, record, _JSON)
+        return self._answered("POST", url, record, _JSON, is_record=True)
 
     def get_statements(
         self, params: Mapping[str, str] | None = None, organization: str = ""
@@ -74,7 +80,7 @@ class PercipioClient:
             organization: reads that organization's address instead of the partner's.
 
         Raises:
-            DeliveryError: a page could not be read; the pages before it stand.
+            DeliveryError: a page could not be read, or leads back to one already read; the pages before it stand.
         """
         first = self._configuration.endpoint("statements", organization)
         url = f"{first}?{urlencode(params)}" if params else first
@@ -82,7 +88,7 @@ class PercipioClient:
         while url:
             if url in seen:
                 raise Unavailable("the link to the next page leads back to a page already read")
-            seen = {url}
+            seen.add(url)
             answer = self._answered("GET", url, None, _VERSION, LONGEST_PAGE)
             page, more = _page(answer)
             yield page
@@ -118,16 +124,18 @@ class PercipioClient:
         body: bytes | None,
         headers: Mapping[str, str],
         longest: int = LONGEST_ANSWER,
+        *,
+        is_record: bool = False,
     ) -> Answer:
         """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake."""
         try:
             token = self._tokens.current()
-            answer = self._sent(method, url, token, body, headers, longest)
+            answer = self._sent(method, url, token, body, headers, longest, is_record=is_record)
             if answer.outcome is not Outcome.UNAUTHORISED:
                 return answer
             self._tokens.refused(token)
             fresh = self._tokens.current()
-            again = self._sent(method, url, fresh, body, headers, longest)
+            again = self._sent(method, url, fresh, body, headers, longest, is_record=is_record)
             if again.status == 401:
                 self._tokens.refused(fresh)
             return replace(again, earlier=(answer,))
@@ -144,6 +152,8 @@ class PercipioClient:
         body: bytes | None,
         headers: Mapping[str, str],
         longest: int,
+        *,
+        is_record: bool,
     ) -> Answer:
         reply = exchange(
             method,
@@ -155,21 +165,28 @@ class PercipioClient:
             longest=longest,
         )
         secrets = (token.reveal(), self._configuration.client_secret.reveal())
-        return _classified(reply, secrets, body)
+        return _classified(reply, secrets, body, is_post=method == "POST", is_record=is_record)
 
 
-def _classified(reply: Reply, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
-    outcome = outcome_of_answer(reply.status, reply.body)
+def _classified(
+    reply: Reply, secrets: tuple[str, ...], sent: bytes | None, *, is_post: bool, is_record: bool
+) -> Answer:
+    outcome = outcome_of(reply.status)
+    if is_post and outcome is Outcome.ACCEPTED:
+        outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
+    if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
+        outcome = Outcome.DOUBT
     words = ""
     personal = NOBODY if outcome is Outcome.ACCEPTED else personal_of(sent)
     if outcome is not Outcome.ACCEPTED:
-        words = f"{reply.status}: {words_of(reply.body, secrets, personal) or 'no words'}"
+        about = _ABOUT.get(outcome, "")
+        words = f"{reply.status}: {about}{words_of(reply.body, secrets, personal) or 'no words'}"
         if 300 <= reply.status < 400:
             words = f"{reply.status}: a redirect, which is not followed; check the address"
     return Answer(
         outcome,
         reply.status,
-        words[:1000],
+        words,
         retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
         reply.duration,
         reply.body,

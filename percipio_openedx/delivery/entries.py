@@ -1,26 +1,92 @@
-"""One entry of a 207's body: what it says, and of which statement. Pure."""
+"""What one value in the body of an answer says, and of which statement. Pure.
+
+Names and words are compared without case and separators. What is in none of the lists below says nothing, and nothing
+said is doubt, never success.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.outcomes import outcome_of
+from percipio_openedx.delivery.statuses import outcome_of
 from percipio_openedx.delivery.words import redacted
 
 _ID = frozenset({"id", "statementid", "uuid", "stmtid"})
 _INDEX = frozenset({"index", "idx", "position", "statementindex", "itemindex", "item"})
-_STATUS = frozenset({"status", "statuscode", "code", "httpstatus", "httpstatuscode"})
-_FLAG = frozenset({"success", "succeeded", "ok", "accepted", "stored", "valid", "issuccess"})
-_ERROR = frozenset({"error", "errors", "errormessage", "reason", "failure", "exception", "failurereason", "errorcode"})
-_WORDS = (
-    *("error", "errormessage", "message", "errors", "reason", "failurereason", "failure", "exception"),
-    *("detail", "details", "title", "description", "errorcode"),
+_STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^(?:code|state|result|outcome)$")
+_BAD = re.compile(r"^err|fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|unsuccess|^reasons?$")
+_DOUBTFUL = re.compile(
+    r"^(?:un|not)(?=accept|deliver|found|handl|import|insert|process|sav|sent|stor)|skip|ignor|drop|discard|pending"
+    r"|missing|remain|abort"
 )
-_GOOD_WORDS = frozenset({"ok", "success", "succeeded", "successful", "accepted", "stored", "created", "duplicate"})
-_BAD_WORDS = frozenset({"error", "failed", "failure", "fail", "rejected", "refused", "invalid", "bad_request"})
+_GOOD = re.compile(r"stored$|accepted|succe|created$|saved|inserted|imported|processed$|duplicate|^ok$|valid$")
+_MESSAGE = frozenset({"message", "msg", "detail", "details", "description", "title", "info", "text", "body"})
+_WORDS = (
+    *("error", "errormessage", "message", "errors", "reason", "failurereason", "failure", "exception", "fault"),
+    *("faultstring", "detail", "details", "title", "description", "errorcode"),
+)
+# An echo of a statement, but for its id; its result is the learner's.
+_STATEMENT = frozenset(
+    {"actor", "verb", "object", "result", "context", "timestamp", "stored", "authority", "version", "attachments"}
+)
+# Beside an id these add nothing to it.
+_HARMLESS = frozenset({"stored", "objecttype", "type", "createdat", "storedat", "receivedat", "updatedat", "created"})
+_NOTHING = frozenset({"", "none", "null", "false", "no", "0", "[]", "{}"})
+_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
+_SUCCESS = frozenset(
+    {
+        *("ok", "success", "succeeded", "successful", "successfully", "accepted", "stored", "created", "saved"),
+        *("received", "processed", "recorded", "submitted", "queued", "acknowledged", "done", "complete", "completed"),
+    }
+)
+_BAD_WORDS = frozenset(
+    {
+        *("error", "errors", "failed", "failure", "fail", "fault", "rejected", "refused", "invalid", "badrequest"),
+        *("denied", "forbidden", "unauthorized", "exception", "nok"),
+    }
+)
+# What a Track record says of the learner, where it is echoed.
+_TRACK = frozenset({"started", "inprogress", "completed"})
+# With these a text still says no more than that all is well.
+_FILLING = frozenset(
+    {
+        *(
+            "a",
+            "all",
+            "and",
+            "are",
+            "been",
+            "data",
+            "event",
+            "events",
+            "has",
+            "have",
+            "http",
+            "is",
+            "message",
+            "record",
+        ),
+        *("records", "request", "statement", "statements", "the", "was", "were", "200", "201", "202"),
+    }
+)
+_NO_ERRORS = re.compile(r"\b(?:no|0|zero|without|without any) (?:errors?|failures?|failed|rejected|invalid)\b")
+_DENIES = re.compile(
+    r"\b(?:not|cannot|can't|couldn't|unable|denied|malformed|missing|bad)\b|fail|error|reject|invalid|refus|exception"
+    r"|unauthori|forbidden|exceed|timed? ?out|unavailable|unknown"
+)
+
+
+class Meaning(Enum):
+    """What the name of a member, or of a list, says of what stands under it."""
+
+    GOOD = "good"
+    BAD = "bad"
+    DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,61 +98,94 @@ class Verdict:
     words: str = ""
 
 
+ACCEPTED, REFUSED, DOUBT = (Verdict(outcome, 207) for outcome in (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.DOUBT))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A verdict and the key it stood under: an id or an index as text, or a place in a list of ``among`` entries."""
+    """A verdict and where it stood: under an id, an index, or at a place of a list of ``among``.
+
+    ``holds`` is the value itself.
+    """
 
     verdict: Verdict
-    key: str | int | None
+    id: str = ""
+    index: int | None = None
     place: int = 0
     among: int = 0
+    holds: Any = None
 
 
-def entry_of(item: Any, presumed: Outcome | None) -> Entry | None:
-    """One entry. An object says more than a bare id, boolean or status, and a presumption fills what it leaves out."""
-    if isinstance(item, Mapping):
-        said = _plainly(item)
-        verdict = _said(said) or _presumed(presumed, _words(said))
-        return None if verdict is None else Entry(verdict, _key_in(said))
-    bare = _of_bare(item)
-    if bare is not None:
-        return Entry(bare, None)
-    if isinstance(item, str):
-        key = key_of(item)
-        verdict = _presumed(presumed, redacted(item))
-        return None if verdict is None else Entry(verdict, key)
-    if isinstance(item, int) and not isinstance(item, bool) and presumed is not None:
-        return Entry(Verdict(presumed, 207), item)
+# An empty error: accepted, unless anything else is said.
+_NO_ERROR = Verdict(Outcome.ACCEPTED)
+
+
+def meaning_of(name: str) -> Meaning | None:
+    """The meaning of a plain name; None for one that is not known."""
+    for pattern, meaning in ((_BAD, Meaning.BAD), (_DOUBTFUL, Meaning.DOUBTFUL), (_GOOD, Meaning.GOOD)):
+        if pattern.search(name):
+            return meaning
     return None
 
 
-def _said(said: Mapping[str, Any]) -> Verdict | None:
-    """What an object says by itself: its status (or its error's) first, then a boolean, then any error."""
-    words = _words(said)
-    inner = said.get("error")
-    for source in (said, _plainly(inner) if isinstance(inner, Mapping) else {}):
-        for name in sorted(_STATUS & source.keys(), key=lambda name: name != "status"):
-            verdict = _of_bare(source[name])
-            if verdict is not None:
-                return replace(verdict, words=words)
-    for name in sorted(_FLAG & said.keys()):
-        if isinstance(said[name], bool):
-            return Verdict(Outcome.ACCEPTED if said[name] else Outcome.REFUSED, 207, words)
-    if any(said.get(name) for name in _ERROR):
-        return Verdict(Outcome.REFUSED, 207, words)
+def verdict_of(item: Mapping[Any, Any]) -> Verdict | None:
+    """What an object says by itself: status, flags, errors, words; None where it says nothing.
+
+    What says yes and no at once is ``Outcome.DOUBT``; but 409 means that Percipio has it, whatever is said beside.
+    """
+    signs = [sign for name, value in item.items() if (sign := _sign(plain(str(name)), value)) is not None]
+    strong = [sign for sign in signs if sign is not _NO_ERROR]
+    if not strong:
+        return ACCEPTED if signs else None
+    words = words_in(plainly(item))
+    known = next((sign for sign in strong if sign.status == 409), None)
+    if known is not None:
+        return replace(known, words=words)
+    outcomes = {sign.outcome for sign in strong}
+    if Outcome.ACCEPTED in outcomes and len(outcomes) > 1:
+        return replace(DOUBT, words=words)
+    # An HTTP status says more than that there is an error, and an error more than its words.
+    by_status = [sign for sign in strong if sign.status != 207] or strong
+    if len({sign.outcome for sign in by_status} - {Outcome.DOUBT}) > 1:
+        return replace(DOUBT, words=words)
+    return replace(min(by_status, key=lambda sign: sign.outcome is Outcome.DOUBT), words=words)
+
+
+def _sign(name: str, value: Any) -> Verdict | None:
+    if _STATUS.search(name) and not _BAD.search(name):
+        return verdict_of(value) if isinstance(value, Mapping) else bare(value)
+    meaning = meaning_of(name)
+    if meaning is Meaning.BAD:
+        return _error(value)
+    if meaning is Meaning.GOOD:
+        return _flag(value)
+    if name in _MESSAGE and isinstance(value, str) and denies(value):
+        return DOUBT
     return None
 
 
-def _of_bare(value: Any) -> Verdict | None:
-    """A status as number or digits, a boolean, or a word such as ``failed``."""
+def _error(value: Any) -> Verdict:
+    if is_nothing(value):
+        return _NO_ERROR
+    inner = verdict_of(value) if isinstance(value, Mapping) else None
+    return inner if inner is not None and inner.outcome is not Outcome.ACCEPTED else REFUSED
+
+
+def _flag(value: Any) -> Verdict | None:
+    text = str(value).strip().lower() if isinstance(value, bool | int | str) else ""
+    return ACCEPTED if text in _YES else REFUSED if text in _NO else None
+
+
+def bare(value: Any) -> Verdict | None:
+    """What a status as number or digits, a boolean, or a word such as ``failed`` says."""
     if isinstance(value, bool):
-        return Verdict(Outcome.ACCEPTED if value else Outcome.REFUSED, 207)
+        return ACCEPTED if value else REFUSED
     text = str(value).strip().lower() if isinstance(value, int | str) else ""
-    if len(text) == 3 and text.isascii() and text.isdigit() and int(text) >= 200:
+    if len(text) == 3 and text.isascii() and text.isdigit() and int(text) >= 200 and text != "207":
         return Verdict(_item_outcome(int(text)), int(text))
-    if text in _GOOD_WORDS:
-        return Verdict(Outcome.ACCEPTED, 207)
-    return Verdict(Outcome.REFUSED, 207) if text in _BAD_WORDS else None
+    if is_success(text) or plain(text) == "duplicate":
+        return ACCEPTED
+    return REFUSED if plain(text) in _BAD_WORDS else None
 
 
 def _item_outcome(status: int) -> Outcome:
@@ -96,18 +195,40 @@ def _item_outcome(status: int) -> Outcome:
         return Outcome.ACCEPTED
     if outcome in (Outcome.NOT_FOUND, Outcome.TOO_LARGE) or status in (402, 403):
         return Outcome.REFUSED
-    return Outcome.LATER if outcome in (Outcome.UNAUTHORISED, Outcome.PARTIAL) else outcome
+    return Outcome.LATER if outcome is Outcome.UNAUTHORISED else outcome
 
 
-def _presumed(outcome: Outcome | None, words: str) -> Verdict | None:
-    return None if outcome is None else Verdict(outcome, 207, "" if outcome is Outcome.ACCEPTED else words)
+def is_nothing(value: Any) -> bool:
+    """Whether an error, or a list of them, is empty."""
+    if isinstance(value, str):
+        return value.strip().lower() in _NOTHING or is_success(value)
+    return value is None or value is False or (isinstance(value, int | float | list | Mapping) and not value)
 
 
-def _words(said: Mapping[str, Any]) -> str:
+def is_success(text: str) -> bool:
+    """Whether a text says that all is well, and nothing else: ``OK``, ``Created``, ``The statements were stored.``"""
+    words = re.findall(r"[^\W_]+", text[:200].lower())
+    return len(text) <= 200 and bool(_SUCCESS.intersection(words)) and _SUCCESS.union(_FILLING).issuperset(words)
+
+
+def denies(text: str) -> bool:
+    """Whether a text speaks of something that went wrong."""
+    return bool(_DENIES.search(_NO_ERRORS.sub("", text[:2000].lower())))
+
+
+def is_other_message(name: str, value: Any) -> bool:
+    """Whether this is a message, or the word of a status, that says anything else than that all is well."""
+    speaks = name in _MESSAGE or bool(_STATUS.search(name))
+    is_word = isinstance(value, str) and bool(value.strip()) and plain(value) not in _TRACK
+    return speaks and is_word and not is_success(value) and bare(value) is None
+
+
+def words_in(said: Mapping[str, Any]) -> str:
+    """An object's words about an error, redacted."""
     for name in _WORDS:
         value = said.get(name)
         if isinstance(value, Mapping):
-            value = value.get("message") or value.get("reason") or value.get("detail")
+            value = value.get("message") or value.get("reason") or value.get("detail") or value.get("faultstring")
         if isinstance(value, list):
             value = "; ".join(item for item in value[:5] if isinstance(item, str))
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
@@ -115,32 +236,52 @@ def _words(said: Mapping[str, Any]) -> str:
     return ""
 
 
-def _key_in(said: Mapping[str, Any]) -> str | int | None:
-    """The id of an entry, its own or its statement's, else its index."""
+def keys_in(said: Mapping[str, Any]) -> tuple[str, int | None]:
+    """The id of an entry, its own or its statement's ("" without), and its index (None without)."""
     inner = said.get("statement")
-    sources = (said, _plainly(inner)) if isinstance(inner, Mapping) else (said,)
-    for names, kind in ((_ID, str), (_INDEX, int)):
-        for source in sources:
-            for name in sorted(names & source.keys()):
-                if isinstance(key := _key_of_value(source[name]), kind):
-                    return key
-    return _key_of_value(inner)
+    sources = (said, plainly(inner)) if isinstance(inner, Mapping) else (said, {"id": inner, "index": inner})
+    values = [(name, source[name]) for source in sources for name in sorted(source) if name in _ID | _INDEX]
+    found = next((text for name, value in values if name in _ID and (text := id_of(value))), "")
+    index = next((number for name, value in values if name in _INDEX and (number := index_of(value)) is not None), None)
+    return found, index
 
 
-def _key_of_value(value: Any) -> str | int | None:
-    return key_of(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+def adds_nothing(said: Mapping[str, Any]) -> bool:
+    """Whether an object only names a statement: beside the id stands nothing that could refuse it in other words."""
+    for name, value in said.items():
+        is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        is_harmless = name in _HARMLESS and not isinstance(value, list | Mapping)
+        if not (name in _ID | _INDEX or is_number or is_harmless or id_of(value)):
+            return False
+    return True
 
 
-def _plainly(value: Mapping[Any, Any]) -> dict[str, Any]:
+def without_statement(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an object says beside the statement that it echoes: its id, and what is not the statement's own."""
+    if not {"actor", "verb"} <= item.keys():
+        return item
+    return {name: value for name, value in item.items() if name not in _STATEMENT}
+
+
+_UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
+
+
+def id_of(value: Any) -> str:
+    """A text of a UUID's form, as xAPI writes it; "" for anything else."""
+    found = _UUID.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    return "-".join(found.groups()) if found else ""
+
+
+def index_of(value: Any) -> int | None:
+    """A number, or its digits, that can be a place in a request."""
+    if isinstance(value, str) and len(value) <= 4 and value.isascii() and value.isdigit():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000 else None
+
+
+def plainly(value: Mapping[Any, Any]) -> dict[str, Any]:
+    """An object with plain names."""
     return {plain(str(key)): inner for key, inner in value.items()}
-
-
-def key_of(text: str) -> str | int | None:
-    """An id (any text of a UUID's form) in lower case, or an index; None for anything else."""
-    text = text.strip().lower()
-    if len(text) == 36 and text.count("-") == 4:
-        return text
-    return int(text) if len(text) <= 4 and text.isascii() and text.isdigit() else None
 
 
 def plain(name: str) -> str:

@@ -31,6 +31,9 @@ LONGEST_PAGE = 32 * 1024 * 1024
 _CHUNK = 65536
 # An answer as a whole may take this many times the time-out.
 PATIENCE = 3.0
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+# Some servers name a character set where a coding belongs, or say that there is none.
+_NO_CODING = frozenset({"", "identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1"})
 # urllib3 lets some of the lower layers' errors through; those of requests are about the address, or the proxy's.
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError, zlib.error)
 
@@ -120,14 +123,16 @@ def _read(response: BaseHTTPResponse, longest: int) -> bytes:
 
 def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
     """Undo gzip or deflate, bounded: a small answer that swells to gigabytes is given up at ``longest``."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
+    codings = {part.strip().lower() for part in encoding.split(",")} - _NO_CODING
+    if not codings or not raw:
         return raw
-    if encoding not in ("gzip", "x-gzip", "deflate"):
+    if len(codings) > 1 or not codings <= _CODINGS:
         raise Unavailable("the answer has a content encoding that was not asked for")
     # 32 + 15: either of gzip's and zlib's headers.
     decoder = zlib.decompressobj(47)
     content = decoder.decompress(raw, longest)
     if decoder.unconsumed_tail:
         raise Unavailable(f"the answer is longer than {longest} bytes")
+    if not decoder.eof:
+        raise Unavailable("the answer broke off")
     return content

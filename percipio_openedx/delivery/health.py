@@ -65,7 +65,7 @@ def failed(destination: Destination, answer: Answer, now: datetime) -> None:
         retry_at=retry_at,
         paused_reason=reason,
         failing_since=destination.failing_since or now,
-        last_error=answer.words[:1000],
+        last_error=answer.words,
         probe_until=None,
     )
     newly = destination.paused_reason != reason
@@ -86,7 +86,7 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
     newly = destination.paused_reason != reason
     destination.retry_at = now + timedelta(seconds=RECONSIDER)
     destination.paused_reason = reason
-    destination.last_error = words[:1000]
+    destination.last_error = words
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
     if newly:
         is_mistake = reason != Pause.NOT_CONFIGURED

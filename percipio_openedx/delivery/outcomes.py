@@ -1,16 +1,18 @@
-"""What an HTTP answer means. Pure: neither Django models nor ``requests``.
+"""What an HTTP answer to a POST means as a whole. Pure: neither Django models nor ``requests``.
 
-Sources: the error tables of Skillsoft's page *Tracking Content and Learning Activity*, xAPI 1.0.3 Communication 2.1.1,
-2.1.2 and 3.2, and RFC 9110 for the statuses that neither names.
+What counts as accepted is decision record 0014; the statuses are ``statuses``.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery.entries import denies, is_success
+from percipio_openedx.delivery.hearing import hear, parsed
+from percipio_openedx.delivery.multistatus import ids_of
+from percipio_openedx.delivery.statuses import NOT_FOUND, outcome_of
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -22,69 +24,64 @@ from percipio_openedx.exceptions import (
 )
 from percipio_openedx.personal import NOBODY, Personal
 
-# 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
-_LATER = frozenset({407, 408, 421, 423, 425, 429})
-# About the address, not about what was sent: a wrong partner, a gateway in the middle of a deployment.
-_NOT_FOUND = frozenset({404, 405, 410})
-_UNAUTHORISED = frozenset({401, 402, 403})
-_ACCEPTED = frozenset({200, 201, 202, 204})
-# With these an empty or foreign body is no doubt: a proxy does not make them up, and 204 has no body.
-_NEEDS_NO_BODY = frozenset({202, 204})
+# Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
+_CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
 
 
-def outcome_of(status: int) -> Outcome:
-    """The outcome of an HTTP status, body unseen. Every number has one.
-
-    A redirect is never followed, so it is *later*, like every status that is neither success nor a client error: the
-    way to Percipio is wrong, not the statement. 409 is told apart by the number of statements sent (``judgement``).
-    """
-    if status in _ACCEPTED:
-        return Outcome.ACCEPTED
-    if status == 207:
-        return Outcome.PARTIAL
-    if status in _UNAUTHORISED:
-        return Outcome.UNAUTHORISED
-    if status in _NOT_FOUND:
-        return Outcome.NOT_FOUND
-    if status == 409:
-        return Outcome.CONFLICT
-    if status == 413:
-        return Outcome.TOO_LARGE
-    if 400 <= status < 500 and status not in _LATER:
-        return Outcome.REFUSED
-    return Outcome.LATER
+def is_challenge(headers: Mapping[str, str]) -> bool:
+    """Whether a firewall on the way answered, whatever the status is."""
+    return any(headers.get(name) for name in _CHALLENGES)
 
 
-def outcome_of_answer(status: int, body: bytes) -> Outcome:
-    """The outcome of an answer to a POST, body seen.
+def is_page(status: int, body: bytes) -> bool:
+    """Whether a success is a page, or some other text that is no answer of an API's."""
+    return parsed(body) is None and outcome_of_answer(status, body) is Outcome.DOUBT
 
-    An LRS answers 200 with the ids of what it stored (xAPI 1.0.3 Communication 2.1.2), so a 200 without JSON comes from
-    something on the way (a proxy's page, a login form) and is *later*. The Track API's answer is unpublished; the same
-    rule holds for it, since a record that was taken after all is answered 409 the next time. 202 and 204 need no body,
-    and 201 may have none. A 200 whose JSON speaks of errors is read as a 207 is.
+
+def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:
+    """The outcome of an answer to a POST, body seen; which statements it is about, ``judgement`` reads.
+
+    Arguments:
+        is_record: a Track record was sent. It has no id, so the answer need not name it, and to send it again is the
+            greater harm: what says nothing against it is believed at once.
+
+    A success is *accepted* where the body names statements, or says of its own accord that all is well; *partial* where
+    it names failures; *plain* where it says no more than its status does; and *doubt* where it denies the status, or
+    is a page that something on the way made.
     """
     outcome = outcome_of(status)
-    if outcome is not Outcome.ACCEPTED or status in _NEEDS_NO_BODY or (status == 201 and not body.strip()):
+    if outcome is not Outcome.ACCEPTED or status == 204:
         return outcome
-    answer = json_of(body)
-    if not isinstance(answer, list | dict):
-        return Outcome.LATER
-    return Outcome.PARTIAL if _speaks_of_errors(answer) else Outcome.ACCEPTED
+    answer = parsed(body)
+    if answer is not None:
+        return _of_json(status, answer, is_record=is_record)
+    text = body.decode("utf-8", "replace").strip().strip('"')
+    if not text and status == 201:
+        # It says by itself that something was made, and nobody on the way makes that up.
+        return Outcome.ACCEPTED
+    if not text or is_success(text) or text == "true":
+        return Outcome.ACCEPTED if is_record or status == 202 else Outcome.PLAIN
+    is_well = status == 202 and not text.startswith("<") and not denies(text)
+    return Outcome.ACCEPTED if is_well else Outcome.DOUBT
 
 
-def json_of(body: bytes) -> Any:
-    """The JSON value of a body, or None where it is none (also for nesting too deep to read)."""
+def _of_json(status: int, answer: object, *, is_record: bool) -> Outcome:
+    if ids_of(answer):
+        return Outcome.ACCEPTED
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _speaks_of_errors(answer: Any) -> bool:
-    if not isinstance(answer, dict):
-        return False
-    said = {str(key).lower(): value for key, value in answer.items()}
-    return said.get("success") is False or bool(said.get("error")) or bool(said.get("errors"))
+        heard = hear(answer, partial=False, sent=None, is_id=bool)
+    except RecursionError:
+        return Outcome.DOUBT
+    is_negative = any(entry.verdict.outcome is not Outcome.ACCEPTED for entry in heard.entries)
+    if heard.denies or is_negative or any(heard.failures):
+        return Outcome.PARTIAL if heard.entries or any(heard.failures) else Outcome.DOUBT
+    if heard.lists_stored and not heard.entries and not is_record:
+        return Outcome.DOUBT
+    if not heard.is_silent or status == 202:
+        return Outcome.ACCEPTED
+    if heard.has_message or (not answer and not is_record):
+        return Outcome.DOUBT
+    return Outcome.ACCEPTED if is_record else Outcome.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +142,5 @@ def _outcome_of_error(error: DeliveryError) -> Outcome:
     if isinstance(error, TooLarge):
         return Outcome.TOO_LARGE
     if isinstance(error, Refused):
-        return Outcome.NOT_FOUND if error.status in _NOT_FOUND else Outcome.REFUSED
+        return Outcome.NOT_FOUND if error.status in NOT_FOUND else Outcome.REFUSED
     return Outcome.LATER

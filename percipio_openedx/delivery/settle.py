@@ -163,7 +163,7 @@ def _attempts(one: Landed) -> list[tuple[Any, ...]]:
             answer.status,
             answer.outcome.value,
             round(answer.duration * 1000),
-            answer.words[:1000],
+            answer.words,
         )
         for answer in (*one.answer.earlier, one.answer)
     ]

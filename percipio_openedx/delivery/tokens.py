@@ -22,8 +22,9 @@ from percipio_openedx import encryption
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.exchange import PATIENCE, Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, error_of, json_of, outcome_of
+from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import PercipioConfigurationError, Unavailable
 from percipio_openedx.secrets import Secret

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import StrEnum
 
 from django.utils import timezone
@@ -23,15 +22,17 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery import trial_mends as mends
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import json_of
+from percipio_openedx.delivery.outcomes import is_challenge, is_page
+from percipio_openedx.delivery.retry import seconds_until
+from percipio_openedx.delivery.statuses import json_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.secrets import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
 PATIENCE = 5.0
-# A clock further off than this makes tokens look expired, or not yet valid.
-LARGEST_SKEW = timedelta(minutes=2)
+# A clock that is more seconds off than this makes tokens look expired, or not yet valid.
+LARGEST_SKEW = 120.0
 _HEADERS = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
 # Seen by the part of Percipio that checks content: who may not write does not get there.
@@ -126,14 +127,12 @@ def _reached(reply: Reply, url: str) -> Step:
 
 def _clock(headers: Mapping[str, str], now: datetime) -> Step:
     """Compare with the ``Date`` of the answer (RFC 9110 6.6.1), which counts whole seconds."""
-    try:
-        there = parsedate_to_datetime(headers.get("Date", ""))
-    except (TypeError, ValueError):
+    ahead = seconds_until(headers.get("Date", ""), now)
+    if ahead is None:
         return Step("clock", Verdict.DOUBTFUL, _("the answer does not say what time it is there"))
-    skew = now - (there if there.tzinfo else there.replace(tzinfo=UTC))
-    seconds = round(abs(skew.total_seconds()))
-    if abs(skew) > LARGEST_SKEW:
-        way = _("ahead of") if skew > timedelta() else _("behind")
+    seconds = round(abs(ahead))
+    if abs(ahead) > LARGEST_SKEW:
+        way = _("ahead of") if ahead < 0 else _("behind")
         words = _("%(seconds)s seconds %(way)s Percipio's") % {"seconds": seconds, "way": way}
         return Step("clock", Verdict.DOUBTFUL, words, mends.clock())
     return Step("clock", Verdict.WELL, _("within %s seconds of Percipio's") % max(1, seconds))
@@ -151,7 +150,7 @@ def _read(configuration: Configuration, token: Secret) -> Step:
     if reply.status == 200:
         if isinstance(json_of(reply.body), dict):
             return Step("read", Verdict.WELL)
-        return Step("read", Verdict.WRONG, _("200, but not an answer of Percipio's"), mends.region(url))
+        return Step("read", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url))
     seen = _seen(reply, configuration, token)
     if reply.status in (400, 405, 501):
         return Step("read", Verdict.DOUBTFUL, seen, _("Reading back is not offered here; sending does not need it."))
@@ -168,6 +167,10 @@ def _write(configuration: Configuration, token: Secret) -> Step:
     except (DeliveryError, PercipioConfigurationError) as error:
         return _not_reached("write", error, url)
     if reply.status in _WRITABLE:
+        if is_challenge(reply.headers) or is_page(reply.status, reply.body):
+            return Step(
+                "write", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url)
+            )
         return Step("write", Verdict.WELL, _("%s to an empty request: nothing was stored") % reply.status)
     seen = _seen(reply, configuration, token)
     return Step("write", Verdict.WRONG, seen, mends.of_the_status(reply.status, configuration))

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery import health
+from percipio_openedx.delivery import health, trust
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.judgement import judge
@@ -63,6 +63,8 @@ class Turn:
         self._probing = health.is_failing(destination)
         self._size = 1 if self._probing else self._full()
         self._proven = False
+        # Answers in a row that told of no statement whether Percipio has it.
+        self._in_doubt = 0
         self._filled = self._shrank = False
         self._trouble: Outcome | None = None
         self.counts = Counts()
@@ -175,9 +177,27 @@ class Turn:
     def _judged(self, posted: Posted) -> Landed | None:
         if posted.answer is None:
             return None
-        ids = [row.uuid for row in posted.rows]
-        judgement = judge(posted.answer, ids, proven=self._proven, tries=posted.rows[0].attempts)
-        return Landed(posted.rows, posted.started_at, posted.answer, judgement)
+        now = self._allowance.now()
+        judgement = judge(
+            posted.answer,
+            [row.uuid for row in posted.rows],
+            proven=self._proven,
+            tries=posted.rows[0].attempts,
+            is_record=self._is_track,
+            believed=trust.is_believed(self._destination, posted.answer, now),
+            apart=self._is_apart(posted.rows[0].attempts),
+            hopeless=self._in_doubt > self._full().bit_length() + 2,
+        )
+        trust.learn(self._destination, posted.answer, posted.rows, now)
+        return Landed(posted.rows, posted.started_at, judgement.answered(posted.answer, len(posted.rows)), judgement)
+
+    def _is_apart(self, tries: int) -> bool:
+        """Whether doubt about one statement is that one's: others were taken, or are still to be tried.
+
+        When it is tried again, an address that took others meanwhile is well.
+        """
+        is_well = self._proven or (tries > 1 and self._destination.last_success_at is not None)
+        return not self._probing and (is_well or bool(self._parts))
 
     def _learn(self, landed: list[Landed], now: datetime) -> None:
         """What the answers say of the destination itself."""
@@ -197,7 +217,10 @@ class Turn:
 
     def _well(self, one: Landed, now: datetime) -> None:
         """An answer about the statements, good or bad, is a sign that the way is open."""
-        self._proven = one.answer.outcome is not Outcome.NOT_FOUND
+        if one.judgement.tells or one.answer.outcome not in (Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.DOUBT):
+            self._proven, self._in_doubt = one.answer.outcome is not Outcome.NOT_FOUND, 0
+        else:
+            self._in_doubt += 1
         if self._probing:
             health.succeeded(self._destination, now)
             self._probing = False

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
+from percipio_openedx.fitting import fitted
 from percipio_openedx.personal import MASK, NOBODY, Personal
 
 LONGEST = 1000
@@ -70,7 +71,7 @@ def redacted(text: str, personal: Personal = NOBODY) -> str:
     text = personal.masked(_SPACE.sub(" ", _TAG.sub(" ", _MEMBER.sub(rf"\1\2{MASK}\3", text))))
     text = _BEARER.sub(rf"\1 {MASK}", text)
     text = _EMAIL.sub(MASK, text)
-    return _cut(_LONG.sub(MASK, text).strip(), LONGEST).strip()
+    return fitted(_cut(_LONG.sub(MASK, text).strip(), LONGEST).strip())
 
 
 def _cut(text: str, longest: int) -> str:

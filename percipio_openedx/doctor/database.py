@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.apps import apps
 from django.db import DatabaseError, connections, router
 from django.db.migrations.exceptions import NodeNotFoundError
 from django.db.migrations.executor import MigrationExecutor
@@ -13,6 +14,8 @@ from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.models.statement import Statement
 
 APP = "percipio_openedx"
+# MySQL's and MariaDB's name for UTF-8 as it is; others hold a part of Unicode.
+WHOLE = "utf8mb4"
 
 
 def timeouts() -> Iterator[Finding]:
@@ -43,3 +46,26 @@ def migrations() -> Iterator[Finding]:
     missing = [migration.name for migration, _backwards in plan if migration.app_label == APP]
     seen = _("not applied: %(migrations)s") % {"migrations": ", ".join(missing)}
     yield wrong(name, seen, mend) if missing else well(name)
+
+
+def characters() -> Iterator[Finding]:
+    """Tables that cannot hold every character, as those of every Open edX were that began before utf8mb4."""
+    connection = connections[router.db_for_write(Statement)]
+    if connection.vendor != "mysql":
+        return
+    name = _("characters")
+    tables = sorted(model._meta.db_table for model in apps.get_app_config(APP).get_models())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT table_name, character_set_name FROM information_schema.columns WHERE "
+            "table_schema = DATABASE() AND character_set_name NOT IN (%s, 'ascii') AND table_name IN %s "
+            "ORDER BY table_name, character_set_name",
+            [WHOLE, tables],
+        )
+        found = [f"{table} ({charset})" for table, charset in cursor.fetchall()]
+    if not found:
+        yield well(name)
+        return
+    seen = _("no emoji and no rare characters in %(tables)s; in what Percipio says they are replaced")
+    mend = _("Convert these tables, with the LMS's own, to %(charset)s. Nothing is lost until then.")
+    yield doubtful(name, seen % {"tables": ", ".join(found)}, mend % {"charset": WHOLE})

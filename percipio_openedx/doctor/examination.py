@@ -24,6 +24,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     if any(found.verdict is Verdict.WRONG for found in migrations):
         return
     yield from database.timeouts()
+    yield from database.characters()
     yield from configuration.sites()
     yield from configuration.secrets()
     yield from platform.doors()

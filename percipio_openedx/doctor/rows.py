@@ -58,6 +58,9 @@ def destinations() -> Iterator[Finding]:
             since = _age(row.failing_since or timezone.now())
             seen = _("failing for %(time)s: %(error)s") % {"time": since, "error": row.last_error}
             yield doubtful(name, seen, _("Nothing is lost: it is tried again by itself."))
+        if row.plain_answer_trusted_at is not None:
+            believed = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
+            yield well(name, believed % {"answer": row.plain_answer, "at": f"{row.plain_answer_trusted_at:%Y-%m-%d}"})
     if not any(row.paused_reason or row.failures for row in rows):
         yield well(_("destinations"), _("%(count)s, all open") % {"count": len(rows)})
 

@@ -7,6 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.models.fields import ForeignTextField
+
 
 class Alert(models.Model):
     """One thing that is, or was, out of order, so that it is told once, and once more when it is well again.
@@ -24,7 +26,7 @@ class Alert(models.Model):
     is_told = models.BooleanField(default=True)
     changed_at = models.DateTimeField()
     told_at = models.DateTimeField(null=True, blank=True)
-    words = models.CharField(max_length=1000, default="", blank=True)
+    words = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
         app_label = "percipio_openedx"

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.fields import ForeignTextField
 
 
 class DeliveryAttempt(models.Model):
@@ -25,7 +26,7 @@ class DeliveryAttempt(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     outcome = models.CharField(max_length=16)
     duration_ms = models.PositiveIntegerField()
-    answer = models.CharField(max_length=1000, default="", blank=True)
+    answer = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
         app_label = "percipio_openedx"

@@ -7,6 +7,8 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.models.fields import ForeignTextField
+
 
 class Destination(models.Model):
     """One endpoint as one site reports to it. It fails, pauses and recovers by itself, alone.
@@ -14,7 +16,8 @@ class Destination(models.Model):
     ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. While
     ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for all.
     ``failures`` counts the failed requests in a row. ``paused_reason`` is set when the credentials were refused: then
-    an operator is told.
+    an operator is told. ``plain_answer`` is a success that named nothing of what it stored, given since
+    ``plain_answer_since`` and believed since ``plain_answer_trusted_at`` (``delivery.trust``).
 
     .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's words, redacted.
     """
@@ -27,10 +30,14 @@ class Destination(models.Model):
     retry_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=64, default="", blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField(max_length=1000, default="", blank=True)
+    last_error = ForeignTextField(max_length=1000, default="", blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     probe_until = models.DateTimeField(null=True, blank=True)
     batch_limit = models.PositiveIntegerField(null=True, blank=True)
+
+    plain_answer = ForeignTextField(max_length=255, default="", blank=True)
+    plain_answer_since = models.DateTimeField(null=True, blank=True)
+    plain_answer_trusted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         app_label = "percipio_openedx"

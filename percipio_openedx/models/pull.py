@@ -9,6 +9,8 @@ from django.contrib.sites.models import Site
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.models.fields import ForeignTextField
+
 
 class PullClient(models.Model):
     """An OAuth2 application of the LMS that may read one site's statements. There is none until a person names one.
@@ -54,8 +56,8 @@ class PullAudit(models.Model):
     at = models.DateTimeField()
     site_id = models.PositiveIntegerField()
     client_id = models.CharField(max_length=100)
-    method = models.CharField(max_length=8)
-    asked = models.CharField(max_length=255, default="", blank=True)
+    method = ForeignTextField(max_length=8)
+    asked = ForeignTextField(max_length=255, default="", blank=True)
     status = models.PositiveSmallIntegerField()
     statements = models.PositiveIntegerField(default=0)
     duration_ms = models.PositiveIntegerField()

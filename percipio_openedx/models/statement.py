@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.codes import Kind
 from percipio_openedx.keys import update
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.topic import StatementTopic
 
@@ -87,7 +88,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def release(self, due_at: datetime, status: int | None, answer: str) -> int:
         """sending -> waiting: not now, again at ``due_at``."""
         return self.update(
-            state=State.WAITING, lease=None, leased_until=None, due_at=due_at, status=status, answer=answer[:1000]
+            state=State.WAITING, lease=None, leased_until=None, due_at=due_at, status=status, answer=answer
         )
 
     def put_back(self) -> int:
@@ -97,7 +98,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def give_up(self, at: datetime, answer: str) -> int:
         """parked or waiting -> abandoned, by an operator's decision only."""
         chosen = self.filter(state__in=(State.PARKED, State.WAITING))
-        return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer[:1000])
+        return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer)
 
     def send_again(self, at: datetime) -> int:
         """settled -> waiting, by an operator's decision or a reconciliation; the id stays the same."""
@@ -147,7 +148,7 @@ class Statement(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
-    answer = models.CharField(max_length=1000, default="", blank=True)
+    answer = ForeignTextField(max_length=1000, default="", blank=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -213,4 +214,4 @@ class Held:
     def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
         were = {"state": State.SENDING, "lease": self._lease}
         become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
-        return update(Statement, self._pks, were, become | {"answer": answer[:1000]})
+        return update(Statement, self._pks, were, become | {"answer": answer})

@@ -186,7 +186,7 @@ def note(found: Iterable[Condition]) -> None:
 def _change(row: Alert, one: Condition) -> None:
     """One conditional UPDATE, so that of several workers one makes the change."""
     is_told = not one.is_on and not row.is_told
-    words = one.words[:1000] if one.is_on else row.words
+    words = one.words if one.is_on else row.words
     changed = Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(
         is_on=one.is_on, is_told=is_told, changed_at=timezone.now(), words=words
     )

@@ -24,11 +24,11 @@ from percipio_openedx.statements.named import learner_of
 from percipio_openedx.transactions import persistently
 
 # Where Percipio's words stand, by model. Of what was accepted none are kept.
-FOREIGN: dict[type[Model], str] = {
-    Alert: "words",
-    DeliveryAttempt: "answer",
-    Destination: "last_error",
-    Statement: "answer",
+FOREIGN: dict[type[Model], tuple[str, ...]] = {
+    Alert: ("words",),
+    DeliveryAttempt: ("answer",),
+    Destination: ("last_error", "plain_answer"),
+    Statement: ("answer",),
 }
 WITH_WORDS = (State.WAITING, State.SENDING, State.PARKED, State.ABANDONED)
 AT_ONCE = 500
@@ -51,7 +51,7 @@ def clear(user_id: int) -> int:
         Destination.objects.filter(pk__in=destinations),
         Statement.objects.filter(destination__in=destinations, state__in=WITH_WORDS),
     ]
-    return sum(_mask(of_one, known) for of_one in texts)
+    return sum(_mask(of_one, column, known) for of_one in texts for column in FOREIGN[of_one.model])
 
 
 def _sent(pks: Iterable[int]) -> Iterator[str]:
@@ -62,9 +62,8 @@ def _sent(pks: Iterable[int]) -> Iterator[str]:
         yield from learner_of(bytes(track or b""))
 
 
-def _mask(rows: QuerySet[Model], known: Personal) -> int:
+def _mask(rows: QuerySet[Model], column: str, known: Personal) -> int:
     """Found by the database, which reads each text once, and masked one by one."""
-    column = FOREIGN[rows.model]
     written = {form for term in known.terms for form in (term, term.upper(), term.capitalize())}
     meant = reduce(or_, (Q(**{f"{column}__icontains": term}) for term in sorted(written)))
     changed = last = 0

@@ -282,7 +282,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "StatementTopic": {"key"},
         "TopicTerm": {"term"},
     }
-    foreign = {model.__name__: {name} for model, name in traces.FOREIGN.items()}
+    foreign = {model.__name__: set(names) for model, names in traces.FOREIGN.items()}
     found = {}
     for model in apps.get_app_config("percipio_openedx").get_models():
         if model.__name__ != "PercipioConfiguration":

@@ -37,7 +37,7 @@ class Answers(BaseHTTPRequestHandler):
     """A Percipio whose every answer is written down beforehand, by step."""
 
     script: dict[str, tuple[int, bytes]] = {}
-    date: datetime | None = None
+    date: datetime | str | None = None
     protocol_version = "HTTP/1.1"
 
     def answer(self) -> None:
@@ -49,7 +49,8 @@ class Answers(BaseHTTPRequestHandler):
         status, body = self.script[step]
         self.send_response_only(status)
         if self.date is not None:
-            self.send_header("Date", format_datetime(self.date, usegmt=True))
+            date = self.date if isinstance(self.date, str) else format_datetime(self.date, usegmt=True)
+            self.send_header("Date", date)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -175,6 +176,30 @@ def test_the_clock(examined: Callable[..., dict[str, Step]], ahead: timedelta | 
     assert steps["clock"].verdict == verdict
     assert words in steps["clock"].seen
     assert ("NTP" in steps["clock"].mend) == (verdict == "doubtful" and ahead is not None)
+
+
+def test_a_page_is_no_permission_to_write(examined: Callable[..., dict[str, Step]]) -> None:
+    steps = examined({"write": (200, b"<html>Sign in</html>")}, date=datetime.now(UTC))
+
+    assert steps["write"].verdict is Verdict.WRONG
+    assert (steps["write"].seen, "region" in steps["write"].mend) == ("200, but not an answer of Percipio's", True)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "soon",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 99 Jan 2026 00:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 +999999",
+    ],
+)
+def test_an_absurd_date_breaks_nothing(examined: Callable[..., dict[str, Step]], date: str) -> None:
+    steps = examined(date=date)
+
+    assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "clock": "doubtful"}
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -49,6 +49,16 @@ def test_without_an_alert_the_overview_says_so(quiet: World, everything: Client)
     assert told(everything) == []
 
 
+def test_a_destination_shows_the_plain_answer_that_is_believed(quiet: World, everything: Client) -> None:
+    Destination.objects.update(plain_answer="200: OK", plain_answer_trusted_at=quiet.now)
+    row = Destination.objects.first()
+    assert row is not None
+    page = everything.get(reverse("admin:percipio_openedx_destination_change", args=[row.pk])).content.decode()
+
+    assert "Believed since" in page
+    assert "200: OK" in page
+
+
 def test_each_open_alert_is_a_sentence_with_its_place(quiet: World, everything: Client) -> None:
     Destination.objects.update(paused_reason="unauthorised", organization="org-a")
     parked, waiting = Statement.objects.order_by("pk")[:2]

@@ -9,6 +9,7 @@ import pytest
 
 from percipio_openedx.delivery import connections, tokens
 from percipio_sandbox import Sandbox
+from tests.integration.delivery.odd_server import OddServer
 from tests.integration.delivery.rows import SECRET
 
 
@@ -25,7 +26,7 @@ def _forget_connections() -> Iterator[None]:
 def configured(settings: Any) -> Callable[..., None]:
     """Point the default site at a sandbox."""
 
-    def configure(sandbox: Sandbox, **values: Any) -> None:
+    def configure(sandbox: Sandbox | OddServer, **values: Any) -> None:
         wanted = {
             "REGION": "custom",
             "API_URL": sandbox.url,
@@ -48,3 +49,12 @@ def site(sandbox: Sandbox, configured: Callable[..., None]) -> Sandbox:
     """The default site, configured for a sandbox in which all is well."""
     configured(sandbox)
     return sandbox
+
+
+@pytest.fixture
+def odd(configured: Callable[..., None]) -> Iterator[OddServer]:
+    """The default site, configured for a server that answers whatever the test wants."""
+    with OddServer() as server:
+        configured(server)
+        yield server
+        connections.close_channels()

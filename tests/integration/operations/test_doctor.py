@@ -267,6 +267,17 @@ def test_a_destination_in_trouble(values: dict[str, Any], verdict: str) -> None:
     assert ill() == {f"destination {row.pk} (site=1 organization=-)": verdict}
 
 
+def test_a_plain_answer_that_is_believed_is_shown() -> None:
+    now = timezone.now()
+    row = destination_of()
+    said = {"plain_answer": "200: OK", "plain_answer_since": now, "plain_answer_trusted_at": now}
+    Destination.objects.filter(pk=row.pk).update(**said)
+    found = {finding.name: finding for finding in examine()}
+    shown = found[f"destination {row.pk} (site=1 organization=-)"]
+    assert (shown.verdict, "200: OK" in shown.seen) == ("well", True)
+    assert ill() == {}
+
+
 def test_statements_in_trouble() -> None:
     for number, state in enumerate((State.PARKED, State.DELIVERED, State.WAITING)):
         row = add(number)

@@ -15,7 +15,8 @@ import urllib3.exceptions
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.failures import error_of_exception
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
+from percipio_openedx.delivery.statuses import outcome_of
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -56,31 +57,113 @@ def test_every_status_has_one_outcome(status: int) -> None:
 
 
 HTML = b"<html><body>Sign in</body></html>"
+ONE_ID = b'["0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a10"]'
+ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLAIN, Outcome.DOUBT
 
 
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
-        (200, b'["0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a10"]', Outcome.ACCEPTED),
-        (200, b"{}", Outcome.ACCEPTED),
-        (200, b'{"success": true, "errors": []}', Outcome.ACCEPTED),
-        (200, b'{"success": false}', Outcome.PARTIAL),
-        (200, b'{"errors": [{"index": 0}]}', Outcome.PARTIAL),
-        (200, b"", Outcome.LATER),
-        (200, HTML, Outcome.LATER),
-        (200, b"\xff\xfe", Outcome.LATER),
-        (200, b"null", Outcome.LATER),
-        (200, b"[" * 100_000, Outcome.LATER),
-        (201, b"", Outcome.ACCEPTED),
-        (201, HTML, Outcome.LATER),
-        (202, b"", Outcome.ACCEPTED),
-        (204, b"", Outcome.ACCEPTED),
+        (200, ONE_ID, ACCEPTED),
+        # A success in the answer's own words.
+        (200, b'{"success": true, "errors": []}', ACCEPTED),
+        (200, b'{"status": "success"}', ACCEPTED),
+        (200, b'{"status": "accepted", "message": "3 statements are queued"}', ACCEPTED),
+        (200, b'{"statusCode": 200, "body": "done"}', ACCEPTED),
+        (200, b'{"error": null}', ACCEPTED),
+        (200, b'{"failed": 0, "stored": 5}', ACCEPTED),
+        # What names a failure is read by the statement.
+        (200, b'{"errors": [{"index": 0}]}', PARTIAL),
+        (200, b'{"failed": 2}', PARTIAL),
+        (200, b'[{"status": 200}, {"status": 400}]', PARTIAL),
+        # No more than the status says.
+        (200, b"", PLAIN),
+        (200, b" \r\n", PLAIN),
+        (200, b"OK", PLAIN),
+        (200, b'"OK"', PLAIN),
+        (200, b"\xef\xbb\xbfok\n", PLAIN),
+        (201, b"Created", PLAIN),
+        (200, b"All statements were stored successfully.", PLAIN),
+        (200, b"true", PLAIN),
+        (200, b'{"message": "OK"}', PLAIN),
+        (200, b'{"requestId": "a1"}', PLAIN),
+        (200, b'{"code": 0, "msg": "ok"}', PLAIN),
+        (200, b'{"count": 3}', PLAIN),
+        # What denies its status, or does not come from Percipio.
+        (200, HTML, DOUBT),
+        (201, HTML, DOUBT),
+        (202, HTML, DOUBT),
+        (200, b"Not OK", DOUBT),
+        (200, b"partially accepted", DOUBT),
+        (200, b"0 statements stored", DOUBT),
+        (200, b"false", DOUBT),
+        (200, b"\xff\xfe", DOUBT),
+        (200, b"null", DOUBT),
+        (200, b"{}", DOUBT),
+        (201, b"[]", DOUBT),
+        (200, b"[" * 100_000, DOUBT),
+        (200, b'{"a":' * 900 + b"1" + b"}" * 900, DOUBT),
+        (200, b'{"success": false}', DOUBT),
+        (200, b'{"success": "false"}', DOUBT),
+        (200, b'{"success": true, "error": "the queue is full"}', DOUBT),
+        (200, b'{"errorMessage": "Task timed out after 3.00 seconds", "errorType": "Sandbox.Timedout"}', DOUBT),
+        (200, b'{"message": "Internal server error"}', DOUBT),
+        (200, b'{"message": "Endpoint request timed out"}', DOUBT),
+        (200, b'{"message": "hello"}', DOUBT),
+        (
+            200,
+            b'{"fault": {"faultstring": "x", "detail": {"errorcode": "steps.javascript.ScriptExecutionFailed"}}}',
+            DOUBT,
+        ),
+        (200, b'{"code": "oauth.v2.InvalidApiKey", "message": "Invalid ApiKey", "contexts": []}', DOUBT),
+        (200, b'{"statusCode": 502, "body": "{}"}', DOUBT),
+        (200, b'{"statusCode": 400, "body": "\\"Hello from Lambda!\\""}', DOUBT),
+        (200, b'{"status": "error"}', DOUBT),
+        (200, b'{"status": "KO"}', DOUBT),
+        (200, b'{"errcode": 40001, "errmsg": "x"}', DOUBT),
+        (200, b'{"code": 1001, "msg": "param error"}', DOUBT),
+        (200, b'{"statusCode": 200, "body": "Internal error"}', DOUBT),
+        (200, b'{"ids": []}', DOUBT),
+        (200, b'{"status": 200, "status": 500}', DOUBT),
+        (202, b'{"status": "rejected"}', DOUBT),
+        # These say by themselves that something was done, and nobody on the way makes them up.
+        (201, b"", ACCEPTED),
+        (202, b"", ACCEPTED),
+        (202, b"{}", ACCEPTED),
+        (202, b'{"message": "queued"}', ACCEPTED),
+        (202, b"will be looked at", ACCEPTED),
+        (204, b"", ACCEPTED),
+        (207, b"", PARTIAL),
         (400, b"", Outcome.REFUSED),
         (503, b"[]", Outcome.LATER),
     ],
 )
 def test_a_success_must_look_like_one(status: int, body: bytes, outcome: Outcome) -> None:
     assert outcome_of_answer(status, body) is outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (b"", ACCEPTED),
+        (b"OK", ACCEPTED),
+        (b"{}", ACCEPTED),
+        (b"[]", ACCEPTED),
+        (b'{"status": "accepted"}', ACCEPTED),
+        (b'{"statements": []}', ACCEPTED),
+        (b'{"content_id": "course:A+B", "user": "x", "status": "started", "completion_percentage": 0}', ACCEPTED),
+        (b'{"id": "0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a10", "received": "today"}', ACCEPTED),
+        (HTML, DOUBT),
+        (b"Service is down", DOUBT),
+        (b'{"message": "Internal server error"}', DOUBT),
+        (b'{"status": "error"}', DOUBT),
+        (b'{"status": "KO"}', DOUBT),
+        (b'{"fault": {"faultstring": "x"}}', DOUBT),
+    ],
+)
+def test_a_record_that_nothing_speaks_against_is_believed_at_once(body: bytes, outcome: Outcome) -> None:
+    """It has no id that an answer could name, and to send it again is the greater harm."""
+    assert outcome_of_answer(200, body, is_record=True) is outcome
 
 
 def _exceptions_of(module: object, base: type[BaseException]) -> list[type[BaseException]]:

@@ -38,12 +38,17 @@ def least(low: float, high: float) -> float:
         (7, Outcome.UNAUTHORISED, None, 3600.0),
         (9, Outcome.LATER, 20.0, 22.0),
         (1, Outcome.LATER, 0.0, 1.1),
-        (1, Outcome.LATER, 1e9, 86430.0),
+        (1, Outcome.LATER, 86400.0, 86430.0),
+        # An absurd wish is none.
+        (1, Outcome.LATER, 1e9, 5.0),
+        (1, Outcome.DOUBT, None, 60.0),
+        (1, Outcome.PLAIN, None, 60.0),
     ],
 )
 def test_the_span_of_the_wait(failures: int, outcome: Outcome, retry_after: float | None, longest: float) -> None:
     assert delay(failures, outcome, retry_after, most) == pytest.approx(longest)
-    assert delay(failures, outcome, retry_after, least) == min(max(retry_after or 0.0, 1.0), 86400.0)
+    asked = retry_after if retry_after is not None and retry_after <= 86400.0 else 0.0
+    assert delay(failures, outcome, retry_after, least) == max(asked, 1.0)
 
 
 @given(
@@ -66,14 +71,19 @@ def test_the_wait_is_always_a_sane_time(
         ("", None),
         ("0", 0.0),
         (" 120 ", 120.0),
-        ("9" * 400, 86400.0),
+        ("86400", 86400.0),
+        ("86401", None),
+        ("9" * 400, None),
         ("-5", None),
         ("1.5", None),
         ("soon", None),
         ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0),
         ("Sun, 01 Mar 2026 12:00:30", 30.0),
         ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
-        ("Fri, 01 Mar 2030 11:00:00 GMT", 86400.0),
+        ("Fri, 01 Mar 2030 11:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 0000 00:00:00 GMT", 0.0),
         ("Sun, 99 Mar 2026 11:00:00 GMT", None),
         ("٣", None),
     ],

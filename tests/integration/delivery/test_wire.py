@@ -1,0 +1,299 @@
+"""What may stand on the wire around an answer: interim ones, odd frames and codings, connections that end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from percipio_openedx import config
+from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery import reach
+from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.delivery.dispatcher import deliver_due
+from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.exceptions import Unavailable, Unreachable
+from percipio_openedx.models import Destination
+from percipio_openedx.models.statement import State
+from tests.integration.delivery.odd_server import PARTNER, OddServer, all_ids, answer
+from tests.integration.delivery.rows import NOW, add, drain, states, track_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INTERIM = [
+    answer(102),
+    answer(103, headers=[("Link", "</x>; rel=preload")]),
+    answer(100) + answer(103) + answer(102),
+    answer(199),
+]
+
+
+def client() -> PercipioClient:
+    configuration = config.for_site(1)
+    assert configuration is not None
+    return PercipioClient(configuration)
+
+
+# --- interim answers -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interim", INTERIM)
+def test_an_interim_answer_is_not_the_answer(odd: OddServer, interim: bytes) -> None:
+    for number in range(3):
+        add(number)
+    odd.replies = [lambda request: interim + all_ids(request)]
+
+    assert deliver_due(NOW).sent == 3
+
+
+@pytest.mark.parametrize("interim", INTERIM)
+def test_no_request_reads_the_answer_to_another(odd: OddServer, interim: bytes) -> None:
+    """Each request is answered 500 behind an interim answer, and each is told so."""
+    for number in range(4):
+        add(number)
+    odd.replies = [interim + answer(500)]
+
+    drain(rounds=6)
+
+    assert set(states().values()) == {State.WAITING}
+    assert len({request.connection for request in odd.requests}) == len(odd.requests)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        answer(101, headers=[("Upgrade", "h2c")]) + answer(200, ["x"]),
+        b"HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n",
+        answer(304, headers=[("Content-Length", "20")]),
+        b"HTTP/1.1 500 X\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 500 X\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_after_an_odd_answer_comes_another_connection(odd: OddServer, first: bytes) -> None:
+    odd.replies = [first, all_ids]
+    one, two = (client().post_statements([json.dumps({"id": str(number)}).encode()]) for number in range(2))
+
+    assert one.status != 200
+    assert (two.outcome, two.status) == (Outcome.PARTIAL if not two.words else two.outcome, 200)
+    assert odd.requests[0].connection != odd.requests[1].connection
+
+
+def test_nothing_but_interim_answers_is_no_answer(odd: OddServer) -> None:
+    odd.replies = [answer(103)]
+    odd.after = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+
+    assert client().post_statements([b"{}"]).status is None
+    assert len(odd.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        answer(500) + answer(200, ["x"]),
+        b"\x00\x00garbage\r\n" + answer(200),
+        b"\r\n\r\n" + answer(200),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"HTTP/1.1 000 X\r\n\r\n",
+        b"HTTP/1.1 2000 X\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 X\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 X\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+        answer(206, ["x"]),
+        answer(503, headers=[("Retry-After", "99999999999")]),
+        answer(200, b"[]", [("Content-Encoding", "br")]),
+    ],
+)
+def test_no_odd_frame_is_a_success_and_the_next_answer_is_the_next_ones(odd: OddServer, first: bytes) -> None:
+    for number in range(3):
+        add(number)
+    odd.replies = [first, all_ids]
+
+    done = deliver_due(NOW)
+    assert (done.sent, done.parked) == (0, 0)
+    assert done.next_due is not None
+    assert (done.next_due - NOW).total_seconds() <= 61
+    drain(done.next_due)
+    assert set(states().values()) == {State.DELIVERED}
+
+
+# --- connections that end --------------------------------------------------------------------------------------------
+
+
+class Closing:
+    """Closes each connection when its second request has come, without a byte of an answer."""
+
+    def __init__(self, times: int = 100) -> None:
+        self._seen: set[int] = set()
+        self._left = times
+
+    def __call__(self, request: Any) -> bytes:
+        if request.connection in self._seen and self._left:
+            self._left -= 1
+            raise OSError
+        self._seen.add(request.connection)
+        return all_ids(request) if "statements" in request.path else answer(200, {"status": "accepted"})
+
+
+def test_a_connection_that_was_closed_at_the_same_moment_is_no_failure(odd: OddServer) -> None:
+    odd.replies = [Closing()]
+    for number in range(4):
+        add(number)
+        assert deliver_due(NOW).sent == 1
+
+    destination = Destination.objects.get()
+    assert (destination.failures, destination.failing_since) == (0, None)
+
+
+def test_also_of_a_track_record(odd: OddServer, settings: Any) -> None:
+    settings.PERCIPIO_API = "track"
+    odd.replies = [Closing()]
+    for number in range(3):
+        add(number, track=track_of(number))
+        assert deliver_due(NOW).sent == 1
+
+
+def test_once_more_is_enough(odd: OddServer) -> None:
+    """A server that closes new connections as well has failed."""
+    replies: list[Any] = [all_ids, None]
+    odd.replies = replies
+    add(1)
+    deliver_due(NOW)
+    add(2)
+    before = len(odd.requests)
+
+    assert deliver_due(NOW).sent == 0
+    assert len(odd.requests) - before == 2
+    assert Destination.objects.get().failures == 1
+
+
+def test_a_new_connection_that_is_closed_is_not_tried_again(odd: OddServer) -> None:
+    odd.replies = [None]
+
+    assert client().post_statements([b"{}"]).status is None
+    # The connection was new for the API, but had brought the token: so once more, and that one was new.
+    assert len(odd.requests) == 2
+
+
+@pytest.mark.parametrize("beginning", [b"H", b"HTTP/1.1 200 OK\r\n", answer(103), answer(200, b"[" * 50)[:-20]])
+def test_what_was_answered_in_part_is_not_sent_again_at_once(odd: OddServer, beginning: bytes) -> None:
+    add(1)
+    deliver_due(NOW)
+    odd.replies = [beginning]
+    odd.after = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+
+    assert client().post_statements([b"{}"]).outcome in (Outcome.LATER, Outcome.DOUBT)
+    assert len(odd.requests) == 2
+
+
+def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured: Callable[..., None]) -> None:
+    configured(odd, TIMEOUT=1)
+    client().check_token()
+    waits = threading.Event()
+    odd.replies = [lambda request: b"" * waits.wait(20)]
+
+    assert "no answer within the time-out" in client().post_statements([b"{}"]).words
+    waits.set()
+    assert len(odd.requests) == 1
+
+
+def test_a_connection_that_the_server_closed_long_ago_is_replaced(odd: OddServer) -> None:
+    odd.after = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+    for number in range(3):
+        add(number)
+        deliver_due(NOW)
+
+    assert set(states().values()) == {State.DELIVERED}
+    assert len(odd.requests) == 3
+
+
+# --- codings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "coding", ["utf-8", "UTF-8", "none", "identity", "", "identity, utf-8", "gzip", "gzip, identity"]
+)
+def test_content_codings(odd: OddServer, coding: str) -> None:
+    row = add(1)
+    content = json.dumps([str(row.uuid)]).encode()
+    packed = gzip.compress(content) if "gzip" in coding else content
+    odd.replies = [answer(200, packed, [("Content-Encoding", coding)])]
+
+    assert deliver_due(NOW).sent == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", gzip.compress(b"[1, 2, 3]")[:-9]])
+def test_what_cannot_be_unpacked_is_no_answer(odd: OddServer, body: bytes) -> None:
+    odd.replies = [answer(200, body, [("Content-Encoding", "gzip")])]
+
+    assert client().post_statements([b"{}"]).outcome is Outcome.LATER
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("circle", [1, 2, 3])
+def test_pages_that_lead_in_a_circle_end(odd: OddServer, circle: int) -> None:
+    def page(request: Any) -> bytes:
+        number = int(request.path.partition("=")[2] or -1)
+        return answer(200, {"statements": [], "more": f"{PARTNER}/statements?c={(number + 1) % circle}"})
+
+    odd.replies = [page]
+    with pytest.raises(Unavailable, match="already read"):
+        for _ in client().get_statements():
+            assert len(odd.requests) <= circle + 1
+
+
+# --- ways that drip --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dripping() -> Iterator[tuple[str, int]]:
+    """A server that answers a byte every tenth of a second, for ever."""
+    ends = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            try:
+                connection, _ = listener.accept()
+                with connection:
+                    while not ends.wait(0.1):
+                        connection.sendall(b"H")
+            except OSError:
+                return
+
+        threading.Thread(target=drip, daemon=True).start()
+        yield listener.getsockname()
+        ends.set()
+
+
+def test_a_proxy_that_drips_is_bounded(dripping: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", f"http://{dripping[0]}:{dripping[1]}")
+
+    with pytest.raises(Unreachable, match=r"no whole answer within 0\.9 seconds"):
+        exchange("GET", "https://percipio.example.com/", timeout=0.3)
+
+
+def test_a_name_of_many_dead_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """All of them together have the time in which one would be waited for."""
+    settings.PERCIPIO_PRIVATE_HOSTS = ["localhost"]
+    tried: list[str] = []
+    connect = socket.socket.connect
+
+    def dead(self: socket.socket, address: Any) -> None:
+        tried.append(address[0])
+        threading.Event().wait(self.gettimeout() or 0)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket.socket, "connect", dead)
+    monkeypatch.setattr(reach, "addresses_of", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)])
+    with pytest.raises(Unreachable):
+        exchange("GET", "http://localhost:9/", timeout=0.2)
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    assert len(tried) <= 5
