@@ -201,7 +201,12 @@ def test_no_answer_tells_who_it_was_about(learner: Any, gossip: type[Gossip], fi
             tried(gossip, status)
             assert told_by(kept_elsewhere()) == [], (form, status)
     leave_files(files, client)
-    texts = [text for model, name in traces.FOREIGN.items() for text in model.objects.values_list(name, flat=True)]
+    texts = [
+        text
+        for model, names in traces.FOREIGN.items()
+        for name in names
+        for text in model.objects.values_list(name, flat=True)
+    ]
 
     assert told_by(written(files)) == []
     assert any("no … here" in text for text in texts), "what Percipio said is there, but for the learner"
