@@ -82,6 +82,13 @@ def _of_rows(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
             "minutes. Check the Celery workers, or percipio_run."
         )
         return Verdict(Tone.ERROR, text % {"minutes": int(TOO_LONG.total_seconds() // 60)})
+    if hints.failing_courses:
+        text = ngettext(
+            "The LMS cannot read %(count)s course run, which waits; all others are reported.",
+            "The LMS cannot read %(count)s course runs, which wait; all others are reported.",
+            hints.failing_courses,
+        )
+        return Verdict(Tone.WARNING, text % {"count": hints.failing_courses})
     parked = site.total("parked")
     if parked:
         text = ngettext(

@@ -62,6 +62,9 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
+    HoldReason.ODD_ORGANIZATION: _(
+        "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
+    ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
 }
 

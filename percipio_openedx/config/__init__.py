@@ -37,6 +37,7 @@ __getattr__ = first_use.of(
             "tracking_backends",
         ),
         "places": ("REGIONS", "private_hosts"),
+        "values": ("is_identifier",),
         "site": (
             "FIELDS",
             "SERVICE_PATH",

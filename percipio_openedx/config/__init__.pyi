@@ -35,6 +35,7 @@ from percipio_openedx.config.site import (
     site_id_for,
     values_of,
 )
+from percipio_openedx.config.values import is_identifier
 
 __all__ = [
     "FIELDS",
@@ -52,6 +53,7 @@ __all__ = [
     "has_weak_keys",
     "is_debug",
     "is_eager",
+    "is_identifier",
     "is_on",
     "lms_root",
     "metrics_token",

@@ -16,8 +16,8 @@ __getattr__ = first_use.of(
     {
         "achievements": ("activities", "activity_times", "certificates", "grades"),
         "api_clients": ("application_mistakes", "is_restricted", "is_service", "opaque_token", "service_client_ids"),
-        "courses": ("course", "find_courses", "is_graded"),
-        "door": ("forget_request", "org_of", "parsed"),
+        "courses": ("course", "find_courses", "is_graded", "outline_version"),
+        "door": ("forget_request", "number_of", "org_of", "parsed"),
         "enrolled": ("enrollment_counts", "enrollments", "enrollments_after"),
         "installation": ("has_other_lrs", "is_completion_on"),
         "accounts": (

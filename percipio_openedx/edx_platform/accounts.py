@@ -24,6 +24,7 @@ EXTERNAL_ID_TYPE = "xapi"
 RETIRED_PREFIXES = ("retired__user_", "retired__user@")
 
 
+@platform("auth.models.User")
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     """Accounts by id, with the profile's name. One query."""
     rows = get_user_model().objects.filter(among("pk", user_ids))
@@ -34,6 +35,7 @@ def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     }
 
 
+@platform("auth.models.User")
 def find_learners(text: str, limit: int) -> dict[int, Learner]:
     """Accounts whose username, email or profile name begins with ``text``, an exact username or email first.
 
@@ -48,6 +50,7 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
     return {learner.user_id: learner for learner in ordered[:limit]}
 
 
+@platform("auth.models.User")
 def user_id_of(text: str) -> int | None:
     """The account of a user id, a username or an email, all exact; None where there is none."""
     rows = get_user_model().objects.order_by("pk")
@@ -58,6 +61,7 @@ def user_id_of(text: str) -> int | None:
     return found.values_list("pk", flat=True).first()
 
 
+@platform("auth.models.User")
 def users(user_ids: Iterable[int]) -> dict[int, User]:
     """Whole accounts, which the platform's progress functions ask for. One query."""
     return dict(get_user_model().objects.in_bulk(list(user_ids)))
@@ -72,6 +76,7 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
         return set(rows.values_list("user_id", flat=True))
 
 
+@platform("auth.models.User")
 def retired_accounts(after: int, limit: int) -> list[int]:
     """The ids of accounts whose address is a retired one, in order; the case of its letters is not looked at.
 
@@ -82,6 +87,7 @@ def retired_accounts(after: int, limit: int) -> list[int]:
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
+@platform("auth.models.User")
 def retired_for_good(user_ids: Iterable[int]) -> set[int]:
     """Accounts whose address is a retired one and whose retirement cannot be cancelled any more.
 
@@ -98,6 +104,7 @@ def retired_for_good(user_ids: Iterable[int]) -> set[int]:
         return retired - set(pending.values_list("user_id", flat=True))
 
 
+@platform("external_user_ids.models.ExternalId")
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
     users = list(get_user_model().objects.filter(among("pk", user_ids)))
@@ -108,6 +115,7 @@ def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     return {user_id: str(row.external_user_id) for user_id, row in found.items()}
 
 
+@platform("social_django.models.UserSocialAuth")
 def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     """Single-sign-on links by learner, oldest first. One query."""
     from social_django.models import UserSocialAuth

@@ -12,6 +12,7 @@ from percipio_openedx.edx_platform.door import parsed, platform
 from percipio_openedx.keys import among
 
 
+@platform("completion.models.BlockCompletion")
 def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     """First and latest recorded completion by learner, without the time on task. One query."""
     from completion.models import BlockCompletion
@@ -29,6 +30,7 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     }
 
 
+@platform("completion.models.BlockCompletion")
 def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[datetime]]:
     """Every recorded moment of activity by learner, in order. One query; for the few who have something to report."""
     from completion.models import BlockCompletion

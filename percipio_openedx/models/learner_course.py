@@ -27,8 +27,9 @@ class LearnerCourse(models.Model):
     """One learner in one course run, as one site reports it.
 
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    ``activity_version`` and ``percent_seen`` are the completions at the last look, so that the platform's dear progress
-    function is asked only when they changed.
+    ``percent_seen`` is the progress that the platform's dear function said last, ``activity_version`` what it depended
+    on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only when that
+    changed. What it could not say is never remembered.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """

@@ -13,6 +13,8 @@ TROUBLES: Mapping[str, str | Promise] = {
     Trouble.PAUSED: _("nothing is sent"),
     Trouble.PARKED: _("statements are refused"),
     Trouble.LATE: _("something waits for too long"),
+    Trouble.UNREADABLE: _("a course cannot be read"),
+    Trouble.BROKEN: _("a step of the worker breaks"),
 }
 
 # Each with what can be done about it.
