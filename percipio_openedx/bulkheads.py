@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import InterfaceError, OperationalError, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
 
@@ -25,12 +25,8 @@ MOST_ALONE = 5
 
 LONGEST_REASON = 255
 
-# Errors of MySQL and MariaDB that are the server's or the moment's and no row's: disk and memory, connections, locks,
-# a server that only reads or goes down. Everything from 2000 to 2999 is the client's: the connection is gone.
-_OUTAGES = frozenset(
-    {1021, 1030, 1037, 1038, 1040, 1041, 1043, 1053, 1077, 1078, 1079, 1080, 1114, 1129, 1130, 1152, 1158, 1159, 1160}
-    | {1161, 1180, 1184, 1203, 1205, 1213, 1226, 1290, 1317, 1637, 1792, 1836, 1927, 3024, 4031}
-)
+# MySQL and MariaDB: somebody else holds the rows ("Lock wait timeout exceeded", "Deadlock found", NOWAIT).
+_LOCKED = frozenset({1205, 1213, 3572})
 
 
 class Boundary(StrEnum):
@@ -127,23 +123,33 @@ def reason_of(error: Exception) -> str:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database as a whole, and no row or course, is what an error is about."""
+    """Whether the database as a whole, or somebody else's lock, is what an error is about, and no row or course.
+
+    Of an error that may mean either the database itself is asked: one that answers is well.
+    """
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
-        if isinstance(cause, OperationalError | InterfaceError) and _is_servers(cause):
-            return True
+        if isinstance(cause, OperationalError | InterfaceError):
+            return _is_lock(cause) or not _databases_answer()
         seen.add(id(cause))
         cause = cause.__cause__
     return False
 
 
-def _is_servers(error: OperationalError | InterfaceError) -> bool:
+def _is_lock(error: OperationalError | InterfaceError) -> bool:
     code = error.args[0] if error.args else None
-    if isinstance(code, int):
-        return code == 0 or code in _OUTAGES or 2000 <= code < 3000
-    # SQLite and PostgreSQL say what is wrong with a value in errors of other classes, but for one that cannot be bound.
-    return not (isinstance(error, InterfaceError) and "parameter" in str(code))
+    return code in _LOCKED if isinstance(code, int) else "lock" in str(code)
+
+
+def _databases_answer() -> bool:
+    try:
+        for connection in connections.all(initialized_only=True):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+    except Error:
+        return False
+    return True
 
 
 def _mend_connections() -> None:

@@ -38,12 +38,12 @@ class ObservationFailureQuerySet(models.QuerySet["ObservationFailure"]):
         return self.exclude(user_id=WHOLE_COURSE)
 
     def waiting(self, now: datetime) -> ObservationFailureQuerySet:
-        """Not to be tried yet."""
-        return self.filter(retry_at__gt=now, retry_at__lte=now + FURTHEST)
+        """Not to be tried yet: what has just failed for the first time neither, by the pass that began before."""
+        return self.filter(retry_at__gte=now, retry_at__lte=now + FURTHEST)
 
     def due(self, now: datetime) -> ObservationFailureQuerySet:
         """To be tried again, or with a time that cannot be right."""
-        return self.exclude(retry_at__gt=now, retry_at__lte=now + FURTHEST)
+        return self.exclude(retry_at__gte=now, retry_at__lte=now + FURTHEST)
 
 
 class ObservationFailure(models.Model):
@@ -88,7 +88,7 @@ class ObservationFailure(models.Model):
 
     def waits(self, now: datetime) -> bool:
         """Whether it is not to be tried yet (``ObservationFailureQuerySet.waiting`` of one row)."""
-        return now < self.retry_at <= now + FURTHEST
+        return now <= self.retry_at <= now + FURTHEST
 
     def count(self, reason: str, now: datetime) -> None:
         """It failed (the caller saves). What waits is not counted: of runs beside each other one does."""

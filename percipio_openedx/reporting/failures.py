@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -93,7 +93,7 @@ def still_due(course_key: str, user_ids: Collection[int], now: datetime) -> set[
 
 def next_retry(began: datetime) -> datetime | None:
     """When the first of those is to be tried again that a pass which began at this moment did not try."""
-    later = ObservationFailure.objects.filter(retry_at__gt=began)
+    later = ObservationFailure.objects.filter(retry_at__gte=began)
     return later.order_by("retry_at").values_list("retry_at", flat=True).first()
 
 
@@ -105,7 +105,7 @@ def failing_courses() -> frozenset[str]:
 def try_now() -> int:
     """Let everything that waits be tried with the next pass; the number of rows."""
     now = timezone.now()
-    return ObservationFailure.objects.waiting(now).update(retry_at=now)
+    return ObservationFailure.objects.waiting(now).update(retry_at=now - timedelta(seconds=1))
 
 
 # --- what became of a look -------------------------------------------------------------------------------------------
