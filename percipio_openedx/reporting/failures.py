@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from percipio_openedx.bulkheads import Boundary, apart, reason_of
 from percipio_openedx.keys import among
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part, wait
@@ -122,21 +123,28 @@ class Known:
         """Whether the platform could not say anybody's progress lately, and is not to be asked again yet."""
         return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self.rows)
 
-    def settle(self, well: Collection[int], problems: Mapping[int, Problem], *, has_progress: bool = False) -> None:
+    def settle(
+        self, well: Collection[int], problems: Mapping[int, Problem], *, has_progress: bool = False
+    ) -> frozenset[int]:
         """Forget the failures of those who are well now, and keep those of the others.
 
         Arguments:
             well: learners who were looked at, and of whom nothing is missing.
             problems: by learner, what is missing.
             has_progress: whether the platform said somebody's progress.
+
+        Returns:
+            Of whom that could not be kept, so that their notices have to stay.
         """
+        unkept: frozenset[int] = frozenset()
         _forget([row for row in self.rows if _is_over(row, well, problems, has_progress=has_progress)])
         for part in Part:
             named = {user_id: one.reason for user_id, one in problems.items() if one.part is part}
             courses = [one.reason for one in problems.values() if one.part is part and one.is_courses]
             if courses and not has_progress:
                 named[WHOLE_COURSE] = courses[0]
-            note(self.course_key, named, part)
+            unkept |= note(self.course_key, named, part)
+        return unkept
 
 
 def known(course_key: str, user_ids: Iterable[int]) -> Known:
@@ -150,14 +158,17 @@ def note_course(course_key: str, reason: str) -> None:
     note(course_key, {WHOLE_COURSE: reason})
 
 
-def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVATION) -> None:
+def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVATION) -> frozenset[int]:
     """Count a failure of each of these learners (``WHOLE_COURSE`` for the course run itself).
 
     Who waits already fails no second time: of runs beside each other one counts, and an operator's command neither
     lengthens the wait nor is held up by it.
+
+    Returns:
+        Those of whom that could not be kept.
     """
     if not reasons:
-        return
+        return frozenset()
     user_id, reason = next(iter(reasons.items()))
     logger.warning(
         "not observed course=%s user=%s part=%s problem=%s learners=%s",
@@ -167,13 +178,16 @@ def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVAT
         reason,
         sum(one != WHOLE_COURSE for one in reasons),
     )
-    _note(course_key[:LONGEST_KEY], reasons, part)
+    _, unkept = apart(Boundary.ROW, list(reasons), lambda ids: _note(course_key[:LONGEST_KEY], ids, reasons, part))
+    for user_id, error in unkept.items():
+        logger.error("failure not kept course=%s user=%s error=%s", course_key, user_id or "-", reason_of(error))
+    return frozenset(unkept)
 
 
 @persistently
-def _note(course_key: str, reasons: Mapping[int, str], part: Part) -> None:
+def _note(course_key: str, user_ids: Collection[int], reasons: Mapping[int, str], part: Part) -> None:
     now = timezone.now()
-    rows = ObservationFailure.objects.filter(among("user_id", reasons), course_key=course_key, part=part)
+    rows = ObservationFailure.objects.filter(among("user_id", user_ids), course_key=course_key, part=part)
     before = {row.user_id: row for row in rows}
     for row in before.values():
         row.count(reasons[row.user_id], now)
@@ -183,12 +197,12 @@ def _note(course_key: str, reasons: Mapping[int, str], part: Part) -> None:
             course_key=course_key,
             user_id=user_id,
             part=part,
-            reason=reason,
+            reason=reasons[user_id],
             failing_since=now,
             failed_at=now,
             retry_at=now + wait(1),
         )
-        for user_id, reason in reasons.items()
+        for user_id in user_ids
         if user_id not in before
     ]
     ObservationFailure.objects.bulk_create(new, ignore_conflicts=True)

@@ -58,8 +58,8 @@ def look(
     alone = Looked(problems={user_id: Problem(reason_of(error)) for user_id, error in broken.items()})
     looked = reduce(Looked.plus, parts, alone)
     well = set(user_ids) - looked.busy - looked.unfinished - set(looked.problems)
-    known.settle(well, looked.problems, has_progress=looked.has_progress)
-    return looked
+    unkept = known.settle(well, looked.problems, has_progress=looked.has_progress)
+    return replace(looked, busy=looked.busy | unkept) if unkept else looked
 
 
 def _look(
