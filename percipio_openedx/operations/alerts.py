@@ -28,7 +28,7 @@ from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
-from percipio_openedx.operations.troubles import PAUSES, TROUBLES
+from percipio_openedx.operations.troubles import PAUSES, STEPS, TROUBLES
 from percipio_openedx.reporting import failures
 
 logger = logging.getLogger(__name__)
@@ -144,9 +144,10 @@ def unreadable() -> list[Condition]:
 
 def steps(broken: Mapping[str, str]) -> list[Condition]:
     """The steps of a pass that broke, and those that broke when it was told and do no more."""
-    text = _("%(step)s breaks with %(reason)s; the log of the worker says more. The other steps are done.")
+    text = _("A step of the worker breaks, %(step)s: %(reason)s. Its log says more. The other steps are done.")
     found = [
-        Condition(Trouble.BROKEN, step, True, text % {"step": step, "reason": why}) for step, why in broken.items()
+        Condition(Trouble.BROKEN, step, True, text % {"step": STEPS.get(step, step), "reason": why})
+        for step, why in broken.items()
     ]
     told = Alert.objects.filter(kind=Trouble.BROKEN, is_on=True).values_list("subject", flat=True)
     return found + [Condition(Trouble.BROKEN, subject, False) for subject in told if subject not in broken]

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import Interruption, OperatorCommand
+from percipio_openedx.operations.troubles import STEPS
 from percipio_openedx.run import Pass, run_pass
 
 # Seconds between two passes of the loop, at the least and at the most.
@@ -55,7 +56,9 @@ class Command(OperatorCommand):
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
             self.stdout.flush()
         for step, why in done.broken.items():
-            self.stderr.write(_("%(step)s broke (%(why)s); the rest was done") % {"step": step, "why": why})
+            self.stderr.write(
+                _("%(step)s broke (%(why)s); the rest was done") % {"step": STEPS.get(step, step), "why": why}
+            )
         return not done.broken
 
 
