@@ -146,7 +146,9 @@ def _look_at_course(course_key: str, group: Group, work: _Pass) -> bool:
             failures.forget_course(course_key)
         return True
     user_ids = group.user_ids
-    if not user_ids and not work.is_over():
+    if not user_ids:
+        if work.is_over():
+            return False
         work.courses.get(course_key)
     for batch in _shuffled(groups.batches(user_ids)):
         if work.is_over():

@@ -68,18 +68,20 @@ def every_course(group: Group, failing: Collection[str]) -> bool:
     is_fit = True
     nameable = [user_id for user_id in group.notices if user_id not in group.retiring]
     acts = [(_erase, [user_id]) for user_id in sorted(group.retiring)] + [(_notice_anew, nameable)]
+    done: set[int] = set()
     broken: dict[int, str] = {}
     for act, user_ids in acts:
         with bulkhead(Boundary.LEARNER) as contained:
             _, alone = apart(Boundary.LEARNER, user_ids, partial(act, group))
             broken.update((user_id, reason_of(error)) for user_id, error in alone.items())
+            done.update(set(user_ids) - set(alone))
         if contained.error is not None and is_outage(contained.error):
             is_fit = False
             logger.warning("learners not looked at count=%s problem=%s", len(user_ids), contained.reason)
         elif contained.error is not None:
             broken.update(dict.fromkeys(user_ids, contained.reason))
     if EVERY_COURSE in failing:
-        failures.known(EVERY_COURSE, group.notices).settle(set(group.notices) - set(broken), {})
+        failures.known(EVERY_COURSE, done).settle(done, {})
     failures.note(EVERY_COURSE, broken)
     return is_fit
 

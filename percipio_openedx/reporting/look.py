@@ -160,7 +160,8 @@ def _name(finding: Finding, learner: Learner, configuration: Configuration) -> N
         except LearnerNotNamed as error:
             finding.hold = error.reason
             return
-        if named.organization and not config.is_identifier(named.organization):
+        # The site's own was checked where it was configured.
+        if named.organization != configuration.organization and not config.is_identifier(named.organization):
             finding.hold = HoldReason.ODD_ORGANIZATION
             return
         finding.identity = named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -173,6 +174,15 @@ def test_a_notice_whose_course_is_none(courses: dict[str, Any], key: str) -> Non
     waiting = set(ObservationFailure.objects.values_list("course_key", flat=True))
     held = set(LearnerCourse.objects.filter(user_id=99).values_list("course_key", flat=True))
     assert not key or key in waiting | held
+
+
+def test_a_pass_without_time_left_forgets_nothing(courses: dict[str, Any], manage: Manage) -> None:
+    Notice.objects.all().delete()
+    failures.note_course(BAD, "OSError")
+    assert report_due(time.monotonic()).next_at is not None
+    assert ObservationFailure.objects.get().failures == 1
+    report_due()
+    assert not ObservationFailure.objects.exists()
 
 
 # --- who sees it -----------------------------------------------------------------------------------------------------

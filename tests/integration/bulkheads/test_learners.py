@@ -293,6 +293,14 @@ def test_organizations_of_every_form(course: Any, settings: Any) -> None:
     assert failing() == set()
 
 
+def test_the_sites_own_organization_is_the_operators(course: Any, settings: Any) -> None:
+    settings.PERCIPIO_ORGANIZATION_FROM, settings.PERCIPIO_ORGANIZATION_ID = "sso:org", "Acme Corp"
+    learner = a_learner()
+    enrolled(learner, course)
+    report_due()
+    assert reported() == ids(learner)
+
+
 def test_an_organization_that_is_put_right_is_reported(course: Any, settings: Any) -> None:
     settings.PERCIPIO_ORGANIZATION_FROM = "sso:org"
     learner = a_learner()
