@@ -112,6 +112,7 @@ def _now(user_id: int, course_key: str) -> dict[str, Any]:
     return {
         "course": found.course,
         "hold": words.of(words.HOLDS, found.hold) if found.hold else "",
+        "trouble": words.of_problem(found.problem),
         "due": [words.of_milestone(milestone.kind, milestone.value) for milestone, _built in found.statements],
         "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
     }

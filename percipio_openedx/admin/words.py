@@ -110,6 +110,11 @@ def of_milestone(kind: str, value: str) -> str:
     return of(KINDS, kind)
 
 
+def of_problem(problem: str) -> str:
+    """What could not be found out or built of a learner, ``''`` if nothing."""
+    return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
+
+
 def of_unsaid(unsaid: Unsaid, step: int) -> str:
     """Why a milestone is not reported; ``step`` is the site's progress step in percent."""
     return str(WHYS[unsaid.why]) % {"percent": unsaid.percent, "step": step}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -285,6 +286,23 @@ def test_the_commands_that_go_by_all_courses(courses: dict[str, Any], manage: Ma
         assert manage("percipio_run").code == 0
         assert manage("percipio_courses", "export").code == 0
         assert "-> " in manage("percipio_doctor").out
+
+
+@pytest.mark.parametrize("name", ["percipio_backfill", "percipio_prune", "percipio_run", "percipio_doctor"])
+def test_a_database_that_is_out_of_order_is_said_in_words(
+    courses: dict[str, Any], manage: Manage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without what it says, which quotes values."""
+    for model in (BackfillRun, LearnerCourse, Notice, ObservationFailure, Statement):
+        monkeypatch.setattr(type(model.objects.all()), "_fetch_all", _out_of_order)
+    ran = manage(name)
+    assert ran.code == 1
+    assert "OperationalError" in ran.err + ran.out
+    assert CANARY not in ran.err + ran.out
+
+
+def _out_of_order(*_: Any) -> None:
+    raise OperationalError(1146, CANARY)
 
 
 def test_it_is_tried_at_once_when_the_operator_says_so(courses: dict[str, Any], manage: Manage) -> None:

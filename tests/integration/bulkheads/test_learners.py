@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import DatabaseError
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from openedx_filters import PipelineStep
 from social_django.models import UserSocialAuth
@@ -196,6 +198,20 @@ def test_who_passed_is_told_though_the_progress_cannot_be_had(course: Any, learn
     report_due()
     assert Statement.objects.filter(learner_course__user_id=busy.pk, kind="progressed").exists()
     assert failing() == set()
+
+
+def test_a_preview_says_what_is_missing(course: Any, learners: list[Any], manage: Manage, everything: Client) -> None:
+    complete(learners[0], course, 0)
+    with broken(Fault(ERRORS[NAMES[0]], user_id=learners[0].pk)):
+        ran = manage("percipio_preview", str(learners[0].pk), KEY)
+        asked = {"learner": str(learners[0].pk), "course": KEY}
+        pages = [
+            everything.get(reverse("admin:percipio_openedx_preview"), asked),
+            everything.get(reverse("admin:percipio_openedx_timeline", args=[learners[0].pk, KEY])),
+        ]
+    assert "it is tried again, for something went wrong: course_home_api" in ran.out
+    for page in pages:
+        assert "failed with BlockStructureNotFound" in page.content.decode()
 
 
 def test_a_course_whose_progress_is_broken_is_not_asked_again_and_again(
