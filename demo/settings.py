@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "openedx_events",
     "common.djangoapps.student.apps.StudentConfig",
     "common.djangoapps.third_party_auth.apps.ThirdPartyAuthConfig",
+    "openedx.core.djangoapps.content.block_structure.apps.BlockStructureConfig",
     "openedx.core.djangoapps.content.course_overviews.apps.CourseOverviewsConfig",
     "openedx.core.djangoapps.external_user_ids.apps.ExternalUserIDConfig",
     "openedx.core.djangoapps.oauth_dispatch.apps.OAuthDispatchAppConfig",

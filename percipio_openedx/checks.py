@@ -53,12 +53,13 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
 
 def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
     """Whether somebody takes up what is noticed: ``manage.py check --database default`` asks, and ``migrate``."""
-    from percipio_openedx.models.notice import Notice
+    # Here, so that the LMS starts without any of it.
+    from percipio_openedx.reporting import failures
 
     if not databases or not config.is_on():
         return []
     try:
-        oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+        oldest = failures.oldest_notice(timezone.now())
         patience = timedelta(seconds=config.alert_after() + config.gathering())
     except (DatabaseError, PercipioConfigurationError):
         # Before the first migration; or another check says it.

@@ -73,6 +73,7 @@ class HoldReason(StrEnum):
     NOT_SELECTED = "not_selected"
     COURSE_LEFT_OUT = "course_left_out"
     NO_ORGANIZATION = "no_organization"
+    ODD_ORGANIZATION = "odd_organization"
     UNSAYABLE = "unsayable"
 
 
@@ -122,6 +123,8 @@ class Trouble(StrEnum):
     PAUSED = "paused"
     PARKED = "parked"
     LATE = "late"
+    UNREADABLE = "unreadable"
+    BROKEN = "broken"
 
 
 class Pause(StrEnum):

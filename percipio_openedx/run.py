@@ -4,52 +4,95 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 
+from django.utils import timezone
 from edx_django_utils.monitoring import set_custom_attribute
+
+from percipio_openedx.bulkheads import Boundary, bulkhead
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+# Until the next pass, at the most, after one of which a step broke.
+AFTER_A_BROKEN_STEP = timedelta(seconds=60)
+
+
+class Step(StrEnum):
+    """The parts of a pass, none of which keeps the others from being done."""
+
+    OBSERVING = "observing"
+    DELIVERING = "delivering"
+    ALERTING = "alerting"
+
+
+@dataclass(slots=True)
+class Pass:
+    """How one pass went: when the next one is due (None: when a notice comes), and which steps broke, and why."""
+
+    next_at: datetime | None = None
+    broken: dict[Step, str] = field(default_factory=dict)
+
 
 def run_once(budget: float | None = None) -> datetime | None:
-    """Look and deliver, and say when the next pass is due (None: when the next notice comes).
+    """Look and deliver, and say when the next pass is due (None: when the next notice comes). Never raises.
 
     Arguments:
         budget: seconds to work for, about; None for as long as it takes. Looking gets half of it.
     """
+    return run_pass(budget).next_at
+
+
+def run_pass(budget: float | None = None) -> Pass:
+    """The same, and say how it went."""
     # Here, so that the LMS's web processes, which never come here, start without any of it.
-    from percipio_openedx.delivery.dispatcher import deliver_due
+    from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts, telling
-    from percipio_openedx.reporting import report_due
+    from percipio_openedx.reporting import Reported, report_due
 
     telling.connect()
+    done = Pass()
     began = time.monotonic()
-    reported = report_due(None if budget is None else began + budget / 2)
+    deadline = None if budget is None else began + budget / 2
+    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), Reported())
+    if reported.broken:
+        done.broken[Step.OBSERVING] = reported.broken
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
-    delivered = deliver_due(budget_seconds=left)
-    to_tell = alerts.check()
-    _monitored(
-        looked=reported.looked,
-        statements=reported.statements,
-        held=reported.held,
-        sent=delivered.sent,
-        parked=delivered.parked,
-        later=delivered.later,
-    )
+    delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
+    broken = {str(step): why for step, why in done.broken.items()}
+    to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
     times = [at for at in (reported.next_at, delivered.next_due, to_tell) if at is not None]
-    logger.info(
-        "pass looked=%s statements=%s held=%s sent=%s parked=%s later=%s",
-        reported.looked,
-        reported.statements,
-        reported.held,
-        delivered.sent,
-        delivered.parked,
-        delivered.later,
-    )
-    return min(times, default=None)
+    if done.broken:
+        times.append(timezone.now() + AFTER_A_BROKEN_STEP)
+    done.next_at = min(times, default=None)
+    counts = {
+        "looked": reported.looked,
+        "statements": reported.statements,
+        "held": reported.held,
+        "sent": delivered.sent,
+        "parked": delivered.parked,
+        "later": delivered.later,
+    }
+    _monitored(counts)
+    logger.info("pass %s", " ".join(f"{name}={count}" for name, count in counts.items()))
+    return done
 
 
-def _monitored(**counts: int) -> None:
+def _step(done: Pass, step: Step, work: Callable[[], T], otherwise: T) -> T:
+    """The bulkhead around one step: whatever breaks it, the other steps are done, and the next pass is called."""
+    with bulkhead(Boundary.STEP) as contained:
+        return work()
+    done.broken[step] = contained.reason
+    logger.error("step of a pass broke step=%s error=%s", step, contained.reason)
+    return otherwise
+
+
+def _monitored(counts: dict[str, int]) -> None:
     """For the site's monitoring service, as custom attributes of the task or command."""
     for name, count in counts.items():
         set_custom_attribute(f"percipio_{name}", count)

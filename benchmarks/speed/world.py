@@ -40,6 +40,7 @@ def _sites() -> None:
 
 def _course(course_key: str) -> None:
     from opaque_keys.edx.keys import CourseKey
+    from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 
     from demo.learning.models import StoredBlock, StoredCourse
     from percipio_openedx.edx_platform import course
@@ -69,6 +70,7 @@ def _course(course_key: str) -> None:
             position=0,
             weight=1.0,
         )
+    update_course_in_cache(key)
     course(course_key)
 
 

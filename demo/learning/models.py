@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from opaque_keys.edx.django.models import CourseKeyField, UsageKeyField
+
+from demo.learning.outlines import follow
 
 
 class StoredCourse(models.Model):
@@ -29,6 +33,17 @@ class StoredCourse(models.Model):
         return str(self.course_key)
 
 
+class StoredBlockQuerySet(models.QuerySet["StoredBlock"]):
+    """Many blocks changed at once, which no signal tells."""
+
+    def update(self, **changes: Any) -> int:
+        """As any, and the outlines of the courses follow."""
+        courses = set(self.values_list("course_id", flat=True).order_by())
+        changed = super().update(**changes)
+        follow(*courses)
+        return changed
+
+
 class StoredBlock(models.Model):
     """One block of a course: section, subsection, unit, or what a unit holds."""
 
@@ -41,6 +56,8 @@ class StoredBlock(models.Model):
     weight = models.FloatField(default=0.0, help_text="points that count for the grade, 0 for none")
     staff_only = models.BooleanField(default=False)
     gated = models.BooleanField(default=False, help_text="locked for learners who audit")
+
+    objects = StoredBlockQuerySet.as_manager()
 
     class Meta:
         app_label = "learning"

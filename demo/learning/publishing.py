@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
+from demo.learning.faults import is_lagging, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from demo.learning.plans import CoursePlan, SectionPlan, UnitPlan
 
@@ -30,7 +32,7 @@ def publish(plan: CoursePlan) -> CourseKey:
     key = plan.course_key
     if StoredCourse.objects.filter(course_key=key, version=plan.version).exists():
         return key
-    with transaction.atomic():
+    with transaction.atomic(), outline_lags():
         course, _created = StoredCourse.objects.update_or_create(
             course_key=key,
             defaults={
@@ -49,6 +51,8 @@ def publish(plan: CoursePlan) -> CourseKey:
         course.blocks.all().delete()
         _store_blocks(course, plan)
         CourseOverview.load_from_module_store(key)
+    if not is_lagging():
+        update_course_in_cache(key)
     return key
 
 

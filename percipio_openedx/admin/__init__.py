@@ -12,6 +12,7 @@ from percipio_openedx.admin.configuration import PercipioConfigurationAdmin
 from percipio_openedx.admin.course_answers import CourseAnswerAdmin
 from percipio_openedx.admin.destinations import DestinationAdmin
 from percipio_openedx.admin.erasures import ErasureRequestAdmin
+from percipio_openedx.admin.failures import ObservationFailureAdmin
 from percipio_openedx.admin.learner_courses import LearnerCourseAdmin
 from percipio_openedx.admin.notices import NoticeAdmin
 from percipio_openedx.admin.pull import PullAuditAdmin, PullClientAdmin
@@ -28,6 +29,7 @@ __all__ = [
     "ErasureRequestAdmin",
     "LearnerCourseAdmin",
     "NoticeAdmin",
+    "ObservationFailureAdmin",
     "PercipioConfigurationAdmin",
     "PullAuditAdmin",
     "PullClientAdmin",

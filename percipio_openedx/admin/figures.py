@@ -20,15 +20,18 @@ from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations.sites import without_courses
+from percipio_openedx.reporting import failures
 
 # Days in the plot, and the span of success rate and latency.
 DAYS = 14
 LATELY = timedelta(hours=24)
 # What could have left longer ago than this waits for a worker.
 TOO_LONG = timedelta(minutes=15)
+# Course runs that cannot be read and are named one by one.
+MOST_NAMED = 20
 
 UNSETTLED = (State.WAITING, State.SENDING, State.PARKED)
 NOT_REPORTED = "not_reported"
@@ -105,9 +108,15 @@ class SiteFigures:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Notices that wait for a look: when the oldest was written, and whether there are any."""
+    """What waits for a look: when the oldest notice was written that a worker should have taken up, and what failed.
+
+    ``failing`` are the first of ``failing_courses`` course runs that the LMS cannot be asked about.
+    """
 
     oldest: datetime | None = None
+    failing: tuple[ObservationFailure, ...] = ()
+    failing_courses: int = 0
+    failing_learners: int = 0
 
 
 def gathered(now: datetime) -> tuple[list[SiteFigures], Hints]:
@@ -126,8 +135,18 @@ def gathered(now: datetime) -> tuple[list[SiteFigures], Hints]:
     for site_id, reason, count in _held(sites).values_list("site_id", "hold_reason").annotate(Count("pk")).order_by():
         sites[site_id].held[reason] = count
     _add_days(sites, now)
-    oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
-    return list(sites.values()), Hints(oldest)
+    return list(sites.values()), _hints(now)
+
+
+def _hints(now: datetime) -> Hints:
+    courses = ObservationFailure.objects.of_courses().order_by("pk")
+    failing = tuple(courses[:MOST_NAMED])
+    return Hints(
+        oldest=failures.oldest_notice(now),
+        failing=failing,
+        failing_courses=len(failing) if len(failing) < MOST_NAMED else courses.count(),
+        failing_learners=ObservationFailure.objects.of_learners().count(),
+    )
 
 
 def _held(sites: Iterable[int]) -> QuerySet[LearnerCourse]:

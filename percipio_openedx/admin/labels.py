@@ -44,6 +44,7 @@ LABELS: Mapping[str, str | Promise] = {
     "enrollment_id": _("Last enrollment"),
     "erased_at": _("Erased here"),
     "enabled": _("Switched on"),
+    "failed_at": _("Last failure"),
     "failing_since": _("Failing since"),
     "failures": _("Failures in a row"),
     "finished_at": _("Finished"),

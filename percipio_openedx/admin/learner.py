@@ -105,8 +105,10 @@ def show(model_admin: ModelAdmin, request: HttpRequest, user_id: int, course_key
     )
     learner = edx_platform.learners([user_id]).get(user_id)
     if learner is not None and not any(people.is_shown(row) for row in found):
+        # Whoever cannot be told to be reported is not named either.
+        account, learner = learner, None
         with suppress(PlatformUnavailable):
-            learner = people.reported({user_id: learner}, course_key).get(user_id)
+            learner = people.reported({user_id: account}, course_key).get(user_id)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("From notice to answer"),
@@ -135,6 +137,7 @@ def _now(user_id: int, course_key: str) -> dict[str, Any]:
     return {
         "course": found.course,
         "hold": words.of(words.HOLDS, found.hold) if found.hold else "",
+        "trouble": words.of_problem(found.problem),
         "due": [words.of_milestone(milestone.kind, milestone.value) for milestone, _built in found.statements],
         "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
     }

@@ -44,6 +44,7 @@ def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         "at": at,
         "sites": [_shown(site, hints, timezone.now()) for site in sites],
         "hints": hints,
+        "failing_more": hints.failing_courses - len(hints.failing),
         "alerts": open_alerts.shown(sites),
         "series": [(name, words.of(words.STATES, name)) for name in SERIES] + [(NOT_REPORTED, _("not reported"))],
     }

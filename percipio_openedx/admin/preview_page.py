@@ -81,6 +81,7 @@ def _words(shown: Preview) -> dict[str, Any]:
     return {
         "api": shown.configuration.api if shown.configuration else "",
         "hold": words.of(words.HOLDS, shown.hold) if shown.hold else "",
+        "trouble": words.of_problem(shown.problem),
         "statements": [
             {
                 "title": words.of_milestone(milestone.kind, milestone.value),

@@ -62,7 +62,7 @@ def of_site(site: SiteFigures, hints: Hints, now: datetime) -> Verdict:
         return Verdict(Tone.ERROR, text % {"default": config.default_site_id()})
     if hints.oldest is not None and now - hints.oldest > TOO_LONG + timedelta(seconds=config.gathering()):
         return _no_worker()
-    return _of_destinations(site.destinations) or _of_rows(site)
+    return _of_destinations(site.destinations) or _of_rows(site, hints)
 
 
 def _no_worker() -> Verdict:
@@ -90,10 +90,17 @@ def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
     return None
 
 
-def _of_rows(site: SiteFigures) -> Verdict:
-    """What lies about: statements that wait, statements that were refused."""
+def _of_rows(site: SiteFigures, hints: Hints) -> Verdict:
+    """What lies about: statements that wait, courses that cannot be read, statements that were refused."""
     if any(found.is_stuck for found in site.destinations):
         return _no_worker()
+    if hints.failing_courses:
+        text = ngettext(
+            "The LMS cannot read %(count)s course run, which waits; all others are reported.",
+            "The LMS cannot read %(count)s course runs, which wait; all others are reported.",
+            hints.failing_courses,
+        )
+        return Verdict(Tone.WARNING, text % {"count": hints.failing_courses})
     parked = site.total("parked")
     if parked:
         text = ngettext(

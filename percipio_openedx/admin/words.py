@@ -65,6 +65,9 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
+    HoldReason.ODD_ORGANIZATION: _(
+        "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
+    ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
 }
 
@@ -117,6 +120,11 @@ def of_milestone(kind: str, value: str) -> str:
     if kind == Kind.RETRACTED and value:
         return gettext("%(kind)s: %(what)s") % {"kind": of(KINDS, kind), "what": of(KINDS, value.partition(":")[0])}
     return of(KINDS, kind)
+
+
+def of_problem(problem: str) -> str:
+    """What could not be found out or built of a learner, ``''`` if nothing."""
+    return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
 
 
 def of_unsaid(unsaid: Unsaid, step: int) -> str:

@@ -57,9 +57,10 @@ def look() -> None:
 def _look() -> None:
     # Here, so that the LMS's web processes start without any of it.
     from percipio_openedx.operations import alerts
-    from percipio_openedx.reporting import compaction
+    from percipio_openedx.reporting import compaction, failures
 
-    since = compaction.oldest()
+    # A course that the LMS cannot read waits on purpose, and its notices with it.
+    since = failures.oldest_notice(timezone.now())
     patience = timedelta(seconds=config.alert_after() + config.gathering())
     if since is None or timezone.now() - since < patience:
         return

@@ -44,6 +44,7 @@ __getattr__ = first_use.of(
             "routing_is_forbidden",
             "take_out_of_tracking",
         ),
+        "values": ("is_identifier",),
         "site": (
             "FIELDS",
             "SERVICE_PATH",

@@ -42,6 +42,7 @@ from percipio_openedx.config.site import (
     site_id_for,
     values_of,
 )
+from percipio_openedx.config.values import is_identifier
 
 __all__ = [
     "FIELDS",
@@ -58,6 +59,7 @@ __all__ = [
     "gathering",
     "is_debug",
     "is_eager",
+    "is_identifier",
     "is_on",
     "keep_event_routing",
     "lms_root",

@@ -14,7 +14,7 @@ from percipio_openedx.codes import Api, CompletedOn, LockedUnits, StartedOn, Und
 from percipio_openedx.config.installation import is_on
 from percipio_openedx.config.lms import default_site_id, lms_root
 from percipio_openedx.config.places import REGIONS, address
-from percipio_openedx.config.values import choice, flag, member, setting, sso_or, whole
+from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -127,8 +127,8 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         api=member("PERCIPIO_API", values["api"], Api),
         api_url=address("PERCIPIO_API_URL", values["api_url"] or REGIONS[region].api_url),
         token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or REGIONS[region].token_url),
-        partner=str(values["partner_name"]),
-        organization=str(values["organization_id"] or ""),
+        partner=identifier("PERCIPIO_PARTNER_NAME", values["partner_name"]),
+        organization=identifier("PERCIPIO_ORGANIZATION_ID", values["organization_id"]),
         client_id=str(values["client_id"]),
         client_secret=client_secret,
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),

@@ -15,6 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.exceptions import PercipioConfigurationError
 
+# Characters that the columns of partners and organizations hold.
+LONGEST_IDENTIFIER = 128
+
 # ``int`` and ``isdigit`` disagree on some digits, and on thousands of them.
 WHOLE = re.compile(r"-?[0-9]{1,12}")
 
@@ -42,6 +45,25 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
         problem = _("is %(value)s; it must be one of %(allowed)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
     return str(value)
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text can be an id of Percipio's in an address: what single sign-on says may be anything.
+
+    It has 1 to 128 printable characters, no blank, no ``@`` (an address of a person) and no dot segment, which clients
+    and servers take out of an address (RFC 3986 section 5.2.4): the request would go to somebody else's.
+    """
+    if not 0 < len(text) <= LONGEST_IDENTIFIER or not text.isprintable() or "@" in text or any(map(str.isspace, text)):
+        return False
+    return not {".", ".."} & set(re.split(r"[/\\]", text))
+
+
+def identifier(name: str, value: Any) -> str:
+    """A partner or an organization, as Skillsoft gave it; it may be empty."""
+    text = str(value or "")
+    if len(text) > LONGEST_IDENTIFIER or text in (".", "..") or not text.isprintable():
+        raise PercipioConfigurationError(name, _("is no id: at most 128 printable characters, and neither . nor .."))
+    return text
 
 
 def sso_or(name: str, value: Any, words: tuple[str, ...]) -> str:

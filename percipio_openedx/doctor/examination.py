@@ -32,6 +32,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     yield from platform.routing()
     yield from pulls.clients()
     yield from rows.notices()
+    yield from rows.observations()
     yield from rows.destinations()
     yield from rows.statements()
     yield from rows.learners()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db import DatabaseError
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -115,9 +114,9 @@ def routing() -> Iterator[Finding]:
     asked_for_by, state = config.routing_is_asked_for_by(), backend.state()
     try:
         has_router = edx_platform.has_other_lrs()
-    except (DatabaseError, PlatformUnavailable) as error:
+    except PlatformUnavailable as error:
         mend = _("Run: %(command)s") % {"command": "manage.py lms migrate event_routing_backends"}
-        yield doubtful(name, type(error).__name__, mend)
+        yield doubtful(name, str(error), mend)
         return
     if not has_router and not asked_for_by and state == "routed":
         seen = _("every learner event is transformed and logged for an LRS that nobody has configured")

@@ -18,26 +18,65 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import retired
 from percipio_openedx.operations.sites import configurations
+from percipio_openedx.reporting import failures
+from percipio_openedx.reporting.due import MOST_AHEAD
 
 RUN = gettext_lazy("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
+REPAIR = gettext_lazy(
+    "Repair the course in the LMS, or leave it out (percipio_courses); percipio_retry --now tries it at once. "
+    "All other courses are reported."
+)
 # Course runs whose grading is asked for.
 MOST_COURSES = 200
+# Course runs, or reasons, that are named one by one.
+MOST_NAMED = 20
 
 
 def notices() -> Iterator[Finding]:
     """How long the oldest notice has waited for a look."""
-    oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    oldest = failures.oldest_notice(timezone.now())
     name = _("notices")
     if oldest is None:
         yield well(name, _("none waits"))
+    elif oldest > timezone.now() + MOST_AHEAD:
+        seen = _("a time in the future: %(at)s") % {"at": f"{oldest:%Y-%m-%d %H:%M} UTC"}
+        yield doubtful(name, seen, _("Check the clocks of all servers; what was written by a wrong one is due now."))
     elif timezone.now() - oldest > _patience() + timedelta(seconds=_observe_after()):
         yield wrong(name, _waited(oldest), str(RUN))
     else:
         yield well(name, _waited(oldest))
+
+
+def observations() -> Iterator[Finding]:
+    """Course runs, and single learners, that the LMS cannot be asked about."""
+    rows = ObservationFailure.objects.of_courses().order_by("pk")
+    for row in rows[:MOST_NAMED]:
+        name = _("course %(course)s") % {"course": row.course_key}
+        told = {"reason": row.reason, "time": _age(row.failing_since), "at": f"{row.retry_at:%Y-%m-%d %H:%M} UTC"}
+        if row.part == Part.PROGRESS:
+            seen = _("its progress cannot be had for %(time)s: %(reason)s; asked again at %(at)s")
+            yield doubtful(name, seen % told, str(REPAIR))
+        else:
+            seen = _("cannot be read for %(time)s: %(reason)s; tried again at %(at)s")
+            yield wrong(name, seen % told, str(REPAIR))
+    courses = rows.count()
+    if courses > MOST_NAMED:
+        seen = _("%(count)s cannot be read, of which %(named)s are named above")
+        yield wrong(_("courses"), seen % {"count": courses, "named": MOST_NAMED}, str(REPAIR))
+    reasons = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
+    for reason, count in sorted(reasons[:MOST_NAMED]):
+        seen = ngettext("of %(count)s: %(reason)s", "of %(count)s: %(reason)s", count) % {
+            "count": count,
+            "reason": reason,
+        }
+        mend = _("They are tried again by themselves; the admin lists them (observations that failed).")
+        yield doubtful(_("learners who cannot be observed"), seen, mend)
+    if not courses and not reasons:
+        yield well(_("observations"), _("every course and learner can be read"))
 
 
 def destinations() -> Iterator[Finding]:

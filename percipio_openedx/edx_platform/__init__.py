@@ -24,8 +24,8 @@ __getattr__ = first_use.of(
             "opaque_token",
             "signed_token_problem",
         ),
-        "courses": ("course", "find_courses", "is_graded"),
-        "door": ("forget_request", "org_of", "parsed"),
+        "courses": ("course", "find_courses", "is_graded", "outline_version"),
+        "door": ("forget_request", "number_of", "org_of", "parsed"),
         "enrolled": ("courses_of", "enrollment_counts", "enrollments", "enrollments_after"),
         "installation": ("has_other_lrs", "is_completion_on"),
         "accounts": (

@@ -21,8 +21,8 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded
-from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
+from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
+from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.enrolled import courses_of, enrollment_counts, enrollments, enrollments_after
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
 from percipio_openedx.edx_platform.shares import completed_share, share_sources
@@ -56,8 +56,10 @@ __all__ = [
     "learners",
     "missing_signals",
     "names_of",
+    "number_of",
     "opaque_token",
     "org_of",
+    "outline_version",
     "parsed",
     "retired_accounts",
     "retired_for_good",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
@@ -12,7 +11,6 @@ from django.db.models import Q
 
 from percipio_openedx.data import Learner, RetiredNames, SocialLink
 from percipio_openedx.edx_platform.door import platform
-from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.keys import among
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ MOST_NESTED = 3
 EXTERNAL_ID_TYPE = "xapi"
 
 
+@platform("auth.models.User")
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     """Accounts by id, with the profile's name. One query."""
     rows = get_user_model().objects.filter(among("pk", user_ids))
@@ -36,6 +35,7 @@ def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     }
 
 
+@platform("auth.models.User")
 def find_learners(text: str, limit: int) -> dict[int, Learner]:
     """Accounts whose username, email or profile name begins with ``text``, an exact username or email first.
 
@@ -50,21 +50,34 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
     return {learner.user_id: learner for learner in ordered[:limit]}
 
 
+@platform("social_django.models.UserSocialAuth")
 def names_of(user_id: int) -> list[str]:
-    """What an account is, and before its retirement was, known by: username, email, name, single-sign-on uids."""
+    """What an account is, and before its retirement was, known by: username, email, name, single-sign-on uids.
+
+    Raises:
+        PlatformUnavailable: one of them cannot be read: whoever erases by half of the names leaves the other half.
+    """
     from social_django.models import UserSocialAuth
 
     found = [getattr(one, name) for one in learners([user_id]).values() for name in ("username", "email", "name")]
     found += UserSocialAuth.objects.filter(user_id=user_id).values_list("uid", flat=True)
-    with suppress(PlatformUnavailable), platform("user_api.models.UserRetirementStatus"):
-        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
-
-        columns = ("original_username", "original_email", "original_name")
-        for row in UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns):
-            found += row
+    for row in _names_before(user_id):
+        found += row
     return [str(value) for value in found if value]
 
 
+def _names_before(user_id: int) -> list[tuple[str, str, str]]:
+    with platform("user_api.models.UserRetirementStatus"):
+        try:
+            from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+        except (ImportError, RuntimeError):
+            # Not there, or installed and not one of the LMS's apps.
+            return []
+        columns = ("original_username", "original_email", "original_name")
+        return list(UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns))
+
+
+@platform("auth.models.User")
 def user_id_of(text: str) -> int | None:
     """The account of a user id, a username or an email, all exact; None where there is none."""
     rows = get_user_model().objects.order_by("pk")
@@ -75,6 +88,7 @@ def user_id_of(text: str) -> int | None:
     return found.values_list("pk", flat=True).first()
 
 
+@platform("auth.models.User")
 def users(user_ids: Iterable[int]) -> dict[int, User]:
     """Whole accounts, which the platform's progress functions ask for. One query."""
     return dict(get_user_model().objects.in_bulk(list(user_ids)))
@@ -89,6 +103,7 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
         return set(rows.values_list("user_id", flat=True))
 
 
+@platform("auth.models.User")
 def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
     """Return the ids of accounts that have the name of a retired one, in order, whatever the case of its letters.
 
@@ -107,6 +122,7 @@ def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
     return sorted(found)[:limit]
 
 
+@platform("auth.models.User")
 def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
     """Return accounts that have the name of a retired one and whose retirement cannot be cancelled any more.
 
@@ -122,6 +138,7 @@ def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
         return retired - set(pending.values_list("user_id", flat=True))
 
 
+@platform("external_user_ids.models.ExternalId")
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
     users = list(get_user_model().objects.filter(among("pk", user_ids)))
@@ -132,6 +149,7 @@ def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     return {user_id: str(row.external_user_id) for user_id, row in found.items()}
 
 
+@platform("social_django.models.UserSocialAuth")
 def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     """Single-sign-on links by learner, oldest first. One query."""
     from social_django.models import UserSocialAuth

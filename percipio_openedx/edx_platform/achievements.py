@@ -15,6 +15,7 @@ from percipio_openedx.keys import among
 DONE = Q(completion__gt=0)
 
 
+@platform("completion.models.BlockCompletion")
 def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     """First and latest recorded completion by learner, without the time on task. One query.
 
@@ -41,6 +42,7 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     }
 
 
+@platform("completion.models.BlockCompletion")
 def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[datetime]]:
     """Every recorded moment of activity by learner, in order. One query; for the few who have something to report."""
     from completion.models import BlockCompletion
@@ -107,10 +109,12 @@ def _shown(key: CourseKey) -> tuple[bool, datetime | None]:
     """
     with platform("certificates.api.certificates_viewable_for_course"):
         from lms.djangoapps.certificates.api import certificates_viewable_for_course
-        from openedx.core.djangoapps.content.course_overviews.api import get_course_overview_or_none
+        from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-        overview = get_course_overview_or_none(key)
-        if overview is None:
+        try:
+            # Not ``get_course_overview_or_none``, for which a course that cannot be read is none either.
+            overview = CourseOverview.get_from_id(key)
+        except CourseOverview.DoesNotExist:
             return False, None
         is_shown = bool(certificates_viewable_for_course(overview))
         if overview.self_paced or overview.certificates_show_before_end:

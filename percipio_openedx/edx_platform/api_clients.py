@@ -24,7 +24,9 @@ def opaque_token(request: Request) -> OpaqueToken:
         AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
         PlatformUnavailable: the platform's class is missing, or stumbled over the token.
     """
-    with platform("openedx.core.lib.api.authentication.BearerAuthentication"):
+    from rest_framework.exceptions import APIException
+
+    with platform("openedx.core.lib.api.authentication.BearerAuthentication", passing=(APIException,)):
         from openedx.core.lib.api.authentication import BearerAuthentication
 
         found = BearerAuthentication().authenticate(request)

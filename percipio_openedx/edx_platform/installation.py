@@ -23,7 +23,7 @@ def has_other_lrs() -> bool:
     Within a transaction in a savepoint: where its table is missing, the transaction of whoever asks goes on.
 
     Raises:
-        DatabaseError: its table cannot be read.
+        PlatformUnavailable: its table cannot be read.
     """
     with platform("event_routing_backends.models.RouterConfiguration"):
         from event_routing_backends.models import RouterConfiguration

@@ -22,44 +22,58 @@ def completed_share(course_key: str, user: User) -> Share | None:
 
     Asked of ``calculate_progress_for_learner_in_course`` (Ulmo and later), else of the summary under it, else of the
     completion aggregator's row for the course. None where none of them knows.
+
+    Raises:
+        PlatformUnavailable: none of them knows, and one of them stumbled: it may know later.
     """
     key = parsed(course_key)
+    failed: PlatformUnavailable | None = None
     for source in (_share_from_progress, _share_from_summary, _share_from_aggregator):
         try:
             share = source(key, user)
-        except PlatformUnavailable:
+        except PlatformUnavailable as error:
+            failed = failed or error
             continue
         finally:
             forget_request()
         if share is not None:
             return share
+    if failed is not None:
+        raise failed
     return None
 
 
 def _share_from_progress(key: CourseKey, user: User) -> Share | None:
     with platform("course_home_api.progress.api.calculate_progress_for_learner_in_course"):
-        from lms.djangoapps.course_home_api.progress.api import calculate_progress_for_learner_in_course as progress
-
+        try:
+            from lms.djangoapps.course_home_api.progress.api import calculate_progress_for_learner_in_course as progress
+        except ImportError:
+            return None
         return _share(_asked(progress, key, user))
 
 
 def _share_from_summary(key: CourseKey, user: User) -> Share | None:
     with platform("courseware.courses.get_course_blocks_completion_summary"):
-        from lms.djangoapps.courseware.courses import get_course_blocks_completion_summary as summary
-
+        try:
+            from lms.djangoapps.courseware.courses import get_course_blocks_completion_summary as summary
+        except ImportError:
+            return None
         return _share(_asked(summary, key, user))
 
 
 def _share_from_aggregator(key: CourseKey, user: User) -> Share | None:
     with platform("completion_aggregator.models.Aggregator"):
-        from completion_aggregator.models import Aggregator
-
+        try:
+            from completion_aggregator.models import Aggregator
+        except (ImportError, RuntimeError):
+            # Not there, or installed and not one of the LMS's apps.
+            return None
         row = Aggregator.objects.filter(course_key=key, user=user, aggregation_name="course").first()
-    if row is None or not row.possible:
-        return None
-    # Earned and possible are counted in blocks here: as a share they serve as units do.
-    done = int(row.earned)
-    return Share(complete=done, incomplete=max(0, int(row.possible) - done))
+        if row is None or not row.possible:
+            return None
+        # Earned and possible are counted in blocks here: as a share they serve as units do.
+        done = int(row.earned)
+        return _plausible(Share(complete=done, incomplete=max(0, int(row.possible) - done)))
 
 
 def share_sources() -> list[str]:
@@ -90,8 +104,15 @@ def _asked(function: Callable[[CourseKey, Any], Any], key: CourseKey, user: User
 def _share(counts: Any) -> Share | None:
     if not isinstance(counts, Mapping) or "complete_count" not in counts:
         return None
-    return Share(
+    share = Share(
         complete=int(counts["complete_count"]),
         incomplete=int(counts.get("incomplete_count", 0)),
         locked=int(counts.get("locked_count", 0)),
     )
+    return _plausible(share)
+
+
+def _plausible(share: Share) -> Share:
+    if min(share) < 0:
+        raise ValueError("a number of units below zero")
+    return share

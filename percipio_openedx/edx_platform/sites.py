@@ -45,6 +45,7 @@ def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
         yield int(site_id), tuple(org for org in named if isinstance(org, str) and org)
 
 
+@platform("sites.models.Site")
 def site_id_of_host(host: str) -> int | None:
     """The site of a ``Host`` header, whatever port stands there or in the site's domain; None where there is none.
 

@@ -14,7 +14,6 @@ import threading
 import time
 from typing import Any
 
-from django.db import DatabaseError
 from django.db.models.signals import post_save
 from eventtracking.backends.async_routing import AsyncRoutingBackend
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
@@ -57,8 +56,8 @@ class _Routers:
     def _ask(self) -> None:
         try:
             self._known = edx_platform.has_other_lrs()
-        except (DatabaseError, PlatformUnavailable) as error:
-            logger.warning("event routing unknown reason=%s", type(error).__name__)
+        except PlatformUnavailable as error:
+            logger.warning("event routing unknown reason=%s", error)
         self._until = time.monotonic() + GOOD_FOR
 
     def forget(self, **_: Any) -> None:

@@ -23,6 +23,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import is_outage
 from percipio_openedx.exceptions import PlatformUnavailable
 
 if TYPE_CHECKING:
@@ -80,8 +81,10 @@ class TokenAuthentication(BaseAuthentication):
 def _opaque(request: Request) -> Grant:
     try:
         token = edx_platform.opaque_token(request)
-    except (AuthenticationFailed, PlatformUnavailable):
+    except AuthenticationFailed:
         raise _refused() from None  # the platform's words may name the user
+    except PlatformUnavailable as error:
+        raise _unread(error) from None
     return Grant(token.user_id, token.scopes, token.client_id, is_signed=False)
 
 
@@ -102,8 +105,8 @@ def _signed(token: str) -> Grant:
     is_service = claims.get("grant_type") in _CLIENT_CREDENTIALS
     try:
         client_id = edx_platform.client_of_signed_token(user_id, granted, issued_at) if is_service else None
-    except PlatformUnavailable:
-        raise _refused() from None
+    except PlatformUnavailable as error:
+        raise _unread(error) from None
     return Grant(user_id, granted, client_id, is_signed=True, filters=_filters(claims.get("filters")))
 
 
@@ -137,3 +140,8 @@ def _verify(token: str) -> None:
 
 def _refused() -> AuthenticationFailed:
     return AuthenticationFailed("The token is unknown, has expired, or its user is inactive.")
+
+
+def _unread(error: PlatformUnavailable) -> Exception:
+    """What became of a token that the LMS stumbled over. A database that is away has refused nobody."""
+    return error if is_outage(error) else _refused()

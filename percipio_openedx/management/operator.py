@@ -14,6 +14,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseFailure
 from django.utils import translation
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
@@ -58,6 +59,10 @@ class OperatorCommand(BaseCommand):
             raise UsageError(error.words) from None
         except PercipioError as error:
             raise CommandError(str(error), returncode=TROUBLE) from None
+        except DatabaseFailure as error:
+            # By its class alone: what the database says quotes values.
+            text = _("the database failed (%(error)s); what was done by then is kept")
+            raise CommandError(text % {"error": type(error).__name__}, returncode=TROUBLE) from None
         if not is_well:
             raise SystemExit(TROUBLE)
 

@@ -14,9 +14,10 @@ from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations.sites import site_ids
+from percipio_openedx.reporting import failures
 
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.
@@ -91,9 +92,17 @@ def _requests(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[Fig
 
 
 def _waiting(now: datetime) -> Iterator[Figure]:
-    noticed = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    noticed = failures.oldest_notice(now)
     age = (now - noticed).total_seconds() if noticed else 0
     yield Figure("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
+    failing = Figure("observation_failures", "Course runs and learners that cannot be observed", ("of", "part"))
+    for of, rows in (
+        ("course", ObservationFailure.objects.of_courses()),
+        ("learner", ObservationFailure.objects.of_learners()),
+    ):
+        for part, count in rows.order_by().values_list("part").annotate(Count("pk")):
+            failing.values[of, part] = count
+    yield failing
     held = Figure("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
     # Every site, and greater than, so that the index on site and reason serves.
     for site_id, reason, count in _grouped_holds():

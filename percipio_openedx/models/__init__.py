@@ -12,6 +12,7 @@ from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.pull import PullAudit, PullClient
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.models.topic import StatementTopic, TopicTerm
@@ -25,6 +26,7 @@ __all__ = [
     "ErasureRequest",
     "LearnerCourse",
     "Notice",
+    "ObservationFailure",
     "PercipioConfiguration",
     "PullAudit",
     "PullClient",

@@ -34,9 +34,10 @@ class LearnerCourse(models.Model):
 
     ``site_id`` is the site that the course run belonged to at the last look; it is no part of what the row is.
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    ``activity_version`` and the two percents (``Share``) are the completions at the last look, so that the platform's
-    dear progress function is asked only when they changed. ``observe_again_at`` is when the learner has to be looked at
-    again though nobody may do anything: when the course may show a certificate that is there already.
+    The two percents (``Share``) are the progress that the platform's dear function said last, ``activity_version`` what
+    they depended on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only
+    when that changed. What it could not say is never remembered. ``observe_again_at`` is when the learner has to be
+    looked at again though nobody may do anything: when the course may show a certificate that is there already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from percipio_openedx import config, edx_platform, identity
+from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Learner, Share, Truth
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.observation import time_on_task
 
 
@@ -46,20 +50,73 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
     }
 
 
-def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> dict[int, Share | None]:
-    """The completed share, asked learner by learner: 10 to 500 ms each; None where the platform does not know.
+@dataclass(slots=True)
+class Shares:
+    """What the platform said of some learners' progress: the completed share, or None where it does not know.
+
+    ``failed`` holds the reason of each learner whom it could not say, of those also whom it was not asked for after
+    that; who is in neither was not asked for lack of time. ``is_broken`` says that it could say nobody's.
+    """
+
+    found: dict[int, Share | None] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    is_broken: bool = False
+
+
+def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> Shares:
+    """The completed share, asked learner by learner: 10 to 500 ms each.
+
+    The bulkhead around the progress of one learner, without which everything else is reported all the same. Where it
+    fails for the first few, nobody else is asked: what is wrong then is the course.
 
     Arguments:
-        deadline: ``time.monotonic()`` after which nobody is asked but the first; those who were not are absent.
+        deadline: ``time.monotonic()`` after which nobody is asked but the first.
     """
     users = edx_platform.users(user_ids)
-    found: dict[int, Share | None] = {}
-    for user_id in user_ids:
-        if found and deadline is not None and time.monotonic() >= deadline:
+    shares = Shares()
+    # By chance, or the same few whom it cannot say would be met first each time.
+    mixed = random.sample(user_ids, len(user_ids))
+    for number, user_id in enumerate(mixed):
+        if number and deadline is not None and time.monotonic() >= deadline:
             break
-        user = users.get(user_id)
-        found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
-    return found
+        with bulkhead(Boundary.PROGRESS) as contained:
+            user = users.get(user_id)
+            shares.found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
+        if contained.error is None:
+            continue
+        if is_outage(contained.error):
+            raise contained.error
+        shares.failed[user_id] = contained.reason
+        if len(shares.failed) >= MOST_ALONE and not shares.found:
+            shares.is_broken = True
+            shares.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
+            break
+    return shares
+
+
+def progress_version(truth: Truth, outline_version: str) -> str:
+    """Everything, as far as it can be told cheaply, that a learner's progress depends on; ``''`` where part is unknown.
+
+    What is remembered under ``''`` is never used again: better to ask once more than to be wrong for ever.
+
+    Arguments:
+        truth: whose completions and whose enrollment's mode count.
+        outline_version: of the course run.
+    """
+    if not outline_version or truth.enrollment is None:
+        return ""
+    others = f"{outline_version}|{truth.enrollment.mode}|{truth.enrollment.is_active}"
+    return f"{truth.activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
+
+
+def outline_version(course_key: str) -> str:
+    """The version of the outline in which units are counted; ``''`` where the LMS cannot say: it only saves asking."""
+    try:
+        return edx_platform.outline_version(course_key)
+    except PlatformUnavailable as error:
+        if is_outage(error):
+            raise
+        return ""
 
 
 def versions(course_key: str, user_ids: Iterable[int]) -> dict[int, str]:

@@ -6,11 +6,12 @@ tried again with the next pass. Mails are in the LMS's own language, logs in Eng
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import smtplib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,9 +26,10 @@ from percipio_openedx.codes import Pause, Trouble
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
-from percipio_openedx.operations.troubles import PAUSES, TROUBLES
+from percipio_openedx.operations.troubles import PAUSES, STEPS, TROUBLES
+from percipio_openedx.reporting import failures
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ EVERY = 60.0
 MAIL_TIMEOUT = 10
 # After a mail the next one waits for so long: what happens meanwhile, at however many destinations, is told in one.
 GATHER = timedelta(minutes=5)
+# Things that one mail names, when a course store is away and no course can be read, say.
+MOST_LINES = 50
 
 
 _checked: dict[int, float] = {}
@@ -55,11 +59,12 @@ class Condition:
 NOTICES = "notices"
 
 
-def check(*, at_once: bool = False) -> datetime | None:
+def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> datetime | None:
     """Compare how things are with what was told, and tell what changed.
 
     Arguments:
         at_once: whatever was checked lately; else at most once a minute and process, since it counts rows.
+        broken: the steps of this pass that broke, by name with the reason; None if there was no pass.
 
     Returns:
         When there will be something to tell, None if there is not.
@@ -69,7 +74,7 @@ def check(*, at_once: bool = False) -> datetime | None:
         if at_once or now - _checked.get(os.getpid(), -EVERY) >= EVERY:
             forget()
             _checked[os.getpid()] = now
-            note(conditions(timezone.now()))
+            note([*conditions(timezone.now()), *([] if broken is None else steps(broken))])
         return tell()
 
 
@@ -93,7 +98,10 @@ def open_alerts() -> Sequence[Alert]:
 
 
 def conditions(now: datetime) -> list[Condition]:
-    """Every destination's three conditions, and that of the notices. A number of queries that does not grow."""
+    """Every destination's three conditions, those of the notices and of the course runs that cannot be read.
+
+    A number of queries that does not grow.
+    """
     before = now - _patience()
     destinations = list(Destination.objects.order_by("pk"))
     # Theirs, which is all there are: said so that the queue's index answers alone.
@@ -111,10 +119,41 @@ def conditions(now: datetime) -> list[Condition]:
         is_late = since is not None and since < before and row.paused_reason != Pause.NOT_CONFIGURED
         words = _("Since %(at)s the oldest statement has been waiting.") % {"at": _text(since)}
         found.append(Condition(Trouble.LATE, subject, is_late, _at(row, words)))
-    noticed = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    noticed = failures.oldest_notice(now)
     words = _("Since %(at)s the oldest notice has been waiting for a look. Does a worker run?") % {"at": _text(noticed)}
     found.append(Condition(Trouble.LATE, NOTICES, noticed is not None and noticed < before, words))
-    return found
+    return [*found, *unreadable()]
+
+
+def unreadable() -> list[Condition]:
+    """Every course run that cannot be observed as a whole, or that could not be when it was told.
+
+    Not after one failure alone: that is most often the moment's, and over with the next pass.
+    """
+    found = {}
+    for row in ObservationFailure.objects.of_courses().filter(failures__gte=2).order_by("pk"):
+        subject = f"course:{hashlib.sha256(f'{row.course_key}|{row.part}'.encode()).hexdigest()[:32]}"
+        text = (
+            _("Since %(at)s the LMS cannot say how far learners are in %(course)s (%(reason)s). The rest is reported.")
+            if row.part == Part.PROGRESS
+            else _("Since %(at)s the LMS cannot read %(course)s (%(reason)s). Its reports wait; all others leave.")
+        )
+        named = {"at": _text(row.failing_since), "course": row.course_key, "reason": row.reason}
+        found[subject] = Condition(Trouble.UNREADABLE, subject, True, text % named)
+    told = Alert.objects.filter(kind=Trouble.UNREADABLE, is_on=True).values_list("subject", flat=True)
+    over = [Condition(Trouble.UNREADABLE, subject, False) for subject in told if subject not in found]
+    return [*found.values(), *over]
+
+
+def steps(broken: Mapping[str, str]) -> list[Condition]:
+    """The steps of a pass that broke, and those that broke when it was told and do no more."""
+    text = _("A step of the worker breaks, %(step)s: %(reason)s. Its log says more. The other steps are done.")
+    found = [
+        Condition(Trouble.BROKEN, step, True, text % {"step": STEPS.get(step, step), "reason": why})
+        for step, why in broken.items()
+    ]
+    told = Alert.objects.filter(kind=Trouble.BROKEN, is_on=True).values_list("subject", flat=True)
+    return found + [Condition(Trouble.BROKEN, subject, False) for subject in told if subject not in broken]
 
 
 def paused(row: Destination) -> Condition:
@@ -232,7 +271,12 @@ def _addresses() -> Sequence[str]:
 
 def _mailed(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     bad = sum(row.is_on for row in rows)
-    lines = [f"{_('OUT OF ORDER') if row.is_on else _('well again')} – {_kind(row)}\n{row.words}" for row in rows]
+    lines = [
+        f"{_('OUT OF ORDER') if row.is_on else _('well again')} – {_kind(row)}\n{row.words}"
+        for row in rows[:MOST_LINES]
+    ]
+    if len(rows) > MOST_LINES:
+        lines.append(_("and %(count)s more: see the alerts in the admin.") % {"count": len(rows) - MOST_LINES})
     subject = _("%(count)s out of order") % {"count": bad} if bad else _("well again")
     end = _("percipio_doctor and the overview in the admin say what to do.")
     body = "\n\n".join([config.lms_root(), *lines, end])

@@ -1,28 +1,30 @@
 """Looking at history: every learner ever enrolled, course by course, at the operator's pace.
 
 The same look as for live notices, so nothing is reported twice and a run can be stopped and begun again at any time.
-What is held in memory is one chunk of learners and the list of course runs.
+What is held in memory is one chunk of learners and the list of course runs. A bulkhead stands around each course run:
+the back-fill goes on behind one that the LMS cannot read.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
-from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.operations.scope import Enrolled, Scope
-from percipio_openedx.reporting import peek
+from percipio_openedx.reporting import failures, peek
 from percipio_openedx.reporting.look import look
 
 logger = logging.getLogger(__name__)
@@ -66,14 +68,47 @@ class Sites:
             self._configurations[site_id] = config.for_site(site_id)
         return self._configurations[site_id]
 
+    def reporting(self, course_keys: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+        """The course runs of sites that report; and those of which that cannot be said, with the reason.
+
+        Raises:
+            PercipioConfigurationError: a site is configured wrongly.
+        """
+        found, unknown = [], {}
+        for course_key in course_keys:
+            with bulkhead(Boundary.COURSE) as contained:
+                if self.configuration(course_key) is not None:
+                    found.append(course_key)
+            if contained.error is not None:
+                raise_if_everybodys(contained.error)
+                unknown[course_key] = contained.reason
+        return found, unknown
+
+
+def raise_if_everybodys(error: Exception) -> None:
+    """Go on with the next item unless an error is about all of them.
+
+    Raises:
+        PercipioConfigurationError: the site is configured wrongly.
+        PlatformUnavailable: the database is out of order.
+    """
+    if isinstance(error, PercipioConfigurationError):
+        raise error
+    if is_outage(error):
+        raise PlatformUnavailable("the database", f"failed with {type(error).__name__}") from error
+
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run ended: where it stands, and the courses that the platform could not be asked about."""
+    """How a run ended: where it stands, and the courses that the platform could not be asked about.
+
+    ``failed`` counts learners of other courses about whom it could not; a worker tries those again.
+    """
 
     run: BackfillRun
     is_finished: bool = False
     troubled: list[str] = field(default_factory=list)
+    failed: int = 0
 
 
 def unfinished(scope: Scope) -> BackfillRun | None:
@@ -114,22 +149,22 @@ class Backfill:
 
     def courses(self) -> dict[str, int]:
         """The course runs that are left, of sites that report, with their numbers of enrollments."""
-        found = self._scope.courses(self._sites.site_of)
-        return {
-            key: count
-            for key, count in found.items()
-            if key >= self._run.course_key and self._sites.configuration(key) is not None
-        }
+        counts = self._scope.courses(self._sites.site_of)
+        found, unknown = self._sites.reporting(key for key in counts if key >= self._run.course_key)
+        for course_key, reason in unknown.items():
+            self._trouble(course_key, reason)
+        return {key: counts[key] for key in found}
 
     def work(self, courses: dict[str, int]) -> Outcome:
         """Look at all of them, until the end or until asked to stop."""
         for course_key in courses:
             if course_key != self._run.course_key:
                 self._run.course_key, self._run.enrollment_id = course_key, 0
-            try:
+            with bulkhead(Boundary.COURSE) as contained:
                 self._course(course_key)
-            except PlatformUnavailable as error:
-                self._trouble(course_key, error)
+            if contained.error is not None:
+                raise_if_everybodys(contained.error)
+                self._trouble(course_key, contained.reason)
             if self._pause.is_asked():
                 return self.outcome
         self._run.finished_at = timezone.now()
@@ -143,7 +178,7 @@ class Backfill:
             return
         courses = CourseBook()
         for rows in self._chunks(course_key):
-            chosen = self._scope.learners(course_key, rows)
+            chosen = self._chosen(course_key, rows)
             settled = self._settled(configuration, courses.get(course_key), rows, chosen)
             for start in range(0, len(rows), self._size):
                 if self._pause.is_asked():
@@ -160,6 +195,12 @@ class Backfill:
                 edx_platform.forget_request()
                 if self._rate is not None:
                     self._pause.wait(len(user_ids) / self._rate - (time.monotonic() - began))
+        failures.course_is_well(course_key)
+
+    def _chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
+        """Those of the enrolled who are meant; where that cannot be said of one, the look says what is wrong."""
+        parts, unknown = apart(Boundary.LEARNER, rows, lambda part: self._scope.learners(course_key, part))
+        return set().union(*parts, (user_id for _, user_id, _ in unknown))
 
     def _chunks(self, course_key: str) -> Iterator[list[Enrolled]]:
         size = SIFTED_AT_ONCE if self._rate is None else self._size
@@ -174,15 +215,21 @@ class Backfill:
     ) -> set[int]:
         """Those who have nothing to tell: no lease, no look, and nothing of theirs is written."""
         enrolled = {user_id: at for _, user_id, at in rows if at is not None and user_id in chosen}
-        return peek.settled(configuration, course, enrolled)
+        with bulkhead(Boundary.LEARNER) as contained:
+            return peek.settled(configuration, course, enrolled)
+        if contained.error is not None:
+            raise_if_everybodys(contained.error)
+        # Whoever it is that cannot be read: the look at all of them finds out.
+        return set()
 
     def _look(self, configuration: Configuration, course_key: str, courses: CourseBook, user_ids: list[int]) -> None:
         if not user_ids:
             return
-        looked = look(configuration, course_key, courses.get(course_key), user_ids, timezone.now())
+        looked = look(configuration, course_key, courses.get(course_key), user_ids, timezone.now(), again=True)
         self._run.looked += looked.looked
         self._run.statements += looked.statements
         self._run.held += looked.held
+        self.outcome.failed += len(looked.problems)
         # Somebody else looks at them at this moment; a worker comes back to them.
         now = timezone.now()
         Notice.objects.bulk_create(
@@ -190,8 +237,9 @@ class Backfill:
             for user_id in sorted(looked.busy)
         )
 
-    def _trouble(self, course_key: str, error: PlatformUnavailable) -> None:
-        logger.warning("backfill left a course out course=%s problem=%s", course_key, error)
+    def _trouble(self, course_key: str, reason: str) -> None:
+        logger.warning("backfill left a course out course=%s problem=%s", course_key, reason)
+        failures.note_course(course_key, reason)
         self._run.troubled += 1
         self._run.save()
         if len(self.outcome.troubled) < NAMED:

@@ -5,35 +5,43 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites
+from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
 from percipio_openedx.operations.scope import Scope
-from percipio_openedx.reporting.look import Finding, examine
+from percipio_openedx.reporting.findings import Finding
+from percipio_openedx.reporting.look import examine
 
 
 @dataclass(slots=True)
 class Forecast:
-    """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not."""
+    """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not.
+
+    ``troubled`` are course runs that the LMS could not be asked about, with the reason.
+    """
 
     courses: int = 0
     enrollments: int = 0
     examined: int = 0
     statements: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
+    troubled: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
-        return {**counts, "statements": dict(self.statements), "held": dict(self.held)}
+        troubled = {"troubled": self.troubled} if self.troubled else {}
+        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **troubled}
 
 
 def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callable[[int], object] = int) -> Forecast:
@@ -50,17 +58,23 @@ def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callab
         PlatformUnavailable: the LMS could not be asked.
     """
     sites = Sites()
-    courses = {key: n for key, n in scope.courses(sites.site_of).items() if sites.configuration(key) is not None}
-    found = Forecast(courses=len(courses), enrollments=sum(courses.values()))
+    counts = scope.courses(sites.site_of)
+    courses, unknown = sites.reporting(counts)
+    found = Forecast(courses=len(courses), enrollments=sum(counts[key] for key in courses), troubled=unknown)
     each = None if sample is None else max(1, sample // max(1, len(courses)))
     for course_key in courses:
         left = None if sample is None else sample - found.examined
         if pause.is_asked() or left == 0:
             break
         configuration = sites.configuration(course_key)
-        if configuration is not None:
-            most = None if each is None or left is None else min(each, left)
+        if configuration is None:
+            continue
+        most = None if each is None or left is None else min(each, left)
+        with bulkhead(Boundary.COURSE) as contained:
             _course(found, scope, configuration, course_key, most, on_examined)
+        if contained.error is not None:
+            raise_if_everybodys(contained.error)
+            found.troubled[course_key] = contained.reason
     return found
 
 
@@ -81,9 +95,15 @@ def _course(
         after = rows[-1][0]
         done += len(rows)
         user_ids = sorted(scope.learners(course_key, rows))
-        for finding in _examined(configuration, course_key, course, user_ids):
+        # Before the learners: a course that cannot be read is nobody's fault among them.
+        course.get(course_key)
+        parts, broken = apart(
+            Boundary.LEARNER, user_ids, lambda part: _examined(configuration, course_key, course, part)
+        )
+        for finding in chain.from_iterable(parts):
             found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
             found.held.update([str(finding.hold)] if finding.hold else [])
+        found.held.update(reason_of(error) for error in broken.values())
         found.examined += len(user_ids)
         on_examined(len(rows))
         edx_platform.forget_request()

@@ -76,6 +76,8 @@ class Prune:
         self, cutoffs: Cutoffs, is_over: Callable[[], bool], on_gone: Step = int, *, dry_run: bool = False
     ) -> None:
         self._cutoffs, self._is_over, self._on_gone, self._dry_run = cutoffs, is_over, on_gone, dry_run
+        # Retired learners who could not be erased, by user id with the reason.
+        self.unerased: dict[int, str] = {}
 
     def run(self) -> Pruned:
         """Forget.
@@ -94,8 +96,11 @@ class Prune:
             gone.backfills = self._rows(BackfillRun.objects.filter(finished_at__lt=self._cutoffs.logs))
             gone.erasures = self._rows(ErasureRequest.objects.filter(done_at__lt=self._cutoffs.logs))
         if not self._is_over():
-            gone.retired = retired.count() if self._dry_run else retired.erase_left()
-            gone.resumed = 0 if self._dry_run else retired.take_back()
+            if self._dry_run:
+                gone.retired = retired.count()
+            else:
+                gone.retired = retired.erase_left(self.unerased)
+                gone.resumed = retired.take_back()
         return gone
 
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.codes import HoldReason
+from percipio_openedx.data import RetiredNames
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.reporting import retirement
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 1000
 
@@ -24,12 +30,22 @@ def count() -> int:
     return sum(1 for _ in _left())
 
 
-def erase_left() -> int:
-    """Erase them; the number of learners."""
+def erase_left(failed: dict[int, str] | None = None) -> int:
+    """Erase them, each behind a bulkhead of their own; the number of learners.
+
+    Arguments:
+        failed: gets, by user id, why somebody could not be erased.
+    """
     erased = 0
     for user_id in _left():
-        retirement.erase(user_id)
-        erased += 1
+        with bulkhead(Boundary.LEARNER) as contained:
+            retirement.erase(user_id)
+        if contained.error is None:
+            erased += 1
+            continue
+        logger.error("learner not erased user=%s problem=%s", user_id, contained.reason)
+        if failed is not None:
+            failed[user_id] = contained.reason
     return erased
 
 
@@ -46,15 +62,20 @@ def take_back() -> int:
         if not held:
             return noticed
         last = held[-1][0]
-        user_ids = {user_id for _, user_id, _ in held}
-        learners = edx_platform.learners(user_ids)
-        gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
-        back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
-        now = timezone.now()
-        Notice.objects.bulk_create(
-            Notice(user_id=user_id, course_key=key, reason=Reason.BACKFILL, noticed_at=now) for user_id, key in back
-        )
-        noticed += len(back)
+        parts, _broken = apart(Boundary.LEARNER, held, partial(_notice_anew, names))
+        noticed += sum(parts)
+
+
+def _notice_anew(names: RetiredNames, held: Sequence[tuple[int, int, str]]) -> int:
+    user_ids = {user_id for _, user_id, _ in held}
+    learners = edx_platform.learners(user_ids)
+    gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
+    back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
+    now = timezone.now()
+    Notice.objects.bulk_create(
+        Notice(user_id=user_id, course_key=key, reason=Reason.BACKFILL, noticed_at=now) for user_id, key in back
+    )
+    return len(back)
 
 
 def _left() -> Iterator[int]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from percipio_openedx import edx_platform
+from percipio_openedx.exceptions import PlatformUnavailable
 
 # Enrollment id, user id, time of creation.
 Enrolled = tuple[int, int, datetime | None]
@@ -59,7 +60,13 @@ class Scope:
     def _has(self, course_key: str, site_of: Callable[[str], int]) -> bool:
         if self.course_keys and course_key not in self.course_keys:
             return False
-        org = edx_platform.org_of(course_key)
+        if not self.org and self.site_id is None:
+            return True
+        try:
+            org = edx_platform.org_of(course_key)
+        except PlatformUnavailable:
+            # Nobody's: an enrollment in what is no course run.
+            return False
         return (not self.org or org == self.org) and (self.site_id is None or site_of(org) == self.site_id)
 
     def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:

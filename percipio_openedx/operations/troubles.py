@@ -1,4 +1,4 @@
-"""What operators are told about, and the reasons for which a destination pauses, in words for mails and pages."""
+"""What operators are told about, the steps of a pass, and why a destination pauses, in words for mails and pages."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ TROUBLES: Mapping[str, str | Promise] = {
     Trouble.PAUSED: _("nothing is sent"),
     Trouble.PARKED: _("statements are refused"),
     Trouble.LATE: _("something waits for too long"),
+    Trouble.UNREADABLE: _("a course cannot be read"),
+    Trouble.BROKEN: _("a step of the worker breaks"),
 }
 
 # Each with what can be done about it.
@@ -22,4 +24,11 @@ PAUSES: Mapping[str, str | Promise] = {
     Pause.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
     Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+}
+
+# The steps of a pass, as ``run.Step`` names them.
+STEPS: Mapping[str, str | Promise] = {
+    "observing": _("observing"),
+    "delivering": _("delivering"),
+    "alerting": _("alerting"),
 }

@@ -1,4 +1,7 @@
-"""Taking up the notices whose time has come: grouped, looked at course by course, and deleted."""
+"""Taking up the notices whose time has come: grouped, looked at course by course, and deleted.
+
+The bulkhead around one course run stands here.
+"""
 
 from __future__ import annotations
 
@@ -13,73 +16,108 @@ from typing import TypeVar
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.keys import among
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.reporting import compaction, recheck, retirement
+from percipio_openedx.reporting import compaction, failures, groups, recheck
+from percipio_openedx.reporting.groups import Group
 from percipio_openedx.reporting.look import look
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 
-# Notices read at once, and learners of one course looked at under one claim.
+# Notices read at once.
 PAGE = 2000
-AT_ONCE = 200
 
 Part = TypeVar("Part")
 
 # Seconds that a pass may use to compact what has been waiting since long before.
 COMPACTING = 15.0
 
-# Seconds until a course that could not be looked at is tried again.
+# Seconds until the next pass after one in which something could not be looked at.
 AFTER_TROUBLE = 60
+# A notice from further ahead than the clocks of two servers differ was written by a clock that was wrong: it is due.
+MOST_AHEAD = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
 class Reported:
-    """How one pass over the notices went. ``next_at`` is when another is worth making, None if nothing waits."""
+    """How one pass over the notices went. ``next_at`` is when another is worth making, None if nothing waits.
+
+    ``broken`` is why something about all notices could not be done, ``''`` if it was; the notices were taken up.
+    """
 
     looked: int = 0
     statements: int = 0
     held: int = 0
     next_at: datetime | None = None
     in_trouble: bool = False
+    broken: str = ""
 
 
 @dataclass(slots=True)
-class Group:
-    """The due notices of one course run: the learners, and the rows to delete when they were looked at."""
+class _Pass:
+    """What one pass has read so far, and how it goes. ``failing`` are the course runs with failures at its start."""
 
-    notices: dict[int, list[int]] = field(default_factory=dict)
+    deadline: float | None
+    failing: frozenset[str]
+    reported: Reported
+    began: datetime = field(default_factory=timezone.now)
+    courses: CourseBook = field(default_factory=CourseBook)
+    sites: dict[str, Configuration | None] = field(default_factory=dict)
 
-    def add(self, user_id: int, notice_id: int) -> None:
-        self.notices.setdefault(user_id, []).append(notice_id)
+    def is_over(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 def report_due(deadline: float | None = None) -> Reported:
-    """Look at every learner and course of which a notice is due.
+    """Look at every learner and course of which a notice is due, or that failed and is to be tried again.
 
     Arguments:
         deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
-    recheck.notice_due(timezone.now())
     reported = Reported()
-    compaction.compact_late(COMPACTING)
-    courses = CourseBook()
-    sites: dict[str, Configuration | None] = {}
-    for page in _pages(timezone.now()):
-        for course_key, group in _shuffled(_grouped(page).items()):
-            if course_key == EVERY_COURSE:
-                _every_course(page, group)
-                continue
-            if not _report_course(course_key, group, courses, sites, reported, deadline):
-                reported.next_at = timezone.now()
-                return reported
-    reported.next_at = _next_at(reported)
+    _prepare(reported)
+    work = _Pass(deadline, failures.failing_courses(), reported)
+    for course_key, group in _groups(work.began):
+        if course_key == EVERY_COURSE:
+            reported.in_trouble |= not groups.every_course(group, work.failing)
+        elif not _report_course(course_key, group, work):
+            reported.next_at = timezone.now()
+            return reported
+    failures.tidy(work.began)
+    reported.next_at = _next_at(work)
     return reported
+
+
+def _prepare(reported: Reported) -> None:
+    """Notice those whose time has come, and compact what has waited for long.
+
+    A bulkhead around each: the notices that are there are taken up, whatever becomes of these two.
+    """
+    for name, act in (
+        ("notices of those whose time has come", lambda: recheck.notice_due(timezone.now())),
+        ("compacting notices", lambda: compaction.compact_late(COMPACTING)),
+    ):
+        with bulkhead(Boundary.STEP) as contained:
+            act()
+        if contained.error is None:
+            continue
+        reported.in_trouble = True
+        logger.error("observing goes on without %s error=%s", name, contained.reason)
+        if not is_outage(contained.error):
+            reported.broken = contained.reason
+
+
+def _groups(now: datetime) -> Iterator[tuple[str, Group]]:
+    """By course run: those with notices, then learners and whole course runs that failed before and are due again."""
+    for page in _pages(now):
+        yield from _shuffled(_grouped(page).items())
+    for learners in failures.due_learners(now):
+        yield from _shuffled((key, Group(again=frozenset(user_ids))) for key, user_ids in learners.items())
+    # Whose notices were taken up above is due no more; for the others the course itself is read.
+    yield from ((course_key, Group()) for course_key in failures.due_courses(now))
 
 
 def _pages(now: datetime) -> Iterator[list[Notice]]:
@@ -87,14 +125,15 @@ def _pages(now: datetime) -> Iterator[list[Notice]]:
     due_until = now - timedelta(seconds=config.gathering())
     last = 0
     while True:
-        page = list(Notice.objects.filter(pk__gt=last).order_by("pk")[:PAGE])
+        page = list(failures.unhindered(now).filter(pk__gt=last).order_by("pk")[:PAGE])
         if not page:
             return
         last = page[-1].pk
         oldest: dict[tuple[int, str], datetime] = {}
         for notice in page:
             pair = (notice.user_id, notice.course_key)
-            oldest[pair] = min(notice.noticed_at, oldest.get(pair, notice.noticed_at))
+            noticed_at = now if notice.noticed_at <= now + MOST_AHEAD else due_until
+            oldest[pair] = min(notice.noticed_at, noticed_at, oldest.get(pair, notice.noticed_at))
         # A younger notice of the same learner and course goes with the one that is due: a burst is one look.
         due = [notice for notice in page if oldest[notice.user_id, notice.course_key] <= due_until]
         if due:
@@ -102,42 +141,58 @@ def _pages(now: datetime) -> Iterator[list[Notice]]:
 
 
 def _grouped(page: Sequence[Notice]) -> dict[str, Group]:
-    groups: dict[str, Group] = {}
+    found: dict[str, Group] = {}
     for notice in page:
-        groups.setdefault(notice.course_key, Group()).add(notice.user_id, notice.pk)
-    return groups
+        found.setdefault(notice.course_key, Group()).add(notice)
+    return found
 
 
-def _report_course(
-    course_key: str,
-    group: Group,
-    courses: CourseBook,
-    sites: dict[str, Configuration | None],
-    reported: Reported,
-    deadline: float | None,
-) -> bool:
-    """Look at one course's learners; False when the time is up before all were."""
-    try:
-        configuration = _configuration(course_key, sites)
-        if configuration is None:
-            _delete(group, group.notices)
-            return True
-        for batch in _shuffled(_batches(sorted(group.notices))):
-            if deadline is not None and time.monotonic() >= deadline:
-                return False
-            user_ids = _still_noticed(group, batch)
-            if not user_ids:
-                continue
-            course = courses.get(course_key)
-            looked = look(configuration, course_key, course, user_ids, timezone.now(), deadline)
-            _delete(group, set(user_ids) - looked.busy - looked.unfinished)
-            reported.looked += looked.looked
-            reported.statements += looked.statements
-            reported.held += looked.held
-            reported.in_trouble |= bool(looked.busy)
-    except (PlatformUnavailable, PercipioConfigurationError) as error:
-        reported.in_trouble = True
-        logger.warning("course not looked at course=%s problem=%s", course_key, error)
+def _report_course(course_key: str, group: Group, work: _Pass) -> bool:
+    """Look at one course's learners; False when the time is up before all were.
+
+    The bulkhead around a course run: what cannot be read waits with its notices, and the next course has its turn.
+    """
+    is_done = True
+    with bulkhead(Boundary.COURSE) as contained:
+        is_done = _look_at_course(course_key, group, work)
+    error = contained.error
+    if error is None:
+        return is_done
+    work.reported.in_trouble = True
+    if isinstance(error, PercipioConfigurationError) or is_outage(error):
+        logger.warning("course not looked at course=%s problem=%s", course_key, contained.reason)
+    else:
+        failures.note_course(course_key, contained.reason)
+    return is_done
+
+
+def _look_at_course(course_key: str, group: Group, work: _Pass) -> bool:
+    configuration = _configuration(course_key, work.sites)
+    if configuration is None:
+        groups.delete(group, group.notices)
+        if course_key in work.failing:
+            failures.forget_course(course_key)
+        return True
+    user_ids = group.user_ids
+    if not user_ids:
+        if work.is_over():
+            return False
+        work.courses.get(course_key)
+    for batch in _shuffled(groups.batches(user_ids)):
+        if work.is_over():
+            return False
+        learners = groups.still_due(course_key, group, batch)
+        if not learners:
+            continue
+        course = work.courses.get(course_key)
+        looked = look(configuration, course_key, course, learners, timezone.now(), work.deadline)
+        groups.delete(group, set(learners) - looked.busy - looked.unfinished)
+        work.reported.looked += looked.looked
+        work.reported.statements += looked.statements
+        work.reported.held += looked.held
+        work.reported.in_trouble |= bool(looked.busy or looked.problems)
+    if course_key in work.failing:
+        failures.course_is_well(course_key)
     return True
 
 
@@ -148,50 +203,6 @@ def _configuration(course_key: str, sites: dict[str, Configuration | None]) -> C
     return sites[org]
 
 
-def _every_course(page: Sequence[Notice], group: Group) -> None:
-    """A learner retires, or became nameable: the first is erased, the second's waiting courses are noticed anew."""
-    for notice in page:
-        if notice.course_key != EVERY_COURSE:
-            continue
-        if notice.reason == Reason.RETIREMENT:
-            retirement.erase(notice.user_id)
-        else:
-            held = LearnerCourse.objects.filter(user_id=notice.user_id).exclude(hold_reason="")
-            Notice.objects.bulk_create(
-                Notice(
-                    user_id=notice.user_id,
-                    course_key=row.course_key,
-                    reason=notice.reason,
-                    noticed_at=notice.noticed_at,
-                )
-                for row in held
-            )
-    _delete(group, group.notices)
-
-
-def _still_noticed(group: Group, user_ids: Sequence[int]) -> list[int]:
-    """Those whose notices are there yet: a run beside this one, which has read the same page, was not quicker."""
-    pks = [pk for user_id in user_ids for pk in group.notices[user_id]]
-    there = set(Notice.objects.filter(among("pk", pks)).values_list("pk", flat=True))
-    return [user_id for user_id in user_ids if not there.isdisjoint(group.notices[user_id])]
-
-
-def _delete(group: Group, user_ids: Iterable[int]) -> None:
-    """Each DELETE by primary key, alone and short: a lock on what is gone would hold up new rows after it."""
-    for pks in _batches([pk for user_id in user_ids for pk in group.notices[user_id]]):
-        _delete_notices(pks)
-
-
-@persistently
-def _delete_notices(pks: Sequence[int]) -> None:
-    with without_gap_locks():
-        Notice.objects.filter(among("pk", pks)).delete()
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
-
-
 def _shuffled(parts: Iterable[Part]) -> list[Part]:
     """Runs beside each other read the same pages. Each goes its own way through them, so that they seldom meet."""
     found = list(parts)
@@ -199,11 +210,11 @@ def _shuffled(parts: Iterable[Part]) -> list[Part]:
     return found
 
 
-def _next_at(reported: Reported) -> datetime | None:
-    if reported.in_trouble:
-        return timezone.now() + timedelta(seconds=AFTER_TROUBLE)
-    times = [recheck.next_at()]
-    oldest = Notice.objects.order_by("pk").first()
-    if oldest is not None:
-        times.append(oldest.noticed_at + timedelta(seconds=config.gathering()))
+def _next_at(work: _Pass) -> datetime | None:
+    now = timezone.now()
+    if work.reported.in_trouble:
+        return now + timedelta(seconds=AFTER_TROUBLE)
+    oldest = failures.oldest_notice(now)
+    noticed = None if oldest is None else min(oldest, now) + timedelta(seconds=config.gathering())
+    times = (noticed, failures.next_retry(work.began), recheck.next_at())
     return min((at for at in times if at is not None), default=None)

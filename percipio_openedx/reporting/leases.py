@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.db.models import Q
+from django.db import IntegrityError
+from django.db.models import Q, QuerySet
 from django.db.models.constants import OnConflict
 
 from percipio_openedx import config
@@ -20,6 +21,8 @@ from percipio_openedx.transactions import persistently
 # gives its learners back after this.
 LEASE = timedelta(seconds=60)
 LEASE_FOR_EACH = timedelta(seconds=0.6)
+# Longer than any lease: what ends later was written by a clock that was wrong, and is free.
+LONGEST_LEASE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +42,30 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
         course_key: of the course run.
         user_ids: the learners.
         now: the time of the look.
+
+    Raises:
+        IntegrityError: a row can neither be made nor found. Nobody's lease is held then.
     """
     lease, until = uuid4(), now + LEASE + len(user_ids) * LEASE_FOR_EACH
     _make_missing(site_id, course_key, user_ids, lease, until)
     _take(site_id, course_key, user_ids, lease, now, until)
     rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
-    return Claim(lease=lease, rows=rows, busy=frozenset(user_ids) - frozenset(rows))
+    busy = frozenset(user_ids) - frozenset(rows)
+    if busy and _known(course_key, busy).count() < len(busy):
+        # An INSERT that passes over what is there already passes over what is refused, too.
+        release(lease)
+        raise IntegrityError("a row of LearnerCourse cannot be made")
+    return Claim(lease=lease, rows=rows, busy=busy)
+
+
+def _known(course_key: str, user_ids: Collection[int]) -> QuerySet[LearnerCourse]:
+    return LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
 
 
 @persistently
 def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime, until: datetime) -> None:
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
-    rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
-    rows.filter(free).update(lease=lease, leased_until=until, site_id=site_id)
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
+    _known(course_key, user_ids).filter(free).update(lease=lease, leased_until=until, site_id=site_id)
 
 
 @persistently
@@ -63,8 +77,8 @@ def release(lease: UUID) -> None:
 @persistently
 def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, until: datetime) -> None:
     """Make the rows that are not there yet, taken. Workers that make the same ones at once may deadlock."""
-    known = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
-    missing = set(user_ids) - set(known.values_list("user_id", flat=True))
+    known = _known(course_key, user_ids).values_list("user_id", flat=True)
+    missing = set(user_ids) - set(known)
     root = config.lms_root()
     insert(
         LearnerCourse,

@@ -21,20 +21,18 @@ NOTHING = Activity()
 
 
 class _Row(NamedTuple):
-    """What was told of a learner, and the completions at the last look."""
+    """What was told of a learner."""
 
     user_id: int
-    activity_version: str
-    percent_seen: int | None
-    percent_unlocked_seen: int | None
     told: Told
 
 
 def settled(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
     """Those of whom everything is told that is true now.
 
-    Who was held back, or never looked at, is none of them; nor is anybody of whom the platform's dear progress function
-    would have to be asked.
+    Who was held back, or never looked at, is none of them; nor is anybody whose progress matters. What is remembered of
+    it depends on more than can be compared here (cohorts, the rules of gating): whoever goes through everybody asks
+    the platform's dear function once more.
 
     Arguments:
         configuration: of the course's site.
@@ -56,10 +54,9 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
 def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
     rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
     told = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
-    seen = ("activity_version", "percent_seen", "percent_unlocked_seen")
-    columns = ("user_id", *seen, *(f"told_{name}" for name in told))
-    for user_id, version, percent, unlocked, *values in rows.filter(hold_reason="").values_list(*columns):
-        yield _Row(user_id, version, percent, unlocked, Told(*values))
+    columns = ("user_id", *(f"told_{name}" for name in told))
+    for user_id, *values in rows.filter(hold_reason="").values_list(*columns):
+        yield _Row(user_id, Told(*values))
 
 
 def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], rows: list[_Row]) -> set[int]:
@@ -72,13 +69,9 @@ def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], 
     found = set()
     for row in rows:
         user_id = row.user_id
-        activity = activities.get(user_id, NOTHING)
-        is_known = activity.version == row.activity_version
         truth = Truth(
             enrollment=Enrollment(enrolled[user_id]),
-            activity=activity,
-            percent=row.percent_seen if is_known else None,
-            percent_unlocked=row.percent_unlocked_seen if is_known else None,
+            activity=activities.get(user_id, NOTHING),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
@@ -89,8 +82,5 @@ def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], 
 
 
 def _is_told(row: _Row, truth: Truth, policy: Policy) -> bool:
-    if milestones.needs_percent(row.told, truth, policy) and truth.activity.version != row.activity_version:
-        return False
-    if milestones.awaits_certificate(row.told, truth, policy):
-        return False
-    return not milestones.due(row.told, truth, policy)[1]
+    waits = milestones.needs_percent(row.told, truth, policy) or milestones.awaits_certificate(row.told, truth, policy)
+    return not waits and not milestones.due(row.told, truth, policy)[1]

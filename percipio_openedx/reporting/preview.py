@@ -29,6 +29,7 @@ class Preview:
         truth: what the LMS says.
         statements: the milestones that are due, each as it would be sent.
         unsaid: the milestones that are not, each with its reason.
+        problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
     """
 
     site_id: int
@@ -39,6 +40,7 @@ class Preview:
     truth: Truth = field(default_factory=Truth)
     statements: tuple[tuple[Milestone, BuiltStatement], ...] = ()
     unsaid: tuple[Unsaid, ...] = ()
+    problem: str = ""
 
 
 def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
@@ -78,6 +80,7 @@ def _looked(configuration: Configuration, user_id: int, course_key: str, afresh:
         told=told,
         truth=finding.truth,
         statements=tuple(finding.statements),
+        problem=finding.problem.reason if finding.problem else "",
         unsaid=() if finding.hold else tuple(unsaid(told, finding.truth, configuration.policy, finding.milestones)),
     )
 

@@ -14,6 +14,7 @@ from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import traces
 from percipio_openedx.transactions import persistently, without_gap_locks
@@ -55,7 +56,8 @@ class Asked:
 
 
 def erase(user_id: int) -> int:
-    """Delete every statement and every row about a learner; the number of statements.
+    """Delete every statement and every row about a learner; the number of statements. All or nothing, but for what is
+    masked elsewhere.
 
     What Percipio may hold already has to be erased there, by Skillsoft, on the site's request: an ``ErasureRequest``
     says which registrations. What is said of the learner elsewhere goes first, for the statements know the words.
@@ -72,6 +74,7 @@ def _erase(user_id: int) -> int:
         pks = [course.row.pk for course in courses]
         statements, _ = Statement.objects.filter(learner_course_id__in=pks).delete()
         LearnerCourse.objects.filter(pk__in=pks).delete()
+        ObservationFailure.objects.filter(user_id=user_id).delete()
     logger.info("learner erased user=%s statements=%s courses=%s", user_id, statements, len(courses))
     return statements
 

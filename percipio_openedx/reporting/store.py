@@ -13,6 +13,7 @@ from django.db.models import F
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
+from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
 from percipio_openedx.insertion import insert
@@ -25,7 +26,7 @@ from percipio_openedx.reporting.topics import topic_ids
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 if TYPE_CHECKING:
-    from percipio_openedx.reporting.look import Finding
+    from percipio_openedx.reporting.findings import Finding
 
 TICK = timedelta(microseconds=1)
 # Rows that one UPDATE has to save from being written by themselves, to be worth its own cost.
@@ -66,19 +67,59 @@ STATEMENT_FIELDS = (
 )
 
 
-def keep(configuration: Configuration, lease: UUID, findings: Sequence[Finding], now: datetime) -> int:
-    """Insert the statements and remember what was told, in one transaction; the number of statements that are new.
+def keep(
+    configuration: Configuration, lease: UUID, findings: Sequence[Finding], now: datetime
+) -> tuple[int, dict[int, Exception]]:
+    """Insert the statements and remember what was told, in one transaction.
 
     Whatever is no longer held under ``lease`` is left alone: somebody else has looked since. A statement that is there
     already (same id: same fact) is not made twice.
+
+    The bulkhead around writing rows: a row that breaks its transaction is found by halves and set aside alone.
+
+    Returns:
+        The number of statements that are new, and by user id the error of each learner whose rows cannot be written.
+
+    Raises:
+        Exception: nobody's can.
     """
-    news, same = _prepared(findings)
-    if not any(finding.statements for finding in findings):
+    prepared = {finding.row.user_id: _Prepared.of(finding) for finding in findings}
+
+    def write(user_ids: Sequence[int]) -> int:
+        return _keep_some(configuration, lease, [prepared[user_id] for user_id in user_ids], now)
+
+    made, unwritten = apart(Boundary.ROW, list(prepared), write)
+    return sum(made), unwritten
+
+
+class _Prepared(NamedTuple):
+    """A finding, its row as it shall be, and whether anything of it changes but that somebody has looked."""
+
+    finding: Finding
+    is_news: bool
+
+    @classmethod
+    def of(cls, finding: Finding) -> _Prepared:
+        is_news = finding.is_news
+        if is_news:
+            row = finding.row
+            row.remember(finding.told)
+            row.hold_reason = str(finding.hold)
+            row.observe_again_at = finding.again_at
+            finding.first_sequence = row.sequence + 1
+            row.sequence += len(finding.statements)
+        return cls(finding, is_news)
+
+
+def _keep_some(configuration: Configuration, lease: UUID, prepared: Sequence[_Prepared], now: datetime) -> int:
+    news = [one.finding for one in prepared if one.is_news]
+    same = [one.finding.row.pk for one in prepared if not one.is_news]
+    if not any(finding.statements for finding in news):
         _remember(lease, news, same, now)
         return 0
     _make_ledger(configuration.site_id, now)
-    destinations = _destinations(configuration.site_id, findings)
-    topics = topic_ids(configuration.site_id, (built for finding in findings for _, built in finding.statements))
+    destinations = _destinations(configuration.site_id, news)
+    topics = topic_ids(configuration.site_id, (built for finding in news for _, built in finding.statements))
     return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, now))
 
 
@@ -95,27 +136,10 @@ class _Kept:
     now: datetime
 
 
-def _prepared(findings: Sequence[Finding]) -> tuple[list[Finding], list[int]]:
-    """Those whose rows change, with the rows as they shall be; and the rows that were only looked at."""
-    news, same = [], []
-    for finding in findings:
-        row = finding.row
-        if not finding.is_news:
-            same.append(row.pk)
-            continue
-        row.remember(finding.told)
-        row.hold_reason = str(finding.hold)
-        row.observe_again_at = finding.again_at
-        finding.first_sequence = row.sequence + 1
-        row.sequence += len(finding.statements)
-        news.append(finding)
-    return news, same
-
-
 @persistently
 def _keep(kept: _Kept) -> int:
     with without_gap_locks():
-        clock = _Clock(kept.site_id)
+        clock = Clock(kept.site_id)
         held = _write_down(kept.lease, kept.news, kept.same, kept.now)
         mine = [finding for finding in kept.news if finding.row.pk in held]
         rows = [_statement(made, kept, clock) for made in _new_ones(mine)]
@@ -187,7 +211,7 @@ def _new_ones(findings: Sequence[Finding]) -> list[_New]:
     return [one for one in made if one.built.id not in known]
 
 
-def _statement(new: _New, kept: _Kept, clock: _Clock) -> tuple[Any, ...]:
+def _statement(new: _New, kept: _Kept, clock: Clock) -> tuple[Any, ...]:
     """The values of ``STATEMENT_FIELDS``."""
     row, built = new.finding.row, new.built
     organization = new.finding.identity.organization if new.finding.identity else ""
@@ -231,7 +255,7 @@ def _make_ledger(site_id: int, now: datetime) -> None:
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
 
 
-class _Clock:
+class Clock:
     """The times of storing, one after the other, while this site's ledger row is locked."""
 
     def __init__(self, site_id: int) -> None:

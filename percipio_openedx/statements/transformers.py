@@ -9,7 +9,7 @@ Two filter hooks are kept under their names of event-routing-backends (``…xapi
 
 from __future__ import annotations
 
-from copy import copy
+from copy import copy, deepcopy
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
@@ -76,7 +76,8 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
 
     @filtered(VERB_FILTER)
     def get_verb(self) -> Verb:
-        return self._verb
+        """One verb serves all learners, unless the site has filter steps that might change it."""
+        return deepcopy(self._verb) if has_steps(VERB_FILTER) else self._verb
 
     @filtered(OBJECT_FILTER)
     def get_object(self) -> Activity:

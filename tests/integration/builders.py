@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from demo.learning.models import StoredBlock, StoredCourse
@@ -37,6 +38,7 @@ def a_course(key: str = KEY, units: int = 10, graded: bool = True, **fields: Any
     for number in range(units):
         unit = _block(course, subsection, "vertical", f"unit{number}", number)
         _block(course, unit, "problem", f"problem{number}", number, weight=1.0 if graded else 0.0)
+    update_course_in_cache(course_key)
     return course_key
 
 

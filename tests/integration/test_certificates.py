@@ -21,10 +21,12 @@ from lms.djangoapps.certificates.generation import generate_course_certificate
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
+from demo.learning.faults import Fault, broken
 from percipio_openedx import edx_platform
 from percipio_openedx.codes import Kind, Why
 from percipio_openedx.data import Certificate
 from percipio_openedx.edx_platform import achievements
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import report_due
@@ -199,13 +201,20 @@ def test_a_site_that_goes_over_to_certificates_waits_for_those_that_are_there(le
 
 
 def test_a_course_whose_description_is_gone_shows_no_certificate(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from openedx.core.djangoapps.content.course_overviews import api
+    def gone(_: Any) -> Any:
+        raise CourseOverview.DoesNotExist
 
     becomes(learner, 10, "downloadable")
-    monkeypatch.setattr(api, "get_course_overview_or_none", lambda _: None)
+    monkeypatch.setattr(CourseOverview, "get_from_id", gone)
     found = edx_platform.certificates(KEY, [learner.pk])[learner.pk]
 
     assert (found.is_held, found.is_available, found.awarded_at) == (True, False, None)
+
+
+def test_a_course_that_cannot_be_read_is_not_one_that_shows_no_certificate(learner: Any) -> None:
+    becomes(learner, 10, "downloadable")
+    with broken(Fault(ValueError("a course"), "CourseOverview.get_from_id")), pytest.raises(PlatformUnavailable):
+        edx_platform.certificates(KEY, [learner.pk])
 
 
 @given(
@@ -220,6 +229,7 @@ def test_the_day_agrees_with_what_the_platform_says_of_now(
 ) -> None:
     """A certificate that is shown has no day ahead; one that is not has one, or none that is known."""
     overview = SimpleNamespace(
+        id=KEY,
         certificates_display_behavior=behavior,
         certificates_show_before_end=early,
         self_paced=self_paced,
@@ -228,9 +238,7 @@ def test_the_day_agrees_with_what_the_platform_says_of_now(
         has_ended=lambda: end is not None and end < timezone.now(),
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            "openedx.core.djangoapps.content.course_overviews.api.get_course_overview_or_none", lambda _: overview
-        )
+        patched.setattr(CourseOverview, "get_from_id", lambda _: overview)
         is_shown, shown_from = achievements._shown(edx_platform.parsed(KEY))
 
     assert is_shown is certificates_viewable_for_course(overview)

@@ -8,19 +8,27 @@ from typing import Any
 import pytest
 from completion.models import BlockCompletion
 from django.contrib.sites.models import Site
+from django.db import OperationalError
 from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
+from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
+from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 
+from demo.learning.faults import Fault, broken, outline_lags
+from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Course, Instructor, Share
 from percipio_openedx.edx_platform import signals
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
+from tests.integration.operations.test_erasures import ask_to_retire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
 
 PROGRESS = "lms.djangoapps.course_home_api.progress.api"
 SUMMARY = "lms.djangoapps.courseware.courses"
+SUMMARY_FUNCTION = "get_course_blocks_completion_summary"
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
@@ -104,6 +112,83 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "lms.djangoapps.certificates.models")
     with pytest.raises(PlatformUnavailable, match=r"GeneratedCertificate"):
         edx_platform.certificates(KEY, [1])
+
+
+def test_a_course_that_is_half_readable_is_not_half_told(learner: Any) -> None:
+    """A score would be left out of statements that are frozen then."""
+    with (
+        broken(Fault(OSError("no course store"), "graded_subsections_for_course_id")),
+        pytest.raises(PlatformUnavailable, match="OSError"),
+    ):
+        edx_platform.course(KEY)
+
+
+def test_a_release_that_cannot_say_what_is_graded(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "lms.djangoapps.grades.api")
+    assert not edx_platform.is_graded(KEY)
+
+
+def test_a_course_whose_overview_outlived_it(learner: Any) -> None:
+    edx_platform.course(KEY)
+    StoredCourse.objects.all().delete()
+    course = edx_platform.course(KEY)
+    assert course is not None
+    assert (course.name, course.is_graded, course.instructors) == ("Cloud Foundations", False, ())
+
+
+def test_a_share_that_nobody_could_say_is_no_answer(learner: Any) -> None:
+    with (
+        broken(Fault(KeyError("a block"), "get_course_blocks_completion_summary")),
+        pytest.raises(PlatformUnavailable, match="KeyError"),
+    ):
+        edx_platform.completed_share(KEY, learner)
+
+
+def test_a_count_below_zero_is_no_share(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*_: Any) -> dict[str, int]:
+        return {"complete_count": 3, "incomplete_count": -1, "locked_count": 0}
+
+    for module, name in ((PROGRESS, "calculate_progress_for_learner_in_course"), (SUMMARY, SUMMARY_FUNCTION)):
+        monkeypatch.setattr(f"{module}.{name}", odd)
+    with pytest.raises(PlatformUnavailable):
+        edx_platform.completed_share(KEY, learner)
+
+
+def test_the_version_of_the_outline_is_that_of_what_was_collected(
+    learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the publication, which the platform's counts follow half a minute later."""
+    before = edx_platform.outline_version(KEY)
+    assert before
+    with outline_lags():
+        StoredCourse.objects.update(version="1" * 24)
+        StoredBlock.objects.get(usage_key=CourseKey.from_string(KEY).make_usage_key("vertical", "unit3")).delete()
+        assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3)
+        assert edx_platform.outline_version(KEY) == before
+    update_course_in_cache(CourseKey.from_string(KEY))
+    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=2)
+    assert edx_platform.outline_version(KEY) != before
+
+    BlockStructureModel.objects.all().delete()
+    assert edx_platform.outline_version(KEY) == ""
+    without(monkeypatch, "openedx.core.djangoapps.content.block_structure.models")
+    assert edx_platform.outline_version(KEY) == ""
+
+
+def test_what_an_account_was_known_by_before_it_retired(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it or an error: what is masked by half of the names still says the other half."""
+    ask_to_retire(learner)
+    assert {"amina", "amina@example.com"} <= set(edx_platform.names_of(learner.pk))
+    with monkeypatch.context() as for_a_while:
+        for_a_while.setattr(UserRetirementStatus.objects, "filter", unreadable)
+        with pytest.raises(PlatformUnavailable, match="UserRetirementStatus failed with OperationalError"):
+            edx_platform.names_of(learner.pk)
+    without(monkeypatch, "openedx.core.djangoapps.user_api.models")
+    assert edx_platform.names_of(learner.pk)[0] == learner.username
+
+
+def unreadable(*_: Any, **__: Any) -> Any:
+    raise OperationalError(1146, "no such table: amina@example.com")
 
 
 def test_a_text_that_is_no_course_key() -> None:

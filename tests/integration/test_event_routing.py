@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from celery.app.task import Task
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from event_routing_backends.models import RouterConfiguration
 from event_routing_backends.settings import common as erb_common
 from event_routing_backends.settings import production as erb_production
@@ -23,6 +23,7 @@ from percipio_openedx import checks, config, edx_platform
 from percipio_openedx.config import routing
 from percipio_openedx.event_routing import backend
 from percipio_openedx.event_routing.backend import NAME, OnDemand
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.settings import common
 
 pytestmark = pytest.mark.django_db
@@ -183,7 +184,7 @@ class TestRouters:
         self, published: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away() -> bool:
-            raise DatabaseError
+            raise PlatformUnavailable("event_routing_backends.models.RouterConfiguration")
 
         a_router()
         emit()

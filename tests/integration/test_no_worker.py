@@ -20,10 +20,10 @@ from django.utils import timezone
 
 from percipio_openedx import checks
 from percipio_openedx.capture import notices, wake, watch
-from percipio_openedx.models import Destination, Notice
+from percipio_openedx.models import Destination, Notice, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
-from percipio_openedx.reporting import compaction, due, report_due
+from percipio_openedx.reporting import compaction, due, failures, report_due
 from percipio_openedx.reporting.look import look
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
@@ -176,6 +176,29 @@ def test_with_a_worker_it_says_nothing(settings: Any, caplog: pytest.LogCaptureF
 
     assert mail.outbox == []
     assert caplog.messages == []
+
+
+def test_a_course_that_waits_since_it_cannot_be_read_is_no_missing_worker(
+    caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    """But where nobody comes back to it when its time has come, that is one."""
+    settings.PERCIPIO_ALERT_EMAILS = ["operator@example.com"]
+    noticed(1)
+    for _ in range(12):
+        ObservationFailure.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
+        failures.note_course(KEY, "OSError")
+    caplog.clear()
+    caplog.set_level(logging.WARNING)
+    act_of(2)
+    assert (mail.outbox, caplog.messages) == ([], [])
+    assert checks.check_worker(databases=["default"]) == []
+
+    ObservationFailure.objects.update(retry_at=timezone.now() - timedelta(minutes=1))
+    watch.forget()
+    cache.delete(watch.KEY)
+    act_of(3)
+    assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]
+    assert [found.id for found in checks.check_worker(databases=["default"])] == ["percipio.W015"]
 
 
 def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,14 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import Kind, Why
 from percipio_openedx.data import Told
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    CourseAnswer,
+    LearnerCourse,
+    Notice,
+    ObservationFailure,
+    PercipioConfiguration,
+    Statement,
+)
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import due, leases, look, report_due, store
@@ -326,11 +333,12 @@ def test_trouble_with_the_platform_loses_nothing(monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as broken:
         broken.setattr(edx_platform, "grades", _unavailable)
         assert report_due().in_trouble
-    assert Notice.objects.count() == 1
+    assert ObservationFailure.objects.get().user_id == learner.pk
     assert LearnerCourse.objects.get().lease is None
 
     report_due()
     assert reported() == [("started", "")]
+    assert not ObservationFailure.objects.exists()
 
 
 def test_an_unforeseen_error_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,13 +352,11 @@ def test_an_unforeseen_error_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as broken:
         broken.setattr(edx_platform, "grades", sometimes)
-        with pytest.raises(ZeroDivisionError):
-            report_due()
         report_due()
         assert list(Statement.objects.values_list("learner_course__course_key", flat=True)) == [KEY]
-        assert Notice.objects.get().course_key == spoilt
+        failure = ObservationFailure.objects.get()
+        assert (failure.course_key, failure.reason) == (spoilt, "ZeroDivisionError")
 
-    LearnerCourse.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     report_due()
     assert Statement.objects.count() == 2
 

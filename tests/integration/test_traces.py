@@ -281,6 +281,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "ErasureRequest": {"organization", "api", "registrations"},
         "LearnerCourse": {"course_key", "activity_version", "hold_reason"},
         "Notice": {"course_key", "reason"},
+        "ObservationFailure": {"course_key", "part", "reason"},
         "PullAudit": {"client_id", "method", "asked"},
         "PullClient": {"client_id"},
         "Statement": {"kind", "value", "verb", "actor_key", "activity_key", "state"},

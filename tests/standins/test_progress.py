@@ -140,5 +140,5 @@ def test_dear_calls_are_counted_and_cached_ones_are_not(course_key: CourseKey) -
     assert costs.CALLS == {
         "calculate_progress_for_learner_in_course": 2,
         "get_course_blocks_completion_summary": 1,
-        "modulestore.get_course": 1,
+        "get_course_in_cache": 1,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx import edx_platform
@@ -74,6 +75,8 @@ class Command(OperatorCommand):
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
             self.say(_("held back: %(count)s %(reason)s") % {"count": count, "reason": reason})
+        for course_key, problem in sorted(found.troubled.items()):
+            self.say(_("could not be looked at (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], interruption: Interruption) -> bool:
         before = None if options["restart"] else unfinished(scope)
@@ -96,7 +99,8 @@ class Command(OperatorCommand):
         names = ("looked", "statements", "held", "troubled")
         if as_json:
             counts = {name: getattr(run, name) for name in names}
-            self.emit({"run": run.pk, "finished": outcome.is_finished, **counts, "courses": outcome.troubled})
+            failed = {"failed": outcome.failed} if outcome.failed else {}
+            self.emit({"run": run.pk, "finished": outcome.is_finished, **counts, **failed, "courses": outcome.troubled})
             return
         if outcome.is_finished:
             self.say(_("backfill %(id)s finished") % {"id": run.pk})
@@ -104,6 +108,13 @@ class Command(OperatorCommand):
             self.say(_("backfill %(id)s interrupted; call it again to go on") % {"id": run.pk})
         text = _("%(looked)s looked at, %(statements)s statements queued, %(held)s held back")
         self.say(text % {name: getattr(run, name) for name in names})
+        if outcome.failed:
+            text = ngettext(
+                "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",
+                "of %(count)s learners something could not be found out; a worker tries again (see percipio_doctor)",
+                outcome.failed,
+            )
+            self.say(text % {"count": outcome.failed})
         for course_key in outcome.troubled:
             self.say(_("could not be looked at (see the log): %(course)s") % {"course": course_key})
 

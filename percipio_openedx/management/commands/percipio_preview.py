@@ -54,6 +54,8 @@ class Command(OperatorCommand):
             return
         if found.hold:
             self.say(_("not reported: %(reason)s") % {"reason": found.hold})
+        if found.problem:
+            self.say(_("it is tried again, for something went wrong: %(problem)s") % {"problem": found.problem})
         for milestone, built in found.statements:
             self.say(f"{milestone.kind} {milestone.value}".strip())
             self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
@@ -71,6 +73,7 @@ def _document(found: Preview) -> dict[str, Any]:
         "site": found.site_id,
         "configured": found.configuration is not None,
         "hold": found.hold,
+        "problem": found.problem,
         "statements": [_statement(milestone, built) for milestone, built in found.statements],
         "not_due": [{"kind": one.kind, "why": one.why, "percent": one.percent} for one in found.unsaid],
     }

@@ -42,11 +42,15 @@ class Command(OperatorCommand):
         """Prune."""
         cutoffs = Cutoffs.now()
         with Interruption() as interruption, tqdm(desc="deleted", unit=" rows", disable=None) as bar:
-            gone = Prune(cutoffs, interruption.is_asked, bar.update, dry_run=options["dry_run"]).run()
+            prune = Prune(cutoffs, interruption.is_asked, bar.update, dry_run=options["dry_run"])
+            gone = prune.run()
         if options["as_json"]:
             self.emit({**gone.plain(), "dry_run": options["dry_run"], "interrupted": interruption.is_asked()})
         else:
             text = _("%(count)s %(what)s: would be deleted") if options["dry_run"] else _("%(count)s %(what)s: done")
             for name, count in gone.plain().items():
                 self.say(text % {"count": count, "what": WORDS[name]})
-        return not interruption.is_asked()
+        for user_id, problem in prune.unerased.items():
+            text = _("user %(id)s retired and could not be erased (%(problem)s)")
+            self.stderr.write(text % {"id": user_id, "problem": problem})
+        return not interruption.is_asked() and not prune.unerased

@@ -15,6 +15,7 @@ from percipio_openedx.management.operator import Interruption, OperatorCommand, 
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations.again import Choice, send_again, try_now
 from percipio_openedx.operations.sites import site_named
+from percipio_openedx.reporting import failures
 
 
 class Command(OperatorCommand):
@@ -22,7 +23,8 @@ class Command(OperatorCommand):
 
     help = (
         "Queues parked (--parked) or given-up (--abandoned) statements, or single ones (--uuid, whatever became of "
-        "them), to be sent again under their own ids. --now also tries destinations at once that are paused or failing."
+        "them), to be sent again under their own ids. --now also tries at once what is paused or failing: "
+        "destinations, and courses and learners that the LMS could not read."
     )
 
     def add_own_arguments(self, parser: CommandParser) -> None:
@@ -49,9 +51,11 @@ class Command(OperatorCommand):
             self._sum_up({"chosen": count, "queued": 0, "destinations": 0}, as_json=options["as_json"])
             return True
         tried = try_now(choice.site_id) if options["now"] else ()
+        # Of every site: a course that waits is read again, which is all that happens to it.
+        observed = failures.try_now() if options["now"] else 0
         with Interruption() as interruption, tqdm(total=count, unit=" statements", disable=None) as bar:
             queued = send_again(choice, interruption.is_asked, bar.update) if count else 0
-        if queued or tried:
+        if queued or tried or observed:
             wake.on_commit()
         done = {"chosen": count, "queued": queued, "destinations": len(tried)}
         self._sum_up(done, as_json=options["as_json"])

@@ -9,10 +9,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import Interruption, OperatorCommand
-from percipio_openedx.run import run_once
+from percipio_openedx.operations.troubles import STEPS
+from percipio_openedx.run import Pass, run_pass
 
 # Seconds between two passes of the loop, at the least and at the most.
 SHORTEST_PAUSE = 1.0
@@ -37,21 +39,27 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         """Run. What waits is no trouble: ``percipio_doctor`` says when it waits for too long."""
         if not options["loop"]:
-            self._passed(run_once(), as_json=options["as_json"])
-            return True
+            return self._passed(run_pass(), as_json=options["as_json"])
         with Interruption() as interruption:
             while not interruption.is_asked():
                 close_old_connections()
                 edx_platform.forget_request()
-                next_at = run_once(budget=BUDGET)
-                self._passed(next_at, as_json=options["as_json"])
-                interruption.wait(pause_until(next_at))
+                done = run_pass(budget=BUDGET)
+                self._passed(done, as_json=options["as_json"])
+                interruption.wait(pause_until(done.next_at))
         return True
 
-    def _passed(self, next_at: datetime | None, *, as_json: bool) -> None:
+    def _passed(self, done: Pass, *, as_json: bool) -> bool:
+        """Say how a pass went; whether all of its steps were done."""
         if as_json:
-            self.emit({"next_at": next_at.isoformat() if next_at else None})
+            next_at = done.next_at.isoformat() if done.next_at else None
+            self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
             self.stdout.flush()
+        for step, why in done.broken.items():
+            self.stderr.write(
+                _("%(step)s broke (%(why)s); the rest was done") % {"step": STEPS.get(step, step), "why": why}
+            )
+        return not done.broken
 
 
 def pause_until(next_at: datetime | None) -> float:

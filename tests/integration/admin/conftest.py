@@ -24,6 +24,7 @@ SEEING = (
     "view_alert",
     "view_backfillrun",
     "view_erasurerequest",
+    "view_observationfailure",
 )
 
 

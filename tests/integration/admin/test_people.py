@@ -175,8 +175,10 @@ def test_an_lms_that_cannot_tell_who_is_enrolled(
     def broken(*_: Any) -> Any:
         raise PlatformUnavailable("student.models.CourseEnrollment")
 
-    a_stranger()
+    stranger = a_stranger()
     monkeypatch.setattr("percipio_openedx.edx_platform.courses_of", broken)
+    page = everything.get(reverse("admin:percipio_openedx_timeline", args=[stranger.pk, KEY])).content.decode()
+    assert [told for told in (*TOLD, "sneakers") if told in page] == []
     for name in PAGES:
         page = asked(everything, name, "stran")
         assert page.status_code == 200

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from unittest.mock import Mock
 
 import jwt
 import pytest
@@ -18,11 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
+from django.db import OperationalError
 from django.test import Client
 from oauth2_provider.models import AccessToken, Application
 from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
 
+from percipio_openedx import edx_platform
 from percipio_openedx.checks import check_settings
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 from tests.integration.lrs.puller import PATH, Puller
@@ -144,6 +148,22 @@ class TestNotKnown:
 
     def test_an_expired_opaque_token(self) -> None:
         assert answer_of(f"Bearer {token_of(a_client(), seconds=-1)}").status_code == 401
+
+    @pytest.mark.parametrize(
+        ("function", "header"), [("opaque_token", "Bearer {}"), ("client_of_signed_token", "JWT {}")]
+    )
+    def test_a_token_that_the_lms_stumbles_over(
+        self, monkeypatch: pytest.MonkeyPatch, function: str, header: str
+    ) -> None:
+        """It is no good; but a database that is away has said nothing about it."""
+        application = a_client()
+        token = token_of(application) if function == "opaque_token" else signed(application).removeprefix("JWT ")
+        unread = PlatformUnavailable("the token")
+        monkeypatch.setattr(edx_platform, function, Mock(side_effect=unread))
+        assert answer_of(header.format(token)).status_code == 401
+        unread.__cause__ = OperationalError(1205, "Lock wait timeout exceeded")
+        with pytest.raises(PlatformUnavailable):
+            answer_of(header.format(token))
 
     def test_an_expired_signed_token(self) -> None:
         application = a_client()

@@ -32,7 +32,7 @@ on_mariadb = pytest.mark.services
 def keep(*rows: Statement, before_commit: Callable[[], object] = lambda: None) -> None:
     """Store statements as a worker does, under the lock of the site's ledger."""
     with transaction.atomic():
-        clock = store._Clock(rows[0].site_id)
+        clock = store.Clock(rows[0].site_id)
         for row in rows:
             row.stored_at = clock.next()
             row.save()

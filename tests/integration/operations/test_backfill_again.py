@@ -80,16 +80,28 @@ def _untouched(learner: Any) -> Any:
     return LearnerCourse.objects.filter(user_id=learner.pk).values().get()
 
 
-def test_nothing_new_is_read_and_nothing_written(amina: Any, manage: Manage) -> None:
-    before = _untouched(amina)
+def test_nothing_new_is_read_and_nothing_written(amina: Any, course: Any, manage: Manage) -> None:
+    """Of who has completed the course, and of who never did anything there."""
+    _grade(amina, course)
+    idle = a_learner("idle")
+    enrolled(idle, course)
+    _again(manage)
+    before = _untouched(amina), _untouched(idle)
     CALLS.clear()
     with CaptureQueriesContext(connection) as asked:
         again = _again(manage)
-    assert (again["looked"], again["statements"], again["held"]) == (1, 0, 0)
-    assert _untouched(amina) == before
+    assert (again["looked"], again["statements"], again["held"]) == (2, 0, 0)
+    assert (_untouched(amina), _untouched(idle)) == before
     written = [query["sql"] for query in asked if query["sql"].startswith(("INSERT", "UPDATE", "REPLACE"))]
     assert [sql for sql in written if "backfillrun" not in sql] == []
     assert CALLS["calculate_progress_for_learner_in_course"] == 0
+
+
+def test_the_progress_of_who_is_on_the_way_is_asked_for_again(amina: Any, manage: Manage) -> None:
+    CALLS.clear()
+    again = _again(manage)
+    assert (again["looked"], again["statements"]) == (1, 0)
+    assert CALLS["calculate_progress_for_learner_in_course"] == 1
 
 
 def test_of_the_completed_the_lms_is_asked_nothing(amina: Any, course: Any, manage: Manage) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from percipio_openedx.management.commands import percipio_run
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.run import Pass
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
 
@@ -48,13 +49,14 @@ def test_without_json_it_is_silent(arriving: Sandbox, manage: Manage) -> None:
 def test_the_loop_finishes_its_pass_when_asked_to_stop(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     passes: list[str] = []
 
-    def run_once(budget: float) -> None:
+    def run_pass(budget: float) -> Pass:
         passes.append("begun")
         if len(passes) == 3:
             signal.raise_signal(signal.SIGTERM)
         passes.append("ended")
+        return Pass()
 
-    monkeypatch.setattr(percipio_run, "run_once", run_once)
+    monkeypatch.setattr(percipio_run, "run_pass", run_pass)
     monkeypatch.setattr(percipio_run, "pause_until", lambda _: 0.0)
     handler = signal.getsignal(signal.SIGTERM)
     assert manage("percipio_run", "--loop").code == 0

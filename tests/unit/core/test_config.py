@@ -60,6 +60,11 @@ def test_endpoints() -> None:
     ("changes", "setting"),
     [
         ({"partner_name": ""}, "PERCIPIO_PARTNER_NAME"),
+        ({"partner_name": ".."}, "PERCIPIO_PARTNER_NAME"),
+        ({"partner_name": "x" * 129}, "PERCIPIO_PARTNER_NAME"),
+        ({"organization_id": "."}, "PERCIPIO_ORGANIZATION_ID"),
+        ({"organization_id": "org\n1"}, "PERCIPIO_ORGANIZATION_ID"),
+        ({"organization_id": "x" * 129}, "PERCIPIO_ORGANIZATION_ID"),
         ({"client_id": ""}, "PERCIPIO_CLIENT_ID"),
         ({"client_secret": ""}, "PERCIPIO_CLIENT_SECRET"),
         ({"region": "mars"}, "PERCIPIO_REGION"),
@@ -306,3 +311,41 @@ def test_a_mistake_is_said_in_the_reader_s_language_and_logged_in_english() -> N
         assert caught.value.words == "PERCIPIO_BATCH_SIZE: ist 9999; erlaubt ist 1 bis 500"
         assert str(caught.value) == "PERCIPIO_BATCH_SIZE: is 9999; it must be from 1 to 500"
     assert caught.value.problem == "is 9999; it must be from 1 to 500"
+
+
+IDS = (
+    "acme",
+    "x",
+    "x" * 128,
+    "org-1",
+    "5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10",
+    "CN=Learners,OU=a",
+    "北京大学",
+    "a.b",
+    "...",
+    "0",
+)
+NO_IDS = (
+    "",
+    "x" * 129,
+    ".",
+    "..",
+    "a/../b",
+    "a\\..\\b",
+    "./a",
+    "amina@example.com",
+    "acme corp",
+    "acme\n",
+    "\u00a0",
+    "a\u200bb",
+)
+
+
+@pytest.mark.parametrize("text", IDS)
+def test_what_can_be_an_id_of_percipios(text: str) -> None:
+    assert config.is_identifier(text)
+
+
+@pytest.mark.parametrize("text", [*NO_IDS, "acme\x00", "acme\ud83d", "\u202eacme"])
+def test_what_cannot(text: str) -> None:
+    assert not config.is_identifier(text)

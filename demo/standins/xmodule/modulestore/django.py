@@ -25,7 +25,7 @@ class DemoModuleStore:
         """The course with its blocks, or None."""
         from demo.learning.course import load_course
 
-        platform_call("modulestore.get_course")
+        platform_call("modulestore.get_course", course_key)
         return load_course(course_key)
 
     def has_course(self, course_key: CourseKey) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from opaque_keys.edx.keys import CourseKey
 
+from demo.learning.costs import platform_call
 from lms.djangoapps.certificates.data import CertificateStatuses
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.certificates.utils import should_certificate_be_visible
@@ -19,6 +20,7 @@ def get_certificate_for_user_id(user: User, course_id: CourseKey) -> GeneratedCe
 
 def certificates_viewable_for_course(course: Any) -> bool:
     """Whether any learner of a course (its overview) sees a certificate now."""
+    platform_call("certificates_viewable_for_course", course.id)
     return should_certificate_be_visible(
         course.certificates_display_behavior,
         course.certificates_show_before_end,

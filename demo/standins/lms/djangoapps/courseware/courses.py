@@ -6,7 +6,8 @@ from common.djangoapps.course_modes.models import CourseMode
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
 from django.contrib.auth.models import User
-from opaque_keys.edx.keys import CourseKey, UsageKey
+from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.content.block_structure.api import get_course_in_cache
 from openedx.core.lib.cache_utils import request_cached
 from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.exceptions import ItemNotFoundError
@@ -26,25 +27,28 @@ def get_course_by_id(course_key: CourseKey):  # type: ignore[no-untyped-def]
 def get_course_blocks_completion_summary(course_key: CourseKey, user: User) -> dict[str, int] | list[None]:
     """Numbers of complete, incomplete and locked units; an empty list for an anonymous user.
 
-    Raises ItemNotFoundError for an unknown course. Enrolment is not asked, but for the mode that locks.
+    The units are those that were collected last, which follow a publication late. Raises ItemNotFoundError for an
+    unknown course. Enrolment is not asked, but for the mode that locks.
     """
-    platform_call("get_course_blocks_completion_summary")
+    platform_call("get_course_blocks_completion_summary", course_key, user.id)
     if not user.id:
         return []
-    course = get_course_by_id(course_key)
+    units = get_course_in_cache(course_key)
     done = _whole_completions(user, course_key)
     mode, _is_active = CourseEnrollment.enrollment_mode_for_user(user, course_key)
     counts = {"complete_count": 0, "incomplete_count": 0, "locked_count": 0}
-    for unit in course.units(with_staff_only=user.is_staff):
+    for unit in units:
+        if unit.staff_only and not user.is_staff:
+            continue
         if unit.gated and mode == CourseMode.AUDIT:
             counts["locked_count"] += 1
-        elif done and all(block.usage_key in done for block in unit.counted_blocks()):
+        elif done and all(usage_key in done for usage_key in unit.counted):
             counts["complete_count"] += 1
         else:
             counts["incomplete_count"] += 1
     return counts
 
 
-def _whole_completions(user: User, course_key: CourseKey) -> set[UsageKey]:
+def _whole_completions(user: User, course_key: CourseKey) -> set[str]:
     found = BlockCompletion.get_learning_context_completions(user, course_key)
-    return {usage_key for usage_key, share in found.items() if share == 1.0}
+    return {str(usage_key) for usage_key, share in found.items() if share == 1.0}

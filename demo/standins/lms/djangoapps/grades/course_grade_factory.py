@@ -33,8 +33,8 @@ class CourseGradeFactory:
 
     def read(self, user: User, course: Any = None, *, course_key: CourseKey = None, **_: Any) -> CourseGrade:
         """The stored grade, or a zero grade; writes nothing and never asks whether the course exists."""
-        platform_call("CourseGradeFactory.read")
         key = course_key or course.id
+        platform_call("CourseGradeFactory.read", key, user.id)
         row = PersistentCourseGrade.objects.filter(user_id=user.id, course_id=key).first()
         if row is None:
             return ZeroCourseGrade(user, key)

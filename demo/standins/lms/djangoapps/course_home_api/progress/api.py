@@ -11,7 +11,7 @@ from lms.djangoapps.courseware.courses import get_course_blocks_completion_summa
 
 def calculate_progress_for_learner_in_course(course_key: CourseKey, user: User) -> dict[str, float]:
     """Counts and shares (0 to 1, two digits) of all units, locked ones included; `{}` for anonymous."""
-    platform_call("calculate_progress_for_learner_in_course")
+    platform_call("calculate_progress_for_learner_in_course", course_key, user.id)
     summary = get_course_blocks_completion_summary(course_key, user)
     if not isinstance(summary, dict):
         return {}

@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from model_utils.models import TimeStampedModel
 
+from demo.learning.costs import platform_call
+
 
 class ExternalIdType(TimeStampedModel):
     """A kind of use, such as xAPI."""
@@ -58,5 +60,7 @@ class ExternalId(TimeStampedModel):
         """Ids of many learners by user id; None when the kind is unknown."""
         if not ExternalIdType.objects.filter(name=type_name).exists():
             return None
+        for user in users:
+            platform_call("ExternalId.batch_get_or_create_user_ids", user_id=user.id)
         made = {user.id: cls.add_new_user_id(user, type_name)[0] for user in users}
         return {user_id: row for user_id, row in made.items() if row is not None}

@@ -11,6 +11,7 @@ from opaque_keys.edx.django.models import CourseKeyField, UsageKeyField
 from opaque_keys.edx.keys import CourseKey
 from xmodule.modulestore.django import modulestore
 
+from demo.learning.costs import platform_call
 from openedx.core.djangoapps.models.course_details import CourseDetails
 
 VERSION = 19
@@ -94,6 +95,7 @@ class CourseOverview(TimeStampedModel):
     @classmethod
     def get_from_id(cls, course_id: CourseKey) -> CourseOverview:
         """The row, built first where it is missing or outdated; raises DoesNotExist for an unknown course."""
+        platform_call("CourseOverview.get_from_id", course_id)
         overview = cls.objects.filter(id=course_id, version__gte=cls.VERSION).first()
         return overview or cls.load_from_module_store(course_id)
 

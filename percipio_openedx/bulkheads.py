@@ -1,0 +1,159 @@
+"""What goes wrong with one item stays with that item (docs/architecture.md, *Bulkheads*).
+
+This is an ``except Exception``. Whoever opens a bulkhead names the boundary at which it stands, says what became of the
+item, and goes on with the next one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Hashable, Sequence
+from enum import StrEnum
+from types import TracebackType
+from typing import TypeVar
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import Error, InterfaceError, OperationalError, connections
+
+from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
+
+Item = TypeVar("Item", bound=Hashable)
+Result = TypeVar("Result")
+
+# So many items, taken by chance, that break alone while none goes through: then it is not the items.
+MOST_ALONE = 5
+
+LONGEST_REASON = 255
+
+# MySQL and MariaDB: somebody else holds the rows ("Lock wait timeout exceeded", "Deadlock found", NOWAIT).
+_LOCKED = frozenset({1205, 1213, 3572})
+
+
+class Boundary(StrEnum):
+    """Where a bulkhead stands, and what the item is that is set aside."""
+
+    COURSE = "course"
+    LEARNER = "learner"
+    PROGRESS = "progress"
+    NAME = "name"
+    STATEMENT = "statement"
+    ROW = "row"
+    STEP = "step"
+
+
+class bulkhead:
+    """A context for work on one item whose failure must reach no other: no ``Exception`` leaves it.
+
+    A worker's time limit is no failure of the item, and passes.
+
+    Arguments:
+        boundary: which of the boundaries of docs/architecture.md this is; a test counts them.
+    """
+
+    def __init__(self, boundary: Boundary) -> None:
+        self.boundary = boundary
+        # What ended the work, or None.
+        self.error: Exception | None = None
+
+    @property
+    def reason(self) -> str:
+        """The error without anything that it quotes, ``''`` without one."""
+        return "" if self.error is None else reason_of(self.error)
+
+    def __enter__(self) -> bulkhead:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or isinstance(error, SoftTimeLimitExceeded):
+            return False
+        self.error = error
+        _mend_connections()
+        return True
+
+
+def apart(
+    boundary: Boundary, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]
+) -> tuple[list[Result], dict[Item, Exception]]:
+    """Do work on all items at once; where it breaks, on halves of them, until whatever breaks is alone.
+
+    Arguments:
+        boundary: as for ``bulkhead``.
+        items: none does nothing.
+        work: leaves nothing behind when it raises, so that it can be done again with fewer items.
+
+    Returns:
+        What the parts that went through returned, and by item the errors of those that broke alone.
+
+    Raises:
+        Exception: the database is out of order, or several items broke and none went through: the trouble is that of
+            all of them.
+    """
+    results: list[Result] = []
+    broken: dict[Item, Exception] = {}
+    # The whole as it came. If that breaks, by chance: those that break may stand together, and would then always be met
+    # first.
+    parts: list[Sequence[Item]] = [items] if items else []
+    while parts:
+        part = parts.pop()
+        with bulkhead(boundary) as contained:
+            results.append(work(part))
+        error = contained.error
+        if error is None:
+            continue
+        if is_outage(error):
+            raise error
+        if len(part) > 1:
+            mixed = random.sample(part, len(part)) if part is items else part
+            middle = len(mixed) // 2
+            parts += [mixed[middle:], mixed[:middle]]
+            continue
+        broken[part[0]] = error
+        if len(broken) >= MOST_ALONE and not results:
+            raise error
+    return results, broken
+
+
+def reason_of(error: Exception) -> str:
+    """What an operator may read of an error: our own words, or the class of anybody else's, which quotes values."""
+    ours = isinstance(error, PercipioError | PercipioConfigurationError)
+    text = str(error) if ours else type(error).__name__
+    return text.encode("ascii", "backslashreplace").decode("ascii")[:LONGEST_REASON]
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database as a whole, or somebody else's lock, is what an error is about, and no row or course.
+
+    Of an error that may mean either the database itself is asked: one that answers is well.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        if isinstance(cause, OperationalError | InterfaceError):
+            return _is_lock(cause) or not _databases_answer()
+        seen.add(id(cause))
+        cause = cause.__cause__
+    return False
+
+
+def _is_lock(error: OperationalError | InterfaceError) -> bool:
+    code = error.args[0] if error.args else None
+    return code in _LOCKED if isinstance(code, int) else "lock" in str(code)
+
+
+def _databases_answer() -> bool:
+    try:
+        for connection in connections.all(initialized_only=True):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+    except Error:
+        return False
+    return True
+
+
+def _mend_connections() -> None:
+    """Let the next item have a connection that works. Inside a transaction only its owner can begin again."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()

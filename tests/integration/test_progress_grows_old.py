@@ -1,0 +1,237 @@
+"""What is remembered of a learner's progress is not used any longer than what it depended on stays the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from common.djangoapps.student.models import CourseEnrollment
+from django.utils import timezone
+from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
+from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
+
+from demo.learning.faults import Fault, broken, outline_lags
+from demo.learning.models import StoredBlock
+from percipio_openedx import edx_platform
+from percipio_openedx.data import Share
+from percipio_openedx.models import LearnerCourse
+from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.reporting import report_due
+from percipio_openedx.reporting.preview import preview
+from tests.integration.builders import KEY, a_course, a_learner, enrolled, shares_asked
+from tests.integration.operations.conftest import Ran, command
+from tests.integration.test_reporting import complete, notice, reported
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
+
+Again = Callable[[Any, Any], None]
+
+
+def look(learner: Any, course: Any) -> None:
+    """Somebody hints at the learner, and a worker looks."""
+    notice(learner, course)
+    report_due()
+
+
+def backfill(learner: Any, course: Any) -> None:
+    """An operator goes through everybody."""
+    ran: Ran = command("percipio_backfill", "--restart")
+    assert ran.code == 0
+
+
+@pytest.fixture
+def course(settings: Any) -> Any:
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    return a_course(units=4)
+
+
+@pytest.fixture
+def learner(course: Any) -> Any:
+    """Who has done three of four units, and of whom that was reported."""
+    found = a_learner()
+    enrolled(found, course)
+    complete(found, course, 0, 1, 2)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "75")]
+    return found
+
+
+def last_unit(course: Any) -> Any:
+    return StoredBlock.objects.filter(usage_key=course.make_usage_key("vertical", "unit3"))
+
+
+@pytest.mark.parametrize("again", [look, backfill])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda course: last_unit(course).delete(),
+        lambda course: last_unit(course).update(staff_only=True),
+        lambda course: last_unit(course).update(gated=True),
+    ],
+    ids=["deleted", "hidden", "gated"],
+)
+def test_the_last_open_unit_is_gone(
+    course: Any, learner: Any, change: Callable[[Any], Any], again: Again, settings: Any
+) -> None:
+    settings.PERCIPIO_LOCKED_UNITS = "leave_out"
+    change(course)
+    again(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+def test_a_unit_is_added(course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that holds nothing to be completed is complete."""
+    asked = shares_asked(monkeypatch)
+    unit = last_unit(course).get()
+    StoredBlock.objects.create(
+        course=unit.course,
+        parent=unit.parent,
+        usage_key=course.make_usage_key("vertical", "unit4"),
+        block_type="vertical",
+        position=9,
+    )
+    look(learner, course)
+    look(learner, course)
+    assert reported()[2:] == [("progressed", "80")]
+    assert asked == [learner.pk]
+
+
+def test_the_outline_follows_a_publication_late(course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look in between is answered from the outline before, and that is not remembered as of the new one."""
+    with outline_lags():
+        last_unit(course).delete()
+        look(learner, course)
+        assert reported()[2:] == []
+    update_course_in_cache(course)
+    look(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+def test_it_changes_while_the_platform_is_asked(course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    share = edx_platform.completed_share
+
+    def meanwhile(course_key: str, user: Any) -> Any:
+        found = share(course_key, user)
+        last_unit(course).delete()
+        return found
+
+    with monkeypatch.context() as once:
+        once.setattr(edx_platform, "completed_share", meanwhile)
+        last_unit(course).update(display_name="renamed")
+        look(learner, course)
+    assert reported()[2:] == []
+    look(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+@pytest.mark.parametrize("again", [look, backfill])
+def test_another_track(course: Any, again: Again, settings: Any) -> None:
+    settings.PERCIPIO_LOCKED_UNITS = "leave_out"
+    last_unit(course).update(gated=True)
+    learner = a_learner()
+    enrolled(learner, course, mode="verified")
+    complete(learner, course, 0, 1, 2)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "75")]
+    CourseEnrollment.objects.get().update_enrollment(mode="audit")
+    again(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+def test_a_site_that_counts_otherwise_goes_by_what_is_remembered(
+    course: Any, learner: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both percents are of one answer of the platform, which serves whichever of them the site goes by."""
+    last_unit(course).update(gated=True)
+    look(learner, course)
+    row = LearnerCourse.objects.get()
+    assert (row.percent_seen, row.percent_unlocked_seen, reported()[2:]) == (75, 100, [])
+    asked = shares_asked(monkeypatch)
+    settings.PERCIPIO_LOCKED_UNITS = "leave_out"
+    look(learner, course)
+    assert (asked, reported()[2:]) == ([], [("completed", "")])
+
+
+def test_a_learner_who_may_open_nothing_is_asked_for_again(course: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of no units there is no share: a percent that is not known is not remembered, and neither is the other one."""
+    learner = a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0)
+    monkeypatch.setattr(edx_platform, "completed_share", lambda *_: Share(complete=0, incomplete=0, locked=4))
+    report_due()
+    row = LearnerCourse.objects.get()
+    assert (row.activity_version, row.percent_seen, row.percent_unlocked_seen) == ("", None, None)
+
+
+def test_what_nobody_can_compare_is_asked_for_by_a_back_fill(
+    course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cohort, say: nothing of what is compared tells of it."""
+    row = BlockStructureModel.objects.values("modified", "data_version")
+    before = row.get()
+    with outline_lags():
+        last_unit(course).delete()
+    data = BlockStructureModel.objects.get()
+    update_course_in_cache(course)
+    BlockStructureModel.objects.update(modified=before["modified"], data_version=data.data_version)
+    look(learner, course)
+    assert reported()[2:] == []
+    backfill(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+@pytest.mark.parametrize("again", [look, backfill])
+def test_what_could_not_be_said_is_never_remembered(course: Any, again: Again) -> None:
+    learner = a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0, 1, 2, 3)
+    with broken(Fault(KeyError("a block"), "get_course_blocks_completion_summary")):
+        report_due()
+    assert (LearnerCourse.objects.get().activity_version, reported()) == ("", [("started", "")])
+    again(learner, course)
+    assert reported() == [("started", ""), ("completed", "")]
+
+
+def test_a_share_that_is_none_is_never_remembered(course: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0, 1, 2, 3)
+    with monkeypatch.context() as for_a_while:
+        for_a_while.setattr(edx_platform, "completed_share", lambda *_: None)
+        report_due()
+    look(learner, course)
+    assert reported() == [("started", ""), ("completed", "")]
+
+
+@pytest.mark.parametrize("hide", [lambda: BlockStructureModel.objects.all().delete(), None])
+def test_without_a_version_it_is_asked_for_each_time(
+    course: Any, learner: Any, hide: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was ever collected, or the platform stumbles over it: no reason to report less, or something old."""
+    asked = shares_asked(monkeypatch)
+    if hide is None:
+        monkeypatch.setattr(edx_platform, "outline_version", lambda _: "")
+    for _ in range(3):
+        if hide is not None:
+            hide()
+        look(learner, course)
+    assert len(asked) == 3
+    assert reported()[2:] == []
+
+
+def test_what_is_remembered_serves_while_nothing_changes(
+    course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = shares_asked(monkeypatch)
+    for _ in range(3):
+        look(learner, course)
+    assert asked == []
+    CourseBook().get(KEY)
+    assert preview(learner.pk, KEY).truth.percent == 75
+    assert asked == []
+    complete(learner, course, 3)
+    report_due()
+    assert asked == [learner.pk]
+    assert LearnerCourse.objects.get().looked_at > timezone.now() - timedelta(minutes=1)
