@@ -2,7 +2,7 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-mysql test-browser chaos two-versions quality audit bench docs upgrade \
+.PHONY: help demo demo-serve test test-services test-mysql test-browser crash chaos two-versions quality audit bench docs upgrade \
         requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
@@ -39,6 +39,11 @@ test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PE
 
 test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium
 	@$(RUN) -m pytest -m browser tests/browser $(ARGS)
+
+crash: $(INSTALLED)-ci.stamp ## End a pass at each of its steps, on SQLite and MariaDB, and see that the next one finishes it
+	@$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
+	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
+		$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
 
 chaos: $(INSTALLED)-ci.stamp ## Let a class learn while everything goes wrong, and compare (ARGS="--full": 2000 courses)
 	@$(RUN) -m benchmarks.chaos $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -100,6 +101,7 @@ def test_a_worker_that_starts_takes_up_what_waits(calls: Calls, settings: Any) -
 def test_the_message_carries_nothing() -> None:
     assert tasks.run.name == "percipio_openedx.tasks.run"
     assert tasks.run.ignore_result
+    assert not inspect.signature(tasks.run.run).parameters
 
 
 def test_much_work_calls_one_run_more_and_never_more_than_allowed(
