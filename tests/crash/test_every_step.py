@@ -44,7 +44,7 @@ class Percipio:
     """The sandbox as a process of its own: the children of this one must not inherit its threads."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "percipio_sandbox", "--port", "0"]
+        command = [sys.executable, "-m", "percipio_sandbox", "--port", "0", "--quiet"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         words = self._process.stdout.readline().split()
