@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -27,13 +27,15 @@ _SPREAD = 8
 _ROUND = 20
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
+_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What of a claimed statement delivery needs.
 
-    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease.
+    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
+    ``refused_at`` as in ``models.statement``.
     """
 
     pk: int
@@ -42,6 +44,8 @@ class Row:
     body: bytes = field(repr=False)
     track: bytes | None = field(repr=False)
     until: datetime
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    refused_at: datetime | None = None
 
 
 class Claims:
@@ -91,6 +95,19 @@ class Claims:
         self.is_drained = True
         return ()
 
+    def probe(self, now: datetime, *, newest: bool) -> tuple[Row, ...]:
+        """Claim one statement to try a failing destination with: rather one of which nothing bad is known.
+
+        Arguments:
+            now: what counts as due.
+            newest: look from the end of the queue. Statements that are refused often lie together, such as those of a
+                course that a back-fill has queued: from the other end one comes past them sooner.
+        """
+        pk = _probe(self._destination_id, now, newest=newest)
+        rows = () if pk is None else _take([pk], self._lease, now + self._lasts)
+        self.is_drained = not rows
+        return rows
+
     def _candidates(self, now: datetime, most: int) -> list[int]:
         if self._has_met:
             self._has_met = False
@@ -132,6 +149,22 @@ def _heads(destination_id: int, now: datetime, most: int, after: int | None) -> 
         after, size = page[-1], PAGE
 
 
+def _probe(destination_id: int, now: datetime, *, newest: bool) -> int | None:
+    due = Statement.objects.filter(destination_id=destination_id).due(now)
+    unsuspected = due.filter(refused_at__isnull=True, refusals__isnull=True)
+    for wanted in (unsuspected, due.filter(refusals__isnull=True), due):
+        order = ("-due_at", "-id") if newest and wanted is unsuspected else ("due_at", "id")
+        pks = wanted.order_by(*order).values_list("pk", flat=True)
+        start = 0
+        while page := list(pks[start : start + PAGE]):
+            heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
+            free = set(heads.values_list("pk", flat=True))
+            if free:
+                return next(pk for pk in page if pk in free)
+            start += PAGE
+    return None
+
+
 def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Statement, int]:
     """The keys of what is due, behind a statement's place in the queue."""
     due = Statement.objects.filter(destination_id=destination_id).due(now)
@@ -163,10 +196,15 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
     """What delivery needs of these rows, with so many more tries than are stored."""
     found = {
-        pk: Row(pk, uuid, attempts + more, bytes(body), None if track is None else bytes(track), until)
-        for pk, uuid, attempts, body, track in rows.values_list("pk", "uuid", "attempts", "body", "track")
+        pk: Row(pk, uuid, attempts + more, bytes(body), _bytes(track), until, refusals or {}, refused_at)
+        for pk, uuid, attempts, body, track, refusals, refused_at in rows.values_list(*_COLUMNS)
     }
     return tuple(found[pk] for pk in order if pk in found)
+
+
+def _bytes(value: bytes | memoryview | None) -> bytes | None:
+    """As PostgreSQL's driver gives binary values, or as the others do."""
+    return None if value is None else bytes(value)
 
 
 def recover(now: datetime, most: int = 1000) -> int:

@@ -1,8 +1,8 @@
 """How a destination fares: a circuit breaker of one row, shared by all workers.
 
-A failed request closes the way for everybody until ``retry_at``. Then one worker wins the probe, sends one statement,
-and only its success opens the way. Every change is one conditional UPDATE, so that ten workers that fail together
-count as one.
+A failure that is the destination's own (``attribution`` says which are) closes the way for everybody until
+``retry_at``. Then one worker wins the probe, sends one statement, and only its success opens the way. Every change is
+one conditional UPDATE, so that ten workers that fail together count as one.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ from __future__ import annotations
 import logging
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 
 from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery import signals
+from percipio_openedx.delivery.attribution import Standing
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.models.destination import Destination
 
 logger = logging.getLogger(__name__)
 
-_REASONS = {Outcome.UNAUTHORISED: Pause.UNAUTHORISED, Outcome.NOT_FOUND: Pause.NOT_FOUND}
+_REASONS = {
+    Outcome.UNAUTHORISED: Pause.UNAUTHORISED,
+    Outcome.NOT_FOUND: Pause.NOT_FOUND,
+    Outcome.REFUSED: Pause.REFUSED,
+}
 # Seconds until a site whose settings are missing or wrong is looked at again. Nothing is sent, so it may be soon.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
@@ -50,16 +56,40 @@ def is_failing(destination: Destination) -> bool:
     return destination.failures > 0
 
 
-def failed(destination: Destination, answer: Answer, now: datetime) -> None:
-    """Store a failed request, and when the destination is to be tried again.
+def standing(destination: Destination, now: datetime) -> Standing:
+    """How it stands at the beginning of a turn; what a clock that was ahead once has stored is not believed."""
+    accepted_at = destination.last_success_at
+    return Standing(
+        is_failing=is_failing(destination),
+        refuses_all=destination.paused_reason == Pause.REFUSED,
+        accepted_at=None if accepted_at is None or accepted_at > now else accepted_at,
+        doubts=destination.doubts,
+    )
+
+
+def failed(
+    destination: Destination,
+    answer: Answer,
+    now: datetime,
+    *,
+    outcome: Outcome | None = None,
+    accepted_at: datetime | None = None,
+) -> None:
+    """Store a failure of the destination, and when it is to be tried again.
 
     Only the first failure since the destination was read counts; whoever comes second takes the time that the first
     one set.
+
+    Arguments:
+        answer: the last one that failed.
+        outcome: what that means, where it is not the outcome of the whole answer.
+        accepted_at: when something was accepted last, in this turn.
     """
+    outcome = outcome or answer.outcome
     failures = destination.failures + 1
-    retry_at = next_time(now, failures, answer.outcome, answer.retry_after, random.uniform)
+    retry_at = next_time(now, failures, outcome, answer.retry_after, random.uniform)
     # While the credentials are refused an outage in between changes nothing about that.
-    reason = _REASONS.get(answer.outcome, destination.paused_reason)
+    reason = _REASONS.get(outcome, destination.paused_reason)
     stored = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
         failures=failures,
         retry_at=retry_at,
@@ -67,6 +97,8 @@ def failed(destination: Destination, answer: Answer, now: datetime) -> None:
         failing_since=destination.failing_since or now,
         last_error=answer.words[:1000],
         probe_until=None,
+        doubts=0,
+        last_success_at=accepted_at or destination.last_success_at,
     )
     newly = destination.paused_reason != reason
     destination.refresh_from_db()
@@ -75,7 +107,7 @@ def failed(destination: Destination, answer: Answer, now: datetime) -> None:
     logger.log(
         logging.ERROR if reason and newly else logging.WARNING,
         "destination waits destination=%s site=%s outcome=%s status=%s failures=%s retry_at=%s",
-        *(destination.pk, destination.site_id, answer.outcome, answer.status, failures, retry_at.isoformat()),
+        *(destination.pk, destination.site_id, outcome, answer.status, failures, retry_at.isoformat()),
     )
     if reason and newly:
         _tell_paused(destination)
@@ -98,8 +130,23 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
             _tell_paused(destination)
 
 
-def succeeded(destination: Destination, now: datetime) -> None:
-    """Store that the destination took something; opens the way for all where it was closed."""
+def doubted(destination: Destination, doubts: int) -> None:
+    """Store how many statements in a row failed alone; too few to close the way."""
+    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(doubts=doubts)
+    destination.refresh_from_db()
+
+
+def succeeded(destination: Destination, at: datetime) -> None:
+    """Store that the destination took something at that time; opens the way for all where it was closed."""
+    _open(destination, last_success_at=at)
+
+
+def revived(destination: Destination) -> None:
+    """The destination speaks of statements again, though it takes none: whatever else was wrong with it is mended."""
+    _open(destination)
+
+
+def _open(destination: Destination, **more: Any) -> None:
     was_failing, reason = is_failing(destination), destination.paused_reason
     opened = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
         failures=0,
@@ -107,8 +154,9 @@ def succeeded(destination: Destination, now: datetime) -> None:
         paused_reason="",
         failing_since=None,
         last_error="",
-        last_success_at=now,
         probe_until=None,
+        doubts=0,
+        **more,
     )
     destination.refresh_from_db()
     if opened and (was_failing or reason):

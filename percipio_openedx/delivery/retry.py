@@ -14,9 +14,13 @@ from percipio_openedx.codes import Outcome
 BASE = 5.0
 CAP = 3600.0
 LEAST = 1.0
-# Credentials are mended by people: asking every few seconds would only fill logs on both sides.
+# What is mended by people: asking every few seconds would only fill logs on both sides.
 BASE_OF_PAUSE = 60.0
+_PAUSES = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.REFUSED)
 LONGEST_RETRY_AFTER = 86400.0
+_SPREAD = 30.0
+# Seconds beyond which nothing is put off: what waits longer was put off by a clock that was wrong.
+LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 
 Jitter = Callable[[float, float], float]
 
@@ -33,8 +37,8 @@ def delay(failures: int, outcome: Outcome, retry_after: float | None, jitter: Ji
     """
     if retry_after is not None:
         asked = min(max(retry_after, LEAST), LONGEST_RETRY_AFTER)
-        return asked + jitter(0.0, min(asked / 10, 30.0))
-    base = BASE_OF_PAUSE if outcome in (Outcome.UNAUTHORISED, Outcome.NOT_FOUND) else BASE
+        return asked + jitter(0.0, min(asked / 10, _SPREAD))
+    base = BASE_OF_PAUSE if outcome in _PAUSES else BASE
     # 2 ** 20 seconds are far beyond the cap, and larger exponents would overflow after years of failing.
     span = min(CAP, base * 2 ** min(max(failures, 1) - 1, 20))
     return max(LEAST, jitter(0.0, span))

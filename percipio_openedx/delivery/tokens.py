@@ -28,7 +28,7 @@ from percipio_openedx.delivery.exchange import PATIENCE, Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of, json_of, outcome_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.words import words_of
-from percipio_openedx.exceptions import Unavailable
+from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.secrets import Secret
 
 SCOPE = "api"
@@ -136,7 +136,11 @@ class Tokens:
         return token
 
     def _fetched(self) -> Token:
-        token = fetch(self._configuration)
+        try:
+            token = fetch(self._configuration)
+        except DeliveryError as error:
+            error.is_of_token = True
+            raise
         sealed = _fernet().encrypt(json.dumps([token.value.reveal(), token.until]).encode())
         cache.set(self._key, sealed, timeout=max(1, math.ceil(token.until - time.time())))
         self._remember(token)

@@ -5,21 +5,25 @@ The network and the database work side by side: threads post while this one clai
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import health
+from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
+from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
+from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import judge
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
 from percipio_openedx.delivery.posting import Posted, Posters
-from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
+from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, refuses_all, release, reopen, settle
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
@@ -53,16 +57,18 @@ class Turn:
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration))
 
-        self._fresh: deque[Row] = deque()
-        self._parts: deque[tuple[Row, ...]] = deque()
+        self._backlog: Backlog[Row] = Backlog()
         self._held: dict[int, Row] = {}
-        self._unsettled: list[Posted] = []
+        self._unsettled: list[Landed] = []
+        self._rulings: list[Ruling[Row]] = []
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
         self._probing = health.is_failing(destination)
+        self._attribution: Attribution[Row] = Attribution(health.standing(destination, allowance.now()))
         self._size = 1 if self._probing else self._full()
-        self._proven = False
+        self._accepted_at: datetime | None = None
+        self._last_failure: Answer | None = None
         self._filled = self._shrank = False
         self._trouble: Outcome | None = None
         self.counts = Counts()
@@ -93,8 +99,11 @@ class Turn:
         self._finish()
 
     def _is_over(self) -> bool:
+        return self._trouble is not None or self._is_late()
+
+    def _is_late(self) -> bool:
         until = self._allowance.until
-        return self._trouble is not None or (until is not None and self._allowance.now() >= until)
+        return until is not None and self._allowance.now() >= until
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -107,23 +116,17 @@ class Turn:
             self._posters.send(rows)
 
     def _depth(self) -> int:
-        if self._probing:
+        if self._probing or self._attribution.is_unsure:
             return 1
         is_growing = self._size < self._full()
         return self._posters.count + 1 if is_growing else self._posters.count * requests_ready(self._posters.quickest)
 
     def _next_rows(self) -> tuple[Row, ...]:
-        if self._parts:
-            return self._parts.popleft()
-        if not self._fresh and self._may_claim():
+        if not self._backlog and self._may_claim():
             self._claim()
-        rows: list[Row] = []
-        room = MOST_BYTES
-        while self._fresh and len(rows) < self._size and (not rows or len(self._fresh[0].body) <= room):
-            row = self._fresh.popleft()
-            room -= len(row.body) + 1
-            rows.append(row)
-        return tuple(rows)
+        if self._attribution.wants_single:
+            return self._backlog.take_single()
+        return self._backlog.take(self._size, MOST_BYTES)
 
     def _may_claim(self) -> bool:
         """After a claim that found too little, only when the posters run dry.
@@ -136,15 +139,18 @@ class Turn:
         most = 1 if self._probing else self._wanted()
         if self._allowance.most is not None:
             most = min(most, self._allowance.most - self.claimed)
-        while most > 0 and not self._fresh:
-            rows = self._claims.claim(self._allowance.now(), most)
+        while most > 0 and not self._backlog:
+            now = self._allowance.now()
+            # From either end by turns, for the probes may meet a run of statements that are refused.
+            probe = partial(self._claims.probe, now, newest=self._destination.failures % 2 == 0)
+            rows = probe() if self._probing else self._claims.claim(now, most)
             self.claimed += len(rows)
             self._held.update((row.pk, row) for row in rows)
-            self._fresh.extend(row for row in rows if not self._is_track or row.track is not None)
-            if len(self._fresh) == len(rows):
+            self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
+            unsayable = [row for row in rows if self._is_track and row.track is None]
+            if not unsayable:
                 return
-            unsayable = [row for row in rows if row.track is None]
-            keep(unsayable, self._lease, self._allowance.now())
+            keep(unsayable, self._lease, now)
             self._let_go(unsayable)
 
     def _wanted(self) -> int:
@@ -159,48 +165,43 @@ class Turn:
 
     def _land(self, posted: list[Posted]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
-        self._unsettled += posted
-        landed = [one for one in map(self._judged, self._unsettled) if one is not None]
-        if not landed:
-            return
+        landed = [self._judged(one.rows, one.started_at, one.answer) for one in posted if one.answer is not None]
+        self._unsettled += landed
         now = self._allowance.now()
-        self._learn(landed, now)
-        proven = self.counts.sent > 0
-        settled = settle(self._destination, self._configuration.api, self._lease, landed, now, proven=proven)
-        self._unsettled.clear()
-        self.counts = self.counts.plus(settled)
         for one in landed:
-            self._split(one)
-
-    def _judged(self, posted: Posted) -> Landed | None:
-        if posted.answer is None:
-            return None
-        ids = [row.uuid for row in posted.rows]
-        judgement = judge(posted.answer, ids, proven=self._proven, tries=posted.rows[0].attempts)
-        return Landed(posted.rows, posted.started_at, posted.answer, judgement)
-
-    def _learn(self, landed: list[Landed], now: datetime) -> None:
-        """What the answers say of the destination itself."""
+            self._learn(one, now)
+        self._settle(now)
+        if self._attribution.is_unsure:
+            # What waits for a free thread was to be sent before anything had failed.
+            self._backlog.put_before(self._posters.recall())
         for one in landed:
-            trouble = one.judgement.trouble
-            if trouble is None:
-                self._well(one, now)
-            elif trouble is Outcome.BUSY:
-                health.leave(self._destination)
-                self.was_busy = True
-                self._trouble = self._trouble or trouble
-            else:
-                if self._trouble in (None, Outcome.BUSY):
-                    # Of several that fail together the first one counts.
-                    health.failed(self._destination, one.answer, now)
-                self._trouble = trouble
+            parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
+            self._backlog.put_before(parts)
 
-    def _well(self, one: Landed, now: datetime) -> None:
-        """An answer about the statements, good or bad, is a sign that the way is open."""
-        self._proven = one.answer.outcome is not Outcome.NOT_FOUND
-        if self._probing:
-            health.succeeded(self._destination, now)
-            self._probing = False
+    def _judged(self, rows: tuple[Row, ...], started_at: datetime, answer: Answer) -> Landed:
+        return Landed(rows, started_at, answer, judge(answer, [row.uuid for row in rows]))
+
+    def _learn(self, one: Landed, now: datetime) -> None:
+        """What an answer says of the destination itself, and what is decided of statements that failed alone."""
+        trouble = one.judgement.trouble
+        if trouble is None:
+            self._rulings += self._attribution.heard(one.rows, one.judgement, one.answer.retry_after)
+            trouble = self._attribution.opens
+        if trouble is None:
+            self._measure(one, now)
+            return
+        self._rulings += self._attribution.give_up()
+        former, self._trouble = self._trouble, self._trouble or trouble
+        if trouble is Outcome.BUSY:
+            health.leave(self._destination)
+            self.was_busy = True
+        elif former in (None, Outcome.BUSY):
+            # Of several that fail together the first one counts.
+            self._trouble = trouble
+            self._fail(trouble, one.answer, now)
+
+    def _measure(self, one: Landed, now: datetime) -> None:
+        """What an answer says of how much can be sent at once."""
         if one.judgement.smaller:
             self._shrank = True
             health.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
@@ -208,29 +209,78 @@ class Turn:
             # It was this one statement, not the number of them.
             self._shrank = False
             health.limit_batches(self._destination, self._limit_before)
+        if not one.accepted:
+            self._last_failure = one.answer
+            return
+        self._accepted_at = now
+        if self._probing:
+            health.succeeded(self._destination, now)
+            self._probing = False
         self._filled = self._filled or (one.answer.outcome is Outcome.ACCEPTED and len(one.rows) >= self._full())
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
 
-    def _split(self, one: Landed) -> None:
-        again = {index for part in one.judgement.again for index in part}
-        self._let_go(row for index, row in enumerate(one.rows) if index not in again)
-        for part in reversed(one.judgement.again):
-            self._parts.appendleft(tuple(one.rows[index] for index in part))
+    def _settle(self, now: datetime) -> None:
+        if not self._unsettled and not self._rulings:
+            return
+        api = self._configuration.api
+        settled = settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
+        self.counts = self.counts.plus(settled)
+        for one in self._unsettled:
+            self._let_go(one.settled)
+        self._let_go(ruling.row for ruling in self._rulings)
+        self._unsettled.clear()
+        self._rulings.clear()
 
     def _let_go(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._held.pop(row.pk, None)
 
+    def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
+        """The destination fails: nothing more is sent, and what a failed request held is told so."""
+        health.failed(self._destination, answer, now, outcome=outcome, accepted_at=self._accepted_at)
+        suspects = self._attribution.suspects(self._held.values())
+        later = release(suspects, self._lease, now, Verdict(outcome, answer.status, answer.words))
+        self.counts = self.counts.plus(Counts(later=later))
+        self._let_go(suspects)
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
     def _finish(self) -> None:
-        if self._trouble is None and self.counts.sent:
-            health.succeeded(self._destination, self._allowance.now())
-        elif self._trouble is None and self._probing:
-            health.leave(self._destination)
+        now = self._allowance.now()
+        if self._trouble is None:
+            self._decide(now)
         limit = self._destination.batch_limit
         if limit is not None and self._filled and not self._shrank:
             # Slowly larger again, for a limit may have been a passing one.
             larger = limit + max(1, limit // 10)
             health.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
+
+    def _decide(self, now: datetime) -> None:
+        """Nothing more is sent: whatever failed and is not decided yet is decided now, and so is the destination."""
+        self._rulings += self._attribution.end(is_drained=self._is_drained())
+        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
+        opens = self._attribution.opens
+        if unproven and refuses_all(self._destination, unproven, self._accepted_at):
+            opens = Outcome.REFUSED
+            reopen(self._destination, now, self._accepted_at)
+            self._rulings = [replace(ruling, fate=Fate.RELEASED) for ruling in self._rulings]
+        has_heard = bool(self._rulings)
+        self._settle(now)
+        if opens is not None and self._last_failure is not None:
+            self._fail(opens, self._last_failure, now)
+        elif self._accepted_at is not None:
+            health.succeeded(self._destination, self._accepted_at)
+        elif self._attribution.doubts != self._destination.doubts:
+            health.doubted(self._destination, self._attribution.doubts)
+        elif self._probing and has_heard:
+            health.revived(self._destination)
+        elif self._probing:
+            health.leave(self._destination)
+
+    def _is_drained(self) -> bool:
+        """Whether everything that is due was tried."""
+        is_allowed = self._allowance.most is None or self.claimed < self._allowance.most
+        return is_allowed and not self._is_late() and not self._backlog and self._claims.is_drained
 
     def _full(self) -> int:
         if self._is_track:

@@ -7,23 +7,31 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.models.exact import ExactCharField
+
 
 class Destination(models.Model):
     """One endpoint as one site reports to it. It fails, pauses and recovers by itself, alone.
 
-    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. While
-    ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for all.
-    ``failures`` counts the failed requests in a row. ``paused_reason`` is set when the credentials were refused: then
-    an operator is told.
+    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint.
+    ``own_credentials`` says that its statements were made while the site had credentials of its own: they are never
+    sent with those of the settings.
+
+    While ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for
+    all. ``failures`` counts how often in a row the circuit breaker was opened, ``doubts`` the statements that failed
+    alone since something was accepted and were not enough to open it. ``paused_reason`` is set when a person has to
+    mend something: then an operator is told.
 
     .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's words, redacted.
     """
 
     id = models.BigAutoField(primary_key=True)
     site_id = models.PositiveIntegerField()
-    organization = models.CharField(max_length=128, default="", blank=True)
+    organization = ExactCharField(max_length=128, default="", blank=True)
+    own_credentials = models.BooleanField(default=False)
 
     failures = models.PositiveIntegerField(default=0)
+    doubts = models.PositiveSmallIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=64, default="", blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)
@@ -37,7 +45,9 @@ class Destination(models.Model):
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["site_id", "organization"], name="percipio_destination_unique"),
+            models.UniqueConstraint(
+                fields=["site_id", "organization", "own_credentials"], name="percipio_destination_unique"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -27,7 +27,8 @@ class State(models.TextChoices):
            |  +----release----+                    |
            +---------------send again--------------+   (also from abandoned and delivered)
 
-        kept: never sent, because the API in force has no form for it; served to whoever pulls.
+        kept: never sent, because the API in force has no form for it; served to whoever pulls. --send again--> waiting
+        where the site says so, once it has changed the API.
     """
 
     WAITING = "waiting", "waiting"
@@ -84,15 +85,27 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
-    def release(self, due_at: datetime, status: int | None, answer: str) -> int:
-        """sending -> waiting: not now, again at ``due_at``."""
+    def release(self, due_at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+        """sending -> waiting: not now, again at ``due_at``.
+
+        Arguments:
+            blame: new values of ``refusals`` and ``refused_at``, where it was refused.
+        """
         return self.update(
-            state=State.WAITING, lease=None, leased_until=None, due_at=due_at, status=status, answer=answer[:1000]
+            state=State.WAITING,
+            lease=None,
+            leased_until=None,
+            due_at=due_at,
+            status=status,
+            answer=answer[:1000],
+            **blame,
         )
 
-    def put_back(self) -> int:
+    def put_back(self, **blame: Any) -> int:
         """sending -> waiting: it was not sent after all, so neither its time nor its count changes."""
-        return self.update(state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1)
+        return self.update(
+            state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1, **blame
+        )
 
     def give_up(self, at: datetime, answer: str) -> int:
         """parked or waiting -> abandoned, by an operator's decision only."""
@@ -100,10 +113,21 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer[:1000])
 
     def send_again(self, at: datetime) -> int:
-        """settled -> waiting, by an operator's decision or a reconciliation; the id stays the same."""
+        """settled -> waiting; the id stays the same, and nothing is held against it any more.
+
+        By an operator's decision, a reconciliation, a site's choice to send what was skipped, or because the
+        destination turned out to refuse everything (``delivery.settle.reopen``).
+        """
         settled = self.exclude(state__in=OPEN_STATES)
         return settled.update(
-            state=State.WAITING, lease=None, leased_until=None, due_at=at, attempts=0, settled_at=None
+            state=State.WAITING,
+            lease=None,
+            leased_until=None,
+            due_at=at,
+            attempts=0,
+            settled_at=None,
+            refusals=None,
+            refused_at=None,
         )
 
 
@@ -112,6 +136,9 @@ class Statement(models.Model):
 
     ``body`` is the xAPI statement as it is sent (UTF-8 JSON, kept as bytes so that no character set of the database
     can change it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
+
+    ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted; ``refused_at`` is
+    when a request that held it failed last and it was not known whose fault that was (decision record 0014).
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -148,6 +175,8 @@ class Statement(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = models.CharField(max_length=1000, default="", blank=True)
+    refusals = models.JSONField(null=True, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -202,15 +231,19 @@ class Held:
         """sending -> delivered: Percipio has it."""
         return self._settle(State.DELIVERED, at, status, answer)
 
-    def park(self, at: datetime, status: int | None, answer: str) -> int:
-        """sending -> parked: Percipio refuses this content; a person has to look at it."""
-        return self._settle(State.PARKED, at, status, answer)
+    def park(self, at: datetime, status: int | None, answer: str, refusals: Mapping[str, int] | None = None) -> int:
+        """sending -> parked: Percipio refuses this content; a person has to look at it.
+
+        Arguments:
+            refusals: what was counted while others were accepted; None where nothing else could be compared.
+        """
+        return self._settle(State.PARKED, at, status, answer, refusals=refusals)
 
     def keep(self, at: datetime) -> int:
         """sending -> kept: the API in force has no form for it."""
         return self._settle(State.KEPT, at, None, "")
 
-    def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
+    def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
         were = {"state": State.SENDING, "lease": self._lease}
         become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
-        return update(Statement, self._pks, were, become | {"answer": answer[:1000]})
+        return update(Statement, self._pks, were, become | {"answer": answer[:1000]} | blame)
