@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
@@ -18,8 +17,10 @@ from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
-# taken for the destination's failure.
+# taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
+# likely that a few which are refused lie together.
 IN_A_ROW = 3
+IN_A_ROW_LATER = 6
 # How often a statement may fail alone while others are accepted, by the kind of failure, before it is parked. What is
 # malformed stays so; a firewall, a gateway in the middle of a deployment, and a server that stumbles may get over it.
 LIMITS: Mapping[Outcome, int] = {
@@ -44,8 +45,8 @@ class Sent(Protocol):
         """How often it failed alone while others were accepted, by the kind of failure."""
 
     @property
-    def refused_at(self) -> datetime | None:
-        """When it failed last and it was not known whose fault that was."""
+    def refused_after(self) -> int | None:
+        """The destination's successes when a request that held it failed first, and it was not known why."""
 
 
 S = TypeVar("S", bound=Sent)
@@ -66,11 +67,16 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling(Generic[S]):
-    """One statement, what was said of it, and what becomes of it; ``retry_after`` in seconds, where it was asked."""
+    """One statement, what was said of it, and what becomes of it.
+
+    ``since`` are the destination's successes when a request that held it failed first in this turn; ``retry_after`` is
+    in seconds, where it was asked.
+    """
 
     row: S
     verdict: Verdict
     fate: Fate
+    since: int
     retry_after: float | None = None
 
 
@@ -78,6 +84,7 @@ class Ruling(Generic[S]):
 class _Suspect(Generic[S]):
     row: S
     verdict: Verdict
+    since: int
     retry_after: float | None
 
 
@@ -88,39 +95,42 @@ class Standing:
     Arguments:
         is_failing: its circuit breaker is open, and this turn probes.
         refuses_all: it is open because every statement was refused.
-        accepted_at: when it last accepted a statement; None if never.
+        successes: how often it accepted something, as far as that is counted (``Turn``).
         doubts: statements that failed alone since then.
     """
 
     is_failing: bool = False
     refuses_all: bool = False
-    accepted_at: datetime | None = None
+    successes: int = 0
     doubts: int = 0
 
 
 class Attribution(Generic[S]):
     """The failures of one turn at one destination, in the order in which the answers came.
 
-    ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none; ``doubts``
-    the statements in a row that failed alone, to be remembered with the destination; ``has_accepted`` whether
-    anything was accepted in this turn.
+    ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
+    ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
+    and failed again; ``doubts`` are the statements in a row that failed alone, to be remembered with the destination.
     """
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
         self._is_probing = standing.is_failing
+        self._successes = standing.successes
         self._pending: list[_Suspect[S]] = []
         self._events = 0
         self._accepted_at = 0
-        # When a batch that held it failed first, by key; counted in events.
-        self._suspected: dict[int, int] = {}
+        # When a batch that held it failed first, by key: counted in events, and in successes.
+        self._suspected: dict[int, tuple[int, int]] = {}
         self._batches = 0
         self._batch_failure = Outcome.LATER
         self.opens: Outcome | None = None
+        self.is_inconclusive = False
         self.doubts = standing.doubts
 
     @property
     def has_accepted(self) -> bool:
+        """Whether anything was accepted in this turn."""
         return self._accepted_at > 0
 
     @property
@@ -133,30 +143,38 @@ class Attribution(Generic[S]):
         """Whether a single statement from elsewhere in the queue is to be sent next, to tell whose the failure is."""
         return self._batches >= _BATCHES.get(self._batch_failure, 1) or len(self._pending) >= IN_A_ROW - 1
 
-    def heard(self, rows: Sequence[S], judgement: Judgement, retry_after: float | None = None) -> list[Ruling[S]]:
+    def heard(
+        self, rows: Sequence[S], judgement: Judgement, successes: int, retry_after: float | None = None
+    ) -> list[Ruling[S]]:
         """Take in an answer, and say what is decided by it.
 
         Arguments:
             rows: of the request.
             judgement: of the answer.
-            retry_after: seconds that the answer asked to wait.
+            successes: of the destination up to now; not asked for where something was accepted.
+            retry_after: seconds that it asked to wait.
         """
         self._events += 1
         blamed = [
-            _Suspect(rows[index], verdict, retry_after)
+            _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
             for index, verdict in judgement.verdicts.items()
             if verdict.outcome is not Outcome.ACCEPTED
         ]
         if len(blamed) < len(judgement.verdicts):
             return [*self._accepted(), *_ruled(blamed, Fate.GUILTY)]
-        known = [one for one in blamed if one.row.refusals and not self._is_probing]
+        self._successes = successes
+        known = [one for one in blamed if self._says_nothing_new(one)]
         pending = [one for one in blamed if one not in known]
         self._pending += pending
-        failures = [one.verdict.outcome for one in pending if self._is_probing or not self._is_proven(one.row)]
+        failures = [one.verdict.outcome for one in pending if not self._is_proven(one.row)]
         if judgement.failed is not None and self._is_unproven_batch(rows, judgement.failed):
             failures.append(judgement.failed)
         self.opens = self.opens or self._destinations_own(failures, retry_after)
-        return _ruled(known, Fate.GUILTY)
+        if not self._is_probing:
+            return _ruled(known, Fate.GUILTY)
+        # Nothing is counted while it may be the destination.
+        self.is_inconclusive = bool(known)
+        return _ruled(known, Fate.DOUBTED)
 
     def give_up(self) -> list[Ruling[S]]:
         """The destination is in trouble, for certain: whatever failed meanwhile may be of that."""
@@ -185,9 +203,13 @@ class Attribution(Generic[S]):
             *_ruled(refused, Fate.UNPROVEN if is_drained else Fate.RELEASED),
         ]
 
-    def suspects(self, rows: Iterable[S]) -> list[S]:
-        """Those of the rows that were in a batch that failed."""
-        return [row for row in rows if row.pk in self._suspected]
+    def was_in_failed_batch(self, row: S) -> bool:
+        """Whether a batch that held it failed in this turn."""
+        return row.pk in self._suspected
+
+    def since(self, row: S, successes: int) -> int:
+        """The destination's successes when a request that held it failed first in this turn: these, if one does now."""
+        return self._suspected.get(row.pk, (0, successes))[1]
 
     def _accepted(self) -> list[Ruling[S]]:
         self._accepted_at = self._events
@@ -202,8 +224,14 @@ class Attribution(Generic[S]):
             self._batches += 1
             self._batch_failure = outcome
         for row in rows:
-            self._suspected.setdefault(row.pk, self._events)
+            self._suspected.setdefault(row.pk, (self._events, self._successes))
         return is_unproven
+
+    def _says_nothing_new(self, suspect: _Suspect[S]) -> bool:
+        """Whether a failure says nothing of the destination: the statement failed by itself before."""
+        if self._is_probing:
+            return suspect.verdict.outcome is not Outcome.REFUSED and self._is_proven(suspect.row)
+        return bool(suspect.row.refusals)
 
     def _destinations_own(self, failures: Sequence[Outcome], retry_after: float | None) -> Outcome | None:
         """The failure that is the destination's, with these of the last answer; None where that is not known."""
@@ -211,12 +239,13 @@ class Attribution(Generic[S]):
         if failed and (self._is_probing or retry_after is not None):
             return failed[-1]
         unproven = [one.verdict.outcome for one in self._unproven()]
-        return next((outcome for outcome in unproven if unproven.count(outcome) >= IN_A_ROW), None)
+        most = IN_A_ROW_LATER if self.has_accepted else IN_A_ROW
+        return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
 
     def _may_open(self, refused: Sequence[_Suspect[S]], failed: Sequence[_Suspect[S]]) -> bool:
         """Whether the breaker opens at the end of a turn in which nothing was accepted."""
         if failed:
-            is_new = self._standing.is_failing or self._standing.accepted_at is None
+            is_new = self._standing.is_failing or not self._standing.successes
             self.doubts += len(failed)
             if is_new or self.doubts >= IN_A_ROW:
                 self.opens = failed[-1].verdict.outcome
@@ -230,12 +259,9 @@ class Attribution(Generic[S]):
     def _is_proven(self, row: S) -> bool:
         """Whether something was accepted after this one had failed for the first time: so it fails by itself."""
         since = self._suspected.get(row.pk)
-        if row.refusals or (since is not None and since < self._accepted_at):
+        if row.refusals or (since is not None and since[0] < self._accepted_at):
             return True
-        if row.refused_at is None:
-            return False
-        before = self._standing.accepted_at
-        return self.has_accepted or (before is not None and row.refused_at < before)
+        return row.refused_after is not None and (self.has_accepted or row.refused_after < self._successes)
 
     def _rule(self, fate: Fate) -> list[Ruling[S]]:
         rulings = _ruled(self._pending, fate)
@@ -253,4 +279,4 @@ def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, 
 
 
 def _ruled(suspects: Iterable[_Suspect[S]], fate: Fate) -> list[Ruling[S]]:
-    return [Ruling(one.row, one.verdict, fate, one.retry_after) for one in suspects]
+    return [Ruling(one.row, one.verdict, fate, one.since, one.retry_after) for one in suspects]

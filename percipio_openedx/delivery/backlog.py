@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 
@@ -18,7 +17,7 @@ class Claimed(Protocol):
     def refusals(self) -> Mapping[str, int]: ...
 
     @property
-    def refused_at(self) -> datetime | None: ...
+    def refused_after(self) -> int | None: ...
 
 
 C = TypeVar("C", bound=Claimed)
@@ -41,12 +40,17 @@ class Backlog(Generic[C]):
     def __bool__(self) -> bool:
         return bool(self._parts or self._fresh or self._suspected or self._known)
 
+    @property
+    def has_fresh(self) -> bool:
+        """Whether there are any of which nothing bad is known, and that are not to be sent again in parts."""
+        return bool(self._fresh)
+
     def add(self, rows: Iterable[C]) -> None:
         """Take up what was claimed."""
         for row in rows:
             if row.refusals:
                 self._known.append(row)
-            elif row.refused_at is not None:
+            elif row.refused_after is not None:
                 self._suspected.append(row)
             else:
                 self._fresh.append(row)

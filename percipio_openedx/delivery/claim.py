@@ -27,7 +27,7 @@ _SPREAD = 8
 _ROUND = 20
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
-_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_at")
+_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Row:
     """What of a claimed statement delivery needs.
 
     ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
-    ``refused_at`` as in ``models.statement``.
+    ``refused_after`` as in ``models.statement``.
     """
 
     pk: int
@@ -45,7 +45,7 @@ class Row:
     track: bytes | None = field(repr=False)
     until: datetime
     refusals: Mapping[str, int] = field(default_factory=dict)
-    refused_at: datetime | None = None
+    refused_after: int | None = None
 
 
 class Claims:
@@ -103,10 +103,17 @@ class Claims:
             newest: look from the end of the queue. Statements that are refused often lie together, such as those of a
                 course that a back-fill has queued: from the other end one comes past them sooner.
         """
-        pk = _probe(self._destination_id, now, newest=newest)
-        rows = () if pk is None else _take([pk], self._lease, now + self._lasts)
+        pk = _unsuspected(self._destination_id, now, newest=newest) or _any(self._destination_id, now)
+        rows = self._take_one(pk, now)
         self.is_drained = not rows
         return rows
+
+    def control(self, now: datetime) -> tuple[Row, ...]:
+        """Claim the newest statement of which nothing bad is known, to compare others with that failed; if any."""
+        return self._take_one(_unsuspected(self._destination_id, now, newest=True), now)
+
+    def _take_one(self, pk: int | None, now: datetime) -> tuple[Row, ...]:
+        return () if pk is None else _take([pk], self._lease, now + self._lasts)
 
     def _candidates(self, now: datetime, most: int) -> list[int]:
         if self._has_met:
@@ -149,20 +156,33 @@ def _heads(destination_id: int, now: datetime, most: int, after: int | None) -> 
         after, size = page[-1], PAGE
 
 
-def _probe(destination_id: int, now: datetime, *, newest: bool) -> int | None:
+def _unsuspected(destination_id: int, now: datetime, *, newest: bool) -> int | None:
+    """The oldest or the newest head of line that was never in a request that failed."""
     due = Statement.objects.filter(destination_id=destination_id).due(now)
-    unsuspected = due.filter(refused_at__isnull=True, refusals__isnull=True)
-    for wanted in (unsuspected, due.filter(refusals__isnull=True), due):
-        order = ("-due_at", "-id") if newest and wanted is unsuspected else ("due_at", "id")
-        pks = wanted.order_by(*order).values_list("pk", flat=True)
-        start = 0
-        while page := list(pks[start : start + PAGE]):
-            heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
-            free = set(heads.values_list("pk", flat=True))
-            if free:
-                return next(pk for pk in page if pk in free)
-            start += PAGE
+    ends = ("-due_at", "-id") if newest else ("due_at", "id")
+    heads = _free_heads(due.filter(refused_after__isnull=True, refusals__isnull=True).order_by(*ends))
+    return next((free[0] for free in heads), None)
+
+
+def _any(destination_id: int, now: datetime) -> int | None:
+    """Any head of line, not the same one each time; rather none that failed by itself before."""
+    due = Statement.objects.filter(destination_id=destination_id).due(now).order_by("due_at", "id")
+    for suspects in (due.filter(refusals__isnull=True), due):
+        for free in _free_heads(suspects):
+            return random.choice(free)  # noqa: S311 - a place, not a secret
     return None
+
+
+def _free_heads(due: StatementQuerySet) -> Iterator[list[int]]:
+    """The heads of line among these, in pages; none is empty."""
+    pks = due.values_list("pk", flat=True)
+    start = 0
+    while page := list(pks[start : start + PAGE]):
+        heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
+        free = set(heads.values_list("pk", flat=True))
+        if free:
+            yield [pk for pk in page if pk in free]
+        start += PAGE
 
 
 def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Statement, int]:
@@ -196,8 +216,8 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
     """What delivery needs of these rows, with so many more tries than are stored."""
     found = {
-        pk: Row(pk, uuid, attempts + more, bytes(body), _bytes(track), until, refusals or {}, refused_at)
-        for pk, uuid, attempts, body, track, refusals, refused_at in rows.values_list(*_COLUMNS)
+        pk: Row(pk, uuid, attempts + more, bytes(body), _bytes(track), until, refusals or {}, refused_after)
+        for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS)
     }
     return tuple(found[pk] for pk in order if pk in found)
 

@@ -12,7 +12,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery import signals
@@ -28,7 +28,8 @@ _REASONS = {
     Outcome.NOT_FOUND: Pause.NOT_FOUND,
     Outcome.REFUSED: Pause.REFUSED,
 }
-# Seconds until a site whose settings are missing or wrong is looked at again. Nothing is sent, so it may be soon.
+# Seconds until a site whose settings are missing or wrong is looked at again (nothing is sent, so it may be soon), and
+# until the next probe where one told nothing.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
 
@@ -56,13 +57,12 @@ def is_failing(destination: Destination) -> bool:
     return destination.failures > 0
 
 
-def standing(destination: Destination, now: datetime) -> Standing:
-    """How it stands at the beginning of a turn; what a clock that was ahead once has stored is not believed."""
-    accepted_at = destination.last_success_at
+def standing(destination: Destination) -> Standing:
+    """How it stands at the beginning of a turn."""
     return Standing(
         is_failing=is_failing(destination),
         refuses_all=destination.paused_reason == Pause.REFUSED,
-        accepted_at=None if accepted_at is None or accepted_at > now else accepted_at,
+        successes=destination.successes,
         doubts=destination.doubts,
     )
 
@@ -71,9 +71,7 @@ def failed(
     destination: Destination,
     answer: Answer,
     now: datetime,
-    *,
     outcome: Outcome | None = None,
-    accepted_at: datetime | None = None,
 ) -> None:
     """Store a failure of the destination, and when it is to be tried again.
 
@@ -83,7 +81,6 @@ def failed(
     Arguments:
         answer: the last one that failed.
         outcome: what that means, where it is not the outcome of the whole answer.
-        accepted_at: when something was accepted last, in this turn.
     """
     outcome = outcome or answer.outcome
     failures = destination.failures + 1
@@ -98,7 +95,6 @@ def failed(
         last_error=answer.words[:1000],
         probe_until=None,
         doubts=0,
-        last_success_at=accepted_at or destination.last_success_at,
     )
     newly = destination.paused_reason != reason
     destination.refresh_from_db()
@@ -130,20 +126,45 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
             _tell_paused(destination)
 
 
+def put_off(destination: Destination, now: datetime) -> None:
+    """Store that a probe told nothing: the next one is made soon, and not later each time."""
+    retry_at = now + timedelta(seconds=RECONSIDER)
+    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
+        retry_at=retry_at, probe_until=None
+    )
+    destination.refresh_from_db()
+
+
 def doubted(destination: Destination, doubts: int) -> None:
     """Store how many statements in a row failed alone; too few to close the way."""
     Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(doubts=doubts)
     destination.refresh_from_db()
 
 
-def succeeded(destination: Destination, at: datetime) -> None:
-    """Store that the destination took something at that time; opens the way for all where it was closed."""
-    _open(destination, last_success_at=at)
+def count(destination: Destination, at: datetime | None) -> int:
+    """Count that something was accepted at that time, if any; the successes of the destination up to now."""
+    rows = Destination.objects.filter(pk=destination.pk)
+    if at is not None:
+        rows.update(**_accepted(at))
+    return int(rows.values_list("successes", flat=True).get())
+
+
+def succeeded(destination: Destination, at: datetime, *, is_counted: bool = False) -> None:
+    """Store that the destination took something at that time; opens the way for all where it was closed.
+
+    Arguments:
+        is_counted: ``count`` did the rest.
+    """
+    _open(destination, **({"last_success_at": at} if is_counted else _accepted(at)))
 
 
 def revived(destination: Destination) -> None:
     """The destination speaks of statements again, though it takes none: whatever else was wrong with it is mended."""
     _open(destination)
+
+
+def _accepted(at: datetime) -> dict[str, Any]:
+    return {"last_success_at": at, "successes": F("successes") + 1}
 
 
 def _open(destination: Destination, **more: Any) -> None:

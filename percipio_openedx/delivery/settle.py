@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import PositiveBigIntegerField, Value
+from django.db.models.functions import Coalesce
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
@@ -105,47 +107,49 @@ def put_back(rows: Iterable[Row], lease: UUID) -> int:
 
 
 @persistently
-def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict) -> int:
+def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, since: int) -> int:
     """Give back rows that a request held which failed, since it is the destination's fault, or may be.
 
     They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
     keep what was said.
+
+    Arguments:
+        since: the destination's successes when a request that held them failed first.
     """
     pks = [row.pk for row in rows]
     if not pks:
         return 0
     if verdict.outcome is Outcome.UNAUTHORISED:
-        return _held(pks, lease).put_back(refused_at=now)
-    return _held(pks, lease).release(now, verdict.status, verdict.words, refused_at=now)
+        return _held(pks, lease).put_back(refused_after=_first(since))
+    return _held(pks, lease).release(now, verdict.status, verdict.words, refused_after=_first(since))
 
 
 @persistently
-def reopen(destination: Destination, now: datetime, accepted_at: datetime | None) -> int:
+def reopen(destination: Destination, since: int, now: datetime) -> int:
     """Queue again what was parked with nothing to compare it with, since it turned out that everything is refused.
 
     Arguments:
-        accepted_at: when something was accepted last in this turn; None if nothing was.
+        since: the destination's successes after which nothing was accepted.
     """
-    return _unproven(destination, accepted_at).send_again(now)
+    return _unproven(destination, since).send_again(now)
 
 
-def refuses_all(destination: Destination, rows: Iterable[Row], accepted_at: datetime | None) -> bool:
+def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
     """Whether several learners were refused since anything was accepted, with these who are not parked yet.
 
     Arguments:
-        accepted_at: as for ``reopen``.
+        since: as for ``reopen``.
     """
     these = Statement.objects.filter(among("pk", [row.pk for row in rows]))
-    refused = _unproven(destination, accepted_at) | these
+    refused = _unproven(destination, since) | these
     lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
     return len(lines[:IN_A_ROW]) >= IN_A_ROW
 
 
-def _unproven(destination: Destination, accepted_at: datetime | None) -> StatementQuerySet:
-    """What was parked since something was accepted, and nothing could be held against it."""
+def _unproven(destination: Destination, since: int) -> StatementQuerySet:
+    """What was parked since then with nothing to compare it with, so that nothing could be counted."""
     parked = Statement.objects.filter(destination=destination, state=State.PARKED, refusals__isnull=True)
-    since = accepted_at or destination.last_success_at
-    return parked if since is None else parked.filter(settled_at__gt=since)
+    return parked.filter(refused_after__gte=since)
 
 
 @persistently
@@ -153,6 +157,11 @@ def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
     pks = [row.pk for row in rows]
     return Held(pks, lease).keep(now)
+
+
+def _first(since: int) -> Coalesce:
+    """Since when it fails: what was accepted later tells whose fault that was."""
+    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
@@ -179,13 +188,16 @@ def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
     words = verdict.words or "refused without a word"
     match ruling.fate:
         case Fate.UNPROVEN:
-            return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words))
+            held = Held([row.pk], lease)
+            return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
         case Fate.RELEASED:
-            return Counts(later=release([row], lease, now, verdict))
+            return Counts(later=release([row], lease, now, verdict, ruling.since))
         case Fate.DOUBTED:
             due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
-            held = _held([row.pk], lease)
-            return Counts(later=held.release(due_at, verdict.status, verdict.words, refused_at=now))
+            waiting = _held([row.pk], lease)
+            return Counts(
+                later=waiting.release(due_at, verdict.status, verdict.words, refused_after=_first(ruling.since))
+            )
         case Fate.GUILTY:
             return _convict(ruling, lease, now, words)
 
@@ -195,12 +207,12 @@ def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Cou
     row, verdict = ruling.row, ruling.verdict
     refusals, is_parked = convicted(row.refusals, verdict.outcome)
     if is_parked:
-        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals))
+        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
     due_at = next_time(now, refusals[verdict.outcome], verdict.outcome, None, random.uniform)
     if ruling.retry_after is not None:
         due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after, random.uniform))
-    blame = {"refusals": refusals, "refused_at": now}
-    return Counts(later=_held([row.pk], lease).release(due_at, verdict.status, verdict.words, **blame))
+    held = _held([row.pk], lease)
+    return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
 
 
 def _apply_trouble(one: Landed, lease: UUID, now: datetime) -> Counts:

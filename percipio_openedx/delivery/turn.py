@@ -5,10 +5,10 @@ The network and the database work side by side: threads post while this one clai
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome
@@ -65,9 +65,10 @@ class Turn:
 
         self._limit_before = destination.batch_limit
         self._probing = health.is_failing(destination)
-        self._attribution: Attribution[Row] = Attribution(health.standing(destination, allowance.now()))
+        self._attribution: Attribution[Row] = Attribution(health.standing(destination))
         self._size = 1 if self._probing else self._full()
         self._accepted_at: datetime | None = None
+        self._uncounted_at: datetime | None = None
         self._last_failure: Answer | None = None
         self._filled = self._shrank = False
         self._trouble: Outcome | None = None
@@ -99,7 +100,7 @@ class Turn:
         self._finish()
 
     def _is_over(self) -> bool:
-        return self._trouble is not None or self._is_late()
+        return self._trouble is not None or self._attribution.is_inconclusive or self._is_late()
 
     def _is_late(self) -> bool:
         until = self._allowance.until
@@ -116,7 +117,8 @@ class Turn:
             self._posters.send(rows)
 
     def _depth(self) -> int:
-        if self._probing or self._attribution.is_unsure:
+        is_track_unsure = self._is_track and not self._attribution.has_accepted
+        if self._probing or self._attribution.is_unsure or is_track_unsure:
             return 1
         is_growing = self._size < self._full()
         return self._posters.count + 1 if is_growing else self._posters.count * requests_ready(self._posters.quickest)
@@ -124,9 +126,11 @@ class Turn:
     def _next_rows(self) -> tuple[Row, ...]:
         if not self._backlog and self._may_claim():
             self._claim()
-        if self._attribution.wants_single:
-            return self._backlog.take_single()
-        return self._backlog.take(self._size, MOST_BYTES)
+        if not self._attribution.wants_single:
+            return self._backlog.take(self._size, MOST_BYTES)
+        if not self._backlog.has_fresh and not self._claims.is_drained and self._is_allowed():
+            self._take_up(self._claims.control(self._allowance.now()))
+        return self._backlog.take_single()
 
     def _may_claim(self) -> bool:
         """After a claim that found too little, only when the posters run dry.
@@ -142,16 +146,24 @@ class Turn:
         while most > 0 and not self._backlog:
             now = self._allowance.now()
             # From either end by turns, for the probes may meet a run of statements that are refused.
-            probe = partial(self._claims.probe, now, newest=self._destination.failures % 2 == 0)
-            rows = probe() if self._probing else self._claims.claim(now, most)
-            self.claimed += len(rows)
-            self._held.update((row.pk, row) for row in rows)
-            self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
-            unsayable = [row for row in rows if self._is_track and row.track is None]
-            if not unsayable:
+            newest = self._destination.failures % 2 == 0
+            rows = self._claims.probe(now, newest=newest) if self._probing else self._claims.claim(now, most)
+            if self._take_up(rows) == len(rows):
                 return
-            keep(unsayable, self._lease, now)
+
+    def _take_up(self, rows: tuple[Row, ...]) -> int:
+        """Take up what was claimed; how many of them can be sent."""
+        self.claimed += len(rows)
+        self._held.update((row.pk, row) for row in rows)
+        unsayable = [row for row in rows if self._is_track and row.track is None]
+        self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
+        if unsayable:
+            keep(unsayable, self._lease, self._allowance.now())
             self._let_go(unsayable)
+        return len(rows) - len(unsayable)
+
+    def _is_allowed(self) -> bool:
+        return self._allowance.most is None or self.claimed < self._allowance.most
 
     def _wanted(self) -> int:
         if self._size < self._full():
@@ -185,7 +197,8 @@ class Turn:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""
         trouble = one.judgement.trouble
         if trouble is None:
-            self._rulings += self._attribution.heard(one.rows, one.judgement, one.answer.retry_after)
+            successes = 0 if one.accepted else self._successes()
+            self._rulings += self._attribution.heard(one.rows, one.judgement, successes, one.answer.retry_after)
             trouble = self._attribution.opens
         if trouble is None:
             self._measure(one, now)
@@ -212,12 +225,18 @@ class Turn:
         if not one.accepted:
             self._last_failure = one.answer
             return
-        self._accepted_at = now
+        self._accepted_at = self._uncounted_at = now
         if self._probing:
             health.succeeded(self._destination, now)
+            self._uncounted_at = None
             self._probing = False
         self._filled = self._filled or (one.answer.outcome is Outcome.ACCEPTED and len(one.rows) >= self._full())
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
+
+    def _successes(self) -> int:
+        """The destination's, with what was accepted in this turn: whatever is accepted later makes them more."""
+        at, self._uncounted_at = self._uncounted_at, None
+        return health.count(self._destination, at)
 
     def _settle(self, now: datetime) -> None:
         if not self._unsettled and not self._rulings:
@@ -237,11 +256,14 @@ class Turn:
 
     def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
         """The destination fails: nothing more is sent, and what a failed request held is told so."""
-        health.failed(self._destination, answer, now, outcome=outcome, accepted_at=self._accepted_at)
-        suspects = self._attribution.suspects(self._held.values())
-        later = release(suspects, self._lease, now, Verdict(outcome, answer.status, answer.words))
-        self.counts = self.counts.plus(Counts(later=later))
-        self._let_go(suspects)
+        health.failed(self._destination, answer, now, outcome)
+        suspects: dict[int, list[Row]] = defaultdict(list)
+        for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
+            suspects[self._attribution.since(row, 0)].append(row)
+        verdict = Verdict(outcome, answer.status, answer.words)
+        for since, rows in suspects.items():
+            self.counts = self.counts.plus(Counts(later=release(rows, self._lease, now, verdict, since)))
+            self._let_go(rows)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
@@ -260,27 +282,28 @@ class Turn:
         self._rulings += self._attribution.end(is_drained=self._is_drained())
         unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
         opens = self._attribution.opens
-        if unproven and refuses_all(self._destination, unproven, self._accepted_at):
+        if unproven and refuses_all(self._destination, self._successes(), unproven):
             opens = Outcome.REFUSED
-            reopen(self._destination, now, self._accepted_at)
+            reopen(self._destination, self._successes(), now)
             self._rulings = [replace(ruling, fate=Fate.RELEASED) for ruling in self._rulings]
-        has_heard = bool(self._rulings)
+        is_alive = any(ruling.verdict.outcome is Outcome.REFUSED for ruling in self._rulings)
         self._settle(now)
         if opens is not None and self._last_failure is not None:
             self._fail(opens, self._last_failure, now)
         elif self._accepted_at is not None:
-            health.succeeded(self._destination, self._accepted_at)
+            health.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
         elif self._attribution.doubts != self._destination.doubts:
             health.doubted(self._destination, self._attribution.doubts)
-        elif self._probing and has_heard:
+        elif self._probing and is_alive:
             health.revived(self._destination)
+        elif self._attribution.is_inconclusive:
+            health.put_off(self._destination, now)
         elif self._probing:
             health.leave(self._destination)
 
     def _is_drained(self) -> bool:
         """Whether everything that is due was tried."""
-        is_allowed = self._allowance.most is None or self.claimed < self._allowance.most
-        return is_allowed and not self._is_late() and not self._backlog and self._claims.is_drained
+        return self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
 
     def _full(self) -> int:
         if self._is_track:

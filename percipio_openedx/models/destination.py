@@ -19,8 +19,9 @@ class Destination(models.Model):
 
     While ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for
     all. ``failures`` counts how often in a row the circuit breaker was opened, ``doubts`` the statements that failed
-    alone since something was accepted and were not enough to open it. ``paused_reason`` is set when a person has to
-    mend something: then an operator is told.
+    alone since something was accepted and were not enough to open it. ``successes`` counts turns in which something was
+    accepted, and each time that something was after something had failed: a clock that is never wrong.
+    ``paused_reason`` is set when a person has to mend something: then an operator is told.
 
     .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's words, redacted.
     """
@@ -32,6 +33,7 @@ class Destination(models.Model):
 
     failures = models.PositiveIntegerField(default=0)
     doubts = models.PositiveSmallIntegerField(default=0)
+    successes = models.PositiveBigIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=64, default="", blank=True)
     failing_since = models.DateTimeField(null=True, blank=True)

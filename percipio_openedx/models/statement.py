@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -89,7 +89,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         """sending -> waiting: not now, again at ``due_at``.
 
         Arguments:
-            blame: new values of ``refusals`` and ``refused_at``, where it was refused.
+            blame: new values of ``refusals`` and ``refused_after``, where it was refused.
         """
         return self.update(
             state=State.WAITING,
@@ -127,7 +127,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             attempts=0,
             settled_at=None,
             refusals=None,
-            refused_at=None,
+            refused_after=None,
         )
 
 
@@ -137,8 +137,9 @@ class Statement(models.Model):
     ``body`` is the xAPI statement as it is sent (UTF-8 JSON, kept as bytes so that no character set of the database
     can change it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
 
-    ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted; ``refused_at`` is
-    when a request that held it failed last and it was not known whose fault that was (decision record 0014).
+    ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted. ``refused_after``
+    is the destination's number of ``successes`` when a request that held it failed first, and it was not known whose
+    fault that was: a greater one now says that others were accepted since (decision record 0014).
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -176,7 +177,7 @@ class Statement(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = models.CharField(max_length=1000, default="", blank=True)
     refusals = models.JSONField(null=True, blank=True)
-    refused_at = models.DateTimeField(null=True, blank=True)
+    refused_after = models.PositiveBigIntegerField(null=True, blank=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -231,13 +232,14 @@ class Held:
         """sending -> delivered: Percipio has it."""
         return self._settle(State.DELIVERED, at, status, answer)
 
-    def park(self, at: datetime, status: int | None, answer: str, refusals: Mapping[str, int] | None = None) -> int:
+    def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
         """sending -> parked: Percipio refuses this content; a person has to look at it.
 
         Arguments:
-            refusals: what was counted while others were accepted; None where nothing else could be compared.
+            blame: new values of ``refusals``, where others were accepted, or of ``refused_after``, where there was
+                nothing to compare it with.
         """
-        return self._settle(State.PARKED, at, status, answer, refusals=refusals)
+        return self._settle(State.PARKED, at, status, answer, **blame)
 
     def keep(self, at: datetime) -> int:
         """sending -> kept: the API in force has no form for it."""
