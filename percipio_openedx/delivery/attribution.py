@@ -191,9 +191,10 @@ class Attribution(Generic[S]):
             self.opens = self._batch_failure
         if self.opens is not None:
             return self._rule(Fate.RELEASED)
-        proven = [one for one in self._pending if self._is_proven(one.row)]
-        refused = [one for one in self._unproven() if one.verdict.outcome is Outcome.REFUSED]
-        failed = [one for one in self._unproven() if one.verdict.outcome is not Outcome.REFUSED]
+        unproven = self._unproven()
+        proven = [one for one in self._pending if one not in unproven]
+        refused = [one for one in unproven if one.verdict.outcome is Outcome.REFUSED]
+        failed = [one for one in unproven if one.verdict.outcome is not Outcome.REFUSED]
         if not self.has_accepted and self._may_open(refused, failed):
             return self._rule(Fate.RELEASED)
         self._pending.clear()
@@ -254,7 +255,8 @@ class Attribution(Generic[S]):
         return self.opens is not None
 
     def _unproven(self) -> list[_Suspect[S]]:
-        return [one for one in self._pending if not self._is_proven(one.row)]
+        """Those that may fail for the destination's sake: while it fails, all of them."""
+        return [one for one in self._pending if self._is_probing or not self._is_proven(one.row)]
 
     def _is_proven(self, row: S) -> bool:
         """Whether something was accepted after this one had failed for the first time: so it fails by itself."""
