@@ -229,7 +229,7 @@ def _bytes(value: bytes | memoryview | None) -> bytes | None:
 
 def recover(now: datetime, most: int = 1000) -> int:
     """Give back what workers that did not return had claimed; whether Percipio has it is unknown, so it is sent
-    again.
+    again. So is what a worker holds for longer than any does, since its clock was ahead.
     """
     dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
     return _give_back(dead, now) if dead else 0

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome, Pause
-from percipio_openedx.delivery import health
+from percipio_openedx.delivery import health, misdated
 from percipio_openedx.delivery.claim import next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
@@ -71,6 +71,7 @@ class _Run:
         self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
 
     def run(self) -> Delivered:
+        misdated.correct(self._now())
         recover(self._now())
         while self._may_go_on():
             destinations = _ready(self._now())

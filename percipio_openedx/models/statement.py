@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -40,6 +40,8 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.WAITING, State.SENDING)
+# No worker holds anything for longer: with the longest time-out it is half of that.
+LONGEST_LEASE = timedelta(hours=1)
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -76,8 +78,9 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(state=State.SENDING, lease=lease)
 
     def expired(self, now: datetime) -> StatementQuerySet:
-        """Being sent by a worker that did not come back in time."""
-        return self.filter(state=State.SENDING, leased_until__lt=now)
+        """Being sent by a worker that did not come back in time, or whose clock was ahead."""
+        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
+        return self.filter(ended, state=State.SENDING)
 
     def claim(self, lease: UUID, until: datetime) -> int:
         """waiting -> sending, for the holder of ``lease``, until then."""
@@ -106,6 +109,10 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.update(
             state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1, **blame
         )
+
+    def bring_forward(self, at: datetime) -> int:
+        """waiting -> waiting: it is due then, whatever was stored."""
+        return self.filter(state=State.WAITING).update(due_at=at)
 
     def give_up(self, at: datetime, answer: str) -> int:
         """parked or waiting -> abandoned, by an operator's decision only."""

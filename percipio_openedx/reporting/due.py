@@ -31,6 +31,9 @@ AT_ONCE = 200
 
 Part = TypeVar("Part")
 
+# By so much the clocks of two servers may differ.
+SKEW = timedelta(minutes=15)
+
 # Seconds until a course that could not be looked at is tried again.
 AFTER_TROUBLE = 60
 
@@ -89,7 +92,8 @@ def _pages(now: datetime) -> Iterator[list[Notice]]:
         oldest: dict[tuple[int, str], datetime] = {}
         for notice in page:
             pair = (notice.user_id, notice.course_key)
-            oldest[pair] = min(notice.noticed_at, oldest.get(pair, notice.noticed_at))
+            noticed_at = _believable(notice, now)
+            oldest[pair] = min(noticed_at, oldest.get(pair, noticed_at))
         # A younger notice of the same learner and course goes with the one that is due: a burst is one look.
         due = [notice for notice in page if oldest[notice.user_id, notice.course_key] <= due_until]
         if due:
@@ -198,4 +202,11 @@ def _next_at(reported: Reported) -> datetime | None:
     if reported.in_trouble:
         return timezone.now() + timedelta(seconds=AFTER_TROUBLE)
     oldest = Notice.objects.order_by("pk").first()
-    return None if oldest is None else oldest.noticed_at + timedelta(seconds=config.gathering())
+    if oldest is None:
+        return None
+    return _believable(oldest, timezone.now()) + timedelta(seconds=config.gathering())
+
+
+def _believable(notice: Notice, now: datetime) -> datetime:
+    """When it was written. A time in the future is that of a clock that was wrong: it has waited long enough."""
+    return notice.noticed_at if notice.noticed_at <= now + SKEW else now - timedelta(days=1)
