@@ -192,10 +192,10 @@ def resume(destination: Destination) -> None:
     Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
     """
     reason = destination.paused_reason
-    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED):
+    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
         destination.paused_reason, destination.last_error = "", ""
         destination.save(update_fields=["paused_reason", "last_error"])
-        if reason == Pause.CONFIGURATION:
+        if reason != Pause.NOT_CONFIGURED:
             _tell_recovered(destination)
 
 

@@ -164,6 +164,14 @@ def _first(since: int) -> Coalesce:
     return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
+@persistently
+def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -> int:
+    """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
+    skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
+    pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
+    return Statement.objects.filter(among("pk", pks), state=State.KEPT).send_again(now) if pks else 0
+
+
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
     return Statement.objects.filter(among("pk", pks)).held_by(lease)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import ClassVar
 
-from django.db import models
+from django.db import IntegrityError, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.exact import ExactCharField
@@ -54,3 +55,17 @@ class Destination(models.Model):
 
     def __str__(self) -> str:
         return f"site={self.site_id} organization={self.organization or '-'}"
+
+    @classmethod
+    def of(cls, site_id: int, organization: str, *, own_credentials: bool) -> Destination:
+        """The destination of a site and an organization, made at need.
+
+        Arguments:
+            own_credentials: the site has its own. What was made with those of the settings is taken along then.
+        """
+        rows = cls.objects.filter(site_id=site_id, organization=organization)
+        if own_credentials and not rows.filter(own_credentials=True).exists():
+            # Whoever does the same at this moment has made it, or taken it along.
+            with contextlib.suppress(IntegrityError), transaction.atomic(using=router.db_for_write(cls)):
+                rows.filter(own_credentials=False).update(own_credentials=True)
+        return cls.objects.get_or_create(site_id=site_id, organization=organization, own_credentials=own_credentials)[0]
