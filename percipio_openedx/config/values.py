@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.addresses import is_segment
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 # ``int`` and ``isdigit`` disagree on some digits, and on thousands of them.
@@ -56,6 +57,17 @@ def sso_or(name: str, value: Any, words: tuple[str, ...]) -> str:
         else _("is %(value)s; it must be empty or sso:<name>")
     )
     raise PercipioConfigurationError(name, problem, value=repr(text), allowed=named)
+
+
+def segment(name: str, value: Any) -> str:
+    """Text that stands in an address as one part of its path; empty for none."""
+    text = str(value or "")
+    if text and not is_segment(text):
+        problem = _(
+            "is %(value)s; it must be a name as it stands in an address: no . or .., no slash, no blank at an end"
+        )
+        raise PercipioConfigurationError(name, problem, value=repr(text))
+    return text
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:

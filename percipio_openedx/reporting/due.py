@@ -34,6 +34,9 @@ Part = TypeVar("Part")
 # Seconds that a pass may use to compact what has been waiting since long before.
 COMPACTING = 15.0
 
+# By so much the clocks of two servers may differ.
+SKEW = timedelta(minutes=15)
+
 # Seconds until a course that could not be looked at is tried again.
 AFTER_TROUBLE = 60
 
@@ -94,7 +97,8 @@ def _pages(now: datetime) -> Iterator[list[Notice]]:
         oldest: dict[tuple[int, str], datetime] = {}
         for notice in page:
             pair = (notice.user_id, notice.course_key)
-            oldest[pair] = min(notice.noticed_at, oldest.get(pair, notice.noticed_at))
+            noticed_at = _believable(notice, now)
+            oldest[pair] = min(noticed_at, oldest.get(pair, noticed_at))
         # A younger notice of the same learner and course goes with the one that is due: a burst is one look.
         due = [notice for notice in page if oldest[notice.user_id, notice.course_key] <= due_until]
         if due:
@@ -205,5 +209,10 @@ def _next_at(reported: Reported) -> datetime | None:
     times = [recheck.next_at()]
     oldest = Notice.objects.order_by("pk").first()
     if oldest is not None:
-        times.append(oldest.noticed_at + timedelta(seconds=config.gathering()))
+        times.append(_believable(oldest, timezone.now()) + timedelta(seconds=config.gathering()))
     return min((at for at in times if at is not None), default=None)
+
+
+def _believable(notice: Notice, now: datetime) -> datetime:
+    """When it was written. A time in the future is that of a clock that was wrong: it has waited long enough."""
+    return notice.noticed_at if notice.noticed_at <= now + SKEW else now - timedelta(days=1)

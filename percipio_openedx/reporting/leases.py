@@ -14,6 +14,7 @@ from percipio_openedx import config
 from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.statement import LONGEST_LEASE
 from percipio_openedx.transactions import persistently
 
 # Longer than a look takes, in which the platform may need half a second for each learner's share; a worker that died
@@ -49,7 +50,8 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
 
 @persistently
 def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime, until: datetime) -> None:
-    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    # One that ends later than any lease does is that of a worker whose clock was ahead.
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
     rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
     rows.filter(free).update(lease=lease, leased_until=until, site_id=site_id)
 

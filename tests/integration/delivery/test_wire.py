@@ -226,7 +226,7 @@ def test_content_codings(odd: OddServer, coding: str) -> None:
     assert deliver_due(NOW).sent == 1
 
 
-@pytest.mark.parametrize("body", [b"[]", gzip.compress(b"[1, 2, 3]")[:-9]])
+@pytest.mark.parametrize("body", [b"[]", gzip.compress(b"[1, 2, 3]")[:-9]], ids=["not packed", "torn"])
 def test_what_cannot_be_unpacked_is_no_answer(odd: OddServer, body: bytes) -> None:
     odd.replies = [answer(200, body, [("Content-Encoding", "gzip")])]
 
