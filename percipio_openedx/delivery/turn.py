@@ -19,7 +19,6 @@ from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.entries import Verdict
-from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
 from percipio_openedx.delivery.posting import Posted, Posters
@@ -177,7 +176,11 @@ class Turn:
 
     def _land(self, posted: list[Posted]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
-        landed = [self._judged(one.rows, one.started_at, one.answer) for one in posted if one.answer is not None]
+        landed = [
+            Landed(one.rows, one.started_at, one.answer, one.judgement)
+            for one in posted
+            if one.answer is not None and one.judgement is not None
+        ]
         self._unsettled += landed
         now = self._allowance.now()
         for one in landed:
@@ -189,9 +192,6 @@ class Turn:
         for one in landed:
             parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
             self._backlog.put_before(parts)
-
-    def _judged(self, rows: tuple[Row, ...], started_at: datetime, answer: Answer) -> Landed:
-        return Landed(rows, started_at, answer, judge(answer, [row.uuid for row in rows]))
 
     def _learn(self, one: Landed, now: datetime) -> None:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""

@@ -12,8 +12,9 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery import health, turn
+from percipio_openedx.delivery import health, posting, turn
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
@@ -163,3 +164,25 @@ def test_what_was_taken_is_not_lost_when_the_next_place_cannot_be_found(
 
     assert State.SENDING not in states().values()
     sent_once(site, 3)
+
+
+def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
+    site: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is looked for like any other culprit, and all others leave in the same turn."""
+    judged = posting.judge
+
+    def breaking(answer: Any, ids: Any) -> Any:
+        if bad in ids and answer.outcome is Outcome.ACCEPTED:
+            raise RecursionError("canary: nobody foresaw this answer")
+        return judged(answer, ids)
+
+    bad = [add(number).uuid for number in range(20)][7]
+    monkeypatch.setattr(posting, "judge", breaking)
+
+    assert deliver_due(NOW).sent == 19
+    assert states()[7] == State.WAITING
+    assert Destination.objects.get().failures == 0
+    assert ("RecursionError" in caplog.text, "canary" in caplog.text) == (True, False)
+    monkeypatch.undo()
+    sent_once(site, 20)
