@@ -19,7 +19,7 @@ from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.entries import Verdict
-from percipio_openedx.delivery.judgement import judge
+from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
 from percipio_openedx.delivery.posting import Posted, Posters
@@ -52,8 +52,9 @@ class Turn:
         self._destination = destination
         self._configuration = configuration
         self._allowance = allowance
-        self._posters = Posters(configuration, destination.organization, allowance.now)
         self._is_track = configuration.api is Api.TRACK
+        self._manners = trust.manners_of(destination)
+        self._posters = Posters(configuration, destination.organization, allowance.now, self._read)
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration))
 
@@ -180,7 +181,7 @@ class Turn:
         """Settle what came back. What came too late for its lease is given back with the rest."""
         self._returned += posted
         now = self._allowance.now()
-        landed = self._judge_all(now)
+        landed = self._take_back(now)
         for one in landed:
             self._learn(one, now)
         self._settle(now)
@@ -191,23 +192,24 @@ class Turn:
             parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
             self._backlog.put_before(parts)
 
-    def _judge_all(self, now: datetime) -> list[Landed]:
-        """What came back, judged. Should the database break in between, what was accepted is settled all the same."""
-        landed = []
+    def _take_back(self, now: datetime) -> list[Landed]:
+        """What came back. Should the database break in between, what was accepted is settled all the same."""
+        landed: list[Landed] = []
         while self._returned:
-            posted = self._returned[0]
-            if posted.answer is not None:
-                landed.append(self._judged(posted.rows, posted.started_at, posted.answer, now))
-                self._unsettled.append(landed[-1])
-            self._returned.popleft()
-            if posted.answer is not None:
-                trust.learn(self._destination, posted.answer, posted.rows, now)
+            posted = self._returned.popleft()
+            if posted.answer is None or posted.judgement is None:
+                continue
+            answered = posted.judgement.answered(posted.answer, len(posted.rows))
+            landed.append(Landed(posted.rows, posted.started_at, answered, posted.judgement))
+            self._unsettled.append(landed[-1])
+            trust.learn(self._destination, posted.answer, posted.rows, now)
+            self._manners = trust.manners_of(self._destination)
         return landed
 
-    def _judged(self, rows: tuple[Row, ...], started_at: datetime, answer: Answer, now: datetime) -> Landed:
-        believed = trust.is_believed(self._destination, answer, now)
-        judgement = judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
-        return Landed(rows, started_at, judgement.answered(answer, len(rows)), judgement)
+    def _read(self, rows: tuple[Row, ...], answer: Answer) -> Judgement:
+        """What an answer says of these rows; called in a posting thread."""
+        believed = self._manners.is_believed(answer, self._allowance.now())
+        return judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
 
     def _learn(self, one: Landed, now: datetime) -> None:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""

@@ -15,8 +15,9 @@ PACKAGE = ROOT / "percipio_openedx"
 SANDBOX = ROOT / "contrib" / "percipio-sandbox" / "percipio_sandbox"
 PLATFORM = frozenset({"cms", "common", "lms", "openedx", "xmodule"})
 
-# The receiver must never hurt the learner's request, the delivery must never lose a row to a surprise. Nowhere else.
-BROAD_EXCEPTS = {"capture/boundary.py", "delivery/dispatcher.py"}
+# The receiver must never hurt the learner's request, the delivery must never lose a row to a surprise, and one request
+# or its answer must never hurt another. Nowhere else.
+BROAD_EXCEPTS = {"capture/boundary.py", "delivery/dispatcher.py", "delivery/posting.py"}
 
 
 def modules(folder: Path = PACKAGE) -> Iterator[tuple[str, ast.Module]]:
@@ -96,7 +97,7 @@ def test_only_programs_print() -> None:
     assert {name for name in found if not name.startswith("management/commands/")} == set()
 
 
-def test_broad_excepts_stand_at_the_two_borders() -> None:
+def test_broad_excepts_stand_at_the_borders() -> None:
     found = {
         name
         for name, tree in modules()

@@ -6,7 +6,7 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -387,7 +387,7 @@ def test_everything_is_refused_from_some_moment_on(
 def test_credentials_that_are_withdrawn_while_a_culprit_is_looked_for(percipio: Scripted) -> None:
     """Then nothing is counted against the innocent, and the culprit is found when they are given back."""
     fill(120)
-    percipio.answer = lambda learners: refusal(403) if 17 in learners or 0 < len(percipio.accepted) else None
+    percipio.answer = lambda learners: refusal(403) if 17 in learners or len(percipio.accepted) > 0 else None
 
     drain(NOW, rounds=6)
 

@@ -111,14 +111,25 @@ def test_nothing_but_interim_answers_is_no_answer(odd: OddServer) -> None:
 def test_no_odd_frame_is_a_success_and_the_next_answer_is_the_next_ones(odd: OddServer, first: bytes) -> None:
     for number in range(3):
         add(number)
-    odd.replies = [first, all_ids]
+    odd.replies = [first]
 
     done = deliver_due(NOW)
     assert (done.sent, done.parked) == (0, 0)
     assert done.next_due is not None
     assert (done.next_due - NOW).total_seconds() <= 61
+    odd.replies = [all_ids]
     drain(done.next_due)
     assert set(states().values()) == {State.DELIVERED}
+
+
+def test_one_odd_frame_costs_no_time(odd: OddServer) -> None:
+    """What was in that request is sent again in parts, in the same turn."""
+    for number in range(3):
+        add(number)
+    odd.replies = [b"\x00\x00garbage\r\n" + answer(200), all_ids]
+
+    assert deliver_due(NOW).sent == 3
+    assert Destination.objects.get().failures == 0
 
 
 # --- connections that end --------------------------------------------------------------------------------------------
@@ -168,7 +179,9 @@ def test_once_more_is_enough(odd: OddServer) -> None:
 
     assert deliver_due(NOW).sent == 0
     assert len(odd.requests) - before == 2
-    assert Destination.objects.get().failures == 1
+    # Alone, where another was accepted before: too little to close the way for.
+    destination = Destination.objects.get()
+    assert (destination.failures, destination.doubts, states()[2]) == (0, 1, State.WAITING)
 
 
 def test_a_new_connection_that_is_closed_is_not_tried_again(odd: OddServer) -> None:
