@@ -20,7 +20,7 @@ from fernet_fields import EncryptedCharField
 
 from percipio_openedx import config
 from percipio_openedx.delivery import client as client_module
-from percipio_openedx.delivery import connections, tokens, trial, wire
+from percipio_openedx.delivery import tokens, trial, wire
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.sandbox import Sandbox
