@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import denies, is_success
-from percipio_openedx.delivery.hearing import hear, parsed
+from percipio_openedx.delivery.entries import parsed
+from percipio_openedx.delivery.hearing import hear
 from percipio_openedx.delivery.multistatus import ids_of
 from percipio_openedx.delivery.statuses import NOT_FOUND, outcome_of
+from percipio_openedx.delivery.vocabulary import denies, is_success
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,

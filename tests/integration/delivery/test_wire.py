@@ -84,6 +84,7 @@ def test_after_an_odd_answer_comes_another_connection(odd: OddServer, first: byt
 
 
 def test_nothing_but_interim_answers_is_no_answer(odd: OddServer) -> None:
+    client().check_token()
     odd.replies = [answer(103)]
     odd.after = lambda connection: connection.shutdown(socket.SHUT_RDWR)
 
@@ -215,10 +216,18 @@ def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured
 
 
 def test_a_connection_that_the_server_closed_long_ago_is_replaced(odd: OddServer) -> None:
-    odd.after = lambda connection: connection.shutdown(socket.SHUT_RDWR)
+    client().check_token()
+    closed = threading.Semaphore(0)
+
+    def close(connection: socket.socket) -> None:
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.release()
+
+    odd.after = close
     for number in range(3):
         add(number)
         deliver_due(NOW)
+        assert closed.acquire(timeout=30)
 
     assert set(states().values()) == {State.DELIVERED}
     assert len(odd.requests) == 3
