@@ -1,8 +1,9 @@
-"""Whose a failure is: the statement's, or the destination's. Pure; decision record 0014 says why so.
+"""Whose a failure is: the statement's, or the destination's. Pure; decision record 0016 says why so.
 
 A failure belongs to the smallest thing that it can be about. What fails alone while others are accepted with the same
-token is the statement's own: it waits by itself, and is parked after a bounded number of tries. What fails one after
-the other, with nothing accepted between, is the destination's: it waits, or pauses, and no statement suffers for it.
+token is the statement's own: it waits by itself, and is parked after a bounded number of tries, unless it is in doubt.
+What fails one after the other, with nothing accepted between, is the destination's: it waits, or pauses, and no
+statement suffers for it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Fate(Enum):
     # Refused with nothing to compare it with: parked, until it turns out that everything is refused.
     UNPROVEN = auto()
     # Perhaps its own fault: it waits by itself, uncounted.
-    DOUBTED = auto()
+    SUSPECTED = auto()
     # The destination's fault: it waits for that, uncounted.
     RELEASED = auto()
 
@@ -99,13 +100,13 @@ class Standing:
         is_failing: its circuit breaker is open, and this turn probes.
         refuses_all: it is open because every statement was refused.
         successes: how often it accepted something, as far as that is counted (``Turn``).
-        doubts: statements that failed alone since then.
+        lone_failures: statements that failed alone since then.
     """
 
     is_failing: bool = False
     refuses_all: bool = False
     successes: int = 0
-    doubts: int = 0
+    lone_failures: int = 0
 
 
 class Attribution(Generic[S]):
@@ -113,7 +114,8 @@ class Attribution(Generic[S]):
 
     ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
     ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
-    and failed again; ``doubts`` are the statements in a row that failed alone, to be remembered with the destination.
+    and failed again; ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the
+    destination.
     """
 
     def __init__(self, standing: Standing) -> None:
@@ -129,7 +131,7 @@ class Attribution(Generic[S]):
         self._batch_failure = Outcome.LATER
         self.opens: Outcome | None = None
         self.is_inconclusive = False
-        self.doubts = standing.doubts
+        self.lone_failures = standing.lone_failures
 
     @property
     def has_accepted(self) -> bool:
@@ -179,7 +181,7 @@ class Attribution(Generic[S]):
             return _ruled(known, Fate.GUILTY)
         # Nothing is counted while it may be the destination.
         self.is_inconclusive = bool(known)
-        return _ruled(known, Fate.DOUBTED)
+        return _ruled(known, Fate.SUSPECTED)
 
     def give_up(self) -> list[Ruling[S]]:
         """The destination is in trouble, for certain: whatever failed meanwhile may be of that."""
@@ -205,7 +207,7 @@ class Attribution(Generic[S]):
         self._pending.clear()
         return [
             *_ruled(proven, Fate.GUILTY),
-            *_ruled(failed, Fate.GUILTY if self.has_accepted else Fate.DOUBTED),
+            *_ruled(failed, Fate.GUILTY if self.has_accepted else Fate.SUSPECTED),
             *_ruled(refused, Fate.UNPROVEN if is_drained else Fate.RELEASED),
         ]
 
@@ -219,7 +221,7 @@ class Attribution(Generic[S]):
 
     def _accepted(self) -> list[Ruling[S]]:
         self._accepted_at = self._events
-        self._batches = self.doubts = 0
+        self._batches = self.lone_failures = 0
         self._is_probing = False
         return self._rule(Fate.GUILTY)
 
@@ -252,8 +254,8 @@ class Attribution(Generic[S]):
         """Whether the breaker opens at the end of a turn in which nothing was accepted."""
         if failed:
             is_new = self._standing.is_failing or not self._standing.successes
-            self.doubts += len(failed)
-            if is_new or self.doubts >= IN_A_ROW:
+            self.lone_failures += len(failed)
+            if is_new or self.lone_failures >= IN_A_ROW:
                 self.opens = failed[-1].verdict.outcome
         elif refused and self._standing.refuses_all:
             self.opens = Outcome.REFUSED

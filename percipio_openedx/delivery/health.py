@@ -63,7 +63,7 @@ def standing(destination: Destination) -> Standing:
         is_failing=is_failing(destination),
         refuses_all=destination.paused_reason == Pause.REFUSED,
         successes=destination.successes,
-        doubts=destination.doubts,
+        lone_failures=destination.lone_failures,
     )
 
 
@@ -94,7 +94,7 @@ def failed(
         failing_since=destination.failing_since or now,
         last_error=answer.words,
         probe_until=None,
-        doubts=0,
+        lone_failures=0,
     )
     newly = destination.paused_reason != reason
     destination.refresh_from_db()
@@ -135,9 +135,9 @@ def put_off(destination: Destination, now: datetime) -> None:
     destination.refresh_from_db()
 
 
-def doubted(destination: Destination, doubts: int) -> None:
+def failed_alone(destination: Destination, lone_failures: int) -> None:
     """Store how many statements in a row failed alone; too few to close the way."""
-    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(doubts=doubts)
+    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(lone_failures=lone_failures)
     destination.refresh_from_db()
 
 
@@ -176,7 +176,7 @@ def _open(destination: Destination, **more: Any) -> None:
         failing_since=None,
         last_error="",
         probe_until=None,
-        doubts=0,
+        lone_failures=0,
         **more,
     )
     destination.refresh_from_db()

@@ -200,7 +200,7 @@ def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
             return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
         case Fate.RELEASED:
             return Counts(later=release([row], lease, now, verdict, ruling.since))
-        case Fate.DOUBTED:
+        case Fate.SUSPECTED:
             due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
             waiting = _held([row.pk], lease)
             return Counts(

@@ -310,8 +310,8 @@ class Turn:
             self._fail(opens, self._last_failure, now)
         elif self._accepted_at is not None:
             health.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
-        elif self._attribution.doubts != self._destination.doubts:
-            health.doubted(self._destination, self._attribution.doubts)
+        elif self._attribution.lone_failures != self._destination.lone_failures:
+            health.failed_alone(self._destination, self._attribution.lone_failures)
         elif self._probing and is_alive:
             health.revived(self._destination)
         elif self._attribution.is_inconclusive:

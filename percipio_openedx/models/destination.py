@@ -20,9 +20,9 @@ class Destination(models.Model):
     sent with those of the settings.
 
     While ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for
-    all. ``failures`` counts how often in a row the circuit breaker was opened, ``doubts`` the statements that failed
-    alone since something was accepted and were not enough to open it. ``successes`` counts turns in which something was
-    accepted, and each time that something was after something had failed: a clock that is never wrong.
+    all. ``failures`` counts how often in a row the circuit breaker was opened, ``lone_failures`` the statements that
+    failed alone since something was accepted and were not enough to open it. ``successes`` counts turns in which
+    something was accepted, and each time that something was after something had failed: a clock that is never wrong.
     ``paused_reason`` is set when a person has to mend something: then an operator is told.
 
     ``plain_answer`` is a success that named nothing of what it stored, given since ``plain_answer_since`` and believed
@@ -37,7 +37,7 @@ class Destination(models.Model):
     own_credentials = models.BooleanField(default=False)
 
     failures = models.PositiveIntegerField(default=0)
-    doubts = models.PositiveSmallIntegerField(default=0)
+    lone_failures = models.PositiveSmallIntegerField(default=0)
     successes = models.PositiveBigIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=64, default="", blank=True)

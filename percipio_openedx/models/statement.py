@@ -147,7 +147,7 @@ class Statement(models.Model):
 
     ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted. ``refused_after``
     is the destination's number of ``successes`` when a request that held it failed first, and it was not known whose
-    fault that was: a greater one now says that others were accepted since (decision record 0014).
+    fault that was: a greater one now says that others were accepted since (decision record 0016).
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other

@@ -444,7 +444,7 @@ def test_a_refused_one_on_a_quiet_day_does_not_close_the_way_of_the_next(percipi
         deliver_due(NOW)
 
     assert percipio.accepted == [0, 2]
-    assert (destination().paused_reason, destination().doubts) == ("", 0)
+    assert (destination().paused_reason, destination().lone_failures) == ("", 0)
     drain(NOW)
     assert parked() == {1: FIREWALL}
 

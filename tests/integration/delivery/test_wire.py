@@ -182,7 +182,7 @@ def test_once_more_is_enough(odd: OddServer) -> None:
     assert len(odd.requests) - before == 2
     # Alone, where another was accepted before: too little to close the way for.
     destination = Destination.objects.get()
-    assert (destination.failures, destination.doubts, states()[2]) == (0, 1, State.WAITING)
+    assert (destination.failures, destination.lone_failures, states()[2]) == (0, 1, State.WAITING)
 
 
 def test_a_new_connection_that_is_closed_is_not_tried_again(odd: OddServer) -> None:

@@ -162,13 +162,13 @@ def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
 
 @pytest.mark.parametrize("outcome", [LATER, UNAUTHORISED, NOT_FOUND, *IN_DOUBT])
 def test_alone_where_others_were_accepted_before(outcome: Outcome) -> None:
-    doubts = 0
+    lone_failures = 0
     for number in range(IN_A_ROW):
-        turn = Turn(Standing(successes=3, doubts=doubts))
+        turn = Turn(Standing(successes=3, lone_failures=lone_failures))
         turn.alone(1, outcome)
-        fates, doubts = turn.end(), turn.attribution.doubts
+        fates, lone_failures = turn.end(), turn.attribution.lone_failures
         is_last = number == IN_A_ROW - 1
-        assert fates == {1: Fate.RELEASED if is_last else Fate.DOUBTED}
+        assert fates == {1: Fate.RELEASED if is_last else Fate.SUSPECTED}
         assert turn.opens is (outcome if is_last else None)
 
 
@@ -238,7 +238,7 @@ def test_one_failure_of_a_probe_is_enough(outcome: Outcome) -> None:
 
 def test_a_probe_with_a_known_one_tells_nothing() -> None:
     turn = Turn(Standing(is_failing=True, successes=3))
-    assert turn.alone(Row(1, {"later": 2}, 1), LATER) == {1: Fate.DOUBTED}
+    assert turn.alone(Row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
     assert (turn.opens, turn.attribution.is_inconclusive) == (None, True)
 
 
