@@ -143,6 +143,16 @@ class PrivateHosts:
         return any(plain in network for network in self.networks)
 
 
+def is_segment(text: str) -> bool:
+    """Whether a text can stand in an address as one segment of its path, and names the same place for everybody.
+
+    ``.`` and ``..`` are steps within the path (RFC 3986 3.3 and 5.2.4), also where they are percent-encoded; a slash,
+    though encoded, is a separator to many servers; what cannot be seen, or is a blank at an end, is a mistake.
+    """
+    is_plain = text.isprintable() and text == text.strip() and "/" not in text and "\\" not in text
+    return is_plain and text not in ("", ".", "..")
+
+
 def private_hosts(given: Iterable[object]) -> PrivateHosts:
     """Read host names, addresses and networks.
 

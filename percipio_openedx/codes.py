@@ -132,6 +132,8 @@ class Pause(StrEnum):
 
     UNAUTHORISED = "unauthorised"
     NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    OWN_CREDENTIALS = "own_credentials"
     CONFIGURATION = "configuration"
     NOT_CONFIGURED = "not_configured"
     PRIVATE_ADDRESS = "private_address"

@@ -40,7 +40,11 @@ class DeliveryError(PercipioError):
         status: the HTTP status, or None when no answer came.
         retry_after: seconds the server asked to wait, or None.
         duration: seconds the request took, or None.
+
+    ``is_of_token`` says that no token was to be had, so that nothing was sent.
     """
+
+    is_of_token = False
 
     def __init__(
         self,

@@ -20,8 +20,9 @@ from percipio_openedx.run import run_once
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
-# Seconds. A broker may hand a task out again that waited longer than its visibility time-out (an hour, with
-# Redis), so a far time is reached in steps; a broken run is tried again soon.
+# Seconds. A broker may hand a task out again that waited longer than its visibility time-out (an hour, with Redis), or
+# end the worker that holds it unacknowledged for so long (half an hour, with RabbitMQ), so a far time is reached in
+# steps; a broken run is tried again soon.
 LONGEST_COUNTDOWN = 900
 AFTER_A_BROKEN_RUN = 60
 
@@ -92,4 +93,4 @@ def _worker_ready(**_: Any) -> None:
 
 def _publish(countdown: float) -> None:
     """Without retries: the caller may be a learner's request, and the row is there whatever the message meets."""
-    run.apply_async(countdown=countdown, retry=False)
+    run.apply_async(countdown=min(countdown, LONGEST_COUNTDOWN), retry=False)

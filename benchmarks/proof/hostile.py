@@ -166,6 +166,7 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "learner_id": "email",
     "learners": "all",
     "send_names": True,
+    "send_skipped": False,
     "content_id": "course",
     "started_on": "enrollment",
     "completed_on": "passed",

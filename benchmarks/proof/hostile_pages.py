@@ -33,6 +33,7 @@ _LIKELY = {
     "region": st.sampled_from(["us", "eu", "development", "custom", "", "mars"]),
     "api": st.sampled_from(["statements", "track", ""]),
     "send_names": st.sampled_from(["unknown", "true", "false", "2", ""]),
+    "send_skipped": st.sampled_from(["unknown", "true", "false", "2", ""]),
     "started_on": st.sampled_from(["enrollment", "first_activity", ""]),
     "completed_on": st.sampled_from(["passed", "progress", "certificate", "any", ""]),
     "undone": st.sampled_from(["keep", "retract", ""]),

@@ -62,6 +62,7 @@ LABELS: dict[str, Words] = {
     "client_id": _("Client id"),
     "client_secret": _("Client secret"),
     "api": _("API"),
+    "send_skipped": _("Send what the Track API skipped"),
     "learner_id": _("A learner is named by"),
     "learner_home_page": _("Home page of learner accounts"),
     "organization_from": _("Learner's own organization"),
@@ -96,6 +97,9 @@ HELP: dict[str, Words] = {
         "client id, the region or an address changes."
     ),
     "api": _("Which of Percipio's two APIs this site was set up for."),
+    "send_skipped": _(
+        "The Track API has no form for passed. Once the site reports to the Statements API, what was skipped is sent."
+    ),
     "learner_id": _(
         "email, username, external_id (the LMS's pseudonym for xAPI), sso_uid, or sso:KEY for a key of the "
         "single-sign-on link's extra data."
@@ -128,5 +132,5 @@ FIELDSETS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
         _("What is reported, and when"),
         ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
     ),
-    (_("Sending"), ("batch_size", "timeout")),
+    (_("Sending"), ("batch_size", "timeout", "send_skipped")),
 )

@@ -24,6 +24,7 @@ else:
     _ModelForm = forms.ModelForm
 
 REQUIRED = ("partner_name", "client_id", "client_secret")
+YES_OR_NO = ("send_names", "send_skipped")
 # Where the secret, or the token that it buys, goes.
 WAYS = ("region", "api_url", "token_url")
 SITE_ID = re.compile("[0-9]{1,9}")
@@ -125,7 +126,7 @@ class PercipioConfigurationForm(_ModelForm):
                 self.fields[name] = field = forms.ChoiceField(choices=_choices(name, inherited[name]), required=False)
             if name in PROPOSALS:
                 field.widget = ProposalInput(PROPOSALS[name], {"class": "vTextField"})
-            if name == "send_names":
+            if name in YES_OR_NO:
                 field.widget.choices = _yes_or_no(inherited[name])
             elif name == "client_secret":
                 field.widget.attrs["placeholder"] = _of_the_secret(stored, inherited[name])

@@ -27,7 +27,14 @@ class Tone(StrEnum):
 
 
 # Why nothing at all leaves, and a person has to act.
-_CLOSED = (Pause.UNAUTHORISED, Pause.NOT_FOUND, Pause.PRIVATE_ADDRESS)
+_CLOSED = (
+    Pause.UNAUTHORISED,
+    Pause.NOT_FOUND,
+    Pause.REFUSED,
+    Pause.OWN_CREDENTIALS,
+    Pause.CONFIGURATION,
+    Pause.PRIVATE_ADDRESS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,14 @@ def _of_destinations(destinations: list[DestinationFigures]) -> Verdict | None:
             "Percipio cannot be reached or has trouble of its own: %(count)s statements wait and leave by themselves."
         )
         return Verdict(Tone.WARNING, text % {"count": sum(found.waiting for found in failing)})
+    left = sum(found.waiting for found in destinations if found.row.paused_reason == Pause.NOT_CONFIGURED)
+    if left:
+        text = ngettext(
+            "Nothing is sent: this site reports no more, and %(count)s statement waits.",
+            "Nothing is sent: this site reports no more, and %(count)s statements wait.",
+            left,
+        )
+        return Verdict(Tone.WARNING, text % {"count": left})
     return None
 
 

@@ -37,8 +37,12 @@ def on_commit() -> None:
 
 
 def delay() -> int:
-    """Seconds from a notice to the run that looks at it; at least 2, so that the window below can be shorter."""
-    return max(2, config.gathering())
+    """Seconds from a notice to the run that is called for it; at least 2, so that the window below can be shorter.
+
+    Where acts are gathered for longer than a run may be called ahead, that run finds nothing due yet and calls the
+    next one, and so on.
+    """
+    return min(max(2, config.gathering()), tasks.LONGEST_COUNTDOWN)
 
 
 def window() -> int:

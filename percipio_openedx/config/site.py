@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -35,6 +35,7 @@ FIELDS = (
     "client_id",
     "client_secret",
     "api",
+    "send_skipped",
     "learner_id",
     "learner_home_page",
     "organization_from",
@@ -57,7 +58,10 @@ ADDRESSES = ("region", "api_url", "token_url")
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything one site needs to report, checked. Times are in seconds."""
+    """Everything one site needs to report, checked. Times are in seconds.
+
+    ``own_credentials`` says that they are the site's own, not those of the settings.
+    """
 
     site_id: int
     api: Api
@@ -76,6 +80,8 @@ class Configuration:
     policy: Policy = field(default_factory=Policy)
     batch_size: int = 50
     timeout: float = 20.0
+    send_skipped: bool = False
+    own_credentials: bool = False
 
     def endpoint(self, resource: str, organization: str = "") -> str:
         """The address of ``statements`` or ``track`` for this partner and, where given, an organization.
@@ -105,7 +111,7 @@ def for_site(site_id: int) -> Configuration | None:
     values = values_of(stored)
     if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
         return None
-    return build(site_id, values)
+    return replace(build(site_id, values), own_credentials=stored is not None and bool(stored.client_id))
 
 
 def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
@@ -136,6 +142,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
         learners=sso_or("PERCIPIO_LEARNERS", values["learners"], ("all",)),
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
+        send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
         policy=_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.addresses import is_segment
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 # Characters that the columns of partners and organizations hold.
@@ -61,8 +62,12 @@ def is_identifier(text: str) -> bool:
 def identifier(name: str, value: Any) -> str:
     """A partner or an organization, as Skillsoft gave it; it may be empty."""
     text = str(value or "")
-    if len(text) > LONGEST_IDENTIFIER or text in (".", "..") or not text.isprintable():
-        raise PercipioConfigurationError(name, _("is no id: at most 128 printable characters, and neither . nor .."))
+    if text and not (len(text) <= LONGEST_IDENTIFIER and text.isprintable() and is_segment(text)):
+        problem = _(
+            "is no id as it stands in an address: at most 128 printable characters, no slash, no blank at an end, and "
+            "neither . nor .."
+        )
+        raise PercipioConfigurationError(name, problem)
     return text
 
 

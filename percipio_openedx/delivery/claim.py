@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -27,13 +27,15 @@ _SPREAD = 8
 _ROUND = 20
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
+_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """What of a claimed statement delivery needs.
 
-    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease.
+    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
+    ``refused_after`` as in ``models.statement``.
     """
 
     pk: int
@@ -42,6 +44,8 @@ class Row:
     body: bytes = field(repr=False)
     track: bytes | None = field(repr=False)
     until: datetime
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    refused_after: int | None = None
 
 
 class Claims:
@@ -91,6 +95,26 @@ class Claims:
         self.is_drained = True
         return ()
 
+    def probe(self, now: datetime, *, newest: bool) -> tuple[Row, ...]:
+        """Claim one statement to try a failing destination with: rather one of which nothing bad is known.
+
+        Arguments:
+            now: what counts as due.
+            newest: look from the end of the queue. Statements that are refused often lie together, such as those of a
+                course that a back-fill has queued: from the other end one comes past them sooner.
+        """
+        pk = _unsuspected(self._destination_id, now, newest=newest) or _any(self._destination_id, now)
+        rows = self._take_one(pk, now)
+        self.is_drained = not rows
+        return rows
+
+    def control(self, now: datetime) -> tuple[Row, ...]:
+        """Claim the newest statement of which nothing bad is known, to compare others with that failed; if any."""
+        return self._take_one(_unsuspected(self._destination_id, now, newest=True), now)
+
+    def _take_one(self, pk: int | None, now: datetime) -> tuple[Row, ...]:
+        return () if pk is None else _take([pk], self._lease, now + self._lasts)
+
     def _candidates(self, now: datetime, most: int) -> list[int]:
         if self._has_met:
             self._has_met = False
@@ -132,6 +156,35 @@ def _heads(destination_id: int, now: datetime, most: int, after: int | None) -> 
         after, size = page[-1], PAGE
 
 
+def _unsuspected(destination_id: int, now: datetime, *, newest: bool) -> int | None:
+    """The oldest or the newest head of line that was never in a request that failed."""
+    due = Statement.objects.filter(destination_id=destination_id).due(now)
+    ends = ("-due_at", "-id") if newest else ("due_at", "id")
+    heads = _free_heads(due.filter(refused_after__isnull=True, refusals__isnull=True).order_by(*ends))
+    return next((free[0] for free in heads), None)
+
+
+def _any(destination_id: int, now: datetime) -> int | None:
+    """Any head of line, not the same one each time; rather none that failed by itself before."""
+    due = Statement.objects.filter(destination_id=destination_id).due(now).order_by("due_at", "id")
+    for suspects in (due.filter(refusals__isnull=True), due):
+        for free in _free_heads(suspects):
+            return random.choice(free)  # noqa: S311 - a place, not a secret
+    return None
+
+
+def _free_heads(due: StatementQuerySet) -> Iterator[list[int]]:
+    """The heads of line among these, in pages; none is empty."""
+    pks = due.values_list("pk", flat=True)
+    start = 0
+    while page := list(pks[start : start + PAGE]):
+        heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
+        free = set(heads.values_list("pk", flat=True))
+        if free:
+            yield [pk for pk in page if pk in free]
+        start += PAGE
+
+
 def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Statement, int]:
     """The keys of what is due, behind a statement's place in the queue."""
     due = Statement.objects.filter(destination_id=destination_id).due(now)
@@ -163,15 +216,20 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
     """What delivery needs of these rows, with so many more tries than are stored."""
     found = {
-        pk: Row(pk, uuid, attempts + more, bytes(body), None if track is None else bytes(track), until)
-        for pk, uuid, attempts, body, track in rows.values_list("pk", "uuid", "attempts", "body", "track")
+        pk: Row(pk, uuid, attempts + more, bytes(body), _bytes(track), until, refusals or {}, refused_after)
+        for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS)
     }
     return tuple(found[pk] for pk in order if pk in found)
 
 
+def _bytes(value: bytes | memoryview | None) -> bytes | None:
+    """As PostgreSQL's driver gives binary values, or as the others do."""
+    return None if value is None else bytes(value)
+
+
 def recover(now: datetime, most: int = 1000) -> int:
     """Give back what workers that did not return had claimed; whether Percipio has it is unknown, so it is sent
-    again.
+    again. So is what a worker holds for longer than any does, since its clock was ahead.
     """
     dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
     return _give_back(dead, now) if dead else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,8 @@ _ABOUT = {
     Outcome.PLAIN: "does not say what was stored, and is asked again: ",
     Outcome.DOUBT: "no answer about what was sent: ",
 }
+# Seconds after a fresh token was refused, too, in which a refusal is not about the token's age.
+_FRESH = 60.0
 
 
 def longest_call(configuration: Configuration) -> float:
@@ -50,6 +53,7 @@ class PercipioClient:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._tokens = Tokens(configuration)
+        self._believed_until = 0.0
 
     def __repr__(self) -> str:
         return f"<PercipioClient site={self._configuration.site_id}>"
@@ -127,17 +131,23 @@ class PercipioClient:
         *,
         is_record: bool = False,
     ) -> Answer:
-        """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake."""
+        """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake.
+
+        A refusal that a fresh token did not help against is about something else, and so are those right after it: the
+        token endpoint is not asked for each of many statements that a firewall refuses.
+        """
         try:
             token = self._tokens.current()
             answer = self._sent(method, url, token, body, headers, longest, is_record=is_record)
-            if answer.outcome is not Outcome.UNAUTHORISED:
+            if answer.outcome is not Outcome.UNAUTHORISED or time.monotonic() < self._believed_until:
                 return answer
             self._tokens.refused(token)
             fresh = self._tokens.current()
             again = self._sent(method, url, fresh, body, headers, longest, is_record=is_record)
             if again.status == 401:
                 self._tokens.refused(fresh)
+            if again.outcome is Outcome.UNAUTHORISED:
+                self._believed_until = time.monotonic() + _FRESH
             return replace(again, earlier=(answer,))
         except TokenBusy as error:
             return replace(answer_of(error), outcome=Outcome.BUSY)

@@ -15,12 +15,13 @@ from django.db.models import F, Min, Q
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.codes import Outcome, Pause
-from percipio_openedx.delivery import health
+from percipio_openedx.addresses import is_segment
+from percipio_openedx.codes import Api, Outcome, Pause
+from percipio_openedx.delivery import health, misdated
 from percipio_openedx.delivery.claim import next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.settle import Counts
+from percipio_openedx.delivery.settle import Counts, requeue_skipped
 from percipio_openedx.delivery.turn import Allowance, Turn
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.destination import Destination
@@ -71,8 +72,10 @@ class _Run:
         self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
 
     def run(self) -> Delivered:
+        misdated.correct(self._now())
         recover(self._now())
         while self._may_go_on():
+            self._queue_skipped()
             destinations = _ready(self._now())
             before = self._counts
             for destination in destinations:
@@ -82,6 +85,16 @@ class _Run:
                 break
         counts = self._counts
         return Delivered(counts.sent, counts.parked, counts.later, self._next_due())
+
+    def _queue_skipped(self) -> None:
+        """What the Track API had no form for waits again where the site, which reports statements now, says so."""
+        for destination in Destination.objects.filter(pk__in=_firsts(State.KEPT)):
+            try:
+                configuration = self._configured(destination.site_id)
+            except PercipioConfigurationError:
+                continue
+            if configuration is not None and configuration.send_skipped and configuration.api is Api.STATEMENTS:
+                requeue_skipped(destination, self._now())
 
     def _may_go_on(self) -> bool:
         in_time = self._until is None or self._now() < self._until
@@ -118,9 +131,12 @@ class _Run:
             until = end if until is None else min(end, until)
         return Allowance(self._now, until, self._left)
 
-    def _configuration(self, destination: Destination) -> config.Configuration | None:
-        """The site's configuration, looked up once a run; without one the destination waits and says why."""
-        site_id = destination.site_id
+    def _configured(self, site_id: int) -> config.Configuration | None:
+        """A site's configuration, looked up once a run.
+
+        Raises:
+            PercipioConfigurationError: there is a mistake in it.
+        """
         if site_id not in self._configurations:
             try:
                 self._configurations[site_id] = config.for_site(site_id)
@@ -128,12 +144,32 @@ class _Run:
                 self._configurations[site_id] = error
         found = self._configurations[site_id]
         if isinstance(found, PercipioConfigurationError):
-            health.hold(destination, Pause.CONFIGURATION, str(found), self._now())
+            raise found
+        return found
+
+    def _configuration(self, destination: Destination) -> config.Configuration | None:
+        """The configuration to send with; without one the destination waits and says why."""
+        try:
+            found = self._configured(destination.site_id)
+        except PercipioConfigurationError as error:
+            health.hold(destination, Pause.CONFIGURATION, str(error), self._now())
             return None
         if found is None:
             words = "no configuration is in force for this site, or it is switched off"
             health.hold(destination, Pause.NOT_CONFIGURED, words, self._now())
             return None
+        if destination.own_credentials and not found.own_credentials:
+            words = "the credentials of the site's own, with which this was made, are there no more"
+            health.hold(destination, Pause.OWN_CREDENTIALS, words, self._now())
+            return None
+        if destination.organization and not is_segment(destination.organization):
+            words = f"{destination.organization!r} cannot stand in an address"
+            health.hold(destination, Pause.CONFIGURATION, words, self._now())
+            return None
+        if found.own_credentials and not destination.own_credentials:
+            # They are the site's statements, whatever it had before.
+            Destination.of(destination.site_id, destination.organization, own_credentials=True)
+            destination.refresh_from_db()
         health.resume(destination)
         return found
 
@@ -166,7 +202,7 @@ def _ready(now: datetime) -> list[Destination]:
     all of the probes nor make the others wait for ever.
     """
     may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
-    due = [pk for pk, first_at in _first_waiting().items() if first_at <= now]
+    due = [pk for pk, first_at in _firsts(State.WAITING).items() if first_at <= now]
     found = Destination.objects.filter(may, pk__in=due)
     well = found.filter(failures=0).order_by(F("last_success_at").asc(nulls_first=True), "pk")
     failing = found.filter(failures__gt=0).order_by("retry_at", "pk")
@@ -183,7 +219,7 @@ def _mixed(well: Sequence[Destination]) -> list[Destination]:
 def _first_due(now: datetime) -> datetime | None:
     """When the first destination has something to do: its first head of line, but not before it may be tried."""
     times = []
-    for destination in Destination.objects.filter(pk__in=_first_waiting()):
+    for destination in Destination.objects.filter(pk__in=_firsts(State.WAITING)):
         # A query for each, which ends at its first row. As a subquery of one for all, MariaDB reads every statement.
         heads = Statement.objects.filter(destination_id=destination.pk, state=State.WAITING).heads_of_line()
         at = heads.order_by("due_at", "id").values_list("due_at", flat=True).first()
@@ -197,14 +233,14 @@ def _first_due(now: datetime) -> datetime | None:
     return min(times, default=None)
 
 
-def _first_waiting() -> dict[int, datetime]:
-    """Of each destination with waiting statements, when the first of them comes due.
+def _firsts(state: State) -> dict[int, datetime]:
+    """Of each destination with statements in this state, when the first of them comes due.
 
     MariaDB and MySQL read two entries of the queue's index for each destination. As a condition on the destinations,
     MariaDB reads everything that waits where that is a small part of the table.
     """
-    waiting = Statement.objects.filter(state=State.WAITING).order_by()
-    return dict(waiting.values_list("destination_id").annotate(Min("due_at")))
+    found = Statement.objects.filter(state=state).order_by()
+    return dict(found.values_list("destination_id").annotate(Min("due_at")))
 
 
 def _clock(now: datetime | None) -> Callable[[], datetime]:

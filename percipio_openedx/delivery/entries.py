@@ -1,92 +1,35 @@
-"""What one value in the body of an answer says, and of which statement. Pure.
-
-Names and words are compared without case and separators. What is in none of the lists below says nothing, and nothing
-said is doubt, never success.
-"""
+"""What one value in the body of an answer says, and of which statement. Pure."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.statuses import outcome_of
+from percipio_openedx.delivery.vocabulary import (
+    BAD_WORDS,
+    HARMLESS,
+    ID,
+    INDEX,
+    MESSAGE,
+    NO,
+    STATEMENT,
+    STATUS,
+    TRACK,
+    WORDS,
+    YES,
+    Meaning,
+    denies,
+    is_nothing,
+    is_success,
+    meaning_of,
+    plain,
+)
 from percipio_openedx.delivery.words import redacted
-
-_ID = frozenset({"id", "statementid", "uuid", "stmtid"})
-_INDEX = frozenset({"index", "idx", "position", "statementindex", "itemindex", "item"})
-_STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^(?:code|state|result|outcome)$")
-_BAD = re.compile(r"^err|fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|unsuccess|^reasons?$")
-_DOUBTFUL = re.compile(
-    r"^(?:un|not)(?=accept|deliver|found|handl|import|insert|process|sav|sent|stor)|skip|ignor|drop|discard|pending"
-    r"|missing|remain|abort"
-)
-_GOOD = re.compile(r"stored$|accepted|succe|created$|saved|inserted|imported|processed$|duplicate|^ok$|valid$")
-_MESSAGE = frozenset({"message", "msg", "detail", "details", "description", "title", "info", "text", "body"})
-_WORDS = (
-    *("error", "errormessage", "message", "errors", "reason", "failurereason", "failure", "exception", "fault"),
-    *("faultstring", "detail", "details", "title", "description", "errorcode"),
-)
-# An echo of a statement, but for its id; its result is the learner's.
-_STATEMENT = frozenset(
-    {"actor", "verb", "object", "result", "context", "timestamp", "stored", "authority", "version", "attachments"}
-)
-# Beside an id these add nothing to it.
-_HARMLESS = frozenset({"stored", "objecttype", "type", "createdat", "storedat", "receivedat", "updatedat", "created"})
-_NOTHING = frozenset({"", "none", "null", "false", "no", "0", "[]", "{}"})
-_YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
-_SUCCESS = frozenset(
-    {
-        *("ok", "success", "succeeded", "successful", "successfully", "accepted", "stored", "created", "saved"),
-        *("received", "processed", "recorded", "submitted", "queued", "acknowledged", "done", "complete", "completed"),
-    }
-)
-_BAD_WORDS = frozenset(
-    {
-        *("error", "errors", "failed", "failure", "fail", "fault", "rejected", "refused", "invalid", "badrequest"),
-        *("denied", "forbidden", "unauthorized", "exception", "nok"),
-    }
-)
-# What a Track record says of the learner, where it is echoed.
-_TRACK = frozenset({"started", "inprogress", "completed"})
-# With these a text still says no more than that all is well.
-_FILLING = frozenset(
-    {
-        *(
-            "a",
-            "all",
-            "and",
-            "are",
-            "been",
-            "data",
-            "event",
-            "events",
-            "has",
-            "have",
-            "http",
-            "is",
-            "message",
-            "record",
-        ),
-        *("records", "request", "statement", "statements", "the", "was", "were", "200", "201", "202"),
-    }
-)
-_NO_ERRORS = re.compile(r"\b(?:no|0|zero|without|without any) (?:errors?|failures?|failed|rejected|invalid)\b")
-_DENIES = re.compile(
-    r"\b(?:not|cannot|can't|couldn't|unable|denied|malformed|missing|bad)\b|fail|error|reject|invalid|refus|exception"
-    r"|unauthori|forbidden|exceed|timed? ?out|unavailable|unknown"
-)
-
-
-class Meaning(Enum):
-    """What the name of a member, or of a list, says of what stands under it."""
-
-    GOOD = "good"
-    BAD = "bad"
-    DOUBTFUL = "doubtful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +63,6 @@ class Entry:
 _NO_ERROR = Verdict(Outcome.ACCEPTED)
 
 
-def meaning_of(name: str) -> Meaning | None:
-    """The meaning of a plain name; None for one that is not known."""
-    for pattern, meaning in ((_BAD, Meaning.BAD), (_DOUBTFUL, Meaning.DOUBTFUL), (_GOOD, Meaning.GOOD)):
-        if pattern.search(name):
-            return meaning
-    return None
-
-
 def verdict_of(item: Mapping[Any, Any]) -> Verdict | None:
     """What an object says by itself: status, flags, errors, words; None where it says nothing.
 
@@ -152,14 +87,14 @@ def verdict_of(item: Mapping[Any, Any]) -> Verdict | None:
 
 
 def _sign(name: str, value: Any) -> Verdict | None:
-    if _STATUS.search(name) and not _BAD.search(name):
+    if STATUS.search(name) and meaning_of(name) is not Meaning.BAD:
         return verdict_of(value) if isinstance(value, Mapping) else bare(value)
     meaning = meaning_of(name)
     if meaning is Meaning.BAD:
         return _error(value)
     if meaning is Meaning.GOOD:
         return _flag(value)
-    if name in _MESSAGE and isinstance(value, str) and denies(value):
+    if name in MESSAGE and isinstance(value, str) and denies(value):
         return DOUBT
     return None
 
@@ -173,7 +108,7 @@ def _error(value: Any) -> Verdict:
 
 def _flag(value: Any) -> Verdict | None:
     text = str(value).strip().lower() if isinstance(value, bool | int | str) else ""
-    return ACCEPTED if text in _YES else REFUSED if text in _NO else None
+    return ACCEPTED if text in YES else REFUSED if text in NO else None
 
 
 def bare(value: Any) -> Verdict | None:
@@ -185,7 +120,7 @@ def bare(value: Any) -> Verdict | None:
         return Verdict(_item_outcome(int(text)), int(text))
     if is_success(text) or plain(text) == "duplicate":
         return ACCEPTED
-    return REFUSED if plain(text) in _BAD_WORDS else None
+    return REFUSED if plain(text) in BAD_WORDS else None
 
 
 def _item_outcome(status: int) -> Outcome:
@@ -198,34 +133,16 @@ def _item_outcome(status: int) -> Outcome:
     return Outcome.LATER if outcome is Outcome.UNAUTHORISED else outcome
 
 
-def is_nothing(value: Any) -> bool:
-    """Whether an error, or a list of them, is empty."""
-    if isinstance(value, str):
-        return value.strip().lower() in _NOTHING or is_success(value)
-    return value is None or value is False or (isinstance(value, int | float | list | Mapping) and not value)
-
-
-def is_success(text: str) -> bool:
-    """Whether a text says that all is well, and nothing else: ``OK``, ``Created``, ``The statements were stored.``"""
-    words = re.findall(r"[^\W_]+", text[:200].lower())
-    return len(text) <= 200 and bool(_SUCCESS.intersection(words)) and _SUCCESS.union(_FILLING).issuperset(words)
-
-
-def denies(text: str) -> bool:
-    """Whether a text speaks of something that went wrong."""
-    return bool(_DENIES.search(_NO_ERRORS.sub("", text[:2000].lower())))
-
-
 def is_other_message(name: str, value: Any) -> bool:
     """Whether this is a message, or the word of a status, that says anything else than that all is well."""
-    speaks = name in _MESSAGE or bool(_STATUS.search(name))
-    is_word = isinstance(value, str) and bool(value.strip()) and plain(value) not in _TRACK
+    speaks = name in MESSAGE or bool(STATUS.search(name))
+    is_word = isinstance(value, str) and bool(value.strip()) and plain(value) not in TRACK
     return speaks and is_word and not is_success(value) and bare(value) is None
 
 
 def words_in(said: Mapping[str, Any]) -> str:
     """An object's words about an error, redacted."""
-    for name in _WORDS:
+    for name in WORDS:
         value = said.get(name)
         if isinstance(value, Mapping):
             value = value.get("message") or value.get("reason") or value.get("detail") or value.get("faultstring")
@@ -240,9 +157,9 @@ def keys_in(said: Mapping[str, Any]) -> tuple[str, int | None]:
     """The id of an entry, its own or its statement's ("" without), and its index (None without)."""
     inner = said.get("statement")
     sources = (said, plainly(inner)) if isinstance(inner, Mapping) else (said, {"id": inner, "index": inner})
-    values = [(name, source[name]) for source in sources for name in sorted(source) if name in _ID | _INDEX]
-    found = next((text for name, value in values if name in _ID and (text := id_of(value))), "")
-    index = next((number for name, value in values if name in _INDEX and (number := index_of(value)) is not None), None)
+    values = [(name, source[name]) for source in sources for name in sorted(source) if name in ID | INDEX]
+    found = next((text for name, value in values if name in ID and (text := id_of(value))), "")
+    index = next((number for name, value in values if name in INDEX and (number := index_of(value)) is not None), None)
     return found, index
 
 
@@ -250,8 +167,8 @@ def adds_nothing(said: Mapping[str, Any]) -> bool:
     """Whether an object only names a statement: beside the id stands nothing that could refuse it in other words."""
     for name, value in said.items():
         is_number = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-        is_harmless = name in _HARMLESS and not isinstance(value, list | Mapping)
-        if not (name in _ID | _INDEX or is_number or is_harmless or id_of(value)):
+        is_harmless = name in HARMLESS and not isinstance(value, list | Mapping)
+        if not (name in ID | INDEX or is_number or is_harmless or id_of(value)):
             return False
     return True
 
@@ -260,7 +177,7 @@ def without_statement(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an object says beside the statement that it echoes: its id, and what is not the statement's own."""
     if not {"actor", "verb"} <= item.keys():
         return item
-    return {name: value for name, value in item.items() if name not in _STATEMENT}
+    return {name: value for name, value in item.items() if name not in STATEMENT}
 
 
 _UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?")
@@ -284,6 +201,26 @@ def plainly(value: Mapping[Any, Any]) -> dict[str, Any]:
     return {plain(str(key)): inner for key, inner in value.items()}
 
 
-def plain(name: str) -> str:
-    """A member's name without case and separators: ``statement_id`` and ``StatementId`` are one."""
-    return name[:40].lower().replace("_", "").replace("-", "").replace(" ", "")
+def parsed(body: bytes | str) -> Any:
+    """The list or object of JSON that a body is; None where it is none.
+
+    An object that says one name twice contradicts itself (RFC 8259 4), and Python would keep the last: the whole answer
+    is then read as an error.
+    """
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        twice.extend(found if len(found) < len(pairs) else ())
+        return found
+
+    try:
+        answer = json.loads(body, object_pairs_hook=once)
+    except (ValueError, RecursionError):
+        answer = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if id_of(answer):
+        # One statement was sent, and its id alone came back.
+        return [answer]
+    if twice:
+        return {"error": "the answer says the same name twice"}
+    return answer if isinstance(answer, list | dict) else None

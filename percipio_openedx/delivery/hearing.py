@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,22 +13,20 @@ from percipio_openedx.delivery.entries import (
     DOUBT,
     REFUSED,
     Entry,
-    Meaning,
     Verdict,
     adds_nothing,
     bare,
     id_of,
     index_of,
-    is_nothing,
     is_other_message,
     keys_in,
-    meaning_of,
-    plain,
+    parsed,
     plainly,
     verdict_of,
     without_statement,
     words_in,
 )
+from percipio_openedx.delivery.vocabulary import Meaning, is_nothing, meaning_of, plain
 from percipio_openedx.delivery.words import redacted
 
 _DEPTH = 8
@@ -80,31 +77,6 @@ class Heard:
         """Whether nothing was said of a statement that was sent, nor of an error, nor of success."""
         said = self.lists_failures or self.denies or self.succeeds or self.names or self.lists_stored
         return not (said or self.failures or self.counts[Meaning.GOOD] or self.entries)
-
-
-def parsed(body: bytes | str) -> Any:
-    """The list or object of JSON that a body is; None where it is none.
-
-    An object that says one name twice contradicts itself (RFC 8259 4), and Python would keep the last: the whole answer
-    is then read as an error.
-    """
-    twice: list[str] = []
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        twice.extend(found if len(found) < len(pairs) else ())
-        return found
-
-    try:
-        answer = json.loads(body, object_pairs_hook=once)
-    except (ValueError, RecursionError):
-        answer = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
-    if id_of(answer):
-        # One statement was sent, and its id alone came back.
-        return [answer]
-    if twice:
-        return {"error": "the answer says the same name twice"}
-    return answer if isinstance(answer, list | dict) else None
 
 
 def hear(answer: Any, *, partial: bool, sent: int | None, is_id: Callable[[str], bool]) -> Heard:

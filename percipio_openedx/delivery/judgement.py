@@ -1,8 +1,9 @@
-"""From one answer to what happens with each statement of the request. Pure.
+"""From one answer to what it says of each statement of the request. Pure.
 
-A statement is parked only by an answer about itself alone: sent alone, or named in a 207 or another success. Anything
-else that is said of a batch is found out by sending it again in parts; the ids stay the same, so nothing is stored
-twice.
+Something is said of a statement only by an answer about itself alone: sent alone, or named in a 207 or another success.
+Anything else that is said of a batch is found out by sending it again in parts; the ids stay the same, so nothing is
+stored twice. Whether what was said is believed, or the destination's own fault, is decided where the answers to others
+are known, too (``attribution``).
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.multistatus import read
 from percipio_openedx.delivery.outcomes import Answer
 
-# How often an address that takes other statements must answer "not found" to one before it is the statement's fault.
-NOT_FOUND_TRIES = 3
 UNSAID = "the answer does not say what was stored"
 
 
@@ -26,21 +25,20 @@ class Judgement:
     """What one answer means.
 
     Arguments:
-        verdicts: by index of the request: accepted, refused (park it) or later (this one alone).
+        verdicts: by index of the request, what was said of single statements: accepted, refused, or another failure;
+            doubt, and a plain success that is not believed, are failures, too.
         again: the parts to send again at once, each a run of indexes.
-        trouble: the destination's own trouble (later, unauthorised, not found), or None.
+        failed: how the request as a whole failed (refused, unauthorized, not found, doubt, plain, later), where it held
+            several, and nothing was said of any of them.
+        trouble: the destination's own trouble for certain (later, unauthorized, busy), or None.
         smaller: whether requests of this size are too large.
     """
 
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     again: tuple[tuple[int, ...], ...] = ()
+    failed: Outcome | None = None
     trouble: Outcome | None = None
     smaller: bool = False
-
-    @property
-    def tells(self) -> bool:
-        """Whether the answer told of any statement whether Percipio has it."""
-        return any(one.outcome is not Outcome.LATER for one in self.verdicts.values())
 
     def answered(self, answer: Answer, count: int) -> Answer:
         """The answer as it is kept, with the outcome that it had for the request as a whole.
@@ -49,72 +47,82 @@ class Judgement:
             count: how many statements the request held.
         """
         outcome, words = answer.outcome, answer.words
-        accepted = sum(one.outcome is Outcome.ACCEPTED for one in self.verdicts.values())
-        if self.trouble is Outcome.DOUBT:
-            outcome, words = Outcome.DOUBT, words or f"{answer.status}: {UNSAID}"
-        elif outcome is Outcome.PLAIN and accepted:
+        if outcome not in (Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLAIN):
+            return answer
+        said = [one.outcome for one in self.verdicts.values() if one.outcome not in (Outcome.DOUBT, Outcome.PLAIN)]
+        if said.count(Outcome.ACCEPTED) == count:
             outcome = Outcome.ACCEPTED
-        elif outcome is Outcome.ACCEPTED and accepted < count:
-            outcome, words = Outcome.PARTIAL, words or f"{answer.status}: {UNSAID}"
+        elif said:
+            outcome = Outcome.PARTIAL
+        elif outcome is not Outcome.PLAIN:
+            outcome = Outcome.DOUBT
+        if outcome is not Outcome.ACCEPTED:
+            words = words or f"{answer.status}: {UNSAID}"
         return replace(answer, outcome=outcome, words=words)
 
 
-def judge(
-    answer: Answer,
-    ids: Sequence[UUID],
-    *,
-    proven: bool = False,
-    tries: int = 1,
-    is_record: bool = False,
-    believed: bool = False,
-    apart: bool = False,
-    hopeless: bool = False,
-) -> Judgement:
+def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, believed: bool = False) -> Judgement:
     """Judge the answer to a request with the statements ``ids``.
 
     Arguments:
         answer: what came back.
         ids: the statements' ids in the order sent; one for a Track record.
-        proven: whether this address has taken something since it last said "not found".
-        tries: how often the statement was claimed, where it was sent alone.
         is_record: what was sent is a Track record, which an answer need not name.
         believed: whether this address may say that all is well without naming anything (``trust``).
-        apart: whether others were taken, or are still to be tried, so that doubt about one alone is about that one.
-        hopeless: whether there was nothing but doubt for longer than it takes to find a single culprit.
     """
     count = len(ids)
+    if _is_about_no_statement(answer):
+        return Judgement(trouble=answer.outcome)
     match answer.outcome:
         case Outcome.PLAIN if not believed:
-            return Judgement(trouble=Outcome.PLAIN)
+            return _in_doubt(answer, count, Outcome.PLAIN)
         case Outcome.ACCEPTED | Outcome.PARTIAL | Outcome.PLAIN:
-            return _by_item(answer, ids, is_record=is_record, apart=apart, hopeless=hopeless)
+            return _by_item(answer, ids, is_record=is_record)
         case Outcome.DOUBT:
-            return _in_doubt(answer, tuple(range(count)), count, apart=apart, hopeless=hopeless)
+            return _in_doubt(answer, count, Outcome.DOUBT)
         case Outcome.CONFLICT if count == 1:
             return Judgement({0: Verdict(Outcome.ACCEPTED, answer.status, "known there already")})
-        case Outcome.NOT_FOUND:
-            return _not_found(answer, count, proven=proven, tries=tries)
-        case Outcome.REFUSED | Outcome.TOO_LARGE if count == 1:
-            return Judgement({0: Verdict(Outcome.REFUSED, answer.status, answer.words)})
-        case Outcome.CONFLICT | Outcome.REFUSED | Outcome.TOO_LARGE:
-            return Judgement(again=_halves(tuple(range(count))), smaller=answer.outcome is Outcome.TOO_LARGE)
+        case Outcome.CONFLICT:
+            return Judgement(again=_halves(tuple(range(count))))
         case _:
-            return Judgement(trouble=answer.outcome)
+            return _failed(answer, count)
 
 
-def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool, apart: bool, hopeless: bool) -> Judgement:
-    """Read who was stored and who was not; of whom the body leaves that open, everything else is asked again."""
+def _is_about_no_statement(answer: Answer) -> bool:
+    """Nothing was sent for want of a token, or there were too many requests (429)."""
+    return answer.outcome is Outcome.BUSY or answer.is_of_token or answer.status == 429
+
+
+def _failed(answer: Answer, count: int) -> Judgement:
+    is_large = answer.outcome is Outcome.TOO_LARGE
+    if count == 1:
+        return Judgement({0: Verdict(Outcome.REFUSED if is_large else answer.outcome, answer.status, answer.words)})
+    parts = _halves(tuple(range(count)))
+    # Of a batch that is too large nothing is wrong but its size.
+    return Judgement(again=parts, smaller=True) if is_large else Judgement(again=parts, failed=answer.outcome)
+
+
+def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool) -> Judgement:
+    """Read who was stored and who was not; of whom the body leaves that open is in doubt, and asked again."""
+    count = len(ids)
     reading = read(answer.body, [str(each) for each in ids], partial=answer.status == 207)
     if answer.outcome is not Outcome.PARTIAL and reading.is_silent and (is_record or not reading.names_others):
-        return Judgement(dict.fromkeys(range(len(ids)), Verdict(Outcome.ACCEPTED, answer.status)))
+        return Judgement(dict.fromkeys(range(count), Verdict(Outcome.ACCEPTED, answer.status)))
     found = {index: _told(_with_status(one, answer), answer) for index, one in reading.verdicts.items()}
-    unknown = tuple(index for index in range(len(ids)) if index not in found)
+    unknown = tuple(index for index in range(count) if index not in found)
     if not unknown:
         return Judgement(found)
-    if answer.status == 207 and len(ids) == 1 and not reading.is_torn:
+    if found:
+        return Judgement(found, again=(unknown,))
+    if answer.status == 207 and count == 1 and not reading.is_torn:
         # "Some failed" of a single one: it is this one, whatever the body says.
         return Judgement({0: Verdict(Outcome.REFUSED, answer.status, answer.words)})
-    return _in_doubt(answer, unknown, len(ids), found, apart=apart, hopeless=hopeless and not found)
+    return _in_doubt(answer, count, Outcome.DOUBT)
+
+
+def _in_doubt(answer: Answer, count: int, outcome: Outcome) -> Judgement:
+    """It is not known whether Percipio has any of them: a failure like others, though it parks nothing."""
+    return _failed(replace(answer, outcome=outcome, words=answer.words or f"{answer.status}: {UNSAID}"), count)
 
 
 def _with_status(verdict: Verdict, answer: Answer) -> Verdict:
@@ -122,39 +130,10 @@ def _with_status(verdict: Verdict, answer: Answer) -> Verdict:
     return replace(verdict, status=answer.status) if verdict.status in (None, 207) else verdict
 
 
-def _in_doubt(
-    answer: Answer,
-    unknown: tuple[int, ...],
-    count: int,
-    found: dict[int, Verdict] | None = None,
-    *,
-    apart: bool,
-    hopeless: bool,
-) -> Judgement:
-    """Ask again in smaller requests. One that is in doubt alone waits by itself, unless nothing but doubt is answered.
-
-    Doubt never parks: what Percipio has of it is unknown, so it is asked again until that is known.
-    """
-    if hopeless or (count == 1 and not apart):
-        return Judgement(trouble=Outcome.DOUBT)
-    if count > 1:
-        return Judgement(found or {}, again=_halves(unknown) if len(unknown) == count else (unknown,))
-    return Judgement({0: Verdict(Outcome.LATER, answer.status, answer.words or f"{answer.status}: {UNSAID}")})
-
-
 def _told(verdict: Verdict, answer: Answer) -> Verdict:
     """Without what the request held of people; of what was accepted nothing need be said."""
     accepted = verdict.outcome is Outcome.ACCEPTED
     return replace(verdict, words="" if accepted else answer.personal.masked(verdict.words))
-
-
-def _not_found(answer: Answer, count: int, *, proven: bool, tries: int) -> Judgement:
-    if not proven:
-        return Judgement(trouble=Outcome.NOT_FOUND)
-    if count > 1:
-        return Judgement(again=_halves(tuple(range(count))))
-    outcome = Outcome.REFUSED if tries >= NOT_FOUND_TRIES else Outcome.LATER
-    return Judgement({0: Verdict(outcome, answer.status, answer.words)})
 
 
 def _halves(indexes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:

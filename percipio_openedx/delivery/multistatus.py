@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import ACCEPTED, Entry, Meaning, Verdict, id_of
-from percipio_openedx.delivery.hearing import Heard, hear, parsed
+from percipio_openedx.delivery.entries import ACCEPTED, Entry, Verdict, id_of, parsed
+from percipio_openedx.delivery.hearing import Heard, hear
+from percipio_openedx.delivery.vocabulary import Meaning
 
 _ANY_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import denies, is_success
-from percipio_openedx.delivery.hearing import hear, parsed
+from percipio_openedx.delivery.entries import parsed
+from percipio_openedx.delivery.hearing import hear
 from percipio_openedx.delivery.multistatus import ids_of
 from percipio_openedx.delivery.statuses import NOT_FOUND, outcome_of
+from percipio_openedx.delivery.vocabulary import denies, is_success
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -97,6 +98,7 @@ class Answer:
         body: the answer, for whoever has to read it by items.
         earlier: the answers to the same request with the token that was then replaced.
         personal: of whom the request was, to be masked in whatever of the body is kept; nobody where all was accepted.
+        is_of_token: whether the token endpoint answered, and nothing was sent for want of a token.
     """
 
     outcome: Outcome
@@ -107,6 +109,7 @@ class Answer:
     body: bytes = field(default=b"", repr=False)
     earlier: tuple[Answer, ...] = ()
     personal: Personal = field(default=NOBODY, repr=False)
+    is_of_token: bool = False
 
 
 _ERRORS: dict[Outcome, type[DeliveryError]] = {
@@ -133,6 +136,7 @@ def answer_of(error: DeliveryError) -> Answer:
         words=error.message,
         retry_after=error.retry_after,
         duration=error.duration or 0.0,
+        is_of_token=error.is_of_token,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,11 +14,18 @@ from math import inf
 from django.db import connections
 from django.utils import timezone
 
-from percipio_openedx.codes import Api
+from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.client import PercipioClient, longest_call
+from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.exceptions import PercipioConfigurationError
+
+logger = logging.getLogger(__name__)
+
+# What an answer says of the statements that were sent; pure, and called in a posting thread.
+Read = Callable[[tuple[Row, ...], Answer], Judgement]
 
 # Requests at the same time. A statement waits for its own predecessor only, so any number would keep the order.
 STATEMENT_POSTERS = 1
@@ -29,11 +38,15 @@ GIVE_WAY = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """One request that came back; ``answer`` is None where it was too late to send it under its lease."""
+    """One request that came back, and what its answer means.
+
+    Both are None where it was too late to send it under its lease.
+    """
 
     rows: tuple[Row, ...]
     started_at: datetime
     answer: Answer | None
+    judgement: Judgement | None
 
 
 class Posters:
@@ -45,13 +58,17 @@ class Posters:
         configuration: the site's.
         organization: of the destination.
         now: tells the time that leases are measured by.
+        read: see ``Read``.
     """
 
-    def __init__(self, configuration: Configuration, organization: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, configuration: Configuration, organization: str, now: Callable[[], datetime], read: Read
+    ) -> None:
         self._client = PercipioClient(configuration)
         self._is_track = configuration.api is Api.TRACK
         self._organization = organization
         self._now = now
+        self._read = read
         self._longest = timedelta(seconds=longest_call(configuration))
         self.count = TRACK_POSTERS if self._is_track else STATEMENT_POSTERS
         self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="percipio-post")
@@ -108,12 +125,30 @@ class Posters:
     def _post(self, rows: tuple[Row, ...]) -> Posted:
         started_at = timezone.now()
         if rows[0].until < self._now() + self._longest:
-            return Posted(rows, started_at, None)
+            return Posted(rows, started_at, None, None)
         try:
-            return Posted(rows, started_at, self._answer(rows))
+            return Posted(rows, started_at, *self._judged(rows))
         finally:
             # None of ours, but the cache that holds the token may live in the database.
             connections.close_all()
+
+    def _judged(self, rows: tuple[Row, ...]) -> tuple[Answer, Judgement]:
+        """The boundary: what breaks on one request, or on the bytes of one answer, is a failure like any other.
+
+        So it is found out which statement it is about, and the others leave.
+        """
+        answer = None
+        try:
+            answer = self._answer(rows)
+            return answer, self._read(rows, answer)
+        except PercipioConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            frame, name = traceback.extract_tb(error.__traceback__)[-1], type(error).__name__
+            logger.error("request broke error=%s at=%s:%s", name, frame.filename, frame.lineno)
+            status = None if answer is None else answer.status
+            broken = Answer(Outcome.LATER, status, f"an error inside this LMS ({name}); see its log")
+            return broken, judge(broken, [row.uuid for row in rows])
 
     def _answer(self, rows: tuple[Row, ...]) -> Answer:
         if self._is_track:

@@ -14,12 +14,15 @@ from percipio_openedx.codes import Outcome
 BASE = 5.0
 CAP = 3600.0
 LEAST = 1.0
-# Credentials are mended by people, and an odd answer stays odd for a while: asking every few seconds would only fill
+# What is mended by people, and an odd answer, which stays odd for a while: asking every few seconds would only fill
 # logs on both sides.
 BASE_OF_PAUSE = 60.0
+_SLOWLY = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
 # What asks for more is a mistake: it would cost a day, and a person who looks.
 LONGEST_RETRY_AFTER = 86400.0
-_SLOWLY = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.PLAIN, Outcome.DOUBT)
+_SPREAD = 30.0
+# Seconds beyond which nothing is put off: what waits longer was put off by a clock that was wrong.
+LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 
 Jitter = Callable[[float, float], float]
 
@@ -36,7 +39,7 @@ def delay(failures: int, outcome: Outcome, retry_after: float | None, jitter: Ji
     """
     if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER:
         asked = max(retry_after, LEAST)
-        return asked + jitter(0.0, min(asked / 10, 30.0))
+        return asked + jitter(0.0, min(asked / 10, _SPREAD))
     base = BASE_OF_PAUSE if outcome in _SLOWLY else BASE
     # 2 ** 20 seconds are far beyond the cap, and larger exponents would overflow after years of failing.
     span = min(CAP, base * 2 ** min(max(failures, 1) - 1, 20))

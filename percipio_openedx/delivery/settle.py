@@ -11,8 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import PositiveBigIntegerField, Value
+from django.db.models.functions import Coalesce
 
 from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
@@ -22,7 +25,7 @@ from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import Held, Statement, StatementQuerySet
+from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
 # The fields in which the attempts of one settling differ.
@@ -37,6 +40,19 @@ class Landed:
     started_at: datetime
     answer: Answer
     judgement: Judgement
+
+    @property
+    def accepted(self) -> int:
+        """How many of the statements were accepted."""
+        return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgement.verdicts.values())
+
+    @property
+    def settled(self) -> tuple[Row, ...]:
+        """The rows that ``settle`` lets go of: those that were accepted, or all if the answer was about none."""
+        if self.judgement.trouble is not None:
+            return self.rows
+        verdicts = self.judgement.verdicts.items()
+        return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +74,26 @@ def settle(
     api: Api,
     lease: UUID,
     landed: Sequence[Landed],
+    rulings: Sequence[Ruling[Row]],
     now: datetime,
-    *,
-    proven: bool,
 ) -> Counts:
-    """Settle what came back; rows that are to be sent again in parts stay claimed.
+    """Settle what was accepted and what was decided; rows that are to be sent again, or not decided, stay claimed.
 
     Arguments:
         lease: rows that it holds no longer are somebody else's, and left alone.
+        landed: what came back.
+        rulings: what becomes of statements that failed alone, now or before.
         now: the time of settling.
-        proven: whether the destination has taken something in this turn.
     """
     counts = Counts()
     with transaction.atomic(using=write_alias()):
-        for verdict, pks in _grouped(landed).items():
-            counts = counts.plus(_apply(verdict, Held(pks, lease), now))
+        for verdict, pks in _accepted(landed).items():
+            counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
+        for ruling in rulings:
+            counts = counts.plus(_apply(ruling, lease, now))
         for one in landed:
-            counts = counts.plus(_apply_later(one, lease, now))
             if one.judgement.trouble is not None:
-                counts = counts.plus(_apply_trouble(one, lease, now, proven=proven))
+                counts = counts.plus(_apply_trouble(one, lease, now))
         shared = {"destination": destination.pk, "api": api.value}
         insert(DeliveryAttempt, _ATTEMPT, [attempt for one in landed for attempt in _attempts(one)], shared)
     return counts
@@ -90,23 +107,82 @@ def put_back(rows: Iterable[Row], lease: UUID) -> int:
 
 
 @persistently
+def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, since: int) -> int:
+    """Give back rows that a request held which failed, since it is the destination's fault, or may be.
+
+    They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
+    keep what was said.
+
+    Arguments:
+        since: the destination's successes when a request that held them failed first.
+    """
+    pks = [row.pk for row in rows]
+    if not pks:
+        return 0
+    if verdict.outcome is Outcome.UNAUTHORISED:
+        return _held(pks, lease).put_back(refused_after=_first(since))
+    return _held(pks, lease).release(now, verdict.status, verdict.words, refused_after=_first(since))
+
+
+@persistently
+def reopen(destination: Destination, since: int, now: datetime) -> int:
+    """Queue again what was parked with nothing to compare it with, since it turned out that everything is refused.
+
+    Arguments:
+        since: the destination's successes after which nothing was accepted.
+    """
+    return _unproven(destination, since).send_again(now)
+
+
+def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
+    """Whether several learners were refused since anything was accepted, with these who are not parked yet.
+
+    Arguments:
+        since: as for ``reopen``.
+    """
+    these = Statement.objects.filter(among("pk", [row.pk for row in rows]))
+    refused = _unproven(destination, since) | these
+    lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
+    return len(lines[:IN_A_ROW]) >= IN_A_ROW
+
+
+def _unproven(destination: Destination, since: int) -> StatementQuerySet:
+    """What was parked since then with nothing to compare it with, so that nothing could be counted."""
+    parked = Statement.objects.filter(destination=destination, state=State.PARKED, refusals__isnull=True)
+    return parked.filter(refused_after__gte=since)
+
+
+@persistently
 def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
     pks = [row.pk for row in rows]
     return Held(pks, lease).keep(now)
 
 
+def _first(since: int) -> Coalesce:
+    """Since when it fails: what was accepted later tells whose fault that was."""
+    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
+
+
+@persistently
+def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -> int:
+    """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
+    skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
+    pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
+    return Statement.objects.filter(among("pk", pks), state=State.KEPT).send_again(now) if pks else 0
+
+
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
     return Statement.objects.filter(among("pk", pks)).held_by(lease)
 
 
-def _grouped(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:
-    """The rows of each final verdict: a whole batch that was accepted is one UPDATE."""
+def _accepted(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:
+    """The rows of each verdict that accepts: a whole batch that was accepted is one UPDATE."""
     groups: dict[Verdict, list[int]] = defaultdict(list)
     for one in landed:
         same, pks = None, []
         for index, verdict in one.judgement.verdicts.items():
-            if verdict.outcome is Outcome.LATER:
+            if verdict.outcome is not Outcome.ACCEPTED:
                 continue
             if verdict is not same:
                 # Looked up once for all that were accepted together: to compare verdicts takes longer than the rest.
@@ -115,51 +191,61 @@ def _grouped(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:
     return groups
 
 
-def _apply(verdict: Verdict, rows: Held, now: datetime) -> Counts:
-    if verdict.outcome is Outcome.ACCEPTED:
-        return Counts(sent=rows.accept(now, verdict.status, verdict.words))
-    return Counts(parked=rows.park(now, verdict.status, verdict.words or "refused without a word"))
+def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
+    row, verdict = ruling.row, ruling.verdict
+    words = verdict.words or "refused without a word"
+    match ruling.fate:
+        case Fate.UNPROVEN:
+            held = Held([row.pk], lease)
+            return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
+        case Fate.RELEASED:
+            return Counts(later=release([row], lease, now, verdict, ruling.since))
+        case Fate.SUSPECTED:
+            due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
+            waiting = _held([row.pk], lease)
+            return Counts(
+                later=waiting.release(due_at, verdict.status, verdict.words, refused_after=_first(ruling.since))
+            )
+        case Fate.GUILTY:
+            return _convict(ruling, lease, now, words)
 
 
-def _apply_later(one: Landed, lease: UUID, now: datetime) -> Counts:
-    """Rows that Percipio put off by name wait by themselves, each by its own count of tries."""
-    later = 0
-    for index, verdict in one.judgement.verdicts.items():
-        if verdict.outcome is Outcome.LATER:
-            later += _wait(one.rows[index], lease, now, verdict.status, verdict.words)
-    return Counts(later=later)
+def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Counts:
+    """It waits by itself, longer each time, until it is parked."""
+    row, verdict = ruling.row, ruling.verdict
+    refusals, is_parked = convicted(row.refusals, verdict.outcome)
+    if is_parked:
+        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+    due_at = next_time(now, refusals[verdict.outcome], verdict.outcome, None, random.uniform)
+    if ruling.retry_after is not None:
+        due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after, random.uniform))
+    held = _held([row.pk], lease)
+    return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
 
 
-def _apply_trouble(one: Landed, lease: UUID, now: datetime, *, proven: bool) -> Counts:
-    """The destination's trouble is not the rows': it waits, and they stay due, but behind those that were not tried.
+def _apply_trouble(one: Landed, lease: UUID, now: datetime) -> Counts:
+    """The destination's trouble, and nothing about these rows: they stay due.
 
-    So the next probe is made with another row; and one that fails alone where others were taken waits by its own
-    count: a statement that breaks the server must not hold back its neighbours.
+    Where nothing was sent for want of a token that is refused, or being fetched, they are untouched.
     """
-    if one.judgement.trouble in (Outcome.UNAUTHORISED, Outcome.BUSY):
-        untouched = _held([row.pk for row in one.rows], lease).put_back()
-        return Counts(later=untouched if one.judgement.trouble is Outcome.UNAUTHORISED else 0)
-    status, words = one.answer.status, one.answer.words
-    if proven and len(one.rows) == 1:
-        return Counts(later=_wait(one.rows[0], lease, now, status, words))
-    return Counts(later=_held([row.pk for row in one.rows], lease).release(now, status, words))
-
-
-def _wait(row: Row, lease: UUID, now: datetime, status: int | None, words: str) -> int:
-    due_at = next_time(now, row.attempts, Outcome.LATER, None, random.uniform)
-    return _held([row.pk], lease).release(due_at, status, words)
+    held = _held([row.pk for row in one.rows], lease)
+    if one.judgement.trouble is Outcome.BUSY:
+        held.put_back()
+        return Counts()
+    if one.judgement.trouble is Outcome.UNAUTHORISED:
+        return Counts(later=held.put_back())
+    return Counts(later=held.release(now, one.answer.status, one.answer.words))
 
 
 def _attempts(one: Landed) -> list[tuple[Any, ...]]:
     """What ``_ATTEMPT`` names of each HTTP request; with a refused token the same rows were sent twice."""
     if one.answer.outcome is Outcome.BUSY:
         return []
-    accepted = sum(verdict.outcome is Outcome.ACCEPTED for verdict in one.judgement.verdicts.values())
     return [
         (
             one.started_at,
             len(one.rows),
-            accepted if answer is one.answer else 0,
+            one.accepted if answer is one.answer else 0,
             answer.status,
             answer.outcome.value,
             round(answer.duration * 1000),

@@ -26,7 +26,7 @@ from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.words import words_of
-from percipio_openedx.exceptions import PercipioConfigurationError, Unavailable
+from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.secrets import Secret
 
 SCOPE = "api"
@@ -137,7 +137,11 @@ class Tokens:
         return token
 
     def _fetched(self) -> Token:
-        token = fetch(self._configuration)
+        try:
+            token = fetch(self._configuration)
+        except DeliveryError as error:
+            error.is_of_token = True
+            raise
         self._share(token)
         self._remember(token)
         return token

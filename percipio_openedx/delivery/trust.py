@@ -10,11 +10,12 @@ when the repetition is answered 409. That is remembered by destination until it 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.claim import Row
-from percipio_openedx.delivery.hearing import parsed
+from percipio_openedx.delivery.entries import parsed
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.fitting import fitted
@@ -40,15 +41,32 @@ def manner_of(answer: Answer) -> str:
     return fitted(f"{answer.status}: {words}", 255)
 
 
-def is_believed(destination: Destination, answer: Answer, now: datetime) -> bool:
-    """Whether this plain answer counts as success now."""
-    is_same = answer.outcome is Outcome.PLAIN and destination.plain_answer == manner_of(answer)
-    if not is_same or destination.plain_answer_since is None:
-        return False
-    if destination.plain_answer_trusted_at is not None:
-        return True
-    after = AFTER if destination.last_success_at is None else AFTER_SUCCESS
-    return now - destination.plain_answer_since >= after
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What is known of how an address answers, as the destination remembers it."""
+
+    plain_answer: str
+    since: datetime | None
+    trusted_at: datetime | None
+    has_succeeded: bool
+
+    def is_believed(self, answer: Answer, now: datetime) -> bool:
+        """Whether this plain answer counts as success now."""
+        is_same = answer.outcome is Outcome.PLAIN and self.plain_answer == manner_of(answer)
+        if not is_same or self.since is None:
+            return False
+        after = AFTER_SUCCESS if self.has_succeeded else AFTER
+        return self.trusted_at is not None or now - self.since >= after
+
+
+def manners_of(destination: Destination) -> Manners:
+    """What the destination remembers, as it was read."""
+    return Manners(
+        destination.plain_answer,
+        destination.plain_answer_since,
+        destination.plain_answer_trusted_at,
+        destination.last_success_at is not None,
+    )
 
 
 def learn(destination: Destination, answer: Answer, rows: tuple[Row, ...], now: datetime) -> None:
@@ -61,7 +79,7 @@ def learn(destination: Destination, answer: Answer, rows: tuple[Row, ...], now: 
     if answer.outcome is Outcome.PLAIN:
         if destination.plain_answer != manner_of(answer):
             _remember(destination, manner_of(answer), now, None)
-        elif destination.plain_answer_trusted_at is None and is_believed(destination, answer, now):
+        elif destination.plain_answer_trusted_at is None and manners_of(destination).is_believed(answer, now):
             _trust(destination, now)
     elif answer.outcome is Outcome.CONFLICT and known and destination.plain_answer_trusted_at is None:
         # Known there, though its last answer was a success that named nothing: so that had stored it.

@@ -5,21 +5,25 @@ The network and the database work side by side: threads post while this one clai
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import health, trust
+from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
+from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.judgement import judge
+from percipio_openedx.delivery.entries import Verdict
+from percipio_openedx.delivery.judgement import Judgement, judge
+from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
 from percipio_openedx.delivery.posting import Posted, Posters
-from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, settle
+from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, refuses_all, release, reopen, settle
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
@@ -48,23 +52,26 @@ class Turn:
         self._destination = destination
         self._configuration = configuration
         self._allowance = allowance
-        self._posters = Posters(configuration, destination.organization, allowance.now)
         self._is_track = configuration.api is Api.TRACK
+        self._manners = trust.manners_of(destination)
+        self._posters = Posters(configuration, destination.organization, allowance.now, self._read)
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration))
 
-        self._fresh: deque[Row] = deque()
-        self._parts: deque[tuple[Row, ...]] = deque()
+        self._backlog: Backlog[Row] = Backlog()
         self._held: dict[int, Row] = {}
-        self._unsettled: list[Posted] = []
+        self._returned: deque[Posted] = deque()
+        self._unsettled: list[Landed] = []
+        self._rulings: list[Ruling[Row]] = []
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
         self._probing = health.is_failing(destination)
+        self._attribution: Attribution[Row] = Attribution(health.standing(destination))
         self._size = 1 if self._probing else self._full()
-        self._proven = False
-        # Answers in a row that told of no statement whether Percipio has it.
-        self._in_doubt = 0
+        self._accepted_at: datetime | None = None
+        self._uncounted_at: datetime | None = None
+        self._last_failure: Answer | None = None
         self._filled = self._shrank = False
         self._trouble: Outcome | None = None
         self.counts = Counts()
@@ -95,8 +102,11 @@ class Turn:
         self._finish()
 
     def _is_over(self) -> bool:
+        return self._trouble is not None or self._attribution.is_inconclusive or self._is_late()
+
+    def _is_late(self) -> bool:
         until = self._allowance.until
-        return self._trouble is not None or (until is not None and self._allowance.now() >= until)
+        return until is not None and self._allowance.now() >= until
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -109,23 +119,20 @@ class Turn:
             self._posters.send(rows)
 
     def _depth(self) -> int:
-        if self._probing:
+        is_track_unsure = self._is_track and not self._attribution.has_accepted
+        if self._probing or self._attribution.is_unsure or is_track_unsure:
             return 1
         is_growing = self._size < self._full()
         return self._posters.count + 1 if is_growing else self._posters.count * requests_ready(self._posters.quickest)
 
     def _next_rows(self) -> tuple[Row, ...]:
-        if self._parts:
-            return self._parts.popleft()
-        if not self._fresh and self._may_claim():
+        if not self._backlog and self._may_claim():
             self._claim()
-        rows: list[Row] = []
-        room = MOST_BYTES
-        while self._fresh and len(rows) < self._size and (not rows or len(self._fresh[0].body) <= room):
-            row = self._fresh.popleft()
-            room -= len(row.body) + 1
-            rows.append(row)
-        return tuple(rows)
+        if not self._attribution.wants_single:
+            return self._backlog.take(self._size, MOST_BYTES)
+        if not self._backlog.has_fresh and not self._claims.is_drained and self._is_allowed():
+            self._take_up(self._claims.control(self._allowance.now()))
+        return self._backlog.take_single()
 
     def _may_claim(self) -> bool:
         """After a claim that found too little, only when the posters run dry.
@@ -138,16 +145,27 @@ class Turn:
         most = 1 if self._probing else self._wanted()
         if self._allowance.most is not None:
             most = min(most, self._allowance.most - self.claimed)
-        while most > 0 and not self._fresh:
-            rows = self._claims.claim(self._allowance.now(), most)
-            self.claimed += len(rows)
-            self._held.update((row.pk, row) for row in rows)
-            self._fresh.extend(row for row in rows if not self._is_track or row.track is not None)
-            if len(self._fresh) == len(rows):
+        while most > 0 and not self._backlog:
+            now = self._allowance.now()
+            # From either end by turns, for the probes may meet a run of statements that are refused.
+            newest = self._destination.failures % 2 == 0
+            rows = self._claims.probe(now, newest=newest) if self._probing else self._claims.claim(now, most)
+            if self._take_up(rows) == len(rows):
                 return
-            unsayable = [row for row in rows if row.track is None]
+
+    def _take_up(self, rows: tuple[Row, ...]) -> int:
+        """Take up what was claimed; how many of them can be sent."""
+        self.claimed += len(rows)
+        self._held.update((row.pk, row) for row in rows)
+        unsayable = [row for row in rows if self._is_track and row.track is None]
+        self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
+        if unsayable:
             keep(unsayable, self._lease, self._allowance.now())
             self._let_go(unsayable)
+        return len(rows) - len(unsayable)
+
+    def _is_allowed(self) -> bool:
+        return self._allowance.most is None or self.claimed < self._allowance.most
 
     def _wanted(self) -> int:
         if self._size < self._full():
@@ -161,69 +179,60 @@ class Turn:
 
     def _land(self, posted: list[Posted]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
-        self._unsettled += posted
-        landed = [one for one in map(self._judged, self._unsettled) if one is not None]
-        if not landed:
+        self._returned += posted
+        now = self._allowance.now()
+        landed = self._take_back(now)
+        for one in landed:
+            self._learn(one, now)
+        self._settle(now)
+        if self._attribution.is_unsure:
+            # What waits for a free thread was to be sent before anything had failed.
+            self._backlog.put_before(self._posters.recall())
+        for one in landed:
+            parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
+            self._backlog.put_before(parts)
+
+    def _take_back(self, now: datetime) -> list[Landed]:
+        """What came back. Should the database break in between, what was accepted is settled all the same."""
+        landed: list[Landed] = []
+        while self._returned:
+            posted = self._returned.popleft()
+            if posted.answer is None or posted.judgement is None:
+                continue
+            answered = posted.judgement.answered(posted.answer, len(posted.rows))
+            landed.append(Landed(posted.rows, posted.started_at, answered, posted.judgement))
+            self._unsettled.append(landed[-1])
+            trust.learn(self._destination, posted.answer, posted.rows, now)
+            self._manners = trust.manners_of(self._destination)
+        return landed
+
+    def _read(self, rows: tuple[Row, ...], answer: Answer) -> Judgement:
+        """What an answer says of these rows; called in a posting thread."""
+        believed = self._manners.is_believed(answer, self._allowance.now())
+        return judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
+
+    def _learn(self, one: Landed, now: datetime) -> None:
+        """What an answer says of the destination itself, and what is decided of statements that failed alone."""
+        trouble = one.judgement.trouble
+        if trouble is None:
+            successes = 0 if one.accepted else self._successes()
+            self._rulings += self._attribution.heard(one.rows, one.judgement, successes, one.answer.retry_after)
+            trouble = self._attribution.opens
+        if trouble is None:
+            self._measure(one, now)
             return
-        now = self._allowance.now()
-        self._learn(landed, now)
-        proven = self.counts.sent > 0
-        settled = settle(self._destination, self._configuration.api, self._lease, landed, now, proven=proven)
-        self._unsettled.clear()
-        self.counts = self.counts.plus(settled)
-        for one in landed:
-            self._split(one)
+        self._rulings += self._attribution.give_up()
+        former, self._trouble = self._trouble, self._trouble or trouble
+        if trouble is Outcome.BUSY:
+            health.leave(self._destination)
+            self.was_busy = True
+        elif former in (None, Outcome.BUSY):
+            # Of several that fail together the first one counts.
+            self._trouble = trouble
+            self._fail(trouble, one.answer, now)
 
-    def _judged(self, posted: Posted) -> Landed | None:
-        if posted.answer is None:
-            return None
-        now = self._allowance.now()
-        judgement = judge(
-            posted.answer,
-            [row.uuid for row in posted.rows],
-            proven=self._proven,
-            tries=posted.rows[0].attempts,
-            is_record=self._is_track,
-            believed=trust.is_believed(self._destination, posted.answer, now),
-            apart=self._is_apart(posted.rows[0].attempts),
-            hopeless=self._in_doubt > self._full().bit_length() + 2,
-        )
-        trust.learn(self._destination, posted.answer, posted.rows, now)
-        return Landed(posted.rows, posted.started_at, judgement.answered(posted.answer, len(posted.rows)), judgement)
-
-    def _is_apart(self, tries: int) -> bool:
-        """Whether doubt about one statement is that one's: others were taken, or are still to be tried.
-
-        When it is tried again, an address that took others meanwhile is well.
-        """
-        is_well = self._proven or (tries > 1 and self._destination.last_success_at is not None)
-        return not self._probing and (is_well or bool(self._parts))
-
-    def _learn(self, landed: list[Landed], now: datetime) -> None:
-        """What the answers say of the destination itself."""
-        for one in landed:
-            trouble = one.judgement.trouble
-            if trouble is None:
-                self._well(one, now)
-            elif trouble is Outcome.BUSY:
-                health.leave(self._destination)
-                self.was_busy = True
-                self._trouble = self._trouble or trouble
-            else:
-                if self._trouble in (None, Outcome.BUSY):
-                    # Of several that fail together the first one counts.
-                    health.failed(self._destination, one.answer, now)
-                self._trouble = trouble
-
-    def _well(self, one: Landed, now: datetime) -> None:
-        """An answer about the statements, good or bad, is a sign that the way is open."""
-        if one.judgement.tells or one.answer.outcome not in (Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.DOUBT):
-            self._proven, self._in_doubt = one.answer.outcome is not Outcome.NOT_FOUND, 0
-        else:
-            self._in_doubt += 1
-        if self._probing:
-            health.succeeded(self._destination, now)
-            self._probing = False
+    def _measure(self, one: Landed, now: datetime) -> None:
+        """What an answer says of how much can be sent at once."""
         if one.judgement.smaller:
             self._shrank = True
             health.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
@@ -231,29 +240,88 @@ class Turn:
             # It was this one statement, not the number of them.
             self._shrank = False
             health.limit_batches(self._destination, self._limit_before)
+        if not one.accepted:
+            self._last_failure = one.answer
+            return
+        self._accepted_at = self._uncounted_at = now
+        if self._probing:
+            health.succeeded(self._destination, now)
+            self._uncounted_at = None
+            self._probing = False
         self._filled = self._filled or (one.answer.outcome is Outcome.ACCEPTED and len(one.rows) >= self._full())
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
 
-    def _split(self, one: Landed) -> None:
-        again = {index for part in one.judgement.again for index in part}
-        self._let_go(row for index, row in enumerate(one.rows) if index not in again)
-        for part in reversed(one.judgement.again):
-            self._parts.appendleft(tuple(one.rows[index] for index in part))
+    def _successes(self) -> int:
+        """The destination's, with what was accepted in this turn: whatever is accepted later makes them more."""
+        at, self._uncounted_at = self._uncounted_at, None
+        return health.count(self._destination, at)
+
+    def _settle(self, now: datetime) -> None:
+        if not self._unsettled and not self._rulings:
+            return
+        api = self._configuration.api
+        settled = settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
+        self.counts = self.counts.plus(settled)
+        for one in self._unsettled:
+            self._let_go(one.settled)
+        self._let_go(ruling.row for ruling in self._rulings)
+        self._unsettled.clear()
+        self._rulings.clear()
 
     def _let_go(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._held.pop(row.pk, None)
 
+    def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
+        """The destination fails: nothing more is sent, and what a failed request held is told so."""
+        health.failed(self._destination, answer, now, outcome)
+        suspects: dict[int, list[Row]] = defaultdict(list)
+        for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
+            suspects[self._attribution.since(row, 0)].append(row)
+        verdict = Verdict(outcome, answer.status, answer.words)
+        for since, rows in suspects.items():
+            self.counts = self.counts.plus(Counts(later=release(rows, self._lease, now, verdict, since)))
+            self._let_go(rows)
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
     def _finish(self) -> None:
-        if self._trouble is None and self.counts.sent:
-            health.succeeded(self._destination, self._allowance.now())
-        elif self._trouble is None and self._probing:
-            health.leave(self._destination)
+        now = self._allowance.now()
+        if self._trouble is None:
+            self._decide(now)
         limit = self._destination.batch_limit
         if limit is not None and self._filled and not self._shrank:
             # Slowly larger again, for a limit may have been a passing one.
             larger = limit + max(1, limit // 10)
             health.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
+
+    def _decide(self, now: datetime) -> None:
+        """Nothing more is sent: whatever failed and is not decided yet is decided now, and so is the destination."""
+        self._rulings += self._attribution.end(is_drained=self._is_drained())
+        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
+        opens = self._attribution.opens
+        if unproven and refuses_all(self._destination, self._successes(), unproven):
+            opens = Outcome.REFUSED
+            reopen(self._destination, self._successes(), now)
+            self._rulings = [replace(ruling, fate=Fate.RELEASED) for ruling in self._rulings]
+        is_alive = any(ruling.verdict.outcome is Outcome.REFUSED for ruling in self._rulings)
+        self._settle(now)
+        if opens is not None and self._last_failure is not None:
+            self._fail(opens, self._last_failure, now)
+        elif self._accepted_at is not None:
+            health.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
+        elif self._attribution.lone_failures != self._destination.lone_failures:
+            health.failed_alone(self._destination, self._attribution.lone_failures)
+        elif self._probing and is_alive:
+            health.revived(self._destination)
+        elif self._attribution.is_inconclusive:
+            health.put_off(self._destination, now)
+        elif self._probing:
+            health.leave(self._destination)
+
+    def _is_drained(self) -> bool:
+        """Whether everything that is due was tried."""
+        return self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
 
     def _full(self) -> int:
         if self._is_track:

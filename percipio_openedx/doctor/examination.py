@@ -35,6 +35,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     yield from rows.observations()
     yield from rows.destinations()
     yield from rows.statements()
+    yield from rows.times()
     yield from rows.learners()
     yield from rows.ungraded_courses()
     yield from online.sites(is_online=is_online)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -13,13 +13,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import CompletedOn, Pause
 from percipio_openedx.config import Configuration
+from percipio_openedx.delivery import misdated
 from percipio_openedx.doctor.findings import Finding, doubtful, well, wrong
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.observation_failure import ObservationFailure, Part
-from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement
 from percipio_openedx.operations import retired
 from percipio_openedx.operations.sites import configurations
 from percipio_openedx.reporting import failures
@@ -112,12 +115,49 @@ def statements() -> Iterator[Finding]:
         yield wrong(_("parked statements"), _("%(count)s refused by Percipio") % {"count": parked}, mend)
     else:
         yield well(_("parked statements"), _("none"))
-    first = Statement.objects.filter(state__in=OPEN_STATES).aggregate(pk=Min("pk"))["pk"]
-    oldest = Statement.objects.filter(pk=first).values_list("stored_at", flat=True).first() if first else None
-    if oldest is not None and timezone.now() - oldest > _patience():
-        yield wrong(_("waiting statements"), _waited(oldest), str(RUN))
+    yield from _waiting()
+
+
+def _waiting() -> Iterator[Finding]:
+    """A worker is missing where statements wait though nothing is wrong with their destination."""
+    name = _("waiting statements")
+    is_open = Q(failures=0, paused_reason="")
+    late = timezone.now() - _patience()
+    free, held = (_oldest(Destination.objects.filter(way)) for way in (is_open, ~is_open))
+    if free is not None and free < late:
+        yield wrong(name, _waited(free), str(RUN))
+    elif held is not None and held < late:
+        yield doubtful(name, _waited(held), _("They wait for the destinations named above."))
     else:
-        yield well(_("waiting statements"), _waited(oldest) if oldest else _("none"))
+        times = [at for at in (free, held) if at is not None]
+        yield well(name, _waited(min(times)) if times else _("none"))
+
+
+def _oldest(destinations: QuerySet[Destination]) -> datetime | None:
+    """When the first of the statements on their way to these destinations was stored."""
+    rows = Statement.objects.filter(destination__in=list(destinations), state__in=OPEN_STATES)
+    first = rows.aggregate(pk=Min("pk"))["pk"]
+    return Statement.objects.filter(pk=first).values_list("stored_at", flat=True).first() if first else None
+
+
+def times() -> Iterator[Finding]:
+    """What a clock stored that was ahead: nothing waits for it, but somebody should look at that clock."""
+    now = timezone.now()
+    far = now + MOST_AHEAD
+    counts = {
+        _("statements"): misdated.statements(now).count() + misdated.leases(now).count(),
+        _("destinations"): Destination.objects.filter(misdated.destinations(now)).count(),
+        _("notices"): Notice.objects.filter(noticed_at__gt=far).count(),
+        _("learners in courses"): LearnerCourse.objects.filter(leased_until__gt=now + LONGEST_LEASE).count(),
+        _("times of storing"): StatementLedger.objects.filter(last_stored_at__gt=far).count(),
+    }
+    found = ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
+    if found:
+        seen = _("a time in the future (%(found)s)") % {"found": found}
+        mend = _("See that the clocks of all servers are right. What was put off is due now, with the next pass.")
+        yield doubtful(_("clock"), seen, mend)
+    else:
+        yield well(_("clock"))
 
 
 def learners() -> Iterator[Finding]:

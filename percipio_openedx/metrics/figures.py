@@ -55,7 +55,7 @@ def _statements(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[F
     rows = Statement.objects.filter(destination_id__in=list(labels), state__in=OPEN)
     grouped = rows.order_by().values_list("destination_id", "state")
     for pk, state, count, first in grouped.annotate(Count("pk"), Min("pk")):
-        counts.values[(*labels[pk], state)] = count
+        counts.values[(*labels[pk], state)] += count
         firsts += [first] if state in OPEN_STATES else []
     oldest.values = dict.fromkeys(labels.values(), 0)
     for pk, stored_at in Statement.objects.filter(pk__in=firsts).values_list("destination_id", "stored_at"):
@@ -69,10 +69,13 @@ def _destinations(rows: dict[int, Destination], labels: dict[int, tuple[str, str
     paused = Figure("destination_paused", "1 where a person has to mend something", names)
     failures = Figure("destination_failures", "Failed requests in a row", names)
     success = Figure("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
+    for figure in (paused, failures, success):
+        figure.values = dict.fromkeys(labels.values(), 0)
+    # An organization that was reported to with credentials of the site's own, and with those of the settings, has two.
     for pk, row in rows.items():
-        paused.values[labels[pk]] = int(bool(row.paused_reason))
-        failures.values[labels[pk]] = row.failures
-        success.values[labels[pk]] = row.last_success_at.timestamp() if row.last_success_at else 0
+        at = row.last_success_at.timestamp() if row.last_success_at else 0
+        for figure, value in ((paused, int(bool(row.paused_reason))), (failures, row.failures), (success, at)):
+            figure.values[labels[pk]] = max(figure.values[labels[pk]], value)
     yield from (paused, failures, success)
 
 

@@ -38,6 +38,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     client_id = models.CharField(max_length=255, default="", blank=True)
     client_secret = EncryptedSecretField(default="", blank=True)
     api = models.CharField(max_length=12, default="", blank=True)
+    send_skipped = models.BooleanField(null=True, blank=True)
     learner_id = models.CharField(max_length=100, default="", blank=True)
     learner_home_page = models.CharField(max_length=255, default="", blank=True)
     organization_from = models.CharField(max_length=100, default="", blank=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -28,7 +28,8 @@ class State(models.TextChoices):
            |  +----release----+                    |
            +---------------send again--------------+   (also from abandoned and delivered)
 
-        kept: never sent, because the API in force has no form for it; served to whoever pulls.
+        kept: never sent, because the API in force has no form for it; served to whoever pulls. --send again--> waiting
+        where the site says so, once it has changed the API.
     """
 
     WAITING = "waiting", "waiting"
@@ -40,6 +41,8 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.WAITING, State.SENDING)
+# No worker holds anything for longer: with the longest time-out it is half of that.
+LONGEST_LEASE = timedelta(hours=1)
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -76,8 +79,9 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(state=State.SENDING, lease=lease)
 
     def expired(self, now: datetime) -> StatementQuerySet:
-        """Being sent by a worker that did not come back in time."""
-        return self.filter(state=State.SENDING, leased_until__lt=now)
+        """Being sent by a worker that did not come back in time, or whose clock was ahead."""
+        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
+        return self.filter(ended, state=State.SENDING)
 
     def claim(self, lease: UUID, until: datetime) -> int:
         """waiting -> sending, for the holder of ``lease``, until then."""
@@ -85,15 +89,31 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
-    def release(self, due_at: datetime, status: int | None, answer: str) -> int:
-        """sending -> waiting: not now, again at ``due_at``."""
+    def release(self, due_at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+        """sending -> waiting: not now, again at ``due_at``.
+
+        Arguments:
+            blame: new values of ``refusals`` and ``refused_after``, where it was refused.
+        """
         return self.update(
-            state=State.WAITING, lease=None, leased_until=None, due_at=due_at, status=status, answer=answer
+            state=State.WAITING,
+            lease=None,
+            leased_until=None,
+            due_at=due_at,
+            status=status,
+            answer=answer,
+            **blame,
         )
 
-    def put_back(self) -> int:
+    def put_back(self, **blame: Any) -> int:
         """sending -> waiting: it was not sent after all, so neither its time nor its count changes."""
-        return self.update(state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1)
+        return self.update(
+            state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1, **blame
+        )
+
+    def bring_forward(self, at: datetime) -> int:
+        """waiting -> waiting: it is due then, whatever was stored."""
+        return self.filter(state=State.WAITING).update(due_at=at)
 
     def give_up(self, at: datetime, answer: str) -> int:
         """parked or waiting -> abandoned, by an operator's decision only."""
@@ -101,10 +121,21 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer)
 
     def send_again(self, at: datetime) -> int:
-        """settled -> waiting, by an operator's decision or a reconciliation; the id stays the same."""
+        """settled -> waiting; the id stays the same, and nothing is held against it any more.
+
+        By an operator's decision, a reconciliation, a site's choice to send what was skipped, or because the
+        destination turned out to refuse everything (``delivery.settle.reopen``).
+        """
         settled = self.exclude(state__in=OPEN_STATES)
         return settled.update(
-            state=State.WAITING, lease=None, leased_until=None, due_at=at, attempts=0, settled_at=None
+            state=State.WAITING,
+            lease=None,
+            leased_until=None,
+            due_at=at,
+            attempts=0,
+            settled_at=None,
+            refusals=None,
+            refused_after=None,
         )
 
 
@@ -113,6 +144,10 @@ class Statement(models.Model):
 
     ``body`` is the xAPI statement as it is sent (UTF-8 JSON, kept as bytes so that no character set of the database
     can change it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
+
+    ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted. ``refused_after``
+    is the destination's number of ``successes`` when a request that held it failed first, and it was not known whose
+    fault that was: a greater one now says that others were accepted since (decision record 0016).
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -149,6 +184,8 @@ class Statement(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     answer = ForeignTextField(max_length=1000, default="", blank=True)
+    refusals = models.JSONField(null=True, blank=True)
+    refused_after = models.PositiveBigIntegerField(null=True, blank=True)
 
     objects = StatementQuerySet.as_manager()
 
@@ -203,15 +240,20 @@ class Held:
         """sending -> delivered: Percipio has it."""
         return self._settle(State.DELIVERED, at, status, answer)
 
-    def park(self, at: datetime, status: int | None, answer: str) -> int:
-        """sending -> parked: Percipio refuses this content; a person has to look at it."""
-        return self._settle(State.PARKED, at, status, answer)
+    def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+        """sending -> parked: Percipio refuses this content; a person has to look at it.
+
+        Arguments:
+            blame: new values of ``refusals``, where others were accepted, or of ``refused_after``, where there was
+                nothing to compare it with.
+        """
+        return self._settle(State.PARKED, at, status, answer, **blame)
 
     def keep(self, at: datetime) -> int:
         """sending -> kept: the API in force has no form for it."""
         return self._settle(State.KEPT, at, None, "")
 
-    def _settle(self, state: State, at: datetime, status: int | None, answer: str) -> int:
+    def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
         were = {"state": State.SENDING, "lease": self._lease}
         become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
-        return update(Statement, self._pks, were, become | {"answer": answer})
+        return update(Statement, self._pks, were, become | {"answer": answer} | blame)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
-from percipio_openedx.delivery import health
+from percipio_openedx.delivery import health, misdated
+from percipio_openedx.delivery.claim import recover
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
 
@@ -60,9 +62,16 @@ def send_again(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[i
 
 
 def try_now(site_id: int | None) -> Sequence[Destination]:
-    """Let every destination that waits be tried at once, without waiting for its own time; those destinations."""
-    rows = Destination.objects.filter(retry_at__gt=timezone.now()).order_by("pk")
+    """Let every destination that waits be tried at once, without waiting for its own time; those destinations.
+
+    What a clock that was ahead has put off is due now, too.
+    """
+    now = timezone.now()
+    waits = Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)
+    rows = Destination.objects.filter(waits).order_by("pk")
     found = list(rows if site_id is None else rows.filter(site_id=site_id))
+    misdated.correct(now)
+    recover(now)
     for row in found:
         health.try_now(row, timezone.now())
     return found

@@ -184,6 +184,8 @@ class Reconciliation:
         """Delivered long enough ago. Voided statements are not handed out (xAPI 1.0.3 Communication 2.1.3)."""
         rows = Statement.objects.filter(
             site_id=self._configuration.site_id,
+            # What was delivered with credentials that are gone cannot be read with others.
+            destination__own_credentials=self._configuration.own_credentials,
             state=State.DELIVERED,
             voided_by__isnull=True,
             settled_at__lte=self._until,

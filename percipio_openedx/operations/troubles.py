@@ -21,6 +21,11 @@ TROUBLES: Mapping[str, str | Promise] = {
 PAUSES: Mapping[str, str | Promise] = {
     Pause.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and mend the configuration."),
     Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
+    Pause.REFUSED: _("Percipio refuses every statement. Its words say why; test the connection and mend the cause."),
+    Pause.OWN_CREDENTIALS: _(
+        "The site's own credentials were deleted. What was made with them is not sent with those of the settings: give "
+        "them again in the site's configuration, or give the statements up."
+    ),
     Pause.CONFIGURATION: _("The configuration has a mistake. Open it and mend it."),
     Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),

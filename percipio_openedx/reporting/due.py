@@ -38,7 +38,7 @@ COMPACTING = 15.0
 # Seconds until the next pass after one in which something could not be looked at.
 AFTER_TROUBLE = 60
 # A notice from further ahead than the clocks of two servers differ was written by a clock that was wrong: it is due.
-MOST_AHEAD = timedelta(minutes=5)
+MOST_AHEAD = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -132,8 +132,8 @@ def _pages(now: datetime) -> Iterator[list[Notice]]:
         oldest: dict[tuple[int, str], datetime] = {}
         for notice in page:
             pair = (notice.user_id, notice.course_key)
-            noticed_at = now if notice.noticed_at <= now + MOST_AHEAD else due_until
-            oldest[pair] = min(notice.noticed_at, noticed_at, oldest.get(pair, notice.noticed_at))
+            noticed_at = _believable(notice.noticed_at, now)
+            oldest[pair] = min(noticed_at, oldest.get(pair, noticed_at))
         # A younger notice of the same learner and course goes with the one that is due: a burst is one look.
         due = [notice for notice in page if oldest[notice.user_id, notice.course_key] <= due_until]
         if due:
@@ -215,6 +215,11 @@ def _next_at(work: _Pass) -> datetime | None:
     if work.reported.in_trouble:
         return now + timedelta(seconds=AFTER_TROUBLE)
     oldest = failures.oldest_notice(now)
-    noticed = None if oldest is None else min(oldest, now) + timedelta(seconds=config.gathering())
+    noticed = None if oldest is None else _believable(oldest, now) + timedelta(seconds=config.gathering())
     times = (noticed, failures.next_retry(work.began), recheck.next_at())
     return min((at for at in times if at is not None), default=None)
+
+
+def _believable(noticed_at: datetime, now: datetime) -> datetime:
+    """When it was written. A time in the future is that of a clock that was wrong: it has waited long enough."""
+    return noticed_at if noticed_at <= now + MOST_AHEAD else now - timedelta(days=1)

@@ -15,14 +15,13 @@ from percipio_openedx import config
 from percipio_openedx.insertion import insert
 from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.statement import LONGEST_LEASE
 from percipio_openedx.transactions import persistently
 
 # Longer than a look takes, in which the platform may need half a second for each learner's share; a worker that died
 # gives its learners back after this.
 LEASE = timedelta(seconds=60)
 LEASE_FOR_EACH = timedelta(seconds=0.6)
-# Longer than any lease: what ends later was written by a clock that was wrong, and is free.
-LONGEST_LEASE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ def _known(course_key: str, user_ids: Collection[int]) -> QuerySet[LearnerCourse
 
 @persistently
 def _take(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, now: datetime, until: datetime) -> None:
+    # One that ends later than any lease does is that of a worker whose clock was ahead.
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
     _known(course_key, user_ids).filter(free).update(lease=lease, leased_until=until, site_id=site_id)
 

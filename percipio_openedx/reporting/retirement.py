@@ -125,7 +125,8 @@ def _ask(courses: Iterable[Course]) -> None:
 
 def _only_organization(site_id: int) -> str:
     """Where all of a site's statements go; ``''`` where they go to several."""
-    names = list(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True)[:2])
+    rows = Destination.objects.filter(site_id=site_id).order_by()
+    names = list(rows.values_list("organization", flat=True).distinct()[:2])
     return names[0] if len(names) == 1 else ""
 
 

@@ -118,7 +118,7 @@ def _keep_some(configuration: Configuration, lease: UUID, prepared: Sequence[_Pr
         _remember(lease, news, same, now)
         return 0
     _make_ledger(configuration.site_id, now)
-    destinations = _destinations(configuration.site_id, news)
+    destinations = _destinations(configuration, news)
     topics = topic_ids(configuration.site_id, (built for finding in news for _, built in finding.statements))
     return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, now))
 
@@ -242,10 +242,10 @@ def _mark_voided(findings: Sequence[Finding]) -> None:
 
 
 @persistently
-def _destinations(site_id: int, findings: Sequence[Finding]) -> dict[str, Destination]:
+def _destinations(configuration: Configuration, findings: Sequence[Finding]) -> dict[str, Destination]:
     organizations = {finding.identity.organization for finding in findings if finding.identity is not None}
     return {
-        organization: Destination.objects.get_or_create(site_id=site_id, organization=organization)[0]
+        organization: Destination.of(configuration.site_id, organization, own_credentials=configuration.own_credentials)
         for organization in sorted(organizations)
     }
 

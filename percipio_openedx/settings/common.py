@@ -95,6 +95,11 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_default: "statements"
     # .. setting_description: Which API to report to: statements (xAPI) or track.
     "PERCIPIO_API": "statements",
+    # .. setting_name: PERCIPIO_SEND_SKIPPED
+    # .. setting_default: False
+    # .. setting_description: Whether a site that has gone from the Track API to the Statements API sends what it
+    #     skipped before, since Track has no form for it (passed). False: that stays here, unsent.
+    "PERCIPIO_SEND_SKIPPED": False,
     # .. setting_name: PERCIPIO_LEARNER_ID
     # .. setting_default: "email"
     # .. setting_description: How a learner is named to Percipio: email, username, external_id, sso_uid, or

@@ -5,18 +5,59 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from common.djangoapps.student.models import CourseEnrollment
+from django.core.cache import cache
 from kombu import Connection
 
 from percipio_openedx import tasks
 from percipio_openedx.capture import wake
-from percipio_openedx.models import Notice
+from percipio_openedx.models import Notice, Statement
 from tests.integration.builders import a_course, a_learner, enrolled
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("seconds", [0, 60, 900, 2700, 86400])
+def test_a_run_is_never_called_further_ahead_than_a_broker_waits(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    """However long acts are gathered: RabbitMQ ends a worker that holds a message unacknowledged for half an hour."""
+    settings.PERCIPIO_OBSERVE_AFTER = seconds
+    asked: list[float] = []
+    monkeypatch.setattr(tasks.run, "apply_async", lambda countdown, **_: asked.append(countdown))
+
+    enrolled(a_learner(), a_course())
+    wake.wait(5)
+
+    assert asked == [min(max(2, seconds), 900)]
+    # Whoever finds that somebody called has committed before that run reads.
+    assert wake.window() < asked[0]
+
+
+def test_what_is_gathered_for_hours_is_looked_at_in_the_end(reporting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run finds nothing due and calls the next one, until the day is over."""
+    reporting.PERCIPIO_OBSERVE_AFTER = 86400
+    asked: list[float] = []
+    monkeypatch.setattr(tasks.run, "apply_async", lambda countdown, **_: asked.append(countdown))
+    runs = 0
+    with time_machine.travel(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), tick=False) as clock:
+        enrolled(a_learner(), a_course())
+        wake.wait(5)
+        while asked and runs < 200:
+            clock.shift(asked.pop())
+            cache.clear()
+            runs += 1
+            tasks.run()
+            if not Notice.objects.exists():
+                break
+
+    assert (Notice.objects.count(), runs) == (0, 96)
+    assert Statement.objects.count() == 1
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from django.views.debug import ExceptionReporter
 
 from percipio_openedx import config
 from percipio_openedx.delivery import client as client_module
-from percipio_openedx.delivery import connections, tokens, trial
+from percipio_openedx.delivery import tokens, trial, wire
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.models.encrypted import EncryptedSecretField
@@ -74,10 +74,10 @@ def examine() -> None:
     ("act", "place", "name"),
     [
         # Beneath requests and urllib3, whose variables are headers and bodies.
-        (a_token, connections._Ours, "getresponse"),
-        (post, connections._Ours, "getresponse"),
-        (examine, connections._Ours, "getresponse"),
-        (post, connections._Ours, "send"),
+        (a_token, wire.Ours, "getresponse"),
+        (post, wire.Ours, "getresponse"),
+        (examine, wire.Ours, "getresponse"),
+        (post, wire.Ours, "send"),
         # Where a token has just come.
         (a_token, tokens, "_life"),
         (post, tokens, "_life"),

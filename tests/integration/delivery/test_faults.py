@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
-from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
 from percipio_sandbox import Sandbox
@@ -142,25 +138,31 @@ def test_a_batch_that_was_stored_and_is_answered_409_is_not_taken_as_a_whole(sit
 
 
 def test_a_failing_destination_waits_and_is_probed_by_one_small_request(site: Sandbox) -> None:
+    """A batch and three single statements fail, with nothing accepted between: that is the destination's failure."""
     for number in range(40):
         add(number)
-    site.set_scenario("server-500:2")
+    site.set_scenario("server-500:5")
 
     first = deliver_due(NOW)
     destination = Destination.objects.get()
     assert (first.sent, first.later, destination.failures) == (0, 40, 1)
     assert destination.retry_at == first.next_due
     assert deliver_due(NOW).sent == 0
-    assert DeliveryAttempt.objects.count() == 1
+    assert DeliveryAttempt.objects.count() == 4
 
     second = deliver_due(first.next_due)
     assert (second.sent, second.later) == (0, 1)
-    assert list(DeliveryAttempt.objects.order_by("id").values_list("statements", flat=True)) == [40, 1]
+    assert sizes() == [40, 1, 1, 1, 1]
 
     third = deliver_due(second.next_due)
     destination.refresh_from_db()
-    assert (third.sent >= 39, destination.failures, destination.retry_at) == (True, 0, None)
-    assert list(DeliveryAttempt.objects.order_by("id").values_list("statements", flat=True))[:4] == [40, 1, 1, 4]
+    assert (third.sent, destination.failures, destination.retry_at) == (40, 0, None)
+    assert sizes()[:7] == [40, 1, 1, 1, 1, 1, 4]
+
+
+def sizes() -> list[int]:
+    """How many statements each request held."""
+    return list(DeliveryAttempt.objects.order_by("id").values_list("statements", flat=True))
 
 
 def test_retry_after_is_kept_to(site: Sandbox) -> None:
@@ -171,32 +173,6 @@ def test_retry_after_is_kept_to(site: Sandbox) -> None:
 
     assert first.next_due is not None
     assert timedelta(seconds=600) <= first.next_due - NOW <= timedelta(seconds=640)
-
-
-def test_a_statement_that_breaks_the_server_does_not_hold_back_its_neighbours(
-    site: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A 500 whenever a certain statement is in the request: no answer is about it alone, so it is not parked."""
-    for number in range(40):
-        add(number)
-    _break_on("learner23@", monkeypatch)
-
-    drain(rounds=25)
-
-    waiting = [number for number, state in states().items() if state == State.WAITING]
-    assert waiting == [23]
-    assert len(received(site)) == 39
-
-
-def _break_on(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    original: Callable[..., Answer] = PercipioClient.post_statements
-
-    def post(self: PercipioClient, bodies: list[bytes], organization: str = "") -> Answer:
-        if any(text.encode() in body for body in bodies):
-            return Answer(Outcome.LATER, 500, "500: broken")
-        return original(self, bodies, organization)
-
-    monkeypatch.setattr(PercipioClient, "post_statements", post)
 
 
 def test_batches_shrink_at_413_and_slowly_grow_again(site: Sandbox, configured: Any) -> None:

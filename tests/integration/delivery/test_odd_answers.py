@@ -134,6 +134,42 @@ def test_a_firewalls_challenge_is_no_success(odd: OddServer, header: str) -> Non
     assert states() == {1: DELIVERED}
 
 
+@pytest.mark.parametrize("batch", [50, 5])
+def test_doubt_never_parks(odd: OddServer, settings: Any, batch: int) -> None:
+    """What Percipio has of it is not known, however often it was asked."""
+    settings.PERCIPIO_BATCH_SIZE = batch
+    for number in range(12):
+        add(number)
+    odd.replies = [refusing(lambda ids, bad: [one for one in ids if one != bad], 4)]
+
+    drain(rounds=60)
+
+    row = Statement.objects.get(state=WAITING)
+    assert row.refusals["doubt"] > 30
+    assert set(states().values()) == {WAITING, DELIVERED}
+    assert Destination.objects.get().failures == 0
+
+
+@pytest.mark.parametrize("where", [0, 8, 40])
+def test_refused_by_name_while_others_are_left_open_closes_nothing(odd: OddServer, where: int) -> None:
+    """Five are refused by name, and a count says that it is one more: nothing was said of the others yet."""
+    for number in range(45):
+        add(number)
+    refused = {str(row.uuid) for row in Statement.objects.filter(learner_course__user_id__range=(where, where + 4))}
+
+    def say(request: Request) -> bytes:
+        bad = [one for one in request.ids if one in refused]
+        count = len(bad) + (len(request.ids) > 1)
+        return answer(207, {"failed": count, "errors": [{"id": one, "message": "bad"} for one in bad]})
+
+    odd.replies = [say]
+
+    done = deliver_due(NOW)
+
+    assert Destination.objects.get().paused_reason == ""
+    assert (done.sent, done.parked) == (40, 5)
+
+
 def test_a_capped_list_of_errors_loses_nobody(odd: OddServer) -> None:
     """A server that refuses nine of twelve, and lists the first four: ``total`` says how many there were."""
     for number in range(12):

@@ -39,17 +39,23 @@ def told() -> Iterator[list[tuple[str, str]]]:
     signals.destination_recovered.disconnect(recovered)
 
 
+def waiting() -> list[tuple[Any, ...]]:
+    """Every row's place in the queue and its tries."""
+    fields = ("id", "state", "due_at", "attempts", "lease", "status", "answer", "refusals")
+    return list(Statement.objects.order_by("id").values_list(*fields))
+
+
 @pytest.mark.parametrize("scenario", ["token-refused", "forbidden"])
 def test_refused_credentials_pause_the_destination(
     site: Sandbox, told: list[tuple[str, str]], scenario: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(4):
         add(number)
-    before = list(Statement.objects.order_by("id").values())
+    before = waiting()
     site.set_scenario(f"{scenario}:6")
 
     first = deliver_due(NOW)
-    assert list(Statement.objects.order_by("id").values()) == before
+    assert waiting() == before
     assert (first.sent, first.next_due) == (0, Destination.objects.get().retry_at)
     assert Destination.objects.get().paused_reason == "unauthorised"
     drain(first.next_due or NOW)

@@ -145,3 +145,24 @@ def test_a_track_record_is_sent_once(odd: OddServer, settings: Any, reply: bytes
 
     assert deliver_due(NOW).sent == 5
     assert len(odd.requests) == 5
+
+
+@pytest.mark.parametrize("reply", PLAIN)
+@pytest.mark.parametrize("number", [0, 5, 11])
+def test_one_answered_so_while_others_are_named_waits_by_itself(odd: OddServer, reply: bytes, number: int) -> None:
+    """Something on the way answers in Percipio's place, for this one's sake: it stops nobody, and is not believed."""
+    for each in range(12):
+        add(each)
+    culprit = str(Statement.objects.get(learner_course__user_id=number).uuid)
+    odd.replies = [lambda request: reply if culprit in request.ids else answer(200, request.ids)]
+
+    done = drain(rounds=40)
+
+    assert states() == {each: State.WAITING if each == number else State.DELIVERED for each in range(12)}
+    assert (done[0].sent, Destination.objects.get().failures) == (11, 0)
+    row = Statement.objects.get(state=State.WAITING)
+    assert row.status in (200, 201)
+    assert row.refusals["plain"] > 12
+    odd.replies = [all_ids]
+    drain(row.due_at)
+    assert states()[number] == State.DELIVERED

@@ -12,8 +12,9 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
+from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery import health, turn
+from percipio_openedx.delivery import health, trust, turn
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
@@ -95,6 +96,24 @@ def test_an_answer_that_nobody_could_learn_from(site: Sandbox, monkeypatch: pyte
     sent_once(site, 3)
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_was_taken_is_settled_when_the_manners_of_an_address_cannot_be_stored(
+    sandbox: Sandbox, configured: Callable[..., None], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Of several records that came back together, too."""
+    configured(sandbox, API="track")
+    for each in range(4):
+        add(each, track=track_of(each))
+    monkeypatch.setattr(trust, "learn", once(trust.learn, number, OperationalError(2013, "lost connection")))
+
+    deliver_due(NOW)
+
+    delivered = list(states().values()).count(State.DELIVERED)
+    assert len(sandbox.track) == delivered >= number
+    drain(NOW + timedelta(minutes=1))
+    assert len(sandbox.track) == 4
+
+
 def test_a_settling_that_breaks_is_tried_again(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         add(number)
@@ -128,7 +147,7 @@ def test_a_request_that_breaks_beside_others(
     post = PercipioClient.post_track
 
     def breaking(self: PercipioClient, record: bytes, organization: str = "") -> Any:
-        if b"learner0@" in record:
+        if b"learner2@" in record:
             raise RuntimeError("nobody foresaw this")
         return post(self, record, organization)
 
@@ -138,7 +157,7 @@ def test_a_request_that_breaks_beside_others(
 
     users = [f"learner{number}@example.com" for number in range(8)]
     found = states()
-    assert found[0] == State.WAITING
+    assert found[2] == State.WAITING
     assert sandbox.track
     assert {record["user"] for record in sandbox.track} == {users[n] for n in found if found[n] == State.DELIVERED}
     drain(NOW + timedelta(minutes=1))
@@ -163,3 +182,25 @@ def test_what_was_taken_is_not_lost_when_the_next_place_cannot_be_found(
 
     assert State.SENDING not in states().values()
     sent_once(site, 3)
+
+
+def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
+    site: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is looked for like any other culprit, and all others leave in the same turn."""
+    judged = turn.judge
+
+    def breaking(answer: Any, ids: Any, **more: Any) -> Any:
+        if bad in ids and answer.outcome is Outcome.ACCEPTED:
+            raise RecursionError("canary: nobody foresaw this answer")
+        return judged(answer, ids, **more)
+
+    bad = [add(number).uuid for number in range(20)][7]
+    monkeypatch.setattr(turn, "judge", breaking)
+
+    assert deliver_due(NOW).sent == 19
+    assert states()[7] == State.WAITING
+    assert Destination.objects.get().failures == 0
+    assert ("RecursionError" in caplog.text, "canary" in caplog.text) == (True, False)
+    monkeypatch.undo()
+    sent_once(site, 20)

@@ -24,6 +24,7 @@ from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
+from percipio_openedx.admin import figures, verdict
 from percipio_openedx.capture import signals
 from percipio_openedx.doctor import database, examine, services
 from percipio_openedx.doctor.findings import Verdict
@@ -287,6 +288,28 @@ def test_statements_in_trouble() -> None:
     assert ill() == {"parked statements": "wrong"}
     Statement.objects.filter(state=State.WAITING).update(stored_at=timezone.now() - EARLIER)
     assert ill() == {"parked statements": "wrong", "waiting statements": "wrong"}
+
+
+@pytest.mark.parametrize(
+    ("values", "tone"),
+    [
+        ({"failures": 9, "failing_since": timezone.now() - EARLIER, "last_error": "503: no words"}, "warning"),
+        ({"paused_reason": "not_configured"}, "warning"),
+        ({"paused_reason": "refused", "failures": 1, "last_error": "400: no"}, "error"),
+        ({"paused_reason": "own_credentials", "last_error": "no"}, "error"),
+    ],
+)
+def test_what_waits_for_a_destination_needs_no_worker(values: dict[str, Any], tone: str) -> None:
+    """The doctor and the overview agree that something is wrong, and that it is not a worker that is missing."""
+    row = add(1)
+    Statement.objects.update(stored_at=timezone.now() - EARLIER, due_at=timezone.now() - EARLIER)
+    Destination.objects.update(retry_at=timezone.now() + timedelta(minutes=20), **values)
+
+    found = ill()
+    assert found.pop("waiting statements") == "doubtful"
+    assert list(found) == [f"destination {row.destination_id} (site=1 organization=-)"]
+    sites, hints = figures.gathered(timezone.now())
+    assert verdict.of_site(sites[0], hints, timezone.now()).tone == tone
 
 
 def retire(user: Any, state: str) -> None:

@@ -16,6 +16,7 @@ from percipio_openedx.addresses import (
     Url,
     is_loopback,
     is_public,
+    is_segment,
     literal,
     private_hosts,
     read_url,
@@ -107,6 +108,16 @@ NOT_PUBLIC = [
     *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::8.8.8.8"),
     *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "2002:7f00:1::", "2002:a00:1::1"),
 ]
+
+
+@pytest.mark.parametrize("text", ["acme", "a.b", "...", "a b", "Müller & Söhne", "1c3f-77", "%2e%2e", "日本", "a?b#c"])
+def test_one_segment_of_a_path(text: str) -> None:
+    assert is_segment(text)
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "a/b", "/", "a\\b", " a", "a ", "a\tb", "a\u200bb", "\ud83d"])
+def test_no_segment_of_a_path(text: str) -> None:
+    assert not is_segment(text)
 
 
 @pytest.mark.parametrize("address", PUBLIC)

@@ -104,6 +104,9 @@ def test_endpoints() -> None:
         ({"batch_size": 501}, "PERCIPIO_BATCH_SIZE"),
         ({"timeout": 0}, "PERCIPIO_TIMEOUT"),
         ({"send_names": "yes"}, "PERCIPIO_SEND_NAMES"),
+        ({"send_skipped": 1}, "PERCIPIO_SEND_SKIPPED"),
+        *(({"partner_name": name}, "PERCIPIO_PARTNER_NAME") for name in ("..", ".", "a/b", "a\\b", " acme", "a\x00")),
+        *(({"organization_id": name}, "PERCIPIO_ORGANIZATION_ID") for name in ("..", ".", "a/b", "acme ", "a\nb", " ")),
     ],
 )
 def test_a_mistake_names_its_setting_and_never_the_secret(changes: dict[str, Any], setting: str) -> None:

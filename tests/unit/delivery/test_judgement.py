@@ -25,17 +25,22 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
         (Outcome.CONFLICT, 409, 1, Judgement({0: Verdict(ACCEPTED, 409, "known there already")})),
         (Outcome.CONFLICT, 409, 3, Judgement(again=((0, 1), (2,)))),
         (Outcome.REFUSED, 400, 1, Judgement({0: Verdict(REFUSED, 400, "words")})),
-        (Outcome.REFUSED, 400, 4, Judgement(again=((0, 1), (2, 3)))),
+        (Outcome.REFUSED, 400, 4, Judgement(again=((0, 1), (2, 3)), failed=REFUSED)),
         (Outcome.TOO_LARGE, 413, 1, Judgement({0: Verdict(REFUSED, 413, "words")})),
         (Outcome.TOO_LARGE, 413, 2, Judgement(again=((0,), (1,)), smaller=True)),
-        (Outcome.LATER, 503, 1, Judgement(trouble=LATER)),
-        (Outcome.LATER, None, 5, Judgement(trouble=LATER)),
+        (Outcome.LATER, 503, 1, Judgement({0: Verdict(LATER, 503, "words")})),
+        (Outcome.LATER, None, 5, Judgement(again=((0, 1, 2), (3, 4)), failed=LATER)),
+        (Outcome.LATER, 429, 5, Judgement(trouble=LATER)),
         (Outcome.BUSY, None, 5, Judgement(trouble=Outcome.BUSY)),
-        (Outcome.UNAUTHORISED, 403, 1, Judgement(trouble=Outcome.UNAUTHORISED)),
-        (Outcome.NOT_FOUND, 404, 1, Judgement(trouble=Outcome.NOT_FOUND)),
-        (Outcome.NOT_FOUND, 404, 5, Judgement(trouble=Outcome.NOT_FOUND)),
+        (Outcome.UNAUTHORISED, 403, 1, Judgement({0: Verdict(Outcome.UNAUTHORISED, 403, "words")})),
+        (Outcome.NOT_FOUND, 404, 1, Judgement({0: Verdict(Outcome.NOT_FOUND, 404, "words")})),
+        (Outcome.NOT_FOUND, 404, 2, Judgement(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
         (Outcome.PARTIAL, 207, 1, Judgement({0: Verdict(REFUSED, 207, "words")})),
-        (Outcome.PARTIAL, 207, 2, Judgement(again=((0,), (1,)))),
+        (Outcome.PARTIAL, 207, 2, Judgement(again=((0,), (1,)), failed=Outcome.DOUBT)),
+        (Outcome.DOUBT, 200, 1, Judgement({0: Verdict(Outcome.DOUBT, 200, "words")})),
+        (Outcome.DOUBT, 200, 3, Judgement(again=((0, 1), (2,)), failed=Outcome.DOUBT)),
+        (Outcome.PLAIN, 200, 1, Judgement({0: Verdict(Outcome.PLAIN, 200, "words")})),
+        (Outcome.PLAIN, 200, 3, Judgement(again=((0, 1), (2,)), failed=Outcome.PLAIN)),
     ],
 )
 def test_answers(outcome: Outcome, status: int | None, count: int, expected: Judgement) -> None:
@@ -49,25 +54,17 @@ def test_what_a_207_leaves_out_is_sent_again() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("count", "tries", "expected"),
-    [
-        (2, 1, Judgement(again=((0,), (1,)))),
-        (1, 1, Judgement({0: Verdict(LATER, 404, "words")})),
-        (1, 2, Judgement({0: Verdict(LATER, 404, "words")})),
-        (1, 3, Judgement({0: Verdict(REFUSED, 404, "words")})),
-    ],
-)
-def test_not_found_at_an_address_that_takes_others(count: int, tries: int, expected: Judgement) -> None:
-    answer = Answer(Outcome.NOT_FOUND, 404, "words")
-    assert judge(answer, IDS[:count], proven=True, tries=tries) == expected
+def test_no_token_is_about_no_statement() -> None:
+    for outcome in (Outcome.UNAUTHORISED, Outcome.LATER):
+        answer = Answer(outcome, 401, "words", is_of_token=True)
+        assert judge(answer, IDS) == Judgement(trouble=outcome)
 
 
-@given(st.sampled_from(Outcome), st.binary(max_size=200), st.integers(1, 5), st.booleans(), st.integers(1, 5))
-def test_every_statement_has_one_fate_and_parts_get_smaller(
-    outcome: Outcome, body: bytes, count: int, proven: bool, tries: int
+@given(st.sampled_from(Outcome), st.binary(max_size=200), st.integers(1, 5), st.sampled_from([207, 429, 500, None]))
+def test_of_every_statement_something_is_said_or_it_is_sent_again_in_a_smaller_part(
+    outcome: Outcome, body: bytes, count: int, status: int | None
 ) -> None:
-    judgement = judge(Answer(outcome, 207, body=body), IDS[:count], proven=proven, tries=tries)
+    judgement = judge(Answer(outcome, status, body=body), IDS[:count])
 
     again = [index for part in judgement.again for index in part]
     if judgement.trouble is None:

@@ -18,7 +18,7 @@ from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
 
 A, B, C = IDS = tuple(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(3))
 X = "11111111-2222-3333-4444-555555555555"
-YES, NO, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
+YES, NO = Outcome.ACCEPTED, Outcome.REFUSED
 ALL = {0: YES, 1: YES, 2: YES}
 ONE_REFUSED = {0: YES, 1: NO, 2: YES}
 # One of which nothing can be said: it is sent again.
@@ -29,8 +29,8 @@ def judged(body: Any, *, status: int = 200, ids: tuple[str, ...] = IDS) -> dict[
     """What an answer means for each statement of a request; what is not in it is sent again."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = Answer(outcome_of_answer(status, content), status, "words", body=content)
-    found = judge(answer, [UUID(text) for text in ids], apart=True)
-    assert found.trouble in (None, Outcome.PLAIN)
+    found = judge(answer, [UUID(text) for text in ids])
+    assert found.trouble is None
     return {index: verdict.outcome for index, verdict in found.verdicts.items()}
 
 
@@ -179,14 +179,12 @@ def test_one_alone_is_proved_by_its_id(body: Any) -> None:
 @pytest.mark.parametrize(
     "body", [[], [X], {"pending": [A]}, [{"id": A, "status": 200, "error": "x"}], {"failed": 1}, {"success": False}]
 )
-def test_doubt_about_one_alone_waits_and_says_why(body: Any) -> None:
+def test_doubt_about_one_alone_says_why(body: Any) -> None:
     content = json.dumps(body).encode()
     answer = Answer(outcome_of_answer(200, content), 200, body=content)
-    found = judge(answer, [UUID(A)], apart=True).verdicts[0]
-    assert (found.outcome, found.status) == (LATER, 200)
+    found = judge(answer, [UUID(A)]).verdicts[0]
+    assert (found.outcome, found.status) == (Outcome.DOUBT, 200)
     assert found.words
-    alone = judge(answer, [UUID(A)], apart=False)
-    assert (alone.verdicts, alone.trouble) == ({}, Outcome.DOUBT)
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -236,7 +234,7 @@ def named_as_failed(value: Any, *, under_bad: bool = False) -> Iterator[str]:
 def test_nothing_is_accepted_that_the_body_names_as_failed(body: Any, status: int) -> None:
     content = json.dumps(body).encode()
     answer = Answer(outcome_of_answer(status, content), status, body=content)
-    found = judge(answer, [UUID(text) for text in IDS], apart=True)
+    found = judge(answer, [UUID(text) for text in IDS])
     accepted = {IDS[index] for index, verdict in found.verdicts.items() if verdict.outcome is YES}
     assert not accepted & set(named_as_failed(body))
 
@@ -271,7 +269,7 @@ def test_whatever_the_shape_a_refused_one_is_not_accepted(
     )[shape]
     content = json.dumps({"meta": {"took": 3}, "body": body} if data.draw(st.booleans()) else body).encode()
     answer = Answer(outcome_of_answer(status, content), status, body=content)
-    found = judge(answer, [UUID(text) for text in IDS], apart=True)
+    found = judge(answer, [UUID(text) for text in IDS])
     accepted = {IDS[index] for index, verdict in found.verdicts.items() if verdict.outcome is YES}
     assert accepted.isdisjoint(refused)
     parked = {IDS[index] for index, verdict in found.verdicts.items() if verdict.outcome is NO}

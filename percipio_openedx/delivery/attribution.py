@@ -1,0 +1,292 @@
+"""Whose a failure is: the statement's, or the destination's. Pure; decision record 0016 says why so.
+
+A failure belongs to the smallest thing that it can be about. What fails alone while others are accepted with the same
+token is the statement's own: it waits by itself, and is parked after a bounded number of tries, unless it is in doubt.
+What fails one after the other, with nothing accepted between, is the destination's: it waits, or pauses, and no
+statement suffers for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Generic, Protocol, TypeVar
+
+from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery.entries import Verdict
+from percipio_openedx.delivery.judgement import Judgement
+
+# Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
+# taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
+# likely that a few which are refused lie together.
+IN_A_ROW = 3
+IN_A_ROW_LATER = 6
+# How often a statement may fail alone while others are accepted, by the kind of failure, before it is parked. What is
+# malformed stays so; a firewall, a gateway in the middle of a deployment, and a server that stumbles may get over it.
+LIMITS: Mapping[Outcome, int] = {
+    Outcome.REFUSED: 1,
+    Outcome.NOT_FOUND: 3,
+    Outcome.UNAUTHORISED: 5,
+    Outcome.LATER: 12,
+}
+# Of what is in doubt it is not known whether Percipio has it, so it is asked again until that is known, and never
+# parked: doubt is neither success nor refusal (decision record 0014).
+NEVER_PARKED = (Outcome.DOUBT, Outcome.PLAIN)
+# Batches that fail one after the other until a single statement is tried: a malformed statement is mostly found by
+# halving, while refused credentials or a broken server refuse any single statement, too.
+_BATCHES: Mapping[Outcome, int] = {Outcome.REFUSED: 3}
+
+
+class Sent(Protocol):
+    """What has to be known of a statement that was sent."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def refusals(self) -> Mapping[str, int]:
+        """How often it failed alone while others were accepted, by the kind of failure."""
+
+    @property
+    def refused_after(self) -> int | None:
+        """The destination's successes when a request that held it failed first, and it was not known why."""
+
+
+S = TypeVar("S", bound=Sent)
+
+
+class Fate(Enum):
+    """What becomes of a statement that failed alone."""
+
+    # Its own fault: counted; it waits by itself, or is parked at the limit.
+    GUILTY = auto()
+    # Refused with nothing to compare it with: parked, until it turns out that everything is refused.
+    UNPROVEN = auto()
+    # Perhaps its own fault: it waits by itself, uncounted.
+    SUSPECTED = auto()
+    # The destination's fault: it waits for that, uncounted.
+    RELEASED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling(Generic[S]):
+    """One statement, what was said of it, and what becomes of it.
+
+    ``since`` are the destination's successes when a request that held it failed first in this turn; ``retry_after`` is
+    in seconds, where it was asked.
+    """
+
+    row: S
+    verdict: Verdict
+    fate: Fate
+    since: int
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect(Generic[S]):
+    row: S
+    verdict: Verdict
+    since: int
+    retry_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a destination stood when a turn began.
+
+    Arguments:
+        is_failing: its circuit breaker is open, and this turn probes.
+        refuses_all: it is open because every statement was refused.
+        successes: how often it accepted something, as far as that is counted (``Turn``).
+        lone_failures: statements that failed alone since then.
+    """
+
+    is_failing: bool = False
+    refuses_all: bool = False
+    successes: int = 0
+    lone_failures: int = 0
+
+
+class Attribution(Generic[S]):
+    """The failures of one turn at one destination, in the order in which the answers came.
+
+    ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
+    ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
+    and failed again; ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the
+    destination.
+    """
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._is_probing = standing.is_failing
+        self._successes = standing.successes
+        self._pending: list[_Suspect[S]] = []
+        self._events = 0
+        self._accepted_at = 0
+        # When a batch that held it failed first, by key: counted in events, and in successes.
+        self._suspected: dict[int, tuple[int, int]] = {}
+        self._batches = 0
+        self._batch_failure = Outcome.LATER
+        self.opens: Outcome | None = None
+        self.is_inconclusive = False
+        self.lone_failures = standing.lone_failures
+
+    @property
+    def has_accepted(self) -> bool:
+        """Whether anything was accepted in this turn."""
+        return self._accepted_at > 0
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether something failed, and nothing has been accepted since: then one request at a time is enough."""
+        return bool(self._pending) or self._batches > 0
+
+    @property
+    def wants_single(self) -> bool:
+        """Whether a single statement from elsewhere in the queue is to be sent next, to tell whose the failure is."""
+        return self._batches >= _BATCHES.get(self._batch_failure, 1) or len(self._pending) >= IN_A_ROW - 1
+
+    def heard(
+        self, rows: Sequence[S], judgement: Judgement, successes: int, retry_after: float | None = None
+    ) -> list[Ruling[S]]:
+        """Take in an answer, and say what is decided by it.
+
+        Arguments:
+            rows: of the request.
+            judgement: of the answer.
+            successes: of the destination up to now; not asked for where something was accepted.
+            retry_after: seconds that it asked to wait.
+        """
+        self._events += 1
+        blamed = [
+            _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
+            for index, verdict in judgement.verdicts.items()
+            if verdict.outcome is not Outcome.ACCEPTED
+        ]
+        if len(blamed) < len(judgement.verdicts):
+            return [*self._accepted(), *_ruled(blamed, Fate.GUILTY)]
+        self._successes = successes
+        known = [one for one in blamed if self._says_nothing_new(one)]
+        pending = [one for one in blamed if not self._says_nothing_new(one)]
+        self._pending += pending
+        failures = [one.verdict.outcome for one in pending if not self._is_proven(one.row)]
+        if judgement.failed is not None and self._is_unproven_batch(rows, judgement.failed):
+            failures.append(judgement.failed)
+        if not judgement.verdicts or not judgement.again:
+            # Else some were named, and nothing was said of the others: these are asked first.
+            self.opens = self.opens or self._destinations_own(failures, retry_after)
+        if not self._is_probing:
+            return _ruled(known, Fate.GUILTY)
+        # Nothing is counted while it may be the destination.
+        self.is_inconclusive = bool(known)
+        return _ruled(known, Fate.SUSPECTED)
+
+    def give_up(self) -> list[Ruling[S]]:
+        """The destination is in trouble, for certain: whatever failed meanwhile may be of that."""
+        return self._rule(Fate.RELEASED)
+
+    def end(self, *, is_drained: bool) -> list[Ruling[S]]:
+        """The turn ends: say what becomes of whatever is not decided yet.
+
+        Arguments:
+            is_drained: nothing else is due. If not, the next turn can compare more.
+        """
+        if self.opens is None and self._batches:
+            # The time was up before a part of it could be sent.
+            self.opens = self._batch_failure
+        if self.opens is not None:
+            return self._rule(Fate.RELEASED)
+        unproven = self._unproven()
+        proven = [one for one in self._pending if one not in unproven]
+        refused = [one for one in unproven if one.verdict.outcome is Outcome.REFUSED]
+        failed = [one for one in unproven if one.verdict.outcome is not Outcome.REFUSED]
+        if not self.has_accepted and self._may_open(refused, failed):
+            return self._rule(Fate.RELEASED)
+        self._pending.clear()
+        return [
+            *_ruled(proven, Fate.GUILTY),
+            *_ruled(failed, Fate.GUILTY if self.has_accepted else Fate.SUSPECTED),
+            *_ruled(refused, Fate.UNPROVEN if is_drained else Fate.RELEASED),
+        ]
+
+    def was_in_failed_batch(self, row: S) -> bool:
+        """Whether a batch that held it failed in this turn."""
+        return row.pk in self._suspected
+
+    def since(self, row: S, successes: int) -> int:
+        """The destination's successes when a request that held it failed first in this turn: these, if one does now."""
+        return self._suspected.get(row.pk, (0, successes))[1]
+
+    def _accepted(self) -> list[Ruling[S]]:
+        self._accepted_at = self._events
+        self._batches = self.lone_failures = 0
+        self._is_probing = False
+        return self._rule(Fate.GUILTY)
+
+    def _is_unproven_batch(self, rows: Sequence[S], outcome: Outcome) -> bool:
+        """Remember a batch that failed; whether that may be the destination's fault."""
+        is_unproven = not all(self._is_proven(row) for row in rows)
+        if is_unproven:
+            self._batches += 1
+            self._batch_failure = outcome
+        for row in rows:
+            self._suspected.setdefault(row.pk, (self._events, self._successes))
+        return is_unproven
+
+    def _says_nothing_new(self, suspect: _Suspect[S]) -> bool:
+        """Whether a failure says nothing of the destination: the statement failed by itself before."""
+        if self._is_probing:
+            return suspect.verdict.outcome is not Outcome.REFUSED and self._is_proven(suspect.row)
+        return bool(suspect.row.refusals)
+
+    def _destinations_own(self, failures: Sequence[Outcome], retry_after: float | None) -> Outcome | None:
+        """The failure that is the destination's, with these of the last answer; None where that is not known."""
+        failed = [outcome for outcome in failures if outcome is not Outcome.REFUSED]
+        if failed and (self._is_probing or retry_after is not None):
+            return failed[-1]
+        unproven = [one.verdict.outcome for one in self._unproven()]
+        most = IN_A_ROW_LATER if self.has_accepted else IN_A_ROW
+        return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
+
+    def _may_open(self, refused: Sequence[_Suspect[S]], failed: Sequence[_Suspect[S]]) -> bool:
+        """Whether the breaker opens at the end of a turn in which nothing was accepted."""
+        if failed:
+            is_new = self._standing.is_failing or not self._standing.successes
+            self.lone_failures += len(failed)
+            if is_new or self.lone_failures >= IN_A_ROW:
+                self.opens = failed[-1].verdict.outcome
+        elif refused and self._standing.refuses_all:
+            self.opens = Outcome.REFUSED
+        return self.opens is not None
+
+    def _unproven(self) -> list[_Suspect[S]]:
+        """Those that may fail for the destination's sake: while it fails, all of them."""
+        return [one for one in self._pending if self._is_probing or not self._is_proven(one.row)]
+
+    def _is_proven(self, row: S) -> bool:
+        """Whether something was accepted after this one had failed for the first time: so it fails by itself."""
+        since = self._suspected.get(row.pk)
+        if row.refusals or (since is not None and since[0] < self._accepted_at):
+            return True
+        return row.refused_after is not None and (self.has_accepted or row.refused_after < self._successes)
+
+    def _rule(self, fate: Fate) -> list[Ruling[S]]:
+        rulings = _ruled(self._pending, fate)
+        self._pending.clear()
+        return rulings
+
+
+def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, int], bool]:
+    """The refusals of a statement with one more of this kind, and whether it is to be parked now.
+
+    Counted by kind: a single 404 parks nothing that was put off a few times before.
+    """
+    count = refusals.get(outcome, 0) + 1
+    is_parked = outcome not in NEVER_PARKED and count >= LIMITS.get(outcome, LIMITS[Outcome.LATER])
+    return {**refusals, outcome.value: count}, is_parked
+
+
+def _ruled(suspects: Iterable[_Suspect[S]], fate: Fate) -> list[Ruling[S]]:
+    return [Ruling(one.row, one.verdict, fate, one.since, one.retry_after) for one in suspects]
