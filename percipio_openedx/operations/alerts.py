@@ -248,17 +248,24 @@ def tell() -> datetime | None:
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
     mine = [row for row in waiting.order_by("pk") if _claim(row, now)]
-    if mine and not _mailed(mine, addresses):
-        for row in mine:
-            # Unless it changed meanwhile: then whoever changed it decides.
-            Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(is_told=False, told_at=row.told_at)
-        return now + timedelta(seconds=EVERY)
-    return None
+    if not mine:
+        return None
+    is_mailed = _mailed(mine, addresses)
+    for row in mine:
+        # Unless it changed meanwhile: then whoever changed it decides.
+        ours = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=now)
+        ours.update(**({"is_told": True} if is_mailed else {"told_at": row.told_at}))
+    return None if is_mailed else now + timedelta(seconds=EVERY)
 
 
 def _claim(row: Alert, now: datetime) -> bool:
-    untold = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False)
-    return untold.update(is_told=True, told_at=now) == 1
+    """Have it to oneself for ``GATHER``.
+
+    It is told only when the mail has left: where a process ends in between, another one tells it. So a mail may come
+    twice, and none is lost.
+    """
+    untold = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=row.told_at)
+    return untold.update(told_at=now) == 1
 
 
 def _addresses() -> Sequence[str]:
