@@ -54,14 +54,15 @@ class _Answer(http.client.HTTPResponse):
         while True:
             try:
                 version, status, reason = super()._read_status()  # type: ignore[misc]
-            except http.client.RemoteDisconnected:
+                if not 100 <= status < 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                    return version, status, reason
+                self._has_interim = True
+                http.client.parse_headers(self.fp)
+            except ConnectionError:
+                # An answer had begun: not a connection that was closed before the request came.
                 if self._has_interim:
                     raise http.client.BadStatusLine("interim answers, and no answer") from None
                 raise
-            if not 100 <= status < 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-            self._has_interim = True
 
     def begin(self) -> None:
         """Read status and headers, and see whether another answer may follow on this connection.
