@@ -41,8 +41,8 @@ def send_again(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> Htt
     """Whatever is settled waits once more, under the same id: Percipio does not count it twice."""
     if "confirmed" not in request.POST:
         note = _(
-            "They keep their ids, so what Percipio has already is not counted twice. What it refused is built anew from "
-            "what the LMS says now; what it may have stays as it is."
+            "They keep their ids, so what Percipio has already is not counted twice. What it refused is built anew "
+            "from what the LMS says now; what it may have stays as it is."
         )
         return _asked(model_admin, request, rows, _("Send statements again"), note)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 
 ALL_RUNS = "course:"
@@ -70,18 +71,29 @@ def outdate(course_keys: Iterable[str]) -> None:
     Arguments:
         course_keys: as in ``CourseAnswer.course_key``.
     """
-    now = timezone.now()
-    for key in course_keys:
-        rows = Statement.objects.open().filter(_of_course(key), settled_at__isnull=True, in_doubt=False)
-        pks = list(rows.order_by().values_list("pk", flat=True))
-        for start in range(0, len(pks), AT_ONCE):
-            Statement.objects.filter(pk__in=pks[start : start + AT_ONCE]).outdate(now)
+    runs = sorted(_runs(set(course_keys)))
+    for start in range(0, len(runs), AT_ONCE):
+        rows = Statement.objects.open().filter(
+            learner_course__course_key__in=runs[start : start + AT_ONCE], settled_at__isnull=True, in_doubt=False
+        )
+        _outdate(list(rows.order_by().values_list("pk", flat=True)))
 
 
-def _of_course(key: str) -> models.Q:
-    if not key.startswith(ALL_RUNS):
-        return models.Q(learner_course__course_key=key)
-    org, _plus, number = key.removeprefix(ALL_RUNS).partition("+")
-    # The two forms of a course run's key.
-    runs = models.Q(learner_course__course_key__startswith=f"course-v1:{org}+{number}+")
-    return runs | models.Q(learner_course__course_key__startswith=f"{org}/{number}/")
+def _outdate(pks: Sequence[int]) -> None:
+    for start in range(0, len(pks), AT_ONCE):
+        Statement.objects.filter(pk__in=pks[start : start + AT_ONCE]).outdate(timezone.now())
+
+
+def _runs(course_keys: set[str]) -> set[str]:
+    """The keys of the course runs that are meant, as far as anything of them was ever reported."""
+    courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
+    if not courses:
+        return course_keys
+    known = LearnerCourse.objects.order_by().values_list("course_key", flat=True).distinct()
+    return (course_keys - courses) | {key for key in known if _all_runs_of(key) in courses}
+
+
+def _all_runs_of(course_key: str) -> str:
+    """The key for all runs of a run's course. The run's key has one of two forms: with ``+``, or the old one."""
+    parts = course_key.removeprefix("course-v1:").replace("/", "+").split("+")
+    return f"{ALL_RUNS}{'+'.join(parts[:2])}"

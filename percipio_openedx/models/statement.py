@@ -47,8 +47,8 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
-# The fingerprint of what is being sent while what shaped it changes: no configuration's, so that it is built anew should
-# it wait again.
+# The fingerprint of what is being sent while what shaped it changes: no configuration's, so that it is built anew
+# should it wait again.
 STALE = "stale"
 # No worker holds anything for longer: with the longest time-out it is half of that.
 LONGEST_LEASE = timedelta(hours=1)

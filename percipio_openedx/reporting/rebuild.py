@@ -1,4 +1,4 @@
-"""What Percipio refused, or was never sent, is built anew under its own id from what is true now (decision record 0017).
+"""What Percipio refused, or was never sent, is built anew under its own id from what is true now (record 0017).
 
 It stays the same fact: learner, course run, milestone, value, time, score and time on task are those of the statement
 as it was. Who the learner is to Percipio, what the course is called there, and where it goes are asked anew.
@@ -156,7 +156,7 @@ def _outdate_these(pks: Sequence[int]) -> int:
 
 
 def _pages(work: _Pass) -> Iterator[list[Statement]]:
-    """What is due, by destination, in the order in which it came due. Whatever is taken up is due no more afterwards."""
+    """What is due, by destination, in the order in which it came due. What is taken up is due no more afterwards."""
     now = timezone.now()
     for pk in [pk for pk, first_at in _firsts().items() if first_at <= now]:
         due = Statement.objects.filter(destination_id=pk, state=State.OUTDATED, due_at__lte=now)

@@ -14,7 +14,6 @@ import pytest
 from django.contrib.sites.models import Site
 from django.core.management import call_command
 from django.utils import timezone
-from percipio_sandbox import Sandbox
 from social_django.models import UserSocialAuth
 
 from percipio_openedx import edx_platform
@@ -32,6 +31,7 @@ from percipio_openedx.operations.again import Choice, send_again
 from percipio_openedx.reporting import rebuild_due
 from percipio_openedx.reporting.retirement import erase
 from percipio_openedx.run import run_once
+from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import grade
 
