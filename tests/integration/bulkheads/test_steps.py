@@ -1,4 +1,4 @@
-"""Observing, building anew, delivering and alerting are four steps of a pass: whatever breaks one, the others are done."""
+"""Observing, building anew, delivering and alerting are steps of a pass: whatever breaks one, the others are done."""
 
 from __future__ import annotations
 
