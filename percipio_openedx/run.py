@@ -1,4 +1,4 @@
-"""One pass of the worker: look at what is due, send what is due, say when to come again."""
+"""One pass of the worker: look at what is due, build anew what is to be, send what is due, say when to come again."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Step(StrEnum):
     """The parts of a pass, none of which keeps the others from being done."""
 
     OBSERVING = "observing"
+    REBUILDING = "rebuilding"
     DELIVERING = "delivering"
     ALERTING = "alerting"
 
@@ -43,7 +44,8 @@ def run_once(budget: float | None = None) -> datetime | None:
     """Look and deliver, and say when the next pass is due (None: when the next notice comes). Never raises.
 
     Arguments:
-        budget: seconds to work for, about; None for as long as it takes. Looking gets half of it.
+        budget: seconds to work for, about; None for as long as it takes. Looking gets half of it, building anew half of
+            what is left then.
     """
     return run_pass(budget).next_at
 
@@ -53,7 +55,8 @@ def run_pass(budget: float | None = None) -> Pass:
     # Here, so that the LMS's web processes, which never come here, start without any of it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts, telling
-    from percipio_openedx.reporting import Reported, report_due
+    from percipio_openedx.reporting import Rebuilt, Reported, rebuild_due, report_due
+    from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
     telling.connect()
     done = Pass()
@@ -62,11 +65,15 @@ def run_pass(budget: float | None = None) -> Pass:
     reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), Reported())
     if reported.broken:
         done.broken[Step.OBSERVING] = reported.broken
+    deadline = None if budget is None else time.monotonic() + max(1.0, (budget - (time.monotonic() - began)) / 2)
+    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), Rebuilt())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
+    # What a claim or an operator has outdated since is due, too.
+    to_build = _step(done, Step.REBUILDING, next_rebuild, None)
     broken = {str(step): why for step, why in done.broken.items()}
     to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
-    times = [at for at in (reported.next_at, delivered.next_due, to_tell) if at is not None]
+    times = [at for at in (reported.next_at, to_build, delivered.next_due, to_tell) if at is not None]
     if done.broken:
         times.append(timezone.now() + AFTER_A_BROKEN_STEP)
     done.next_at = min(times, default=None)
@@ -74,6 +81,7 @@ def run_pass(budget: float | None = None) -> Pass:
         "looked": reported.looked,
         "statements": reported.statements,
         "held": reported.held,
+        "rebuilt": rebuilt.built,
         "sent": delivered.sent,
         "parked": delivered.parked,
         "later": delivered.later,

@@ -21,7 +21,7 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations.sites import without_courses
 from percipio_openedx.reporting import failures
 
@@ -33,7 +33,7 @@ TOO_LONG = timedelta(minutes=15)
 # Course runs that cannot be read and are named one by one.
 MOST_NAMED = 20
 
-UNSETTLED = (State.WAITING, State.SENDING, State.PARKED)
+UNSETTLED = (*OPEN_STATES, State.PARKED)
 NOT_REPORTED = "not_reported"
 
 # By site, day, and state (or NOT_REPORTED).
@@ -74,7 +74,7 @@ class DestinationFigures:
     @property
     def waiting(self) -> int:
         """Statements that are still on their way."""
-        return self.counts.get(State.WAITING, 0) + self.counts.get(State.SENDING, 0)
+        return sum(self.counts.get(state, 0) for state in OPEN_STATES)
 
     @property
     def parked(self) -> int:
@@ -162,7 +162,7 @@ def _destinations(now: datetime) -> list[DestinationFigures]:
         rows.values_list("destination_id", "state").annotate(Count("pk"), Min("pk")).order_by()
     ):
         found[pk].counts[state] = count
-        if state in (State.WAITING, State.SENDING):
+        if state in OPEN_STATES:
             oldest[pk] = min(first, oldest.get(pk, first))
     stored = dict(Statement.objects.filter(pk__in=oldest.values()).values_list("pk", "stored_at"))
     for pk, first in oldest.items():
@@ -227,8 +227,8 @@ def _add_statements(counts: Counts, sites: list[int], first: datetime) -> None:
         counts[site_id].setdefault(day, {})[State.DELIVERED] = count
     others = made.filter(state__in=[state for state in State if state != State.DELIVERED])
     for site_id, day, state, count in others.values_list("site_id", "day", "state").annotate(Count("pk")).order_by():
-        # What is being sent waits until it is answered.
-        name = State.WAITING if state == State.SENDING else State(state)
+        # What is being sent waits until it is answered, and what is to be built anew until then.
+        name = State.WAITING if state in OPEN_STATES else State(state)
         of_day = counts[site_id].setdefault(day, {})
         of_day[name] = of_day.get(name, 0) + count
         of_day[State.DELIVERED] = max(0, of_day.get(State.DELIVERED, 0) - count)

@@ -19,7 +19,7 @@ from percipio_openedx.admin import audit, words
 from percipio_openedx.admin.access import ModelAdmin
 from percipio_openedx.admin.paging import MOST, bounded_count
 from percipio_openedx.capture import wake
-from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement
 
 AT_ONCE = 500
 # Statements whose own history names the act; of more than these a single entry says how many there were.
@@ -40,7 +40,10 @@ def in_batches(rows: Rows) -> Iterator[list[int]]:
 def send_again(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> HttpResponse | None:
     """Whatever is settled waits once more, under the same id: Percipio does not count it twice."""
     if "confirmed" not in request.POST:
-        note = _("They keep their ids, so what Percipio has already is not counted twice.")
+        note = _(
+            "They keep their ids, so what Percipio has already is not counted twice. What it refused is built anew "
+            "from what the LMS says now; what it may have stays as it is."
+        )
         return _asked(model_admin, request, rows, _("Send statements again"), note)
 
     done = _done(request, rows, _send_again, _("Sent again by an operator."))
@@ -100,7 +103,7 @@ def _done(request: HttpRequest, rows: Rows, act: Act, text: str) -> int:
     now, done = timezone.now(), 0
     can = Statement.objects.exclude(state__in=OPEN_STATES)
     if act is _give_up:
-        can = Statement.objects.filter(state__in=(State.WAITING, State.PARKED))
+        can = Statement.objects.filter(state__in=CAN_BE_GIVEN_UP)
     for pks in in_batches(rows):
         chosen = list(can.filter(pk__in=pks).defer("body", "track"))
         if done < NAMED:

@@ -63,7 +63,7 @@ def _statement(row: Statement, held_by: Statement | None) -> Entry:
         (row.happened_at, _("came true in the LMS")),
         (row.stored_at, _("statement made")),
     ]
-    if row.attempts:
+    if row.attempts and row.state != State.OUTDATED:
         sent = ngettext("sent once", "sent %(count)s times", row.attempts)
         steps.append((None, sent % {"count": row.attempts}))
     if row.settled_at is not None:
@@ -84,6 +84,9 @@ def _why(row: Statement, held_by: Statement | None) -> str:
     match row.state:
         case State.DELIVERED:
             return _("Percipio has it.") if row.status != 409 else _("Percipio had it already.")
+        case State.OUTDATED:
+            waits = _("Is to be built anew from what the LMS says now.")
+            return f"{waits} {row.answer}" if row.answer else waits
         case State.KEPT:
             return _("Not sent: the API in force has no form for this milestone.")
         case State.PARKED:

@@ -27,6 +27,7 @@ KINDS: Mapping[str, Words] = {
 }
 
 STATES: Mapping[str, Words] = {
+    State.OUTDATED: _("to be built anew"),
     State.WAITING: _("waiting"),
     State.SENDING: _("being sent"),
     State.DELIVERED: _("delivered"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.codes import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.config.installation import is_on
-from percipio_openedx.config.lms import default_site_id, lms_root
+from percipio_openedx.config.lms import default_site_id, lms_root, platform_name
 from percipio_openedx.config.places import REGIONS, address
 from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
@@ -56,6 +58,23 @@ CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
 ADDRESSES = ("region", "api_url", "token_url")
 
 
+# What of a configuration shapes a statement, or says whose it is and where it goes.
+SHAPING = (
+    "site_id",
+    "api",
+    "partner",
+    "organization",
+    "client_id",
+    "learner_id",
+    "learner_home_page",
+    "organization_from",
+    "learners",
+    "send_names",
+    "content_id",
+    "own_credentials",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Everything one site needs to report, checked. Times are in seconds.
@@ -82,6 +101,17 @@ class Configuration:
     timeout: float = 20.0
     send_skipped: bool = False
     own_credentials: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a short hash of everything here that shapes statements: the same for the same choices, always.
+
+        Addresses, times, sizes and the policy (what is reported, and when) are not among it: they change no statement
+        that is made already.
+        """
+        shape = [str(getattr(self, name)) for name in SHAPING]
+        text = json.dumps([*shape, lms_root(), platform_name()])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def endpoint(self, resource: str, organization: str = "") -> str:
         """The address of ``statements`` or ``track`` for this partner and, where given, an organization.

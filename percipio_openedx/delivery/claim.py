@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -60,9 +60,11 @@ class Claims:
     Arguments:
         lease: the claimer's own.
         longest_request: seconds that one request may take; the lease outlives it.
+        built_by: the fingerprint of the configuration in force; what another one shaped is built anew first.
     """
 
-    def __init__(self, destination_id: int, lease: UUID, longest_request: float) -> None:
+    def __init__(self, destination_id: int, lease: UUID, longest_request: float, built_by: str = "") -> None:
+        self._built_by = built_by
         self._destination_id = destination_id
         self._lease = lease
         self._lasts = timedelta(seconds=LEASE + longest_request)
@@ -86,7 +88,7 @@ class Claims:
             self.is_drained = len(candidates) < most
             if not candidates:
                 break
-            rows = _take(candidates, self._lease, now + self._lasts)
+            rows = self._take(candidates, now)
             self._after = candidates[-1]
             # Looked after at the next claim: should the database break now, what was taken is not lost.
             self._has_met = len(rows) < len(candidates)
@@ -113,7 +115,16 @@ class Claims:
         return self._take_one(_unsuspected(self._destination_id, now, newest=True), now)
 
     def _take_one(self, pk: int | None, now: datetime) -> tuple[Row, ...]:
-        return () if pk is None else _take([pk], self._lease, now + self._lasts)
+        return () if pk is None else self._take([pk], now)
+
+    def _take(self, candidates: list[int], now: datetime) -> tuple[Row, ...]:
+        """Those that are still free. What was stored with a configuration that is in force no more is set aside."""
+        if self._built_by:
+            shaped_otherwise = Statement.objects.filter(among("pk", candidates)).shaped_otherwise(self._built_by)
+            if stale := set(shaped_otherwise.values_list("pk", flat=True)):
+                _outdate(stale, now)
+                candidates = [pk for pk in candidates if pk not in stale]
+        return _take(candidates, self._lease, now + self._lasts) if candidates else ()
 
     def _candidates(self, now: datetime, most: int) -> list[int]:
         if self._has_met:
@@ -196,6 +207,11 @@ def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Stat
 
 
 @persistently
+def _outdate(pks: Iterable[int], now: datetime) -> None:
+    Statement.objects.filter(among("pk", pks)).outdate(now)
+
+
+@persistently
 def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
     """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
     alias = write_alias()
@@ -237,7 +253,8 @@ def recover(now: datetime, most: int = 1000) -> int:
 
 @persistently
 def _give_back(dead: list[int], now: datetime) -> int:
-    return Statement.objects.filter(among("pk", dead)).expired(now).release(now, None, "the worker did not return")
+    expired = Statement.objects.filter(among("pk", dead)).expired(now)
+    return expired.release(now, None, "the worker did not return", was_sent=True)
 
 
 def next_recovery() -> datetime | None:

@@ -88,6 +88,22 @@ def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, belie
             return _failed(answer, count)
 
 
+def may_be_stored(outcome: Outcome, status: int | None) -> bool:
+    """Whether Percipio may have stored what was answered so; only a definite refusal says that it has not.
+
+    Arguments:
+        outcome: of one statement, or of a request of which nothing was said of this one.
+        status: its HTTP status; None where no answer came, which is no refusal.
+    """
+    if outcome is Outcome.BUSY:
+        return False
+    if status is not None and 400 <= status < 500:
+        # The time was up before the whole request was read, it says; and some of it is known there already.
+        return status in (408, 409)
+    is_refusal = outcome in (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
+    return not is_refusal or status is None or status >= 500
+
+
 def _is_about_no_statement(answer: Answer) -> bool:
     """Nothing was sent for want of a token, or there were too many requests (429)."""
     return answer.outcome is Outcome.BUSY or answer.is_of_token or answer.status == 429

@@ -19,7 +19,8 @@ def statements(now: datetime) -> StatementQuerySet:
     """Statements that wait for longer than anything is put off."""
     # All destinations that there are: said so that the queue's index answers.
     ids = list(Destination.objects.values_list("pk", flat=True))
-    return Statement.objects.filter(state=State.WAITING, destination_id__in=ids, due_at__gt=_latest(now))
+    waiting = (State.WAITING, State.OUTDATED)
+    return Statement.objects.filter(state__in=waiting, destination_id__in=ids, due_at__gt=_latest(now))
 
 
 def leases(now: datetime) -> StatementQuerySet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.entries import Verdict
-from percipio_openedx.delivery.judgement import Judgement
+from percipio_openedx.delivery.judgement import Judgement, may_be_stored
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.insertion import insert
@@ -45,6 +45,19 @@ class Landed:
     def accepted(self) -> int:
         """How many of the statements were accepted."""
         return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgement.verdicts.values())
+
+    @property
+    def in_doubt(self) -> list[int]:
+        """The keys of the rows that Percipio may have stored, though it did not say so."""
+        if self.answer.is_of_token or self.accepted == len(self.rows):
+            return []
+        found = []
+        for index, row in enumerate(self.rows):
+            said = self.judgement.verdicts.get(index, self.answer)
+            is_accepted = said is not self.answer and said.outcome is Outcome.ACCEPTED
+            if not is_accepted and may_be_stored(said.outcome, said.status):
+                found.append(row.pk)
+        return found
 
     @property
     def settled(self) -> tuple[Row, ...]:
@@ -87,6 +100,8 @@ def settle(
     """
     counts = Counts()
     with transaction.atomic(using=write_alias()):
+        if in_doubt := [pk for one in landed for pk in one.in_doubt]:
+            _held(in_doubt, lease).doubt()
         for verdict, pks in _accepted(landed).items():
             counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
         for ruling in rulings:
@@ -100,10 +115,17 @@ def settle(
 
 
 @persistently
-def put_back(rows: Iterable[Row], lease: UUID) -> int:
-    """Give back rows that were claimed and not sent."""
+def put_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()) -> int:
+    """Give back rows that are held and not settled.
+
+    Arguments:
+        on_their_way: keys of those that were sent, and of whose answer nothing is known.
+    """
     pks = [row.pk for row in rows]
-    return _held(pks, lease).put_back() if pks else 0
+    sent = [pk for pk in pks if pk in on_their_way]
+    unsent = [pk for pk in pks if pk not in on_their_way]
+    count = _held(unsent, lease).put_back() if unsent else 0
+    return count + (_held(sent, lease).put_back(was_sent=True) if sent else 0)
 
 
 @persistently
@@ -131,7 +153,7 @@ def reopen(destination: Destination, since: int, now: datetime) -> int:
     Arguments:
         since: the destination's successes after which nothing was accepted.
     """
-    return _unproven(destination, since).send_again(now)
+    return _unproven(destination, since).queue(now)
 
 
 def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
@@ -169,7 +191,7 @@ def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -
     """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
     skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
-    return Statement.objects.filter(among("pk", pks), state=State.KEPT).send_again(now) if pks else 0
+    return Statement.objects.filter(among("pk", pks), state=State.KEPT).queue(now) if pks else 0
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:

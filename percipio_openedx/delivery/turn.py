@@ -56,10 +56,12 @@ class Turn:
         self._manners = trust.manners_of(destination)
         self._posters = Posters(configuration, destination.organization, allowance.now, self._read)
         self._lease = uuid4()
-        self._claims = Claims(destination.pk, self._lease, longest_call(configuration))
+        self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
 
         self._backlog: Backlog[Row] = Backlog()
         self._held: dict[int, Row] = {}
+        # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet.
+        self._on_their_way: set[int] = set()
         self._returned: deque[Posted] = deque()
         self._unsettled: list[Landed] = []
         self._rulings: list[Ruling[Row]] = []
@@ -90,14 +92,14 @@ class Turn:
             try:
                 self._land(self._posters.close())
             finally:
-                put_back(self._held.values(), self._lease)
+                put_back(self._held.values(), self._lease, self._on_their_way)
 
     def _work(self) -> None:
         self._launch()
         while len(self._posters):
             self._land(self._posters.wait())
             if self._is_over():
-                self._posters.recall()
+                self._recall()
             self._launch()
         self._finish()
 
@@ -116,7 +118,13 @@ class Turn:
             rows = self._next_rows()
             if not rows:
                 return
+            self._on_their_way.update(row.pk for row in rows)
             self._posters.send(rows)
+
+    def _recall(self) -> list[tuple[Row, ...]]:
+        recalled = self._posters.recall()
+        self._on_their_way.difference_update(row.pk for rows in recalled for row in rows)
+        return recalled
 
     def _depth(self) -> int:
         is_track_unsure = self._is_track and not self._attribution.has_accepted
@@ -187,7 +195,7 @@ class Turn:
         self._settle(now)
         if self._attribution.is_unsure:
             # What waits for a free thread was to be sent before anything had failed.
-            self._backlog.put_before(self._posters.recall())
+            self._backlog.put_before(self._recall())
         for one in landed:
             parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
             self._backlog.put_before(parts)
@@ -198,6 +206,7 @@ class Turn:
         while self._returned:
             posted = self._returned.popleft()
             if posted.answer is None or posted.judgement is None:
+                self._on_their_way.difference_update(row.pk for row in posted.rows)
                 continue
             answered = posted.judgement.answered(posted.answer, len(posted.rows))
             landed.append(Landed(posted.rows, posted.started_at, answered, posted.judgement))
@@ -263,6 +272,7 @@ class Turn:
         settled = settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
         self.counts = self.counts.plus(settled)
         for one in self._unsettled:
+            self._on_their_way.difference_update(row.pk for row in one.rows)
             self._let_go(one.settled)
         self._let_go(ruling.row for ruling in self._rulings)
         self._unsettled.clear()

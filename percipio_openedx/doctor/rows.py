@@ -115,7 +115,16 @@ def statements() -> Iterator[Finding]:
         yield wrong(_("parked statements"), _("%(count)s refused by Percipio") % {"count": parked}, mend)
     else:
         yield well(_("parked statements"), _("none"))
+    yield from _to_be_built_anew()
     yield from _waiting()
+
+
+def _to_be_built_anew() -> Iterator[Finding]:
+    """What could not be built anew, by reason."""
+    rows = Statement.objects.filter(state=State.OUTDATED, attempts__gt=0).order_by()
+    for reason, count in sorted(rows.values_list("answer").annotate(Count("pk"))[:MOST_NAMED]):
+        mend = _("Mend what the reason says; they are tried again by themselves, or at once by percipio_retry --now.")
+        yield doubtful(_("statements to be built anew"), f"{count}: {reason}", mend)
 
 
 def _waiting() -> Iterator[Finding]:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement
+
+ALL_RUNS = "course:"
+AT_ONCE = 500
+
+
+class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
+    """What is deleted, or written by the batch, counts as what is saved."""
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete, and have the courses' open statements built anew."""
+        keys = list(self.values_list("course_key", flat=True))
+        done = super().delete()
+        outdate(keys)
+        return done
 
 
 class CourseAnswer(models.Model):
@@ -23,6 +42,8 @@ class CourseAnswer(models.Model):
     content_id = models.CharField(max_length=255, default="", blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = CourseAnswerQuerySet.as_manager()
+
     class Meta:
         app_label = "percipio_openedx"
         verbose_name = _("course answer")
@@ -31,3 +52,48 @@ class CourseAnswer(models.Model):
 
     def __str__(self) -> str:
         return self.course_key
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and have the course's open statements built anew."""
+        super().save(*args, **kwargs)
+        outdate([self.course_key])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete, and have the course's open statements built anew."""
+        done = super().delete(*args, **kwargs)
+        outdate([self.course_key])
+        return done
+
+
+def outdate(course_keys: Iterable[str]) -> None:
+    """Have the open statements of these courses built anew before they leave: their answers have changed.
+
+    Arguments:
+        course_keys: as in ``CourseAnswer.course_key``.
+    """
+    runs = sorted(_runs(set(course_keys)))
+    for start in range(0, len(runs), AT_ONCE):
+        rows = Statement.objects.open().filter(
+            learner_course__course_key__in=runs[start : start + AT_ONCE], settled_at__isnull=True, in_doubt=False
+        )
+        _outdate(list(rows.order_by().values_list("pk", flat=True)))
+
+
+def _outdate(pks: Sequence[int]) -> None:
+    for start in range(0, len(pks), AT_ONCE):
+        Statement.objects.filter(pk__in=pks[start : start + AT_ONCE]).outdate(timezone.now())
+
+
+def _runs(course_keys: set[str]) -> set[str]:
+    """The keys of the course runs that are meant, as far as anything of them was ever reported."""
+    courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
+    if not courses:
+        return course_keys
+    known = LearnerCourse.objects.order_by().values_list("course_key", flat=True).distinct()
+    return (course_keys - courses) | {key for key in known if _all_runs_of(key) in courses}
+
+
+def _all_runs_of(course_key: str) -> str:
+    """The key for all runs of a run's course. The run's key has one of two forms: with ``+``, or the old one."""
+    parts = course_key.removeprefix("course-v1:").replace("/", "+").split("+")
+    return f"{ALL_RUNS}{'+'.join(parts[:2])}"

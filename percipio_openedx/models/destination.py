@@ -28,6 +28,9 @@ class Destination(models.Model):
     ``plain_answer`` is a success that named nothing of what it stored, given since ``plain_answer_since`` and believed
     since ``plain_answer_trusted_at`` (``delivery.trust``).
 
+    ``compared_with`` is the fingerprint of the configuration with which everything that waits here was compared last
+    (``reporting.rebuild``).
+
     .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's words, redacted.
     """
 
@@ -50,6 +53,7 @@ class Destination(models.Model):
     plain_answer = ForeignTextField(max_length=255, default="", blank=True)
     plain_answer_since = models.DateTimeField(null=True, blank=True)
     plain_answer_trusted_at = models.DateTimeField(null=True, blank=True)
+    compared_with = models.CharField(max_length=16, default="", blank=True)
 
     class Meta:
         app_label = "percipio_openedx"

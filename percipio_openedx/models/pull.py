@@ -34,6 +34,16 @@ class PullClient(models.Model):
     def __str__(self) -> str:
         return f"pull client {self.pk} site={self.site_id} {'on' if self.enabled else 'off'}"
 
+    @classmethod
+    def sites(cls) -> set[int]:
+        """Return the sites whose statements somebody may read, or has read as far as that is still written down.
+
+        What was read must not change any more: statements are immutable (xAPI 1.0.3 Data 2.3.1).
+        """
+        may = set(cls.objects.filter(enabled=True).values_list("site_id", flat=True))
+        read = PullAudit.objects.filter(statements__gt=0).order_by()
+        return may | set(read.values_list("site_id", flat=True).distinct())
+
 
 class PullAuditQuerySet(models.QuerySet["PullAudit"]):
     """What retention asks for."""

@@ -15,6 +15,7 @@ from percipio_openedx.keys import update
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.pull import PullClient
 from percipio_openedx.models.topic import StatementTopic
 
 
@@ -28,10 +29,15 @@ class State(models.TextChoices):
            |  +----release----+                    |
            +---------------send again--------------+   (also from abandoned and delivered)
 
-        kept: never sent, because the API in force has no form for it; served to whoever pulls. --send again--> waiting
+        kept: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
         where the site says so, once it has changed the API.
+
+        outdated: what was refused, or never sent, and is to be built anew under its id before it leaves (decision
+        record 0017). --rebuild--> waiting. *Send again* makes parked, given-up and kept statements so, unless Percipio
+        or somebody who pulls may have them; a changed configuration or course answer makes waiting ones so.
     """
 
+    OUTDATED = "outdated", "to be built anew"
     WAITING = "waiting", "waiting"
     SENDING = "sending", "being sent"
     DELIVERED = "delivered", "delivered"
@@ -40,9 +46,23 @@ class State(models.TextChoices):
     KEPT = "kept", "kept"
 
 
-OPEN_STATES = (State.WAITING, State.SENDING)
+OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
+# The fingerprint of what is being sent while what shaped it changes: no configuration's, so that it is built anew
+# should it wait again.
+STALE = "stale"
 # No worker holds anything for longer: with the longest time-out it is half of that.
 LONGEST_LEASE = timedelta(hours=1)
+
+
+CAN_BE_GIVEN_UP = (State.PARKED, State.WAITING, State.OUTDATED)
+_AS_NEW: dict[str, Any] = {
+    "lease": None,
+    "leased_until": None,
+    "attempts": 0,
+    "settled_at": None,
+    "refusals": None,
+    "refused_after": None,
+}
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -89,12 +109,17 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
-    def release(self, due_at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+    def release(
+        self, due_at: datetime, status: int | None, answer: str, *, was_sent: bool = False, **blame: Any
+    ) -> int:
         """sending -> waiting: not now, again at ``due_at``.
 
         Arguments:
+            was_sent: it was sent, or may have been, and nobody knows what became of it.
             blame: new values of ``refusals`` and ``refused_after``, where it was refused.
         """
+        if was_sent:
+            blame["in_doubt"] = True
         return self.update(
             state=State.WAITING,
             lease=None,
@@ -105,42 +130,87 @@ class StatementQuerySet(models.QuerySet["Statement"]):
             **blame,
         )
 
-    def put_back(self, **blame: Any) -> int:
-        """sending -> waiting: it was not sent after all, so neither its time nor its count changes."""
+    def doubt(self) -> int:
+        """Percipio may have stored it: from now on its bytes and its destination stay."""
+        return self.filter(in_doubt=False).update(in_doubt=True)
+
+    def put_back(self, *, was_sent: bool = False, **blame: Any) -> int:
+        """sending -> waiting: neither its time nor its count changes.
+
+        Arguments:
+            was_sent: it was sent, or may have been, and nobody knows what became of it.
+        """
+        if was_sent:
+            blame["in_doubt"] = True
         return self.update(
             state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1, **blame
         )
 
     def bring_forward(self, at: datetime) -> int:
-        """waiting -> waiting: it is due then, whatever was stored."""
-        return self.filter(state=State.WAITING).update(due_at=at)
+        """waiting -> waiting, outdated -> outdated: it is due then, whatever was stored."""
+        return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
     def give_up(self, at: datetime, answer: str) -> int:
-        """parked or waiting -> abandoned, by an operator's decision only."""
-        chosen = self.filter(state__in=(State.PARKED, State.WAITING))
+        """parked, waiting or outdated -> abandoned, by an operator's decision only."""
+        chosen = self.filter(state__in=CAN_BE_GIVEN_UP)
         return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer)
 
-    def send_again(self, at: datetime) -> int:
-        """settled -> waiting; the id stays the same, and nothing is held against it any more.
+    def queue(self, at: datetime) -> int:
+        """settled -> waiting, byte for byte as it is; nothing is held against it any more.
 
-        By an operator's decision, a reconciliation, a site's choice to send what was skipped, or because the
-        destination turned out to refuse everything (``delivery.settle.reopen``).
+        By a site's choice to send what was skipped, or because the destination turned out to refuse everything
+        (``delivery.settle.reopen``).
+        """
+        return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
+
+    def send_again(self, at: datetime) -> int:
+        """settled -> waiting or outdated; the id stays the same, and nothing is held against it any more.
+
+        By an operator's decision, or a reconciliation. What Percipio may have, or a pull client may have read, stays as
+        it is; everything else is built anew, so that what was mended meanwhile counts.
+
+        Returns:
+            How many there are of both.
         """
         settled = self.exclude(state__in=OPEN_STATES)
-        return settled.update(
-            state=State.WAITING,
-            lease=None,
-            leased_until=None,
-            due_at=at,
-            attempts=0,
-            settled_at=None,
-            refusals=None,
-            refused_after=None,
-        )
+        stays = models.Q(state=State.DELIVERED) | models.Q(in_doubt=True) | models.Q(site_id__in=PullClient.sites())
+        queued = settled.filter(stays).update(state=State.WAITING, due_at=at, in_doubt=True, **_AS_NEW)
+        # What the first UPDATE found is settled no more.
+        return queued + settled.update(state=State.OUTDATED, due_at=at, **_AS_NEW)
+
+    def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
+        """Waiting, built with another configuration than the one of this fingerprint, and nobody can have it yet.
+
+        Where no fingerprint is stored there is nothing to compare.
+        """
+        return self.filter(state=State.WAITING, in_doubt=False).exclude(built_by__in=("", built_by))
+
+    def outdate(self, at: datetime) -> int:
+        """waiting -> outdated, unless somebody may have it; what is being sent is so when it waits again."""
+        mine = self.filter(in_doubt=False)
+        mine.filter(state=State.SENDING).update(built_by=STALE)
+        return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
+
+    def put_off(self, due_at: datetime, reason: str) -> int:
+        """outdated -> outdated: it cannot be built now; tried again at ``due_at``."""
+        chosen = self.filter(state=State.OUTDATED)
+        return chosen.update(due_at=due_at, answer=reason, attempts=models.F("attempts") + 1)
+
+    def keep_as_it_is(self, at: datetime) -> int:
+        """outdated -> waiting, byte for byte as it is: somebody may have read it meanwhile."""
+        return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, attempts=0, in_doubt=True)
+
+    def rebuild(self, at: datetime, **made: Any) -> int:
+        """outdated -> waiting, with new content under the same id.
+
+        Arguments:
+            made: the new content, and what shaped it.
+        """
+        return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, **_AS_NEW, **made)
 
 
 class Statement(models.Model):
-    """A milestone as it was, or will be, reported. Immutable but for its delivery fields.
+    """A milestone as it was, or will be, reported. Immutable but for its delivery fields, once anybody may have it.
 
     ``body`` is the xAPI statement as it is sent (UTF-8 JSON, kept as bytes so that no character set of the database
     can change it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
@@ -148,6 +218,11 @@ class Statement(models.Model):
     ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted. ``refused_after``
     is the destination's number of ``successes`` when a request that held it failed first, and it was not known whose
     fault that was: a greater one now says that others were accepted since (decision record 0016).
+
+    ``in_doubt`` says that Percipio may have stored it, or somebody may have pulled it, though nothing confirms it: no
+    answer, a doubtful one, a 5xx. ``built_by`` is the fingerprint of the configuration that shaped it
+    (``Configuration.fingerprint``). What is not in doubt may be built anew (decision record 0017); of an outdated one
+    ``attempts`` and ``answer`` say how often that could not be done, and why.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -186,6 +261,8 @@ class Statement(models.Model):
     answer = ForeignTextField(max_length=1000, default="", blank=True)
     refusals = models.JSONField(null=True, blank=True)
     refused_after = models.PositiveBigIntegerField(null=True, blank=True)
+    in_doubt = models.BooleanField(default=False)
+    built_by = models.CharField(max_length=16, default="", blank=True)
 
     objects = StatementQuerySet.as_manager()
 

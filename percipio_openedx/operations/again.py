@@ -1,4 +1,7 @@
-"""Sending again what is settled, under its own id: after a mend, or by an operator's decision."""
+"""Sending again what is settled, under its own id: after a mend, or by an operator's decision.
+
+What Percipio may have goes as it is; what it refused is built anew, so that the mend counts (decision record 0017).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from percipio_openedx.delivery import health, misdated
 from percipio_openedx.delivery.claim import recover
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
+from percipio_openedx.reporting import rebuild
 
 AT_ONCE = 500
 
@@ -64,7 +68,7 @@ def send_again(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[i
 def try_now(site_id: int | None) -> Sequence[Destination]:
     """Let every destination that waits be tried at once, without waiting for its own time; those destinations.
 
-    What a clock that was ahead has put off is due now, too.
+    What a clock that was ahead has put off is due now, too, and so is what could not be built anew.
     """
     now = timezone.now()
     waits = Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)
@@ -72,6 +76,7 @@ def try_now(site_id: int | None) -> Sequence[Destination]:
     found = list(rows if site_id is None else rows.filter(site_id=site_id))
     misdated.correct(now)
     recover(now)
+    rebuild.try_now(site_id, now)
     for row in found:
         health.try_now(row, timezone.now())
     return found

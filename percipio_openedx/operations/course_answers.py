@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils import timezone
 
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.course_answer import CourseAnswer, outdate
 from percipio_openedx.operations.course_csv import Row
 
 AT_ONCE = 500
@@ -53,6 +53,7 @@ def take(rows: Sequence[Row], *, dry_run: bool = False) -> Taken:
         if not dry_run:
             CourseAnswer.objects.bulk_create(new, batch_size=AT_ONCE)
             CourseAnswer.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
+            outdate(row.course_key for row in (*new, *changed))
     return Taken(len(new), len(changed), len(rows) - len(new) - len(changed), freed)
 
 

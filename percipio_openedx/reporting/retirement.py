@@ -22,7 +22,7 @@ from percipio_openedx.transactions import persistently, without_gap_locks
 logger = logging.getLogger(__name__)
 
 # Where a statement can be that never left.
-UNSENT = (State.WAITING, State.KEPT, State.ABANDONED)
+UNSENT = (State.OUTDATED, State.WAITING, State.KEPT, State.ABANDONED)
 
 
 # A site, and a Percipio organization as its addresses name it.
@@ -91,7 +91,9 @@ def _courses(user_id: int) -> Sequence[Course]:
     for pk, state, attempts, status, destination in statements.values_list(*columns):
         course = courses[pk]
         course.here += 1
-        if state in UNSENT and not attempts and status is None:
+        # What is outdated was never sent, or refused; its tries are those to build it.
+        was_tried = attempts and state != State.OUTDATED
+        if state in UNSENT and not was_tried and status is None:
             course.unsent += 1
         else:
             course.sent[places[destination]] += 1

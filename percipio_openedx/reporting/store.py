@@ -117,10 +117,11 @@ def _keep_some(configuration: Configuration, lease: UUID, prepared: Sequence[_Pr
     if not any(finding.statements for finding in news):
         _remember(lease, news, same, now)
         return 0
-    _make_ledger(configuration.site_id, now)
+    make_ledger(configuration.site_id, now)
     destinations = _destinations(configuration, news)
     topics = topic_ids(configuration.site_id, (built for finding in news for _, built in finding.statements))
-    return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, now))
+    built_by = configuration.fingerprint
+    return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, built_by, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ class _Kept:
     same: Sequence[int]
     destinations: Mapping[str, Destination]
     topics: Mapping[UUID, int]
+    built_by: str
     now: datetime
 
 
@@ -143,7 +145,7 @@ def _keep(kept: _Kept) -> int:
         held = _write_down(kept.lease, kept.news, kept.same, kept.now)
         mine = [finding for finding in kept.news if finding.row.pk in held]
         rows = [_statement(made, kept, clock) for made in _new_ones(mine)]
-        shared = {"site_id": kept.site_id, "state": State.WAITING, "due_at": kept.now}
+        shared = {"site_id": kept.site_id, "state": State.WAITING, "due_at": kept.now, "built_by": kept.built_by}
         insert(Statement, STATEMENT_FIELDS, rows, shared)
         _mark_voided(mine)
         clock.close()
@@ -251,7 +253,7 @@ def _destinations(configuration: Configuration, findings: Sequence[Finding]) -> 
 
 
 @persistently
-def _make_ledger(site_id: int, now: datetime) -> None:
+def make_ledger(site_id: int, now: datetime) -> None:
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
 
 

@@ -30,7 +30,7 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Destination: ("last_error", "plain_answer"),
     Statement: ("answer",),
 }
-WITH_WORDS = (State.WAITING, State.SENDING, State.PARKED, State.ABANDONED)
+WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.ABANDONED)
 AT_ONCE = 500
 # What the admin's log calls a row that is gone.
 GONE = "(erased)"

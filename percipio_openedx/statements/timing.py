@@ -48,6 +48,15 @@ def duration(seconds: int) -> str:
     return _spelt(seconds, "")
 
 
+def seconds_of(text: str) -> int | None:
+    """The whole seconds of a duration as ``duration`` spells it; None for what is none."""
+    match = _DURATION.fullmatch(text)
+    if match is None or text == "P":
+        return None
+    days, hours, minutes = (int(group or 0) for group in match.groups()[:3])
+    return ((days * 24 + hours) * 60 + minutes) * 60 + int((match[4] or "0").partition(".")[0])
+
+
 def respelt(text: str) -> str:
     """A duration in the one spelling used here, to 0.01 second; None of its length is changed otherwise.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,9 +24,10 @@ from django.utils import timezone
 
 from percipio_openedx.codes import Pause
 from percipio_openedx.delivery.connections import close_channels
-from percipio_openedx.models import Alert, Destination, LearnerCourse, Notice, Statement
+from percipio_openedx.models import Alert, CourseAnswer, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
+from percipio_openedx.reporting import report_due
 from percipio_openedx.run import run_once
 from tests.crash.steps import DONE, ENDED, End, in_a_child
 from tests.integration.builders import a_course, a_learner, block, enrolled
@@ -84,6 +85,14 @@ class World:
             for user_id, key, reason in self.notices
         )
         Destination.objects.create(site_id=1, organization="elsewhere", paused_reason=Pause.CONFIGURATION)
+
+    def renew_outdated(self) -> None:
+        """All is looked at, nothing sent, and the courses are called otherwise since: all is to be built anew."""
+        self.renew()
+        assert in_a_child(report_due).code == DONE
+        for key in {key for _, key, _ in self.notices}:
+            CourseAnswer.objects.create(course_key=key, content_id=f"mended:{key}")
+        assert set(Statement.objects.values_list("state", flat=True)) == {State.OUTDATED}
 
 
 def _empty() -> None:
@@ -180,13 +189,28 @@ def test_a_pass_that_ends_at_some_step_is_finished_by_the_next(world: World, end
     assert unfinished(world, end, every=17) == {}
 
 
-def unfinished(world: World, end: End, every: int) -> dict[int, Any]:
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("end", End)
+def test_a_pass_that_builds_anew_and_ends_at_any_step(world: World, end: End) -> None:
+    assert unfinished(world, end, every=1, renew=world.renew_outdated) == {}
+    assert {one["object"]["id"].partition(":")[0] for one in world.percipio.statements()} == {"mended"}
+
+
+@pytest.mark.parametrize("end", [End.BEFORE, End.LOST])
+def test_a_pass_that_builds_anew_and_ends_at_some_step(world: World, end: End) -> None:
+    assert unfinished(world, end, every=17, renew=world.renew_outdated) == {}
+    assert {one["object"]["id"].partition(":")[0] for one in world.percipio.statements()} == {"mended"}
+
+
+def unfinished(world: World, end: End, every: int, renew: Callable[[], None] | None = None) -> dict[int, Any]:
     """Run a pass once to count its steps, then once for each step at which it ends; what is then not as it should be.
 
     Arguments:
         every: the distance between two steps that are tried.
+        renew: makes the beginning; by default nothing has been looked at.
     """
-    world.renew()
+    renew = renew or world.renew
+    renew()
     whole = in_a_child(a_pass)
     should = told(world)
     assert (whole.code, sorted(should.values()), left()) == (DONE, EXPECTED, NOTHING_LEFT), whole.said
@@ -194,7 +218,7 @@ def unfinished(world: World, end: End, every: int) -> dict[int, Any]:
     right = {"passes": DONE, "told": should, "mails": True, **NOTHING_LEFT}
     wrong = {}
     for step in range(1, whole.steps + 1, every):
-        world.renew()
+        renew()
         broken = in_a_child(a_pass, at=step, end=end)
         after = in_a_child(the_passes_after_it, ahead=LATER)
         mails = len(list(world.mails.glob("*"))) > 0

@@ -33,6 +33,8 @@ BULKHEADS = {
     "reporting/failures.py": ["ROW"],
     "reporting/groups.py": ["LEARNER", "LEARNER"],
     "reporting/look.py": ["LEARNER", "NAME", "STATEMENT", "STATEMENT"],
+    "reporting/rebuild.py": ["COURSE", "LEARNER", "STATEMENT"],
+    "reporting/rewrite.py": ["ROW"],
     "reporting/store.py": ["ROW"],
     "run.py": ["STEP"],
 }

@@ -23,8 +23,9 @@ class Command(OperatorCommand):
 
     help = (
         "Queues parked (--parked) or given-up (--abandoned) statements, or single ones (--uuid, whatever became of "
-        "them), to be sent again under their own ids. --now also tries at once what is paused or failing: "
-        "destinations, and courses and learners that the LMS could not read."
+        "them), to be sent again under their own ids: what Percipio refused is built anew from what the LMS says now, "
+        "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
+        "learners that the LMS could not read, and statements that could not be built anew."
     )
 
     def add_own_arguments(self, parser: CommandParser) -> None:

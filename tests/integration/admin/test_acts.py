@@ -45,7 +45,7 @@ def test_send_again_asks_first(world: World, everything: Client, woken: list[int
     assert (response.status_code, states(), woken) == (200, before, [])
     assert "csrfmiddlewaretoken" in response.content.decode()
     assert response.context["states"] == [
-        (name, "1") for name in ("waiting", "being sent", "delivered", "parked", "given up", "kept")
+        (name, "1") for name in ("to be built anew", "waiting", "being sent", "delivered", "parked", "given up", "kept")
     ]
 
 
@@ -54,7 +54,9 @@ def test_send_again_takes_what_is_settled(world: World, everything: Client, woke
 
     now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
     assert now == {
-        **dict.fromkeys((State.WAITING, State.DELIVERED, State.PARKED, State.ABANDONED, State.KEPT), State.WAITING),
+        **dict.fromkeys((State.WAITING, State.DELIVERED), State.WAITING),
+        # What Percipio refused, or was never sent, is built anew first.
+        **dict.fromkeys((State.OUTDATED, State.PARKED, State.ABANDONED, State.KEPT), State.OUTDATED),
         State.SENDING: State.SENDING,
     }
     row = world.by_state[State.PARKED]
@@ -63,6 +65,7 @@ def test_send_again_takes_what_is_settled(world: World, everything: Client, woke
     assert woken == [1]
     named = LogEntry.objects.values_list("object_id", flat=True)
     assert set(named) == {str(world.by_state[state].pk) for state in world.by_state} - {
+        str(world.by_state[State.OUTDATED].pk),
         str(world.by_state[State.WAITING].pk),
         str(world.by_state[State.SENDING].pk),
     }
@@ -74,12 +77,13 @@ def test_give_up_takes_what_waits_or_is_parked_and_keeps_percipios_words(world: 
     now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
     assert now == {
         **dict(zip(State, State, strict=True)),
+        State.OUTDATED: State.ABANDONED,
         State.WAITING: State.ABANDONED,
         State.PARKED: State.ABANDONED,
     }
     parked = Statement.objects.get(pk=world.by_state[State.PARKED].pk)
     assert parked.answer == f"given up by an operator; before that: 400: {HOSTILE}"
-    assert LogEntry.objects.count() == 2
+    assert LogEntry.objects.count() == 3
 
 
 def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, woken: list[int]) -> None:
@@ -106,7 +110,7 @@ def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, 
     bodies = [bytes(body) for body in Statement.objects.order_by("pk").values_list("body", flat=True)]
     assert [json.loads(line) for line in content.splitlines()] == [json.loads(body) for body in bodies]
     assert content.splitlines()[-1] == bodies[-1]
-    assert LogEntry.objects.get().change_message == "Exported 6 statements as JSON lines."
+    assert LogEntry.objects.get().change_message == "Exported 7 statements as JSON lines."
 
 
 @pytest.mark.parametrize("action", ["send_again", "give_up", "export"])

@@ -1,4 +1,4 @@
-"""Observing, delivering and alerting are three steps of a pass: whatever breaks one, the others are done."""
+"""Observing, building anew, delivering and alerting are steps of a pass: whatever breaks one, the others are done."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ Manage = Callable[..., Any]
 ERRORS = errors()
 STEPS = {
     Step.OBSERVING: (reporting, "report_due"),
+    Step.REBUILDING: (reporting, "rebuild_due"),
     Step.DELIVERING: (dispatcher, "deliver_due"),
     Step.ALERTING: (alerts, "check"),
 }

@@ -143,7 +143,7 @@ def test_whatever_it_was_refused_for_is_forgotten_when_it_is_sent_again(percipio
     drain()
     percipio.accept_all()
 
-    Statement.objects.filter(state=State.PARKED).send_again(NOW)
+    Statement.objects.filter(state=State.PARKED).queue(NOW)
 
     row = Statement.objects.get(state=State.WAITING)
     assert (row.refusals, row.refused_after, row.attempts) == (None, None, 0)
