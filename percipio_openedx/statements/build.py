@@ -15,7 +15,7 @@ from percipio_openedx.data import BuiltStatement, Telling
 from percipio_openedx.statements import ids, timing
 from percipio_openedx.statements.checker import check
 from percipio_openedx.statements.event import event_of
-from percipio_openedx.statements.normaliser import normalise
+from percipio_openedx.statements.normalizer import normalize
 from percipio_openedx.statements.processor import PercipioXApiProcessor
 from percipio_openedx.statements.size import fitted
 from percipio_openedx.statements.terms import terms_of
@@ -38,7 +38,7 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
     track = record_of(telling, at)
     event = event_of(telling, at)
     (transformed,) = _processor.transform_event(event)
-    statement = normalise(transformed, at)
+    statement = normalize(transformed, at)
     body = fitted(statement)
     check(statement)
     return BuiltStatement(

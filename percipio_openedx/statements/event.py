@@ -14,11 +14,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.content import course_url
 from percipio_openedx.data import Course, Milestone, Telling
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.iri import is_irl
 from percipio_openedx.statements import ids, language, people, timing
+from percipio_openedx.statements.content import course_url
+from percipio_openedx.statements.iri import is_irl
 from percipio_openedx.statements.markup import text_of
 from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.vocabulary import event_name

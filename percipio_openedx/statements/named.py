@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from percipio_openedx.personal import NOBODY, Personal, personal
+from percipio_openedx.statements.personal import NOBODY, Personal, personal
 
 
 def personal_of(body: bytes | None) -> Personal:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from percipio_openedx.data import Instructor, LearnerIdentity
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.iri import is_common_email, is_email, is_iri, mailto
+from percipio_openedx.statements.iri import is_common_email, is_email, is_iri, mailto
 from percipio_openedx.statements.text import plain
 
 LONGEST_NAME: Final = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from percipio_openedx.data import Course
-from percipio_openedx.iri import is_iri
+from percipio_openedx.statements.iri import is_iri
 
 
 def content_id(course: Course, rule: str, lms_root: str) -> str:

@@ -16,7 +16,7 @@ _LONGEST: Final = 4000
 _NOT_OURS: Final = ("version", "stored", "authority", "attachments")
 
 
-def normalise(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
+def normalize(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
     """A statement without the liberties of the libraries it came through.
 
     Drops ``version`` (tincan would write 1.0.3 where 1.0.0 alone is allowed), nulls and empty values; writes
