@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.access import ModelAdmin, demand
+from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.models.course_answer import CourseAnswer
 
 if TYPE_CHECKING:
@@ -27,11 +28,7 @@ class CourseAnswerForm(_ModelForm):
     class Meta:
         model = CourseAnswer
         fields = ("course_key", "is_reported", "content_id")
-        labels: ClassVar[dict[str, Any]] = {
-            "course_key": _("Course"),
-            "is_reported": _("Report this course"),
-            "content_id": _("Id in Percipio's catalog"),
-        }
+        labels: ClassVar[dict[str, Any]] = dict(LABELS)
         help_texts: ClassVar[dict[str, Any]] = {
             "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
             "content_id": _("Empty: by the rule of the site."),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
 from percipio_openedx import edx_platform
+from percipio_openedx.admin import search
 from percipio_openedx.admin.search import chosen
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.admin.world import OTHER_KEY, a_learner_course
