@@ -76,7 +76,8 @@ def plain(text: str, limit: int) -> str:
     """
     if text.isascii() and text.isprintable() and len(text) <= limit and "<" not in text and "  " not in text:
         return text.strip()
-    kept = " ".join(_UNWANTED.sub("", text).split())
+    # Normalization makes a character of four at the most.
+    kept = " ".join(_UNWANTED.sub("", text).split())[: 4 * limit + _LONGEST_CLUSTER]
     return cut(_LIVE_TAG.sub("< ", unicodedata.normalize("NFC", kept)), limit)
 
 

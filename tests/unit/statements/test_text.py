@@ -76,6 +76,7 @@ def test_html_becomes_text(source: str, expected: str) -> None:
 def test_hostile_html_costs_no_more_than_other() -> None:
     for source in ("<" * 200_000, "<script" * 50_000, "<a '" * 50_000, "<!--" * 50_000, "<p>" * 70_000, "&" * 200_000):
         assert len(text_of(source)) <= 100_000
+        assert len(plain(source, 255)) <= 255
 
 
 @pytest.mark.parametrize(
