@@ -120,7 +120,7 @@ def course_id(course: int) -> str:
 def grouping_id(course: int) -> str:
     """The course run in the context of its statements."""
     from percipio_openedx import config
-    from percipio_openedx.content import course_url
+    from percipio_openedx.statements.content import course_url
 
     return course_url(f"course-v1:Org+C{course}+R", config.lms_root())
 

@@ -14,6 +14,7 @@ from typing import Any
 from unittest import mock
 from uuid import UUID, uuid5
 
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
 from percipio_openedx.lrs.parameters import PARAMETERS, known_names, query_of, single_values
-from percipio_openedx.operations import course_csv
+from percipio_openedx.operations import course_answers
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 IDS = [str(uuid5(UUID(int=1), str(number))) for number in range(4)]
@@ -194,6 +195,6 @@ TARGETS: dict[str, Target] = {
     "answers": Target(st.tuples(st.integers(100, 599), BODIES, _TEXT), _answers),
     "token": Target(st.tuples(st.sampled_from([200, 200, 200, 201, 400, 401, 500]), BODIES), _token, (DeliveryError,)),
     "pull": Target(QUERIES, _query, (QueryError,)),
-    "csv": Target(CSV, course_csv.parse),
+    "csv": Target(CSV, lambda text: course_answers.read(text.encode("utf-8", "surrogatepass")), (ValidationError,)),
     "configuration": Target(_SETTINGS, _settings, (PercipioConfigurationError,)),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -65,6 +66,11 @@ def user_of(request: HttpRequest) -> User:
 def may(request: HttpRequest, permission: str) -> bool:
     """Whether the operator has a permission of this app, given by its code name."""
     return request.user.has_perm(f"{APP}.{permission}")
+
+
+def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
+    """Return a method ``has_…_permission`` of a model admin for its action of that name."""
+    return lambda _admin, request: may(request, permission)
 
 
 def demand(request: HttpRequest, *permissions: str) -> None:

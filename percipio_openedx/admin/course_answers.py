@@ -1,17 +1,19 @@
-"""Single courses that are left out, or that Percipio's catalogue knows by another id."""
+"""Single courses that are left out, or that Percipio's catalog knows by another id; many at once from a CSV file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.access import ModelAdmin
-from percipio_openedx.admin.search import is_course_key
+from percipio_openedx.admin.access import ModelAdmin, demand
+from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.models.course_answer import CourseAnswer
 
 if TYPE_CHECKING:
@@ -19,37 +21,30 @@ if TYPE_CHECKING:
 else:
     _ModelForm = forms.ModelForm
 
-ALL_RUNS = "course:"
-
 
 class CourseAnswerForm(_ModelForm):
-    """A key that means something, and what is decided for it."""
+    """What is decided for a course; the model judges the key."""
 
     class Meta:
         model = CourseAnswer
         fields = ("course_key", "is_reported", "content_id")
-        labels: ClassVar[dict[str, Any]] = {
-            "course_key": _("Course"),
-            "is_reported": _("Report this course"),
-            "content_id": _("Id in Percipio's catalogue"),
-        }
+        labels: ClassVar[dict[str, Any]] = dict(LABELS)
         help_texts: ClassVar[dict[str, Any]] = {
             "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
             "content_id": _("Empty: by the rule of the site."),
         }
 
-    def clean_course_key(self) -> str:
-        """A course run's key, or ``course:Org+Course``."""
-        key: str = self.cleaned_data["course_key"].strip()
-        org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
-        is_all_runs = key.startswith(ALL_RUNS) and bool(org and plus and course) and "+" not in course
-        if not is_all_runs and not is_course_key(key):
-            raise forms.ValidationError(_("Not a course: course-v1:Org+Course+Run or course:Org+Course is expected."))
-        return key
 
-    def clean_content_id(self) -> str:
-        """Without the white space that copying brings along."""
-        return str(self.cleaned_data["content_id"]).strip()
+class CourseImportForm(forms.Form):
+    """A CSV file. Clean, it is a list of answers."""
+
+    file = forms.FileField(label=_("CSV file"))
+
+    def clean_file(self) -> list[CourseAnswer]:
+        """Return the answers, or say what is wrong in which line."""
+        from percipio_openedx.operations import course_answers
+
+        return course_answers.read(self.cleaned_data["file"].read(course_answers.MOST_BYTES + 1))
 
 
 @admin.register(CourseAnswer)
@@ -63,16 +58,37 @@ class CourseAnswerAdmin(ModelAdmin):
     change_list_template = "admin/percipio_openedx/course_answers.html"
 
     def get_urls(self) -> list[Any]:
-        """The import beside Django's own pages."""
+        """Add the import to Django's own pages."""
         page = self.admin_site.admin_view(self.import_page)
         return [path("import/", page, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
 
-    def import_page(self, request: HttpRequest) -> HttpResponse:
-        """See ``course_import``; imported when it is opened."""
-        from percipio_openedx.admin import course_import
-
-        return course_import.show(self, request)
-
     def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple[str, ...]:
-        """When it was decided."""
+        """Show when it was decided."""
         return ("updated_at",) if obj else ()
+
+    def import_page(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a file, and take over all of its lines or say what is wrong in which.
+
+        Raises:
+            PermissionDenied: without the permissions to add and to change answers.
+        """
+        from percipio_openedx.admin.audit import noted
+        from percipio_openedx.operations import course_answers
+
+        demand(request, "add_courseanswer", "change_courseanswer")
+        form = CourseImportForm(request.POST or None, request.FILES or None)
+        if request.method == "POST" and form.is_valid():
+            answers = form.cleaned_data["file"]
+            taken = course_answers.take(answers)
+            text = f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed"
+            noted(request, CourseAnswer, None, "CSV", text)
+            said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
+            messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
+            return HttpResponseRedirect(reverse("admin:percipio_openedx_courseanswer_changelist"))
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Import answers for courses"),
+            "opts": CourseAnswer._meta,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/percipio_openedx/course_import.html", context)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit, words
-from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
+from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, permitted
 from percipio_openedx.capture import wake
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations.troubles import PAUSES
@@ -24,13 +24,7 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row for each endpoint of a site."""
 
     list_display = (
-        "site_id",
-        "organization",
-        "failures",
-        "failing_since",
-        "retry_at",
-        "pause",
-        "last_success_at",
+        *("site_id", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at"),
         "last_error",
     )
     list_display_links = ("site_id", "organization")
@@ -43,9 +37,8 @@ class DestinationAdmin(ReadOnlyAdmin):
         """The reason, with the mend."""
         return words.of(PAUSES, row.paused_reason) if row.paused_reason else ""
 
-    def has_send_again_permission(self, request: HttpRequest) -> bool:
-        """For the action: trying a destination sends what waits there."""
-        return may(request, SEND_AGAIN)
+    # Trying a destination sends what waits there.
+    has_send_again_permission = permitted(SEND_AGAIN)
 
     @admin.action(description=_("Try now"), permissions=["send_again"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:

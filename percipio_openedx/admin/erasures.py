@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -13,7 +11,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit
-from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, may
+from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, permitted
+from percipio_openedx.admin.paging import badge, choice_filter
 from percipio_openedx.codes import Api
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures
@@ -21,49 +20,30 @@ from percipio_openedx.operations import erasures
 Rows = QuerySet[ErasureRequest]
 
 
-class DoneFilter(admin.SimpleListFilter):
-    """Whether Skillsoft has done it."""
-
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Open or done."""
-        return [("open", _("to be asked for")), ("done", _("done"))]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """In the chosen state."""
-        if self.value() not in ("open", "done"):
-            return queryset
-        return queryset.filter(done_at__isnull=self.value() == "open")
-
-
 @admin.register(ErasureRequest)
 class ErasureRequestAdmin(ReadOnlyAdmin):
     """One row for each learner who was erased here after something had been sent."""
 
     list_display = ("id", "state_badge", "erased_at", "site_id", "organization", "api", "statements", "done_at")
-    list_filter = (DoneFilter,)
-    fields = (
-        "state_badge",
-        "erased_at",
-        "site_id",
-        "organization",
-        "api",
-        "statements",
-        "registration_list",
-        "note",
-        "done_at",
+    list_filter = (
+        choice_filter(
+            _("state"),
+            "state",
+            {
+                "open": (_("to be asked for"), Q(done_at__isnull=True)),
+                "done": (_("done"), Q(done_at__isnull=False)),
+            },
+        ),
     )
+    fields = (*list_display[1:-1], "registration_list", "note", "done_at")
     ordering = ("-id",)
     sortable_by = ()
     actions = ("tick_off",)
 
     @admin.display(description=_("State"))
     def state_badge(self, row: ErasureRequest) -> str:
-        """Open or done, in its colour."""
-        tone, text = ("well", gettext("done")) if row.done_at else ("warning", gettext("to be asked for"))
-        return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
+        """Return open or done, in its color."""
+        return badge("well", gettext("done")) if row.done_at else badge("warning", gettext("to be asked for"))
 
     @admin.display(description=_("Registrations (context.registration)"))
     def registration_list(self, row: ErasureRequest) -> str:
@@ -80,9 +60,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
             "from the LMS’s own retirement status, before the LMS cleans it up."
         )
 
-    def has_tick_off_permission(self, request: HttpRequest) -> bool:
-        """For the action of that name."""
-        return may(request, TICK_OFF)
+    has_tick_off_permission = permitted(TICK_OFF)
 
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: Rows) -> None:

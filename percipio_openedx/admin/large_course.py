@@ -24,11 +24,11 @@ from percipio_openedx import config
 from percipio_openedx.admin import search
 from percipio_openedx.admin.paging import MOST, BoundedPaginator
 from percipio_openedx.admin.statement_filters import OUTCOMES, in_state, with_outcome
-from percipio_openedx.content import course_url
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.topic import TopicTerm
+from percipio_openedx.statements.content import course_url
 from percipio_openedx.statements.ids import activity_key
 from percipio_openedx.statements.terms import activity_term
 from percipio_openedx.statements.vocabulary import VERB_VOIDED

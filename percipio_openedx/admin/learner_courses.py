@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.sites.models import Site
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
@@ -15,29 +16,23 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit, search, words
 from percipio_openedx.admin.access import ReadOnlyAdmin
-from percipio_openedx.admin.paging import BoundedPaginator
+from percipio_openedx.admin.paging import BoundedPaginator, choice_filter
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 
 Rows = QuerySet[LearnerCourse]
 
 
-class HoldFilter(admin.SimpleListFilter):
-    """Why nothing is reported."""
+def _held_for(reason: HoldReason) -> Callable[[], Q]:
+    """Return the condition: by site first, as the index is."""
+    return lambda: Q(site_id__in=list(Site.objects.values_list("pk", flat=True)), hold_reason=reason)
 
-    title = _("not reported because")
-    parameter_name = "hold"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """All reasons."""
-        return [(reason.value, words.of(words.HOLDS, reason)) for reason in HoldReason]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Held back for the chosen reason; by site first, as the index is."""
-        if self.value() is None:
-            return queryset
-        sites = list(Site.objects.values_list("pk", flat=True))
-        return queryset.filter(site_id__in=sites, hold_reason=self.value())
+HELD = choice_filter(
+    _("not reported because"),
+    "hold",
+    {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason},
+)
 
 
 @admin.register(LearnerCourse)
@@ -45,7 +40,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
     list_display = ("user_id", "course_key", "site_id", "reported", "hold", "looked_at", "timeline_link")
-    list_filter = (HoldFilter,)
+    list_filter = (HELD,)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
     ordering = ("-id",)
@@ -108,7 +103,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return learner.show(self, request, user_id, course_key)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """See ``preview_page``."""
-        from percipio_openedx.admin import preview_page
+        """See ``learner``."""
+        from percipio_openedx.admin import learner
 
-        return preview_page.show(self, request)
+        return learner.preview_page(self, request)

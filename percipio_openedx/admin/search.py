@@ -6,11 +6,13 @@ Every search goes by an index. None looks into the statements' bodies.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
@@ -20,6 +22,8 @@ from percipio_openedx.models.statement import Statement
 if TYPE_CHECKING:
     from percipio_openedx.data import Learner
 
+# Course runs that are offered at most.
+MOST_COURSES = 50
 # Learners that one search names at most.
 MOST_LEARNERS = 50
 # Accounts that are looked through for them, the first of each index.
@@ -135,3 +139,30 @@ def _uuid(word: str) -> UUID | None:
         return UUID(word) if len(word) in (32, 36) else None
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseChoice:
+    """What a text means: one course run's ``key``, or else a ``problem`` and what there is to choose from, by name."""
+
+    key: str = ""
+    problem: str = ""
+    found: dict[str, str] = field(default_factory=dict)
+    is_cut: bool = False
+
+
+def chosen(text: str) -> CourseChoice:
+    """Return what was typed, understood; without a text neither a key nor a problem."""
+    text = text.replace("\0", "").strip()[:255]
+    if not text or is_course_key(text):
+        return CourseChoice(text)
+    try:
+        found = edx_platform.find_courses(text, MOST_COURSES + 1)
+    except PlatformUnavailable as error:
+        return CourseChoice(problem=_("The LMS cannot tell: %(error)s.") % {"error": error})
+    if len(found) == 1:
+        return CourseChoice(next(iter(found)))
+    if not found:
+        return CourseChoice(problem=_("No course has that in its name or key."))
+    is_cut = len(found) > MOST_COURSES
+    return CourseChoice("", _("Several courses are meant."), dict(islice(found.items(), MOST_COURSES)), is_cut)

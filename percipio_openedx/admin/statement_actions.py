@@ -1,4 +1,7 @@
-"""What an operator can do with statements: send them again, give them up, take them along. Each act is written down."""
+"""What an operator can do with statements: send them again, give them up, take them along; and the names in their list.
+
+Each act is written down. Loaded with the first page that is asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.sites.models import Site
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
@@ -15,6 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from percipio_openedx import edx_platform
 from percipio_openedx.admin import audit, words
 from percipio_openedx.admin.access import ModelAdmin
 from percipio_openedx.admin.paging import MOST, bounded_count
@@ -137,3 +143,28 @@ def _asked(model_admin: ModelAdmin, request: HttpRequest, rows: Rows, title: str
 
 def _or_more(count: int) -> str:
     return _("%s or more") % count if count >= MOST else str(count)
+
+
+class NamedChangeList(ChangeList):
+    """The list, whose rows know the names to show."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Rows of the paginator, also where Django would take the whole list; their names are looked up all at once."""
+        super().get_results(request)
+        shown = self.result_list
+        if not self.multi_page:
+            shown = self.paginator.page(1).object_list
+        elif self.show_all and self.can_show_all:
+            shown = self.paginator.object_list
+        self.result_list = named(list(shown))
+
+
+def named(rows: list[Statement]) -> list[Statement]:
+    """Return these rows with ``username`` and ``site_domain``, where they are known. Two queries."""
+    learners = edx_platform.learners({row.learner_course.user_id for row in rows})
+    domains = dict(Site.objects.filter(pk__in={row.site_id for row in rows}).values_list("pk", "domain"))
+    for row in rows:
+        learner = learners.get(row.learner_course.user_id)
+        row.username = learner.username if learner else ""  # type: ignore[attr-defined]
+        row.site_domain = domains.get(row.site_id, "")  # type: ignore[attr-defined]
+    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search, words
+from percipio_openedx.admin.paging import choice_filter
 from percipio_openedx.codes import Kind
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
@@ -72,73 +74,29 @@ class SiteFilter(admin.SimpleListFilter):
         return queryset.filter(site_id=int(value)) if value.isdigit() and len(value) < 10 else queryset
 
 
-class StateFilter(admin.SimpleListFilter):
-    """Where the statement is on its way."""
-
-    title = _("state")
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """All states."""
-        return [(state.value, words.of(words.STATES, state)) for state in State]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """In the chosen state."""
-        value = self.value()
-        return queryset if value is None else queryset.filter(in_state(value))
+def with_verb(kind: Kind) -> Q:
+    """With a milestone's verb: those that stand and those that were voided, as the index tells them apart."""
+    either = Q(voided_by__isnull=True) | Q(voided_by__isnull=False)
+    return of_known_sites() & either & Q(verb=VERBS[kind])
 
 
-class VerbFilter(admin.SimpleListFilter):
-    """The milestone, which is the statement's verb."""
-
-    title = _("verb")
-    parameter_name = "verb"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """All kinds."""
-        return [(kind.value, words.of(words.KINDS, kind)) for kind in Kind]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """With the chosen verb: those that stand and those that were voided, as the index tells them apart."""
-        value = self.value()
-        if value not in set(Kind):
-            return queryset
-        either = Q(voided_by__isnull=True) | Q(voided_by__isnull=False)
-        return queryset.filter(of_known_sites(), either, verb=VERBS[Kind(value)])
+def made_within(span: timedelta) -> Q:
+    """Made within a span that ends now."""
+    return of_known_sites() & Q(stored_at__gte=timezone.now() - span)
 
 
-class OutcomeFilter(admin.SimpleListFilter):
-    """What Percipio answered."""
-
-    title = _("outcome")
-    parameter_name = "outcome"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The outcomes that can be told from state and status."""
-        return [(key, title) for key, (title, _query) in OUTCOMES.items()]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """With the chosen outcome."""
-        value = self.value()
-        return queryset.filter(with_outcome(value)) if value in OUTCOMES else queryset
-
-
-class TimeFilter(admin.SimpleListFilter):
-    """When the statement was made."""
-
-    title = _("time")
-    parameter_name = "time"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Spans that end now."""
-        return [(key, title) for key, (title, _span) in TIMES.items()]
-
-    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Made within the chosen span."""
-        if self.value() not in TIMES:
-            return queryset
-        span = TIMES[self.value() or ""][1]
-        return queryset.filter(of_known_sites(), stored_at__gte=timezone.now() - span)
+StateFilter = choice_filter(
+    _("state"), "state", {state.value: (words.STATES[state], in_state(state)) for state in State}
+)
+VerbFilter = choice_filter(
+    _("verb"), "verb", {kind.value: (words.KINDS[kind], partial(with_verb, kind)) for kind in Kind}
+)
+OutcomeFilter = choice_filter(
+    _("outcome"), "outcome", {key: (title, with_outcome(key)) for key, (title, _query) in OUTCOMES.items()}
+)
+TimeFilter = choice_filter(
+    _("time"), "time", {key: (title, partial(made_within, span)) for key, (title, span) in TIMES.items()}
+)
 
 
 class CourseFilter(admin.SimpleListFilter):

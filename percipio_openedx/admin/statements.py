@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit, search, words
-from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, may
-from percipio_openedx.admin.paging import BoundedPaginator
+from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, permitted
+from percipio_openedx.admin.paging import BoundedPaginator, badge
 from percipio_openedx.admin.statement_filters import (
     CourseFilter,
     OutcomeFilter,
@@ -59,13 +59,7 @@ class StatementAdmin(ReadOnlyAdmin):
             _("Delivery"),
             {
                 "fields": (
-                    "state_badge",
-                    "due_at",
-                    "attempts",
-                    "status",
-                    "answer",
-                    "settled_at",
-                    "destination",
+                    *("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination"),
                     "voided_by",
                 )
             },
@@ -84,7 +78,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """A page whose rows know the names to show."""
-        from percipio_openedx.admin.statement_list import NamedChangeList
+        from percipio_openedx.admin.statement_actions import NamedChangeList
 
         return NamedChangeList
 
@@ -97,7 +91,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
         """One row, with its names."""
-        from percipio_openedx.admin.statement_list import named
+        from percipio_openedx.admin.statement_actions import named
 
         row: Statement | None = super().get_object(request, object_id, from_field)
         return named([row])[0] if row is not None else None
@@ -136,10 +130,8 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("State"))
     def state_badge(self, row: Statement) -> str:
-        """The state, in its colour."""
-        return format_html(
-            '<span class="percipio-state percipio-{}">{}</span>', row.state, words.of(words.STATES, row.state)
-        )
+        """Return the state, in its color."""
+        return badge(row.state, words.of(words.STATES, row.state))
 
     @admin.display(description=_("Answer"))
     def short_answer(self, row: Statement) -> str:
@@ -158,17 +150,9 @@ class StatementAdmin(ReadOnlyAdmin):
 
     # --- acts --------------------------------------------------------------------------------------------------------
 
-    def has_send_again_permission(self, request: HttpRequest) -> bool:
-        """For the action of that name."""
-        return may(request, SEND_AGAIN)
-
-    def has_give_up_permission(self, request: HttpRequest) -> bool:
-        """For the action of that name."""
-        return may(request, GIVE_UP)
-
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        """For the action of that name."""
-        return may(request, EXPORT)
+    has_send_again_permission = permitted(SEND_AGAIN)
+    has_give_up_permission = permitted(GIVE_UP)
+    has_export_permission = permitted(EXPORT)
 
     @admin.action(description=_("Send again"), permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:

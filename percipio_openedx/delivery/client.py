@@ -21,9 +21,9 @@ from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable
-from percipio_openedx.personal import NOBODY
 from percipio_openedx.secrets import Secret
-from percipio_openedx.statements.named import personal_of
+from percipio_openedx.statements.people import personal_of
+from percipio_openedx.statements.personal import NOBODY
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
 XAPI_VERSION = "1.0.3"

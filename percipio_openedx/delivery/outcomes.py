@@ -23,7 +23,7 @@ from percipio_openedx.exceptions import (
     Unavailable,
     Unreachable,
 )
-from percipio_openedx.personal import NOBODY, Personal
+from percipio_openedx.statements.personal import NOBODY, Personal
 
 # Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
 _CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")

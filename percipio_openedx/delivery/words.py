@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from percipio_openedx.fitting import fitted
-from percipio_openedx.personal import MASK, NOBODY, Personal
+from percipio_openedx.statements.personal import MASK, NOBODY, Personal
 
 LONGEST = 1000
 _READ = 4000

@@ -9,11 +9,11 @@ from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from percipio_openedx.exceptions import QueryError, StatementError
-from percipio_openedx.iri import is_iri
 from percipio_openedx.lrs import timestamps
 from percipio_openedx.lrs.query import MOST, Form, Query
 from percipio_openedx.statements.checker import check_agent
 from percipio_openedx.statements.ids import activity_key, actor_key_of
+from percipio_openedx.statements.iri import is_iri
 
 MORE: Final = "more"
 LONGEST_AGENT: Final = 8000

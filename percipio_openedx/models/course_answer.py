@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from opaque_keys import InvalidKeyError
+from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+# What the key of all runs of a course begins with.
 ALL_RUNS = "course:"
 AT_ONCE = 500
 
@@ -28,12 +35,12 @@ class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
 
 
 class CourseAnswer(models.Model):
-    """A course that is left out, or that Percipio's catalogue knows by another id.
+    """A course that is left out, or that Percipio's catalog knows by another id.
 
     ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
     course; the run's own row wins.
 
-    .. no_pii: Course keys and catalogue ids.
+    .. no_pii: Course keys and catalog ids.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -63,6 +70,21 @@ class CourseAnswer(models.Model):
         done = super().delete(*args, **kwargs)
         outdate([self.course_key])
         return done
+
+    def clean(self) -> None:
+        """Judge the two texts.
+
+        Raises:
+            ValidationError: the key is that of no course or course run, or a text cannot be stored or read.
+        """
+        problems = {}
+        if problem := _key_problem(self.course_key):
+            problems["course_key"] = problem
+        # A lone surrogate, which no database stores, is not printable either.
+        if not self.content_id.isprintable():
+            problems["content_id"] = _("has a line break or another control character")
+        if problems:
+            raise ValidationError(problems)
 
 
 def outdate(course_keys: Iterable[str]) -> None:
@@ -97,3 +119,17 @@ def _all_runs_of(course_key: str) -> str:
     """The key for all runs of a run's course. The run's key has one of two forms: with ``+``, or the old one."""
     parts = course_key.removeprefix("course-v1:").replace("/", "+").split("+")
     return f"{ALL_RUNS}{'+'.join(parts[:2])}"
+
+
+def _key_problem(key: str) -> StrOrPromise:
+    if key.startswith(ALL_RUNS):
+        org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
+        is_right = org and plus and course and "+" not in course and key.isprintable() and " " not in key
+        return "" if is_right else _("must be course:Org+Course")
+    try:
+        parsed = CourseKey.from_string(key)
+    except InvalidKeyError:
+        parsed = None
+    if parsed is None or not parsed.is_course or not parsed.run:
+        return _("is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs")
+    return "" if str(parsed) == key else _("must be written %(key)s") % {"key": parsed}

@@ -1,16 +1,28 @@
-"""Taking over what was decided for courses: all of a file or nothing of it."""
+"""What was decided for single courses, in and out as CSV: all lines of a file, or none.
+
+A file has a head line with ``course_key`` and any of ``is_reported`` and ``content_id``, in any order, then one course
+a line. Commas or semicolons; a byte-order mark does no harm.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from percipio_openedx.models.course_answer import CourseAnswer, outdate
-from percipio_openedx.operations.course_csv import Row
+from percipio_openedx.operations import spreadsheets
 
+COLUMNS = ("course_key", "is_reported", "content_id")
+WORDS = {"": True, "true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+MOST_BYTES = 32 * 1024 * 1024
+MOST_PROBLEMS = 100
 AT_ONCE = 500
 
 
@@ -18,60 +30,116 @@ AT_ONCE = 500
 class Taken:
     """How many answers are new, changed, and were so before; ``freed`` are the courses now reported again."""
 
-    new: int = 0
-    changed: int = 0
-    same: int = 0
-    freed: tuple[str, ...] = ()
+    new: int
+    changed: int
+    same: int
+    freed: tuple[str, ...]
 
 
-def take(rows: Sequence[Row], *, dry_run: bool = False) -> Taken:
-    """Store answers, in one transaction. Courses that are not among the rows keep theirs.
+def read(raw: bytes) -> list[CourseAnswer]:
+    """Return the answers of a file, not saved.
+
+    Raises:
+        ValidationError: all that is wrong, at most 100 problems, each with its line (the head is line 1), its column
+            (``''`` for the line as a whole) and what is expected; the three are also its ``params``.
+    """
+    if len(raw) > MOST_BYTES:
+        raise _problem(1, "", _("the file is larger than %(size)s MiB") % {"size": MOST_BYTES // 1024 // 1024})
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise _problem(line, "", _("is not UTF-8; save the file as CSV UTF-8")) from None
+    head = text.partition("\n")[0]
+    delimiter = ";" if ";" in head and "," not in head else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found: dict[str, tuple[int, CourseAnswer]] = {}
+    problems: list[ValidationError] = []
+    try:
+        names = reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        if "course_key" not in names or not set(names) <= set(COLUMNS) or len(set(names)) < len(names):
+            text = _("the first line must name the columns, each once: %(columns)s")
+            raise _problem(1, "", text % {"columns": ",".join(COLUMNS)})
+        for row in reader:
+            if len(problems) >= MOST_PROBLEMS:
+                problems.append(_problem(reader.line_num, "", _("there are more problems after this")))
+                break
+            cells = [cell.strip() for cell in row.values() if isinstance(cell, str)]
+            if any(cells) or None in row:
+                problems += _taken_up(found, reader.line_num, row, is_whole=len(cells) == len(names) == len(row))
+    except csv.Error as error:
+        problems.append(_problem(max(1, reader.reader.line_num), "", _("is no CSV: %(error)s") % {"error": error}))
+    if problems:
+        raise ValidationError(problems)
+    return [answer for _line, answer in found.values()]
+
+
+def _taken_up(
+    found: dict[str, tuple[int, CourseAnswer]], line: int, row: dict[str, str], *, is_whole: bool
+) -> list[ValidationError]:
+    """Add the answer of a row to those that were found; return what is wrong with it instead."""
+    if not is_whole:
+        return [_problem(line, "", _("has not as many columns as the first line"))]
+    values = {name: spreadsheets.original(cell.strip()) for name, cell in row.items()}
+    word = values.get("is_reported", "").lower()
+    answer = CourseAnswer(
+        course_key=values["course_key"], is_reported=WORDS.get(word, True), content_id=values.get("content_id", "")
+    )
+    wrong: dict[str, list[str]] = {}
+    try:
+        answer.full_clean(validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        wrong = error.message_dict
+    if word not in WORDS:
+        wrong["is_reported"] = [_("must be true or false")]
+    # The database may not tell upper from lower case.
+    before, _answer = found.setdefault(answer.course_key.casefold(), (line, answer))
+    if before != line:
+        wrong["course_key"] = [_("is in line %(line)s already") % {"line": before}]
+    return [_problem(line, name, " ".join(texts)) for name, texts in wrong.items()]
+
+
+def _problem(line: int, field: str, problem: str) -> ValidationError:
+    text = _("line %(line)s, %(field)s: %(problem)s") if field else _("line %(line)s: %(problem)s")
+    return ValidationError(text, params={"line": line, "field": field, "problem": problem})
+
+
+def take(answers: Sequence[CourseAnswer], *, dry_run: bool = False) -> Taken:
+    """Store answers of ``read``, in one transaction. Courses that are not among them keep theirs.
 
     Arguments:
-        rows: from ``course_csv.parse``, so each course once.
+        answers: each course once.
         dry_run: count only.
     """
+    new: list[CourseAnswer] = []
+    changed: list[CourseAnswer] = []
+    freed: list[str] = []
     with transaction.atomic():
-        before = _stored(rows)
-        now = timezone.now()
-        new, changed = [], []
-        for row in rows:
-            known = before.get(row.course_key.casefold())
-            if known is None:
-                new.append(CourseAnswer(**_values(row), updated_at=now))
-            elif (known.is_reported, known.content_id) != (row.is_reported, row.content_id):
-                changed.append(known)
-        freed = tuple(
-            row.course_key
-            for row in rows
-            if row.is_reported and (known := before.get(row.course_key.casefold())) and not known.is_reported
-        )
-        wanted = {row.course_key.casefold(): row for row in rows}
-        for known in changed:
-            row = wanted[known.course_key.casefold()]
-            known.is_reported, known.content_id, known.updated_at = row.is_reported, row.content_id, now
+        stored = {row.course_key.casefold(): row for row in CourseAnswer.objects.select_for_update()}
+        for answer in answers:
+            row = stored.get(answer.course_key.casefold())
+            if row is None:
+                new.append(answer)
+            elif (row.is_reported, row.content_id) != (answer.is_reported, answer.content_id):
+                freed += [answer.course_key] if answer.is_reported and not row.is_reported else []
+                row.is_reported, row.content_id = answer.is_reported, answer.content_id
+                row.updated_at = timezone.now()
+                changed.append(row)
         if not dry_run:
             CourseAnswer.objects.bulk_create(new, batch_size=AT_ONCE)
             CourseAnswer.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
             outdate(row.course_key for row in (*new, *changed))
-    return Taken(len(new), len(changed), len(rows) - len(new) - len(changed), freed)
+    return Taken(len(new), len(changed), len(answers) - len(new) - len(changed), tuple(freed))
 
 
-def stored() -> Iterator[Row]:
-    """Every answer, by course."""
-    rows = CourseAnswer.objects.order_by("course_key").values_list("course_key", "is_reported", "content_id")
-    return (Row(*row) for row in rows.iterator())
+def stored() -> list[dict[str, object]]:
+    """Return every answer, by course."""
+    return list(CourseAnswer.objects.order_by("course_key").values(*COLUMNS))
 
 
-def _stored(rows: Sequence[Row]) -> dict[str, CourseAnswer]:
-    """The answers to the same courses, locked until the end of the transaction."""
-    found: dict[str, CourseAnswer] = {}
-    for start in range(0, len(rows), AT_ONCE):
-        keys = [row.course_key for row in rows[start : start + AT_ONCE]]
-        locked = CourseAnswer.objects.select_for_update().filter(course_key__in=keys)
-        found.update((row.course_key.casefold(), row) for row in locked)
-    return found
-
-
-def _values(row: Row) -> dict[str, object]:
-    return {"course_key": row.course_key, "is_reported": row.is_reported, "content_id": row.content_id}
+def written() -> str:
+    """Return every answer as the CSV that ``read`` takes."""
+    rows = [
+        [str(value).lower() if value in (True, False) else str(value) for value in row.values()] for row in stored()
+    ]
+    return spreadsheets.written([COLUMNS, *rows])

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial, reduce
 
-from percipio_openedx import config, content, identity, milestones
+from percipio_openedx import config, identity, milestones
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.config import Configuration
@@ -22,6 +22,7 @@ from percipio_openedx.observation import truths
 from percipio_openedx.observation.truths import Seen
 from percipio_openedx.reporting import failures, leases, progress, recheck, store
 from percipio_openedx.reporting.findings import ASK, Asking, Finding, Looked, Problem, check_columns, hold_back
+from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
 __all__ = ["Asking", "Finding", "Looked", "examine", "finding_of", "look", "telling_of"]

@@ -19,8 +19,8 @@ from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.personal import Personal, personal
-from percipio_openedx.statements.named import learner_of
+from percipio_openedx.statements.people import learner_of
+from percipio_openedx.statements.personal import Personal, personal
 from percipio_openedx.transactions import persistently
 
 # Where Percipio's words stand, by model. Of what was accepted none are kept.

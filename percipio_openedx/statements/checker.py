@@ -1,8 +1,8 @@
-"""Our own judge: what a statement of this plugin must be (xAPI 1.0.3, Data 2.2 to 4.6, as strictly as the text reads).
+"""What a statement of this plugin must be (xAPI 1.0.3, Data 2.2 to 4.6, as strictly as the text reads).
 
-Runs on every statement before it is frozen, behind the filter steps that a site may add. Names the field and
-the fault, never the value. ``check_agent`` is also what the statement resource holds its ``agent`` parameter
-against.
+Runs on every statement before it is frozen, behind the filter steps that a site may add, since tincan takes what they
+make as it is. Names the field and the fault, never the value. ``check_agent`` also judges the ``agent`` parameter of
+the statement resource.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.iri import is_iri, is_irl, is_mailto
+from percipio_openedx.statements.iri import is_iri, is_irl, is_mailto
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, VERB_VOIDED
 
 UUID_TEXT: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -41,7 +41,7 @@ def check(statement: Mapping[str, Any]) -> None:
     Raises:
         StatementError: the first fault found, with the path of its field.
     """
-    _object(statement, "", required=_STATEMENT_NEEDS, optional=_STATEMENT_MAY)
+    _statement(statement, "")
     has_activity = statement["object"].get("objectType", "Activity") == "Activity"
     if statement["verb"]["id"] == VERB_VOIDED and has_activity:
         raise StatementError("object", "must be a StatementRef where the verb is voided")
@@ -56,25 +56,11 @@ def check_agent(agent: Any, path: str) -> None:
         StatementError: not exactly one identifier, or a field that is wrong or unknown.
     """
     _is_mapping(agent, path)
-    kind = agent.get("objectType", "Agent")
-    if kind not in ("Agent", "Group"):
-        raise StatementError(_join(path, "objectType"), "is neither Agent nor Group")
-    _object(agent, path, required={}, optional=_GROUP if kind == "Group" else _AGENT)
+    is_group = agent.get("objectType") == "Group"
+    (_group if is_group else _agent)(agent, path)
     found = [name for name in IDENTIFIERS if name in agent]
-    if len(found) > 1 or (not found and (kind == "Agent" or not agent.get("member"))):
+    if len(found) > 1 or (not found and not (is_group and agent.get("member"))):
         raise StatementError(path, "needs exactly one of mbox, mbox_sha1sum, openid, account")
-
-
-def _object(value: Any, path: str, *, required: Mapping[str, Judge], optional: Mapping[str, Judge]) -> None:
-    _is_mapping(value, path)
-    for name in required:
-        if name not in value:
-            raise StatementError(_join(path, name), "is missing")
-    for name, part in value.items():
-        judge = required.get(name) or optional.get(name)
-        if judge is None:
-            raise StatementError(path or "statement", "has a property that xAPI does not know")
-        judge(part, _join(path, name))
 
 
 def _is_mapping(value: Any, path: str) -> None:
@@ -84,6 +70,9 @@ def _is_mapping(value: Any, path: str) -> None:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
+
+
+# What judges are made of.
 
 
 def _that(test: Callable[[Any], bool], problem: str) -> Judge:
@@ -98,25 +87,49 @@ def _matches(pattern: re.Pattern[str], problem: str) -> Judge:
     return _that(lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, problem)
 
 
+def _object(needs: Mapping[str, Judge], may: Mapping[str, Judge] | None = None) -> Judge:
+    known = {**needs, **(may or {})}
+
+    def judge(value: Any, path: str) -> None:
+        _is_mapping(value, path)
+        for name in needs:
+            if name not in value:
+                raise StatementError(_join(path, name), "is missing")
+        for name, part in value.items():
+            if name not in known:
+                raise StatementError(path or "statement", "has a property that xAPI does not know")
+            known[name](part, _join(path, name))
+
+    return judge
+
+
+def _list_of(judge: Judge) -> Judge:
+    def judge_all(value: Any, path: str) -> None:
+        if not isinstance(value, list) or not value:
+            raise StatementError(path, "is not a list with entries")
+        for index, item in enumerate(value):
+            judge(item, f"{path}.{index}")
+
+    return judge_all
+
+
 @lru_cache(maxsize=1024)
-def _is_seen_iri(value: str) -> bool:
-    return is_iri(value)
-
-
 def _is_known_iri(value: Any) -> bool:
-    """As ``is_iri``, kept for the next statement: these are the site's and xAPI's IRIs, never a learner's."""
-    return isinstance(value, str) and _is_seen_iri(value)
+    """As ``is_iri``, cached for the next statement: these are the site's and xAPI's IRIs, never a learner's."""
+    return is_iri(value)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+# Values.
+
 _text = _that(lambda value: isinstance(value, str) and bool(value.strip()), "is not a text, or is empty")
 _flag = _that(lambda value: isinstance(value, bool), "is neither true nor false")
 _number = _that(_is_number, "is not a number")
 _scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
-_iri = _that(_is_known_iri, "is not an IRI")
+_iri = _that(lambda value: isinstance(value, str) and _is_known_iri(value), "is not an IRI")
 _openid = _that(is_iri, "is not an IRI")
 _irl = _that(is_irl, "is not an address on the web")
 _uuid = _matches(UUID_TEXT, "is not a UUID in standard form")
@@ -129,10 +142,7 @@ _percent = _that(
     lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100,
     "is not a whole percentage from 0 to 100",
 )
-
-
-def _exactly(word: str) -> Judge:
-    return _that(lambda value: value == word, f"is not {word}")
+_kind = _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group")
 
 
 def _language_map(value: Any, path: str) -> None:
@@ -150,48 +160,14 @@ def _extensions(value: Any, path: str) -> None:
             _percent(content, f"{path}.progress")
 
 
-def _account(value: Any, path: str) -> None:
-    _object(value, path, required=_ACCOUNT, optional={})
-
-
 def _member(value: Any, path: str) -> None:
     check_agent(value, path)
     if value.get("objectType") == "Group":
         raise StatementError(path, "is a Group inside a Group")
 
 
-def _list_of(judge: Judge) -> Judge:
-    def judge_all(value: Any, path: str) -> None:
-        if not isinstance(value, list) or not value:
-            raise StatementError(path, "is not a list with entries")
-        for index, item in enumerate(value):
-            judge(item, f"{path}.{index}")
-
-    return judge_all
-
-
-def _target(value: Any, path: str) -> None:
-    _is_mapping(value, path)
-    if value.get("objectType", "Activity") == "StatementRef":
-        _reference(value, path)
-    else:
-        _activity(value, path)
-
-
-def _reference(value: Any, path: str) -> None:
-    _object(value, path, required=_REFERENCE, optional={})
-
-
-def _activity(value: Any, path: str) -> None:
-    _object(value, path, required=_ID, optional=_ACTIVITY)
-
-
-def _definition(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional=_DEFINITION)
-
-
 def _score(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional=_SCORE)
+    _numbers(value, path)
     least, most = value.get("min", -math.inf), value.get("max", math.inf)
     if not least < most:
         raise StatementError(path, "has a min that is not below its max")
@@ -199,45 +175,39 @@ def _score(value: Any, path: str) -> None:
         raise StatementError(f"{path}.raw", "is not between min and max")
 
 
-def _result(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional=_RESULT)
+def _target(value: Any, path: str) -> None:
+    _is_mapping(value, path)
+    (_reference if value.get("objectType") == "StatementRef" else _activity)(value, path)
 
 
-def _verb(value: Any, path: str) -> None:
-    _object(value, path, required=_ID, optional={"display": _language_map})
+# Objects, each with what it needs and what it may have.
 
-
-def _context_activities(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional=_CONTEXT_ACTIVITIES)
-
-
-def _context(value: Any, path: str) -> None:
-    _object(value, path, required={}, optional=_CONTEXT)
-
-
-_ID: Final[dict[str, Judge]] = {"id": _iri}
-_ACCOUNT: Final[dict[str, Judge]] = {"homePage": _iri, "name": _text}
-_REFERENCE: Final[dict[str, Judge]] = {"objectType": _exactly("StatementRef"), "id": _uuid}
-_ACTIVITY: Final[dict[str, Judge]] = {"objectType": _exactly("Activity"), "definition": _definition}
-_CONTEXT_ACTIVITIES: Final = dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))
-_SCORE: Final[dict[str, Judge]] = {"scaled": _scaled, "raw": _number, "min": _number, "max": _number}
-_kind = _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group")
+_numbers = _object({}, {"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
+_account = _object({"homePage": _iri, "name": _text})
 _AGENT: Final[dict[str, Judge]] = {
     "objectType": _kind, "name": _text, "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _openid, "account": _account,
 }  # fmt: skip
-_GROUP: Final[dict[str, Judge]] = {**_AGENT, "member": _list_of(_member)}
-_DEFINITION: Final[dict[str, Judge]] = {
+_agent = _object({}, _AGENT)
+_group = _object({}, {**_AGENT, "member": _list_of(_member)})
+_reference = _object({"objectType": _that(lambda value: value == "StatementRef", "is not StatementRef"), "id": _uuid})
+_definition = _object({}, {
     "type": _iri, "moreInfo": _irl, "name": _language_map, "description": _language_map, "extensions": _extensions,
-}  # fmt: skip
-_RESULT: Final[dict[str, Judge]] = {
+})  # fmt: skip
+_activity = _object(
+    {"id": _iri},
+    {"objectType": _that(lambda value: value == "Activity", "is not Activity"), "definition": _definition},
+)
+_result = _object({}, {
     "score": _score, "success": _flag, "completion": _flag, "response": _text, "duration": _duration,
     "extensions": _extensions,
-}  # fmt: skip
-_CONTEXT: Final[dict[str, Judge]] = {
-    "registration": _uuid, "instructor": check_agent, "team": check_agent, "contextActivities": _context_activities,
+})  # fmt: skip
+_context = _object({}, {
+    "registration": _uuid, "instructor": check_agent, "team": check_agent,
+    "contextActivities": _object({}, dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
     "revision": _text, "platform": _text, "language": _language, "statement": _reference, "extensions": _extensions,
-}  # fmt: skip
-_STATEMENT_NEEDS: Final[dict[str, Judge]] = {
-    "id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp,
-}  # fmt: skip
-_STATEMENT_MAY: Final[dict[str, Judge]] = {"result": _result, "context": _context}
+})  # fmt: skip
+_verb = _object({"id": _iri}, {"display": _language_map})
+_statement = _object(
+    {"id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp},
+    {"result": _result, "context": _context},
+)

@@ -18,8 +18,8 @@ from uuid import UUID, uuid5
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import LearnerIdentity
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.iri import address_of
 from percipio_openedx.statements import people
+from percipio_openedx.statements.iri import address_of
 
 
 def statement_id(registration: UUID, kind: Kind, value: str) -> UUID:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import isodate
 
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import Milestone, Score
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements import timing
 
 ROUND = "round-"
 
@@ -42,7 +43,7 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         percent=found.percent,
         score=Score(float(scaled)) if is_number and scaled is not None else None,
         success=success if isinstance(success, bool) else None,
-        seconds=timing.seconds_of(str(result.get("duration", ""))),
+        seconds=_seconds(str(result.get("duration", ""))),
         round=found.round,
         retracts=found.retracts,
     )
@@ -55,6 +56,14 @@ def _of_value(kind: Kind, value: str, at: datetime) -> Milestone:
     retracts = Kind(words.pop(0)) if kind is Kind.RETRACTED else None
     rounds = [int(word.removeprefix(ROUND)) for word in words]
     return Milestone(kind, at, round=rounds[0] if rounds else 0, retracts=retracts)
+
+
+def _seconds(duration: str) -> int | None:
+    try:
+        length = isodate.parse_duration(duration)
+    except (ValueError, OverflowError):
+        return None
+    return int(length.total_seconds()) if isinstance(length, timedelta) else None
 
 
 def _result(body: bytes) -> dict[str, Any]:

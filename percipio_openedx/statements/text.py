@@ -1,12 +1,14 @@
-"""Text written by people, made fit for a statement: no controls, NFC, one line, bounded, harmless in a web page."""
+"""Text written by people, made fit for a statement: no markup or controls, NFC, one line, bounded, harmless."""
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from typing import Final
 
-from percipio_openedx.statements.markup import ELEMENTS
+from django.core.exceptions import SuspiciousOperation
+from django.utils.html import strip_tags
 
 ELLIPSIS: Final = "…"
 
@@ -18,26 +20,69 @@ _UNWANTED: Final = re.compile(
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}-{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(0x11))
     + "]"
 )
-_LIVE_TAG: Final = re.compile(rf"<(?=[/!?]?(?:{'|'.join(sorted(ELEMENTS))})\b|!--|!doctype\b)", re.IGNORECASE)
+# HTML's elements, and those of old that browsers still know.
+_ELEMENTS: Final = """
+    a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote body br button
+    canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em embed fieldset
+    figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html i iframe image img
+    input ins kbd keygen label legend li link main map mark marquee math menu meta meter nav noembed noframes noscript
+    object ol optgroup option output p param picture plaintext pre progress q rp rt ruby s samp script search section
+    select slot small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th
+    thead time title tr track tt u ul var video wbr xml xmp
+"""
+# Where a browser sees something live: an element, a comment, a declaration, or anything with attributes, since those
+# run scripts whatever the element's name. A name alone that is none of HTML's, such as ``<vector>``, does nothing.
+_LIVE_TAG: Final = re.compile(
+    rf"<(?=[/!?]?(?:{'|'.join(_ELEMENTS.split())})\b|!--|!doctype\b|[a-z][^\s/>]*[\s/]+[^\s/>])", re.IGNORECASE
+)
+# What is left out of HTML with all that it holds; without an end it reaches to the end of the source, as in a browser.
+_SILENT: Final = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|svg|math|template|iframe|object|noscript|textarea|select|title)\b(?![^>]*/>)"
+    r".*?(?:</\1\b[^>]*>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+# Tags that end a word; all others vanish ("H<sub>2</sub>O" is "H2O").
+_WORD_END: Final = re.compile(
+    r"</?(?=(?:address|article|aside|blockquote|body|br|caption|dd|div|dl|dt|figcaption|figure|footer|form|h[1-6]|header"
+    r"|hr|html|img|li|main|nav|ol|option|p|pre|script|section|style|summary|table|td|th|tr|ul|video|audio)\b)",
+    re.IGNORECASE,
+)
+# HTML source beyond this many characters is not read: the text is cut far below it.
+_MOST_SOURCE: Final = 20_000
 _ZWJ: Final = "\u200d"
 _LONGEST_CLUSTER: Final = 64
 _VIRAMA: Final = 9
 
 
+def text_of(source: str) -> str:
+    """Return the text of an HTML fragment as course teams write it: no tags, no scripts, entities resolved.
+
+    Arguments:
+        source: any text; only its first 20,000 characters are read. Source that Django's ``strip_tags`` takes for an
+            attack gives no text.
+    """
+    source = _WORD_END.sub(r" \g<0>", _SILENT.sub(" ", source[:_MOST_SOURCE]))
+    try:
+        return html.unescape(strip_tags(source))
+    except SuspiciousOperation:
+        return ""
+
+
 def plain(text: str, limit: int) -> str:
-    """One line of clean text of at most ``limit`` characters, cut at a word.
+    """Return one line of clean text of at most ``limit`` characters, cut at a word.
 
     What would act as HTML in a page that forgets to escape it gets a space after its ``<``; ``a < b`` and
     ``List<T>`` stay as they are.
     """
     if text.isascii() and text.isprintable() and len(text) <= limit and "<" not in text and "  " not in text:
         return text.strip()
-    kept = " ".join(_UNWANTED.sub("", text).split())
+    # Normalization makes a character of four at the most.
+    kept = " ".join(_UNWANTED.sub("", text).split())[: 4 * limit + _LONGEST_CLUSTER]
     return cut(_LIVE_TAG.sub("< ", unicodedata.normalize("NFC", kept)), limit)
 
 
 def cut(text: str, limit: int) -> str:
-    """At most ``limit`` characters of a text, with an ellipsis where something is missing.
+    """Return at most ``limit`` characters of a text, with an ellipsis where something is missing.
 
     The cut is at a word's end where one is near, and never inside a character that is made of several code points
     (Unicode Annex 29, in short).
@@ -46,7 +91,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def cut_to_size(text: str, size: int) -> str:
-    """At most ``size`` bytes of a text, as JSON in UTF-8 has them, cut like ``cut``; empty where nothing fits."""
+    """Return at most ``size`` bytes of a text, as in JSON in UTF-8, cut like ``cut``; empty where nothing fits."""
     if json_size(text) <= size:
         return text
     room = size - json_size(ELLIPSIS)
@@ -66,14 +111,12 @@ def _cut_at(text: str, end: int) -> str:
 
 
 def json_size(text: str) -> int:
-    """Bytes of a text inside a JSON string in UTF-8. Only the quotation mark and the backslash are escaped in
-    clean text.
-    """
+    """Return the bytes of clean text in a JSON string in UTF-8: only quotation marks and backslashes are escaped."""
     return len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
 
 
 def _boundary(text: str, end: int) -> int:
-    """The last place at or before ``end`` between two whole characters; a chain that has no end is cut all the same."""
+    """Return the last place at or before ``end`` between two characters; a chain without end is cut all the same."""
     for place in range(end, max(end - _LONGEST_CLUSTER, 0), -1):
         if not _belongs(text, place):
             return place
@@ -81,7 +124,7 @@ def _boundary(text: str, end: int) -> int:
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the code point at ``place`` belongs to the character before it."""
+    """Return whether the code point at ``place`` belongs to the character before it."""
     before, here = text[place - 1], text[place]
     if unicodedata.category(here) in {"Mn", "Mc", "Me"} or here == _ZWJ or before == _ZWJ:
         return True

@@ -9,12 +9,14 @@ Two filter hooks are kept under their names of event-routing-backends (``…xapi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy, deepcopy
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache, wraps
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
+from event_routing_backends.processors.openedx_filters.filters import ProcessorBaseFilter
 from event_routing_backends.processors.transformer_utils.registry import TransformerRegistry
 from event_routing_backends.processors.xapi.transformer import XApiTransformer
 from tincan import (
@@ -34,9 +36,7 @@ from tincan import (
 )
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.statements.event import CourseFacts
-from percipio_openedx.statements.hooks import filtered, has_steps
-from percipio_openedx.statements.language import language_map
+from percipio_openedx.statements.content import CourseFacts, language_map
 from percipio_openedx.statements.vocabulary import (
     ACTIVITY_COURSE,
     EXTENSION_PROGRESS,
@@ -50,6 +50,37 @@ VERB_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transform
 OBJECT_FILTER = "percipio_openedx.statements.transformers.course.get_object"
 
 Part = TypeVar("Part", Activity, Agent | Group, ContextActivities)
+M = TypeVar("M", bound=Callable[[Any], Any])
+
+
+def has_steps(filter_type: str) -> bool:
+    """Return whether the site has configured steps for a hook (``OPEN_EDX_FILTERS_CONFIG``)."""
+    return bool(_hook(filter_type).get_filter_config())
+
+
+def filtered(filter_type: str) -> Callable[[M], M]:
+    """Decorate a method of a transformer: the steps of the hook get what it returns.
+
+    As ``openedx_filter`` of event-routing-backends, which makes a new class at each call: a sixth of all that building
+    a statement cost.
+    """
+
+    def decorate(method: M) -> M:
+        @wraps(method)
+        def with_steps(transformer: Any) -> Any:
+            made = method(transformer)
+            if not has_steps(filter_type):
+                return made
+            return _hook(filter_type).run_filter(transformer=transformer, result=made)
+
+        return with_steps  # type: ignore[return-value]
+
+    return decorate
+
+
+@cache
+def _hook(filter_type: str) -> type[ProcessorBaseFilter]:
+    return ProcessorBaseFilter.generate_dynamic_filter(filter_type)  # type: ignore[no-any-return]
 
 
 class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
@@ -62,7 +93,7 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
     """What the statements of all milestones have in common. Reads the event by explicit paths, and nothing else."""
 
     def get_event_id(self) -> UUID:
-        """The id that was made with the event: it names learner, course run, milestone and value."""
+        """Return the id that was made with the event: it names learner, course run, milestone and value."""
         statement_id: UUID = self.event["data"]["statement_id"]
         return statement_id
 
@@ -76,12 +107,12 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
 
     @filtered(VERB_FILTER)
     def get_verb(self) -> Verb:
-        """One verb serves all learners, unless the site has filter steps that might change it."""
+        """Return one verb for all learners, unless the site has filter steps that might change it."""
         return deepcopy(self._verb) if has_steps(VERB_FILTER) else self._verb
 
     @filtered(OBJECT_FILTER)
     def get_object(self) -> Activity:
-        """The course, with its name and description in its language.
+        """Return the course, with its name and description in its language.
 
         One object serves all learners of a course, unless the site has filter steps that might change it.
         """
@@ -90,7 +121,7 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         return make(data["course"], data["activity_id"])
 
     def get_context(self) -> Context:
-        """Registration, platform, language, instructors, and the course run where the object is not the run itself."""
+        """Return registration, platform, language, instructors, and the course run unless it is the object itself."""
         data, given = self.event["data"], self.event["context"]
         context = copy(_context(data["course"], data["activity_id"], given["platform"]))
         context.registration = given["registration"]
@@ -120,7 +151,7 @@ class ResultTransformer(CourseTransformer):
         return Result(**known) if known else None
 
     def fixed_result(self) -> dict[str, Any]:
-        """The part of the result that the milestone itself says."""
+        """Return the part of the result that the milestone itself says."""
         raise NotImplementedError
 
 
@@ -165,7 +196,7 @@ class RetractedTransformer(CourseTransformer):
         return StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
 
     def get_context(self) -> Context:
-        """The registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
+        """Return the registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
         return Context(registration=self.event["context"]["registration"])
 
 
@@ -181,7 +212,7 @@ def _activity(course: CourseFacts, activity_id: str) -> Activity:
 
 
 def _instructor(course: CourseFacts) -> Agent | Group:
-    """One instructor as an Agent, several as an anonymous Group (Data 2.4.6 and 2.4.2.2)."""
+    """Return one instructor as an Agent, several as an anonymous Group (Data 2.4.6 and 2.4.2.2)."""
     agents = [Agent(**agent) for agent in course.instructors]
     return agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents)
 
@@ -209,7 +240,7 @@ def _context(course: CourseFacts, activity_id: str, platform: str) -> Context:
 
 
 def _shared(part: Part) -> Part:
-    """The same part, which gives the JSON that it has now whenever it is asked."""
+    """Return the same part, which gives the JSON that it has now whenever it is asked."""
     made = part.as_version()
     vars(part)["as_version"] = lambda *_: made
     return part

@@ -11,8 +11,8 @@ from django.urls import reverse
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin import course_choice
-from percipio_openedx.admin.course_choice import chosen
+from percipio_openedx.admin import search
+from percipio_openedx.admin.search import chosen
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.admin.world import OTHER_KEY, a_learner_course
 from tests.integration.builders import KEY, a_course, a_learner
@@ -55,7 +55,7 @@ def test_every_word_is_part_of_the_name_or_of_the_key(text: str, keys: list[str]
 
 
 def test_one_is_meant_several_are_offered_and_none_is_said() -> None:
-    assert chosen("") == course_choice.CourseChoice()
+    assert chosen("") == search.CourseChoice()
     assert chosen(f" {KEY} ").key == KEY
     assert chosen("foundations").key == KEY
     several = chosen("cloud")
@@ -64,7 +64,7 @@ def test_one_is_meant_several_are_offered_and_none_is_said() -> None:
 
 
 def test_no_more_are_offered_than_fit_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(course_choice, "MOST", 1)
+    monkeypatch.setattr(search, "MOST_COURSES", 1)
     several = chosen("cloud")
 
     assert (list(several.found), several.is_cut) == ([KEY], True)

@@ -55,7 +55,7 @@ def test_a_right_file_is_taken_over(client: Client) -> None:
         (b"course_key,is_reported\ncourse:DemoX+A,yes\nnonsense,yes\n", "line 3, course_key: is no course"),
         (b"course_key,is_reported\ncourse:DemoX+A,perhaps\n", "line 2, is_reported: must be true or false"),
         (b"course,is_reported\nx,yes\n", "line 1: the first line must name the columns"),
-        (b"course_key\n\xff\xfe\n", "The file is not encoded in UTF-8."),
+        (b"course_key\n\xff\xfe\n", "line 2: is not UTF-8"),
         (b"course_key\n<script>alert(1)</script>\n", "line 2, course_key: is no course"),
     ],
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from percipio_openedx.content import activity_id, content_id
 from percipio_openedx.data import Course
+from percipio_openedx.statements.content import activity_id, content_id
 
 ROOT = "https://lms.example.com"
 COURSE = Course(key="course-v1:DemoX+CS101+2026", org="DemoX", number="CS101", run="2026")

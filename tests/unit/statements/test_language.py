@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langcodes import tag_is_valid
 
-from percipio_openedx.statements import language
+from percipio_openedx.statements import content
 from percipio_openedx.statements.checker import LANGUAGE
 
 
@@ -43,15 +43,15 @@ from percipio_openedx.statements.checker import LANGUAGE
     ],
 )
 def test_a_language_becomes_a_tag(given_language: str, expected: str | None) -> None:
-    assert language.tag(given_language) == expected
+    assert content.language_tag(given_language) == expected
 
 
 def test_every_known_subtag_is_a_registered_one() -> None:
     tags = {
-        *language.LANGUAGES,
-        *(f"zh-{script}" for script in language.SCRIPTS),
-        *(f"en-{region}" for region in language.REGIONS),
-        *(f"ca-{variant}" for variant in language.VARIANTS),
+        *content.LANGUAGES,
+        *(f"zh-{script}" for script in content.SCRIPTS),
+        *(f"en-{region}" for region in content.REGIONS),
+        *(f"ca-{variant}" for variant in content.VARIANTS),
     }
 
     assert {tag for tag in tags if not tag_is_valid(tag)} == set()
@@ -62,7 +62,7 @@ PARTS = st.sampled_from(["zh", "en", "ca", "hans", "latn", "cn", "419", "valenci
 
 @given(st.text() | st.lists(PARTS).map("-".join) | st.lists(PARTS).map("_".join))
 def test_whatever_an_lms_holds_a_tag_is_valid(text: str) -> None:
-    tag = language.tag(text)
+    tag = content.language_tag(text)
 
     assert tag is None or (tag_is_valid(tag) and LANGUAGE.fullmatch(tag))
 
@@ -78,4 +78,4 @@ def test_whatever_an_lms_holds_a_tag_is_valid(text: str) -> None:
     ],
 )
 def test_a_map_always_has_the_fallback(tag: str | None, expected: dict[str, str]) -> None:
-    assert language.language_map("text", tag) == expected
+    assert content.language_map("text", tag) == expected

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.size import fitted, frozen
+from percipio_openedx.statements.normalizer import fitted, frozen
 
 FACTS = {"id": "x", "result": {"success": True}}
 

@@ -1,13 +1,22 @@
-"""Language tags: from what an LMS holds (``zh_CN``, ``zh-cn``, ``pt-br``, ``ca@valencia``) to RFC 5646."""
+"""What a course is called in Percipio, and what statements say of it: ids, address, texts and language. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 
+from percipio_openedx.data import Course
+from percipio_openedx.statements import people
+from percipio_openedx.statements.iri import is_iri, is_irl
+from percipio_openedx.statements.text import plain, text_of
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
+
+LONGEST_NAME: Final = 255
+LONGEST_DESCRIPTION: Final = 2000
 
 # Registered primary languages: ISO 639-1, and the three-letter ones for which Open edX or its translators
 # have names.
@@ -44,9 +53,65 @@ _SEPARATOR: Final = re.compile(r"[-_@.]")
 _LONGEST_TAG: Final = 35  # RFC 5646 section 4.4.1
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class CourseFacts:
+    """A course run as statements describe it: clean, bounded, in its language. One object for all of its learners."""
+
+    url: str
+    name: str
+    description: str
+    language: str | None
+    instructors: tuple[dict[str, Any], ...]
+
+
+@lru_cache(maxsize=512)
+def course_facts(course: Course, lms_root: str) -> CourseFacts:
+    """Return what statements say of a course run. Cached by value, so that a renamed course is never stale."""
+    url = course_url(course.key, lms_root)
+    return CourseFacts(
+        url=url if is_irl(url) else "",
+        name=plain(course.name, LONGEST_NAME),
+        description=plain(text_of(course.description), LONGEST_DESCRIPTION),
+        language=language_tag(course.language),
+        instructors=tuple(people.instructors(course.instructors, lms_root)),
+    )
+
+
+def content_id(course: Course, rule: str, lms_root: str) -> str:
+    """Return the id under which Percipio's catalog knows the course.
+
+    Arguments:
+        course: the course run; its own ``content_id``, set by an operator, wins.
+        rule: ``PERCIPIO_CONTENT_ID``.
+        lms_root: this LMS's address.
+    """
+    if course.content_id:
+        return course.content_id
+    if rule == "course_run":
+        return course.key
+    if rule == "url":
+        return course_url(course.key, lms_root)
+    return f"course:{course.org}+{course.number}"
+
+
+def activity_id(content: str, lms_root: str) -> str:
+    """Return the ``object.id`` of statements: the content id where it is an IRI already, else one made of it.
+
+    Source: xAPI 1.0.3 Data 2.4.4.1 (an activity's id is an IRI).
+    """
+    if is_iri(content):
+        return content
+    return f"{lms_root}/percipio/content/{quote(content, safe='')}"
+
+
+def course_url(course_key: str, lms_root: str) -> str:
+    """Return the course run's address in the LMS."""
+    return f"{lms_root}/courses/{quote(course_key, safe=':+@')}"
+
+
 @lru_cache(maxsize=256)
-def tag(language: str) -> str | None:
-    """The RFC 5646 tag for a language as an LMS writes it; None where the language is not known.
+def language_tag(language: str) -> str | None:
+    """Return the RFC 5646 tag for a language as an LMS writes it; None where the language is not known.
 
     Subtags that are not known are left out, so that the tag becomes more general instead of wrong (RFC 4647
     section 3.4: ``en@pirate`` becomes ``en``).
@@ -69,7 +134,7 @@ def _first(subtags: list[str], known: frozenset[str], spell: Callable[[str], str
 
 
 def language_map(text: str, language: str | None) -> dict[str, str]:
-    """A language map (Data 4.2) of a text in the language of a course.
+    """Return a language map (Data 4.2) of a text in the language of a course.
 
     There is always an entry for ``en-US``, for readers that look for no other: the text as it is, not a
     translation.

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.operations.course_csv import COLUMNS, LONGEST, MOST_PROBLEMS, Problem, Row, parse, render
+from percipio_openedx.operations import spreadsheets
+from percipio_openedx.operations.course_answers import COLUMNS, MOST_PROBLEMS, read
 
 KEY = "course-v1:DemoX+CS101+2026"
 HEAD = "course_key,is_reported,content_id\n"
+LONGEST = 255
+
+
+class Row(NamedTuple):
+    course_key: str
+    is_reported: bool = True
+    content_id: str = ""
+
+
+def parse(text: str) -> tuple[list[Row], list[tuple[int, str]]]:
+    """What is read of a file, and what is wrong with it."""
+    try:
+        found = read(text.encode("utf-8", "surrogatepass"))
+    except ValidationError as error:
+        return [], [(each.params["line"], each.params["field"]) for each in error.error_list]
+    return [Row(row.course_key, row.is_reported, row.content_id) for row in found], []
 
 
 @pytest.mark.parametrize(
@@ -29,8 +49,7 @@ HEAD = "course_key,is_reported,content_id\n"
     ],
 )
 def test_what_is_read(text: str, rows: list[Row]) -> None:
-    parsed = parse(text)
-    assert (parsed.rows, parsed.problems) == (rows, [])
+    assert parse(text) == (rows, [])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +69,7 @@ def test_what_is_read(text: str, rows: list[Row]) -> None:
         (f"{HEAD}{KEY},true,{'x' * (LONGEST + 1)}\n", [(2, "content_id")]),
         (f'{HEAD}{KEY},true,"a\nb"\n', [(3, "content_id")]),
         (f"{HEAD}{KEY},true,a\x00b\n", [(2, "content_id")]),
-        (f"{HEAD}{KEY},true,\ud800\n", [(2, "content_id")]),
+        (f"{HEAD}{KEY},true,\ud800\n", [(2, "")]),
         (f"{HEAD}{KEY},true,a\n\n{KEY},true,b\n", [(4, "course_key")]),
         (f"{HEAD}{KEY},true,a\n{KEY.replace('DemoX', 'DEMOX')},true,b\n", [(3, "course_key")]),
         (f'{HEAD}{KEY},true,"open\n', [(2, "")]),
@@ -59,23 +78,23 @@ def test_what_is_read(text: str, rows: list[Row]) -> None:
     ],
 )
 def test_what_is_refused(text: str, problems: list[tuple[int, str]]) -> None:
-    parsed = parse(text)
-    assert [(found.line, found.field) for found in parsed.problems] == problems
-    assert parsed.rows == []
+    assert parse(text) == ([], problems)
 
 
 def test_one_wrong_line_spoils_the_file() -> None:
-    parsed = parse(f"{HEAD}{KEY},true,\nnonsense,true,\n")
-    assert parsed.rows == []
-    assert [str(problem) for problem in parsed.problems] == [
+    with pytest.raises(ValidationError) as caught:
+        read(f"{HEAD}{KEY},true,\nnonsense,true,\n".encode())
+    assert caught.value.messages == [
         "line 3, course_key: is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs"
     ]
 
 
 def test_problems_are_bounded() -> None:
-    parsed = parse(HEAD + "nonsense,true,\n" * 1000)
-    assert len(parsed.problems) == MOST_PROBLEMS + 1
-    assert parsed.problems[-1] == Problem(MOST_PROBLEMS + 1, "", "there are more problems after this")
+    text = HEAD + "".join(f"nonsense{number},true,\n" for number in range(1000))
+    with pytest.raises(ValidationError) as caught:
+        read(text.encode())
+    assert len(caught.value.messages) == MOST_PROBLEMS + 1
+    assert caught.value.messages[-1] == f"line {MOST_PROBLEMS + 2}: there are more problems after this"
 
 
 hostile = st.text(st.sampled_from('a,;"\n\r\t\x00= \ufeff\ud800課ctrue') | st.characters(), max_size=80)
@@ -84,13 +103,13 @@ lines = st.lists(hostile | st.sampled_from([HEAD.strip(), KEY, f"{KEY},true,x", 
 
 @given(lines, st.sampled_from(["\n", "\r\n", "\r", ""]))
 def test_no_text_breaks_it(given_lines: list[str], end: str) -> None:
-    parsed = parse(end.join(given_lines))
-    assert not (parsed.rows and parsed.problems)
-    for row in parsed.rows:
-        assert row.content_id.encode("utf-8").isascii() or row.content_id.isprintable()
-    for problem in parsed.problems:
-        assert problem.line >= 1
-        assert problem.field in ("", *COLUMNS)
+    rows, problems = parse(end.join(given_lines))
+    assert not (rows and problems)
+    for row in rows:
+        assert row.content_id.isprintable()
+    for line, field in problems:
+        assert line >= 1
+        assert field in ("", *COLUMNS)
 
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=10)
@@ -101,5 +120,5 @@ ids = st.text(characters, max_size=40)
 
 @given(st.lists(st.builds(Row, keys, st.booleans(), ids), unique_by=lambda row: row.course_key.casefold()))
 def test_what_is_written_is_read_again(rows: list[Row]) -> None:
-    parsed = parse(render(rows))
-    assert (parsed.rows, parsed.problems) == (rows, [])
+    text = spreadsheets.written([COLUMNS, *((row[0], str(row[1]).lower(), row[2]) for row in rows)])
+    assert parse(text) == (rows, [])

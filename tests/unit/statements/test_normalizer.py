@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.statements.normaliser import normalise
+from percipio_openedx.statements.normalizer import normalize
 
 AT = datetime(2026, 5, 13, 14, 25, tzinfo=UTC)
 STAMP = {"timestamp": "2026-05-13T14:25:00.000Z"}
@@ -43,4 +43,4 @@ STAMP = {"timestamp": "2026-05-13T14:25:00.000Z"}
     ],
 )
 def test_what_is_left_of_a_statement(left: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert normalise(left, AT) == {**STAMP, **expected}
+    assert normalize(left, AT) == {**STAMP, **expected}
