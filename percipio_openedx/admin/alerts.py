@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.models.alert import Alert
-from percipio_openedx.operations.troubles import TROUBLES
+from percipio_openedx.operations.problems import TITLES
 
 Rows = QuerySet[Alert]
 
@@ -55,4 +55,4 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Trouble"))
     def trouble(self, row: Alert) -> str:
         """What kind of trouble."""
-        return words.of(TROUBLES, row.kind)
+        return words.of(TITLES, row.kind)

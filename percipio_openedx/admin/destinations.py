@@ -16,7 +16,7 @@ from percipio_openedx.admin import audit, words
 from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.capture import wake
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.operations.troubles import PAUSES
+from percipio_openedx.operations.problems import PAUSES
 
 
 @admin.register(Destination)

@@ -1,28 +1,34 @@
-"""The figures themselves: what waits, how destinations fare, what was sent lately. Ids only, nobody is named."""
+"""Figures for whoever scrapes, in Prometheus's text form (``prometheus_client``, the ``metrics`` extra).
+
+A face of ``status`` and ``problems``: what waits, how destinations fare, what is wrong, what was sent lately. Ids only,
+nobody is named.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.core.cache import cache
+from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
-from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations.sites import site_ids
-from percipio_openedx.reporting import failures
+from percipio_openedx.operations import problems, status
+from percipio_openedx.operations.status import Snapshot
 
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.
 LATELY = timedelta(minutes=5)
-OPEN = (*OPEN_STATES, State.PARKED)
+# Seconds for which the text is kept, so that several scrapers cost one count.
+KEPT = 15
+KEY = "percipio_openedx:metrics"
+
+Labels = dict[int, tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -36,50 +42,36 @@ class Figure:
 
 
 def figures() -> Iterator[Figure]:
-    """All of them; a number of queries that does not grow with statements or destinations."""
-    now = timezone.now()
-    rows = {row.pk: row for row in Destination.objects.order_by("pk")}
-    labels = {pk: (str(row.site_id), row.organization) for pk, row in rows.items()}
-    yield from _statements(labels, now)
-    yield from _destinations(rows, labels)
-    yield from _requests(labels, now)
-    yield from _waiting(now)
+    """Yield all of them; a number of queries that does not grow with statements or destinations."""
+    snapshot = status.take(timezone.now())
+    labels = {found.row.pk: (str(found.row.site_id), found.row.organization) for found in snapshot.destinations}
+    yield from _destinations(snapshot, labels)
+    yield from _requests(snapshot.at, labels)
+    yield from _observing(snapshot)
+    yield from _problems(snapshot)
 
 
-def _statements(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[Figure]:
-    counts = Figure("statements", "Statements that are not settled, by state", ("site", "organization", "state"))
-    oldest = Figure("oldest_statement_seconds", "Age of the oldest open statement", ("site", "organization"))
-    counts.values = {(*label, state): 0 for label in labels.values() for state in OPEN}
-    firsts = []
-    # Of every destination, so that the queue's index answers alone.
-    rows = Statement.objects.filter(destination_id__in=list(labels), state__in=OPEN)
-    grouped = rows.order_by().values_list("destination_id", "state")
-    for pk, state, count, first in grouped.annotate(Count("pk"), Min("pk")):
-        counts.values[(*labels[pk], state)] += count
-        firsts += [first] if state in OPEN_STATES else []
-    oldest.values = dict.fromkeys(labels.values(), 0)
-    for pk, stored_at in Statement.objects.filter(pk__in=firsts).values_list("destination_id", "stored_at"):
-        oldest.values[labels[pk]] = max(oldest.values[labels[pk]], (now - stored_at).total_seconds())
-    yield counts
-    yield oldest
-
-
-def _destinations(rows: dict[int, Destination], labels: dict[int, tuple[str, str]]) -> Iterator[Figure]:
+def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Figure]:
     names = ("site", "organization")
-    paused = Figure("destination_paused", "1 where a person has to mend something", names)
-    failures = Figure("destination_failures", "Failed requests in a row", names)
+    counts = Figure("statements", "Statements that are not settled, by state", (*names, "state"))
+    oldest = Figure("oldest_statement_seconds", "Age of the oldest open statement", names)
+    paused = Figure("destination_paused", "1 where a person has to fix something", names)
+    failing = Figure("destination_failures", "Failed requests in a row", names)
     success = Figure("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
-    for figure in (paused, failures, success):
-        figure.values = dict.fromkeys(labels.values(), 0)
     # An organization that was reported to with credentials of the site's own, and with those of the settings, has two.
-    for pk, row in rows.items():
+    for found in snapshot.destinations:
+        row, label = found.row, labels[found.row.pk]
+        for state in status.UNSETTLED:
+            counts.values[*label, state] = counts.values.get((*label, state), 0) + found.counts.get(state, 0)
+        age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
         at = row.last_success_at.timestamp() if row.last_success_at else 0
-        for figure, value in ((paused, int(bool(row.paused_reason))), (failures, row.failures), (success, at)):
-            figure.values[labels[pk]] = max(figure.values[labels[pk]], value)
-    yield from (paused, failures, success)
+        is_paused = int(bool(row.paused_reason))
+        for figure, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
+            figure.values[label] = max(figure.values.get(label, 0), value)
+    yield from (counts, oldest, paused, failing, success)
 
 
-def _requests(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[Figure]:
+def _requests(now: datetime, labels: Labels) -> Iterator[Figure]:
     names = ("site", "organization", "outcome")
     requests = Figure("requests_5m", "Requests of the last five minutes, by outcome", names)
     accepted = Figure("accepted_5m", "Statements that were taken in the last five minutes", names)
@@ -94,9 +86,8 @@ def _requests(labels: dict[int, tuple[str, str]], now: datetime) -> Iterator[Fig
     yield from (requests, accepted, longest)
 
 
-def _waiting(now: datetime) -> Iterator[Figure]:
-    noticed = failures.oldest_notice(now)
-    age = (now - noticed).total_seconds() if noticed else 0
+def _observing(snapshot: Snapshot) -> Iterator[Figure]:
+    age = (snapshot.at - snapshot.oldest_notice).total_seconds() if snapshot.oldest_notice else 0
     yield Figure("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
     failing = Figure("observation_failures", "Course runs and learners that cannot be observed", ("of", "part"))
     for of, rows in (
@@ -108,16 +99,57 @@ def _waiting(now: datetime) -> Iterator[Figure]:
     yield failing
     held = Figure("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
     # Every site, and greater than, so that the index on site and reason serves.
-    for site_id, reason, count in _grouped_holds():
-        held.values[(str(site_id), reason)] = count
+    rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
+    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+        held.values[str(site_id), reason] = count
     yield held
-    alerts = Figure("alerts", "1 for each thing that is out of order", ("kind", "subject"))
-    alerts.values = dict.fromkeys(Alert.objects.filter(is_on=True).order_by("pk").values_list("kind", "subject"), 1)
+
+
+def _problems(snapshot: Snapshot) -> Iterator[Figure]:
+    alerts = Figure("alerts", "1 for each problem that operators were told of", ("kind", "subject"))
+    alerts.values = {(row.kind, row.subject): 1 for row in snapshot.alerts}
     yield alerts
-    erasures = ErasureRequest.objects.filter(done_at__isnull=True).count()
-    yield Figure("erasures_open", "Erasures to be asked of Skillsoft", values={(): erasures})
+    found = Figure("problems", "1 for each problem, whether told or not", ("kind", "severity", "subject"))
+    found.values = {(one.code.value, one.severity.value, one.subject): 1 for one in problems.find(snapshot)}
+    yield found
+    yield Figure("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
 
 
-def _grouped_holds() -> QuerySet[LearnerCourse, tuple[int, str, int]]:
-    rows = LearnerCourse.objects.filter(site_id__in=site_ids(), hold_reason__gt="").order_by()
-    return rows.values_list("site_id", "hold_reason").annotate(Count("pk"))
+# --- the text --------------------------------------------------------------------------------------------------------
+
+
+def is_available() -> bool:
+    """Return whether ``prometheus_client`` is installed: it comes with the ``metrics`` extra."""
+    return find_spec("prometheus_client") is not None
+
+
+def text() -> tuple[bytes, str]:
+    """Return the page and its content type, at most a few seconds old."""
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+    kept: bytes | None = cache.get(KEY)
+    if kept is None:
+        kept = _written()
+        cache.set(KEY, kept, timeout=KEPT)
+    return kept, CONTENT_TYPE_LATEST
+
+
+def _written() -> bytes:
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.registry import Collector
+
+    class Figures(Collector):
+        """Reads the database when asked, and keeps nothing: every process would say the same."""
+
+        def collect(self) -> Iterator[GaugeMetricFamily]:
+            """Yield each figure as a gauge."""
+            for figure in figures():
+                family = GaugeMetricFamily(PREFIX + figure.name, figure.meaning, labels=figure.labels)
+                for labels, value in figure.values.items():
+                    family.add_metric(labels, value)
+                yield family
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Figures())
+    return generate_latest(registry)
