@@ -63,7 +63,12 @@ def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> 
 
 
 def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems that operators are told of. The steps of a pass that broke are as ``broken`` says, if given."""
+    """Return the problems that operators are told of.
+
+    Arguments:
+        now: the present.
+        broken: the steps of a pass that broke, as in ``check``; None for those that are known.
+    """
     found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
     if broken is None:
         return found

@@ -69,8 +69,8 @@ def health() -> Iterator[Finding]:
     """Yield the findings of one snapshot, each check with its problems, or that it is well."""
     snapshot = status.take(timezone.now())
     found = problems.find(snapshot)
-    for site in snapshot.sites.values():
-        yield from of_site(site, found)
+    for one_site in snapshot.sites.values():
+        yield from of_site(one_site, found)
     for name, codes, seen in _checks(snapshot):
         chosen = [one for one in found if (one.code, one.subject == problems.NOTICES) in codes]
         yield from (_finding(name, one) for one in islice(chosen, MOST_NAMED))
@@ -81,8 +81,14 @@ def health() -> Iterator[Finding]:
             yield well(name, seen)
 
 
+def site(site_id: int) -> list[Finding]:
+    """Return how one site's configuration is, with which a test of its connection begins."""
+    snapshot = status.take(timezone.now(), [site_id])
+    return list(of_site(snapshot.sites[site_id], problems.find(snapshot)))
+
+
 def of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[Finding]:
-    """Yield how a site's configuration is; the connection test begins with the same."""
+    """Yield how a site's configuration is, given all problems."""
     name = _("configuration of %(site)s") % {"site": site.name}
     codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES)
     wrong_here = [one for one in found if one.code in codes and one.site_id == site.site_id]
@@ -208,7 +214,9 @@ def _of_client(row: PullClient) -> Iterator[Finding]:
         yield doubtful(name, str(error), _("See the LMS functions above."))
         return
     for mistake in mistakes:
-        yield wrong(name, mistake, _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off."))
+        yield wrong(
+            name, mistake, _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
+        )
     if problem and not mistakes:
         yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
     elif not mistakes:

@@ -57,7 +57,7 @@ FUNCTIONS: dict[Promise, Callable[[], Any]] = {
 }
 
 
-# --- the LMS 
+# --- the LMS
 
 
 def signals() -> Iterator[Finding]:

@@ -99,8 +99,8 @@ def _observing(snapshot: Snapshot) -> Iterator[Figure]:
     yield failing
     held = Figure("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
     # Every site, and greater than, so that the index on site and reason serves.
-    rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+    learners = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
+    for site_id, reason, count in learners.values_list("site_id", "hold_reason").annotate(Count("pk")):
         held.values[str(site_id), reason] = count
     yield held
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -99,7 +100,7 @@ def find(snapshot: Snapshot) -> list[Problem]:
     """Return what is wrong, in the language in force, what explains the rest first."""
     if not snapshot.reports():
         # Switched off, or never begun: whatever lies about keeps nothing from arriving.
-        return [*_unconfigured(snapshot), *_of_the_data(snapshot)]
+        return [*_unconfigured(snapshot), *_broken(snapshot), *_of_the_data(snapshot)]
     by_site = {site.site_id: list(_of_site(site)) for site in snapshot.sites.values()}
     found = [one for problems in by_site.values() for one in problems]
     found += _no_worker(snapshot)
@@ -137,21 +138,20 @@ def _unconfigured(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def _of_site(site: SiteStatus) -> Iterator[Problem]:
-    named = {"subject": f"site:{site.site_id}", "where": site.name, "site_id": site.site_id}
+    problem = partial(
+        Problem, severity=Severity.ERROR, subject=f"site:{site.site_id}", where=site.name, site_id=site.site_id
+    )
     if site.mistake is not None:
-        yield Problem(
-            ProblemCode.MISCONFIGURED,
-            Severity.ERROR,
+        yield problem(
+            code=ProblemCode.MISCONFIGURED,
             sentence=_("Nothing is sent: %(setting)s %(problem)s.")
             % {"setting": site.mistake.setting, "problem": site.mistake.problem},
             fix=_("Correct %(setting)s, in the settings or in the site's configuration.")
             % {"setting": site.mistake.setting},
-            **named,
         )
     elif site.in_force is not None and not site.may_have_courses:
-        yield Problem(
-            ProblemCode.NO_COURSES,
-            Severity.ERROR,
+        yield problem(
+            code=ProblemCode.NO_COURSES,
             sentence=_(
                 "Nothing is reported: no course can belong to this site. A course belongs to the site whose "
                 "course_org_filter names its organization, else to SITE_ID (%(default)s)."
@@ -161,7 +161,6 @@ def _of_site(site: SiteStatus) -> Iterator[Problem]:
                 "Configure the site that the courses belong to, or change SITE_ID or course_org_filter. Then run "
                 "percipio_backfill: of what happened meanwhile nothing was noticed."
             ),
-            **named,
         )
 
 
@@ -183,36 +182,35 @@ def run_a_worker() -> str:
 
 def _of_destination(found: DestinationStatus, site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
     row = found.row
-    named = {
-        "subject": subject_of(row.pk),
-        "where": ", ".join(part for part in (site.name, row.organization) if part),
-        "site_id": site.site_id,
-    }
+    problem = partial(
+        Problem,
+        subject=subject_of(row.pk),
+        where=", ".join(part for part in (site.name, row.organization) if part),
+        site_id=site.site_id,
+    )
     # Where the configuration has a mistake, that is what they wait for.
     is_sent_to = site.configuration is not None
     if is_sent_to and found.is_late and found.waiting_since is not None:
         sentence = _(
             "No worker seems to run, or it cannot keep up: the oldest statement has been waiting since %(at)s."
         ) % {"at": at(found.waiting_since)}
-        yield Problem(ProblemCode.LATE, Severity.ERROR, sentence=sentence, fix=run_a_worker(), **named)
+        yield problem(code=ProblemCode.LATE, severity=Severity.ERROR, sentence=sentence, fix=run_a_worker())
     said = f" ({row.last_error})" if row.last_error else ""
     if is_sent_to and found.is_paused:
-        yield Problem(
-            ProblemCode.PAUSED,
-            Severity.ERROR,
+        yield problem(
+            code=ProblemCode.PAUSED,
+            severity=Severity.ERROR,
             sentence=_nothing_is_sent(found) + f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}",
             fix=_("percipio_doctor --online says more. It is then tried by itself, or at once: percipio_retry --now"),
-            **named,
         )
     elif is_sent_to and row.failures:
         # Told of when it lasts.
         is_long = row.failing_since is not None and row.failing_since < snapshot.at - snapshot.patience
-        yield Problem(
-            ProblemCode.FAILING,
-            Severity.ERROR if is_long else Severity.WARNING,
+        yield problem(
+            code=ProblemCode.FAILING,
+            severity=Severity.ERROR if is_long else Severity.WARNING,
             sentence=_failing(found, row.failing_since or snapshot.at) + said,
             fix=_("Nothing is lost: it is tried again by itself. percipio_doctor --online says more."),
-            **named,
         )
     if found.parked:
         sentence = ngettext(
@@ -221,7 +219,7 @@ def _of_destination(found: DestinationStatus, site: SiteStatus, snapshot: Snapsh
             found.parked,
         ) % {"count": found.parked}
         fix = _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked")
-        yield Problem(ProblemCode.PARKED, Severity.ERROR, sentence=sentence, fix=fix, **named)
+        yield problem(code=ProblemCode.PARKED, severity=Severity.ERROR, sentence=sentence, fix=fix)
 
 
 def _nothing_is_sent(found: DestinationStatus) -> str:

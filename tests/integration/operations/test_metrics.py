@@ -12,10 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from percipio_openedx.metrics import exposition
-from percipio_openedx.metrics.figures import figures
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, Notice, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import metrics
 from tests.integration.builders import KEY
 from tests.integration.delivery.rows import add, destination_of
 
@@ -33,7 +32,7 @@ def scraped(client: Client, settings: Any) -> Callable[[], dict[tuple[str, tuple
     settings.PERCIPIO_METRICS_TOKEN = TOKEN
 
     def scrape() -> dict[tuple[str, tuple[str, ...]], float]:
-        cache.delete(exposition.KEY)
+        cache.delete(metrics.KEY)
         response = client.get(URL, headers={"Authorization": f"Bearer {TOKEN}"})
         assert response.status_code == 200
         assert response["Content-Type"].startswith("text/plain")
@@ -93,7 +92,7 @@ def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
     with django_assert_max_num_queries(13):
-        assert len(list(figures())) == 13
+        assert len(list(metrics.figures())) == 13
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_without_the_extra_there_is_no_such_page(
     client: Client, settings: Any, manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PERCIPIO_METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(exposition, "is_available", lambda: False)
+    monkeypatch.setattr(metrics, "is_available", lambda: False)
     assert client.get(URL, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 404
     ran = manage("percipio_metrics")
     assert ran.code == 1
