@@ -23,7 +23,7 @@ from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import problems, status
+from percipio_openedx.operations import diagnosis, status
 from percipio_openedx.operations.problems import PAUSES, Problem
 from percipio_openedx.operations.status import DestinationStatus, SiteStatus, Snapshot
 
@@ -50,7 +50,7 @@ def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     demand(request, "view_destination")
     kept = figures.kept(fresh="fresh" in request.GET)
     snapshot = status.take(timezone.now(), kept.days)
-    found = problems.find(snapshot)
+    found = diagnosis.find(snapshot)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("Percipio: is it working?"),

@@ -25,7 +25,7 @@ from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery import signals
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
-from percipio_openedx.operations import problems, status
+from percipio_openedx.operations import diagnosis, problems, status
 from percipio_openedx.operations.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Probl
         now: the present.
         broken: the steps of a pass that broke, as in ``check``; None for those that are known.
     """
-    found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
+    found = [one for one in diagnosis.find(status.take(now)) if one.severity is Severity.ERROR]
     if broken is None:
         return found
     steps = [problems.broken_step(step, problems.what_broke(step, why)) for step, why in broken.items()]

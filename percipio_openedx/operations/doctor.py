@@ -19,13 +19,15 @@ from percipio_openedx.codes import CompletedOn, ProblemCode, Severity
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import trial
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.pull import PullClient
-from percipio_openedx.operations import installation_checks, problems, retired, settings_checks, status
+from percipio_openedx.operations import diagnosis, installation_checks, problems, retired, settings_checks, status
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problems import Problem
-from percipio_openedx.operations.sites import configurations, names
+from percipio_openedx.operations.sites import configurations, names, newest_rows
 from percipio_openedx.operations.status import SiteStatus, Snapshot
+from percipio_openedx.secrets import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
 # Course runs whose grading is asked for.
@@ -51,7 +53,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
     if any(found.verdict is Verdict.WRONG for found in migrations):
         return
     yield from installation_checks.timeouts()
-    yield from settings_checks.secrets()
+    yield from client_secrets()
     yield from installation_checks.platform_functions()
     yield from installation_checks.completion()
     yield from installation_checks.routing()
@@ -68,7 +70,7 @@ def examine(*, is_online: bool = False) -> Iterator[Finding]:
 def health() -> Iterator[Finding]:
     """Yield the findings of one snapshot, each check with its problems, or that it is well."""
     snapshot = status.take(timezone.now())
-    found = problems.find(snapshot)
+    found = diagnosis.find(snapshot)
     for one_site in snapshot.sites.values():
         yield from of_site(one_site, found)
     for name, codes, seen in _checks(snapshot):
@@ -84,7 +86,7 @@ def health() -> Iterator[Finding]:
 def site(site_id: int) -> list[Finding]:
     """Return how one site's configuration is, with which a test of its connection begins."""
     snapshot = status.take(timezone.now(), [site_id])
-    return list(of_site(snapshot.sites[site_id], problems.find(snapshot)))
+    return list(of_site(snapshot.sites[site_id], diagnosis.find(snapshot)))
 
 
 def of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[Finding]:
@@ -194,6 +196,32 @@ def _is_ungraded(course_key: str) -> bool:
     except PlatformUnavailable:
         return False
     return course is not None and not course.is_graded
+
+
+def client_secrets() -> Iterator[Finding]:
+    """Yield which stored secrets wait for the newest key, or for somebody to type them again."""
+    newest = newest_rows()
+    kept = PercipioConfiguration.objects.exclude(pk__in=[row.pk for row in newest.values()]).exclude(client_secret=b"")
+    earlier = set(kept.order_by().values_list("site_id", flat=True))
+    sites = names({*newest, *earlier})
+    for site_id, row in sorted(newest.items()):
+        name = _("client secret of %(site)s") % {"site": sites[site_id]}
+        secret = row.client_secret
+        if not secret:
+            continue
+        if not secret.is_readable:
+            # Of a site that reports, the configuration is already called wrong for it.
+            yield doubtful(name, _("stored, and none of the keys decrypts it"), _("Type it again in the admin."))
+        elif isinstance(secret, StoredSecret) and not secret.is_newest:
+            seen = _("stored with an older key")
+            fix = _("Save the site's configuration again in the admin; only then take the older key out.")
+            yield doubtful(name, seen, fix)
+        else:
+            yield well(name, _("stored with the newest key"))
+    if earlier:
+        name = _("client secrets of earlier versions")
+        seen = _("stored still at the sites %(sites)s") % {"sites": ", ".join(sites[pk] for pk in sorted(earlier))}
+        yield doubtful(name, seen, _("Save the configuration of each of these sites again."))
 
 
 def pull_clients() -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.operations import problems, status
+from percipio_openedx.operations import diagnosis, status
 from percipio_openedx.operations.status import Snapshot
 
 PREFIX = "percipio_"
@@ -110,7 +110,7 @@ def _problems(snapshot: Snapshot) -> Iterator[Figure]:
     alerts.values = {(row.kind, row.subject): 1 for row in snapshot.alerts}
     yield alerts
     found = Figure("problems", "1 for each problem, whether told or not", ("kind", "severity", "subject"))
-    found.values = {(one.code.value, one.severity.value, one.subject): 1 for one in problems.find(snapshot)}
+    found.values = {(one.code.value, one.severity.value, one.subject): 1 for one in diagnosis.find(snapshot)}
     yield found
     yield Figure("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
 

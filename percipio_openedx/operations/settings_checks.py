@@ -8,10 +8,7 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx import config, encryption
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.operations.findings import Finding, doubtful, skipped, well, wrong
-from percipio_openedx.operations.sites import names, newest_rows
-from percipio_openedx.secrets import StoredSecret
 
 # Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
 ALONE: tuple[tuple[Callable[[], object], str], ...] = (
@@ -115,29 +112,3 @@ def _tracking() -> Iterator[Finding]:
         yield well(_("tracking log"), _("holds nothing that operators and pull clients ask for"))
     else:
         yield wrong(_("tracking log"), *tracked)
-
-
-def secrets() -> Iterator[Finding]:
-    """Yield which stored secrets wait for the newest key, or for somebody to type them again."""
-    newest = newest_rows()
-    kept = PercipioConfiguration.objects.exclude(pk__in=[row.pk for row in newest.values()]).exclude(client_secret=b"")
-    earlier = set(kept.order_by().values_list("site_id", flat=True))
-    sites = names({*newest, *earlier})
-    for site_id, row in sorted(newest.items()):
-        name = _("client secret of %(site)s") % {"site": sites[site_id]}
-        secret = row.client_secret
-        if not secret:
-            continue
-        if not secret.is_readable:
-            # Of a site that reports, the configuration is already called wrong for it.
-            yield doubtful(name, _("stored, and none of the keys decrypts it"), _("Type it again in the admin."))
-        elif isinstance(secret, StoredSecret) and not secret.is_newest:
-            seen = _("stored with an older key")
-            fix = _("Save the site's configuration again in the admin; only then take the older key out.")
-            yield doubtful(name, seen, fix)
-        else:
-            yield well(name, _("stored with the newest key"))
-    if earlier:
-        name = _("client secrets of earlier versions")
-        seen = _("stored still at the sites %(sites)s") % {"sites": ", ".join(sites[pk] for pk in sorted(earlier))}
-        yield doubtful(name, seen, _("Save the configuration of each of these sites again."))

@@ -26,7 +26,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, installation_checks, metrics, problems, status
+from percipio_openedx.operations import alerts, diagnosis, installation_checks, metrics, status
 from percipio_openedx.reporting import failures
 from tests.integration.builders import KEY, a_site
 from tests.integration.delivery.rows import add, destination_of
@@ -82,9 +82,9 @@ def waiting(span: timedelta, *, tried: timedelta | None = None, **destination: A
         row = add(1)
         Statement.objects.filter(pk=row.pk).update(stored_at=ago(span), due_at=ago(span))
         now = timezone.now()
-        Destination.objects.update(**{
-            name: now + value if isinstance(value, timedelta) else value for name, value in destination.items()
-        })
+        Destination.objects.update(
+            **{name: now + value if isinstance(value, timedelta) else value for name, value in destination.items()}
+        )
         if tried is not None:
             DeliveryAttempt.objects.create(
                 destination=row.destination,
@@ -318,7 +318,7 @@ def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client
     make, expected, tone = STATES[name]
     make(settings)
 
-    assert {one.code.value: one.severity.value for one in problems.find(status.take(timezone.now()))} == expected
+    assert {one.code.value: one.severity.value for one in diagnosis.find(status.take(timezone.now()))} == expected
     assert on_the_overview(admin_client) == expected
     assert for_a_scraper() == expected
     assert told() == {code for code, severity in expected.items() if severity == ERROR}
@@ -386,5 +386,5 @@ def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
         Destination.objects.create(site_id=site.pk)
         failures.note_course(f"course-v1:Campus{number}+A+B", "OSError")
     with django_assert_max_num_queries(30):
-        found = problems.find(status.take(timezone.now()))
+        found = diagnosis.find(status.take(timezone.now()))
     assert len(found) >= 40
