@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.operations import words
 
 Rows = QuerySet[DeliveryAttempt]
 

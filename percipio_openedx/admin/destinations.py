@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, words
+from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
 from percipio_openedx.capture import wake
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.operations import words
 from percipio_openedx.operations.problems import PAUSES
 
 
@@ -24,7 +25,7 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row for each endpoint of a site."""
 
     list_display = (
-        "site_id",
+        "site",
         "organization",
         "failures",
         "failing_since",
@@ -33,7 +34,7 @@ class DestinationAdmin(ReadOnlyAdmin):
         "last_success_at",
         "last_error",
     )
-    list_display_links = ("site_id", "organization")
+    list_display_links = ("site", "organization")
     list_filter = ("site_id",)
     ordering = ("site_id", "organization")
     actions = ("try_now",)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.operations import words
 
 
 @admin.register(Notice)

@@ -13,19 +13,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx.admin import figures, words
+from percipio_openedx.admin import figures
 from percipio_openedx.admin.access import ModelAdmin, demand
 from percipio_openedx.admin.figures import NOT_REPORTED, Figures, Traffic
 from percipio_openedx.admin.plot import plotted
-from percipio_openedx.admin.words import Tone
 from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations import diagnosis, status, words
 from percipio_openedx.operations.problems import PAUSES, Problem
 from percipio_openedx.operations.status import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.words import Tone
 
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
 # Problems, and course runs that cannot be read, that are named one by one.

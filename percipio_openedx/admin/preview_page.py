@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from percipio_openedx.admin import audit, search, words
+from percipio_openedx.admin import audit, search
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand
 from percipio_openedx.admin.course_choice import chosen
 from percipio_openedx.admin.statements import laid_out
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.operations import words
 from percipio_openedx.reporting.preview import Preview, preview
 
 

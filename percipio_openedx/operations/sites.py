@@ -54,6 +54,11 @@ def names(ids: Iterable[int]) -> dict[int, str]:
     return {pk: domains.get(pk) or _("site %(id)s") % {"id": pk} for pk in sorted(wanted)}
 
 
+def site_name(site_id: int) -> str:
+    """Return one site's domain, as ``names``."""
+    return names([site_id])[site_id]
+
+
 def without_courses() -> set[int]:
     """Return the sites that have a configuration of their own, switched on, and to which no course can belong.
 

@@ -16,12 +16,12 @@ from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.overview import verdict
-from percipio_openedx.admin.words import Tone
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, doctor, sites, status
+from percipio_openedx.operations.words import Tone
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
 from percipio_openedx.run import run_once

@@ -13,10 +13,10 @@ from django.urls import reverse
 
 from percipio_openedx.admin.figures import gathered
 from percipio_openedx.admin.overview import Verdict, verdict
-from percipio_openedx.admin.words import Tone
 from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations.words import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
 from tests.integration.builders import a_site
 
