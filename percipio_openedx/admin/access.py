@@ -42,10 +42,12 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows, with the name of each one's site where the list shows it."""
-        rows = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
         if "site" not in self.list_display:
             return rows
-        return rows.annotate(site_domain=Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1]))
+        domain = Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1])
+        named: QuerySet[Any] = rows.annotate(site_domain=domain)
+        return named
 
     @admin.display(description=_("Site"), ordering="site_id")
     def site(self, row: Any) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, may
+from percipio_openedx.admin.statement_filters import SiteFilter
 from percipio_openedx.capture import wake
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import words
@@ -35,7 +36,7 @@ class DestinationAdmin(ReadOnlyAdmin):
         "last_error",
     )
     list_display_links = ("site", "organization")
-    list_filter = ("site_id",)
+    list_filter = (SiteFilter,)
     ordering = ("site_id", "organization")
     actions = ("try_now",)
 

@@ -185,8 +185,9 @@ def _addresses() -> Sequence[str]:
 
 def _mailed(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     wrong = sum(row.is_on for row in rows)
+    begun, over = _("PROBLEM"), _("resolved")
     lines = [
-        f"{_('PROBLEM') if row.is_on else _('resolved')} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}"
+        f"{begun if row.is_on else over} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}"
         for row in rows[:MOST_LINES]
     ]
     if len(rows) > MOST_LINES:

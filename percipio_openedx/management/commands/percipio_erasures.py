@@ -49,7 +49,8 @@ class Command(OperatorCommand):
         state = _("done %(day)s") % {"day": f"{row.done_at:%Y-%m-%d}"} if row.done_at else _("to be asked for")
         text = ngettext(
             "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; %(statements)s statement",
-            "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; %(statements)s statements",
+            "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; "
+            "%(statements)s statements",
             row.statements,
         )
         values = {"id": row.pk, "state": state, "day": f"{row.erased_at:%Y-%m-%d}", "site": site_name(row.site_id)}
