@@ -161,8 +161,9 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
         more_sites: ids of sites to be named beside those that are configured or ever reported.
     """
     patience = waiting_time()
-    statuses = _sites(more_sites)
-    for found in _destinations(now, now - patience):
+    destinations = _destinations(now, now - patience)
+    statuses = _sites({*more_sites, *(found.row.site_id for found in destinations)})
+    for found in destinations:
         statuses[found.row.site_id].destinations.append(found)
     mistaken = {site.site_id for site in statuses.values() if site.mistake}
     learners = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
@@ -229,7 +230,8 @@ def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
     rows = sites.newest_rows()
-    names = sites.names({*sites.site_ids(), *more})
+    ledgers = StatementLedger.objects.values_list("pk", flat=True)
+    names = sites.names({config.default_site_id(), *rows, *ledgers, *more})
     in_force = sites.in_force(names, rows)
     nowhere: set[int] = set()
     with suppress(PlatformUnavailable):
