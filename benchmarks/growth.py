@@ -138,10 +138,10 @@ def queue() -> dict[str, Callable[[], object]]:
 def _watched() -> dict[str, Callable[[], object]]:
     from django.utils import timezone
 
-    from percipio_openedx.metrics.figures import figures
-    from percipio_openedx.operations.alerts import conditions
+    from percipio_openedx.operations.alerts import errors
+    from percipio_openedx.operations.metrics import figures
 
-    return {"alerts, once a minute": lambda: conditions(timezone.now()), "metrics": lambda: list(figures())}
+    return {"alerts, once a minute": lambda: errors(timezone.now()), "metrics": lambda: list(figures())}
 
 
 def _pulled(size: int) -> dict[str, Callable[[], object]]:

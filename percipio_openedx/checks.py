@@ -1,4 +1,4 @@
-"""``manage.py check``: mistakes in the settings, each with a stable id and its mend.
+"""``manage.py check``: mistakes in the settings, each with a stable id and its fix.
 
 Only the settings are read here, since checks run before there is a database. ``percipio_doctor`` checks the rest of a
 running installation.
@@ -9,8 +9,7 @@ for a mistake that stops nothing but reporting. ``check --tag percipio --fail-le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core import checks
@@ -20,27 +19,13 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config, encryption
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.operations import settings_checks
 
 
 def register() -> None:
     """Let ``manage.py check`` know of them."""
     checks.register(check_settings, "percipio")
     checks.register(check_worker, "percipio", checks.Tags.database)
-
-
-# Settings that stand by themselves, read as whoever needs them reads them, and the id of a mistake.
-ALONE: tuple[tuple[Callable[[], object], str], ...] = (
-    (lambda: config.observe_after(), "percipio.W002"),
-    (lambda: config.pull_rate(), "percipio.W003"),
-    (lambda: config.private_hosts(), "percipio.W004"),
-    (lambda: config.parallel_runs(), "percipio.W009"),
-    (lambda: config.alert_emails(), "percipio.W010"),
-    (lambda: config.alert_after(), "percipio.W011"),
-    (lambda: config.retention_days(), "percipio.W012"),
-    (lambda: config.retention_days("PARKED"), "percipio.W013"),
-    (lambda: config.retention_days("LOG"), "percipio.W014"),
-    (lambda: config.keep_event_routing(), "percipio.W016"),
-)
 
 
 def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
@@ -54,70 +39,29 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
 def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
     """Whether somebody takes up what is noticed: ``manage.py check --database default`` asks, and ``migrate``."""
     # Here, so that the LMS starts without any of it.
-    from percipio_openedx.reporting import failures
+    from percipio_openedx.operations import problems, status
 
     if not databases or not config.is_on():
         return []
     try:
-        oldest = failures.oldest_notice(timezone.now())
-        patience = timedelta(seconds=config.alert_after() + config.gathering())
-    except (DatabaseError, PercipioConfigurationError):
-        # Before the first migration; or another check says it.
+        oldest = status.late_notice(timezone.now())
+    except DatabaseError:
+        # Before the first migration.
         return []
-    if oldest is None or timezone.now() - oldest < patience:
+    if oldest is None:
         return []
     words = gettext("No worker looks at what learners do: the oldest notice has been waiting since %(at)s.")
-    return [
-        checks.Warning(
-            words % {"at": f"{oldest:%Y-%m-%d %H:%M} UTC"},
-            hint=gettext(
-                "Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running."
-            ),
-            id="percipio.W015",
-        )
-    ]
-
-
-def mistakes_alone() -> Iterator[tuple[PercipioConfigurationError, str]]:
-    """Yield what is wrong with the settings that stand by themselves, each with the id of its message."""
-    for read, message_id in ALONE:
-        try:
-            read()
-        except PercipioConfigurationError as error:
-            yield error, message_id
-
-
-def unknown_words() -> Iterator[tuple[str, str]]:
-    """Yield a sentence about each ``PERCIPIO_*`` setting that nothing reads, and what to do."""
-    for name, nearest in config.unknown_settings().items():
-        words = gettext("%(setting)s is no setting of this plugin, so nothing reads it.") % {"setting": name}
-        if nearest:
-            yield words, gettext("Did you mean %(setting)s?") % {"setting": nearest}
-        else:
-            yield words, gettext("Remove it, or see the list of settings in the documentation.")
-
-
-def tracked_words() -> tuple[str, str] | None:
-    """Return a sentence and what to do where the LMS logs the parameters of the plugin's pages; else None."""
-    addresses = config.tracked_addresses()
-    if not addresses:
-        return None
-    words = gettext(
-        "The LMS writes the parameters of requests to %(addresses)s into its tracking log: what operators and pull "
-        "clients ask for, learners' addresses among it."
-    )
-    mend = gettext("Add %(patterns)s to TRACKING_IGNORE_URL_PATTERNS, in the LMS's YAML or wherever it is set last.")
-    patterns = ", ".join(f"^{address}" for address in addresses)
-    return words % {"addresses": ", ".join(addresses)}, mend % {"patterns": patterns}
+    at = problems.at(oldest)
+    return [checks.Warning(words % {"at": at}, hint=problems.run_a_worker(), id="percipio.W015")]
 
 
 def _unknown() -> Iterator[checks.CheckMessage]:
-    for words, mend in unknown_words():
-        yield checks.Warning(words, hint=mend, id="percipio.W007")
+    for words, fix in settings_checks.unknown_words():
+        yield checks.Warning(words, hint=fix, id="percipio.W007")
 
 
 def _for_the_whole_lms() -> Iterator[checks.CheckMessage]:
-    for error, message_id in mistakes_alone():
+    for error, message_id in settings_checks.mistakes_alone():
         yield _warning(error, message_id)
 
 
@@ -126,7 +70,7 @@ def _kept_secret() -> Iterator[checks.CheckMessage]:
     mistake = encryption.problem()
     if mistake is not None:
         yield _warning(mistake, "percipio.W006")
-    tracked = tracked_words()
+    tracked = settings_checks.tracked_words()
     if tracked is not None:
         yield checks.Warning(tracked[0], hint=tracked[1], id="percipio.W008")
 

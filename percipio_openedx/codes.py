@@ -117,18 +117,34 @@ class Why(StrEnum):
     NONE_OF_THREE = "none_of_three"
 
 
-class Trouble(StrEnum):
-    """What operators are told about by mail (``operations.alerts``)."""
+class ProblemCode(StrEnum):
+    """What can be wrong with a running installation (``operations.problems``); also the kinds of alerts and metrics."""
 
-    PAUSED = "paused"
-    PARKED = "parked"
+    MISCONFIGURED = "misconfigured"
+    NO_COURSES = "no_courses"
+    UNCONFIGURED = "unconfigured"
     LATE = "late"
-    UNREADABLE = "unreadable"
+    PAUSED = "paused"
     BROKEN = "broken"
+    FAILING = "failing"
+    UNREADABLE = "unreadable"
+    PARKED = "parked"
+    UNOBSERVED = "unobserved"
+    NOT_REBUILT = "not_rebuilt"
+    CLOCK = "clock"
+    CHARACTERS = "characters"
+    ERASURES = "erasures"
+
+
+class Severity(StrEnum):
+    """How bad a problem is: an *error* keeps reports from arriving, or needs a person; a *warning* deserves a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 class Pause(StrEnum):
-    """Why a destination pauses until a person mends something."""
+    """Why a destination pauses until a person fixes something."""
 
     UNAUTHORISED = "unauthorised"
     NOT_FOUND = "not_found"

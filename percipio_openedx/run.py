@@ -54,11 +54,11 @@ def run_pass(budget: float | None = None) -> Pass:
     """The same, and say how it went."""
     # Here, so that the LMS's web processes, which never come here, start without any of it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
-    from percipio_openedx.operations import alerts, telling
+    from percipio_openedx.operations import alerts
     from percipio_openedx.reporting import Rebuilt, Reported, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
-    telling.connect()
+    alerts.connect()
     done = Pass()
     began = time.monotonic()
     deadline = None if budget is None else began + budget / 2

@@ -27,9 +27,9 @@ def statements(request: HttpRequest) -> HttpResponse:
 
 def metrics(request: HttpRequest) -> HttpResponse:
     """The figures, for a scraper."""
-    from percipio_openedx.metrics import views
+    from percipio_openedx import metrics_view
 
-    return views.metrics(request)
+    return metrics_view.metrics(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sites.models import Site
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -37,6 +40,20 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows, with the name of each one's site where the list shows it."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if "site" not in self.list_display:
+            return rows
+        domain = Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1])
+        named: QuerySet[Any] = rows.annotate(site_domain=domain)
+        return named
+
+    @admin.display(description=_("Site"), ordering="site_id")
+    def site(self, row: Any) -> str:
+        """Return the site's name; its number where the LMS has no such site (any more)."""
+        return getattr(row, "site_domain", None) or str(row.site_id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody: rows come from what learners do."""

@@ -1,4 +1,4 @@
-"""What operators were told, and what of it is still so."""
+"""The problems that operators were told of, and which of them are resolved."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.models.alert import Alert
-from percipio_openedx.operations.troubles import TROUBLES
+from percipio_openedx.operations import words
+from percipio_openedx.operations.problems import TITLES
 
 Rows = QuerySet[Alert]
 
@@ -26,8 +26,8 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Out of order, or well again."""
-        return [("open", _("out of order")), ("over", _("well again"))]
+        """Problem, or resolved."""
+        return [("open", _("problem")), ("over", _("resolved"))]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """In the chosen state."""
@@ -38,21 +38,21 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    """One row for each destination and kind of trouble; there are few."""
+    """One row for each problem that ever was; there are few."""
 
-    list_display = ("changed_at", "state_badge", "trouble", "subject", "words", "is_told")
+    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_told")
     list_filter = (StateFilter,)
-    fields = ("changed_at", "state_badge", "trouble", "subject", "words", "is_told")
+    fields = ("changed_at", "state_badge", "problem", "subject", "words", "is_told")
     ordering = ("-is_on", "-changed_at")
     sortable_by = ()
 
     @admin.display(description=_("State"))
     def state_badge(self, row: Alert) -> str:
-        """Whether it is still so, in its colour."""
-        tone, text = ("error", gettext("out of order")) if row.is_on else ("well", gettext("well again"))
+        """Whether it is still so, in its color."""
+        tone, text = ("error", gettext("problem")) if row.is_on else ("well", gettext("resolved"))
         return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 
-    @admin.display(description=_("Trouble"))
-    def trouble(self, row: Alert) -> str:
-        """What kind of trouble."""
-        return words.of(TROUBLES, row.kind)
+    @admin.display(description=_("Problem"))
+    def problem(self, row: Alert) -> str:
+        """What kind of problem."""
+        return words.of(TITLES, row.kind)

@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from percipio_openedx import config
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TEST, ModelAdmin, demand
-from percipio_openedx.delivery import trial
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.operations import doctor
 
 
 def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
-    """Show what would be tested; on POST, test it and show each step with its mend.
+    """Show what would be tested; on POST, test it and show each of the doctor's checks of this site, with what to do.
 
     Raises:
         PermissionDenied: without the permission to test connections.
@@ -44,8 +44,9 @@ def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int)
     else:
         if request.method == "POST":
             # No transaction stays open while the network is waited for.
-            steps = trial.examine(configuration)
-            context.update(steps=steps, is_well=trial.is_well(steps))
+            tried = doctor.connection(configuration)
+            steps = [*doctor.site(site_id), *tried]
+            context.update(steps=steps, is_well=doctor.is_connected(tried))
             words = [f"{step.name}: {step.verdict}" for step in steps]
             with transaction.atomic():
                 audit.noted(request, PercipioConfiguration, str(site_id), site.domain, "; ".join(words))

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, words
+from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import SEND_AGAIN, ReadOnlyAdmin, permitted
+from percipio_openedx.admin.statement_filters import SiteFilter
 from percipio_openedx.capture import wake
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.operations.troubles import PAUSES
+from percipio_openedx.operations import words
+from percipio_openedx.operations.problems import PAUSES
 
 
 @admin.register(Destination)
@@ -24,11 +26,17 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row for each endpoint of a site."""
 
     list_display = (
-        *("site_id", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at"),
+        "site",
+        "organization",
+        "failures",
+        "failing_since",
+        "retry_at",
+        "pause",
+        "last_success_at",
         "last_error",
     )
-    list_display_links = ("site_id", "organization")
-    list_filter = ("site_id",)
+    list_display_links = ("site", "organization")
+    list_filter = (SiteFilter,)
     ordering = ("site_id", "organization")
     actions = ("try_now",)
 

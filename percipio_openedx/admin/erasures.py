@@ -24,7 +24,7 @@ Rows = QuerySet[ErasureRequest]
 class ErasureRequestAdmin(ReadOnlyAdmin):
     """One row for each learner who was erased here after something had been sent."""
 
-    list_display = ("id", "state_badge", "erased_at", "site_id", "organization", "api", "statements", "done_at")
+    list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
     list_filter = (
         choice_filter(
             _("state"),

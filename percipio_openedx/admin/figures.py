@@ -1,55 +1,48 @@
-"""The numbers of the overview: a number of queries that does not grow with learners, statements or destinations."""
+"""The numbers of the overview that cost a second with millions of rows, so that they are kept for a minute: traffic,
+what became of each day's statements, and who is held back.
+
+A number of queries that does not grow with learners, statements or destinations.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from django.contrib.sites.models import Site
-from django.db.models import Avg, Count, Exists, Max, Min, OuterRef, Q, QuerySet, Sum
+from django.core.cache import cache
+from django.db.models import Avg, Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
+from django.utils import timezone
 
-from percipio_openedx import config
 from percipio_openedx.codes import Outcome
-from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations.sites import without_courses
-from percipio_openedx.reporting import failures
+from percipio_openedx.operations.sites import site_ids
 
 # Days in the plot, and the span of success rate and latency.
 DAYS = 14
 LATELY = timedelta(hours=24)
-# What could have left longer ago than this waits for a worker.
-TOO_LONG = timedelta(minutes=15)
-# Course runs that cannot be read and are named one by one.
-MOST_NAMED = 20
+# Seconds for which the figures are kept.
+KEPT = 60
+KEY = "percipio_openedx:overview"
 
-UNSETTLED = (*OPEN_STATES, State.PARKED)
 NOT_REPORTED = "not_reported"
 
 # By site, day, and state (or NOT_REPORTED).
-Counts = defaultdict[int, dict[date, dict[str, int]]]
+Counts = dict[int, dict[date, dict[str, int]]]
 
 
 @dataclass(slots=True)
 class Traffic:
-    """Requests of the last 24 hours: how many, how many were taken, milliseconds, statements taken."""
+    """A destination's last 24 hours: requests, how many were taken, milliseconds, statements, the last failure."""
 
     requests: int = 0
     taken: int = 0
     average_ms: int = 0
     longest_ms: int = 0
     statements: int = 0
-    last_at: datetime | None = None
+    last_bad: DeliveryAttempt | None = None
 
     @property
     def success_percent(self) -> int | None:
@@ -58,132 +51,36 @@ class Traffic:
 
 
 @dataclass(slots=True)
-class DestinationFigures:
-    """One destination: its rows by state, when its oldest waiting one was made, its traffic and its last bad answer.
+class Figures:
+    """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day."""
 
-    It is stuck when a statement could have left long ago, and nothing was tried since.
-    """
-
-    row: Destination
-    counts: dict[str, int] = field(default_factory=dict)
-    waiting_since: datetime | None = None
-    is_stuck: bool = False
-    traffic: Traffic = field(default_factory=Traffic)
-    last_bad: DeliveryAttempt | None = None
-
-    @property
-    def waiting(self) -> int:
-        """Statements that are still on their way."""
-        return sum(self.counts.get(state, 0) for state in OPEN_STATES)
-
-    @property
-    def parked(self) -> int:
-        """Statements that Percipio refused."""
-        return self.counts.get(State.PARKED, 0)
+    at: datetime
+    traffic: dict[int, Traffic] = field(default_factory=dict)
+    held: dict[int, dict[str, int]] = field(default_factory=dict)
+    days: Counts = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class SiteFigures:
-    """One site: its destinations, whom it holds back and why, and what became of each day's statements.
-
-    ``may_have_courses`` is whether a course can belong to it, if it has a configuration of its own.
-    """
-
-    site_id: int
-    domain: str
-    may_have_courses: bool = True
-    destinations: list[DestinationFigures] = field(default_factory=list)
-    held: dict[str, int] = field(default_factory=dict)
-    days: dict[date, dict[str, int]] = field(default_factory=dict)
-
-    @property
-    def waiting_since(self) -> datetime | None:
-        """When the oldest waiting statement was made."""
-        return min((found.waiting_since for found in self.destinations if found.waiting_since), default=None)
-
-    def total(self, name: str) -> int:
-        """The sum of ``waiting`` or ``parked`` over the destinations."""
-        return sum(int(getattr(found, name)) for found in self.destinations)
+def kept(*, fresh: bool) -> Figures:
+    """Return the figures, at most a minute old unless fresh ones are wanted."""
+    found: Figures | None = None if fresh else cache.get(KEY)
+    if found is None:
+        found = gathered(timezone.now())
+        cache.set(KEY, found, timeout=KEPT)
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What waits for a look: when the oldest notice was written that a worker should have taken up, and what failed.
-
-    ``failing`` are the first of ``failing_courses`` course runs that the LMS cannot be asked about.
-    """
-
-    oldest: datetime | None = None
-    failing: tuple[ObservationFailure, ...] = ()
-    failing_courses: int = 0
-    failing_learners: int = 0
-
-
-def gathered(now: datetime) -> tuple[list[SiteFigures], Hints]:
-    """The figures of every site that is configured or ever reported anything."""
-    destinations = _destinations(now)
-    ids = {found.row.site_id for found in destinations} | set(StatementLedger.objects.values_list("pk", flat=True))
-    for model in (PercipioConfiguration, LearnerCourse):
-        ids |= set(model.objects.values_list("site_id", flat=True).distinct().order_by())
-    domains = dict(Site.objects.filter(pk__in=ids | {config.default_site_id()}).values_list("pk", "domain"))
-    sites = {pk: SiteFigures(pk, domains.get(pk, str(pk))) for pk in sorted(ids | {config.default_site_id()})}
-    for found in destinations:
-        sites[found.row.site_id].destinations.append(found)
-    with suppress(PlatformUnavailable):
-        for site_id in without_courses() & set(sites):
-            sites[site_id].may_have_courses = False
-    for site_id, reason, count in _held(sites).values_list("site_id", "hold_reason").annotate(Count("pk")).order_by():
-        sites[site_id].held[reason] = count
-    _add_days(sites, now)
-    return list(sites.values()), _hints(now)
-
-
-def _hints(now: datetime) -> Hints:
-    courses = ObservationFailure.objects.of_courses().order_by("pk")
-    failing = tuple(courses[:MOST_NAMED])
-    return Hints(
-        oldest=failures.oldest_notice(now),
-        failing=failing,
-        failing_courses=len(failing) if len(failing) < MOST_NAMED else courses.count(),
-        failing_learners=ObservationFailure.objects.of_learners().count(),
-    )
-
-
-def _held(sites: Iterable[int]) -> QuerySet[LearnerCourse]:
+def gathered(now: datetime) -> Figures:
+    """Return the figures of every site that is configured or ever reported, or held back, anything."""
+    sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
+    held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
     # Greater than, so that the index on site and reason serves.
-    return LearnerCourse.objects.filter(site_id__in=list(sites), hold_reason__gt="")
+    rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
+    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+        held[site_id][reason] = count
+    return Figures(now, _traffic(now), held, _days(sites, now))
 
 
-def _destinations(now: datetime) -> list[DestinationFigures]:
-    found = {row.pk: DestinationFigures(row) for row in Destination.objects.order_by("site_id", "organization")}
-    oldest: dict[int, int] = {}
-    rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED)
-    for pk, state, count, first in (
-        rows.values_list("destination_id", "state").annotate(Count("pk"), Min("pk")).order_by()
-    ):
-        found[pk].counts[state] = count
-        if state in OPEN_STATES:
-            oldest[pk] = min(first, oldest.get(pk, first))
-    stored = dict(Statement.objects.filter(pk__in=oldest.values()).values_list("pk", "stored_at"))
-    for pk, first in oldest.items():
-        found[pk].waiting_since = stored.get(first)
-    _add_traffic(found, now)
-    _mark_stuck(found, now)
-    return list(found.values())
-
-
-def _mark_stuck(found: dict[int, DestinationFigures], now: datetime) -> None:
-    """Its way is open, its turn has come, and nobody has tried."""
-    late = now - TOO_LONG
-    # The others are not asked for: MariaDB may read everything that waits for those that are.
-    quiet = [pk for pk, one in found.items() if one.traffic.last_at is None or one.traffic.last_at < late]
-    due = Statement.objects.filter(destination_id=OuterRef("pk")).due(late).heads_of_line()
-    may = Q(retry_at=None) | Q(retry_at__lt=late)
-    for pk in Destination.objects.filter(may, Exists(due), pk__in=quiet).values_list("pk", flat=True):
-        found[pk].is_stuck = True
-
-
-def _add_traffic(found: dict[int, DestinationFigures], now: datetime) -> None:
+def _traffic(now: datetime) -> dict[int, Traffic]:
     lately = DeliveryAttempt.objects.filter(started_at__gte=now - LATELY).order_by()
     taken = Q(outcome__in=(Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.CONFLICT))
     columns = lately.values("destination_id").annotate(
@@ -193,30 +90,30 @@ def _add_traffic(found: dict[int, DestinationFigures], now: datetime) -> None:
         longest=Max("duration_ms"),
         statements=Sum("accepted"),
         bad=Max("pk", filter=~taken),
-        last=Max("started_at"),
     )
-    bad: dict[int, int] = {}
+    found: dict[int, Traffic] = {}
+    bad: list[int] = []
     for row in columns:
-        found[row["destination_id"]].traffic = Traffic(
-            row["requests"], row["taken"], round(row["average"]), row["longest"], row["statements"], row["last"]
+        found[row["destination_id"]] = Traffic(
+            row["requests"], row["taken"], round(row["average"]), row["longest"], row["statements"]
         )
-        if row["bad"]:
-            bad[row["bad"]] = row["destination_id"]
+        bad += [row["bad"]] if row["bad"] else []
     for attempt in DeliveryAttempt.objects.filter(pk__in=bad):
-        found[bad[attempt.pk]].last_bad = attempt
+        found[attempt.destination_id].last_bad = attempt
+    return found
 
 
-def _add_days(sites: dict[int, SiteFigures], now: datetime) -> None:
-    """What became of the statements of each day (in UTC), and how many learners were held back at their last look."""
+def _days(sites: list[int], now: datetime) -> Counts:
+    """Return what became of the statements of each day (in UTC), and how many learners were held back then."""
     first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [(first + timedelta(days=number)).date() for number in range(DAYS)]
-    counts: Counts = defaultdict(lambda: {day: {} for day in days})
-    _add_statements(counts, list(sites), first)
-    held = _held(sites).filter(looked_at__gte=first).annotate(day=TruncDate("looked_at", tzinfo=UTC))
-    for site_id, day, count in held.values_list("site_id", "day").annotate(Count("pk")).order_by():
+    counts: Counts = {site_id: {day: {} for day in days} for site_id in sites}
+    _add_statements(counts, sites, first)
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", looked_at__gte=first)
+    by_day = held.annotate(day=TruncDate("looked_at", tzinfo=UTC)).values_list("site_id", "day")
+    for site_id, day, count in by_day.annotate(Count("pk")).order_by():
         counts[site_id].setdefault(day, {})[NOT_REPORTED] = count
-    for site_id, site in sites.items():
-        site.days = counts[site_id]
+    return counts
 
 
 def _add_statements(counts: Counts, sites: list[int], first: datetime) -> None:

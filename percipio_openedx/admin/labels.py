@@ -51,7 +51,7 @@ LABELS: Mapping[str, str | Promise] = {
     "happened_at": _("Came true"),
     "hold_reason": _("Not reported because"),
     "held": _("Held back"),
-    "is_on": _("Out of order"),
+    "is_on": _("Problem"),
     "is_reported": _("Report this course"),
     "is_told": _("Told"),
     "last_error": _("Last error"),

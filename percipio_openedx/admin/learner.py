@@ -11,13 +11,14 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin import audit, people, search, timeline, words
+from percipio_openedx.admin import audit, people, search, timeline
 from percipio_openedx.admin.access import PREVIEW, ModelAdmin, demand, may
 from percipio_openedx.admin.statements import laid_out
 from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.operations import words
 from percipio_openedx.reporting.preview import preview
 
 MOST = 100

@@ -14,11 +14,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, search, words
+from percipio_openedx.admin import audit, search
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator, choice_filter
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.operations import words
 
 Rows = QuerySet[LearnerCourse]
 
@@ -39,7 +40,7 @@ HELD = choice_filter(
 class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
-    list_display = ("user_id", "course_key", "site_id", "reported", "hold", "looked_at", "timeline_link")
+    list_display = ("user_id", "course_key", "site", "reported", "hold", "looked_at", "timeline_link")
     list_filter = (HELD,)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")

@@ -1,118 +1,158 @@
-"""The overview: is it working?"""
+"""The overview: is it working? A face of ``operations.status`` and ``operations.problems``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from percipio_openedx import config
-from percipio_openedx.admin import open_alerts, words
+from percipio_openedx.admin import figures
 from percipio_openedx.admin.access import ModelAdmin, demand
-from percipio_openedx.admin.figures import NOT_REPORTED, DestinationFigures, Hints, SiteFigures, gathered
+from percipio_openedx.admin.figures import NOT_REPORTED, Figures, Traffic
 from percipio_openedx.admin.plot import plotted
-from percipio_openedx.admin.verdict import of_site
+from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.troubles import PAUSES
+from percipio_openedx.operations import diagnosis, status, words
+from percipio_openedx.operations.problems import PAUSES, Problem
+from percipio_openedx.operations.status import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.words import Tone
 
-# Seconds for which the figures are kept: with millions of rows they cost a second or two.
-KEPT = 60
-KEY = "percipio_openedx:overview"
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
+# Problems, and course runs that cannot be read, that are named one by one.
+MOST_NAMED = 20
+_TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether all is well at a site, in one sentence, and how it is marked."""
+
+    tone: Tone
+    words: str
 
 
 def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Every site with its sentence, its figures, its plot and its destinations.
+    """Show what is wrong, then every site with its sentence, its figures, its plot and its destinations.
 
     Raises:
         PermissionDenied: without the permission to see destinations.
     """
     demand(request, "view_destination")
-    sites, hints, at = _figures(fresh="fresh" in request.GET)
+    kept = figures.kept(fresh="fresh" in request.GET)
+    snapshot = status.take(timezone.now(), kept.days)
+    found = diagnosis.find(snapshot)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("Percipio: is it working?"),
         "opts": Destination._meta,
-        "at": at,
-        "sites": [_shown(site, hints, timezone.now()) for site in sites],
-        "hints": hints,
-        "failing_more": hints.failing_courses - len(hints.failing),
-        "alerts": open_alerts.shown(sites),
+        "at": kept.at,
+        "problems": shown(found, snapshot.alerts)[:MOST_NAMED],
+        "problems_more": max(0, len(found) - MOST_NAMED),
+        "sites": [_site(site, found, snapshot, kept) for site in snapshot.sites.values()],
+        "oldest_notice": snapshot.oldest_notice,
+        "failing": snapshot.courses[:MOST_NAMED],
+        "failing_more": max(0, len(snapshot.courses) - MOST_NAMED),
         "series": [(name, words.of(words.STATES, name)) for name in SERIES] + [(NOT_REPORTED, _("not reported"))],
     }
     return TemplateResponse(request, "admin/percipio_openedx/overview.html", context)
 
 
-def _figures(*, fresh: bool) -> tuple[list[SiteFigures], Hints, datetime]:
-    kept = None if fresh else cache.get(KEY)
-    if kept is None:
-        now = timezone.now()
-        kept = (*gathered(now), now)
-        cache.set(KEY, kept, timeout=KEPT)
-    sites, hints, at = kept
-    return sites, hints, at
+def shown(found: Sequence[Problem], alerts: Sequence[Alert]) -> list[dict[str, Any]]:
+    """Return each problem with its mark, and since when operators were told of it, if they were."""
+    told = {(row.kind, row.subject): row for row in alerts}
+    return [
+        {"problem": one, "tone": _TONES[one.severity], "alert": told.get((one.code.value, one.subject))}
+        for one in found
+    ]
 
 
-def _shown(site: SiteFigures, hints: Hints, now: datetime) -> dict[str, Any]:
-    since = site.waiting_since
+def verdict(site: SiteStatus, found: Sequence[Problem], snapshot: Snapshot) -> Verdict:
+    """Return the worst that can be said of a site: the first of its problems."""
+    waiting = ngettext("%(count)s statement waits.", "%(count)s statements wait.", site.waiting)
+    waits = f" {waiting % {'count': site.waiting}}" if site.waiting else ""
+    if not snapshot.is_on:
+        quiet = _("Switched off: PERCIPIO_ENABLED is False. Nothing is noticed and nothing is sent.")
+        return Verdict(Tone.QUIET, quiet + waits)
+    here = [one for one in found if one.site_id in (None, site.site_id)]
+    if site.in_force is None:
+        here = [one for one in here if one.code is ProblemCode.UNCONFIGURED]
+    if here:
+        return Verdict(_TONES[here[0].severity], here[0].sentence)
+    if site.in_force is None:
+        quiet = _("Nothing is reported: this site is switched off, or has no configuration.")
+        return Verdict(Tone.QUIET, quiet + waits)
+    if site.waiting:
+        text = ngettext(
+            "All is well: %(count)s statement is on its way.",
+            "All is well: %(count)s statements are on their way.",
+            site.waiting,
+        )
+        return Verdict(Tone.WELL, text % {"count": site.waiting})
+    if not site.destinations:
+        return Verdict(Tone.WELL, _("All is well; nothing has been reported yet."))
+    return Verdict(Tone.WELL, _("All is well: everything that was reported has arrived."))
+
+
+def _site(site: SiteStatus, found: Sequence[Problem], snapshot: Snapshot, kept: Figures) -> dict[str, Any]:
+    days = kept.days.get(site.site_id, {})
+    held = kept.held.get(site.site_id, {})
+    traffic = {one.row.pk: kept.traffic.get(one.row.pk, Traffic()) for one in site.destinations}
     return {
-        "figures": site,
-        "verdict": of_site(site, hints, now),
-        "waiting": site.total("waiting"),
-        "parked": site.total("parked"),
-        "delivered": sum(found.traffic.statements for found in site.destinations),
-        "lag": now - since if since else None,
-        "token": _token(site.site_id),
-        "plot": plotted(site.days, SERIES),
-        "held_plot": plotted(site.days, (NOT_REPORTED,)),
-        "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(site.held.items())],
-        "destinations": [_destination(found, now) for found in sorted(site.destinations, key=_by_trouble)],
+        "status": site,
+        "verdict": verdict(site, found, snapshot),
+        "delivered": sum(one.statements for one in traffic.values()),
+        "token": _token(site),
+        "plot": plotted(days, SERIES),
+        "held_plot": plotted(days, (NOT_REPORTED,)),
+        "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(held.items())],
+        "destinations": [_destination(one, traffic[one.row.pk]) for one in sorted(site.destinations, key=_in_need)],
     }
 
 
-def _by_trouble(found: DestinationFigures) -> tuple[bool, bool, str]:
+def _in_need(found: DestinationStatus) -> tuple[bool, bool, str]:
     """Those that need somebody first."""
-    return not found.row.paused_reason, not (found.row.failures or found.parked), found.row.organization
+    return not found.is_paused, not (found.row.failures or found.parked), found.row.organization
 
 
-def _destination(found: DestinationFigures, now: datetime) -> dict[str, Any]:
+def _destination(found: DestinationStatus, traffic: Traffic) -> dict[str, Any]:
     row = found.row
-    waits = row.retry_at is not None and row.retry_at > now
     if row.paused_reason:
         state, text = "parked", words.of(PAUSES, row.paused_reason)
     elif row.failures:
-        state, text = "waiting", _("open: %(count)s failed requests in a row") % {"count": row.failures}
+        text = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures) % {
+            "count": row.failures
+        }
+        state = "waiting"
     else:
         state, text = "delivered", _("closed: requests go through")
     return {
-        "figures": found,
+        "status": found,
         "row": row,
+        "traffic": traffic,
         "breaker": text,
         "breaker_state": state,
-        "next_try": row.retry_at if waits else None,
-        "lag": now - found.waiting_since if found.waiting_since else None,
-        "last_outcome": words.of(words.OUTCOMES, found.last_bad.outcome) if found.last_bad else "",
+        "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
+        "last_outcome": words.of(words.OUTCOMES, traffic.last_bad.outcome) if traffic.last_bad else "",
     }
 
 
-def _token(site_id: int) -> str:
-    """The state of the token in hand; nothing is fetched."""
-    try:
-        configuration = config.for_site(site_id)
-    except PercipioConfigurationError:
-        configuration = None
-    if configuration is None:
+def _token(site: SiteStatus) -> str:
+    """Return the state of the token in hand; nothing is fetched."""
+    if site.configuration is None:
         return ""
-    until = Tokens(configuration).held_until()
+    until = Tokens(site.configuration).held_until()
     if until is None:
         return _("none in hand; one is fetched with the next request")
-    left = datetime.fromtimestamp(until, UTC) - timezone.now()
-    return _("valid for %(minutes)s more minutes") % {"minutes": max(0, int(left / timedelta(minutes=1)))}
+    minutes = max(0, int((datetime.fromtimestamp(until, UTC) - timezone.now()) / timedelta(minutes=1)))
+    text = ngettext("valid for %(minutes)s more minute", "valid for %(minutes)s more minutes", minutes)
+    return text % {"minutes": minutes}

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 
-from percipio_openedx.admin.words import Words
+from percipio_openedx.operations.words import Words
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]

@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import words
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.labels import SCOPES
 from percipio_openedx.admin.paging import BoundedPaginator, badge, choice_filter
@@ -19,6 +18,7 @@ from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import ObservationFailure, Part
+from percipio_openedx.operations import words
 
 
 @admin.register(DeliveryAttempt)

@@ -21,11 +21,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin import audit, words
+from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import ModelAdmin
 from percipio_openedx.admin.paging import MOST, bounded_count
 from percipio_openedx.capture import wake
 from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement
+from percipio_openedx.operations import words
 
 AT_ONCE = 500
 # Statements whose own history names the act; of more than these a single entry says how many there were.

@@ -13,11 +13,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import search, words
+from percipio_openedx.admin import search
 from percipio_openedx.admin.paging import choice_filter
 from percipio_openedx.codes import Kind
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.operations import words
 from percipio_openedx.statements.vocabulary import VERBS
 
 Rows = QuerySet[Statement]

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, search, words
+from percipio_openedx.admin import audit, search
 from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, permitted
 from percipio_openedx.admin.paging import BoundedPaginator, badge
 from percipio_openedx.admin.statement_filters import (
@@ -26,6 +26,7 @@ from percipio_openedx.admin.statement_filters import (
     VerbFilter,
 )
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.operations import words
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList

@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.admin import words
-from percipio_openedx.admin.verdict import Tone
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations.troubles import PAUSES
+from percipio_openedx.operations import words
+from percipio_openedx.operations.problems import PAUSES
+from percipio_openedx.operations.words import Tone
 
 # Notices have no index but their key, so only the newest are searched.
 NEWEST_NOTICES = 50_000

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
 
 from django.core.cache import cache
 from django.db import connections
 from django.utils import timezone
-
-from percipio_openedx import config
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +53,11 @@ def look() -> None:
 
 def _look() -> None:
     # Here, so that the LMS's web processes start without any of it.
-    from percipio_openedx.operations import alerts
-    from percipio_openedx.reporting import compaction, failures
+    from percipio_openedx.operations import alerts, status
+    from percipio_openedx.reporting import compaction
 
-    # A course that the LMS cannot read waits on purpose, and its notices with it.
-    since = failures.oldest_notice(timezone.now())
-    patience = timedelta(seconds=config.alert_after() + config.gathering())
-    if since is None or timezone.now() - since < patience:
+    since = status.late_notice(timezone.now())
+    if since is None:
         return
     logger.error("no worker looks at notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
     compaction.compact_late(COMPACTING)

@@ -51,6 +51,7 @@ __getattr__ = first_use.of(
             "Configuration",
             "build",
             "for_site",
+            "in_force",
             "setting_values",
             "site_id_for",
             "values_of",

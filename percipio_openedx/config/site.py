@@ -133,9 +133,17 @@ def for_site(site_id: int) -> Configuration | None:
     Raises:
         PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
     """
+    return in_force(site_id, PercipioConfiguration.newest(site_id)) if is_on() else None
+
+
+def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuration | None:
+    """Return the same of a site's newest row, which the caller has read; None where the site has no row.
+
+    Raises:
+        PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
+    """
     if not is_on():
         return None
-    stored = PercipioConfiguration.newest(site_id)
     if stored is not None and not stored.enabled:
         return None
     values = values_of(stored)

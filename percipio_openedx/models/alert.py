@@ -11,7 +11,7 @@ from percipio_openedx.models.fields import ForeignTextField
 
 
 class Alert(models.Model):
-    """One thing that is, or was, out of order, so that it is told once, and once more when it is well again.
+    """One problem that is there, or was, so that it is told once, and once more when it is resolved.
 
     ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
     ``is_told`` says that this state has been told, ``told_at`` when a mail last told of it.

@@ -178,13 +178,14 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_PULL_RATE": "120/minute",
     # .. setting_name: PERCIPIO_ALERT_EMAILS
     # .. setting_default: []
-    # .. setting_description: Addresses of those who are told when a destination pauses, when statements are parked, or
-    #     when something waits too long; once, and once more when it is well again. Empty: nobody is mailed (the log
-    #     says it all the same).
+    # .. setting_description: Addresses of those who are told of every problem that keeps reports from arriving or needs
+    #     a person: once when it begins, and once more when it is resolved. Empty: nobody is mailed (the log says it
+    #     all the same).
     "PERCIPIO_ALERT_EMAILS": [],
     # .. setting_name: PERCIPIO_ALERT_AFTER
     # .. setting_default: 3600
-    # .. setting_description: Seconds that a statement or a notice may wait before operators are told.
+    # .. setting_description: Seconds that what is due may wait, or a destination fail, before it is late and
+    #     operators are told.
     "PERCIPIO_ALERT_AFTER": 3600,
     # .. setting_name: PERCIPIO_RETENTION_DAYS
     # .. setting_default: 0

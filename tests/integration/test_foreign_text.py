@@ -10,12 +10,12 @@ from django.apps import apps
 from django.db import connection, models
 from django.utils import timezone
 
-from percipio_openedx.doctor import database
 from percipio_openedx.insertion import insert
 from percipio_openedx.keys import update
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, PullAudit, Statement
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.statement import Held, State
+from percipio_openedx.operations import diagnosis, status
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
 pytestmark = pytest.mark.django_db
@@ -129,13 +129,13 @@ def test_tables_that_cannot_hold_everything_take_what_can_be_held(old_tables: li
 
 @pytest.mark.services
 def test_the_doctor_names_them(old_tables: list[str]) -> None:
-    (finding,) = database.characters()
-    assert finding.verdict == "doubtful"
-    assert all(f"{table} (utf8mb3)" in finding.seen for table in old_tables)
+    (problem,) = [one for one in diagnosis.find(status.take(NOW)) if one.code == "characters"]
+    assert problem.severity == "warning"
+    assert all(f"{table} (utf8mb3)" in problem.sentence for table in old_tables)
 
 
 def test_the_doctor_is_content_with_whole_unicode(transactional_db: None) -> None:
-    assert [finding.verdict for finding in database.characters()] == ["well"] * (connection.vendor == "mysql")
+    assert status.incomplete_charsets() == []
 
 
 def test_poison_is_inserted_among_others() -> None:

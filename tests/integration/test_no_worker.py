@@ -161,7 +161,7 @@ def test_without_a_worker_the_web_process_says_it_and_compacts(settings: Any, ca
     assert Notice.objects.count() == 2
     assert [row.subject for row in alerts.open_alerts()] == ["notices"]
     assert len(mail.outbox) == 1
-    assert "Does a worker run?" in mail.outbox[0].body
+    assert "No worker seems to run" in mail.outbox[0].body
     assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]
 
     act_of(3)

@@ -11,9 +11,9 @@ from django.db import connection
 from benchmarks.growth_rows import fill
 from benchmarks.pull import handler_reads
 from percipio_openedx.delivery import dispatcher
-from percipio_openedx.metrics.figures import figures
 from percipio_openedx.models import LearnerCourse
 from percipio_openedx.operations import retired
+from percipio_openedx.operations.metrics import figures
 from percipio_openedx.reporting import recheck
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]

@@ -15,14 +15,13 @@ from django.utils import timezone
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.figures import gathered
-from percipio_openedx.admin.verdict import Tone, of_site
-from percipio_openedx.doctor import configuration
+from percipio_openedx.admin.overview import verdict
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import sites
+from percipio_openedx.operations import diagnosis, doctor, sites, status
+from percipio_openedx.operations.words import Tone
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
 from percipio_openedx.run import run_once
@@ -136,8 +135,8 @@ def claimed(*named: Any) -> Site:
 
 def said_of(site: Site) -> str:
     """The doctor's verdict on a site's configuration."""
-    name = f"configuration of site {site.pk}"
-    return next(found.verdict.value for found in configuration.sites() if found.name == name)
+    (found,) = doctor.site(site.pk)
+    return found.verdict.value
 
 
 @pytest.mark.parametrize(
@@ -153,11 +152,11 @@ def said_of(site: Site) -> str:
 )
 def test_a_configuration_at_a_site_without_courses_is_a_mistake(make: Callable[[], Site], has_courses: bool) -> None:
     site = make()
-    figures = {found.site_id: found for found in gathered(timezone.now())[0]}
+    snapshot = status.take(timezone.now())
 
     assert (site.pk not in sites.without_courses()) is has_courses
     assert said_of(site) == ("well" if has_courses else "wrong")
-    tone = of_site(figures[site.pk], gathered(timezone.now())[1], timezone.now()).tone
+    tone = verdict(snapshot.sites[site.pk], diagnosis.find(snapshot), snapshot).tone
     assert tone is (Tone.WELL if has_courses else Tone.ERROR)
 
 
@@ -208,7 +207,6 @@ def test_an_lms_that_cannot_be_asked_is_not_taken_for_a_mistake(monkeypatch: pyt
 
     site = claimed()
     monkeypatch.setattr(edx_platform, "sites_of_orgs", broken)
-    figures = {found.site_id: found for found in gathered(timezone.now())[0]}
 
-    assert figures[site.pk].may_have_courses
+    assert status.take(timezone.now()).sites[site.pk].may_have_courses
     assert said_of(site) == "well"

@@ -29,10 +29,9 @@ from social_django.models import UserSocialAuth
 
 from percipio_openedx.delivery import connections, tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.metrics import exposition
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, telling
+from percipio_openedx.operations import alerts, metrics
 from percipio_openedx.reporting import report_due, traces
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 from tests.integration.operations.conftest import command
@@ -91,7 +90,7 @@ def gossip(reporting: Any) -> Iterator[type[Gossip]]:
     root = f"http://127.0.0.1:{server.server_address[1]}"
     reporting.PERCIPIO_API_URL, reporting.PERCIPIO_TOKEN_URL = root, f"{root}/token"
     tokens.forget_all()
-    telling.connect()
+    alerts.connect()
     yield handler
     server.shutdown()
     server.server_close()
@@ -178,7 +177,7 @@ def told_by(text: str) -> list[str]:
 
 def leave_files(folder: Path, client: Client) -> None:
     """What scrapers, operators at a shell and operators at a page get."""
-    cache.delete(exposition.KEY)
+    cache.delete(metrics.KEY)
     (folder / "metrics").write_bytes(
         client.get("/percipio/metrics", headers={"Authorization": "Bearer scraper"}).content
     )

@@ -13,10 +13,15 @@ import pytest
 PACKAGES = ("percipio_openedx.config", "percipio_openedx.edx_platform")
 # What no process of the LMS needs before a learner is looked at or a page is opened.
 NOT_AT_START = (
-    *("percipio_openedx.config.site", "percipio_openedx.data", "percipio_openedx.delivery", "percipio_openedx.doctor"),
+    *(
+        "percipio_openedx.config.site",
+        "percipio_openedx.data",
+        "percipio_openedx.delivery",
+        "percipio_openedx.operations.doctor",
+    ),
     *(
         "percipio_openedx.lrs",
-        "percipio_openedx.metrics",
+        "percipio_openedx.operations.metrics",
         "percipio_openedx.milestones",
         "percipio_openedx.observation",
     ),

@@ -23,7 +23,7 @@ from percipio_openedx.event_routing.apps import EventRoutingConfig
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "percipio_openedx"
 # They import what may be absent, inside functions: another plugin of the LMS, and the extra.
-OPTIONAL = ("edx_platform/", "metrics/")
+OPTIONAL = ("edx_platform/", "operations/metrics.py")
 # kombu is Celery's. tincan is event-routing-backends'; asking for it by name would choose between its two packages.
 THROUGH_OTHERS = {"kombu", "tincan"}
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE.txt", "CHANGELOG.rst")

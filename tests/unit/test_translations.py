@@ -107,8 +107,8 @@ def test_no_text_of_the_code_is_missing(language: str, tmp_path: Path) -> None:
 
 
 def test_an_operator_reads_german() -> None:
-    from percipio_openedx.admin import words
     from percipio_openedx.models.statement import State
+    from percipio_openedx.operations import words
 
     with translation.override("de"):
         assert words.of(words.STATES, State.DELIVERED) == "zugestellt"

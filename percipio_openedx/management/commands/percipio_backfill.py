@@ -14,6 +14,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.management.operator import Interruption, OperatorCommand, UsageError, moment
+from percipio_openedx.operations import words
 from percipio_openedx.operations.backfill import Backfill, Outcome, begin, unfinished
 from percipio_openedx.operations.forecast import Forecast, forecast
 from percipio_openedx.operations.scope import Scope
@@ -74,7 +75,7 @@ class Command(OperatorCommand):
         text = _("of %(examined)s examined, these would be reported: %(kinds)s")
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
-            self.say(_("held back: %(count)s %(reason)s") % {"count": count, "reason": reason})
+            self.say(_("held back: %(count)s. %(reason)s") % {"count": count, "reason": words.of(words.HOLDS, reason)})
         for course_key, problem in sorted(found.troubled.items()):
             self.say(_("could not be looked at (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 

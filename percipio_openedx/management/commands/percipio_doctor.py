@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext_lazy
 
-from percipio_openedx.doctor import Verdict, examine
 from percipio_openedx.management.operator import OperatorCommand
+from percipio_openedx.operations.doctor import examine
+from percipio_openedx.operations.findings import Verdict
 
 SIGNS = {
     Verdict.WELL: gettext_lazy("ok"),
@@ -21,7 +22,7 @@ SIGNS = {
 
 
 class Command(OperatorCommand):
-    """Check everything; one line for each check, with the mend."""
+    """Check everything; one line for each check, with the fix."""
 
     help = (
         "Checks the settings, each site's configuration, the tables, what the LMS offers, cache, broker and workers, "
@@ -36,7 +37,7 @@ class Command(OperatorCommand):
         parser.add_argument("--online", action="store_true", help="also ask Percipio: token, read, empty write, clock")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Check; *doubtful* is no trouble."""
+        """Check; *doubtful* is no problem."""
         verdicts = []
         for found in examine(is_online=options["online"]):
             verdicts.append(found.verdict)
@@ -45,6 +46,6 @@ class Command(OperatorCommand):
                 continue
             words = f"{found.name}: {found.seen}" if found.seen else found.name
             self.say(f"{SIGNS[found.verdict]!s:>5}  {words}")
-            if found.mend:
-                self.say(f"       -> {found.mend}")
+            if found.fix:
+                self.say(f"       -> {found.fix}")
         return Verdict.WRONG not in verdicts

@@ -8,11 +8,13 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx.codes import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures
+from percipio_openedx.operations.sites import site_name
 
 
 class Command(OperatorCommand):
@@ -45,11 +47,13 @@ class Command(OperatorCommand):
 
     def _show(self, row: ErasureRequest) -> None:
         state = _("done %(day)s") % {"day": f"{row.done_at:%Y-%m-%d}"} if row.done_at else _("to be asked for")
-        text = _(
-            "%(id)s: %(state)s; erased here %(day)s; site %(site)s, organization %(organization)s; "
-            "%(statements)s statements"
+        text = ngettext(
+            "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; %(statements)s statement",
+            "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; "
+            "%(statements)s statements",
+            row.statements,
         )
-        values = {"id": row.pk, "state": state, "day": f"{row.erased_at:%Y-%m-%d}", "site": row.site_id}
+        values = {"id": row.pk, "state": state, "day": f"{row.erased_at:%Y-%m-%d}", "site": site_name(row.site_id)}
         self.say(text % {**values, "organization": row.organization or "-", "statements": row.statements})
         for registration in row.registrations.split():
             self.say("  " + _("registration %(id)s") % {"id": registration})

@@ -9,8 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
 from percipio_openedx.management.operator import OperatorCommand
-from percipio_openedx.metrics import exposition
-from percipio_openedx.metrics.figures import PREFIX, figures
+from percipio_openedx.operations import metrics
 
 
 class Command(OperatorCommand):
@@ -24,17 +23,17 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         """Print."""
         if options["as_json"]:
-            for figure in figures():
+            for figure in metrics.figures():
                 samples = [
                     {"labels": dict(zip(figure.labels, labels, strict=True)), "value": value}
                     for labels, value in figure.values.items()
                 ]
-                self.emit({"name": PREFIX + figure.name, "meaning": figure.meaning, "samples": samples})
+                self.emit({"name": metrics.PREFIX + figure.name, "meaning": figure.meaning, "samples": samples})
             return True
-        if not exposition.is_available():
+        if not metrics.is_available():
             raise CommandError(
                 _("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
             )
-        body, _content_type = exposition.text()
+        body, _content_type = metrics.text()
         self.stdout.write(body.decode(), ending="")
         return True

@@ -13,6 +13,8 @@ from percipio_openedx import edx_platform
 from percipio_openedx.data import BuiltStatement, Milestone
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.operations import words
+from percipio_openedx.operations.sites import site_name
 from percipio_openedx.reporting.preview import Preview, preview
 
 
@@ -49,21 +51,21 @@ class Command(OperatorCommand):
 
     def _show(self, found: Preview) -> None:
         if found.configuration is None:
-            text = _("site %(site)s reports nothing: there is no configuration, or it is switched off")
-            self.say(text % {"site": found.site_id})
+            text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
+            self.say(text % {"site": site_name(found.site_id)})
             return
         if found.hold:
-            self.say(_("not reported: %(reason)s") % {"reason": found.hold})
+            self.say(_("not reported: %(reason)s") % {"reason": words.of(words.HOLDS, found.hold)})
         if found.problem:
-            self.say(_("it is tried again, for something went wrong: %(problem)s") % {"problem": found.problem})
+            self.say(words.of_problem(found.problem))
         for milestone, built in found.statements:
-            self.say(f"{milestone.kind} {milestone.value}".strip())
+            self.say(words.of_milestone(milestone.kind, milestone.value))
             self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
             track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
             self.say(_("Track API: %(record)s") % {"record": track})
         for one in found.unsaid:
-            share = f" ({one.percent} %)" if one.percent is not None else ""
-            self.say(_("not due: %(kind)s: %(why)s") % {"kind": one.kind, "why": f"{one.why}{share}"})
+            why = words.of_unsaid(one, found.configuration.policy.progress_step)
+            self.say(_("not due: %(kind)s: %(why)s") % {"kind": words.of(words.KINDS, one.kind), "why": why})
         if not (found.hold or found.statements):
             self.say(_("nothing new to report"))
 

@@ -16,8 +16,9 @@ from percipio_openedx.capture import wake
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import OperatorCommand, UsageError, moment
+from percipio_openedx.operations import words
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally, can_read
-from percipio_openedx.operations.sites import configurations, site_named
+from percipio_openedx.operations.sites import configurations, site_name, site_named
 
 WORDS = {
     Difference.MISSING: gettext_lazy("missing there"),
@@ -51,8 +52,8 @@ class Command(OperatorCommand):
         found = _asked(options["site"])
         wrong = {site_id: one for site_id, one in found.items() if isinstance(one, PercipioConfigurationError)}
         for site_id, error in wrong.items():
-            text = _("site %(site)s: left out, its configuration is wrong: %(error)s")
-            self.stderr.write(text % {"site": site_id, "error": error.words})
+            text = _("%(site)s: left out, its configuration is wrong: %(error)s")
+            self.stderr.write(text % {"site": site_name(site_id), "error": error.words})
         chosen = self._readable(found)
         tallies = [self._reconcile(site_id, configuration, options) for site_id, configuration in chosen.items()]
         if any(tally.queued for tally in tallies):
@@ -64,8 +65,8 @@ class Command(OperatorCommand):
         if not chosen:
             raise UsageError(_("no site is configured, or none rightly; see percipio_doctor"))
         for site_id in [site_id for site_id, one in chosen.items() if not can_read(one)]:
-            text = _("site %(site)s: left out, for the Track API has nothing to read back")
-            self.stderr.write(text % {"site": site_id})
+            text = _("%(site)s: left out, for the Track API has nothing to read back")
+            self.stderr.write(text % {"site": site_name(site_id)})
             del chosen[site_id]
         return chosen
 
@@ -87,7 +88,9 @@ class Command(OperatorCommand):
                 if options["as_json"]:
                     self.emit({"site": site_id, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
-                    self.say(f"{WORDS[found.difference]}: {found.uuid} {found.kind} {found.detail}")
+                    self.say(
+                        f"{WORDS[found.difference]}: {found.uuid} {words.of(words.KINDS, found.kind)} {found.detail}"
+                    )
         self._sum_up(site_id, work.tally, as_json=options["as_json"])
         return work.tally
 
@@ -95,12 +98,12 @@ class Command(OperatorCommand):
         if as_json:
             self.emit({"site": site_id, **asdict(tally), "well": tally.is_well})
             return
-        counts = ", ".join(f"{tally.counts[kind]} {words}" for kind, words in WORDS.items())
-        text = _("site %(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
-        self.say(text % {"site": site_id, "read": tally.read, "checked": tally.checked, "counts": counts})
+        counts = ", ".join(f"{tally.counts[kind]} {text}" for kind, text in WORDS.items())
+        text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
+        self.say(text % {"site": site_name(site_id), "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:
-            text = _("site %(site)s: %(count)s queued to be sent again")
-            self.say(text % {"site": site_id, "count": tally.queued})
+            text = _("%(site)s: %(count)s queued to be sent again")
+            self.say(text % {"site": site_name(site_id), "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
             self.say(_("run again with --fix to send what is missing again"))
 

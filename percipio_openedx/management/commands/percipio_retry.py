@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
@@ -67,7 +68,12 @@ class Command(OperatorCommand):
             self.emit(done)
         else:
             self.say(_("%(chosen)s chosen, %(queued)s queued to be sent again") % done)
-            self.say(_("%(destinations)s waiting destinations are tried at once") % done)
+            text = ngettext(
+                "%(destinations)s waiting destination is tried at once",
+                "%(destinations)s waiting destinations are tried at once",
+                done["destinations"],
+            )
+            self.say(text % done)
 
 
 def _choice(options: Mapping[str, Any]) -> Choice:

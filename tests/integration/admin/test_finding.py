@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.admin import paging, search, words
+from percipio_openedx.admin import paging, search
 from percipio_openedx.codes import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import words
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course, a_statement
 from tests.integration.builders import KEY, a_learner, enrolled
 

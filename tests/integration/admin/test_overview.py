@@ -12,10 +12,13 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx.admin.figures import gathered
-from percipio_openedx.admin.verdict import Tone, of_site
-from percipio_openedx.models import DeliveryAttempt, Destination, Notice, Statement
+from percipio_openedx.admin.overview import Verdict, verdict
+from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations.words import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
+from tests.integration.builders import a_site
 
 Change = Callable[[World], object]
 
@@ -30,8 +33,10 @@ def nothing_open(world: World) -> None:
 
 
 def stuck(world: World) -> None:
-    """It could have left half an hour ago; the last request is an hour old."""
-    Statement.objects.filter(state=State.WAITING).update(due_at=world.now - timedelta(minutes=30))
+    """It could have left two hours ago; the last request is three hours old."""
+    Statement.objects.filter(state=State.WAITING).update(due_at=world.now - timedelta(hours=2))
+    Statement.objects.filter(state=State.SENDING).update(leased_until=world.now + timedelta(minutes=1))
+    DeliveryAttempt.objects.update(started_at=world.now - timedelta(hours=3))
 
 
 def busy(world: World) -> None:
@@ -49,8 +54,9 @@ def held_behind(world: World) -> None:
 
 
 def failing(world: World) -> None:
-    Destination.objects.update(failures=2, retry_at=world.now + timedelta(minutes=3))
+    nothing_parked(world)
     stuck(world)
+    Destination.objects.update(failures=2, retry_at=world.now + timedelta(minutes=3))
 
 
 def paused(world: World) -> None:
@@ -59,33 +65,34 @@ def paused(world: World) -> None:
 
 
 def unseen(world: World) -> None:
-    Notice.objects.update(noticed_at=world.now - timedelta(hours=1))
+    Notice.objects.update(noticed_at=world.now - timedelta(hours=2))
+
+
+def of_the_site(world: World) -> Verdict:
+    """The sentence of the first site."""
+    snapshot = status.take(world.now)
+    return verdict(snapshot.sites[1], diagnosis.find(snapshot), snapshot)
 
 
 @pytest.mark.parametrize(
     ("change", "tone", "words"),
     [
-        (lambda world: None, Tone.WARNING, "Percipio refused 1 statement; look at its answer and decide."),
+        (lambda world: None, Tone.ERROR, "Percipio refuses 1 statement; it is parked."),
         (nothing_parked, Tone.WELL, "All is well: 2 statements are on their way."),
         (nothing_open, Tone.WELL, "All is well: everything that was reported has arrived."),
-        (
-            stuck,
-            Tone.ERROR,
-            "No worker seems to run, or it cannot keep up: something has been waiting for more than 15",
-        ),
+        (stuck, Tone.ERROR, "No worker seems to run, or it cannot keep up: the oldest statement has been waiting"),
         (busy, Tone.WELL, "All is well: 2 statements are on their way."),
         (held_behind, Tone.WELL, "All is well: 2 statements are on their way."),
         (unseen, Tone.ERROR, "No worker seems to run"),
-        (failing, Tone.WARNING, "Percipio cannot be reached or has trouble of its own: 2 statements wait"),
+        (failing, Tone.WARNING, "Percipio cannot be reached or has problems of its own, since "),
         (paused, Tone.ERROR, "Nothing is sent, and 2 statements wait. Percipio refuses the credentials."),
     ],
 )
 def test_the_sentence(world: World, change: Change, tone: Tone, words: str) -> None:
     change(world)
-    (site,), hints = gathered(world.now)
-    verdict = of_site(site, hints, world.now)
+    said = of_the_site(world)
 
-    assert (verdict.tone, verdict.words[: len(words)]) == (tone, words)
+    assert (said.tone, said.words[: len(words)]) == (tone, words)
 
 
 @pytest.mark.parametrize(
@@ -100,18 +107,17 @@ def test_the_sentence_of_the_settings(
     world: World, reporting: Any, name: str, value: object, tone: Tone, words: str
 ) -> None:
     setattr(reporting, f"PERCIPIO_{name}", value)
-    (site,), hints = gathered(world.now)
-    verdict = of_site(site, hints, world.now)
+    said = of_the_site(world)
 
-    assert (verdict.tone, verdict.words[: len(words)]) == (tone, words)
+    assert (said.tone, said.words[: len(words)]) == (tone, words)
 
 
 def test_a_site_without_configuration_is_quiet(world: World, reporting: Any) -> None:
     for name in ("PARTNER_NAME", "CLIENT_ID", "CLIENT_SECRET"):
         setattr(reporting, f"PERCIPIO_{name}", "")
-    (site,), hints = gathered(world.now)
+    PercipioConfiguration.objects.create(site=a_site("campus.example"), enabled=False)
 
-    assert of_site(site, hints, world.now).tone is Tone.QUIET
+    assert of_the_site(world).tone is Tone.QUIET
 
 
 def test_the_figures_add_up(world: World) -> None:
@@ -125,32 +131,35 @@ def test_the_figures_add_up(world: World) -> None:
         outcome="accepted",
         duration_ms=81,
     )
-    (site,), hints = gathered(world.now)
-    (found,) = site.destinations
+    snapshot, figures = status.take(world.now), gathered(world.now)
+    (found,) = snapshot.destinations
 
     assert found.counts == {"waiting": 1, "sending": 1, "parked": 1}
     assert found.waiting_since == world.by_state[State.SENDING].stored_at
-    traffic = found.traffic
+    assert snapshot.oldest_notice == world.now
+    traffic = figures.traffic[found.row.pk]
     assert (traffic.requests, traffic.taken, traffic.success_percent) == (2, 1, 50)
     assert (traffic.average_ms, traffic.longest_ms, traffic.statements) == (100, 120, 5)
-    assert found.last_bad is not None and found.last_bad.status == 403
-    assert site.held == {"no_sso_link": 1}
-    assert hints.oldest == world.now
-    assert len(site.days) == 14
-    assert site.days[world.now.date()] == {"waiting": 1, "delivered": 0, "not_reported": 1}
+    assert traffic.last_bad is not None and traffic.last_bad.status == 403
+    assert figures.held == {1: {"no_sso_link": 1}}
+    days = figures.days[1]
+    assert len(days) == 14
+    assert days[world.now.date()] == {"waiting": 1, "delivered": 0, "not_reported": 1}
     counted: Counter[str] = Counter()
-    for day in site.days.values():
+    for day in days.values():
         counted.update(day)
     assert counted == {"waiting": 2, "delivered": 1, "parked": 1, "abandoned": 1, "kept": 1, "not_reported": 1}
 
 
-def test_the_page_keeps_its_figures_for_a_minute(world: World, everything: Client) -> None:
+def test_the_page_keeps_what_costs_for_a_minute_and_knows_how_it_is_now(world: World, everything: Client) -> None:
     url = reverse("admin:percipio_openedx_overview")
     everything.get(url)
     Statement.objects.update(state=State.DELIVERED)
+    DeliveryAttempt.objects.update(accepted=7)
 
-    assert everything.get(url).context["sites"][0]["parked"] == 1
-    assert everything.get(url + "?fresh").context["sites"][0]["parked"] == 0
+    (site,) = everything.get(url).context["sites"]
+    assert (site["delivered"], site["status"].parked) == (0, 0)
+    assert everything.get(url + "?fresh").context["sites"][0]["delivered"] == 7
 
 
 def test_the_page_draws_without_foreign_assets(world: World, everything: Client) -> None:
@@ -164,9 +173,8 @@ def test_the_page_draws_without_foreign_assets(world: World, everything: Client)
 
 def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
     a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", looked_at=world.now)
-    sites, _hints = gathered(world.now)
+    figures = gathered(world.now)
 
-    assert [(site.site_id, site.domain, site.held) for site in sites] == [
-        (1, "example.com", {"no_sso_link": 1}),
-        (3, "3", {"no_email": 1}),
-    ]
+    assert figures.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}
+    sites = status.take(world.now, figures.days).sites.values()
+    assert [(site.site_id, site.name) for site in sites] == [(1, "example.com"), (3, "site 3")]

@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from social_django.models import UserSocialAuth
 
-from percipio_openedx.admin import words
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice
+from percipio_openedx.operations import words
 from percipio_openedx.reporting import report_due
 from tests.integration.admin.world import World
 from tests.integration.builders import KEY, a_course, a_learner, enrolled

@@ -168,14 +168,14 @@ def test_the_doctor_says_which_are_left(lost: PercipioConfiguration, settings: A
     def said(name: str) -> str:
         return "\n".join(line for line in command("percipio_doctor").lines if name in line)
 
-    assert "none of the keys decrypts it" in said("client secret of site 1")
-    assert WORDS in said("configuration of site 1")
+    assert "none of the keys decrypts it" in said("client secret of example.com")
+    assert "none of this LMS's keys decrypts it" in said("configuration of example.com")
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND, FIRST]
-    assert "stored with an older key" in said("client secret of site 1")
+    assert "stored with an older key" in said("client secret of example.com")
     newest().save()
-    assert "stored with the newest key" in said("client secret of site 1")
+    assert "stored with the newest key" in said("client secret of example.com")
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND]
-    assert "stored with the newest key" in said("client secret of site 1")
+    assert "stored with the newest key" in said("client secret of example.com")
 
 
 def test_the_doctor_finds_what_earlier_versions_still_hold(lost: PercipioConfiguration, settings: Any) -> None:
@@ -184,7 +184,7 @@ def test_the_doctor_finds_what_earlier_versions_still_hold(lost: PercipioConfigu
     PercipioConfiguration.objects.filter(pk=lost.pk).update(client_secret="as a restored copy has it")
 
     said = [line for line in command("percipio_doctor").lines if "earlier versions" in line]
-    assert len(said) == 1 and "stored still at the sites 1" in said[0]
+    assert len(said) == 1 and "stored still at the sites example.com" in said[0]
     newest().save()
     assert [line for line in command("percipio_doctor").lines if "earlier versions" in line] == []
 

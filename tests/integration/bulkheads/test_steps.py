@@ -63,7 +63,7 @@ def statements(*states: State) -> int:
 @pytest.mark.parametrize("step", Step)
 def test_the_others_are_done(monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
     checked: list[Any] = []
-    monkeypatch.setattr(alerts, "conditions", lambda now: checked.append(now) or [])
+    monkeypatch.setattr(alerts, "errors", lambda now, broken: checked.append(now) or [])
     break_step(monkeypatch, step, ValueError(CANARY))
     done = run_pass()
     assert done.broken == {step: "ValueError"}

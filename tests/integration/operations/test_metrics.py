@@ -12,10 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from percipio_openedx.metrics import exposition
-from percipio_openedx.metrics.figures import figures
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, Notice, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import metrics
 from tests.integration.builders import KEY
 from tests.integration.delivery.rows import add, destination_of
 
@@ -24,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Manage = Callable[..., Any]
 TOKEN = "canary-metrics-token"
 URL = "/percipio/metrics"
-LABELS = ("site", "organization", "state", "outcome", "reason", "kind", "subject")
+LABELS = ("site", "organization", "state", "outcome", "reason", "kind", "severity", "subject")
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def scraped(client: Client, settings: Any) -> Callable[[], dict[tuple[str, tuple
     settings.PERCIPIO_METRICS_TOKEN = TOKEN
 
     def scrape() -> dict[tuple[str, tuple[str, ...]], float]:
-        cache.delete(exposition.KEY)
+        cache.delete(metrics.KEY)
         response = client.get(URL, headers={"Authorization": f"Bearer {TOKEN}"})
         assert response.status_code == 200
         assert response["Content-Type"].startswith("text/plain")
@@ -48,9 +47,14 @@ def scraped(client: Client, settings: Any) -> Callable[[], dict[tuple[str, tuple
 
 
 def test_an_empty_installation(scraped: Any) -> None:
-    assert scraped() == {("percipio_oldest_notice_seconds", ()): 0, ("percipio_erasures_open", ()): 0}
+    assert scraped() == {
+        ("percipio_oldest_notice_seconds", ()): 0,
+        ("percipio_erasures_open", ()): 0,
+        ("percipio_problems", ("unconfigured", "error", "sites")): 1,
+    }
 
 
+@pytest.mark.usefixtures("reporting")
 def test_the_figures(scraped: Any) -> None:
     for number, state in enumerate((State.WAITING, State.WAITING, State.PARKED, State.DELIVERED)):
         row = add(number, destination=destination_of("org-a"))
@@ -71,7 +75,7 @@ def test_the_figures(scraped: Any) -> None:
     Notice.objects.create(user_id=1, course_key=KEY, reason="grade", noticed_at=timezone.now() - timedelta(hours=2))
     Alert.objects.create(kind="paused", subject="destination:1", is_on=True, changed_at=timezone.now())
     found = scraped()
-    here = ("1", "org-a")
+    here, subject = ("1", "org-a"), f"destination:{Destination.objects.get().pk}"
     assert 3600 <= found.pop(("percipio_oldest_statement_seconds", here)) < 3700
     assert 7200 <= found.pop(("percipio_oldest_notice_seconds", ())) < 7300
     assert found == {
@@ -86,14 +90,17 @@ def test_the_figures(scraped: Any) -> None:
         ("percipio_request_longest_seconds_5m", (*here, "partial")): 1.5,
         ("percipio_alerts", ("paused", "destination:1")): 1,
         ("percipio_erasures_open", ()): 0,
+        ("percipio_problems", ("late", "error", "notices")): 1,
+        ("percipio_problems", ("paused", "error", subject)): 1,
+        ("percipio_problems", ("parked", "error", subject)): 1,
     }
 
 
 def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
-    with django_assert_max_num_queries(13):
-        assert len(list(figures())) == 13
+    with django_assert_max_num_queries(30):
+        assert len(list(metrics.figures())) == 14
 
 
 @pytest.mark.parametrize(
@@ -127,7 +134,7 @@ def test_without_the_extra_there_is_no_such_page(
     client: Client, settings: Any, manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.PERCIPIO_METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(exposition, "is_available", lambda: False)
+    monkeypatch.setattr(metrics, "is_available", lambda: False)
     assert client.get(URL, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 404
     ran = manage("percipio_metrics")
     assert ran.code == 1

@@ -134,7 +134,7 @@ def test_what_would_be_reported(manage: Manage) -> None:
 
     text = manage("percipio_preview", str(learner.pk), KEY).out
     assert text.startswith("started\n{\n")
-    assert "not due: completed: no_grade" in text
+    assert "not due: completed: the LMS has no grade of this learner" in text
     assert not Statement.objects.exists()
     assert not LearnerCourse.objects.exists()
 
@@ -142,7 +142,10 @@ def test_what_would_be_reported(manage: Manage) -> None:
 def test_who_is_not_reported(manage: Manage) -> None:
     a_learner(), a_course()
     ran = manage("percipio_preview", "amina@example.com", KEY)
-    assert (ran.code, ran.lines) == (1, ["not reported: not_enrolled"])
+    assert (ran.code, ran.lines) == (
+        1,
+        ["not reported: The learner was never enrolled in this course run: nothing is reported."],
+    )
 
 
 def test_a_site_that_reports_nothing(manage: Manage, settings: Any) -> None:

@@ -14,9 +14,9 @@ from percipio_openedx.delivery import misdated
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.retry import LONGEST_WAIT
-from percipio_openedx.doctor import rows as doctor
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import diagnosis, status
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
@@ -110,15 +110,16 @@ def test_a_notice_and_a_look_of_next_month(arriving: Sandbox) -> None:
         lambda then: Destination.objects.update(retry_at=then),
         lambda then: Destination.objects.update(failures=1, probe_until=then),
         lambda then: Notice.objects.create(user_id=1, course_key="k", reason="grade", noticed_at=then),
-        lambda then: LearnerCourse.objects.update(leased_until=then),
+        lambda then: LearnerCourse.objects.update(lease=uuid4(), leased_until=then),
     ],
 )
 def test_the_doctor_says_so(reporting: Any, spoil: Callable[..., Any]) -> None:
     add(1)
-    (well,) = doctor.times()
-    assert well.verdict == "well"
+    Statement.objects.update(due_at=timezone.now(), stored_at=timezone.now())
+    assert diagnosis.find(status.take(timezone.now())) == []
 
     spoil(timezone.now() + MONTH)
 
-    (found,) = doctor.times()
-    assert (found.verdict, found.seen.startswith("a time in the future (")) == ("doubtful", True)
+    named = {one.code.value: one.sentence for one in diagnosis.find(status.take(timezone.now()))}
+    assert "there are times in the future (" in named["clock"]
+    assert set(named) - {"failing"} == {"clock"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from percipio_openedx.unsaid import Unsaid
 
 Words = str | Promise
+
+
+class Tone(StrEnum):
+    """How a sentence is marked."""
+
+    WELL = "well"
+    WARNING = "warning"
+    ERROR = "error"
+    QUIET = "quiet"
+
 
 KINDS: Mapping[str, Words] = {
     Kind.STARTED: _("started"),

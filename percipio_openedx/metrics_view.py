@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from percipio_openedx import config
-from percipio_openedx.metrics import exposition
+from percipio_openedx.operations import metrics as figures
 
 
 @never_cache
@@ -20,10 +20,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         Http404: no token is set, or the extra is not installed.
     """
     token = config.metrics_token()
-    if not token or not exposition.is_available():
+    if not token or not figures.is_available():
         raise Http404
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not constant_time_compare(given.strip(), token.reveal()):
         return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
-    body, content_type = exposition.text()
+    body, content_type = figures.text()
     return HttpResponse(body, content_type=content_type)

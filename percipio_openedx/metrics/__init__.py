@@ -1,1 +1,0 @@
-"""Figures for those who scrape, in Prometheus's text form. Needs the ``metrics`` extra (``prometheus_client``)."""

@@ -1,0 +1,322 @@
+"""Is it well? One snapshot of a running installation, of which the overview, the doctor, the alerts and the metrics
+are faces (``problems`` says what is wrong with it).
+
+*Late* has one meaning, and it is decided here:
+
+* What is not yet due is not late: a notice while acts are gathered (``PERCIPIO_OBSERVE_AFTER``), a statement or a
+  destination until its next try, a course run until it is read again.
+* What has been due for longer than ``PERCIPIO_ALERT_AFTER``, while nobody tried, waits for a worker.
+* What waits for a destination that is paused or failing is that destination's problem; what waits for a configuration
+  that has a mistake is the configuration's.
+* What was switched off on purpose is no problem.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.apps import apps
+from django.db import connections, router
+from django.db.models import Count, Exists, Min, OuterRef, Q
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.codes import Pause
+from percipio_openedx.config import Configuration
+from percipio_openedx.delivery import misdated
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement
+from percipio_openedx.operations import sites
+from percipio_openedx.reporting import failures
+from percipio_openedx.reporting.due import MOST_AHEAD
+
+logger = logging.getLogger(__name__)
+
+# Statements that are counted by state: what is delivered, given up or kept needs nobody.
+UNSETTLED = (*OPEN_STATES, State.PARKED)
+# Course runs of a misconfigured site that are passed over in search of the oldest notice that waits for a worker.
+MOST_COURSES = 100
+# Notices have no index but their key: so many of the newest are looked at for a clock that is wrong.
+NEWEST_NOTICES = 1000
+# MySQL's and MariaDB's name for UTF-8 as it is; others hold a part of Unicode.
+WHOLE_UNICODE = "utf8mb4"
+
+
+@dataclass(slots=True)
+class DestinationStatus:
+    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late."""
+
+    row: Destination
+    counts: dict[str, int] = field(default_factory=dict)
+    waiting_since: datetime | None = None
+    is_late: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """Statements that are still on their way."""
+        return sum(self.counts.get(state, 0) for state in OPEN_STATES)
+
+    @property
+    def parked(self) -> int:
+        """Statements that Percipio refused."""
+        return self.counts.get(State.PARKED, 0)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person has to fix something. That its site was switched off lately is over with the next pass."""
+        return self.row.paused_reason not in ("", Pause.NOT_CONFIGURED)
+
+
+@dataclass(slots=True)
+class SiteStatus:
+    """One site: its name, what is in force there, and its destinations.
+
+    ``is_chosen`` is whether somebody decided about it: the whole LMS, or this site's row, is switched off, or it has
+    credentials. ``may_have_courses`` is whether a course can belong to it, if it has a configuration of its own.
+    """
+
+    site_id: int
+    name: str
+    in_force: sites.InForce = None
+    is_chosen: bool = True
+    may_have_courses: bool = True
+    destinations: list[DestinationStatus] = field(default_factory=list)
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """The configuration in force, if there is one and it is right."""
+        return self.in_force if isinstance(self.in_force, Configuration) else None
+
+    @property
+    def mistake(self) -> PercipioConfigurationError | None:
+        """The mistake in the configuration, if there is one."""
+        return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
+
+    @property
+    def waiting(self) -> int:
+        """Statements that are still on their way."""
+        return sum(one.waiting for one in self.destinations)
+
+    @property
+    def parked(self) -> int:
+        """Statements that Percipio refused."""
+        return sum(one.parked for one in self.destinations)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """When the oldest waiting statement was stored."""
+        return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The installation at one moment.
+
+    ``late_notice`` is when the oldest notice was written that waits for a worker, ``oldest_notice`` the oldest that is
+    not held up by a course that fails. ``courses`` are the course runs that cannot be read, ``learners`` counts single
+    ones by reason, ``not_rebuilt`` the statements that could not be built anew, ``future_times`` what a wrong clock
+    stored, by what it is. ``charsets`` are tables that cannot hold every character.
+    """
+
+    at: datetime
+    patience: timedelta
+    is_on: bool = True
+    sites: dict[int, SiteStatus] = field(default_factory=dict)
+    oldest_notice: datetime | None = None
+    late_notice: datetime | None = None
+    courses: Sequence[ObservationFailure] = ()
+    learners: dict[str, int] = field(default_factory=dict)
+    not_rebuilt: dict[str, int] = field(default_factory=dict)
+    future_times: dict[str, int] = field(default_factory=dict)
+    charsets: Sequence[str] = ()
+    open_erasures: int = 0
+    alerts: Sequence[Alert] = ()
+
+    @property
+    def destinations(self) -> list[DestinationStatus]:
+        """Every site's, in the order of the sites."""
+        return [found for site in self.sites.values() for found in site.destinations]
+
+    def reports(self, site_id: int | None = None) -> bool:
+        """Return whether this site, or any, reports or would but for a mistake."""
+        chosen = self.sites.values() if site_id is None else [self.sites[site_id]]
+        return any(site.in_force is not None for site in chosen)
+
+
+def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
+    """Read everything, with a number of queries that does not grow with sites, destinations or rows.
+
+    Arguments:
+        now: the present.
+        more_sites: ids of sites to be named beside those that are configured or ever reported.
+    """
+    patience = waiting_time()
+    destinations = _destinations(now, now - patience)
+    statuses = _sites({*more_sites, *(found.row.site_id for found in destinations)})
+    for found in destinations:
+        statuses[found.row.site_id].destinations.append(found)
+    mistaken = {site.site_id for site in statuses.values() if site.mistake}
+    learners = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
+    anew = Statement.objects.filter(destination__in=[found.row for found in destinations], state=State.OUTDATED)
+    not_rebuilt = anew.filter(attempts__gt=0).order_by().values_list("answer").annotate(Count("pk"))
+    return Snapshot(
+        at=now,
+        patience=patience,
+        is_on=config.is_on(),
+        sites=statuses,
+        oldest_notice=failures.oldest_notice(now),
+        late_notice=late_notice(now, mistaken),
+        courses=list(ObservationFailure.objects.of_courses().order_by("pk")),
+        learners=dict(sorted(learners)),
+        not_rebuilt=dict(sorted(not_rebuilt)),
+        future_times=_future_times(now),
+        charsets=incomplete_charsets(),
+        open_erasures=ErasureRequest.objects.filter(done_at__isnull=True).count(),
+        alerts=list(Alert.objects.filter(is_on=True).order_by("changed_at", "pk")),
+    )
+
+
+def waiting_time() -> timedelta:
+    """Return how long something that is due may wait (``PERCIPIO_ALERT_AFTER``); an hour where the setting is wrong."""
+    try:
+        return timedelta(seconds=config.alert_after())
+    except PercipioConfigurationError as error:
+        logger.warning("alert threshold unreadable problem=%s", error)
+        return timedelta(hours=1)
+
+
+def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datetime | None:
+    """Return when the oldest notice was written that a worker should have taken up long ago; None if there is none.
+
+    Arguments:
+        now: the present.
+        mistaken: sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
+            find them out where it matters.
+    """
+    before = now - waiting_time() - timedelta(seconds=config.gathering())
+    # What a wrong clock wrote says nothing about how long it has waited.
+    rows = failures.unhindered(now).filter(noticed_at__lte=now + MOST_AHEAD).order_by("pk")
+    passed_over: list[str] = []
+    while len(passed_over) <= MOST_COURSES:
+        found = rows.exclude(course_key__in=passed_over).values_list("course_key", "noticed_at").first()
+        if found is None or found[1] >= before:
+            return None
+        if mistaken is None:
+            configured = sites.configurations().items()
+            mistaken = {site_id for site_id, one in configured if isinstance(one, PercipioConfigurationError)}
+        if not (mistaken and _belongs_to(found[0], mistaken)):
+            return found[1]
+        passed_over.append(found[0])
+    return None
+
+
+def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
+    if course_key == EVERY_COURSE:
+        return False
+    with suppress(PlatformUnavailable):
+        return config.site_id_for(edx_platform.org_of(course_key)) in site_ids
+    return False
+
+
+# --- sites and destinations ------------------------------------------------------------------------------------------
+
+
+def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
+    rows = sites.newest_rows()
+    ledgers = StatementLedger.objects.values_list("pk", flat=True)
+    names = sites.names({config.default_site_id(), *rows, *ledgers, *more})
+    in_force = sites.in_force(names, rows)
+    nowhere: set[int] = set()
+    with suppress(PlatformUnavailable):
+        nowhere = sites.without_courses()
+    return {
+        pk: SiteStatus(
+            pk,
+            name,
+            in_force[pk],
+            is_chosen=in_force[pk] is not None or not config.is_on() or (pk in rows and not rows[pk].enabled),
+            may_have_courses=pk not in nowhere,
+        )
+        for pk, name in names.items()
+    }
+
+
+def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
+    found = {row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "organization")}
+    # Of every destination, so that the queue's index answers alone.
+    rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED).order_by()
+    oldest: dict[int, int] = {}
+    for pk, state, count, first in rows.values_list("destination_id", "state").annotate(Count("pk"), Min("pk")):
+        found[pk].counts[state] = count
+        if state in OPEN_STATES:
+            oldest[pk] = min(first, oldest.get(pk, first))
+    for pk, stored_at in Statement.objects.filter(pk__in=oldest.values()).values_list("destination_id", "stored_at"):
+        found[pk].waiting_since = stored_at
+    for pk in _late(now, before, list(oldest)):
+        found[pk].is_late = True
+    return list(found.values())
+
+
+def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
+    """Return the destinations of which something could have left before that moment, and nobody has tried since.
+
+    Where a statement's turn comes only after an earlier one of the same learner and course, that one decides.
+    """
+    if not waiting:
+        return set()
+    tried = DeliveryAttempt.objects.filter(started_at__gte=before, started_at__lte=now + MOST_AHEAD).order_by()
+    # The others are not asked for: MariaDB may read everything that waits for those that are.
+    quiet = set(waiting) - set(tried.values_list("destination_id", flat=True).distinct())
+    due = Statement.objects.filter(destination_id=OuterRef("pk")).due(before).heads_of_line()
+    is_open = Q(failures=0, paused_reason__in=("", Pause.NOT_CONFIGURED), retry_at=None)
+    rows = Destination.objects.filter(is_open | Q(retry_at__lt=before), pk__in=quiet)
+    late = set(rows.filter(Exists(due)).values_list("pk", flat=True))
+    # Of a worker that never came back: the next pass of any would have given them back.
+    left = Statement.objects.filter(state=State.SENDING, leased_until__lt=before, destination_id__in=quiet)
+    return late | set(left.order_by().values_list("destination_id", flat=True).distinct())
+
+
+# --- what else may be wrong ------------------------------------------------------------------------------------------
+
+
+def _future_times(now: datetime) -> dict[str, int]:
+    """Return how many times a clock stored that was ahead, by what they are of; nothing waits for them."""
+    far = now + MOST_AHEAD
+    newest = Notice.objects.order_by("-pk").values_list("noticed_at", flat=True)[:NEWEST_NOTICES]
+    # With a lease, so that its index leads to the few that have one.
+    leased = LearnerCourse.objects.filter(lease__isnull=False, leased_until__gt=now + LONGEST_LEASE)
+    counts = {
+        "statements": misdated.statements(now).count() + misdated.leases(now).count(),
+        "destinations": Destination.objects.filter(misdated.destinations(now)).count(),
+        "notices": sum(at > far for at in newest),
+        "learners in courses": leased.count(),
+        "times of storing": StatementLedger.objects.filter(last_stored_at__gt=far).count(),
+    }
+    return {what: count for what, count in counts.items() if count}
+
+
+def incomplete_charsets() -> list[str]:
+    """Return the tables that cannot hold every character, as those of every Open edX were that began before utf8mb4."""
+    connection = connections[router.db_for_write(Statement)]
+    if connection.vendor != "mysql":
+        return []
+    tables = sorted(model._meta.db_table for model in apps.get_app_config("percipio_openedx").get_models())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT table_name, character_set_name FROM information_schema.columns WHERE "
+            "table_schema = DATABASE() AND character_set_name NOT IN (%s, 'ascii') AND table_name IN %s "
+            "ORDER BY table_name, character_set_name",
+            [WHOLE_UNICODE, tables],
+        )
+        return [f"{table} ({charset})" for table, charset in cursor.fetchall()]
