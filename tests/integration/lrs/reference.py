@@ -43,11 +43,11 @@ def _conditions(question: Mapping[str, str], authority: Statement) -> Iterator[C
     if "registration" in question:
         yield lambda each: each["context"]["registration"] == question["registration"]
     if "activity" in question:
-        is_related = question.get("related_activities") == "true"
-        yield lambda each: question["activity"] in _activities(each, related=is_related)
+        any_place = question.get("related_activities") == "true"
+        yield lambda each: question["activity"] in _activities(each, related=any_place)
     if "agent" in question:
-        agent, is_related = _identity(json.loads(question["agent"])), question.get("related_agents") == "true"
-        yield lambda each: agent in _agents(each, authority, related=is_related)
+        agent, any_role = _identity(json.loads(question["agent"])), question.get("related_agents") == "true"
+        yield lambda each: agent in _agents(each, authority, related=any_role)
 
 
 def _is_in_time(statement: Statement, question: Mapping[str, str]) -> bool:

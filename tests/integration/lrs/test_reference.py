@@ -76,10 +76,20 @@ def stored() -> list[dict[str, Any]]:
     return [{**json.loads(bytes(row.body)), "stored": written(row.stored_at)} for row in rows]
 
 
+class History:
+    """All that is stored, in memory, and who asks for it. Its ``repr`` is short: Hypothesis shows it."""
+
+    def __init__(self, puller: Puller) -> None:
+        a_history()
+        self.puller, self.known = puller, stored()
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.known)} statements>"
+
+
 @pytest.fixture
-def history(puller: Puller) -> tuple[Puller, list[dict[str, Any]]]:
-    a_history()
-    return puller, stored()
+def history(puller: Puller) -> History:
+    return History(puller)
 
 
 people = [*(actor_of(learner) for learner in (1, 2, 91, 92)), TEACHER, GRACE, ALAN, NAMED, STRANGER, AUTHORITY]
@@ -121,15 +131,12 @@ def pages(puller: Puller, question: dict[str, str], limit: int) -> Iterator[list
 
 @many
 @given(drawn=questions, limit=st.sampled_from([1, 2, 7, 25, 500]))
-def test_the_answer_is_that_of_the_specification(
-    history: tuple[Puller, list[dict[str, Any]]], drawn: dict[str, Any], limit: int
-) -> None:
-    puller, known = history
-    question = question_of(drawn, known)
-    expected = reference.answer(known, question, AUTHORITY)
+def test_the_answer_is_that_of_the_specification(history: History, drawn: dict[str, Any], limit: int) -> None:
+    question = question_of(drawn, history.known)
+    expected = reference.answer(history.known, question, AUTHORITY)
     if limit < 7 and len(expected) > 20:
         limit = 25
-    assert [each for page in pages(puller, question, limit) for each in page] == expected
+    assert [each for page in pages(history.puller, question, limit) for each in page] == expected
 
 
 def test_the_reference_finds_something() -> None:
