@@ -14,15 +14,15 @@ conditions for StatementRefs): its topic has the terms of both. Voided statement
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import router
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db import connections, router
+from django.db.models import QuerySet
 
 from percipio_openedx.lrs.query import Query
 from percipio_openedx.models.statement import Statement, StatementQuerySet
@@ -32,6 +32,8 @@ from percipio_openedx.statements.vocabulary import VERB_VOIDED
 
 # Bytes of statements in one answer; the one that passes the mark is still given.
 LARGEST: Final = 4 * 1024 * 1024
+# Topics whose statements are read by one query: a course has a handful, an instructor of many courses hundreds.
+TOGETHER: Final = 50
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -97,44 +99,42 @@ def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page
         authority_key: the key of the authority of all statements of the site: who asks for those related to it, asks
             for all of them.
     """
-    limit = query.limit
-    parts = _parts(_Reading(site_id, window, limit + 1), query, authority_key)
-    entries = sorted({entry for part in parts for entry in part}, reverse=not window.ascending)[: limit + 1]
-    stored = _stored(_statements().filter(pk__in=[pk for _, pk in entries[:limit]]))
+    reading = _Reading(site_id, window, query.limit + 1)
+    _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
+    entries = reading.found
+    stored = _stored(_statements().filter(pk__in=[pk for _, pk in entries[: query.limit]]))
     statements: list[StoredStatement] = []
     size = 0
     for count, (stored_at, pk) in enumerate(entries, start=1):
         if pk in stored:  # or erased since
             statements.append(stored[pk])
             size += len(stored[pk].body)
-        if count < len(entries) and (count == limit or size > LARGEST):
+        if count < len(entries) and (count == query.limit or size > LARGEST):
             return Page(statements, stored_at)
     return Page(statements, None)
 
 
-def _parts(reading: _Reading, query: Query, authority_key: str) -> Iterator[Iterable[Entry]]:
-    """Read the parts that together hold the first of the statements that answer, some perhaps twice."""
-    agent, terms = query.actor_key, list(_terms(query))
+def _read(reading: _Reading, query: Query, agent: str) -> None:
+    """Read all the parts that together hold the first of the statements that answer, some perhaps twice."""
+    terms = list(_terms(query))
     registration = {"registration": query.registration} if query.registration else {}
-    if query.related_agents and agent == authority_key:
-        agent = ""
     if agent:
-        yield reading.tried(terms, actor_key=agent, **registration)
+        reading.tried(terms, actor_key=agent, **registration)
         # What takes one of them back may name another address: the learner has a new one since.
-        yield reading.tried(terms, uuid__in=reading.takers_back(agent), **registration)
+        reading.tried(terms, uuid__in=reading.takers_back(agent), **registration)
         if not query.related_agents:
             return
         terms.insert(0, agent_term(agent))
     if registration:
-        yield reading.tried(terms, **registration)
+        reading.tried(terms, **registration)
     elif agent or query.activity_key:
-        yield reading.of_topics(terms)
+        reading.of_topics(terms)
     elif not query.verb:
-        yield reading.first()
+        reading.first()
     elif reading.topics(terms).exists():  # else nothing has it; some databases would find it in another case
-        yield reading.first(verb=query.verb)
+        reading.first(verb=query.verb)
         if query.verb != VERB_VOIDED:
-            yield reading.of_topics([*terms, verb_term(VERB_VOIDED)])
+            reading.of_topics([*terms, verb_term(VERB_VOIDED)])
 
 
 def _terms(query: Query) -> Iterator[str]:
@@ -145,53 +145,48 @@ def _terms(query: Query) -> Iterator[str]:
         yield verb_term(query.verb)
 
 
-@dataclass(frozen=True, slots=True)
 class _Reading:
-    """One reading of a site's statements: the first so many in a window that ...
+    """The first so many of a site's statements in a window, put together from the parts that are read.
+
+    As soon as there are enough, the window ends at the last of them: of the parts that follow only what lies before it
+    is read.
 
     Arguments:
+        site_id: of whose statements.
+        window: where to read.
         wanted: how many.
     """
 
-    site_id: int
-    window: Window
-    wanted: int
+    def __init__(self, site_id: int, window: Window, wanted: int) -> None:
+        self._site_id, self._window, self._wanted = site_id, window, wanted
+        self.found: list[Entry] = []
 
-    def first(self, **equal: Any) -> Iterable[Entry]:
-        """... have these values, which lead into an index that is in the order of storing."""
-        return self._within(**equal).values_list("stored_at", "pk")[: self.wanted]
+    def first(self, **equal: Any) -> None:
+        """Read those that have these values, which lead into an index that is in the order of storing."""
+        self._take(self._within(**equal).values_list("stored_at", "pk")[: self._wanted])
 
-    def tried(self, terms: Sequence[str], **equal: Any) -> Iterable[Entry]:
-        """... have these values, as few have, and a topic with all these terms."""
+    def tried(self, terms: Sequence[str], **equal: Any) -> None:
+        """Read those that have these values, as few have, and a topic with all these terms."""
         if not terms:
             return self.first(**equal)
         rows = list(self._within(**equal).values_list("stored_at", "pk", "topic"))
         topics = self.topics(terms).filter(topic__in={topic for _, _, topic in rows})
         fitting = set(topics.values_list("topic", flat=True))
-        return [(stored_at, pk) for stored_at, pk, topic in rows if topic in fitting]
+        return self._take((stored_at, pk) for stored_at, pk, topic in rows if topic in fitting)
 
-    def of_topics(self, terms: Sequence[str]) -> Iterable[Entry]:
-        """... have a topic with all these terms; some more than so many.
-
-        Two queries, however many topics there are. The first looks, on each topic's stretch of the index, where its
-        first, fourth, sixteenth ... statement in the window lies. If the ``n``-th of ``k`` topics lies within some
-        moment, so do at least ``n * k`` statements: the nearest moment within which as many lie as are wanted is where
-        the second query stops. Up to there lie four times as many for each of the steps at the most.
-        """
-        steps = list(_steps(self.wanted))
-        places = self._within(topic=OuterRef("topic")).values("stored_at")
-        marks = {f"place_{step}": Subquery(places[step - 1 : step]) for step in steps}
-        found = list(self.topics(terms).annotate(**marks).values_list("topic", *marks))
-        columns = {step: [moments[place] for _, *moments in found] for place, step in enumerate(steps)}
-        stops = [stop for step, moments in columns.items() if (stop := self._stop(step, moments))]
-        nearest = min if self.window.ascending else max
-        window = self.window.up_to(nearest(stops)) if stops else self.window
-        rows = self._served().filter(topic__in=[topic for topic, first, *_ in found if first is not None])
-        return window.of(rows).order_by().values_list("stored_at", "pk")
+    def of_topics(self, terms: Sequence[str]) -> None:
+        """Read those that have a topic with all these terms: of each topic a stretch of the index, many in a query."""
+        topics = list(self.topics(terms).values_list("topic", flat=True))
+        can_unite = connections[router.db_for_write(Statement)].features.supports_slicing_ordering_in_compound
+        for start in range(0, len(topics), TOGETHER):
+            some = topics[start : start + TOGETHER]
+            rows = self._within().values_list("stored_at", "pk")
+            each = [rows.filter(topic=topic)[: self._wanted] for topic in some]
+            self._take(each[0].union(*each[1:], all=True) if can_unite else chain.from_iterable(each))
 
     def topics(self, terms: Sequence[str]) -> QuerySet[TopicTerm]:
         """Return the topics that have all these terms, each once; the first term is the one that the fewest have."""
-        known = TopicTerm.objects.using(router.db_for_write(Statement)).filter(site_id=self.site_id)
+        known = TopicTerm.objects.using(router.db_for_write(Statement)).filter(site_id=self._site_id)
         found = known.filter(term=terms[0])
         for term in terms[1:]:
             found = found.filter(topic__in=known.filter(term=term).values("topic"))
@@ -199,29 +194,18 @@ class _Reading:
 
     def takers_back(self, actor_key: str) -> list[UUID]:
         """Return what takes back a statement of this actor."""
-        rows = _statements().filter(site_id=self.site_id, actor_key=actor_key, voided_by__isnull=False)
-        return [uuid for uuid in rows.values_list("voided_by", flat=True) if uuid is not None]
-
-    def _stop(self, step: int, moments: Iterable[datetime | None]) -> datetime | None:
-        """Return up to when as many lie as are wanted, as far as this step tells."""
-        known = sorted((moment for moment in moments if moment), reverse=not self.window.ascending)
-        enough = math.ceil(self.wanted / step)
-        return known[enough - 1] if len(known) >= enough else None
+        rows = _statements().filter(site_id=self._site_id, actor_key=actor_key, voided_by__isnull=False)
+        return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
 
     def _within(self, **equal: Any) -> StatementQuerySet:
-        return self.window.of(self._served().filter(**equal))
+        """Return those with these values but for the voided ones, whatever has become of their delivery."""
+        return self._window.of(_statements().filter(site_id=self._site_id, voided_by__isnull=True, **equal))
 
-    def _served(self) -> StatementQuerySet:
-        """Return all but the voided ones, whatever has become of their delivery."""
-        return _statements().filter(site_id=self.site_id, voided_by__isnull=True)
-
-
-def _steps(wanted: int) -> Iterator[int]:
-    step = 1
-    while step < wanted:
-        yield step
-        step *= 4
-    yield wanted
+    def _take(self, entries: Iterable[Entry]) -> None:
+        in_order = sorted({*self.found, *entries}, reverse=not self._window.ascending)
+        self.found = in_order[: self._wanted]
+        if len(self.found) == self._wanted:
+            self._window = self._window.up_to(self.found[-1][0])
 
 
 def _statements() -> StatementQuerySet:

@@ -111,7 +111,8 @@ class StatementsView(APIView):
             found = find.single(site_id, uuid, voided=query.voided_id is not None)
             if found is None:
                 raise NotFound("There is no such statement.")
-            return self._answer(*self._shaped([found], query.form), query.attachments, found.stored_at)
+            (body,) = self._shaped([found], query.form)
+            return self._answer(body, query.attachments, found.stored_at)
         ceiling = min(self.through, query.until or self.through)
         return self._page(more.Continuation(site_id, query, more.digest(values), ceiling))
 
