@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 PAGE = 100
 COURSES = 200
@@ -71,28 +72,26 @@ def fill(count: int) -> None:
         for start in range(1, count + 1, 100_000):
             cursor.execute(INSERT, {**PARTS, "first": start, "last": min(start + 99_999, count)})
         cursor.execute("SET SESSION foreign_key_checks = 1, unique_checks = 1")
-        for table in ("statement", "statementtopic", "topicterm"):
+        for table in ("statement", "topicterm"):
             cursor.execute(f"ANALYZE TABLE percipio_openedx_{table}")
             cursor.fetchall()
 
 
 def make_topics() -> None:
     """A topic for each course and verb, in the order of their numbers."""
-    from percipio_openedx.models import Destination, LearnerCourse, StatementLedger, StatementTopic, TopicTerm
-    from percipio_openedx.statements.terms import terms_of, topic_key
+    from percipio_openedx.models import Destination, LearnerCourse, StatementLedger, TopicTerm
+    from percipio_openedx.statements.terms import terms_of
 
     Destination.objects.create(pk=1, site_id=SITE)
     LearnerCourse.objects.create(pk=1, user_id=1, course_key="x", site_id=SITE, registration=registration_of(0, 0))
     StatementLedger.objects.create(site_id=SITE, last_stored_at=BEGAN + timedelta(days=300))
-    topics, rows = [], []
+    rows = []
     for course in range(COURSES):
         completed = terms_of(statement(course, "completed"))
         for place, kind in enumerate(KINDS):
             terms = terms_of(statement(course, kind)) | (completed if kind == "retracted" else frozenset())
-            pk = course * len(KINDS) + place + 1
-            topics.append(StatementTopic(pk=pk, site_id=SITE, key=topic_key(terms)))
-            rows.extend(TopicTerm(topic_id=pk, site_id=SITE, term=term) for term in terms)
-    StatementTopic.objects.bulk_create(topics)
+            topic = UUID(int=course * len(KINDS) + place + 1)
+            rows.extend(TopicTerm(topic=topic, site_id=SITE, term=term) for term in terms)
     TopicTerm.objects.bulk_create(rows, batch_size=2000)
 
 
@@ -147,14 +146,15 @@ PARTS = {
 }
 INSERT = """
 INSERT INTO percipio_openedx_statement
-  (id, uuid, learner_course_id, sequence, site_id, kind, value, registration, verb, actor_key, activity_key, topic_id,
+  (id, uuid, learner_course_id, sequence, course_key, site_id, kind, value, registration, verb, actor_key, topic,
    happened_at, stored_at, settled_at, voided_by, body, destination_id, state, due_at, attempts, answer)
-SELECT n, UUID(), pair + 1, step + 1, %(site)s,
+SELECT n, UUID(), pair + 1, step + 1, CONCAT('course-v1:Org+C', course, '+R'), %(site)s,
   ELT(k + 1, 'started', 'progressed', 'passed', 'completed', 'retracted'), '',
   CONCAT('00000000-0000-4000-8000-', LPAD(LOWER(HEX(learner * %(courses)s + course)), 12, '0')),
   CONCAT('http://adlnet.gov/expapi/verbs/', ELT(k + 1, 'initialized', 'progressed', 'passed', 'completed', 'voided')),
-  SHA2(CONCAT('mbox\n', 'learner', learner, '@example.com'), 256), '',
-  course * %(kinds)s + k + 1, %(began)s, %(began)s + INTERVAL n SECOND, %(began)s + INTERVAL n SECOND,
+  SHA2(CONCAT('mbox\n', 'learner', learner, '@example.com'), 256),
+  CONCAT('00000000-0000-0000-0000-', LPAD(LOWER(HEX(course * %(kinds)s + k + 1)), 12, '0')), %(began)s,
+  %(began)s + INTERVAL n SECOND, %(began)s + INTERVAL n SECOND,
   IF(course = 7 AND k = 3, UUID(), NULL), %(body)s, 1, 'delivered', %(began)s, 1, ''
 FROM (
   SELECT n, course, step, pair, (pair DIV 5) AS learner,
@@ -175,7 +175,7 @@ class Cost:
     """What one page took."""
 
     statements: int
-    streams: int
+    queries: int
     read: int
     milliseconds: float
 
@@ -208,13 +208,13 @@ def questions() -> dict[str, dict[str, str]]:
 
 def report(count: int, plans: bool) -> None:
     """A line for each question and place of the page."""
-    print(f"| {'filter':30} | page      | statements | streams | index entries and rows read | ms   |")
+    print(f"| {'filter':30} | page      | statements | queries | index entries and rows read | ms   |")
     print(f"|{'-' * 32}|-----------|------------|---------|-----------------------------|------|")
     for name, parameters in questions().items():
         for place, share in (("first", 0.0), ("middle", 0.5), ("ascending", None)):
             cost = measured(parameters, count, share)
             print(
-                f"| {name:30} | {place:9} | {cost.statements:10} | {cost.streams:7} | {cost.read:27} "
+                f"| {name:30} | {place:9} | {cost.statements:10} | {cost.queries:7} | {cost.read:27} "
                 f"| {cost.milliseconds:4.0f} |"
             )
     if plans:
@@ -225,8 +225,8 @@ def report(count: int, plans: bool) -> None:
 
 def question(parameters: dict[str, str], count: int, share: float | None) -> tuple[Any, Any]:
     """The query, and the window of the page that begins after a share of all statements; None: oldest first."""
-    from percipio_openedx.lrs.parameters import query_of
-    from percipio_openedx.lrs.streams import Window
+    from percipio_openedx.lrs.find import Window
+    from percipio_openedx.lrs.query import query_of
 
     query = query_of({**parameters, "limit": str(PAGE)})
     newest = BEGAN + timedelta(seconds=count)
@@ -237,15 +237,18 @@ def question(parameters: dict[str, str], count: int, share: float | None) -> tup
 
 def measured(parameters: dict[str, str], count: int, share: float | None) -> Cost:
     """Read one page, and ask the server what it did."""
-    from percipio_openedx.lrs.page import page
-    from percipio_openedx.lrs.streams import streams
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from percipio_openedx.lrs.find import page
 
     query, window = question(parameters, count, share)
     before, began = handler_reads(), time.monotonic()
-    found = streams(SITE, query, "")
-    result = page(found, window, query.limit)
-    milliseconds = (time.monotonic() - began) * 1000
-    return Cost(len(result.statements), len(found), handler_reads() - before, milliseconds)
+    result = page(SITE, query, window, "")
+    milliseconds, read = (time.monotonic() - began) * 1000, handler_reads() - before
+    with CaptureQueriesContext(connection) as captured:
+        page(SITE, query, window, "")
+    return Cost(len(result.statements), len(captured), read, milliseconds)
 
 
 def handler_reads() -> int:
@@ -261,24 +264,28 @@ def handler_reads() -> int:
 
 
 def print_plans(parameters: dict[str, str], count: int) -> None:
-    """The server's plan for the first query of each stream, the same ones once."""
+    """The server's plan for each query of a page."""
     from django.db import connection
 
-    from percipio_openedx.lrs.streams import streams
+    from percipio_openedx.lrs.find import page
 
     query, window = question(parameters, count, 0.5)
-    seen = set()
-    for stream in streams(SITE, query, ""):
-        sql, values = stream.batch(window, PAGE + 1).query.sql_with_params()
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        asked.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        page(SITE, query, window, "")
+    for sql, params in asked:
         with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN {sql}", values)
+            cursor.execute(f"EXPLAIN {sql}", params)
             names = [column[0] for column in cursor.description]
             for plan in cursor.fetchall():
                 told = dict(zip(names, plan, strict=True))
-                line = " ".join(f"{name}={told[name]}" for name in ("type", "key", "ref", "Extra"))
-                if line not in seen:
-                    print(f"    {line}")
-                seen.add(line)
+                print("    " + " ".join(f"{name}={told[name]}" for name in ("table", "type", "key", "rows", "Extra")))
+        print()
 
 
 if __name__ == "__main__":

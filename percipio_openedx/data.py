@@ -315,24 +315,32 @@ class Telling:
     activity_id: str
 
 
-class OpaqueToken(NamedTuple):
-    """Whom an opaque OAuth2 token of the LMS is good for. The token itself is not kept.
+class Grant(NamedTuple):
+    """What an OAuth2 token of the LMS is good for. The token itself is not kept.
 
-    ``client_id`` is that of an application which speaks for itself, None for any other.
+    Arguments:
+        user_id: the token's user: of a service, the owner of the application.
+        scopes: what was granted.
+        client_id: the application that it is a token of, where that speaks for itself (client credentials) and can be
+            told; else None.
+        is_signed: whether it is a signed token.
+        filters: what the token is limited to, as it says itself.
     """
 
     user_id: int
     scopes: frozenset[str]
     client_id: str | None
+    is_signed: bool = False
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
     """A statement as it is kept and sent: frozen bytes, and the columns that it is found by.
 
-    ``track`` is the Track record of the same milestone, None where Track has no form for it. ``actor_key`` and
-    ``activity_key`` are the hashes that the statement resource filters by, ``terms`` what else it finds a statement by
-    (``statements.terms``).
+    ``track`` is the Track record of the same milestone, None where Track has no form for it. ``actor_key`` is the hash
+    of the learner's identifier, by which the statement resource finds a learner's statements, ``terms`` what else it
+    finds a statement by (``statements.terms``).
     """
 
     id: UUID
@@ -340,7 +348,6 @@ class BuiltStatement:
     track: bytes | None = field(repr=False)
     verb: str = ""
     actor_key: str = ""
-    activity_key: str = ""
     timestamp: datetime | None = None
     retracts: UUID | None = None
     terms: frozenset[str] = frozenset()

@@ -29,7 +29,7 @@ from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
-from percipio_openedx.lrs.parameters import PARAMETERS, known_names, query_of, single_values
+from percipio_openedx.lrs.query import PARAMETERS, known_names, query_of, single_values
 from percipio_openedx.operations import course_answers
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

@@ -111,8 +111,10 @@ def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
     if query.uuid is not None:
         known = Statement.objects.filter(uuid=query.uuid).exists()
         rows = rows.filter(uuid=query.uuid) if known else rows.filter(learner_course__registration=query.uuid)
-    if query.course_key or query.learner:
+    if query.learner:
         rows = rows.filter(belonging_to(learner_courses(query)))
+    elif query.course_key:
+        rows = rows.filter(course_key=query.course_key)
     return rows
 
 

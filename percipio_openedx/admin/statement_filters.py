@@ -128,7 +128,7 @@ class CourseFilter(admin.SimpleListFilter):
             return queryset
         if not search.is_course_key(typed):
             return queryset.none()
-        return queryset.filter(search.belonging_to(search.learner_courses(search.Query(course_key=typed))))
+        return queryset.filter(course_key=typed)
 
 
 def _each(value: Any) -> list[Any]:

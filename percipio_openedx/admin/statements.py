@@ -84,11 +84,10 @@ class StatementAdmin(ReadOnlyAdmin):
         return NamedChangeList
 
     def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> BoundedPaginator:
-        """Of a large course the pages are read differently: see ``large_course``."""
+        """Return the pages; a rare state of a large course is looked for differently (``large_course``)."""
         from percipio_openedx.admin import large_course
 
-        found = large_course.paginator(request.GET, queryset, *args, **kwargs)
-        return found or BoundedPaginator(queryset, *args, **kwargs)
+        return BoundedPaginator(large_course.narrowed(request.GET, queryset), *args, **kwargs)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
         """One row, with its names."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from percipio_openedx.data import OpaqueToken
+from percipio_openedx.data import Grant
 from percipio_openedx.edx_platform.door import platform
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ONE_REQUEST = timedelta(seconds=10)
 
 
-def opaque_token(request: Request) -> OpaqueToken:
+def opaque_token(request: Request) -> Grant:
     """Whose opaque token a request carries in ``Authorization: Bearer``, judged by the platform.
 
     Raises:
@@ -34,7 +34,7 @@ def opaque_token(request: Request) -> OpaqueToken:
             raise LookupError
         user, token = found
         application = token.application
-        return OpaqueToken(
+        return Grant(
             user_id=user.pk,
             scopes=frozenset(token.scope.split()),
             client_id=application.client_id if is_service(application, user.pk) else None,

@@ -1,16 +1,34 @@
-"""Who may pull, whose statements, and how often."""
+"""Who is asking, whether they may pull, whose statements, and how often.
+
+Whoever asks shows an OAuth2 token of the LMS in the ``Authorization`` header; cookies are not looked at. Two forms, as
+the LMS gives them: an opaque token (``Bearer``) is read by the platform's class, a signed one (``JWT``) by the decoder
+of edx-drf-extensions. Not by its ``JwtAuthentication``, which also takes cookies and inactive users, makes a user of
+whatever name a token holds, and writes the token's email address over the user's.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from typing import TYPE_CHECKING, Any
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
-from rest_framework.exceptions import NotAuthenticated, PermissionDenied
+import jwt
+from django.contrib.auth import get_user_model
+from edx_rest_framework_extensions.auth.jwt.decoder import (
+    configured_jwt_decode_handler,
+    get_verification_jwk_key_set,
+    verify_jwk_signature_using_keyset,
+)
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.throttling import SimpleRateThrottle
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.lrs.authentication import Grant
+from percipio_openedx.bulkheads import is_outage
+from percipio_openedx.data import Grant
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.pull import PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 
@@ -19,9 +37,79 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# RFC 6750 section 2.1; nothing else is put to the database or to a decoder.
+_HEADER: Final = re.compile(rb"(?P<scheme>(?i:bearer|jwt)) +(?P<token>[A-Za-z0-9\-._~+/]{1,8000}=*)")
+_CLIENT_CREDENTIALS: Final = ("client-credentials", "client_credentials")
+
+
+class TokenAuthentication(BaseAuthentication):
+    """A token, or nobody."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Grant] | None:
+        """Return the token's user and what it is good for; None where there is no token.
+
+        Raises:
+            AuthenticationFailed: a token of ours was given that is no good; why is not told to strangers.
+            PlatformUnavailable: the database is away, and has refused nobody.
+        """
+        found = _HEADER.fullmatch(get_authorization_header(request).strip())
+        if found is None:
+            return None
+        is_opaque = found["scheme"].lower() == b"bearer"
+        try:
+            grant = edx_platform.opaque_token(request) if is_opaque else _signed(found["token"].decode("ascii"))
+            user = get_user_model().objects.filter(pk=grant.user_id, is_active=True).first()
+        except PlatformUnavailable as error:
+            if is_outage(error):
+                raise
+            user = None
+        except (AuthenticationFailed, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            # The platform's words may name the user. The last is a header that is nested without end, which PyJWT reads
+            # before any signature.
+            user = None
+        if user is None:
+            raise AuthenticationFailed("The token is unknown, has expired, or its user is inactive.") from None
+        return user, grant
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return what a 401 asks for."""
+        return 'Bearer realm="percipio"'
+
+
+def _signed(token: str) -> Grant:
+    """Read a signed token.
+
+    Its signature is verified against all of the LMS's keys. The LMS's own decoder does so, too. But where no public
+    keys are configured it tries the token against an empty set of keys, and takes it that none has objected.
+
+    Raises:
+        PyJWTError, ValueError, TypeError, OverflowError, RecursionError: no key of the LMS made it, or it is malformed.
+        PlatformUnavailable: the platform's models are missing.
+    """
+    public_keys, secret_key = config.token_keys()
+    keys = get_verification_jwk_key_set(asymmetric_keys=public_keys, secret_key=secret_key)
+    if not keys:
+        raise jwt.InvalidTokenError
+    verify_jwk_signature_using_keyset(token, keys)
+    claims = configured_jwt_decode_handler(token)
+    match claims:
+        case {"preferred_username": str(username), "scopes": list(scopes), "iat": int(issued_at)}:
+            granted, moment = frozenset(map(str, scopes)), datetime(1970, 1, 1, tzinfo=UTC) + timedelta(0, issued_at)
+        case _:
+            raise ValueError
+    user_id = get_user_model().objects.filter(username=username).values_list("pk", flat=True).first()
+    if user_id is None:
+        raise ValueError
+    is_service = claims.get("grant_type") in _CLIENT_CREDENTIALS
+    client_id = edx_platform.client_of_signed_token(user_id, granted, moment) if is_service else None
+    limits = claims.get("filters")
+    # A claim that cannot be read limits the token in a way that nobody knows.
+    filters = tuple(map(str, limits)) if isinstance(limits, list) else ("?",) if limits else ()
+    return Grant(user_id, granted, client_id, is_signed=True, filters=filters)
+
 
 def grant_of(request: Request) -> Grant:
-    """What the token of a request is good for.
+    """Return what the token of a request is good for.
 
     Raises:
         NotAuthenticated: there is no token.
@@ -32,8 +120,24 @@ def grant_of(request: Request) -> Grant:
     return grant
 
 
+class PullThrottle(SimpleRateThrottle):
+    """So many requests of one client in a span of time (``PERCIPIO_PULL_RATE``)."""
+
+    scope = "percipio_pull"
+
+    def get_rate(self) -> str | None:
+        """Return the rate in force; None for no bound."""
+        return config.pull_rate() or None
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        """Return one key for each application, or user where a token names none: whether they may pull or not."""
+        grant = grant_of(request)
+        asks = grant.client_id or f"user {grant.user_id}"
+        return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"
+
+
 def client_of(grant: Grant) -> PullClient:
-    """The pull client that a token is of, enabled or not.
+    """Return the pull client that a token is of, enabled or not.
 
     Raises:
         PermissionDenied: the token's application has not been named as a pull client, or nobody can tell which it is.
@@ -57,8 +161,7 @@ def demand(request: Request, grant: Grant, client: PullClient) -> None:
     Raises:
         PermissionDenied: it is not, or not so, allowed to read; the reason is for the integrator.
     """
-    problem = _problem(request, grant, client)
-    if problem:
+    if problem := _problem(request, grant, client):
         logger.warning("pull refused client=%s site=%s reason=%s", client.pk, client.site_id, problem)
         raise PermissionDenied(problem)
 
@@ -74,28 +177,8 @@ def _problem(request: Request, grant: Grant, client: PullClient) -> str:
         return f"This application is limited to {', '.join(limits)}; a pull client reads a whole site."
     if not grant.is_signed and edx_platform.is_restricted(client.client_id):
         return "This application is restricted: only its signed tokens are taken."
-    if _site_id_of(request) not in (None, client.site_id):
+    # The site that was asked, by its host; the LMS's own choice (the default one) where no site has that host.
+    here = getattr(request, "site", None)
+    if (edx_platform.site_id_of_host(request.get_host()) or getattr(here, "pk", None)) not in (None, client.site_id):
         return "This client belongs to another site of this LMS; use that site's address."
     return ""
-
-
-def _site_id_of(request: Request) -> int | None:
-    """The site that was asked, by its host; the LMS's own choice (the default one) where no site has that host."""
-    here = getattr(request, "site", None)
-    return edx_platform.site_id_of_host(request.get_host()) or (here.pk if here is not None else None)
-
-
-class PullThrottle(SimpleRateThrottle):
-    """So many requests of one client in a span of time (``PERCIPIO_PULL_RATE``)."""
-
-    scope = "percipio_pull"
-
-    def get_rate(self) -> str | None:
-        """The rate in force; None for no bound."""
-        return config.pull_rate() or None
-
-    def get_cache_key(self, request: Request, view: Any) -> str | None:
-        """One count for each application, or user where a token names none: whether they may pull or not."""
-        grant = grant_of(request)
-        asks = grant.client_id or f"user {grant.user_id}"
-        return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"

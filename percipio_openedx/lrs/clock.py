@@ -1,13 +1,15 @@
-"""Up to when all that is stored can be read: the header X-Experience-API-Consistent-Through, kept honestly.
+"""Times of storing: how they are written, and up to when all that is stored can be read.
 
-Writers store a site's statements one after the other, under the lock of its ledger row, with times that grow from the
-row's own. So nothing can ever be stored at or before the time that stands in a row whose lock is ours. Where a writer
-holds it, the time that stands there *committed* is the answer: whatever that writer brings is later. Nobody waits.
+The header X-Experience-API-Consistent-Through is kept honestly. Writers store a site's statements one after the other,
+under the lock of its ledger row, with times that grow from the row's own. So nothing can ever be stored at or before
+the time that stands in a row whose lock is ours. Where a writer holds it, the time that stands there *committed* is the
+answer: whatever that writer brings is later. Nobody waits.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 from django.db import OperationalError, connections, router, transaction
 from django.db.models import F
@@ -15,9 +17,17 @@ from django.utils import timezone
 
 from percipio_openedx.models.ledger import StatementLedger
 
+# The honest "consistent through" for those who may see nothing.
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def written(moment: datetime) -> str:
+    """Return a moment with microseconds and ``Z``, as in ``stored`` and X-Experience-API-Consistent-Through."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
 
 def consistent_through(site_id: int) -> datetime:
-    """The moment up to which no statement of a site can appear any more; the present one, where no writer is at work.
+    """Return the moment up to which no statement of a site can appear any more: now, where no writer is at work.
 
     The ledger is moved on to that moment, so that a writer whose clock is behind ours still stores later than it.
     To be called outside a transaction: the statements have to be read afterwards, not in an older snapshot.
@@ -27,11 +37,11 @@ def consistent_through(site_id: int) -> datetime:
         moved = _moved_on(site_id, database)
     except OperationalError:
         moved = None  # SQLite has one lock for all; whoever writes just now keeps it
-    return moved if moved is not None else _committed(site_id)
+    return moved if moved is not None else _committed(site_id, database)
 
 
 def _moved_on(site_id: int, database: str) -> datetime | None:
-    """The present moment, with the ledger set to it; None where another has the lock, or there is no row yet."""
+    """Return the present moment, with the ledger set to it; None where another has the lock or there is no row yet."""
     can_skip = connections[database].features.has_select_for_update_skip_locked
     with transaction.atomic(using=database):
         rows = StatementLedger.objects.using(database).filter(site_id=site_id)
@@ -45,7 +55,7 @@ def _moved_on(site_id: int, database: str) -> datetime | None:
         return row.last_stored_at
 
 
-def _committed(site_id: int) -> datetime:
-    rows = StatementLedger.objects.using(router.db_for_write(StatementLedger))
+def _committed(site_id: int, database: str) -> datetime:
+    rows = StatementLedger.objects.using(database)
     row, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
     return row.last_stored_at

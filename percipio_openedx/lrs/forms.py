@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from percipio_openedx.lrs.languages import Preferences, chosen
-from percipio_openedx.lrs.page import Kept
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from percipio_openedx.lrs.clock import written
+from percipio_openedx.lrs.find import StoredStatement
 from percipio_openedx.lrs.query import Form
-from percipio_openedx.lrs.timestamps import written
 from percipio_openedx.statements.terms import CONTEXT_ACTIVITIES
+from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
 
 # What a statement that was received without a version has (Data 2.4.10), whatever the version of the request.
 VERSION: Final = "1.0.0"
@@ -18,44 +20,69 @@ VERSION: Final = "1.0.0"
 _IDENTIFIERS: Final = ("objectType", "mbox", "mbox_sha1sum", "openid", "account")
 _LANGUAGE_MAPS: Final = ("name", "description")
 
+# Language ranges in lower case with their qualities.
+Preferences = tuple[tuple[str, float], ...]
+
+
+def preferences(header: str) -> Preferences:
+    """Return the language ranges of an Accept-Language header; none where it is malformed or names too many."""
+    return tuple(parse_accept_lang_header(header))
+
 
 def authority(home_page: str) -> dict[str, Any]:
-    """Who vouches for the statements (Data 2.4.9): this plugin, as an account of the LMS."""
+    """Return who vouches for the statements (Data 2.4.9): this plugin, as an account of the LMS."""
     return {"objectType": "Agent", "account": {"homePage": home_page, "name": "percipio-openedx"}}
 
 
-def shaped(kept: Kept, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
-    """A statement as it is answered.
+def result_of(statements: Iterable[bytes], more: str) -> bytes:
+    """Return a StatementResult (Data 2.5)."""
+    return b'{"statements":[' + b",".join(statements) + b'],"more":' + json.dumps(more).encode() + b"}"
+
+
+def shaped(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
+    """Return a statement as it is answered.
+
+    Exact are the very bytes that are sent to Percipio, with what an LRS adds put in before the closing brace.
 
     Arguments:
+        stored: the statement.
+        form: how it shall be written.
         by: the authority.
         wanted: the reader's languages, for the canonical form.
     """
+    added = _json({"authority": by, "stored": written(stored.stored_at), "version": VERSION})
+    exact = stored.body.rstrip()[:-1] + b"," + added[1:]
     if form is Form.EXACT:
-        return exact(kept, by)
-    statement = json.loads(exact(kept, by))
-    return _json(identified(statement) if form is Form.IDS else canonical(statement, wanted))
+        return exact
+    statement = json.loads(exact)
+    return _json(_ids(statement) if form is Form.IDS else _canonical(statement, wanted))
 
 
-def exact(kept: Kept, by: Mapping[str, Any]) -> bytes:
-    """The very bytes that are sent to Percipio, with what an LRS adds put in before the closing brace."""
-    added = _json({"authority": by, "stored": written(kept.stored_at), "version": VERSION})
-    return kept.body.rstrip()[:-1] + b"," + added[1:]
-
-
-def identified(statement: dict[str, Any]) -> dict[str, Any]:
-    """Agents, verb and activities with nothing but what identifies them."""
+def _ids(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement with nothing of agents, verb and activities but what identifies them."""
     found = {**statement, "verb": {"id": statement["verb"]["id"]}, "object": _identified(statement["object"])}
     for name in ("actor", "authority"):
         found[name] = _agent(statement[name])
     if "context" in statement:
-        found["context"] = _context(statement["context"])
+        context = found["context"] = dict(statement["context"])
+        for name in ("instructor", "team"):
+            if name in context:
+                context[name] = _agent(context[name])
+        if "contextActivities" in context:
+            places = context["contextActivities"]
+            context["contextActivities"] = {
+                place: [_identified(activity) for activity in places[place]]
+                for place in CONTEXT_ACTIVITIES
+                if place in places
+            }
     return found
 
 
-def canonical(statement: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
-    """Verb and activities with one language in each of their maps; agents as they are."""
-    found = {**statement, "verb": _verb(statement["verb"], wanted), "object": _described(statement["object"], wanted)}
+def _canonical(statement: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
+    """Return a statement with one language in each map of its verb and activities; agents are as they were."""
+    found = {**statement, "object": _described(statement["object"], wanted)}
+    if "display" in statement["verb"]:
+        found["verb"] = {**statement["verb"], "display": _chosen(statement["verb"]["display"], wanted)}
     if "contextActivities" in statement.get("context", {}):
         described = {
             place: [_described(activity, wanted) for activity in activities]
@@ -78,31 +105,26 @@ def _agent(agent: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _context(context: dict[str, Any]) -> dict[str, Any]:
-    found = dict(context)
-    for name in ("instructor", "team"):
-        if name in context:
-            found[name] = _agent(context[name])
-    if "contextActivities" in context:
-        places = context["contextActivities"]
-        found["contextActivities"] = {
-            place: [_identified(activity) for activity in places[place]]
-            for place in CONTEXT_ACTIVITIES
-            if place in places
-        }
-    return found
-
-
-def _verb(verb: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
-    return {**verb, "display": chosen(verb["display"], wanted)} if "display" in verb else verb
-
-
 def _described(target: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
     if "definition" not in target:
         return target
     definition = target["definition"]
-    maps = {name: chosen(definition[name], wanted) for name in _LANGUAGE_MAPS if name in definition}
+    maps = {name: _chosen(definition[name], wanted) for name in _LANGUAGE_MAPS if name in definition}
     return {**target, "definition": {**definition, **maps}}
+
+
+def _chosen(texts: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:
+    """Return the one entry of a language map that suits best: the fallback's or the first, where none is wanted."""
+    if len(texts) < 2:
+        return dict(texts)
+    tag = max(texts, key=lambda each: (_quality(each.lower(), wanted), each == FALLBACK_LANGUAGE))
+    return {tag: texts[tag]}
+
+
+def _quality(tag: str, wanted: Preferences) -> float:
+    """Return how well a language is liked: by the longest range that it begins with, else by ``*`` (RFC 2616 14.4)."""
+    liked = [(len(each), q) for each, q in wanted if tag == each or tag.startswith(f"{each}-")]
+    return max(liked or [(0, q) for each, q in wanted if each == "*"], default=(0, 0.0))[1]
 
 
 def _json(value: Any) -> bytes:

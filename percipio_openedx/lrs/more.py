@@ -7,8 +7,8 @@ bound is in it, so that what is stored meanwhile does not move the pages.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,12 +17,16 @@ from uuid import UUID
 from django.core import signing
 
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs.parameters import MORE
-from percipio_openedx.lrs.query import Form, Query
-from percipio_openedx.lrs.timestamps import from_microseconds, to_microseconds
+from percipio_openedx.lrs.query import MORE, Form, Query
 
 GOOD_FOR: Final = 24 * 60 * 60  # seconds
 _SALT: Final = "percipio_openedx.lrs.more"
+# Fields of a query that JSON has no form for.
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "registration": UUID,
+    "since": datetime.fromisoformat,
+    "form": Form,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,39 +49,36 @@ class Continuation:
 
 
 def digest(values: Mapping[str, str]) -> str:
-    """A short mark of parameters, by which the same ones are known again. It cannot be turned back."""
+    """Return a short mark of parameters, by which the same ones are known again. It cannot be turned back."""
     text = urlencode(sorted((name, value) for name, value in values.items() if name != MORE))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def address(path: str, continuation: Continuation, after: datetime) -> str:
-    """The ``more`` of an answer: the resource's own path, everything else in the query.
+    """Return the ``more`` of an answer: the resource's own path, everything else in the query.
 
     Arguments:
+        path: of the resource.
+        continuation: where the answer began, or went on.
         after: when the last statement of the answer was stored.
     """
-    query = continuation.query
+    query = replace(continuation.query, until=None)  # it is in the ceiling
     state = {
-        "s": continuation.site_id,
-        "d": continuation.asked,
-        "c": to_microseconds(continuation.ceiling),
-        "a": to_microseconds(after),
-        "q": [
-            query.actor_key,
-            query.verb,
-            query.activity_key,
-            query.registration.hex if query.registration else "",
-            _flags(query),
-            to_microseconds(query.since) if query.since else 0,
-            query.limit,
-            str(query.form),
-        ],
+        "site": continuation.site_id,
+        "asked": continuation.asked,
+        "ceiling": continuation.ceiling.isoformat(),
+        "after": after.isoformat(),
+        "query": {
+            field.name: str(value) if field.name in _READ else value
+            for field in fields(query)
+            if (value := getattr(query, field.name)) != field.default
+        },
     }
     return f"{path}?{urlencode({MORE: signing.dumps(state, salt=_SALT, compress=True)})}"
 
 
 def read(values: Mapping[str, str], site_id: int) -> Continuation:
-    """What a request with ``more`` goes on with.
+    """Return what a request with ``more`` goes on with.
 
     Some clients send the parameters of their first request again: then they have to be the same.
 
@@ -90,33 +91,10 @@ def read(values: Mapping[str, str], site_id: int) -> Continuation:
         raise QueryError(MORE, "is older than 24 hours; ask again from the beginning") from None
     except signing.BadSignature:
         raise QueryError(MORE, "was not made by this resource") from None
-    if state["s"] != site_id:
+    if state["site"] != site_id:
         raise QueryError(MORE, "belongs to another client's answer")
-    if len(values) > 1 and digest(values) != state["d"]:
+    if len(values) > 1 and digest(values) != state["asked"]:
         raise QueryError(MORE, "belongs to a question with other parameters")
-    return Continuation(
-        site_id, _query(state["q"]), state["d"], from_microseconds(state["c"]), from_microseconds(state["a"])
-    )
-
-
-def _flags(query: Query) -> int:
-    flags = (query.related_activities, query.related_agents, query.ascending, query.attachments)
-    return sum(1 << place for place, flag in enumerate(flags) if flag)
-
-
-def _query(parts: list[Any]) -> Query:
-    """The question again; ``until`` is in the ceiling already."""
-    actor_key, verb, key, registration, flags, since, limit, form = parts
-    return Query(
-        actor_key=actor_key,
-        verb=verb,
-        activity_key=key,
-        registration=UUID(registration) if registration else None,
-        related_activities=bool(flags & 1),
-        related_agents=bool(flags & 2),
-        ascending=bool(flags & 4),
-        attachments=bool(flags & 8),
-        since=from_microseconds(since) if since else None,
-        limit=limit,
-        form=Form(form),
-    )
+    query = Query(**{name: _READ[name](value) if name in _READ else value for name, value in state["query"].items()})
+    moments = (datetime.fromisoformat(state[name]) for name in ("ceiling", "after"))
+    return Continuation(site_id, query, state["asked"], *moments)

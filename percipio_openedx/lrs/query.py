@@ -1,15 +1,38 @@
-"""A question to the statement resource, checked (xAPI 1.0.3, Communication 2.1.3)."""
+"""From the query string to a ``Query`` (xAPI 1.0.3, Communication 2.1.3).
+
+Whatever is unknown, repeated, empty or malformed is refused by name.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, NoReturn
 from uuid import UUID
 
+from percipio_openedx.exceptions import QueryError, StatementError
+from percipio_openedx.statements.checker import check_agent
+from percipio_openedx.statements.ids import activity_key, actor_key_of
+from percipio_openedx.statements.iri import is_iri
+
+MORE: Final = "more"
 # The most statements in one answer; also what is given where nobody asks for less (``limit`` absent or 0).
 MOST: Final = 500
+LONGEST_AGENT: Final = 8000
+# Before the first statement that any LMS can hold here, and within what every database can compare.
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+# ISO 8601 combined date and time as RFC 3339 profiles it (Data 4.5). "-00" says that the zone is unknown, and is none.
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,12})?(?:Z|(?!-00(?::?00)?$)[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 class Form(StrEnum):
@@ -38,3 +61,144 @@ class Query:
     form: Form = Form.EXACT
     ascending: bool = False
     attachments: bool = False
+
+
+def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
+    """Return the parameters of a query string, each once and each known.
+
+    Raises:
+        QueryError: one is unknown, is written in another case, or is given more than once.
+    """
+    values: dict[str, str] = {}
+    for name, given in lists:
+        if name not in PARAMETERS and name != MORE:
+            raise QueryError(_shown(name), _unknown(name))
+        if len(given) != 1:
+            raise QueryError(name, "is given more than once")
+        values[name] = given[0]
+    return values
+
+
+def query_of(values: Mapping[str, str]) -> Query:
+    """Return the question that the parameters ask.
+
+    Raises:
+        QueryError: a value is malformed, or parameters do not go together.
+    """
+    for name in ("statementId", "voidedStatementId"):
+        others = values.keys() - {name, "attachments", "format"}
+        if name in values and others:
+            raise QueryError(min(others), f"cannot be used together with {name}")
+    fields: dict[str, Any] = {}
+    for name, text in values.items():
+        field, read = PARAMETERS[name]
+        if not text:
+            raise QueryError(name, "is empty")
+        fields[field] = read(name, text)
+    return Query(**fields)
+
+
+def known_names(lists: Iterable[tuple[str, list[str]]]) -> list[str]:
+    """Return which of the known parameters a request has, and a question mark for all others: for the audit."""
+    return sorted({name if name in PARAMETERS or name == MORE else "?" for name, _ in lists})
+
+
+def _unknown(name: str) -> str:
+    right = {known.lower(): known for known in (*PARAMETERS, MORE)}.get(name.lower())
+    return f"has to be written {right}" if right else "is not a parameter of the statement resource"
+
+
+def _shown(name: str) -> str:
+    return name if name.isascii() and name.isprintable() and 0 < len(name) <= 40 else "(a parameter)"
+
+
+def _uuid(name: str, text: str) -> UUID:
+    if not _UUID.fullmatch(text):
+        raise QueryError(name, "is not a UUID in its standard form")
+    return UUID(text)
+
+
+def _iri(name: str, text: str) -> str:
+    if not is_iri(text):
+        raise QueryError(name, "is not an IRI")
+    return text
+
+
+def _activity(name: str, text: str) -> str:
+    return activity_key(_iri(name, text))
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise QueryError(name, "is neither true nor false")
+    return text == "true"
+
+
+def _limit(name: str, text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise QueryError(name, "is not a whole number from 0 to 999999999")
+    return min(int(text), MOST) or MOST
+
+
+def _form(name: str, text: str) -> Form:
+    if text not in tuple(Form):
+        raise QueryError(name, "is none of ids, exact and canonical")
+    return Form(text)
+
+
+def _moment(name: str, text: str) -> datetime:
+    """Return a moment in UTC, cut to microseconds; without a zone it is taken as UTC."""
+    if " " in text:
+        raise QueryError(name, "is not a timestamp; a + in a query has to be written as %2B")
+    if not _MOMENT.fullmatch(text):
+        raise QueryError(name, "is not an ISO 8601 timestamp as 2026-03-01T12:00:00.000Z")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return max(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC), EARLIEST)
+    except (ValueError, OverflowError):
+        raise QueryError(name, "is not a moment that exists") from None
+
+
+def _agent(name: str, text: str) -> str:
+    """Return the key of an Agent or an identified Group, given as JSON."""
+    if len(text) > LONGEST_AGENT:
+        raise QueryError(name, f"is longer than {LONGEST_AGENT} characters")
+    try:
+        agent = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError):
+        raise QueryError(name, "is not JSON") from None
+    try:
+        check_agent(agent, name)
+        return actor_key_of(agent)
+    except StatementError as error:
+        raise QueryError(name, f"is no Agent or identified Group: {error}") from None
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+# The parameters: the field of the query, and how its value is read.
+PARAMETERS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
+    "statementId": ("statement_id", _uuid),
+    "voidedStatementId": ("voided_id", _uuid),
+    "agent": ("actor_key", _agent),
+    "verb": ("verb", _iri),
+    "activity": ("activity_key", _activity),
+    "registration": ("registration", _uuid),
+    "related_activities": ("related_activities", _flag),
+    "related_agents": ("related_agents", _flag),
+    "since": ("since", _moment),
+    "until": ("until", _moment),
+    "limit": ("limit", _limit),
+    "format": ("form", _form),
+    "attachments": ("attachments", _flag),
+    "ascending": ("ascending", _flag),
+}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from uuid import uuid4
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.http import http_date
 from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -17,21 +21,19 @@ from rest_framework.views import APIView
 
 from percipio_openedx import config
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs import access, answers, audit, forms, more
-from percipio_openedx.lrs.authentication import TokenAuthentication
-from percipio_openedx.lrs.clock import consistent_through
-from percipio_openedx.lrs.languages import preferences
-from percipio_openedx.lrs.page import kept, page
-from percipio_openedx.lrs.parameters import MORE, query_of, single_values
-from percipio_openedx.lrs.query import Query
-from percipio_openedx.lrs.streams import Window, single, streams
-from percipio_openedx.lrs.timestamps import NEVER
+from percipio_openedx.lrs import access, audit, find, forms, more
+from percipio_openedx.lrs.clock import NEVER, consistent_through, written
+from percipio_openedx.lrs.query import MORE, Form, query_of, single_values
 from percipio_openedx.models.pull import PullClient
 from percipio_openedx.statements.ids import actor_key_of
+from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
+CONSISTENT_THROUGH: Final = "X-Experience-API-Consistent-Through"
+VERSION: Final = "X-Experience-API-Version"
+JSON: Final = "application/json"
 # Communication 3.3: 1.0 and every patch of it.
 _VERSION: Final = re.compile(r"1\.0(?:\.[0-9]{1,9})?")
 
@@ -40,18 +42,18 @@ class AlwaysJson(BaseContentNegotiation):
     """JSON whatever a reader would rather have. ``format`` is a parameter of xAPI here, not of the framework."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Nothing is parsed: there are no bodies."""
+        """Return none: there are no bodies."""
         return None
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """The first."""
+        """Return the first."""
         return renderers[0], renderers[0].media_type
 
 
 def refusal(exc: Exception, context: Any) -> Response | None:
-    """The answer to a request that is refused; None for anything else that went wrong."""
+    """Return the answer to a request that is refused; None for anything else that went wrong."""
     if not isinstance(exc, APIException):
         return None
     headers = {}
@@ -69,7 +71,7 @@ class StatementsView(APIView):
     To be served outside a transaction: see ``clock.consistent_through``.
     """
 
-    authentication_classes = (TokenAuthentication,)
+    authentication_classes = (access.TokenAuthentication,)
     permission_classes = ()
     throttle_classes = (access.PullThrottle,)
     renderer_classes = (JSONRenderer,)
@@ -78,12 +80,12 @@ class StatementsView(APIView):
     http_method_names = ("get", "head")
 
     client: PullClient | None = None
-    asked: tuple[str, ...] = ()
+    asked = ""
     given = 0
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Who asks first, then how often, also whoever is refused; then everything else."""
-        self.through, self.watch = NEVER, audit.Stopwatch()
+        """Ask who it is first, then how often, also of whoever is refused; then everything else."""
+        self.through, self.began = NEVER, timezone.now()
         self.format_kwarg = None
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.perform_authentication(request)
@@ -93,11 +95,11 @@ class StatementsView(APIView):
         self.asked = audit.asked(request)
         access.demand(request, grant, self.client)
         self.through = consistent_through(self.client.site_id)
-        if not _VERSION.fullmatch(request.headers.get(answers.VERSION, "")):
-            raise QueryError(answers.VERSION, "is missing, or is no version 1.0 or 1.0.x")
+        if not _VERSION.fullmatch(request.headers.get(VERSION, "")):
+            raise QueryError(VERSION, "is missing, or is no version 1.0 or 1.0.x")
 
     def get(self, request: Request) -> HttpResponse:
-        """One statement, or a page of those that answer."""
+        """Return one statement, or a page of those that answer."""
         if self.client is None:
             raise NotAuthenticated
         site_id = self.client.site_id
@@ -106,32 +108,52 @@ class StatementsView(APIView):
             return self._page(more.read(values, site_id))
         query = query_of(values)
         if uuid := query.statement_id or query.voided_id:
-            return self._single(site_id, uuid, query)
+            found = find.single(site_id, uuid, voided=query.voided_id is not None)
+            if found is None:
+                raise NotFound("There is no such statement.")
+            (body,) = self._shaped([found], query.form)
+            return self._answer(body, query.attachments, found.stored_at)
         ceiling = min(self.through, query.until or self.through)
         return self._page(more.Continuation(site_id, query, more.digest(values), ceiling))
 
-    def _single(self, site_id: int, uuid: UUID, query: Query) -> HttpResponse:
-        pk = single(site_id, uuid, voided=query.voided_id is not None)
-        found = kept([pk]).get(pk) if pk is not None else None
-        if found is None:
-            raise NotFound("There is no such statement.")
-        self.given = 1
-        body = forms.shaped(found, query.form, self._authority(), self._languages())
-        return answers.answer(body, attachments=query.attachments, last_modified=found.stored_at)
-
     def _page(self, at: more.Continuation) -> HttpResponse:
-        by, languages, query = self._authority(), self._languages(), at.query
-        window = Window(query.since, at.ceiling, query.ascending)
+        query = at.query
+        window = find.Window(query.since, at.ceiling, query.ascending)
         if at.after is not None:
             window = window.behind(at.after)
-        found = page(streams(at.site_id, query, actor_key_of(by)), window, query.limit)
-        self.given = len(found.statements)
+        found = find.page(at.site_id, query, window, actor_key_of(self._authority()))
         rest = more.address(self.request.path, at, found.goes_on_after) if found.goes_on_after else ""
-        shaped = (forms.shaped(each, query.form, by, languages) for each in found.statements)
-        return answers.answer(answers.result_of(shaped, rest), attachments=query.attachments)
+        return self._answer(forms.result_of(self._shaped(found.statements, query.form), rest), query.attachments)
+
+    def _authority(self) -> dict[str, Any]:
+        return forms.authority(config.lms_root() or "https://openedx.invalid")
+
+    def _shaped(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
+        self.given = len(statements)
+        by, languages = self._authority(), forms.preferences(self.request.headers.get("Accept-Language", ""))
+        return [forms.shaped(each, form, by, languages) for each in statements]
+
+    def _answer(self, body: bytes, attachments: bool, last_modified: datetime | None = None) -> HttpResponse:
+        """Return a successful answer.
+
+        Where the reader asked for attachments, JSON is the only part of a multipart body (Communication 1.5.2), since
+        no statement here has any.
+        """
+        response = HttpResponse(body, content_type=JSON)
+        if attachments:
+            boundary = uuid4().hex
+            part = b"--%b\r\nContent-Type: %b\r\n\r\n%b\r\n--%b--\r\n"
+            marks = boundary.encode()
+            response = HttpResponse(
+                part % (marks, JSON.encode(), body, marks), content_type=f"multipart/mixed; boundary={boundary}"
+            )
+        response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:40]}"'
+        if last_modified is not None:
+            response["Last-Modified"] = http_date(last_modified.timestamp())
+        return response
 
     def handle_exception(self, exc: Exception) -> Response:
-        """A malformed question is answered as such; mistakes of our own are not hidden."""
+        """Answer a malformed question as such; mistakes of our own are not hidden."""
         if isinstance(exc, QueryError):
             exc = ParseError({"parameter": exc.parameter, "problem": exc.problem})
         elif isinstance(exc, SuspiciousOperation):
@@ -139,19 +161,15 @@ class StatementsView(APIView):
         return super().handle_exception(exc)
 
     def get_exception_handler(self) -> Any:
-        """Neither the LMS's nor the framework's, which would roll back a transaction that is not ours."""
+        """Return neither the LMS's nor the framework's, which would roll back a transaction that is not ours."""
         return refusal
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """The headers that every answer has, and the audit; an answer that cannot be recorded is not given."""
+        """Add the headers that every answer has, also a refusal, and record it; else it is not given."""
         final = super().finalize_response(request, response, *args, **kwargs)
-        answers.mark(final, self.through)
+        final[CONSISTENT_THROUGH] = written(self.through)
+        final[VERSION] = XAPI_VERSION
+        final["Cache-Control"] = "no-store"
         if self.client is not None and final.status_code != 429:
-            audit.record(request, self.client, self.asked, final.status_code, self.given, self.watch)
+            audit.record(self.client, self.began, str(request.method), self.asked, final.status_code, self.given)
         return final
-
-    def _authority(self) -> dict[str, Any]:
-        return forms.authority(config.lms_root() or "https://openedx.invalid")
-
-    def _languages(self) -> Any:
-        return preferences(self.request.headers.get("Accept-Language", ""))

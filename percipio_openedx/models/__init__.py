@@ -15,7 +15,7 @@ from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.pull import PullAudit, PullClient
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.models.topic import StatementTopic, TopicTerm
+from percipio_openedx.models.topic import TopicTerm
 
 __all__ = [
     "Alert",
@@ -32,6 +32,5 @@ __all__ = [
     "PullClient",
     "Statement",
     "StatementLedger",
-    "StatementTopic",
     "TopicTerm",
 ]

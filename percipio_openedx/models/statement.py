@@ -16,7 +16,6 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.pull import PullClient
-from percipio_openedx.models.topic import StatementTopic
 
 
 class State(models.TextChoices):
@@ -233,17 +232,16 @@ class Statement(models.Model):
     uuid = models.UUIDField(unique=True)
     learner_course = models.ForeignKey(LearnerCourse, on_delete=models.PROTECT, related_name="statements")
     sequence = models.PositiveIntegerField()
+    # The learner's course run once more, so that an index holds the newest of each.
+    course_key = models.CharField(max_length=255)
     site_id = models.PositiveIntegerField()
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
     value = models.CharField(max_length=40, default="", blank=True)
     registration = models.UUIDField()
     verb = models.CharField(max_length=100)
     actor_key = models.CharField(max_length=64)
-    activity_key = models.CharField(max_length=64)
-    # The index below serves it; a key of the database would want another.
-    topic = models.ForeignKey(
-        StatementTopic, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
-    )
+    # What it is found by but for the learner: see ``TopicTerm``.
+    topic = models.UUIDField()
     happened_at = models.DateTimeField()
     stored_at = models.DateTimeField()
     voided_by = models.UUIDField(null=True, blank=True)
@@ -291,8 +289,9 @@ class Statement(models.Model):
             models.Index(fields=["site_id", "actor_key", "stored_at"], name="percipio_st_actor"),
             # Whoever pulls never meets the voided ones, however many they are.
             models.Index(fields=["site_id", "voided_by", "stored_at"], name="percipio_st_all"),
-            models.Index(fields=["site_id", "voided_by", "verb", "stored_at", "topic"], name="percipio_st_verb"),
+            models.Index(fields=["site_id", "voided_by", "verb", "stored_at"], name="percipio_st_verb"),
             models.Index(fields=["site_id", "voided_by", "topic", "stored_at"], name="percipio_st_topic"),
+            models.Index(fields=["course_key", "id"], name="percipio_st_course"),
         ]
 
     def __str__(self) -> str:

@@ -124,7 +124,6 @@ def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
         "value": milestone.value,
         "verb": built.verb,
         "actor_key": built.actor_key,
-        "activity_key": built.activity_key,
     }
     for column, text in texts.items():
         if len(text) > _longest(column):

@@ -17,7 +17,7 @@ from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting.store import Clock, make_ledger
-from percipio_openedx.reporting.topics import topic_ids
+from percipio_openedx.reporting.topics import topics_of
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 
@@ -35,7 +35,7 @@ class _Written:
     configuration: Configuration
     rows: Sequence[tuple[Statement, New]]
     destinations: Mapping[str, Destination]
-    topics: Mapping[UUID, int]
+    topics: Mapping[UUID, UUID]
 
 
 def write(configuration: Configuration, made: Sequence[tuple[Statement, New]]) -> dict[int, Exception]:
@@ -56,7 +56,7 @@ def _write_some(configuration: Configuration, rows: Sequence[tuple[Statement, Ne
     make_ledger(site_id, timezone.now())
     organizations = sorted({new.organization for _, new in rows})
     destinations = {name: _destination(configuration, name) for name in organizations}
-    topics = topic_ids(site_id, (new.statement for _, new in rows))
+    topics = topics_of(site_id, (new.statement for _, new in rows))
     _write(_Written(configuration, rows, destinations, topics))
 
 
@@ -91,8 +91,7 @@ def _content(row: Statement, new: New, written: _Written) -> dict[str, Any]:
     return {
         "verb": built.verb,
         "actor_key": built.actor_key,
-        "activity_key": built.activity_key,
-        "topic_id": written.topics[built.id],
+        "topic": written.topics[built.id],
         "body": built.body,
         "track": built.track,
         "destination_id": written.destinations[new.organization].pk,

@@ -22,7 +22,7 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.reporting.topics import topic_ids
+from percipio_openedx.reporting.topics import topics_of
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ STATEMENT_FIELDS = (
     "uuid",
     "learner_course",
     "sequence",
+    "course_key",
     "kind",
     "value",
     "registration",
     "verb",
     "actor_key",
-    "activity_key",
     "topic",
     "happened_at",
     "stored_at",
@@ -119,7 +119,7 @@ def _keep_some(configuration: Configuration, lease: UUID, prepared: Sequence[_Pr
         return 0
     make_ledger(configuration.site_id, now)
     destinations = _destinations(configuration, news)
-    topics = topic_ids(configuration.site_id, (built for finding in news for _, built in finding.statements))
+    topics = topics_of(configuration.site_id, (built for finding in news for _, built in finding.statements))
     built_by = configuration.fingerprint
     return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, built_by, now))
 
@@ -133,7 +133,7 @@ class _Kept:
     news: Sequence[Finding]
     same: Sequence[int]
     destinations: Mapping[str, Destination]
-    topics: Mapping[UUID, int]
+    topics: Mapping[UUID, UUID]
     built_by: str
     now: datetime
 
@@ -221,12 +221,12 @@ def _statement(new: _New, kept: _Kept, clock: Clock) -> tuple[Any, ...]:
         built.id,
         row.pk,
         new.sequence,
+        row.course_key,
         new.milestone.kind.value,
         new.milestone.value,
         row.registration,
         built.verb,
         built.actor_key,
-        built.activity_key,
         kept.topics[built.id],
         built.timestamp or new.milestone.at,
         clock.next(),

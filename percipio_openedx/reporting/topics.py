@@ -1,53 +1,57 @@
-"""The topics of new statements, found or made before the statements are kept."""
+"""The topics of new statements, and their terms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
-
-from django.db import transaction
 
 from percipio_openedx.data import BuiltStatement
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.models.topic import StatementTopic, TopicTerm
-from percipio_openedx.statements.terms import topic_key
-from percipio_openedx.transactions import persistently, write_alias
+from percipio_openedx.models.topic import TopicTerm
+from percipio_openedx.statements.terms import topic_of
+from percipio_openedx.transactions import persistently
 
 
-def topic_ids(site_id: int, built: Iterable[BuiltStatement]) -> dict[UUID, int]:
-    """The topic of each statement, by the statement's id. One query where all topics are known.
+def topics_of(site_id: int, built: Iterable[BuiltStatement]) -> dict[UUID, UUID]:
+    """Return the topic of each statement, by the statement's id; the terms of those that are new are stored.
 
     A statement that takes another back is found by whatever finds the other (xAPI 1.0.3, Communication 2.1.3, filter
     conditions for StatementRefs), and so has the other's terms besides its own.
+
+    Arguments:
+        site_id: the site of all of them.
+        built: the statements; those that they take back are stored already.
     """
     statements = list(built)
-    inherited = _targets([each.retracts for each in statements if each.retracts is not None])
+    inherited = _terms_of_stored(site_id, [each.retracts for each in statements if each.retracts is not None])
     terms = {each.id: each.terms | inherited.get(each.retracts, frozenset()) for each in statements}
-    keys = {uuid: topic_key(of_one) for uuid, of_one in terms.items()}
-    wanted = {keys[uuid]: of_one for uuid, of_one in terms.items()}
-    known = dict(StatementTopic.objects.filter(site_id=site_id, key__in=wanted).values_list("key", "pk"))
-    for key in sorted(wanted.keys() - known.keys()):
-        known[key] = _made(site_id, key, wanted[key])
-    return {uuid: known[key] for uuid, key in keys.items()}
+    topics = {uuid: topic_of(of_one) for uuid, of_one in terms.items()}
+    wanted = {topics[uuid]: of_one for uuid, of_one in terms.items()}
+    known = TopicTerm.objects.filter(site_id=site_id, topic__in=list(wanted)).values_list("topic", flat=True).distinct()
+    new = [
+        TopicTerm(site_id=site_id, topic=topic, term=term)
+        for topic in sorted(wanted.keys() - set(known))
+        for term in sorted(wanted[topic])
+    ]
+    if new:
+        _add(new)
+    return topics
 
 
-def _targets(uuids: list[UUID]) -> Mapping[UUID | None, frozenset[str]]:
-    """The terms of the statements with these ids."""
+def _terms_of_stored(site_id: int, uuids: list[UUID]) -> Mapping[UUID | None, frozenset[str]]:
+    """Return the terms of the statements with these ids."""
     if not uuids:
         return {}
-    found: dict[UUID | None, set[str]] = {}
-    rows = Statement.objects.filter(uuid__in=uuids).values_list("uuid", "topic__terms__term")
-    for uuid, term in rows:
-        if term is not None:
-            found.setdefault(uuid, set()).add(term)
-    return {uuid: frozenset(terms) for uuid, terms in found.items()}
+    topics = dict(Statement.objects.filter(uuid__in=uuids).values_list("uuid", "topic"))
+    terms: dict[UUID, set[str]] = defaultdict(set)
+    rows = TopicTerm.objects.filter(site_id=site_id, topic__in=set(topics.values()))
+    for topic, term in rows.values_list("topic", "term"):
+        terms[topic].add(term)
+    return {uuid: frozenset(terms[topic]) for uuid, topic in topics.items()}
 
 
 @persistently
-def _made(site_id: int, key: str, terms: frozenset[str]) -> int:
-    """A topic with its terms, both or neither; whoever loses the race finds the winner's."""
-    with transaction.atomic(using=write_alias()):
-        topic, is_new = StatementTopic.objects.get_or_create(site_id=site_id, key=key)
-        if is_new:
-            TopicTerm.objects.bulk_create(TopicTerm(topic=topic, site_id=site_id, term=term) for term in sorted(terms))
-    return int(topic.pk)
+def _add(terms: Sequence[TopicTerm]) -> None:
+    """Store all of them or none; another worker may have been faster."""
+    TopicTerm.objects.bulk_create(terms, ignore_conflicts=True)

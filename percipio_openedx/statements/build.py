@@ -79,9 +79,6 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
         track=track,
         verb=statement["verb"]["id"],
         actor_key=ids.actor_key_of(statement["actor"]),
-        activity_key=ids.activity_key(
-            statement["object"]["id"] if not event["data"]["retracts"] else telling.activity_id
-        ),
         timestamp=at,
         retracts=event["data"]["retracts"],
         terms=terms_of(statement),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.ids import activity_key, actor_key_of
@@ -46,9 +47,9 @@ def terms_of(statement: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(_terms(statement))
 
 
-def topic_key(terms: Iterable[str]) -> str:
-    """The key of the topic that has exactly these terms."""
-    return _hash("topic", *sorted(terms))
+def topic_of(terms: Iterable[str]) -> UUID:
+    """Return the topic that has exactly these terms: the same ones have the same topic on every site."""
+    return UUID(_hash("topic", *sorted(terms))[:32])
 
 
 def _terms(statement: Mapping[str, Any]) -> Iterator[str]:

@@ -41,8 +41,8 @@ OURS = {
     *("ErasureRequest.registrations", "LearnerCourse.activity_version", "LearnerCourse.course_key"),
     *("LearnerCourse.hold_reason", "Notice.course_key", "Notice.reason", "PullAudit.client_id", "PullClient.client_id"),
     *("ObservationFailure.course_key", "ObservationFailure.part", "ObservationFailure.reason"),
-    *("Statement.activity_key", "Statement.actor_key", "Statement.kind", "Statement.state", "Statement.value"),
-    *("Statement.verb", "StatementTopic.key", "TopicTerm.term"),
+    *("Statement.actor_key", "Statement.course_key", "Statement.kind", "Statement.state", "Statement.value"),
+    *("Statement.verb", "TopicTerm.term"),
 }
 
 

@@ -45,12 +45,12 @@ def statement(number: int, body: bytes) -> dict[str, Any]:
         "registration": UUID(int=1),
         "verb": "http://adlnet.gov/expapi/verbs/passed",
         "actor_key": "a" * 64,
-        "activity_key": "b" * 64,
+        "course_key": "course-v1:Org+C+R",
+        "topic": UUID(int=2),
         "happened_at": NOW,
         "stored_at": NOW + timedelta(seconds=number),
         "body": body,
         "track": None,
-        "topic": None,
         "destination": Destination.objects.get_or_create(site_id=1)[0].pk,
     }
 

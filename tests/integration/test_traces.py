@@ -283,8 +283,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "ObservationFailure": {"course_key", "part", "reason"},
         "PullAudit": {"client_id", "method", "asked"},
         "PullClient": {"client_id"},
-        "Statement": {"kind", "value", "verb", "actor_key", "activity_key", "state"},
-        "StatementTopic": {"key"},
+        "Statement": {"course_key", "kind", "value", "verb", "actor_key", "state"},
         "TopicTerm": {"term"},
     }
     foreign = {model.__name__: set(names) for model, names in traces.FOREIGN.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from benchmarks.speed import world
 from benchmarks.speed.case import MARIADB, SQLITE, Case, Line, Results, Row
@@ -28,7 +29,8 @@ _SHARED = {
     "site_id": 1,
     "kind": "started",
     "verb": "http://adlnet.gov/expapi/verbs/initialized",
-    "activity_key": "a" * 64,
+    "course_key": world.COURSE,
+    "topic": UUID(int=1),
     "happened_at": world.BEGAN,
 }
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.utils import timezone
 
@@ -90,7 +90,8 @@ def a_statement(
         registration=row.registration,
         verb=VERBS[kind],
         actor_key="a",
-        activity_key="b",
+        course_key=row.course_key,
+        topic=UUID(int=1),
         happened_at=at,
         stored_at=at,
         body=json.dumps(body).encode(),

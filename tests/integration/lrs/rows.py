@@ -16,9 +16,9 @@ from percipio_openedx.codes import Kind
 from percipio_openedx.data import BuiltStatement
 from percipio_openedx.models import Destination, LearnerCourse, PullClient, Statement, StatementLedger
 from percipio_openedx.models.statement import State
-from percipio_openedx.reporting.topics import topic_ids
+from percipio_openedx.reporting.topics import topics_of
 from percipio_openedx.settings.common import PULL_SCOPE
-from percipio_openedx.statements.ids import activity_key, actor_key_of
+from percipio_openedx.statements.ids import actor_key_of
 from percipio_openedx.statements.terms import terms_of
 from percipio_openedx.statements.vocabulary import VERBS
 
@@ -92,14 +92,14 @@ def prepared(
         uuid=uuid,
         learner_course=row,
         sequence=row.sequence,
+        course_key=row.course_key,
         site_id=site_id,
         kind=kind,
         value=value,
         registration=row.registration,
         verb=statement["verb"]["id"],
         actor_key=actor_key_of(statement["actor"]),
-        activity_key=activity_key(course_id(course)),
-        topic_id=topic_ids(site_id, [built])[uuid],
+        topic=topics_of(site_id, [built])[uuid],
         happened_at=EPOCH,
         body=body,
         destination=Destination.objects.get_or_create(site_id=site_id, organization="")[0],

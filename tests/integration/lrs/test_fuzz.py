@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from benchmarks.proof.questions import headers, likely, odd_pair, pair
 from percipio_openedx.codes import Kind
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs.parameters import MORE, PARAMETERS, query_of, single_values
-from percipio_openedx.lrs.query import MOST
+from percipio_openedx.lrs.query import MORE, MOST, PARAMETERS, query_of, single_values
 from percipio_openedx.models import Statement
 from tests.integration.lrs.puller import Puller
 from tests.integration.lrs.rows import a_client, add

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.lrs.page import LARGEST
-from percipio_openedx.lrs.parameters import PARAMETERS
-from percipio_openedx.lrs.query import MOST
+from percipio_openedx.lrs.find import LARGEST
+from percipio_openedx.lrs.query import MOST, PARAMETERS
 from percipio_openedx.settings.common import DEFAULTS
 from tests.integration.lrs.rows import SECRET, a_client, add
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.lrs.page import FEW_STREAMS
-from percipio_openedx.lrs.timestamps import written
+from percipio_openedx.lrs.clock import written
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.statements.vocabulary import VERBS
@@ -203,7 +202,7 @@ class TestPages:
     @pytest.mark.parametrize("ascending", ["true", "false"])
     @pytest.mark.parametrize("limit", [1, 4, 7, 100])
     def test_a_teacher_of_many_courses(self, puller: Puller, limit: int, ascending: str) -> None:
-        rows = [add(learner, course) for learner in range(6) for course in range(FEW_STREAMS + 2)]
+        rows = [add(learner, course) for learner in range(6) for course in range(7)]
         found = puller.pages(
             agent=json.dumps(TEACHER), related_agents="true", limit=limit, ascending=ascending, verb=rows[0].verb
         )
@@ -229,7 +228,7 @@ class TestPages:
         assert len(more) < 600
 
     def test_an_answer_is_bounded_in_bytes(self, puller: Puller, monkeypatch: Any, kept: list[Statement]) -> None:
-        monkeypatch.setattr("percipio_openedx.lrs.page.LARGEST", len(kept[0].body) + 1)
+        monkeypatch.setattr("percipio_openedx.lrs.find.LARGEST", len(kept[0].body) + 1)
         assert list(puller.pages(ascending="true")) == [ids(*kept[0:2]), ids(*kept[2:4]), ids(kept[4])]
 
     def test_an_answer_has_500_statements_at_the_most(self, puller: Puller) -> None:

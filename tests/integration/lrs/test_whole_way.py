@@ -12,7 +12,7 @@ from django.utils import timezone
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.models import Notice, Statement, StatementTopic
+from percipio_openedx.models import Notice, Statement, TopicTerm
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
@@ -87,11 +87,11 @@ def test_retirement_leaves_nothing_of_the_learner(reader: Puller, learner: Any) 
 
 
 def test_learners_of_a_course_share_its_topics(reader: Puller) -> None:
-    before = StatementTopic.objects.count()
+    before = TopicTerm.objects.count()
     course = CourseKey.from_string("course-v1:DemoX+CS102+2026")
     for number in range(3):
         enrolled(a_learner(f"learner{number}"), course)
     with CaptureQueriesContext(connection) as queries:
         assert report_due().statements == 3
-    assert StatementTopic.objects.count() == before
-    assert sum("statementtopic" in query["sql"] for query in queries) == 1
+    assert TopicTerm.objects.count() == before
+    assert sum("topicterm" in query["sql"] for query in queries) == 1

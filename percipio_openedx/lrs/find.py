@@ -1,0 +1,218 @@
+"""Which statements answer a question, read off the indexes in the order of their storing.
+
+Whatever is read asks for equal values in the leading columns of an index whose last column is ``stored_at``, so that a
+page costs about as many index entries as it has statements, wherever in the table it lies:
+
+* a registration, or a learner as actor: that learner's few statements, the other conditions tried on each;
+* a verb alone: the statements with that verb, and the topics of those that take such a statement back;
+* activities, and people who are not the actor: the topics that have all that is asked for;
+* nothing of these: the whole site.
+
+A statement that refers to another matches by what the other matches by (xAPI 1.0.3, Communication 2.1.3, filter
+conditions for StatementRefs): its topic has the terms of both. Voided statements are never among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from django.db import connections, router
+from django.db.models import QuerySet
+
+from percipio_openedx.lrs.query import Query
+from percipio_openedx.models.statement import Statement, StatementQuerySet
+from percipio_openedx.models.topic import TopicTerm
+from percipio_openedx.statements.terms import activity_term, agent_term, verb_term
+from percipio_openedx.statements.vocabulary import VERB_VOIDED
+
+# Bytes of statements in one answer; the one that passes the mark is still given.
+LARGEST: Final = 4 * 1024 * 1024
+# Topics whose statements are read by one query: a course has a handful, an instructor of many courses hundreds.
+TOGETHER: Final = 50
+
+_TICK: Final = timedelta(microseconds=1)
+
+# When a statement was stored, which is unique within a site, and its row.
+Entry = tuple[datetime, int]
+
+
+class StoredStatement(NamedTuple):
+    """A statement as it is stored."""
+
+    uuid: UUID
+    stored_at: datetime
+    body: bytes
+
+
+class Page(NamedTuple):
+    """Statements in their order, and when the last of them was stored if there are more behind it."""
+
+    statements: list[StoredStatement]
+    goes_on_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Between which times of storing to read: after ``low`` (if any), up to and including ``high``."""
+
+    low: datetime | None
+    high: datetime
+    ascending: bool
+
+    def behind(self, moment: datetime) -> Window:
+        """Return what is left when everything up to and including that moment has been read."""
+        return self._after(moment) if self.ascending else replace(self, high=min(self.high, moment - _TICK))
+
+    def up_to(self, moment: datetime) -> Window:
+        """Return what is read when reading stops behind that moment."""
+        return replace(self, high=min(self.high, moment)) if self.ascending else self._after(moment - _TICK)
+
+    def of(self, rows: StatementQuerySet) -> StatementQuerySet:
+        """Return the rows that lie in the window, in its order."""
+        rows = rows.filter(stored_at__lte=self.high)
+        if self.low is not None:
+            rows = rows.filter(stored_at__gt=self.low)
+        return rows.order_by("stored_at" if self.ascending else "-stored_at")
+
+    def _after(self, moment: datetime) -> Window:
+        return replace(self, low=moment if self.low is None else max(self.low, moment))
+
+
+def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:
+    """Return the one statement that has an id and is voided, or is not."""
+    rows = _statements().filter(site_id=site_id, uuid=uuid, voided_by__isnull=not voided)
+    return next(iter(_stored(rows).values()), None)
+
+
+def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page:
+    """Return the first statements of the window that answer: as many as are asked for, fewer where they are large.
+
+    Arguments:
+        site_id: whose statements.
+        query: what is asked for.
+        window: where to read.
+        authority_key: the key of the authority of all statements of the site: who asks for those related to it, asks
+            for all of them.
+    """
+    reading = _Reading(site_id, window, query.limit + 1)
+    _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
+    entries = reading.found
+    stored = _stored(_statements().filter(pk__in=[pk for _, pk in entries[: query.limit]]))
+    statements: list[StoredStatement] = []
+    size = 0
+    for count, (stored_at, pk) in enumerate(entries, start=1):
+        if pk in stored:  # or erased since
+            statements.append(stored[pk])
+            size += len(stored[pk].body)
+        if count < len(entries) and (count == query.limit or size > LARGEST):
+            return Page(statements, stored_at)
+    return Page(statements, None)
+
+
+def _read(reading: _Reading, query: Query, agent: str) -> None:
+    """Read all the parts that together hold the first of the statements that answer, some perhaps twice."""
+    terms = list(_terms(query))
+    registration = {"registration": query.registration} if query.registration else {}
+    if agent:
+        reading.tried(terms, actor_key=agent, **registration)
+        # What takes one of them back may name another address: the learner has a new one since.
+        reading.tried(terms, uuid__in=reading.takers_back(agent), **registration)
+        if not query.related_agents:
+            return
+        terms.insert(0, agent_term(agent))
+    if registration:
+        reading.tried(terms, **registration)
+    elif agent or query.activity_key:
+        reading.of_topics(terms)
+    elif not query.verb:
+        reading.first()
+    elif reading.topics(terms).exists():  # else nothing has it; some databases would find it in another case
+        reading.first(verb=query.verb)
+        if query.verb != VERB_VOIDED:
+            reading.of_topics([*terms, verb_term(VERB_VOIDED)])
+
+
+def _terms(query: Query) -> Iterator[str]:
+    """Yield what a topic has to have, the rarer one first."""
+    if query.activity_key:
+        yield activity_term(query.activity_key, related=query.related_activities)
+    if query.verb:
+        yield verb_term(query.verb)
+
+
+class _Reading:
+    """The first so many of a site's statements in a window, put together from the parts that are read.
+
+    As soon as there are enough, the window ends at the last of them: of the parts that follow only what lies before it
+    is read.
+
+    Arguments:
+        site_id: of whose statements.
+        window: where to read.
+        wanted: how many.
+    """
+
+    def __init__(self, site_id: int, window: Window, wanted: int) -> None:
+        self._site_id, self._window, self._wanted = site_id, window, wanted
+        self.found: list[Entry] = []
+
+    def first(self, **equal: Any) -> None:
+        """Read those that have these values, which lead into an index that is in the order of storing."""
+        self._take(self._within(**equal).values_list("stored_at", "pk")[: self._wanted])
+
+    def tried(self, terms: Sequence[str], **equal: Any) -> None:
+        """Read those that have these values, as few have, and a topic with all these terms."""
+        if not terms:
+            return self.first(**equal)
+        rows = list(self._within(**equal).values_list("stored_at", "pk", "topic"))
+        topics = self.topics(terms).filter(topic__in={topic for _, _, topic in rows})
+        fitting = set(topics.values_list("topic", flat=True))
+        return self._take((stored_at, pk) for stored_at, pk, topic in rows if topic in fitting)
+
+    def of_topics(self, terms: Sequence[str]) -> None:
+        """Read those that have a topic with all these terms: of each topic a stretch of the index, many in a query."""
+        topics = list(self.topics(terms).values_list("topic", flat=True))
+        can_unite = connections[router.db_for_write(Statement)].features.supports_slicing_ordering_in_compound
+        for start in range(0, len(topics), TOGETHER):
+            some = topics[start : start + TOGETHER]
+            rows = self._within().values_list("stored_at", "pk")
+            each = [rows.filter(topic=topic)[: self._wanted] for topic in some]
+            self._take(each[0].union(*each[1:], all=True) if can_unite else chain.from_iterable(each))
+
+    def topics(self, terms: Sequence[str]) -> QuerySet[TopicTerm]:
+        """Return the topics that have all these terms, each once; the first term is the one that the fewest have."""
+        known = TopicTerm.objects.using(router.db_for_write(Statement)).filter(site_id=self._site_id)
+        found = known.filter(term=terms[0])
+        for term in terms[1:]:
+            found = found.filter(topic__in=known.filter(term=term).values("topic"))
+        return found
+
+    def takers_back(self, actor_key: str) -> list[UUID]:
+        """Return what takes back a statement of this actor."""
+        rows = _statements().filter(site_id=self._site_id, actor_key=actor_key, voided_by__isnull=False)
+        return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
+
+    def _within(self, **equal: Any) -> StatementQuerySet:
+        """Return those with these values but for the voided ones, whatever has become of their delivery."""
+        return self._window.of(_statements().filter(site_id=self._site_id, voided_by__isnull=True, **equal))
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        in_order = sorted({*self.found, *entries}, reverse=not self._window.ascending)
+        self.found = in_order[: self._wanted]
+        if len(self.found) == self._wanted:
+            self._window = self._window.up_to(self.found[-1][0])
+
+
+def _statements() -> StatementQuerySet:
+    """Read where it is written: a copy of the database that lags would make the answer's promise untrue."""
+    return Statement.objects.using(router.db_for_write(Statement))
+
+
+def _stored(rows: StatementQuerySet) -> dict[int, StoredStatement]:
+    found = rows.values_list("pk", "uuid", "stored_at", "body")
+    return {pk: StoredStatement(uuid, stored_at, bytes(body)) for pk, uuid, stored_at, body in found}
