@@ -231,8 +231,8 @@ def question(parameters: dict[str, str], count: int, share: float | None) -> tup
     query = query_of({**parameters, "limit": str(PAGE)})
     newest = BEGAN + timedelta(seconds=count)
     if share is None:
-        return query, Window(None, newest, True)
-    return query, Window(None, newest - timedelta(seconds=int(count * share)), False)
+        return query, Window(BEGAN - timedelta(days=1), newest, True)
+    return query, Window(BEGAN - timedelta(days=1), newest - timedelta(seconds=int(count * share)), False)
 
 
 def measured(parameters: dict[str, str], count: int, share: float | None) -> Cost:

@@ -29,7 +29,7 @@ from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
-from percipio_openedx.lrs.query import PARAMETERS, known_names, query_of, single_values
+from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values
 from percipio_openedx.operations import course_answers
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -150,7 +150,6 @@ def _query(pairs: list[tuple[str, str]]) -> None:
     given = QueryDict(mutable=True)
     for name, value in pairs:
         given.appendlist(name, value)
-    known_names(given.lists())
     values = single_values(given.lists())
     if "more" in values:
         more.read(values, 1)

@@ -1,4 +1,4 @@
-"""Who is asking, whether they may pull, whose statements, and how often.
+"""Who is asking, whether they may pull, whose statements and how often, and the row that is kept of it.
 
 Whoever asks shows an OAuth2 token of the LMS in the ``Authorization`` header; cookies are not looked at. Two forms, as
 the LMS gives them: an opaque token (``Bearer``) is read by the platform's class, a signed one (``JWT``) by the decoder
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 from django.contrib.auth import get_user_model
+from django.core.exceptions import SuspiciousOperation
+from django.utils import timezone
 from edx_rest_framework_extensions.auth.jwt.decoder import (
     configured_jwt_decode_handler,
     get_verification_jwk_key_set,
@@ -29,7 +31,8 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import is_outage
 from percipio_openedx.data import Grant
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.pull import PullClient
+from percipio_openedx.lrs.query import MORE, PARAMETERS
+from percipio_openedx.models.pull import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ logger = logging.getLogger(__name__)
 
 # RFC 6750 section 2.1; nothing else is put to the database or to a decoder.
 _HEADER: Final = re.compile(rb"(?P<scheme>(?i:bearer|jwt)) +(?P<token>[A-Za-z0-9\-._~+/]{1,8000}=*)")
+# Refused requests of one client that leave a row in an hour: a client that is not let in, or asks nonsense without end,
+# shall not fill the table.
+MOST_REFUSED: Final = 60
+
 _CLIENT_CREDENTIALS: Final = ("client-credentials", "client_credentials")
 
 
@@ -182,3 +189,33 @@ def _problem(request: Request, grant: Grant, client: PullClient) -> str:
     if (edx_platform.site_id_of_host(request.get_host()) or getattr(here, "pk", None)) not in (None, client.site_id):
         return "This client belongs to another site of this LMS; use that site's address."
     return ""
+
+
+def asked(request: Request) -> str:
+    """Return the names of a request's parameters; a question mark for what is unknown or cannot be read."""
+    try:
+        return ",".join(sorted({name if name in (*PARAMETERS, MORE) else "?" for name in request.query_params}))
+    except SuspiciousOperation:
+        return "?"
+
+
+def record(client: PullClient, began: datetime, method: str, asked: str, status: int, statements: int) -> None:
+    """Keep who asked what kind of question and how many statements go out, before they do.
+
+    Of questions that were turned down ``MOST_REFUSED`` are kept. That there is no such statement is an answer.
+    """
+    if status >= 400 and status != 404:
+        rows = PullAudit.objects.filter(site_id=client.site_id, client_id=client.client_id, status__gte=400)
+        recent = rows.filter(at__gte=began - timedelta(hours=1)).exclude(status=404).order_by()
+        if recent[:MOST_REFUSED].count() >= MOST_REFUSED:
+            return
+    PullAudit.objects.create(
+        at=began,
+        site_id=client.site_id,
+        client_id=client.client_id,
+        method=method,
+        asked=asked,
+        status=status,
+        statements=statements,
+        duration_ms=max(0, round((timezone.now() - began).total_seconds() * 1000)),
+    )

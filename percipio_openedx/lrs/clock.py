@@ -8,6 +8,7 @@ answer: whatever that writer brings is later. Nobody waits.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,29 +34,17 @@ def consistent_through(site_id: int) -> datetime:
     To be called outside a transaction: the statements have to be read afterwards, not in an older snapshot.
     """
     database = router.db_for_write(StatementLedger)
-    try:
-        moved = _moved_on(site_id, database)
-    except OperationalError:
-        moved = None  # SQLite has one lock for all; whoever writes just now keeps it
-    return moved if moved is not None else _committed(site_id, database)
-
-
-def _moved_on(site_id: int, database: str) -> datetime | None:
-    """Return the present moment, with the ledger set to it; None where another has the lock or there is no row yet."""
+    rows = StatementLedger.objects.using(database).filter(site_id=site_id)
     can_skip = connections[database].features.has_select_for_update_skip_locked
-    with transaction.atomic(using=database):
-        rows = StatementLedger.objects.using(database).filter(site_id=site_id)
+    # On SQLite there is one lock for all, and whoever writes just now keeps it.
+    with suppress(OperationalError), transaction.atomic(using=database):
         if not can_skip:
             rows.update(last_stored_at=F("last_stored_at"))  # the lock first, or what is read may be old
         row = (rows.select_for_update(skip_locked=True) if can_skip else rows).first()
-        if row is None:
-            return None
-        row.last_stored_at = max(row.last_stored_at, timezone.now())
-        row.save(update_fields=["last_stored_at"])
-        return row.last_stored_at
-
-
-def _committed(site_id: int, database: str) -> datetime:
-    rows = StatementLedger.objects.using(database)
-    row, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
-    return row.last_stored_at
+        if row is not None:
+            row.last_stored_at = max(row.last_stored_at, timezone.now())
+            row.save(update_fields=["last_stored_at"])
+            return row.last_stored_at
+    # Another has the lock, or there is no row yet.
+    committed, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
+    return committed.last_stored_at

@@ -15,7 +15,6 @@ conditions for StatementRefs): its topic has the terms of both. Voided statement
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -56,31 +55,25 @@ class Page(NamedTuple):
     goes_on_after: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Between which times of storing to read: after ``low`` (if any), up to and including ``high``."""
+class Window(NamedTuple):
+    """Between which times of storing to read: after ``low``, up to and including ``high``."""
 
-    low: datetime | None
+    low: datetime
     high: datetime
     ascending: bool
 
     def behind(self, moment: datetime) -> Window:
-        """Return what is left when everything up to and including that moment has been read."""
-        return self._after(moment) if self.ascending else replace(self, high=min(self.high, moment - _TICK))
+        """Return what is left when everything up to and including a moment in it has been read."""
+        return self._replace(low=moment) if self.ascending else self._replace(high=moment - _TICK)
 
     def up_to(self, moment: datetime) -> Window:
-        """Return what is read when reading stops behind that moment."""
-        return replace(self, high=min(self.high, moment)) if self.ascending else self._after(moment - _TICK)
+        """Return what is read when reading stops behind a moment in it."""
+        return self._replace(high=moment) if self.ascending else self._replace(low=moment - _TICK)
 
     def of(self, rows: StatementQuerySet) -> StatementQuerySet:
         """Return the rows that lie in the window, in its order."""
-        rows = rows.filter(stored_at__lte=self.high)
-        if self.low is not None:
-            rows = rows.filter(stored_at__gt=self.low)
+        rows = rows.filter(stored_at__gt=self.low, stored_at__lte=self.high)
         return rows.order_by("stored_at" if self.ascending else "-stored_at")
-
-    def _after(self, moment: datetime) -> Window:
-        return replace(self, low=moment if self.low is None else max(self.low, moment))
 
 
 def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:

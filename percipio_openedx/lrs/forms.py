@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
-
-from django.utils.translation.trans_real import parse_accept_lang_header
 
 from percipio_openedx.lrs.clock import written
 from percipio_openedx.lrs.find import StoredStatement
@@ -21,12 +19,7 @@ _IDENTIFIERS: Final = ("objectType", "mbox", "mbox_sha1sum", "openid", "account"
 _LANGUAGE_MAPS: Final = ("name", "description")
 
 # Language ranges in lower case with their qualities.
-Preferences = tuple[tuple[str, float], ...]
-
-
-def preferences(header: str) -> Preferences:
-    """Return the language ranges of an Accept-Language header; none where it is malformed or names too many."""
-    return tuple(parse_accept_lang_header(header))
+Preferences = Sequence[tuple[str, float]]
 
 
 def authority(home_page: str) -> dict[str, Any]:

@@ -6,18 +6,17 @@ bound is in it, so that what is stored meanwhile does not move the pages.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core import signing
 
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs.query import MORE, Form, Query
+from percipio_openedx.lrs.query import MORE, Form, Query, query_of
 
 GOOD_FOR: Final = 24 * 60 * 60  # seconds
 _SALT: Final = "percipio_openedx.lrs.more"
@@ -25,49 +24,31 @@ _SALT: Final = "percipio_openedx.lrs.more"
 _READ: Final[dict[str, Callable[[str], Any]]] = {
     "registration": UUID,
     "since": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
     "form": Form,
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
+class Continuation(NamedTuple):
     """Where an answer goes on.
 
     Arguments:
-        site_id: whose statements.
         query: the question.
-        asked: the digest of the parameters of the first request.
         ceiling: nothing stored later belongs to this answer.
         after: when the last statement given was stored; the next page begins behind it. None for the first page.
     """
 
-    site_id: int
     query: Query
-    asked: str
     ceiling: datetime
     after: datetime | None = None
 
 
-def digest(values: Mapping[str, str]) -> str:
-    """Return a short mark of parameters, by which the same ones are known again. It cannot be turned back."""
-    text = urlencode(sorted((name, value) for name, value in values.items() if name != MORE))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def address(path: str, continuation: Continuation, after: datetime) -> str:
-    """Return the ``more`` of an answer: the resource's own path, everything else in the query.
-
-    Arguments:
-        path: of the resource.
-        continuation: where the answer began, or went on.
-        after: when the last statement of the answer was stored.
-    """
-    query = replace(continuation.query, until=None)  # it is in the ceiling
+def address(path: str, site_id: int, continuation: Continuation) -> str:
+    """Return the ``more`` of an answer: the resource's own path, everything else in the query."""
+    query, *moments = continuation
     state = {
-        "site": continuation.site_id,
-        "asked": continuation.asked,
-        "ceiling": continuation.ceiling.isoformat(),
-        "after": after.isoformat(),
+        "site": site_id,
+        "moments": [str(moment) for moment in moments],
         "query": {
             field.name: str(value) if field.name in _READ else value
             for field in fields(query)
@@ -93,8 +74,8 @@ def read(values: Mapping[str, str], site_id: int) -> Continuation:
         raise QueryError(MORE, "was not made by this resource") from None
     if state["site"] != site_id:
         raise QueryError(MORE, "belongs to another client's answer")
-    if len(values) > 1 and digest(values) != state["asked"]:
-        raise QueryError(MORE, "belongs to a question with other parameters")
     query = Query(**{name: _READ[name](value) if name in _READ else value for name, value in state["query"].items()})
-    moments = (datetime.fromisoformat(state[name]) for name in ("ceiling", "after"))
-    return Continuation(site_id, query, state["asked"], *moments)
+    again = {name: text for name, text in values.items() if name != MORE}
+    if again and query_of(again) != query:
+        raise QueryError(MORE, "belongs to a question with other parameters")
+    return Continuation(query, *map(datetime.fromisoformat, state["moments"]))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from uuid import UUID
 
 from percipio_openedx.exceptions import QueryError, StatementError
@@ -26,8 +26,6 @@ LONGEST_AGENT: Final = 8000
 # Before the first statement that any LMS can hold here, and within what every database can compare.
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 # ISO 8601 combined date and time as RFC 3339 profiles it (Data 4.5). "-00" says that the zone is unknown, and is none.
 _MOMENT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,12})?(?:Z|(?!-00(?::?00)?$)[+-]\d{2}(?::?\d{2})?)?",
@@ -55,7 +53,7 @@ class Query:
     registration: UUID | None = None
     related_activities: bool = False
     related_agents: bool = False
-    since: datetime | None = None
+    since: datetime = EARLIEST
     until: datetime | None = None
     limit: int = MOST
     form: Form = Form.EXACT
@@ -72,7 +70,7 @@ def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, given in lists:
         if name not in PARAMETERS and name != MORE:
-            raise QueryError(_shown(name), _unknown(name))
+            raise _unknown(name)
         if len(given) != 1:
             raise QueryError(name, "is given more than once")
         values[name] = given[0]
@@ -98,52 +96,29 @@ def query_of(values: Mapping[str, str]) -> Query:
     return Query(**fields)
 
 
-def known_names(lists: Iterable[tuple[str, list[str]]]) -> list[str]:
-    """Return which of the known parameters a request has, and a question mark for all others: for the audit."""
-    return sorted({name if name in PARAMETERS or name == MORE else "?" for name, _ in lists})
-
-
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> QueryError:
     right = {known.lower(): known for known in (*PARAMETERS, MORE)}.get(name.lower())
-    return f"has to be written {right}" if right else "is not a parameter of the statement resource"
+    problem = f"has to be written {right}" if right else "is not a parameter of the statement resource"
+    is_fit_to_show = name.isascii() and name.isprintable() and 0 < len(name) <= 40
+    return QueryError(name if is_fit_to_show else "(a parameter)", problem)
 
 
-def _shown(name: str) -> str:
-    return name if name.isascii() and name.isprintable() and 0 < len(name) <= 40 else "(a parameter)"
+def _matching(pattern: str, convert: Callable[[str], Any], problem: str) -> Callable[[str, str], Any]:
+    """Return a reader of values that match a pattern."""
+    form = re.compile(pattern, re.ASCII)
 
+    def read(name: str, text: str) -> Any:
+        if not form.fullmatch(text):
+            raise QueryError(name, problem)
+        return convert(text)
 
-def _uuid(name: str, text: str) -> UUID:
-    if not _UUID.fullmatch(text):
-        raise QueryError(name, "is not a UUID in its standard form")
-    return UUID(text)
+    return read
 
 
 def _iri(name: str, text: str) -> str:
     if not is_iri(text):
         raise QueryError(name, "is not an IRI")
     return text
-
-
-def _activity(name: str, text: str) -> str:
-    return activity_key(_iri(name, text))
-
-
-def _flag(name: str, text: str) -> bool:
-    if text not in ("true", "false"):
-        raise QueryError(name, "is neither true nor false")
-    return text == "true"
-
-
-def _limit(name: str, text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise QueryError(name, "is not a whole number from 0 to 999999999")
-    return min(int(text), MOST) or MOST
-
-
-def _form(name: str, text: str) -> Form:
-    if text not in tuple(Form):
-        raise QueryError(name, "is none of ids, exact and canonical")
-    return Form(text)
 
 
 def _moment(name: str, text: str) -> datetime:
@@ -164,7 +139,8 @@ def _agent(name: str, text: str) -> str:
     if len(text) > LONGEST_AGENT:
         raise QueryError(name, f"is longer than {LONGEST_AGENT} characters")
     try:
-        agent = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+        # "NaN" and its like are no JSON, and no number.
+        agent = json.loads(text, parse_constant=int, object_pairs_hook=_no_repeats)
     except (ValueError, RecursionError):
         raise QueryError(name, "is not JSON") from None
     try:
@@ -174,10 +150,6 @@ def _agent(name: str, text: str) -> str:
         raise QueryError(name, f"is no Agent or identified Group: {error}") from None
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError
-
-
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -185,13 +157,18 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+_uuid = _matching("[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", UUID, "is not a UUID in its standard form")
+_flag = _matching("true|false", "true".__eq__, "is neither true nor false")
+_limit = _matching("[0-9]{1,9}", lambda text: min(int(text), MOST) or MOST, "is not a whole number from 0 to 999999999")
+_form = _matching("|".join(Form), Form, "is none of ids, exact and canonical")
+
 # The parameters: the field of the query, and how its value is read.
 PARAMETERS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "statementId": ("statement_id", _uuid),
     "voidedStatementId": ("voided_id", _uuid),
     "agent": ("actor_key", _agent),
     "verb": ("verb", _iri),
-    "activity": ("activity_key", _activity),
+    "activity": ("activity_key", lambda name, text: activity_key(_iri(name, text))),
     "registration": ("registration", _uuid),
     "related_activities": ("related_activities", _flag),
     "related_agents": ("related_agents", _flag),

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.http import http_date
+from django.utils.translation.trans_real import parse_accept_lang_header
 from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -21,7 +23,7 @@ from rest_framework.views import APIView
 
 from percipio_openedx import config
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs import access, audit, find, forms, more
+from percipio_openedx.lrs import access, find, forms, more
 from percipio_openedx.lrs.clock import NEVER, consistent_through, written
 from percipio_openedx.lrs.query import MORE, Form, query_of, single_values
 from percipio_openedx.models.pull import PullClient
@@ -41,28 +43,11 @@ _VERSION: Final = re.compile(r"1\.0(?:\.[0-9]{1,9})?")
 class AlwaysJson(BaseContentNegotiation):
     """JSON whatever a reader would rather have. ``format`` is a parameter of xAPI here, not of the framework."""
 
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return none: there are no bodies."""
-        return None
-
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """Return the first."""
         return renderers[0], renderers[0].media_type
-
-
-def refusal(exc: Exception, context: Any) -> Response | None:
-    """Return the answer to a request that is refused; None for anything else that went wrong."""
-    if not isinstance(exc, APIException):
-        return None
-    headers = {}
-    if auth := getattr(exc, "auth_header", None):
-        headers["WWW-Authenticate"] = auth
-    if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = str(math.ceil(wait))
-    detail = exc.detail if isinstance(exc.detail, dict) else {"problem": str(exc.detail)}
-    return Response(detail, status=exc.status_code, headers=headers)
 
 
 class StatementsView(APIView):
@@ -92,7 +77,7 @@ class StatementsView(APIView):
         grant = access.grant_of(request)
         self.check_throttles(request)
         self.client = access.client_of(grant)
-        self.asked = audit.asked(request)
+        self.asked = access.asked(request)
         access.demand(request, grant, self.client)
         self.through = consistent_through(self.client.site_id)
         if not _VERSION.fullmatch(request.headers.get(VERSION, "")):
@@ -105,7 +90,7 @@ class StatementsView(APIView):
         site_id = self.client.site_id
         values = single_values(request.query_params.lists())
         if MORE in values:
-            return self._page(more.read(values, site_id))
+            return self._page(site_id, more.read(values, site_id))
         query = query_of(values)
         if uuid := query.statement_id or query.voided_id:
             found = find.single(site_id, uuid, voided=query.voided_id is not None)
@@ -113,16 +98,17 @@ class StatementsView(APIView):
                 raise NotFound("There is no such statement.")
             (body,) = self._shaped([found], query.form)
             return self._answer(body, query.attachments, found.stored_at)
-        ceiling = min(self.through, query.until or self.through)
-        return self._page(more.Continuation(site_id, query, more.digest(values), ceiling))
+        return self._page(site_id, more.Continuation(query, min(self.through, query.until or self.through)))
 
-    def _page(self, at: more.Continuation) -> HttpResponse:
+    def _page(self, site_id: int, at: more.Continuation) -> HttpResponse:
         query = at.query
         window = find.Window(query.since, at.ceiling, query.ascending)
         if at.after is not None:
             window = window.behind(at.after)
-        found = find.page(at.site_id, query, window, actor_key_of(self._authority()))
-        rest = more.address(self.request.path, at, found.goes_on_after) if found.goes_on_after else ""
+        found = find.page(site_id, query, window, actor_key_of(self._authority()))
+        rest = ""
+        if found.goes_on_after:
+            rest = more.address(self.request.path, site_id, at._replace(after=found.goes_on_after))
         return self._answer(forms.result_of(self._shaped(found.statements, query.form), rest), query.attachments)
 
     def _authority(self) -> dict[str, Any]:
@@ -130,7 +116,7 @@ class StatementsView(APIView):
 
     def _shaped(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
         self.given = len(statements)
-        by, languages = self._authority(), forms.preferences(self.request.headers.get("Accept-Language", ""))
+        by, languages = self._authority(), parse_accept_lang_header(self.request.headers.get("Accept-Language", ""))
         return [forms.shaped(each, form, by, languages) for each in statements]
 
     def _answer(self, body: bytes, attachments: bool, last_modified: datetime | None = None) -> HttpResponse:
@@ -142,27 +128,32 @@ class StatementsView(APIView):
         response = HttpResponse(body, content_type=JSON)
         if attachments:
             boundary = uuid4().hex
-            part = b"--%b\r\nContent-Type: %b\r\n\r\n%b\r\n--%b--\r\n"
-            marks = boundary.encode()
-            response = HttpResponse(
-                part % (marks, JSON.encode(), body, marks), content_type=f"multipart/mixed; boundary={boundary}"
-            )
+            start, end = f"--{boundary}\r\nContent-Type: {JSON}\r\n\r\n", f"\r\n--{boundary}--\r\n"
+            whole = start.encode() + body + end.encode()
+            response = HttpResponse(whole, content_type=f"multipart/mixed; boundary={boundary}")
         response["ETag"] = f'"{hashlib.sha256(body).hexdigest()[:40]}"'
         if last_modified is not None:
             response["Last-Modified"] = http_date(last_modified.timestamp())
         return response
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer a malformed question as such; mistakes of our own are not hidden."""
+        """Answer what is refused; mistakes of our own are not hidden.
+
+        Without the framework's handler and the LMS's, which would roll back a transaction that is not ours.
+        """
         if isinstance(exc, QueryError):
             exc = ParseError({"parameter": exc.parameter, "problem": exc.problem})
         elif isinstance(exc, SuspiciousOperation):
             exc = ParseError("The request is malformed.")
-        return super().handle_exception(exc)
-
-    def get_exception_handler(self) -> Any:
-        """Return neither the LMS's nor the framework's, which would roll back a transaction that is not ours."""
-        return refusal
+        if not isinstance(exc, APIException):
+            raise exc
+        headers = {}
+        if exc.status_code == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = self.get_authenticate_header(self.request)
+        elif wait := getattr(exc, "wait", None):
+            headers["Retry-After"] = str(math.ceil(wait))
+        detail = exc.detail if isinstance(exc.detail, dict) else {"problem": str(exc.detail)}
+        return Response(detail, status=exc.status_code, headers=headers, exception=True)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers that every answer has, also a refusal, and record it; else it is not given."""
@@ -171,5 +162,5 @@ class StatementsView(APIView):
         final[VERSION] = XAPI_VERSION
         final["Cache-Control"] = "no-store"
         if self.client is not None and final.status_code != 429:
-            audit.record(self.client, self.began, str(request.method), self.asked, final.status_code, self.given)
+            access.record(self.client, self.began, str(request.method), self.asked, final.status_code, self.given)
         return final

@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.ids import activity_key, actor_key_of
 
 CONTEXT_ACTIVITIES = ("parent", "grouping", "category", "other")
+
+# The namespace of the topics' ids. Never change it: what is stored is found by them.
+_TOPICS = UUID("b1f0a7c2-6d1e-4c55-9d43-0f2f5a8e7c31")
 
 
 def verb_term(verb: str) -> str:
@@ -49,7 +52,7 @@ def terms_of(statement: Mapping[str, Any]) -> frozenset[str]:
 
 def topic_of(terms: Iterable[str]) -> UUID:
     """Return the topic that has exactly these terms: the same ones have the same topic on every site."""
-    return UUID(_hash("topic", *sorted(terms))[:32])
+    return uuid5(_TOPICS, "\n".join(sorted(terms)))
 
 
 def _terms(statement: Mapping[str, Any]) -> Iterator[str]:

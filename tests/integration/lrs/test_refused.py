@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from percipio_openedx.lrs import audit
+from percipio_openedx.lrs import access
 from percipio_openedx.models import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 from tests.integration.lrs.puller import Puller
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
 
 @pytest.mark.parametrize("kind", ["not let in", "nonsense"])
 def test_refused_pulls_are_audited_in_a_bounded_number(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "MOST_REFUSED", 5)
+    monkeypatch.setattr(access, "MOST_REFUSED", 5)
     puller = Puller(a_client(enabled=kind == "nonsense"))
     for _ in range(8):
         assert puller.get({"limit": "many"}).status_code in (400, 403)
