@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 
 from django.db.models import Min
 from django.utils import timezone
@@ -55,15 +55,18 @@ class Rebuilt:
     put_off: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class _Pass:
     """What one pass has read so far, and how it goes. A site's configuration may be a mistake."""
 
     deadline: float | None
-    read_by_others: set[int]
     done: Rebuilt = field(default_factory=Rebuilt)
     courses: CourseBook = field(default_factory=CourseBook)
     sites: dict[int, Configuration | PercipioConfigurationError | None] = field(default_factory=dict)
+
+    @cached_property
+    def read_by_others(self) -> set[int]:
+        return PullClient.sites()
 
     def is_over(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
@@ -91,7 +94,7 @@ def rebuild_due(deadline: float | None = None) -> Rebuilt:
     Arguments:
         deadline: ``time.monotonic()`` at which to stop; None for no limit. What is left is done by the next pass.
     """
-    work = _Pass(deadline, PullClient.sites())
+    work = _Pass(deadline)
     _compare(work)
     for rows in _pages(work):
         by_course: dict[str, list[Statement]] = defaultdict(list)
