@@ -30,7 +30,7 @@ class Judgement:
         again: the parts to send again at once, each a run of indexes.
         failed: how the request as a whole failed (refused, unauthorized, not found, doubt, plain, later), where it held
             several, and nothing was said of any of them.
-        trouble: the destination's own trouble for certain (later, unauthorized, busy), or None.
+        trouble: the destination's own trouble for certain (later, unauthorized), or None.
         smaller: whether requests of this size are too large.
     """
 
@@ -90,7 +90,7 @@ def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, belie
 
 def _is_about_no_statement(answer: Answer) -> bool:
     """Nothing was sent for want of a token, or there were too many requests (429)."""
-    return answer.outcome is Outcome.BUSY or answer.is_of_token or answer.status == 429
+    return answer.is_of_token or answer.status == 429
 
 
 def _failed(answer: Answer, count: int) -> Judgement:

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx import config
-from percipio_openedx.delivery import connections, tokens, trial
+from percipio_openedx.delivery import tokens, trial
 from percipio_openedx.delivery.trial import Step, Verdict
 from percipio_openedx.models import DeliveryAttempt
 from percipio_openedx.settings.common import DEFAULTS
@@ -30,7 +30,6 @@ def _forget_connections() -> Iterator[None]:
     tokens.forget_all()
     yield
     tokens.forget_all()
-    connections.close_channels()
 
 
 class Answers(BaseHTTPRequestHandler):

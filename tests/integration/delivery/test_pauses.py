@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 
 from percipio_openedx import config
-from percipio_openedx.delivery import health, signals, tokens
+from percipio_openedx.delivery import breaker, signals, tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
@@ -164,7 +164,7 @@ def test_an_operator_who_does_not_want_to_wait_need_not(site: Sandbox) -> None:
     assert destination.retry_at is not None and destination.retry_at > NOW + timedelta(minutes=59)
 
     later = NOW + timedelta(minutes=1)
-    health.try_now(destination, later)
+    breaker.try_now(destination, later)
 
     assert deliver_due(later).sent == 1
 
