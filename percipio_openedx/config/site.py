@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext_lazy as _
@@ -17,9 +17,11 @@ from percipio_openedx.config.places import REGIONS, address
 from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secrets import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
+
+if TYPE_CHECKING:
+    from percipio_openedx.models.configuration import PercipioConfiguration
 
 SERVICE_PATH = "/content-aggregation/v1"
 
@@ -105,6 +107,9 @@ def for_site(site_id: int) -> Configuration | None:
     """
     if not is_on():
         return None
+    # The CMS imports this package for the sake of event routing, and has no models of ours.
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
     stored = PercipioConfiguration.newest(site_id)
     if stored is not None and not stored.enabled:
         return None
