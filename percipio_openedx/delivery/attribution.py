@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
+from percipio_openedx.delivery.statuses import Verdict
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
 # taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more

@@ -18,7 +18,11 @@ _Kinds = tuple[type[BaseException], ...]
 # The first that an error or one of its causes is. Our words only: an exception's own text may hold an address with
 # credentials, or a piece of what was sent.
 _WORDS: tuple[tuple[_Kinds, type[DeliveryError], str], ...] = (
-    ((urllib3_errors.ProxyError, requests.exceptions.ProxyError), Unreachable, "the proxy refused or was not reached"),
+    (
+        (urllib3_errors.ProxyError, requests.exceptions.ProxyError),
+        Unreachable,
+        "the proxy refused or could not be reached",
+    ),
     ((urllib3_errors.SSLError, ssl.SSLError), Unreachable, "the server's certificate is not trusted, or TLS failed"),
     ((urllib3_errors.DecodeError, zlib.error), Unavailable, "the answer cannot be decoded"),
     ((socket.gaierror, UnicodeError), Unreachable, "the host's name cannot be resolved"),

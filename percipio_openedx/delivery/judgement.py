@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.multistatus import read
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.statuses import Verdict
 
 UNSAID = "the answer does not say what was stored"
 

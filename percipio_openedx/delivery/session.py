@@ -18,11 +18,11 @@ from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
 from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Posted, Sender
 from percipio_openedx.delivery.settle import Counts, Response, keep, put_back, refuses_all, release, reopen, settle
+from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
