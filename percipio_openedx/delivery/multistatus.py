@@ -243,10 +243,7 @@ class _Reader:
                 found.denies |= named is REFUSED and bool(value) and self._size() == before
             elif not self._is_count(name, named, value):
                 signs[name] = value
-                speaks = (
-                    (name in MESSAGE or bool(STATUS.search(name))) and isinstance(value, str) and bool(value.strip())
-                )
-                found.has_message |= speaks and not is_success(value) and bare(value) is None
+                found.has_message |= _speaks(name, value)
                 self._doubt_mentions(value)
         verdict = verdict_of(signs)
         found.denies |= meaning is REFUSED and bool(signs)

@@ -136,7 +136,7 @@ class DeliverySession:
 
         Until then more has been settled, and what stood behind that can be claimed together.
         """
-        return not self._claims.is_drained or len(self._sender) <= THREADS
+        return not self._claims.is_drained or len(self._sender) <= 1
 
     def _claim(self) -> None:
         most = 1 if self._probing else self._wanted()

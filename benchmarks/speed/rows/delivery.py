@@ -22,7 +22,7 @@ BODY = '{"actor":{"mbox":"mailto:a@example.com"},"id":"%s","padding":"' + "x" * 
 
 # Rows of one INSERT, the fields in which the statements differ, and those that they share.
 _AT_ONCE = 1000
-_OWN = ("uuid", "learner_course", "registration", "actor_key", "stored_at", "body", "destination")
+_OWN = ("uuid", "learner_course_id", "registration", "actor_key", "stored_at", "body", "destination_id")
 _SHARED = {
     "sequence": 1,
     "site_id": 1,
@@ -37,7 +37,6 @@ def fill(count: int, destinations: int = 1) -> None:
     """Built statements that wait, each of its own learner, for so many destinations in turn."""
     from uuid import UUID
 
-    from percipio_openedx.insertion import insert
     from percipio_openedx.models import Destination, LearnerCourse, Statement
 
     world.forget_reports()
@@ -46,7 +45,10 @@ def fill(count: int, destinations: int = 1) -> None:
     for start in range(0, count, _AT_ONCE):
         numbers = range(start, min(start + _AT_ONCE, count))
         pairs = [(n + 1, n + 1, UUID(int=n + 1)) for n in numbers]
-        insert(LearnerCourse, ("id", "user_id", "registration"), pairs, {"course_key": world.COURSE, "site_id": 1})
+        LearnerCourse.objects.bulk_create(
+            LearnerCourse(pk=pk, user_id=user, registration=uuid, course_key=world.COURSE, site_id=1)
+            for pk, user, uuid in pairs
+        )
         rows = [
             (
                 UUID(int=n + (5 << 120)),
@@ -59,7 +61,9 @@ def fill(count: int, destinations: int = 1) -> None:
             )
             for n in numbers
         ]
-        insert(Statement, _OWN, rows, _SHARED | {"due_at": now})
+        Statement.objects.bulk_create(
+            Statement(**dict(zip(_OWN, row, strict=True)), **_SHARED, due_at=now) for row in rows
+        )
     _settle_down(Statement, LearnerCourse)
 
 

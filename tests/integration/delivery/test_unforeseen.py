@@ -14,8 +14,7 @@ from django.db import OperationalError
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import breaker, session, trust
-from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.settle import settle
@@ -162,26 +161,6 @@ def test_a_request_that_breaks_beside_others(
     assert {record["user"] for record in sandbox.track} == {users[n] for n in found if found[n] == State.DELIVERED}
     drain(NOW + timedelta(minutes=1))
     assert sorted(record["user"] for record in sandbox.track) == users
-
-
-def test_what_was_taken_is_not_lost_when_the_next_place_cannot_be_found(
-    site: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else its rows would lie claimed until the lease ends."""
-    rows = [add(number).pk for number in range(3)]
-    take = claiming._take
-
-    def half(candidates: list[int], *rest: Any) -> tuple[Row, ...]:
-        return take([pk for pk in candidates if pk != rows[1]], *rest)
-
-    monkeypatch.setattr(claiming, "_take", half)
-    monkeypatch.setattr(Claims, "_make_way", once(Claims._make_way, 1, OperationalError(2013, "lost connection")))
-
-    deliver_due(NOW)
-    monkeypatch.undo()
-
-    assert State.SENDING not in states().values()
-    sent_once(site, 3)
 
 
 def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
