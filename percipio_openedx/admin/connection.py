@@ -14,9 +14,9 @@ from django.utils.translation import gettext as _
 from percipio_openedx import config
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TEST, ModelAdmin, demand
-from percipio_openedx.delivery import trial
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.operations import connection_check
 
 
 def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
@@ -44,8 +44,8 @@ def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int)
     else:
         if request.method == "POST":
             # No transaction stays open while the network is waited for.
-            steps = trial.examine(configuration)
-            context.update(steps=steps, is_well=trial.is_well(steps))
+            steps = connection_check.examine(configuration)
+            context.update(steps=steps, is_well=connection_check.is_well(steps))
             words = [f"{step.name}: {step.verdict}" for step in steps]
             with transaction.atomic():
                 audit.noted(request, PercipioConfiguration, str(site_id), site.domain, "; ".join(words))

@@ -20,9 +20,9 @@ from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_c
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.personal import NOBODY
+from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 from percipio_openedx.statements.named import personal_of
 

@@ -37,7 +37,7 @@ from percipio_openedx.delivery.vocabulary import (
     meaning_of,
     plain,
 )
-from percipio_openedx.delivery.words import redacted
+from percipio_openedx.redaction import redacted
 
 _DEPTH = 8
 _ANY_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")

@@ -25,8 +25,8 @@ from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
-from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
+from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 
 SCOPE = "api"

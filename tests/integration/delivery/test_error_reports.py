@@ -18,11 +18,12 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
 from percipio_openedx import config
-from percipio_openedx.delivery import adapter, tokens, trial
+from percipio_openedx.delivery import adapter, tokens
 from percipio_openedx.delivery import client as client_module
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.models.encrypted import EncryptedSecretField
+from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
 
@@ -67,7 +68,7 @@ def post() -> None:
 
 
 def examine() -> None:
-    trial.examine(configuration())
+    connection_check.examine(configuration())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def examine() -> None:
         (post, Fernet, "encrypt"),
         # Where values to be masked are at hand.
         (post, client_module, "words_of"),
-        (examine, trial, "words_of"),
+        (examine, connection_check, "words_of"),
         (a_token, tokens, "words_of"),
         # Where the settings are read.
         (configuration, config.site, "_policy"),

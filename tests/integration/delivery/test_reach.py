@@ -12,12 +12,13 @@ import pytest
 
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery import signals, trial
+from percipio_openedx.delivery import signals
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
 from percipio_openedx.exceptions import PercipioConfigurationError, Unreachable
 from percipio_openedx.models import Destination
+from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, body_of, states
 
@@ -252,7 +253,7 @@ def test_a_destination_waits_and_says_why_once(
 def test_the_connection_test_explains_it(within: Resolver) -> None:
     configuration = config.for_site(1)
     assert configuration is not None
-    first, *others = trial.examine(configuration)
+    first, *others = connection_check.examine(configuration)
     assert (first.verdict, "10.0.0.1" in first.seen, "PERCIPIO_PRIVATE_HOSTS" in first.mend) == ("wrong", True, True)
     assert {step.verdict for step in others} == {"skipped"}
 
@@ -264,7 +265,7 @@ def test_the_connection_test_explains_it_for_the_token_address(
     resolver.answers = [["10.0.0.1"]]
     configuration = config.for_site(1)
     assert configuration is not None
-    steps = [step for step in trial.examine(configuration) if step.verdict == "wrong"]
+    steps = [step for step in connection_check.examine(configuration) if step.verdict == "wrong"]
     assert ["PERCIPIO_PRIVATE_HOSTS" in step.mend for step in steps] == [True]
 
 
