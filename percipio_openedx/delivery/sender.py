@@ -107,7 +107,7 @@ class Sender:
         for future in self._in_flight:
             if not future.done():
                 is_first = False
-            elif future.exception() is None and (is_first or future.result().is_accepted):
+            elif not future.cancelled() and future.exception() is None and (is_first or future.result().is_accepted):
                 back.append(future)
         for future in back:
             del self._in_flight[future]
