@@ -37,7 +37,6 @@ setup(
     package_data={
         "percipio_openedx": [
             "py.typed",
-            "**/*.pyi",
             "locale/**/*",
             "static/**/*",
             "templates/**/*",

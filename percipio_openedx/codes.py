@@ -93,8 +93,6 @@ class Outcome(StrEnum):
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"
     REFUSED = "refused"
-    # Nothing was sent: another worker is fetching the token.
-    BUSY = "busy"
 
 
 class Why(StrEnum):

@@ -26,11 +26,11 @@ from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.multistatus import verdicts
 from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
-from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
 from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values
 from percipio_openedx.operations import course_answers
+from percipio_openedx.redaction import words_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 IDS = [str(uuid5(UUID(int=1), str(number))) for number in range(4)]

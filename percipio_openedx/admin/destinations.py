@@ -51,11 +51,11 @@ class DestinationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try now"), permissions=["send_again"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Do not wait for the next time by itself: what was mended is proved by the next request."""
-        from percipio_openedx.delivery import health
+        from percipio_openedx.delivery import breaker
 
         rows = list(queryset)
         for row in rows:
-            health.try_now(row, timezone.now())
+            breaker.try_now(row, timezone.now())
         audit.noted_for_each(request, rows, gettext("To be tried at once, by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))

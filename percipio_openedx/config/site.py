@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext_lazy as _
@@ -19,9 +19,11 @@ from percipio_openedx.config.places import REGIONS, address
 from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secrets import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
+
+if TYPE_CHECKING:
+    from percipio_openedx.models.configuration import PercipioConfiguration
 
 SERVICE_PATH = "/content-aggregation/v1"
 

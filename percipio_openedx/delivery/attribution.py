@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
+from percipio_openedx.delivery.statuses import Verdict
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
 # taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
@@ -99,7 +99,7 @@ class Standing:
     Arguments:
         is_failing: its circuit breaker is open, and this turn probes.
         refuses_all: it is open because every statement was refused.
-        successes: how often it accepted something, as far as that is counted (``Turn``).
+        successes: how often it accepted something, as far as that is counted (``DeliverySession``).
         lone_failures: statements that failed alone since then.
     """
 

@@ -6,25 +6,20 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min
 
-from percipio_openedx.keys import among
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
 # Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
 # dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
-# Two workers that read the same candidates at the same moment: the slower one reads elsewhere, this often.
+# Two workers that read the same candidates at the same moment: the slower one reads again, this often.
 _READS = 3
-# So many claims' worth of the queue it looks through for a place of its own.
-_SPREAD = 8
-# Claims until a turn looks at the beginning of the queue again, though it is not through.
-_ROUND = 20
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
 _COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
@@ -49,13 +44,9 @@ class Row:
 
 
 class Claims:
-    """What one turn claims at a destination, and how far it has come in the queue.
+    """What one delivery session claims at a destination.
 
-    Where many have just been sent the database still passes their entries one by one, so each claim goes on where the
-    last one ended, and begins anew when it comes to the end, or after ``_ROUND`` claims: what was put off, or stood
-    behind another, may be due by then.
-
-    ``is_drained`` says whether the last one found less than it wanted, other than what another worker took from it.
+    ``is_drained`` says whether the last claim found less than it wanted, other than what another worker took from it.
 
     Arguments:
         lease: the claimer's own.
@@ -68,13 +59,10 @@ class Claims:
         self._destination_id = destination_id
         self._lease = lease
         self._lasts = timedelta(seconds=LEASE + longest_request)
-        self._after: int | None = None
-        self._since_start = 0
-        self._has_met = False
         self.is_drained = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
-        """Claim up to ``most`` due statements, from this turn's place on in the order in which they came due.
+        """Claim up to ``most`` due statements in the order in which they came due.
 
         Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
         settled, and the order is kept whoever sends.
@@ -84,15 +72,10 @@ class Claims:
             most: rows.
         """
         for _ in range(_READS):
-            candidates = self._candidates(now, most)
+            candidates = list(islice(_heads(self._destination_id, now, most), most))
             self.is_drained = len(candidates) < most
-            if not candidates:
-                break
             rows = self._take(candidates, now)
-            self._after = candidates[-1]
-            # Looked after at the next claim: should the database break now, what was taken is not lost.
-            self._has_met = len(rows) < len(candidates)
-            if rows:
+            if rows or not candidates:
                 return rows
         self.is_drained = True
         return ()
@@ -120,51 +103,18 @@ class Claims:
     def _take(self, candidates: list[int], now: datetime) -> tuple[Row, ...]:
         """Those that are still free. What was stored with a configuration that is in force no more is set aside."""
         if self._built_by:
-            shaped_otherwise = Statement.objects.filter(among("pk", candidates)).shaped_otherwise(self._built_by)
+            shaped_otherwise = Statement.objects.filter(pk__in=candidates).shaped_otherwise(self._built_by)
             if stale := set(shaped_otherwise.values_list("pk", flat=True)):
                 _outdate(stale, now)
                 candidates = [pk for pk in candidates if pk not in stale]
         return _take(candidates, self._lease, now + self._lasts) if candidates else ()
 
-    def _candidates(self, now: datetime, most: int) -> list[int]:
-        if self._has_met:
-            self._has_met = False
-            self._make_way(now, most)
-        self._since_start += 1
-        if self._since_start > _ROUND:
-            self._after = None
-        heads = _heads(self._destination_id, now, most, None)
-        if self._after is None:
-            self._since_start = 0
-        else:
-            heads = chain(_heads(self._destination_id, now, most, self._after), heads)
-        # Each once: one that others put off meanwhile may come again further on.
-        return list(dict.fromkeys(islice(heads, most)))
 
-    def _make_way(self, now: datetime, most: int) -> None:
-        """Another worker is at the same place: go on somewhere further on, so that both have rows of their own."""
-        ahead = list(_due(self._destination_id, now, self._after)[: _SPREAD * most])
-        self._after = random.choice(ahead) if ahead else None  # noqa: S311 - a place, not a secret
-
-
-def _heads(destination_id: int, now: datetime, most: int, after: int | None) -> Iterator[int]:
-    """The due heads of line in the order in which they came due, read in pages, the first of the wanted size.
-
-    Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
-    index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
-    waits to find a few.
-    """
-    size = most
-    while True:
-        page = list(_due(destination_id, now, after)[:size])
-        if not page:
-            return
-        heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
-        free = set(heads.values_list("pk", flat=True))
-        yield from (pk for pk in page if pk in free)
-        if len(page) < size:
-            return
-        after, size = page[-1], PAGE
+def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
+    """Yield the due heads of line in the order in which they came due, read in pages, the first of the wanted size."""
+    due = Statement.objects.filter(destination_id=destination_id).due(now).order_by("due_at", "id")
+    for free in _free_heads(due, most):
+        yield from free
 
 
 def _unsuspected(destination_id: int, now: datetime, *, newest: bool) -> int | None:
@@ -184,38 +134,33 @@ def _any(destination_id: int, now: datetime) -> int | None:
     return None
 
 
-def _free_heads(due: StatementQuerySet) -> Iterator[list[int]]:
-    """The heads of line among these, in pages; none is empty."""
+def _free_heads(due: StatementQuerySet, first: int = PAGE) -> Iterator[list[int]]:
+    """Yield the heads of line among these, in pages; none is empty.
+
+    Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
+    index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
+    waits to find a few.
+    """
     pks = due.values_list("pk", flat=True)
-    start = 0
-    while page := list(pks[start : start + PAGE]):
-        heads = Statement.objects.filter(among("pk", page), state=State.WAITING).heads_of_line()
+    start, size = 0, first
+    while page := list(pks[start : start + size]):
+        heads = Statement.objects.filter(pk__in=page, state=State.WAITING).heads_of_line()
         free = set(heads.values_list("pk", flat=True))
         if free:
             yield [pk for pk in page if pk in free]
-        start += PAGE
-
-
-def _due(destination_id: int, now: datetime, after: int | None) -> QuerySet[Statement, int]:
-    """The keys of what is due, behind a statement's place in the queue."""
-    due = Statement.objects.filter(destination_id=destination_id).due(now)
-    if after is not None:
-        # Whoever moved it meanwhile moved it back, or erased it: what is passed over then comes with the next claim.
-        place = Statement.objects.filter(pk=after).values_list("due_at", flat=True).first()
-        due = due.filter(Q(due_at=place, pk__gt=after) | Q(due_at__gt=place)) if place else due.none()
-    return due.order_by("due_at", "id").values_list("pk", flat=True)
+        start, size = start + size, PAGE
 
 
 @persistently
 def _outdate(pks: Iterable[int], now: datetime) -> None:
-    Statement.objects.filter(among("pk", pks)).outdate(now)
+    Statement.objects.filter(pk__in=pks).outdate(now)
 
 
 @persistently
 def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
     """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
     alias = write_alias()
-    rows = Statement.objects.filter(among("pk", candidates))
+    rows = Statement.objects.filter(pk__in=candidates)
     with transaction.atomic(using=alias):
         if not connections[alias].features.has_select_for_update_skip_locked:
             # SQLite has one writer at a time: the condition of the update decides.
@@ -225,7 +170,7 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
         # Read before their claim is stored, which counts one try more.
         mine = _read(locked, candidates, until, 1)
         if mine:
-            Statement.objects.filter(among("pk", [row.pk for row in mine])).claim(lease, until)
+            Statement.objects.filter(pk__in=[row.pk for row in mine]).claim(lease, until)
         return mine
 
 
@@ -253,7 +198,7 @@ def recover(now: datetime, most: int = 1000) -> int:
 
 @persistently
 def _give_back(dead: list[int], now: datetime) -> int:
-    expired = Statement.objects.filter(among("pk", dead)).expired(now)
+    expired = Statement.objects.filter(pk__in=dead).expired(now)
     return expired.release(now, None, "the worker did not return", was_sent=True)
 
 

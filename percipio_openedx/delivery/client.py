@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,13 +15,13 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx.addresses import read_url
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
-from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, exchange
+from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
-from percipio_openedx.delivery.tokens import WAIT, TokenBusy, Tokens
-from percipio_openedx.delivery.words import words_of
+from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.exceptions import DeliveryError, Unavailable
+from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 from percipio_openedx.statements.people import personal_of
 from percipio_openedx.statements.personal import NOBODY
@@ -40,11 +41,11 @@ _FRESH = 60.0
 
 def longest_call(configuration: Configuration) -> float:
     """Seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
-    return 4 * (PATIENCE + 1) * configuration.timeout + WAIT
+    return 4 * (PATIENCE + 1) * configuration.timeout
 
 
 class PercipioClient:
-    """Sends and reads for one site. Threads may share it; connections and tokens are shared by the whole process.
+    """Sends and reads for one site. Threads may share it: each has connections of its own, the token is all processes'.
 
     Arguments:
         configuration: the site's, from ``config.for_site``.
@@ -54,6 +55,7 @@ class PercipioClient:
         self._configuration = configuration
         self._tokens = Tokens(configuration)
         self._believed_until = 0.0
+        self._threads = threading.local()
 
     def __repr__(self) -> str:
         return f"<PercipioClient site={self._configuration.site_id}>"
@@ -106,6 +108,12 @@ class PercipioClient:
         """
         self._tokens.current()
 
+    def _session(self) -> Session:
+        if not hasattr(self._threads, "session"):
+            self._threads.session = Session()
+        session: Session = self._threads.session
+        return session
+
     def _next(self, url: str, more: str) -> str:
         """The address of the next page; it must stay with the service, for our token goes with it."""
         if not more:
@@ -149,8 +157,6 @@ class PercipioClient:
             if again.outcome is Outcome.UNAUTHORISED:
                 self._believed_until = time.monotonic() + _FRESH
             return replace(again, earlier=(answer,))
-        except TokenBusy as error:
-            return replace(answer_of(error), outcome=Outcome.BUSY)
         except DeliveryError as error:
             return answer_of(error)
 
@@ -173,6 +179,7 @@ class PercipioClient:
             body=body,
             headers=headers,
             longest=longest,
+            session=self._session(),
         )
         secrets = (token.reveal(), self._configuration.client_secret.reveal())
         return _classified(reply, secrets, body, is_post=method == "POST", is_record=is_record)

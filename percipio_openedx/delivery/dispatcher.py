@@ -17,12 +17,12 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.addresses import is_segment
 from percipio_openedx.codes import Api, Outcome, Pause
-from percipio_openedx.delivery import health, misdated
+from percipio_openedx.delivery import breaker, misdated
 from percipio_openedx.delivery.claim import next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.session import Allowance, DeliverySession
 from percipio_openedx.delivery.settle import Counts, requeue_skipped
-from percipio_openedx.delivery.turn import Allowance, Turn
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 TURN = 10.0
 # So many of the destinations whose turn it is are taken in an order of the run's own.
 ALIKE = 8
-# Seconds until a token that another worker fetches is surely there.
-BUSY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ class _Run:
         self._until = None if budget is None else now() + timedelta(seconds=budget)
         self._left = limit
         self._counts = Counts()
-        self._was_busy = False
         self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
 
     def run(self) -> Delivered:
@@ -106,23 +103,22 @@ class _Run:
             configuration = self._configuration(destination)
             if configuration is None:
                 return
-            if health.may_send(destination, self._now(), longest_call(configuration)):
-                self._take_turn(Turn(destination, configuration, self._allowance(alone)))
+            if breaker.may_send(destination, self._now(), longest_call(configuration)):
+                self._work(DeliverySession(destination, configuration, self._allowance(alone)))
         except PercipioConfigurationError as error:
             # Seen only when a connection was made: the host stands at an address that may not be reached.
-            health.leave(destination)
-            health.hold(destination, Pause.PRIVATE_ADDRESS, str(error), self._now())
+            breaker.leave(destination)
+            breaker.hold(destination, Pause.PRIVATE_ADDRESS, str(error), self._now())
         except Exception as error:  # noqa: BLE001 - the delivery boundary
             self._report(destination, error)
 
-    def _take_turn(self, turn: Turn) -> None:
+    def _work(self, session: DeliverySession) -> None:
         try:
-            turn.run()
+            session.run()
         finally:
-            self._was_busy = self._was_busy or turn.was_busy
-            self._counts = self._counts.plus(turn.counts)
+            self._counts = self._counts.plus(session.counts)
             if self._left is not None:
-                self._left -= turn.claimed
+                self._left -= session.claimed
 
     def _allowance(self, alone: bool) -> Allowance:
         until = self._until
@@ -152,25 +148,25 @@ class _Run:
         try:
             found = self._configured(destination.site_id)
         except PercipioConfigurationError as error:
-            health.hold(destination, Pause.CONFIGURATION, str(error), self._now())
+            breaker.hold(destination, Pause.CONFIGURATION, str(error), self._now())
             return None
         if found is None:
             words = "no configuration is in force for this site, or it is switched off"
-            health.hold(destination, Pause.NOT_CONFIGURED, words, self._now())
+            breaker.hold(destination, Pause.NOT_CONFIGURED, words, self._now())
             return None
         if destination.own_credentials and not found.own_credentials:
             words = "the credentials of the site's own, with which this was made, are there no more"
-            health.hold(destination, Pause.OWN_CREDENTIALS, words, self._now())
+            breaker.hold(destination, Pause.OWN_CREDENTIALS, words, self._now())
             return None
         if destination.organization and not is_segment(destination.organization):
             words = f"{destination.organization!r} cannot stand in an address"
-            health.hold(destination, Pause.CONFIGURATION, words, self._now())
+            breaker.hold(destination, Pause.CONFIGURATION, words, self._now())
             return None
         if found.own_credentials and not destination.own_credentials:
             # They are the site's statements, whatever it had before.
             Destination.of(destination.site_id, destination.organization, own_credentials=True)
             destination.refresh_from_db()
-        health.resume(destination)
+        breaker.resume(destination)
         return found
 
     def _report(self, destination: Destination, error: Exception) -> None:
@@ -183,15 +179,14 @@ class _Run:
         try:
             destination.refresh_from_db()
             answer = Answer(Outcome.LATER, None, f"an error inside this LMS ({name}); see its log")
-            health.failed(destination, answer, self._now())
+            breaker.failed(destination, answer, self._now())
         except Exception as again:  # noqa: BLE001 - as above, with the database itself in trouble
             logger.error("destination cannot be stored destination=%s error=%s", destination.pk, type(again).__name__)
 
     def _next_due(self) -> datetime | None:
         now = self._now()
         times = [at for at in (_first_due(now), next_recovery()) if at is not None]
-        first = min(times, default=None)
-        return first if first is None or not self._was_busy else max(first, now + BUSY)
+        return min(times, default=None)
 
 
 def _ready(now: datetime) -> list[Destination]:

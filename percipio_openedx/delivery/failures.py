@@ -1,4 +1,4 @@
-"""What it means when no answer came: every exception of ``urllib3``, and of what is above and below it."""
+"""What it means when no answer came: every exception of ``requests``, and of what is beneath it."""
 
 from __future__ import annotations
 
@@ -10,55 +10,46 @@ import zlib
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from percipio_openedx.delivery.adapter import causes_of
 from percipio_openedx.exceptions import DeliveryError, Unavailable, Unreachable
 
-# The first that fits, so from the particular to the general. Our words only: an exception's own text may hold an
-# address with credentials, or a piece of what was sent.
-_WORDS: tuple[tuple[type[BaseException], type[DeliveryError], str], ...] = (
-    (requests.RequestException, Unreachable, "the request could not be made"),
-    (urllib3_errors.SSLError, Unreachable, "the server's certificate is not trusted, or TLS failed"),
-    (urllib3_errors.ProxyError, Unreachable, "the proxy refused or could not be reached"),
+_Kinds = tuple[type[BaseException], ...]
+
+# The first that an error or one of its causes is. Our words only: an exception's own text may hold an address with
+# credentials, or a piece of what was sent.
+_WORDS: tuple[tuple[_Kinds, type[DeliveryError], str], ...] = (
+    (
+        (urllib3_errors.ProxyError, requests.exceptions.ProxyError),
+        Unreachable,
+        "the proxy refused or could not be reached",
+    ),
+    ((urllib3_errors.SSLError, ssl.SSLError), Unreachable, "the server's certificate is not trusted, or TLS failed"),
+    ((urllib3_errors.DecodeError, zlib.error), Unavailable, "the answer cannot be decoded"),
+    ((socket.gaierror, UnicodeError), Unreachable, "the host's name cannot be resolved"),
     # A time-out by its class, but any failure to connect.
-    (urllib3_errors.NewConnectionError, Unreachable, "the connection failed or was cut"),
-    (urllib3_errors.ConnectTimeoutError, Unreachable, "no connection within the time-out"),
-    (urllib3_errors.TimeoutError, Unreachable, "no answer within the time-out"),
-    (urllib3_errors.DecodeError, Unavailable, "the answer cannot be decoded"),
-    (urllib3_errors.HTTPError, Unreachable, "the connection failed or was cut"),
-    (http.client.HTTPException, Unreachable, "the answer broke off"),
-    (zlib.error, Unavailable, "the answer cannot be decoded"),
-    (ssl.SSLError, Unreachable, "the server's certificate is not trusted, or TLS failed"),
-    (socket.gaierror, Unreachable, "the host's name cannot be resolved"),
-    (TimeoutError, Unreachable, "no answer within the time-out"),
-    (OSError, Unreachable, "the connection failed or was cut"),
-    (UnicodeError, Unreachable, "the host's name cannot be resolved"),
+    ((urllib3_errors.NewConnectionError,), Unreachable, "the connection failed or was cut"),
+    ((urllib3_errors.ConnectTimeoutError, requests.ConnectTimeout), Unreachable, "no connection within the time-out"),
+    ((urllib3_errors.TimeoutError, requests.Timeout, TimeoutError), Unreachable, "no answer within the time-out"),
+    ((ConnectionError,), Unreachable, "the connection failed or was cut"),
+    ((http.client.HTTPException,), Unreachable, "the answer broke off"),
+    # Those of requests that are about an address or a header.
+    ((ValueError,), Unreachable, "the request could not be made"),
+    ((urllib3_errors.HTTPError, OSError), Unreachable, "the connection failed or was cut"),
 )
 
 
 def error_of_exception(error: BaseException, duration: float | None = None) -> DeliveryError:
-    """The typed error of an exception that a request raised; what nobody foresaw is ``Unreachable`` by its class name.
+    """Return the typed error of an exception that a request raised; what nobody foresaw is named by its class.
 
     Arguments:
         error: what was raised.
         duration: seconds that the request took.
     """
     if isinstance(error, DeliveryError):
+        error.duration = duration
         return error
-    for kind, typed, words in _WORDS:
-        if isinstance(error, kind):
-            return typed(f"{words} ({_root(error)})", duration=duration)
+    causes = list(causes_of(error))
+    for kinds, typed, words in _WORDS:
+        if any(isinstance(one, kinds) for one in causes):
+            return typed(f"{words} ({type(causes[-1]).__name__})", duration=duration)
     return Unreachable(f"the request failed ({type(error).__name__})", duration=duration)
-
-
-def _root(error: BaseException) -> str:
-    """The class name of the innermost cause, which tells a refused connection from a reset or an unknown host."""
-    seen: set[int] = set()
-    while id(error) not in seen:
-        seen.add(id(error))
-        inner = getattr(error, "reason", None) or next(
-            (part for part in error.args if isinstance(part, BaseException)), None
-        )
-        inner = inner or error.__cause__ or error.__context__
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
-    return type(error).__name__

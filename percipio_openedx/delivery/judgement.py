@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.multistatus import read
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.statuses import Verdict
 
 UNSAID = "the answer does not say what was stored"
 
@@ -30,7 +30,7 @@ class Judgement:
         again: the parts to send again at once, each a run of indexes.
         failed: how the request as a whole failed (refused, unauthorized, not found, doubt, plain, later), where it held
             several, and nothing was said of any of them.
-        trouble: the destination's own trouble for certain (later, unauthorized, busy), or None.
+        trouble: the destination's own trouble for certain (later, unauthorized), or None.
         smaller: whether requests of this size are too large.
     """
 
@@ -95,8 +95,6 @@ def may_be_stored(outcome: Outcome, status: int | None) -> bool:
         outcome: of one statement, or of a request of which nothing was said of this one.
         status: its HTTP status; None where no answer came, which is no refusal.
     """
-    if outcome is Outcome.BUSY:
-        return False
     if status is not None and 400 <= status < 500:
         # The time was up before the whole request was read, it says; and some of it is known there already.
         return status in (408, 409)
@@ -106,7 +104,7 @@ def may_be_stored(outcome: Outcome, status: int | None) -> bool:
 
 def _is_about_no_statement(answer: Answer) -> bool:
     """Nothing was sent for want of a token, or there were too many requests (429)."""
-    return answer.outcome is Outcome.BUSY or answer.is_of_token or answer.status == 429
+    return answer.is_of_token or answer.status == 429
 
 
 def _failed(answer: Answer, count: int) -> Judgement:

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import parsed
-from percipio_openedx.delivery.hearing import hear
-from percipio_openedx.delivery.multistatus import ids_of
+from percipio_openedx.delivery.multistatus import ids_of, parsed, read
 from percipio_openedx.delivery.statuses import NOT_FOUND, outcome_of
 from percipio_openedx.delivery.vocabulary import denies, is_success
 from percipio_openedx.exceptions import (
@@ -55,7 +53,7 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
         return outcome
     answer = parsed(body)
     if answer is not None:
-        return _of_json(status, answer, is_record=is_record)
+        return _of_json(body, status, answer, is_record=is_record)
     text = body.decode("utf-8", "replace").strip().strip('"')
     if not text and status == 201:
         # It says by itself that something was made, and nobody on the way makes that up.
@@ -66,21 +64,19 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
     return Outcome.ACCEPTED if is_well else Outcome.DOUBT
 
 
-def _of_json(status: int, answer: object, *, is_record: bool) -> Outcome:
+def _of_json(body: bytes, status: int, answer: object, *, is_record: bool) -> Outcome:
     if ids_of(answer):
         return Outcome.ACCEPTED
-    try:
-        heard = hear(answer, partial=False, sent=None, is_id=bool)
-    except RecursionError:
+    found = read(body, (), partial=False)
+    entries = found.verdicts.values()
+    is_negative = any(verdict.outcome is not Outcome.ACCEPTED for verdict in entries)
+    if found.is_torn or found.denies or is_negative or any(found.failures):
+        return Outcome.PARTIAL if entries or any(found.failures) else Outcome.DOUBT
+    if found.lists_stored and not entries and not is_record:
         return Outcome.DOUBT
-    is_negative = any(entry.verdict.outcome is not Outcome.ACCEPTED for entry in heard.entries)
-    if heard.denies or is_negative or any(heard.failures):
-        return Outcome.PARTIAL if heard.entries or any(heard.failures) else Outcome.DOUBT
-    if heard.lists_stored and not heard.entries and not is_record:
-        return Outcome.DOUBT
-    if not heard.is_silent or status == 202:
+    if not found.is_silent or status == 202:
         return Outcome.ACCEPTED
-    if heard.has_message or (not answer and not is_record):
+    if found.has_message or (not answer and not is_record):
         return Outcome.DOUBT
     return Outcome.ACCEPTED if is_record else Outcome.PLAIN
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,23 +16,18 @@ from django.db.models.functions import Coalesce
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
 from percipio_openedx.delivery.claim import Row
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, may_be_stored
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
-from percipio_openedx.insertion import insert
-from percipio_openedx.keys import among
+from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
 
-# The fields in which the attempts of one settling differ.
-_ATTEMPT = ("started_at", "statements", "accepted", "status", "outcome", "duration_ms", "answer")
-
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class Response:
     """One request that came back (or did not): what it held, what was answered, what that means."""
 
     rows: tuple[Row, ...]
@@ -86,7 +80,7 @@ def settle(
     destination: Destination,
     api: Api,
     lease: UUID,
-    landed: Sequence[Landed],
+    landed: Sequence[Response],
     rulings: Sequence[Ruling[Row]],
     now: datetime,
 ) -> Counts:
@@ -109,8 +103,7 @@ def settle(
         for one in landed:
             if one.judgement.trouble is not None:
                 counts = counts.plus(_apply_trouble(one, lease, now))
-        shared = {"destination": destination.pk, "api": api.value}
-        insert(DeliveryAttempt, _ATTEMPT, [attempt for one in landed for attempt in _attempts(one)], shared)
+        DeliveryAttempt.objects.bulk_create(attempt for one in landed for attempt in _attempts(one, destination, api))
     return counts
 
 
@@ -162,7 +155,7 @@ def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bo
     Arguments:
         since: as for ``reopen``.
     """
-    these = Statement.objects.filter(among("pk", [row.pk for row in rows]))
+    these = Statement.objects.filter(pk__in=[row.pk for row in rows])
     refused = _unproven(destination, since) | these
     lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
     return len(lines[:IN_A_ROW]) >= IN_A_ROW
@@ -191,14 +184,14 @@ def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -
     """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
     skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
-    return Statement.objects.filter(among("pk", pks), state=State.KEPT).queue(now) if pks else 0
+    return Statement.objects.filter(pk__in=pks, state=State.KEPT).queue(now) if pks else 0
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
-    return Statement.objects.filter(among("pk", pks)).held_by(lease)
+    return Statement.objects.filter(pk__in=pks).held_by(lease)
 
 
-def _accepted(landed: Sequence[Landed]) -> dict[Verdict, list[int]]:
+def _accepted(landed: Sequence[Response]) -> dict[Verdict, list[int]]:
     """The rows of each verdict that accepts: a whole batch that was accepted is one UPDATE."""
     groups: dict[Verdict, list[int]] = defaultdict(list)
     for one in landed:
@@ -245,33 +238,28 @@ def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Cou
     return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
 
 
-def _apply_trouble(one: Landed, lease: UUID, now: datetime) -> Counts:
+def _apply_trouble(one: Response, lease: UUID, now: datetime) -> Counts:
     """The destination's trouble, and nothing about these rows: they stay due.
 
-    Where nothing was sent for want of a token that is refused, or being fetched, they are untouched.
+    Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
-    if one.judgement.trouble is Outcome.BUSY:
-        held.put_back()
-        return Counts()
     if one.judgement.trouble is Outcome.UNAUTHORISED:
         return Counts(later=held.put_back())
     return Counts(later=held.release(now, one.answer.status, one.answer.words))
 
 
-def _attempts(one: Landed) -> list[tuple[Any, ...]]:
-    """What ``_ATTEMPT`` names of each HTTP request; with a refused token the same rows were sent twice."""
-    if one.answer.outcome is Outcome.BUSY:
-        return []
-    return [
-        (
-            one.started_at,
-            len(one.rows),
-            one.accepted if answer is one.answer else 0,
-            answer.status,
-            answer.outcome.value,
-            round(answer.duration * 1000),
-            answer.words,
+def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
+    """Yield a row for each HTTP request; with a refused token the same statements were sent twice."""
+    for answer in (*one.answer.earlier, one.answer):
+        yield DeliveryAttempt(
+            destination=destination,
+            api=api.value,
+            started_at=one.started_at,
+            statements=len(one.rows),
+            accepted=one.accepted if answer is one.answer else 0,
+            status=answer.status,
+            outcome=answer.outcome.value,
+            duration_ms=round(answer.duration * 1000),
+            answer=answer.words,
         )
-        for answer in (*one.answer.earlier, one.answer)
-    ]

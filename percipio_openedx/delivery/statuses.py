@@ -7,6 +7,7 @@ and 3.2, and RFC 9110 for the statuses that neither names.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from percipio_openedx.codes import Outcome
@@ -17,6 +18,15 @@ _LATER = frozenset({407, 408, 421, 423, 425, 429})
 NOT_FOUND = frozenset({404, 405, 410})
 _UNAUTHORISED = frozenset({401, 402, 403})
 _ACCEPTED = frozenset({200, 201, 202, 204})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was said about one statement. ``words`` are redacted."""
+
+    outcome: Outcome
+    status: int | None = None
+    words: str = ""
 
 
 def outcome_of(status: int) -> Outcome:

@@ -21,12 +21,12 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx import encryption
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery.exchange import PATIENCE, Reply, exchange
+from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
-from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
+from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 
 SCOPE = "api"
@@ -35,14 +35,7 @@ UNKNOWN_LIFE = 300.0
 LONGEST_LIFE = 86400.0
 # Refreshed this long before it ends, or at nine tenths of a short life.
 MARGIN = 60.0
-# How long a worker waits for another one's fetch before it leaves the work for later.
-WAIT = 2.0
-_STEP = 0.05
 _PREFIX = "percipio_openedx:token:"
-
-
-class TokenBusy(Unavailable):
-    """Another worker is fetching the token: no fault of the destination, come back in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +69,11 @@ class Tokens:
         """A token that may be used, from memory, from the cache, or fetched now.
 
         Raises:
-            TokenBusy: another worker is fetching it and was not done within ``WAIT`` seconds.
             DeliveryError: the token endpoint did not give one.
         """
-        token = self._known() or self._fetched_once()
+        with _fetching:
+            # Threads that find none together fetch one; two processes may fetch two, which harms nobody.
+            token = self._known() or self._fetched()
         return token.value
 
     def held_until(self) -> float | None:
@@ -119,23 +113,6 @@ class Tokens:
         token = Token(Secret(value), until)
         return token if token.is_fresh() else None
 
-    def _fetched_once(self) -> Token:
-        """Fetch, or wait for whoever is fetching. The lock runs out by itself if its holder dies."""
-        lock = f"{self._key}:lock"
-        life = math.ceil(self._configuration.timeout * PATIENCE) + 1
-        waited_until = time.monotonic() + WAIT
-        while not cache.add(lock, 1, timeout=life):
-            if time.monotonic() >= waited_until:
-                raise TokenBusy("another worker is fetching the token", retry_after=1.0)
-            _pause.wait(_STEP)
-            if (token := self._known()) is not None:
-                return token
-        try:
-            token = self._known() or self._fetched()
-        finally:
-            cache.delete(lock)
-        return token
-
     def _fetched(self) -> Token:
         try:
             token = fetch(self._configuration)
@@ -163,7 +140,7 @@ class Tokens:
 
 _memory: dict[str, Token] = {}
 _lock = threading.Lock()
-_pause = threading.Event()
+_fetching = threading.Lock()
 
 
 def forget_all() -> None:

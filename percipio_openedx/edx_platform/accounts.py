@@ -11,7 +11,6 @@ from django.db.models import Q
 
 from percipio_openedx.data import Learner, RetiredNames, SocialLink
 from percipio_openedx.edx_platform.door import platform
-from percipio_openedx.keys import among
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,7 +26,7 @@ EXTERNAL_ID_TYPE = "xapi"
 @platform("auth.models.User")
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
     """Accounts by id, with the profile's name. One query."""
-    rows = get_user_model().objects.filter(among("pk", user_ids))
+    rows = get_user_model().objects.filter(pk__in=user_ids)
     columns = ("pk", "is_active", "username", "email", "profile__name")
     return {
         pk: Learner(user_id=pk, is_active=is_active, username=username, email=email or "", name=name or "")
@@ -99,7 +98,7 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
     with platform("user_api.models.UserRetirementStatus"):
         from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 
-        rows = UserRetirementStatus.objects.filter(among("user_id", user_ids))
+        rows = UserRetirementStatus.objects.filter(user_id__in=user_ids)
         return set(rows.values_list("user_id", flat=True))
 
 
@@ -141,7 +140,7 @@ def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
 @platform("external_user_ids.models.ExternalId")
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
     """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
-    users = list(get_user_model().objects.filter(among("pk", user_ids)))
+    users = list(get_user_model().objects.filter(pk__in=user_ids))
     with platform("external_user_ids.models.ExternalId"):
         from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
@@ -155,7 +154,7 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
     from social_django.models import UserSocialAuth
 
     found: dict[int, list[SocialLink]] = {}
-    rows = UserSocialAuth.objects.filter(among("user_id", user_ids)).order_by("id")
+    rows = UserSocialAuth.objects.filter(user_id__in=user_ids).order_by("id")
     for pk, user_id, provider, uid, extra in rows.values_list("id", "user_id", "provider", "uid", "extra_data"):
         found.setdefault(user_id, []).append(SocialLink(pk, provider, uid, _read(extra)))
     return {user_id: tuple(links) for user_id, links in found.items()}

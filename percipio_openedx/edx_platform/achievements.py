@@ -10,7 +10,6 @@ from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.data import Activity, Certificate, Grade
 from percipio_openedx.edx_platform.door import parsed, platform
-from percipio_openedx.keys import among
 
 DONE = Q(completion__gt=0)
 
@@ -25,7 +24,7 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     from completion.models import BlockCompletion
 
     rows = (
-        BlockCompletion.objects.filter(among("user_id", user_ids), context_key=parsed(course_key))
+        BlockCompletion.objects.filter(user_id__in=user_ids, context_key=parsed(course_key))
         .values("user_id")
         .annotate(
             first=Min("created", filter=DONE),
@@ -48,7 +47,7 @@ def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[d
     from completion.models import BlockCompletion
 
     found: dict[int, list[datetime]] = {}
-    rows = BlockCompletion.objects.filter(DONE, among("user_id", user_ids), context_key=parsed(course_key))
+    rows = BlockCompletion.objects.filter(DONE, user_id__in=user_ids, context_key=parsed(course_key))
     for user_id, created, modified in rows.values_list("user_id", "created", "modified").iterator(chunk_size=5000):
         found.setdefault(user_id, []).extend((created, modified))
     return {user_id: sorted(times) for user_id, times in found.items()}
@@ -62,7 +61,7 @@ def grades(course_key: str, user_ids: Iterable[int]) -> dict[int, Grade]:
     with platform("grades.models.PersistentCourseGrade"):
         from lms.djangoapps.grades.models import PersistentCourseGrade
 
-        rows = PersistentCourseGrade.objects.filter(among("user_id", user_ids), course_id=parsed(course_key))
+        rows = PersistentCourseGrade.objects.filter(user_id__in=user_ids, course_id=parsed(course_key))
         columns = ("user_id", "percent_grade", "letter_grade", "passed_timestamp", "modified")
         return {
             user_id: Grade(fraction=percent, passing=bool(letter), passed_at=passed_at, changed=modified)
@@ -82,7 +81,7 @@ def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certific
         from lms.djangoapps.certificates.data import CertificateStatuses
         from lms.djangoapps.certificates.models import GeneratedCertificate
 
-        rows = GeneratedCertificate.objects.filter(among("user_id", user_ids), course_id=key)
+        rows = GeneratedCertificate.objects.filter(user_id__in=user_ids, course_id=key)
         found = list(rows.values_list("pk", "user_id", "created_date", "modified_date", "status"))
         held = {pk for pk, _, _, _, status in found if status == CertificateStatuses.downloadable}
     is_shown, shown_from = _shown(key) if held else (True, None)
@@ -130,7 +129,7 @@ def _held_since(pks: Iterable[int]) -> dict[int, datetime]:
         from lms.djangoapps.certificates.data import CertificateStatuses
         from lms.djangoapps.certificates.models import GeneratedCertificate
 
-        rows = GeneratedCertificate.history.filter(among("id", pks)).order_by("history_date", "history_id")
+        rows = GeneratedCertificate.history.filter(id__in=pks).order_by("history_date", "history_id")
         found: dict[int, datetime] = {}
         for pk, at, status in rows.values_list("id", "history_date", "status"):
             if status == CertificateStatuses.downloadable:

@@ -10,7 +10,6 @@ from django.db.models import Count
 
 from percipio_openedx.data import Enrollment
 from percipio_openedx.edx_platform.door import parsed, platform
-from percipio_openedx.keys import among
 
 
 def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollment]:
@@ -18,7 +17,7 @@ def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollmen
     with platform("student.models.CourseEnrollment"):
         from common.djangoapps.student.models import CourseEnrollment
 
-        rows = CourseEnrollment.objects.filter(among("user_id", user_ids), course_id=parsed(course_key))
+        rows = CourseEnrollment.objects.filter(user_id__in=user_ids, course_id=parsed(course_key))
         return {
             user_id: Enrollment(created=created, is_active=is_active, mode=mode)
             for user_id, created, is_active, mode in rows.values_list("user_id", "created", "is_active", "mode")
@@ -42,7 +41,7 @@ def courses_of(user_ids: Iterable[int]) -> dict[int, set[str]]:
         from common.djangoapps.student.models import CourseEnrollment
 
         found: dict[int, set[str]] = {}
-        rows = CourseEnrollment.objects.filter(among("user_id", user_ids)).order_by()
+        rows = CourseEnrollment.objects.filter(user_id__in=user_ids).order_by()
         for user_id, key in rows.values_list("user_id", "course_id"):
             found.setdefault(user_id, set()).add(str(key))
         return found

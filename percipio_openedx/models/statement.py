@@ -11,7 +11,6 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.keys import update
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -304,8 +303,7 @@ class Statement(models.Model):
 class Held:
     """Statements by their keys, as far as a lease holds them: the arrows that settle.
 
-    By keys, not of any set as the others are: this is done for each answer of Percipio's, and compiling the same
-    ``UPDATE`` each time was much of a worker's part in it. A worker whose lease ran out settles nothing.
+    A worker whose lease ran out settles nothing.
     """
 
     def __init__(self, pks: Sequence[int], lease: UUID) -> None:
@@ -330,6 +328,7 @@ class Held:
         return self._settle(State.KEPT, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        were = {"state": State.SENDING, "lease": self._lease}
-        become = {"state": state, "lease": None, "leased_until": None, "settled_at": at, "status": status}
-        return update(Statement, self._pks, were, become | {"answer": answer} | blame)
+        held = Statement.objects.filter(pk__in=self._pks).held_by(self._lease)
+        return held.update(
+            state=state, lease=None, leased_until=None, settled_at=at, status=status, answer=answer, **blame
+        )

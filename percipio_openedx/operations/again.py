@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from percipio_openedx.delivery import health, misdated
+from percipio_openedx.delivery import breaker, misdated
 from percipio_openedx.delivery.claim import recover
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
@@ -78,5 +78,5 @@ def try_now(site_id: int | None) -> Sequence[Destination]:
     recover(now)
     rebuild.try_now(site_id, now)
     for row in found:
-        health.try_now(row, timezone.now())
+        breaker.try_now(row, timezone.now())
     return found

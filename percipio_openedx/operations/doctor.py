@@ -17,12 +17,19 @@ from django.utils.translation import ngettext
 from percipio_openedx import edx_platform
 from percipio_openedx.codes import CompletedOn, ProblemCode, Severity
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery import trial
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.pull import PullClient
-from percipio_openedx.operations import diagnosis, installation_checks, problems, retired, settings_checks, status
+from percipio_openedx.operations import (
+    connection_check,
+    diagnosis,
+    installation_checks,
+    problems,
+    retired,
+    settings_checks,
+    status,
+)
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problems import Problem
 from percipio_openedx.operations.sites import configurations, names, newest_rows
@@ -269,10 +276,10 @@ def connections(*, is_online: bool) -> Iterator[Finding]:
 
 def connection(configuration: Configuration) -> list[Finding]:
     """Try Percipio with a configuration, as the connection test in the admin does. Nothing is stored there."""
-    return [_of_step(step) for step in trial.examine(configuration)]
+    return [_of_step(step) for step in connection_check.examine(configuration)]
 
 
-def _of_step(step: trial.Step) -> Finding:
+def _of_step(step: connection_check.Step) -> Finding:
     verdict = Verdict(step.verdict.value)
     if verdict is Verdict.DOUBTFUL and not step.mend:
         # What cannot be known and needs nothing done is no reason to look twice.

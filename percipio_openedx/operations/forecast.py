@@ -14,7 +14,6 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
@@ -123,7 +122,7 @@ def _examined(
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
     """The rows as they are, and for the others some that are not saved."""
-    known = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
+    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     rows = {row.user_id: row for row in known}
     root = config.lms_root()
     for user_id in user_ids:

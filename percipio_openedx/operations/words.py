@@ -116,7 +116,6 @@ OUTCOMES: Mapping[str, Words] = {
     Outcome.NOT_FOUND: _("address unknown there"),
     Outcome.TOO_LARGE: _("too large"),
     Outcome.REFUSED: _("refused"),
-    Outcome.BUSY: _("nothing sent"),
 }
 
 

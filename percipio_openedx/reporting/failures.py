@@ -11,7 +11,6 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
-from percipio_openedx.keys import among
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part, wait
 from percipio_openedx.reporting.findings import Problem
@@ -44,7 +43,7 @@ def unhindered(now: datetime) -> QuerySet[Notice]:
     if courses:
         notices = notices.exclude(course_key__in=courses)
     if learners:
-        notices = notices.exclude(among("user_id", learners), course_key=EVERY_COURSE)
+        notices = notices.exclude(user_id__in=learners, course_key=EVERY_COURSE)
     return notices
 
 
@@ -88,7 +87,7 @@ def tidy(now: datetime) -> None:
 
 def still_due(course_key: str, user_ids: Collection[int], now: datetime) -> set[int]:
     """Those of the learners whom no run beside this one has looked at since."""
-    rows = ObservationFailure.objects.due(now).filter(among("user_id", user_ids), course_key=course_key)
+    rows = ObservationFailure.objects.due(now).filter(user_id__in=user_ids, course_key=course_key)
     return set(rows.values_list("user_id", flat=True))
 
 
@@ -149,7 +148,7 @@ class Known:
 
 def known(course_key: str, user_ids: Iterable[int]) -> Known:
     """What is known of these learners, and of the course run's progress. One query."""
-    rows = ObservationFailure.objects.filter(among("user_id", [WHOLE_COURSE, *user_ids]), course_key=course_key)
+    rows = ObservationFailure.objects.filter(user_id__in=[WHOLE_COURSE, *user_ids], course_key=course_key)
     return Known(course_key, list(rows))
 
 
@@ -187,7 +186,7 @@ def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVAT
 @persistently
 def _note(course_key: str, user_ids: Collection[int], reasons: Mapping[int, str], part: Part) -> None:
     now = timezone.now()
-    rows = ObservationFailure.objects.filter(among("user_id", user_ids), course_key=course_key, part=part)
+    rows = ObservationFailure.objects.filter(user_id__in=user_ids, course_key=course_key, part=part)
     before = {row.user_id: row for row in rows}
     for row in before.values():
         row.count(reasons[row.user_id], now)
@@ -235,4 +234,4 @@ def _forget(rows: Iterable[ObservationFailure]) -> None:
         alike.setdefault(row.failed_at, []).append(row.pk)
     for failed_at, pks in alike.items():
         with without_gap_locks():
-            ObservationFailure.objects.filter(among("pk", pks), failed_at=failed_at).delete()
+            ObservationFailure.objects.filter(pk__in=pks, failed_at=failed_at).delete()

@@ -10,7 +10,6 @@ from functools import partial
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.reporting import failures, retirement
@@ -48,7 +47,7 @@ class Group:
 def still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[int]:
     """Those whose notices are there yet: a run beside this one, which has read the same page, was not quicker."""
     pks = [pk for user_id in user_ids for pk in group.notices.get(user_id, ())]
-    there = set(Notice.objects.filter(among("pk", pks)).values_list("pk", flat=True)) if pks else set()
+    there = set(Notice.objects.filter(pk__in=pks).values_list("pk", flat=True)) if pks else set()
     again = failures.still_due(course_key, group.again.intersection(user_ids), timezone.now()) if group.again else ()
     return [user_id for user_id in user_ids if user_id in again or not there.isdisjoint(group.notices.get(user_id, ()))]
 
@@ -93,7 +92,7 @@ def _erase(group: Group, user_ids: Sequence[int]) -> None:
 
 
 def _notice_anew(group: Group, user_ids: Sequence[int]) -> None:
-    held = LearnerCourse.objects.filter(among("user_id", user_ids)).exclude(hold_reason="")
+    held = LearnerCourse.objects.filter(user_id__in=user_ids).exclude(hold_reason="")
     Notice.objects.bulk_create(
         Notice(
             user_id=user_id,
@@ -115,7 +114,7 @@ def delete(group: Group, user_ids: Iterable[int]) -> None:
 @persistently
 def _delete_notices(pks: Sequence[int]) -> None:
     with without_gap_locks():
-        Notice.objects.filter(among("pk", pks)).delete()
+        Notice.objects.filter(pk__in=pks).delete()
 
 
 def batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -9,11 +9,8 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError
 from django.db.models import Q, QuerySet
-from django.db.models.constants import OnConflict
 
 from percipio_openedx import config
-from percipio_openedx.insertion import insert
-from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.models.statement import LONGEST_LEASE
 from percipio_openedx.transactions import persistently
@@ -58,7 +55,7 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
 
 
 def _known(course_key: str, user_ids: Collection[int]) -> QuerySet[LearnerCourse]:
-    return LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
+    return LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
 
 
 @persistently
@@ -80,10 +77,17 @@ def _make_missing(site_id: int, course_key: str, user_ids: Sequence[int], lease:
     known = _known(course_key, user_ids).values_list("user_id", flat=True)
     missing = set(user_ids) - set(known)
     root = config.lms_root()
-    insert(
-        LearnerCourse,
-        ("user_id", "registration"),
-        [(user_id, registration_for(root, user_id, course_key)) for user_id in sorted(missing)],
-        {"site_id": site_id, "course_key": course_key, "lease": lease, "leased_until": until},
-        on_conflict=OnConflict.IGNORE,
+    LearnerCourse.objects.bulk_create(
+        (
+            LearnerCourse(
+                user_id=user_id,
+                registration=registration_for(root, user_id, course_key),
+                site_id=site_id,
+                course_key=course_key,
+                lease=lease,
+                leased_until=until,
+            )
+            for user_id in sorted(missing)
+        ),
+        ignore_conflicts=True,
     )

@@ -14,7 +14,6 @@ from percipio_openedx import edx_platform, milestones
 from percipio_openedx.codes import Undone
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Enrollment, Policy, Told, Truth
-from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 
 NOTHING = Activity()
@@ -52,7 +51,7 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
 
 
 def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
-    rows = LearnerCourse.objects.filter(among("user_id", user_ids), course_key=course_key)
+    rows = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     told = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
     columns = ("user_id", *(f"told_{name}" for name in told))
     for user_id, *values in rows.filter(hold_reason="").values_list(*columns):

@@ -26,7 +26,6 @@ from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Telling
 from percipio_openedx.exceptions import PercipioConfigurationError, StatementError
-from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.observation_failure import wait
 from percipio_openedx.models.pull import PullClient
@@ -155,7 +154,7 @@ def _outdate(destination: Destination, fingerprint: str, work: _Pass) -> bool:
 
 @persistently
 def _outdate_these(pks: Sequence[int]) -> int:
-    return Statement.objects.filter(among("pk", pks)).outdate(timezone.now())
+    return Statement.objects.filter(pk__in=pks).outdate(timezone.now())
 
 
 def _pages(work: _Pass) -> Iterator[list[Statement]]:

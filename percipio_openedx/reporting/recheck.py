@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from percipio_openedx import config, milestones
 from percipio_openedx.data import Policy, Told, Truth
-from percipio_openedx.keys import among
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.transactions import persistently, without_gap_locks
@@ -62,4 +61,4 @@ def next_at() -> datetime | None:
 def _clear(pks: Sequence[int], is_due: Q) -> None:
     """Only after the notices are there: whoever is killed in between leaves them twice, and nobody out."""
     with without_gap_locks():
-        LearnerCourse.objects.filter(is_due, among("pk", pks)).update(observe_again_at=None)
+        LearnerCourse.objects.filter(is_due, pk__in=pks).update(observe_again_at=None)

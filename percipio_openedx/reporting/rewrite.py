@@ -13,7 +13,6 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement
-from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting.store import Clock, make_ledger
@@ -73,7 +72,7 @@ def _write(written: _Written) -> None:
         # Of statements that come from another site, whose course run moved, the place among this one's is new, too.
         have_moved = any(row.site_id != configuration.site_id for row, _ in written.rows)
         clock = Clock(configuration.site_id) if have_moved else None
-        outdated = Statement.objects.select_for_update().filter(among("pk", pks), state=State.OUTDATED)
+        outdated = Statement.objects.select_for_update().filter(pk__in=pks, state=State.OUTDATED)
         mine = set(outdated.order_by("pk").values_list("pk", flat=True))
         now = timezone.now()
         for row, new in written.rows:
@@ -104,10 +103,10 @@ def _content(row: Statement, new: New, written: _Written) -> dict[str, Any]:
 @persistently
 def keep_as_it_is(pks: Sequence[int]) -> int:
     """Let statements go as they are after all; the number of them."""
-    return Statement.objects.filter(among("pk", pks)).keep_as_it_is(timezone.now())
+    return Statement.objects.filter(pk__in=pks).keep_as_it_is(timezone.now())
 
 
 @persistently
 def put_off(pks: Sequence[int], due_at: datetime, reason: str) -> int:
     """Let statements that cannot be built wait until then; the number of them."""
-    return Statement.objects.filter(among("pk", pks)).put_off(due_at, reason)
+    return Statement.objects.filter(pk__in=pks).put_off(due_at, reason)

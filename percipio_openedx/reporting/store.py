@@ -9,26 +9,26 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import F
-from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
-from percipio_openedx.insertion import insert
-from percipio_openedx.keys import among
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting.topics import topics_of
-from percipio_openedx.transactions import persistently, without_gap_locks
+from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
 
 if TYPE_CHECKING:
     from percipio_openedx.reporting.findings import Finding
 
 TICK = timedelta(microseconds=1)
+# A server takes no longer statement than ``max_allowed_packet``, 16 MB in MariaDB; a row may have 16 KB and more.
+ROWS_IN_AN_INSERT = 200
 # Rows that one UPDATE has to save from being written by themselves, to be worth its own cost.
 WORTH_AN_UPDATE = 50
 
@@ -146,7 +146,10 @@ def _keep(kept: _Kept) -> int:
         mine = [finding for finding in kept.news if finding.row.pk in held]
         rows = [_statement(made, kept, clock) for made in _new_ones(mine)]
         shared = {"site_id": kept.site_id, "state": State.WAITING, "due_at": kept.now, "built_by": kept.built_by}
-        insert(Statement, STATEMENT_FIELDS, rows, shared)
+        attributes = {field.name: field.attname for field in Statement._meta.concrete_fields}
+        names = [attributes[name] for name in STATEMENT_FIELDS]
+        made = (Statement(**dict(zip(names, row, strict=True)), **shared) for row in rows)
+        Statement.objects.bulk_create(made, batch_size=ROWS_IN_AN_INSERT)
         _mark_voided(mine)
         clock.close()
     return len(rows)
@@ -161,10 +164,10 @@ def _remember(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: da
 def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: datetime) -> set[int]:
     """Write what is told of those still held, and end the lease; the rows that were still held."""
     pks = [*same, *(finding.row.pk for finding in news)]
-    rows = LearnerCourse.objects.select_for_update().filter(among("pk", pks), lease=lease).order_by("pk")
+    rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
     if only_looked := [pk for pk in same if pk in held]:
-        LearnerCourse.objects.filter(among("pk", only_looked)).update(looked_at=now, lease=None, leased_until=None)
+        LearnerCourse.objects.filter(pk__in=only_looked).update(looked_at=now, lease=None, leased_until=None)
     _tell([finding.row for finding in news if finding.row.pk in held], now)
     return held
 
@@ -180,16 +183,16 @@ def _tell(rows: Sequence[LearnerCourse], now: datetime) -> None:
     if len(alike) <= max(1, len(rows) // WORTH_AN_UPDATE):
         for told, pks in alike.items():
             values = dict(zip(TOLD_FIELDS, told, strict=True)) | shared
-            LearnerCourse.objects.filter(among("pk", pks)).update(**values)
+            LearnerCourse.objects.filter(pk__in=pks).update(**values)
         return
-    columns = ("id", "user_id", "course_key", "site_id", "registration", *TOLD_FIELDS)
-    insert(
-        LearnerCourse,
-        columns,
-        [[getattr(row, name) for name in columns] for row in rows],
-        shared,
-        on_conflict=OnConflict.UPDATE,
-        update=(*TOLD_FIELDS, *shared),
+    for row in rows:
+        row.looked_at, row.lease, row.leased_until = now, None, None
+    by_target = connections[write_alias()].features.supports_update_conflicts_with_target
+    LearnerCourse.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=(*TOLD_FIELDS, *shared),
+        unique_fields=["id"] if by_target else None,
     )
 
 

@@ -1,6 +1,6 @@
 """What is said of a learner who retires in rows that are not the learner's: Percipio's words, and the admin's log.
 
-Percipio's words are masked before they are kept (``delivery.words``), with what the request held of people. This takes
+Percipio's words are masked before they are kept (``redaction``), with what the request held of people. This takes
 away what an answer said of somebody else than those, in the columns of ``FOREIGN``: all that hold words of Percipio's.
 """
 

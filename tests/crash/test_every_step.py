@@ -23,7 +23,6 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from percipio_openedx.codes import Pause
-from percipio_openedx.delivery.connections import close_channels
 from percipio_openedx.models import Alert, CourseAnswer, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
@@ -117,7 +116,6 @@ def world(reporting: Any, settings: Any, tmp_path: Path) -> Iterator[World]:
     _learn()
     notices = tuple(Notice.objects.order_by("pk").values_list("user_id", "course_key", "reason"))
     run_once()  # what is imported with its first use is imported here, once for all children
-    close_channels()
     yield World(percipio, notices, tmp_path)
     percipio.end()
 

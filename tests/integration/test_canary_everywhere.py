@@ -19,7 +19,7 @@ from django.core.management import get_commands
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
@@ -102,7 +102,6 @@ def trouble(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     server.shutdown()
     server.server_close()
     tokens.forget_all()
-    connections.close_channels()
 
 
 def found_in(text: str, *values: str) -> list[str]:

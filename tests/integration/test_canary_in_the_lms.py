@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx import config, encryption
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, LearnerCourse, PercipioConfiguration
 from percipio_openedx.operations import alerts
@@ -87,7 +87,6 @@ def day(arriving: Sandbox, settings: Any, every_log: Callable[..., str]) -> Any:
         found.pages.append(ran.out + ran.err)
     yield found
     tokens.forget_all()
-    connections.close_channels()
 
 
 def _operate(day: Day, client: Client, sandbox: Sandbox) -> None:

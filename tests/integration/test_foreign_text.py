@@ -10,8 +10,6 @@ from django.apps import apps
 from django.db import connection, models
 from django.utils import timezone
 
-from percipio_openedx.insertion import insert
-from percipio_openedx.keys import update
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, PullAudit, Statement
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.statement import Held, State
@@ -79,7 +77,7 @@ def rows() -> dict[type[models.Model], models.Model]:
 
 
 @pytest.mark.parametrize("column", sorted(FOREIGN))
-@pytest.mark.parametrize("way", ["save", "update", "keys", "bulk"])
+@pytest.mark.parametrize("way", ["save", "update", "bulk"])
 def test_poison_is_written_in_every_way(rows: dict[type[models.Model], models.Model], column: str, way: str) -> None:
     name, _, field = column.partition(".")
     model = next(one for one in rows if one.__name__ == name)
@@ -90,8 +88,6 @@ def test_poison_is_written_in_every_way(rows: dict[type[models.Model], models.Mo
             row.save()
         case "update":
             manager.filter(pk=row.pk).update(**{field: POISON})
-        case "keys":
-            update(model, [row.pk], {}, {field: POISON})
         case _:
             manager.bulk_update([row], [field])
     found = manager.values_list(field, flat=True).get(pk=row.pk)
@@ -139,9 +135,11 @@ def test_the_doctor_is_content_with_whole_unicode(transactional_db: None) -> Non
 
 
 def test_poison_is_inserted_among_others() -> None:
-    columns = ("started_at", "answer")
-    shared = {"destination": destination_of().pk, "api": "x", "statements": 1, "outcome": "x", "duration_ms": 1}
-    insert(DeliveryAttempt, columns, [(NOW, "well"), (NOW, POISON), (NOW, "well")], shared)
+    shared = {"started_at": NOW, "api": "x", "statements": 1, "outcome": "x", "duration_ms": 1}
+    where = destination_of()
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(destination=where, answer=text, **shared) for text in ("well", POISON, "well")
+    )
     answers = DeliveryAttempt.objects.order_by("id").values_list("answer", flat=True)
     assert [text[:12] for text in answers] == ["well", HARMLESS[:12], "well"]
 

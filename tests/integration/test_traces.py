@@ -27,7 +27,7 @@ from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 from social_django.models import UserSocialAuth
 
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
@@ -95,7 +95,6 @@ def gossip(reporting: Any) -> Iterator[type[Gossip]]:
     server.shutdown()
     server.server_close()
     tokens.forget_all()
-    connections.close_channels()
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx import config
-from percipio_openedx.delivery import connections, tokens, trial
-from percipio_openedx.delivery.trial import Step, Verdict
+from percipio_openedx.delivery import tokens
 from percipio_openedx.models import DeliveryAttempt
+from percipio_openedx.operations import connection_check
+from percipio_openedx.operations.connection_check import Step, Verdict
 from percipio_openedx.settings.common import DEFAULTS
 from percipio_sandbox import Sandbox
 
@@ -30,7 +31,6 @@ def _forget_connections() -> Iterator[None]:
     tokens.forget_all()
     yield
     tokens.forget_all()
-    connections.close_channels()
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -93,7 +93,7 @@ def examined() -> Iterator[Callable[..., dict[str, Step]]]:
 def steps_of(values: dict[str, Any]) -> dict[str, Step]:
     given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     given.update(partner_name="acme", organization_id="org-7", client_id="acme-client", client_secret=SECRET, timeout=2)
-    found = trial.examine(config.build(1, {**given, "region": "custom", **values}))
+    found = connection_check.examine(config.build(1, {**given, "region": "custom", **values}))
     assert SECRET not in str(found)
     assert "canary-token" not in str(found)
     return dict(zip(NAMES, found if len(found) == 5 else [], strict=True))
@@ -107,7 +107,7 @@ def test_a_connection_that_works(examined: Callable[..., dict[str, Step]]) -> No
     steps = examined(date=datetime.now(UTC))
 
     assert verdicts(steps) == dict.fromkeys(NAMES, "well")
-    assert trial.is_well(list(steps.values()))
+    assert connection_check.is_well(list(steps.values()))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_each_failure_has_its_mend(examined: Callable[..., dict[str, Step]], ste
     assert mend in steps[step].mend
     after = [name for name in NAMES[NAMES.index(step) + 1 :] if name != "clock"]
     assert all(steps[name].verdict is Verdict.SKIPPED for name in after)
-    assert not trial.is_well(list(steps.values()))
+    assert not connection_check.is_well(list(steps.values()))
 
 
 def test_a_page_instead_of_an_answer(examined: Callable[..., dict[str, Step]]) -> None:
@@ -152,7 +152,7 @@ def test_reading_that_is_not_offered_does_no_harm(examined: Callable[..., dict[s
     steps = examined({"read": (405, b"")}, date=datetime.now(UTC))
 
     assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "read": "doubtful"}
-    assert trial.is_well(list(steps.values()))
+    assert connection_check.is_well(list(steps.values()))
 
 
 def test_the_track_api_is_tried_with_an_empty_record(examined: Callable[..., dict[str, Step]]) -> None:

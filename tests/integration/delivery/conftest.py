@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.odd_server import OddServer
 from tests.integration.delivery.rows import SECRET
@@ -19,7 +19,6 @@ def _forget_connections() -> Iterator[None]:
     tokens.forget_all()
     yield
     tokens.forget_all()
-    connections.close_channels()
 
 
 @pytest.fixture
@@ -57,4 +56,3 @@ def odd(configured: Callable[..., None]) -> Iterator[OddServer]:
     with OddServer() as server:
         configured(server)
         yield server
-        connections.close_channels()

@@ -124,7 +124,6 @@ def test_reading_errors_are_typed(site: Sandbox) -> None:
         ("huge", "longer than"),
         ("gzip-bomb", "longer than"),
         ("slow=0.4", "no whole answer within 3 seconds"),
-        ("slow-headers=0.4", "no whole answer within 3 seconds"),
         ("stall", "no answer within the time-out"),
         ("reset", "connection failed or was cut"),
         ("redirect-307", "a redirect, which is not followed"),
@@ -145,7 +144,7 @@ def test_an_answer_is_bounded(site: Sandbox, scenario: str, words: str) -> None:
 
 def test_after_a_cut_the_next_request_is_well(site: Sandbox) -> None:
     client = client_for_site()
-    site.set_scenario("slow-headers=0.4:1")
+    site.set_scenario("slow=0.4:1")
     assert client.post_statements([body_of(uuid4(), 1)]).outcome is Outcome.LATER
     assert client.post_statements([body_of(uuid4(), 2)]).outcome is Outcome.ACCEPTED
 

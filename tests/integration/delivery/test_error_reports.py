@@ -18,11 +18,12 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
 from percipio_openedx import config
+from percipio_openedx.delivery import adapter, tokens
 from percipio_openedx.delivery import client as client_module
-from percipio_openedx.delivery import tokens, trial, wire
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.models.encrypted import EncryptedSecretField
+from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
 
@@ -67,24 +68,24 @@ def post() -> None:
 
 
 def examine() -> None:
-    trial.examine(configuration())
+    connection_check.examine(configuration())
 
 
 @pytest.mark.parametrize(
     ("act", "place", "name"),
     [
         # Beneath requests and urllib3, whose variables are headers and bodies.
-        (a_token, wire.Ours, "getresponse"),
-        (post, wire.Ours, "getresponse"),
-        (examine, wire.Ours, "getresponse"),
-        (post, wire.Ours, "send"),
+        (a_token, adapter._Connection, "getresponse"),
+        (post, adapter._Connection, "getresponse"),
+        (examine, adapter._Connection, "getresponse"),
+        (post, adapter._Connection, "send"),
         # Where a token has just come.
         (a_token, tokens, "_life"),
         (post, tokens, "_life"),
         (post, Fernet, "encrypt"),
         # Where values to be masked are at hand.
         (post, client_module, "words_of"),
-        (examine, trial, "words_of"),
+        (examine, connection_check, "words_of"),
         (a_token, tokens, "words_of"),
         # Where the settings are read.
         (configuration, config.site, "_policy"),

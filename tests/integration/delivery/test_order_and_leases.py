@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery import dispatcher, turn
+from percipio_openedx.delivery import dispatcher, session
 from percipio_openedx.delivery.claim import recover
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
@@ -124,7 +124,7 @@ def test_whatever_happens_no_row_stays_claimed(
     if place == "post":
         monkeypatch.setattr(PercipioClient, "post_statements", boom)
     else:
-        monkeypatch.setattr(turn, "settle", boom)
+        monkeypatch.setattr(session, "settle", boom)
 
     result = deliver_due(NOW)
 

@@ -8,10 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
-from percipio_openedx import config
-from percipio_openedx.delivery import health, signals, tokens
+from percipio_openedx.delivery import breaker, signals
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
 from percipio_openedx.models.statement import State
@@ -164,24 +162,6 @@ def test_an_operator_who_does_not_want_to_wait_need_not(site: Sandbox) -> None:
     assert destination.retry_at is not None and destination.retry_at > NOW + timedelta(minutes=59)
 
     later = NOW + timedelta(minutes=1)
-    health.try_now(destination, later)
+    breaker.try_now(destination, later)
 
     assert deliver_due(later).sent == 1
-
-
-def test_while_another_worker_fetches_the_token_the_rows_stay_and_the_run_comes_back(
-    site: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(1)
-    before = list(Statement.objects.values())
-    monkeypatch.setattr(tokens, "WAIT", 0.1)
-    configuration = config.for_site(1)
-    assert configuration is not None
-    cache.set(f"{tokens.Tokens(configuration)._key}:lock", 1)
-
-    result = deliver_due(NOW)
-
-    assert (result.sent, result.later, site.requests) == (0, 0, [])
-    assert result.next_due is not None and result.next_due >= NOW + timedelta(seconds=1)
-    assert list(Statement.objects.values()) == before
-    assert Destination.objects.get().failures == 0

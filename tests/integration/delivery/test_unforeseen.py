@@ -13,9 +13,8 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery import health, trust, turn
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery import breaker, session, trust
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.settle import settle
@@ -88,7 +87,7 @@ def test_an_answer_that_nobody_could_learn_from(site: Sandbox, monkeypatch: pyte
     for number in range(3):
         add(number)
     Destination.objects.update(failures=1)
-    monkeypatch.setattr(health, "succeeded", once(health.succeeded, 1, OperationalError(2013, "lost connection")))
+    monkeypatch.setattr(breaker, "succeeded", once(breaker.succeeded, 1, OperationalError(2013, "lost connection")))
 
     deliver_due(NOW)
 
@@ -117,7 +116,7 @@ def test_what_was_taken_is_settled_when_the_manners_of_an_address_cannot_be_stor
 def test_a_settling_that_breaks_is_tried_again(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
         add(number)
-    monkeypatch.setattr(f"{turn.__name__}.settle", once(settle, 1, RuntimeError("nobody foresaw this")))
+    monkeypatch.setattr(f"{session.__name__}.settle", once(settle, 1, RuntimeError("nobody foresaw this")))
 
     assert deliver_due(NOW).sent == 3
 
@@ -130,7 +129,7 @@ def test_a_settling_that_cannot_be_done_gives_the_rows_back(site: Sandbox, monke
         raise RuntimeError("nobody foresaw this")
 
     add(1)
-    monkeypatch.setattr(turn, "settle", broken)
+    monkeypatch.setattr(session, "settle", broken)
     deliver_due(NOW)
     monkeypatch.undo()
 
@@ -164,31 +163,11 @@ def test_a_request_that_breaks_beside_others(
     assert sorted(record["user"] for record in sandbox.track) == users
 
 
-def test_what_was_taken_is_not_lost_when_the_next_place_cannot_be_found(
-    site: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else its rows would lie claimed until the lease ends."""
-    rows = [add(number).pk for number in range(3)]
-    take = claiming._take
-
-    def half(candidates: list[int], *rest: Any) -> tuple[Row, ...]:
-        return take([pk for pk in candidates if pk != rows[1]], *rest)
-
-    monkeypatch.setattr(claiming, "_take", half)
-    monkeypatch.setattr(Claims, "_make_way", once(Claims._make_way, 1, OperationalError(2013, "lost connection")))
-
-    deliver_due(NOW)
-    monkeypatch.undo()
-
-    assert State.SENDING not in states().values()
-    sent_once(site, 3)
-
-
 def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
     site: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is looked for like any other culprit, and all others leave in the same turn."""
-    judged = turn.judge
+    """It is looked for like any other culprit, and all others leave in the same session."""
+    judged = session.judge
 
     def breaking(answer: Any, ids: Any, **more: Any) -> Any:
         if bad in ids and answer.outcome is Outcome.ACCEPTED:
@@ -196,7 +175,7 @@ def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
         return judged(answer, ids, **more)
 
     bad = [add(number).uuid for number in range(20)][7]
-    monkeypatch.setattr(turn, "judge", breaking)
+    monkeypatch.setattr(session, "judge", breaking)
 
     assert deliver_due(NOW).sent == 19
     assert states()[7] == State.WAITING

@@ -18,11 +18,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.attribution import IN_A_ROW, IN_A_ROW_LATER, LIMITS
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.outcomes import outcome_of
-from percipio_openedx.delivery.posting import TRACK_POSTERS
+from percipio_openedx.delivery.sender import THREADS
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.delivery.rows import NOW, add, destination_of, drain, states, track_of
@@ -47,7 +47,6 @@ def percipio(settings: Any) -> Iterator[Scripted]:
         tokens.forget_all()
         yield scripted
         tokens.forget_all()
-        connections.close_channels()
 
 
 def fill(count: int, first: int = 0) -> None:
@@ -377,7 +376,7 @@ def test_everything_is_refused_from_some_moment_on(
     assert len(in_state(State.WAITING)) == 34
     singles = [request for request in percipio.requests if len(request) == 1 and request[0] not in percipio.accepted]
     # With each of those that were on their way at that moment a fresh token was tried.
-    assert len(singles) <= IN_A_ROW_LATER + 2 * TRACK_POSTERS
+    assert len(singles) <= IN_A_ROW_LATER + 2 * THREADS
 
     percipio.accept_all()
     drain(first.next_due or NOW)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from percipio_openedx.delivery import connections, tokens
+from percipio_openedx.delivery import tokens
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,3 @@ def _forget_connections() -> Iterator[None]:
     tokens.forget_all()
     yield
     tokens.forget_all()
-    connections.close_channels()

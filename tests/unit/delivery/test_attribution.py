@@ -19,8 +19,8 @@ from percipio_openedx.delivery.attribution import (
     Standing,
     convicted,
 )
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement
+from percipio_openedx.delivery.statuses import Verdict
 
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
 UNAUTHORISED, NOT_FOUND = Outcome.UNAUTHORISED, Outcome.NOT_FOUND

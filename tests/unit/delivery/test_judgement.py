@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.statuses import Verdict
 
 IDS = [UUID(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}") for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -31,7 +31,6 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
         (Outcome.LATER, 503, 1, Judgement({0: Verdict(LATER, 503, "words")})),
         (Outcome.LATER, None, 5, Judgement(again=((0, 1, 2), (3, 4)), failed=LATER)),
         (Outcome.LATER, 429, 5, Judgement(trouble=LATER)),
-        (Outcome.BUSY, None, 5, Judgement(trouble=Outcome.BUSY)),
         (Outcome.UNAUTHORISED, 403, 1, Judgement({0: Verdict(Outcome.UNAUTHORISED, 403, "words")})),
         (Outcome.NOT_FOUND, 404, 1, Judgement({0: Verdict(Outcome.NOT_FOUND, 404, "words")})),
         (Outcome.NOT_FOUND, 404, 2, Judgement(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),

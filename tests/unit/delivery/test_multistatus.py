@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.multistatus import verdicts
+from percipio_openedx.delivery.statuses import Verdict
 
 A, B, C = IDS = tuple(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(3))
 YES, NO, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -54,7 +54,6 @@ ONE_REFUSED = {0: YES, 1: NO, 2: YES}
         ),
         pytest.param({"data": {"results": [200, 400, 200]}}, ONE_REFUSED, id="deeper"),
         pytest.param({A: {"status": 200}, B: {"error": "bad"}, C: {"status": 200}}, ONE_REFUSED, id="map by id"),
-        pytest.param({"0": 200, "1": 400, "2": 200}, ONE_REFUSED, id="map by index"),
         pytest.param({A: True, B: False, C: True}, ONE_REFUSED, id="map of booleans"),
         pytest.param({"errors": [{"id": B, "message": "bad"}]}, ONE_REFUSED, id="errors only"),
         pytest.param([{"id": B, "status": 400}], ONE_REFUSED, id="errors only, in a bare list"),
@@ -90,6 +89,7 @@ ONE_REFUSED = {0: YES, 1: NO, 2: YES}
         pytest.param([A, B], {}, id="bare ids: stored or failed?"),
         pytest.param({"errors": [{"id": "somebody else's", "error": "bad"}]}, {}, id="a stranger's id"),
         pytest.param({"errors": ["one of them is bad"]}, {}, id="no key"),
+        pytest.param({"0": 200, "1": 400, "2": 200}, {}, id="map by index"),
         pytest.param([200, 400], {}, id="positions that do not fit"),
         pytest.param({"message": "partial success"}, {}, id="nothing about items"),
         pytest.param([], {}, id="empty list"),

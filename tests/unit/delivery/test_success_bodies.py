@@ -56,7 +56,6 @@ PROOFS = [
     pytest.param({"errors": [], "total": 3}, id="no errors of three"),
     pytest.param({"failed": []}, id="no failures"),
     pytest.param({"status": "success", "data": None}, id="success in its own words"),
-    pytest.param({"statusCode": 200, "body": json.dumps([A, B, C])}, id="the body in a text"),
     pytest.param([{"urn": 1, "id": f"urn:uuid:{each}"} for each in IDS], id="as URNs"),
     pytest.param([each.replace("-", "") for each in IDS], id="without hyphens"),
     pytest.param(
@@ -90,7 +89,6 @@ def test_what_is_said_or_not_contradicted_is_accepted(body: Any) -> None:
         {"success": True, "accepted": 2, "rejected": 1, "errors": [{"statementId": B, "code": "bad"}]},
         {"total": 3, "failed": 1, "failures": [B]},
         {"error": {"message": "one is bad", "details": [{"id": B, "message": "bad"}]}, "stored": [A, C]},
-        {"statusCode": 200, "body": json.dumps({"errors": [{"id": B, "error": "bad"}]})},
         [{"index": 0, "status": 200}, {"index": 1, "status": 422}, {"index": 2, "status": 200}],
         ["ok", "failed", "ok"],
         [{"id": each, "actor": {}, "verb": {}, "status": 400 if each == B else 200} for each in IDS],
@@ -147,10 +145,9 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"status": "ok", "stored": [], "failed": []}, {}, id="nothing stored, nothing failed"),
         pytest.param({"stored": [], "failed": [B]}, {1: NO}, id="nothing stored, one failed"),
         pytest.param({"acknowledged": True, "insertedCount": 2}, {}, id="one too few inserted"),
-        pytest.param({"acknowledged": True, "insertedIds": {"0": "x", "1": "y"}}, {0: YES, 1: YES}, id="two by index"),
-        pytest.param(
-            [{"publishing_status": s} for s in ("submitted", "failed", "aborted")], {0: YES, 1: NO}, id="aborted"
-        ),
+        pytest.param({"acknowledged": True, "insertedIds": {"0": "x", "1": "y"}}, {}, id="by index in an object"),
+        pytest.param({"statusCode": 200, "body": json.dumps([A, B, C])}, {}, id="the body in a text"),
+        pytest.param([{"publishing_status": s} for s in ("submitted", "failed", "aborted")], {}, id="aborted"),
         pytest.param({A: "stored", B: "not stored", C: "stored"}, ONE_IN_DOUBT, id="a word that is not known"),
         pytest.param({"data": [{"type": "x", "id": A}], "errors": [{"title": "x"}]}, {}, id="an error of nobody"),
         pytest.param({"success": True, "results": [{"success": False}]}, {}, id="one failed of three, which?"),

@@ -1,6 +1,6 @@
-"""One destination's turn: claim, post, judge, settle, until nothing is due, the time is up, or something fails.
+"""One delivery session at a destination: claim, post, judge, settle, until nothing is due, the time is up, or it fails.
 
-The network and the database work side by side: threads post while this one claims and settles.
+The network and the database work side by side: a few threads post (``sender``) while this one claims and settles.
 """
 
 from __future__ import annotations
@@ -13,40 +13,39 @@ from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery import health, trust
+from percipio_openedx.delivery import breaker, trust
 from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
 from percipio_openedx.delivery.backlog import Backlog
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.entries import Verdict
 from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.pace import LEAST_ROWS, requests_ready, rows_in_a_claim
-from percipio_openedx.delivery.posting import Posted, Posters
-from percipio_openedx.delivery.settle import Counts, Landed, keep, put_back, refuses_all, release, reopen, settle
+from percipio_openedx.delivery.sender import THREADS, Posted, Sender
+from percipio_openedx.delivery.settle import Counts, Response, keep, put_back, refuses_all, release, reopen, settle
+from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
 MOST_BYTES = 2_000_000
+# Requests in flight, or ready for the next free thread while this one is at the database.
+DEPTH = 2 * THREADS
+# Rows in a claim: it costs a search of the queue, and its rows' bodies are in memory.
+LEAST_ROWS, MOST_ROWS = 100, 800
 # After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbours.
 GROWTH = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How long and how much a turn may work: ``now`` tells the time, ``until`` is its end, ``most`` counts rows."""
+    """How long and how much a session may work: ``now`` tells the time, ``until`` is its end, ``most`` counts rows."""
 
     now: Callable[[], datetime]
     until: datetime | None = None
     most: int | None = None
 
 
-class Turn:
-    """See the module. ``run`` is called once.
-
-    ``counts`` and ``claimed`` say what it did, also after an error; ``was_busy`` whether it ended because another
-    worker is fetching the token.
-    """
+class DeliverySession:
+    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error."""
 
     def __init__(self, destination: Destination, configuration: Configuration, allowance: Allowance) -> None:
         self._destination = destination
@@ -54,7 +53,7 @@ class Turn:
         self._allowance = allowance
         self._is_track = configuration.api is Api.TRACK
         self._manners = trust.manners_of(destination)
-        self._posters = Posters(configuration, destination.organization, allowance.now, self._read)
+        self._sender = Sender(configuration, destination.organization, allowance.now, self._read)
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
 
@@ -63,13 +62,13 @@ class Turn:
         # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet.
         self._on_their_way: set[int] = set()
         self._returned: deque[Posted] = deque()
-        self._unsettled: list[Landed] = []
+        self._unsettled: list[Response] = []
         self._rulings: list[Ruling[Row]] = []
         self.claimed = 0
 
         self._limit_before = destination.batch_limit
-        self._probing = health.is_failing(destination)
-        self._attribution: Attribution[Row] = Attribution(health.standing(destination))
+        self._probing = breaker.is_failing(destination)
+        self._attribution: Attribution[Row] = Attribution(breaker.standing(destination))
         self._size = 1 if self._probing else self._full()
         self._accepted_at: datetime | None = None
         self._uncounted_at: datetime | None = None
@@ -77,7 +76,6 @@ class Turn:
         self._filled = self._shrank = False
         self._trouble: Outcome | None = None
         self.counts = Counts()
-        self.was_busy = False
 
     def run(self) -> None:
         """Work, and leave no row claimed: what was not sent is given back.
@@ -90,14 +88,14 @@ class Turn:
             self._work()
         finally:
             try:
-                self._land(self._posters.close())
+                self._land(self._sender.close())
             finally:
                 put_back(self._held.values(), self._lease, self._on_their_way)
 
     def _work(self) -> None:
         self._launch()
-        while len(self._posters):
-            self._land(self._posters.wait())
+        while len(self._sender):
+            self._land(self._sender.wait())
             if self._is_over():
                 self._recall()
             self._launch()
@@ -113,25 +111,24 @@ class Turn:
     # --- sending ---------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        """Keep every poster busy, with enough at hand for the time of the next claim."""
-        while not self._is_over() and len(self._posters) < self._depth():
+        """Keep every thread busy, with enough at hand for the time of the next claim."""
+        while not self._is_over() and len(self._sender) < self._depth():
             rows = self._next_rows()
             if not rows:
                 return
             self._on_their_way.update(row.pk for row in rows)
-            self._posters.send(rows)
+            self._sender.send(rows)
 
     def _recall(self) -> list[tuple[Row, ...]]:
-        recalled = self._posters.recall()
+        recalled = self._sender.recall()
         self._on_their_way.difference_update(row.pk for rows in recalled for row in rows)
         return recalled
 
     def _depth(self) -> int:
-        is_track_unsure = self._is_track and not self._attribution.has_accepted
-        if self._probing or self._attribution.is_unsure or is_track_unsure:
+        """Return how many requests may be in flight: one while it is not known whether any is accepted."""
+        if self._probing or self._attribution.is_unsure or not self._attribution.has_accepted:
             return 1
-        is_growing = self._size < self._full()
-        return self._posters.count + 1 if is_growing else self._posters.count * requests_ready(self._posters.quickest)
+        return THREADS if self._size < self._full() else DEPTH
 
     def _next_rows(self) -> tuple[Row, ...]:
         if not self._backlog and self._may_claim():
@@ -143,11 +140,11 @@ class Turn:
         return self._backlog.take_single()
 
     def _may_claim(self) -> bool:
-        """After a claim that found too little, only when the posters run dry.
+        """Return whether to claim: after a claim that found too little, only when the threads run dry.
 
         Until then more has been settled, and what stood behind that can be claimed together.
         """
-        return not self._claims.is_drained or len(self._posters) <= self._posters.count
+        return not self._claims.is_drained or len(self._sender) <= 1
 
     def _claim(self) -> None:
         most = 1 if self._probing else self._wanted()
@@ -178,10 +175,9 @@ class Turn:
     def _wanted(self) -> int:
         if self._size < self._full():
             return self._size
-        if not len(self._posters):
-            # With nothing on its way, one request's worth: the network need not wait for the rest.
-            return max(self._size, LEAST_ROWS)
-        return rows_in_a_claim(self._size, self._posters.quickest)
+        # With nothing in flight one request's worth: the network need not wait for the rest.
+        requests = DEPTH if len(self._sender) else 1
+        return max(min(self._size * requests, MOST_ROWS), LEAST_ROWS, self._size)
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
@@ -200,16 +196,16 @@ class Turn:
             parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
             self._backlog.put_before(parts)
 
-    def _take_back(self, now: datetime) -> list[Landed]:
+    def _take_back(self, now: datetime) -> list[Response]:
         """What came back. Should the database break in between, what was accepted is settled all the same."""
-        landed: list[Landed] = []
+        landed: list[Response] = []
         while self._returned:
             posted = self._returned.popleft()
             if posted.answer is None or posted.judgement is None:
                 self._on_their_way.difference_update(row.pk for row in posted.rows)
                 continue
             answered = posted.judgement.answered(posted.answer, len(posted.rows))
-            landed.append(Landed(posted.rows, posted.started_at, answered, posted.judgement))
+            landed.append(Response(posted.rows, posted.started_at, answered, posted.judgement))
             self._unsettled.append(landed[-1])
             trust.learn(self._destination, posted.answer, posted.rows, now)
             self._manners = trust.manners_of(self._destination)
@@ -220,7 +216,7 @@ class Turn:
         believed = self._manners.is_believed(answer, self._allowance.now())
         return judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
 
-    def _learn(self, one: Landed, now: datetime) -> None:
+    def _learn(self, one: Response, now: datetime) -> None:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""
         trouble = one.judgement.trouble
         if trouble is None:
@@ -231,30 +227,26 @@ class Turn:
             self._measure(one, now)
             return
         self._rulings += self._attribution.give_up()
-        former, self._trouble = self._trouble, self._trouble or trouble
-        if trouble is Outcome.BUSY:
-            health.leave(self._destination)
-            self.was_busy = True
-        elif former in (None, Outcome.BUSY):
+        if self._trouble is None:
             # Of several that fail together the first one counts.
             self._trouble = trouble
             self._fail(trouble, one.answer, now)
 
-    def _measure(self, one: Landed, now: datetime) -> None:
+    def _measure(self, one: Response, now: datetime) -> None:
         """What an answer says of how much can be sent at once."""
         if one.judgement.smaller:
             self._shrank = True
-            health.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
+            breaker.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
         elif one.answer.outcome is Outcome.TOO_LARGE:
             # It was this one statement, not the number of them.
             self._shrank = False
-            health.limit_batches(self._destination, self._limit_before)
+            breaker.limit_batches(self._destination, self._limit_before)
         if not one.accepted:
             self._last_failure = one.answer
             return
         self._accepted_at = self._uncounted_at = now
         if self._probing:
-            health.succeeded(self._destination, now)
+            breaker.succeeded(self._destination, now)
             self._uncounted_at = None
             self._probing = False
         self._filled = self._filled or (one.answer.outcome is Outcome.ACCEPTED and len(one.rows) >= self._full())
@@ -263,7 +255,7 @@ class Turn:
     def _successes(self) -> int:
         """The destination's, with what was accepted in this turn: whatever is accepted later makes them more."""
         at, self._uncounted_at = self._uncounted_at, None
-        return health.count(self._destination, at)
+        return breaker.count(self._destination, at)
 
     def _settle(self, now: datetime) -> None:
         if not self._unsettled and not self._rulings:
@@ -284,7 +276,7 @@ class Turn:
 
     def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
         """The destination fails: nothing more is sent, and what a failed request held is told so."""
-        health.failed(self._destination, answer, now, outcome)
+        breaker.failed(self._destination, answer, now, outcome)
         suspects: dict[int, list[Row]] = defaultdict(list)
         for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
             suspects[self._attribution.since(row, 0)].append(row)
@@ -303,7 +295,7 @@ class Turn:
         if limit is not None and self._filled and not self._shrank:
             # Slowly larger again, for a limit may have been a passing one.
             larger = limit + max(1, limit // 10)
-            health.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
+            breaker.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
 
     def _decide(self, now: datetime) -> None:
         """Nothing more is sent: whatever failed and is not decided yet is decided now, and so is the destination."""
@@ -319,15 +311,15 @@ class Turn:
         if opens is not None and self._last_failure is not None:
             self._fail(opens, self._last_failure, now)
         elif self._accepted_at is not None:
-            health.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
+            breaker.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
         elif self._attribution.lone_failures != self._destination.lone_failures:
-            health.failed_alone(self._destination, self._attribution.lone_failures)
+            breaker.failed_alone(self._destination, self._attribution.lone_failures)
         elif self._probing and is_alive:
-            health.revived(self._destination)
+            breaker.revived(self._destination)
         elif self._attribution.is_inconclusive:
-            health.put_off(self._destination, now)
+            breaker.put_off(self._destination, now)
         elif self._probing:
-            health.leave(self._destination)
+            breaker.leave(self._destination)
 
     def _is_drained(self) -> bool:
         """Whether everything that is due was tried."""

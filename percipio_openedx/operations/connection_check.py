@@ -19,14 +19,14 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
-from percipio_openedx.delivery import trial_mends as mends
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page
 from percipio_openedx.delivery.retry import seconds_until
 from percipio_openedx.delivery.statuses import json_of
-from percipio_openedx.delivery.words import words_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
+from percipio_openedx.operations import connection_fixes as fixes
+from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
@@ -95,7 +95,7 @@ def _steps(configuration: Configuration) -> list[Step]:
     try:
         token = tokens.fetch(configuration).value
     except DeliveryError as error:
-        return [*steps, Step("token", Verdict.WRONG, error.message, mends.of_the_token(error, configuration.token_url))]
+        return [*steps, Step("token", Verdict.WRONG, error.message, fixes.of_the_token(error, configuration.token_url))]
     except PercipioConfigurationError as error:
         return [*steps, _not_reached("token", error, configuration.token_url)]
     steps.append(Step("token", Verdict.WELL))
@@ -110,17 +110,17 @@ def _steps(configuration: Configuration) -> list[Step]:
 def _not_reached(name: str, error: DeliveryError | PercipioConfigurationError, url: str) -> Step:
     """No answer, or no request: where the host stands at an address that may not be reached."""
     if isinstance(error, PercipioConfigurationError):
-        return Step(name, Verdict.WRONG, error.words, mends.private_address(url))
-    return Step(name, Verdict.WRONG, error.message, mends.of_the_way(error.message, url))
+        return Step(name, Verdict.WRONG, error.words, fixes.private_address(url))
+    return Step(name, Verdict.WRONG, error.message, fixes.of_the_way(error.message, url))
 
 
 def _reached(reply: Reply, url: str) -> Step:
     """Without a token any answer will do, but for a proxy's or a redirection."""
     if reply.status == 407:
-        return Step("reach", Verdict.WRONG, _("407: the proxy wants a name and a password"), mends.proxy())
+        return Step("reach", Verdict.WRONG, _("407: the proxy wants a name and a password"), fixes.proxy())
     if 300 <= reply.status < 400:
         return Step(
-            "reach", Verdict.WRONG, _("%s: a redirect, which is not followed") % reply.status, mends.region(url)
+            "reach", Verdict.WRONG, _("%s: a redirect, which is not followed") % reply.status, fixes.region(url)
         )
     return Step("reach", Verdict.WELL, _("in %s milliseconds") % max(1, round(reply.duration * 1000)))
 
@@ -134,7 +134,7 @@ def _clock(headers: Mapping[str, str], now: datetime) -> Step:
     if abs(ahead) > LARGEST_SKEW:
         way = _("ahead of") if ahead < 0 else _("behind")
         words = _("%(seconds)s seconds %(way)s Percipio's") % {"seconds": seconds, "way": way}
-        return Step("clock", Verdict.DOUBTFUL, words, mends.clock())
+        return Step("clock", Verdict.DOUBTFUL, words, fixes.clock())
     return Step("clock", Verdict.WELL, _("within %s seconds of Percipio's") % max(1, seconds))
 
 
@@ -150,11 +150,11 @@ def _read(configuration: Configuration, token: Secret) -> Step:
     if reply.status == 200:
         if isinstance(json_of(reply.body), dict):
             return Step("read", Verdict.WELL)
-        return Step("read", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url))
+        return Step("read", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, fixes.region(url))
     seen = _seen(reply, configuration, token)
     if reply.status in (400, 405, 501):
         return Step("read", Verdict.DOUBTFUL, seen, _("Reading back is not offered here; sending does not need it."))
-    return Step("read", Verdict.WRONG, seen, mends.of_the_status(reply.status, configuration))
+    return Step("read", Verdict.WRONG, seen, fixes.of_the_status(reply.status, configuration))
 
 
 def _write(configuration: Configuration, token: Secret) -> Step:
@@ -169,11 +169,11 @@ def _write(configuration: Configuration, token: Secret) -> Step:
     if reply.status in _WRITABLE:
         if is_challenge(reply.headers) or is_page(reply.status, reply.body):
             return Step(
-                "write", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, mends.region(url)
+                "write", Verdict.WRONG, _("%s, but not an answer of Percipio's") % reply.status, fixes.region(url)
             )
         return Step("write", Verdict.WELL, _("%s to an empty request: nothing was stored") % reply.status)
     seen = _seen(reply, configuration, token)
-    return Step("write", Verdict.WRONG, seen, mends.of_the_status(reply.status, configuration))
+    return Step("write", Verdict.WRONG, seen, fixes.of_the_status(reply.status, configuration))
 
 
 @sensitive_variables()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import inf
 
 from django.db import connections
 from django.utils import timezone
@@ -27,13 +25,9 @@ logger = logging.getLogger(__name__)
 # What an answer says of the statements that were sent; pure, and called in a posting thread.
 Read = Callable[[tuple[Row, ...], Answer], Judgement]
 
-# Requests at the same time. A statement waits for its own predecessor only, so any number would keep the order.
-STATEMENT_POSTERS = 1
-TRACK_POSTERS = 4
-# Seconds that whoever waits leaves to the posters after an answer, where more is to be sent: time to have the next
-# request on its way. To work at once would take the interpreter from them in the middle of that, once or twice in each
-# request, and the network would lie idle meanwhile.
-GIVE_WAY = 0.002
+# Requests at the same time. A statement waits for its own predecessor only, so any number keeps the order.
+THREADS = 4
+OVERDUE = Answer(Outcome.LATER, None, "no whole answer before the lease ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +42,15 @@ class Posted:
     answer: Answer | None
     judgement: Judgement | None
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether all of it was accepted."""
+        said = self.judgement.verdicts.values() if self.judgement is not None else ()
+        return len(said) == len(self.rows) and all(one.outcome is Outcome.ACCEPTED for one in said)
 
-class Posters:
-    """Sends what it is given, in order, over connections that stay open.
 
-    ``quickest`` is how many seconds the quickest answer took; infinite before there was one.
+class Sender:
+    """Send what it is given, in order, over connections that stay open.
 
     Arguments:
         configuration: the site's.
@@ -70,56 +68,71 @@ class Posters:
         self._now = now
         self._read = read
         self._longest = timedelta(seconds=longest_call(configuration))
-        self.count = TRACK_POSTERS if self._is_track else STATEMENT_POSTERS
-        self._executor = ThreadPoolExecutor(self.count, thread_name_prefix="percipio-post")
-        self._flights: dict[Future[Posted], tuple[Row, ...]] = {}
-        self.quickest = inf
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="percipio-post")
+        self._in_flight: dict[Future[Posted], tuple[Row, ...]] = {}
+        self._is_stuck = False
 
     def __len__(self) -> int:
-        """Requests that are on their way or wait for a free thread."""
-        return len(self._flights)
+        """Return how many requests are in flight or wait for a free thread."""
+        return len(self._in_flight)
 
     def send(self, rows: tuple[Row, ...]) -> None:
         """Send these in one request, after those that were given before."""
-        self._flights[self._executor.submit(self._post, rows)] = rows
+        self._in_flight[self._executor.submit(self._post, rows)] = rows
 
     def wait(self) -> list[Posted]:
-        """Wait until something has come back, and return all that has.
+        """Wait until something has come back, and return all that has; at the latest when a lease ends.
 
         Raises:
             Exception: what nobody foresaw in a request, once there is nothing else to return.
         """
-        done = {future for future in self._flights if future.done()}
-        if not done:
-            done = wait(self._flights, return_when=FIRST_COMPLETED).done
-            if len(done) < len(self._flights):
-                time.sleep(GIVE_WAY)
-        posted = self._returned()
-        if not posted:
-            # Nothing but what failed: that is raised.
-            next(iter(done)).result()
-        self.quickest = min([self.quickest, *(one.answer.duration for one in posted if one.answer is not None)])
+        while not (posted := self._returned()):
+            pending = [future for future in self._in_flight if not future.done()]
+            if not pending:
+                # Nothing but what failed: that is raised.
+                next(iter(self._in_flight)).result()
+            ends_at = min(self._in_flight[future][0].until for future in pending)
+            seconds = max(0.0, (ends_at - self._now()).total_seconds())
+            if not wait(pending, seconds, return_when=FIRST_COMPLETED).done:
+                return self._given_up()
         return posted
 
     def _returned(self) -> list[Posted]:
-        """What has come back, in the order in which it was sent; no longer counted as on its way."""
-        back = [
-            future
-            for future in self._flights
-            if future.done() and not future.cancelled() and future.exception() is None
-        ]
+        """Return what has come back, in the order in which it was sent; it is no longer counted as in flight.
+
+        A failure waits for what was sent before it: what was accepted of that says nothing of whose the failure is.
+        """
+        back: list[Future[Posted]] = []
+        is_first = True
+        for future in self._in_flight:
+            if not future.done():
+                is_first = False
+            elif not future.cancelled() and future.exception() is None and (is_first or future.result().is_accepted):
+                back.append(future)
         for future in back:
-            del self._flights[future]
+            del self._in_flight[future]
         return [future.result() for future in back]
+
+    def _given_up(self) -> list[Posted]:
+        """Return, without an answer, what is still in flight though its lease has ended.
+
+        Time-outs bound the wait for the next byte only, so a server that drips its headers would be waited for for
+        ever. Its thread ends when the server does.
+        """
+        now = self._now()
+        overdue = [future for future, rows in self._in_flight.items() if rows[0].until <= now]
+        self._is_stuck = self._is_stuck or bool(overdue)
+        rows = [self._in_flight.pop(future) for future in overdue]
+        return [Posted(each, now, OVERDUE, self._read(each, OVERDUE)) for each in rows]
 
     def recall(self) -> list[tuple[Row, ...]]:
         """Take back what no thread has begun to send."""
-        recalled = [future for future in self._flights if future.cancel()]
-        return [self._flights.pop(future) for future in recalled]
+        recalled = [future for future in self._in_flight if future.cancel()]
+        return [self._in_flight.pop(future) for future in recalled]
 
     def close(self) -> list[Posted]:
-        """End the threads after what is on its way, which is bounded by the time-outs, and return what came back."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """End the threads after what is in flight, which is bounded by the time-outs, and return what came back."""
+        self._executor.shutdown(wait=not self._is_stuck, cancel_futures=True)
         return self._returned()
 
     def _post(self, rows: tuple[Row, ...]) -> Posted:
@@ -133,7 +146,7 @@ class Posters:
             connections.close_all()
 
     def _judged(self, rows: tuple[Row, ...]) -> tuple[Answer, Judgement]:
-        """The boundary: what breaks on one request, or on the bytes of one answer, is a failure like any other.
+        """Stand as the boundary: what breaks on one request, or on the bytes of one answer, is a failure like others.
 
         So it is found out which statement it is about, and the others leave.
         """

@@ -1,0 +1,29 @@
+"""What a process of the LMS imports when it starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+# What no process needs before a learner is looked at or a page is opened.
+NOT_AT_START = (
+    *("percipio_openedx.delivery", "percipio_openedx.doctor", "percipio_openedx.lrs", "percipio_openedx.metrics"),
+    *("percipio_openedx.milestones", "percipio_openedx.observation", "percipio_openedx.reporting"),
+    "percipio_openedx.admin.configuration_form",
+)
+
+
+def test_an_lms_that_starts_imports_no_more_than_it_needs() -> None:
+    """In a process of its own, since this one has used everything."""
+    program = (
+        "import sys, django\n"
+        "from importlib import import_module\n"
+        "from django.conf import settings\n"
+        "django.setup()\n"
+        "import_module(settings.ROOT_URLCONF)\n"
+        "print(*[name for name in sys.modules if name.startswith('percipio_openedx')])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(ended.stdout.split())
+    assert "percipio_openedx.capture.receivers" in imported
+    assert not imported & set(NOT_AT_START)
