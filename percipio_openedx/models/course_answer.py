@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 # What the key of all runs of a course begins with.
 ALL_RUNS = "course:"
@@ -121,7 +119,7 @@ def _all_runs_of(course_key: str) -> str:
     return f"{ALL_RUNS}{'+'.join(parts[:2])}"
 
 
-def _key_problem(key: str) -> StrOrPromise:
+def _key_problem(key: str) -> str | Promise:
     if key.startswith(ALL_RUNS):
         org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
         is_right = org and plus and course and "+" not in course and key.isprintable() and " " not in key
