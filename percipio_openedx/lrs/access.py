@@ -24,7 +24,7 @@ from edx_rest_framework_extensions.auth.jwt.decoder import (
     verify_jwk_signature_using_keyset,
 )
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.throttling import SimpleRateThrottle
 
 from percipio_openedx import config, edx_platform
@@ -46,6 +46,10 @@ _HEADER: Final = re.compile(rb"(?P<scheme>(?i:bearer|jwt)) +(?P<token>[A-Za-z0-9
 # shall not fill the table.
 MOST_REFUSED: Final = 60
 
+_UNKNOWN: Final = (
+    "This signed token does not say which application it is of, and nobody else can. Get a new one, or use an opaque "
+    "token; the application's user must own no other."
+)
 _CLIENT_CREDENTIALS: Final = ("client-credentials", "client_credentials")
 
 
@@ -62,18 +66,17 @@ class TokenAuthentication(BaseAuthentication):
         found = _HEADER.fullmatch(get_authorization_header(request).strip())
         if found is None:
             return None
-        is_opaque = found["scheme"].lower() == b"bearer"
+        user, is_opaque = None, found["scheme"].lower() == b"bearer"
         try:
             grant = edx_platform.opaque_token(request) if is_opaque else _signed(found["token"].decode("ascii"))
             user = get_user_model().objects.filter(pk=grant.user_id, is_active=True).first()
         except PlatformUnavailable as error:
             if is_outage(error):
                 raise
-            user = None
         except (AuthenticationFailed, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             # The platform's words may name the user. The last is a header that is nested without end, which PyJWT reads
             # before any signature.
-            user = None
+            pass
         if user is None:
             raise AuthenticationFailed("The token is unknown, has expired, or its user is inactive.") from None
         return user, grant
@@ -115,18 +118,6 @@ def _signed(token: str) -> Grant:
     return Grant(user_id, granted, client_id, is_signed=True, filters=filters)
 
 
-def grant_of(request: Request) -> Grant:
-    """Return what the token of a request is good for.
-
-    Raises:
-        NotAuthenticated: there is no token.
-    """
-    grant: object = request.auth
-    if not isinstance(grant, Grant):
-        raise NotAuthenticated("An OAuth2 access token is needed.")
-    return grant
-
-
 class PullThrottle(SimpleRateThrottle):
     """So many requests of one client in a span of time (``PERCIPIO_PULL_RATE``)."""
 
@@ -138,7 +129,7 @@ class PullThrottle(SimpleRateThrottle):
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         """Return one key for each application, or user where a token names none: whether they may pull or not."""
-        grant = grant_of(request)
+        grant: Any = request.auth
         asks = grant.client_id or f"user {grant.user_id}"
         return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"
 
@@ -149,17 +140,13 @@ def client_of(grant: Grant) -> PullClient:
     Raises:
         PermissionDenied: the token's application has not been named as a pull client, or nobody can tell which it is.
     """
-    if grant.client_id is None and grant.is_signed:
-        logger.warning("pull refused reason=application_unknown user=%s", grant.user_id)
-        raise PermissionDenied(
-            "This signed token does not say which application it is of, and nobody else can. Get a new one, or use an "
-            "opaque token; the application's user must own no other."
-        )
     client = PullClient.objects.filter(client_id=grant.client_id).first() if grant.client_id else None
-    if client is None:
-        logger.warning("pull refused reason=not_a_pull_client user=%s", grant.user_id)
-        raise PermissionDenied("This application has not been allowed to read statements.")
-    return client
+    if client is not None:
+        return client
+    is_unknown = grant.client_id is None and grant.is_signed
+    reason = "application_unknown" if is_unknown else "not_a_pull_client"
+    logger.warning("pull refused reason=%s user=%s", reason, grant.user_id)
+    raise PermissionDenied(_UNKNOWN if is_unknown else "This application has not been allowed to read statements.")
 
 
 def demand(request: Request, grant: Grant, client: PullClient) -> None:

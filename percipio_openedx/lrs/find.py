@@ -14,7 +14,7 @@ conditions for StatementRefs): its topic has the terms of both. Voided statement
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -70,11 +70,6 @@ class Window(NamedTuple):
         """Return what is read when reading stops behind a moment in it."""
         return self._replace(high=moment) if self.ascending else self._replace(low=moment - _TICK)
 
-    def of(self, rows: StatementQuerySet) -> StatementQuerySet:
-        """Return the rows that lie in the window, in its order."""
-        rows = rows.filter(stored_at__gt=self.low, stored_at__lte=self.high)
-        return rows.order_by("stored_at" if self.ascending else "-stored_at")
-
 
 def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:
     """Return the one statement that has an id and is voided, or is not."""
@@ -86,11 +81,7 @@ def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page
     """Return the first statements of the window that answer: as many as are asked for, fewer where they are large.
 
     Arguments:
-        site_id: whose statements.
-        query: what is asked for.
-        window: where to read.
-        authority_key: the key of the authority of all statements of the site: who asks for those related to it, asks
-            for all of them.
+        authority_key: that of all statements of the site: who asks for those related to it, asks for all of them.
     """
     reading = _Reading(site_id, window, query.limit + 1)
     _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
@@ -109,7 +100,11 @@ def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page
 
 def _read(reading: _Reading, query: Query, agent: str) -> None:
     """Read all the parts that together hold the first of the statements that answer, some perhaps twice."""
-    terms = list(_terms(query))
+    terms = []  # the rarer one first
+    if query.activity_key:
+        terms.append(activity_term(query.activity_key, related=query.related_activities))
+    if query.verb:
+        terms.append(verb_term(query.verb))
     registration = {"registration": query.registration} if query.registration else {}
     if agent:
         reading.tried(terms, actor_key=agent, **registration)
@@ -130,24 +125,11 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
             reading.of_topics([*terms, verb_term(VERB_VOIDED)])
 
 
-def _terms(query: Query) -> Iterator[str]:
-    """Yield what a topic has to have, the rarer one first."""
-    if query.activity_key:
-        yield activity_term(query.activity_key, related=query.related_activities)
-    if query.verb:
-        yield verb_term(query.verb)
-
-
 class _Reading:
     """The first so many of a site's statements in a window, put together from the parts that are read.
 
     As soon as there are enough, the window ends at the last of them: of the parts that follow only what lies before it
     is read.
-
-    Arguments:
-        site_id: of whose statements.
-        window: where to read.
-        wanted: how many.
     """
 
     def __init__(self, site_id: int, window: Window, wanted: int) -> None:
@@ -192,7 +174,9 @@ class _Reading:
 
     def _within(self, **equal: Any) -> StatementQuerySet:
         """Return those with these values but for the voided ones, whatever has become of their delivery."""
-        return self._window.of(_statements().filter(site_id=self._site_id, voided_by__isnull=True, **equal))
+        low, high, ascending = self._window
+        rows = _statements().filter(site_id=self._site_id, voided_by__isnull=True, stored_at__lte=high, **equal)
+        return rows.filter(stored_at__gt=low).order_by("stored_at" if ascending else "-stored_at")
 
     def _take(self, entries: Iterable[Entry]) -> None:
         in_order = sorted({*self.found, *entries}, reverse=not self._window.ascending)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from percipio_openedx.lrs.clock import written
@@ -25,11 +25,6 @@ Preferences = Sequence[tuple[str, float]]
 def authority(home_page: str) -> dict[str, Any]:
     """Return who vouches for the statements (Data 2.4.9): this plugin, as an account of the LMS."""
     return {"objectType": "Agent", "account": {"homePage": home_page, "name": "percipio-openedx"}}
-
-
-def result_of(statements: Iterable[bytes], more: str) -> bytes:
-    """Return a StatementResult (Data 2.5)."""
-    return b'{"statements":[' + b",".join(statements) + b'],"more":' + json.dumps(more).encode() + b"}"
 
 
 def shaped(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:

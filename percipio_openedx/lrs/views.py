@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from datetime import datetime
@@ -16,12 +17,12 @@ from django.utils import timezone
 from django.utils.http import http_date
 from django.utils.translation.trans_real import parse_accept_lang_header
 from rest_framework.exceptions import APIException, NotAuthenticated, NotFound, ParseError
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from percipio_openedx import config
+from percipio_openedx.data import Grant
 from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs import access, find, forms, more
 from percipio_openedx.lrs.clock import NEVER, consistent_through, written
@@ -40,16 +41,6 @@ JSON: Final = "application/json"
 _VERSION: Final = re.compile(r"1\.0(?:\.[0-9]{1,9})?")
 
 
-class AlwaysJson(BaseContentNegotiation):
-    """JSON whatever a reader would rather have. ``format`` is a parameter of xAPI here, not of the framework."""
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Return the first."""
-        return renderers[0], renderers[0].media_type
-
-
 class StatementsView(APIView):
     """The statements that were reported for the site of whoever asks (xAPI 1.0.3, Communication 2.1.3).
 
@@ -61,7 +52,6 @@ class StatementsView(APIView):
     throttle_classes = (access.PullThrottle,)
     renderer_classes = (JSONRenderer,)
     parser_classes = ()
-    content_negotiation_class = AlwaysJson
     http_method_names = ("get", "head")
 
     client: PullClient | None = None
@@ -71,10 +61,14 @@ class StatementsView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Ask who it is first, then how often, also of whoever is refused; then everything else."""
         self.through, self.began = NEVER, timezone.now()
+        # JSON whatever a reader would rather have. ``format`` is a parameter of xAPI here, not of the framework.
         self.format_kwarg = None
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        renderer = self.perform_content_negotiation(request, force=True)
+        request.accepted_renderer, request.accepted_media_type = renderer
         self.perform_authentication(request)
-        grant = access.grant_of(request)
+        grant: object = request.auth
+        if not isinstance(grant, Grant):
+            raise NotAuthenticated("An OAuth2 access token is needed.")
         self.check_throttles(request)
         self.client = access.client_of(grant)
         self.asked = access.asked(request)
@@ -109,7 +103,9 @@ class StatementsView(APIView):
         rest = ""
         if found.goes_on_after:
             rest = more.address(self.request.path, site_id, at._replace(after=found.goes_on_after))
-        return self._answer(forms.result_of(self._shaped(found.statements, query.form), rest), query.attachments)
+        statements = b",".join(self._shaped(found.statements, query.form))
+        result = b'{"statements":[' + statements + b'],"more":' + json.dumps(rest).encode() + b"}"  # Data 2.5
+        return self._answer(result, query.attachments)
 
     def _authority(self) -> dict[str, Any]:
         return forms.authority(config.lms_root() or "https://openedx.invalid")
