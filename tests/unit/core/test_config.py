@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.codes import Api, Undone
+from percipio_openedx.config.site import SHAPING, Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secrets import MASK, Secret
 from percipio_openedx.settings.common import DEFAULTS, UNTRACKED, keep_out_of_tracking_log, plugin_settings
@@ -352,3 +354,30 @@ def test_what_can_be_an_id_of_percipios(text: str) -> None:
 @pytest.mark.parametrize("text", [*NO_IDS, "acme\x00", "acme\ud83d", "\u202eacme"])
 def test_what_cannot(text: str) -> None:
     assert not config.is_identifier(text)
+
+
+# What of a configuration changes no statement that is made already.
+SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped"}
+
+
+def test_every_field_shapes_statements_or_is_known_not_to() -> None:
+    names = {field.name for field in fields(Configuration)}
+    assert names - set(SHAPING) == SHAPES_NOTHING
+
+
+def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> None:
+    made = config.build(1, values())
+    assert made.fingerprint == config.build(1, values(batch_size=7, timeout=9)).fingerprint
+    others = [
+        config.build(2, values()),
+        config.build(1, values(organization_id="org-2")),
+        config.build(1, values(content_id="course_run")),
+        config.build(1, values(learner_id="username")),
+        config.build(1, values(learners="sso:acme")),
+        config.build(1, values(send_names=False)),
+        replace(made, own_credentials=True),
+    ]
+    found = {made.fingerprint, *(one.fingerprint for one in others)}
+    assert len(found) == 1 + len(others)
+    settings.PLATFORM_NAME = "Another name"
+    assert made.fingerprint not in found

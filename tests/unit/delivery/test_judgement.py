@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.judgement import Judgement, judge
+from percipio_openedx.delivery.judgement import Judgement, judge, may_be_stored
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.statuses import Verdict
 
@@ -71,3 +71,35 @@ def test_of_every_statement_something_is_said_or_it_is_sent_again_in_a_smaller_p
     else:
         assert (judgement.verdicts, again) == ({}, [])
     assert all(0 < len(part) < count for part in judgement.again)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "may_be"),
+    [
+        (Outcome.REFUSED, 400, False),
+        (Outcome.REFUSED, 422, False),
+        (Outcome.REFUSED, 207, False),
+        (Outcome.REFUSED, 200, False),
+        (Outcome.TOO_LARGE, 413, False),
+        (Outcome.NOT_FOUND, 404, False),
+        (Outcome.UNAUTHORISED, 403, False),
+        (Outcome.LATER, 429, False),
+        (Outcome.LATER, 407, False),
+        (Outcome.LATER, 408, True),
+        (Outcome.CONFLICT, 409, True),
+        (Outcome.LATER, 500, True),
+        (Outcome.LATER, 503, True),
+        (Outcome.LATER, 302, True),
+        (Outcome.LATER, None, True),
+        (Outcome.REFUSED, None, True),
+        (Outcome.REFUSED, 500, True),
+        (Outcome.DOUBT, 200, True),
+        (Outcome.PLAIN, 200, True),
+        (Outcome.PARTIAL, 207, True),
+        (Outcome.ACCEPTED, 200, True),
+    ],
+)
+def test_only_a_definite_refusal_says_that_nothing_was_stored(
+    outcome: Outcome, status: int | None, may_be: bool
+) -> None:
+    assert may_be_stored(outcome, status) is may_be

@@ -1,0 +1,60 @@
+"""A frozen statement gives back the milestone that it reports, so that it can be built anew under the same id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from percipio_openedx.codes import Kind
+from percipio_openedx.data import Milestone, Score
+from percipio_openedx.exceptions import StatementError
+from percipio_openedx.statements import timing
+from percipio_openedx.statements.build import build
+from percipio_openedx.statements.reading import milestone_of
+from tests.unit.statements.cases import AT, CASES, NOW
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_built_from_what_was_read_is_the_same(name: str) -> None:
+    telling = CASES[name]
+    built = build(telling, now=NOW)
+    milestone = telling.milestone
+    read = milestone_of(milestone.kind, milestone.value, built.timestamp or AT, built.body)
+    assert build(replace(telling, milestone=read), now=NOW) == built
+
+
+@pytest.mark.parametrize(
+    "milestone",
+    [
+        Milestone(Kind.STARTED, AT),
+        Milestone(Kind.PROGRESSED, AT, percent=40, seconds=3725),
+        Milestone(Kind.PASSED, AT, score=Score(0.8123), success=True, round=2),
+        Milestone(Kind.COMPLETED, AT, score=Score(0.3), success=False, seconds=0, round=1),
+        Milestone(Kind.COMPLETED, AT),
+        Milestone(Kind.RETRACTED, AT, retracts=Kind.COMPLETED, round=3),
+    ],
+)
+def test_every_part_of_a_milestone_is_read(milestone: Milestone) -> None:
+    telling = replace(next(iter(CASES.values())), milestone=milestone)
+    body = build(telling, now=NOW).body
+    assert milestone_of(milestone.kind, milestone.value, AT, body) == milestone
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b'{"result": 1}', b'{"result": {"score": 7, "success": "yes", "duration": "soon"}}']
+)
+def test_a_body_that_says_nothing_gives_a_milestone_without_a_result(body: bytes) -> None:
+    assert milestone_of("passed", "", AT, body) == Milestone(Kind.PASSED, AT)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("odd", ""), ("progressed", ""), ("retracted", "odd"), ("passed", "x")])
+def test_what_was_never_made_is_named_without_its_value(kind: str, value: Any) -> None:
+    with pytest.raises(StatementError, match="value"):
+        milestone_of(kind, value, AT, b"{}")
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 3600, 3725, 90061, timing.MOST_SECONDS])
+def test_a_duration_is_read_as_it_was_written(seconds: int) -> None:
+    assert timing.seconds_of(timing.duration(seconds)) == seconds
