@@ -25,7 +25,7 @@ DAYS = 14
 LATELY = timedelta(hours=24)
 # Seconds for which the figures are kept.
 KEPT = 60
-KEY = "percipio_openedx:overview"
+KEY = "percipio_openedx:figures"
 
 NOT_REPORTED = "not_reported"
 

@@ -24,7 +24,7 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status, words
 from percipio_openedx.operations.problems import PAUSES, Problem
-from percipio_openedx.operations.status import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
 from percipio_openedx.operations.words import Tone
 
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)

@@ -1,4 +1,4 @@
-"""What is wrong with an installation, found from one ``status.Snapshot``: the answer that four faces show."""
+"""What is wrong with an installation, found from one ``Snapshot``: the answer that four faces show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from percipio_openedx.operations.problems import (
     run_a_worker,
     subject_of,
 )
-from percipio_openedx.operations.status import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
 
 
 def find(snapshot: Snapshot) -> list[Problem]:

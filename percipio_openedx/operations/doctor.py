@@ -33,7 +33,7 @@ from percipio_openedx.operations import (
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problems import Problem
 from percipio_openedx.operations.sites import configurations, names, newest_rows
-from percipio_openedx.operations.status import SiteStatus, Snapshot
+from percipio_openedx.operations.snapshot import SiteStatus, Snapshot
 from percipio_openedx.secrets import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 

@@ -19,7 +19,7 @@ from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.operations import diagnosis, status
-from percipio_openedx.operations.status import Snapshot
+from percipio_openedx.operations.snapshot import Snapshot
 
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.

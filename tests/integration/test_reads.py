@@ -12,7 +12,7 @@ from benchmarks.growth_rows import fill
 from benchmarks.pull import handler_reads
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import LearnerCourse
-from percipio_openedx.operations import retired
+from percipio_openedx.operations import retired, status
 from percipio_openedx.operations.metrics import figures
 from percipio_openedx.reporting import recheck
 
@@ -50,5 +50,7 @@ def test_the_queue_and_the_retired_by_a_few_entries_of_an_index() -> None:
 def test_the_metrics_by_what_waits_and_who_is_held_back() -> None:
     held = LearnerCourse.objects.exclude(hold_reason="").count()
 
+    # The snapshot that alerts, overview and doctor show as well.
+    assert reads(lambda: status.take(datetime.now(UTC))) < 2 * WAITING
     # Each at most twice; there are ten times as many who are not held back.
     assert reads(lambda: list(figures())) < 2 * (WAITING + held)

@@ -153,8 +153,8 @@ def test_ticking_off_takes_its_own_permission(quiet: World, viewer: Client) -> N
 
 
 def test_a_german_operator_reads_german(quiet: World, everything: Client) -> None:
-    Alert.objects.create(kind="late", subject="notices", is_on=True, changed_at=quiet.now)
+    Notice.objects.update(noticed_at=quiet.now - timedelta(days=1))
     with translation.override("de"):
         (one,) = told(everything)
 
-    assert one[1] != "What learners do has not been looked at for too long. Does a worker run?"
+    assert one[1].startswith("Es scheint kein Worker zu laufen, oder er kommt nicht nach: Der älteste Hinweis wartet")

@@ -73,7 +73,7 @@ def test_all_is_there(there: Sandbox, manage: Manage) -> None:
     ran = manage("percipio_reconcile")
     assert (ran.code, ran.err) == (0, "")
     assert ran.lines == [
-        "site 1: 5 read there, 5 delivered here: 0 missing there, 0 unknown here, 0 different there, "
+        "example.com: 5 read there, 5 delivered here: 0 missing there, 0 unknown here, 0 different there, "
         "0 there, and pruned here, 0 erased here, still there"
     ]
 
