@@ -11,6 +11,9 @@ RELEASE := $(shell $(PYTHON) -c 'import sys; print({11: "ulmo", 12: "verawood"}[
 RUN := $(VENV)/bin/python
 BIN := $(VENV)/bin
 ARGS ?=
+# The tests use every core; PROCESSES=0 runs them in one process, as a debugger needs it.
+PROCESSES ?= auto
+PYTEST = $(RUN) -m pytest -n $(PROCESSES) --dist loadgroup
 
 INSTALLED = $(VENV)/$(RELEASE)
 
@@ -26,15 +29,16 @@ demo-serve: $(INSTALLED)-test.stamp ## The same, and leave the LMS admin and the
 	@$(RUN) demo/run.py --serve $(ARGS)
 
 test: $(INSTALLED)-test.stamp ## Run the tests that need no server
-	@$(RUN) -m pytest $(ARGS)
+	@echo "The tests take about four minutes on two cores. They need no server; what is left out is said at the end."
+	@$(PYTEST) -q $(ARGS)
 
 test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
-		$(RUN) -m pytest -m "services or not services" tests/services tests/integration tests/e2e tests/standins $(ARGS)
+		$(PYTEST) -m "services or not services" tests/services tests/integration tests/e2e tests/standins $(ARGS)
 
 test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PERCIPIO_TEST_DATABASE_URL; .ci/mysql gets one)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3397/percipio} \
-		$(RUN) -m pytest -m "services or not services" tests/e2e tests/integration/delivery \
+		$(PYTEST) -m "services or not services" tests/e2e tests/integration/delivery \
 		$(filter-out tests/integration/test_reads.py,$(wildcard tests/integration/test_*.py)) $(ARGS)
 
 test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium

@@ -11,6 +11,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,10 +35,20 @@ NEEDS = {
 
 left_out = pytest.StashKey[Counter[str]]()
 
+# Tests that share a server's queues and keys run one after the other, in one process of pytest-xdist.
+SHARED = pytest.mark.xdist_group("services")
+
 
 def service_url(variable: str) -> str:
     """Return the address of a server: what the environment says, else the usual place on this machine."""
     return os.environ.get(variable) or ADDRESSES[variable]
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Keep the tests that use the same queue or key of a server in one process."""
+    for item in items:
+        if item.get_closest_marker("services"):
+            item.add_marker(SHARED)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -60,6 +71,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     silent = [variable for variable in ADDRESSES if not _answers(service_url(variable))]
     if silent:
         pytest.exit(f"no server answers at the address in {', '.join(silent)}", returncode=1)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that reports what this process of pytest-xdist left out."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = dict(session.config.stash.get(left_out, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of pytest-xdist left out; each has collected all tests."""
+    node.config.stash[left_out] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -105,6 +105,8 @@ class OddServer:
                 content = reply(request) if callable(reply) else reply
                 if content is None:
                     return
+                # Read before the answer leaves: who has the answer may already want something else after the next one.
+                after = self.after
                 connection.sendall(content)
-                if self.after is not None:
-                    self.after(connection)
+                if after is not None:
+                    after(connection)
