@@ -76,7 +76,7 @@ class _Answer(http.client.HTTPResponse):
         """
         try:
             super().begin()
-        except ConnectionResetError:
+        except ConnectionError:
             if self._has_begun:
                 raise http.client.IncompleteRead(b"") from None
             raise
