@@ -135,6 +135,9 @@ def for_site(site_id: int) -> Configuration | None:
     Raises:
         PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
     """
+    # The CMS imports this package for the sake of event routing, and has no models of ours.
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
     return in_force(site_id, PercipioConfiguration.newest(site_id)) if is_on() else None
 
 
