@@ -95,12 +95,14 @@ FROM seq_1_to_1000000000 WHERE seq <= %(last)s
 # A thousand learners in courses are at work together, so that a learner's statements lie far apart.
 STATEMENTS = """
 INSERT INTO percipio_openedx_statement
-  (id, uuid, learner_course_id, sequence, site_id, kind, value, registration, verb, actor_key, activity_key,
+  (id, uuid, learner_course_id, sequence, course_key, site_id, kind, value, registration, verb, actor_key, topic,
    happened_at, stored_at, body, destination_id, state, due_at, attempts, status, answer)
-SELECT seq, UUID(), pair, step, pair MOD 2 + 1, kind, '', UUID(),
+SELECT seq, UUID(), pair, step, CONCAT('course-v1:Org+C', pair MOD %(courses)s, '+R'), pair MOD 2 + 1, kind, '',
+  UUID(),
   CONCAT('http://adlnet.gov/expapi/verbs/',
     CASE kind WHEN 'started' THEN 'initialized' WHEN 'retracted' THEN 'voided' ELSE kind END),
-  MD5(pair), MD5(pair MOD %(courses)s), at, at, %(body)s, pair MOD 2 + 1, state, at, 1,
+  MD5(pair), CONCAT('00000000-0000-0000-0000-', LPAD(LOWER(HEX(pair MOD %(courses)s)), 12, '0')), at, at,
+  %(body)s, pair MOD 2 + 1, state, at, 1,
   CASE state WHEN 'delivered' THEN 200 WHEN 'parked' THEN 400 ELSE NULL END, ''
 FROM (
   SELECT seq, seq DIV (1000 * %(each)s) * 1000 + seq MOD 1000 + 1 AS pair, seq DIV 1000 MOD %(each)s + 1 AS step,

@@ -124,7 +124,7 @@ def forget_reports() -> None:
     from percipio_openedx import models
 
     cache.clear()
-    names = ("DeliveryAttempt", "Statement", "TopicTerm", "StatementTopic", "LearnerCourse", "Notice", "Destination")
+    names = ("DeliveryAttempt", "Statement", "TopicTerm", "LearnerCourse", "Notice", "Destination")
     with connection.cursor() as cursor:
         if connection.vendor == "mysql":
             cursor.execute("SET SESSION foreign_key_checks = 0")

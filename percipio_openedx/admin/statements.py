@@ -44,8 +44,8 @@ class StatementAdmin(ReadOnlyAdmin):
     search_fields = ("uuid",)
     search_help_text = _(
         "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
-        "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 learners, "
-        "a state shows what is among the newest 10,000 in that state."
+        "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 "
+        "statements, a state shows what is among the newest 10,000 in that state."
     )
     ordering = ("-id",)
     sortable_by = ()

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from percipio_openedx.codes import Kind
 from percipio_openedx.lrs.clock import written
@@ -236,6 +238,32 @@ class TestPages:
         assert list(map(len, puller.pages())) == [500, 2]
         assert list(map(len, puller.pages(limit=501))) == [500, 2]
         assert len(rows) == 502
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"verb": VERBS[Kind.COMPLETED]},
+        {"activity": course_id(1)},
+        {"activity": COURSE.format(number=1), "related_activities": "true", "verb": VERBS[Kind.STARTED]},
+        {"agent": json.dumps(actor_of(1)), "activity": course_id(1)},
+        {"agent": json.dumps(TEACHER), "related_agents": "true"},
+    ],
+)
+def test_the_queries_of_a_page_are_as_many_however_many_statements_there_are(
+    puller: Puller, query: dict[str, str]
+) -> None:
+    counts = []
+    for learners in (range(1, 3), range(3, 30)):
+        for learner in learners:
+            add(learner)
+            add(learner, 1, Kind.RETRACTED, retracts=add(learner, 1, Kind.COMPLETED))
+        puller.ids(**query)
+        with CaptureQueriesContext(connection) as captured:
+            puller.ids(**query)
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 def _now() -> Any:
