@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
-
-if TYPE_CHECKING:
-    from django_stubs_ext import StrOrPromise
 
 # What the key of all runs of a course begins with.
 ALL_RUNS = "course:"
@@ -57,7 +55,7 @@ class CourseAnswer(models.Model):
             raise ValidationError(problems)
 
 
-def _key_problem(key: str) -> StrOrPromise:
+def _key_problem(key: str) -> str | Promise:
     if key.startswith(ALL_RUNS):
         org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
         is_right = org and plus and course and "+" not in course and key.isprintable() and " " not in key
