@@ -114,8 +114,8 @@ class Attribution(Generic[S]):
 
     ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
     ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
-    and failed again; ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the
-    destination.
+    and failed again; ``has_accepted`` whether anything was accepted in this session; ``events`` counts the answers;
+    ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the destination.
     """
 
     def __init__(self, standing: Standing) -> None:
@@ -123,8 +123,11 @@ class Attribution(Generic[S]):
         self._is_probing = standing.is_failing
         self._successes = standing.successes
         self._pending: list[_Suspect[S]] = []
-        self._events = 0
+        # Answers so far; and which of them failed last, and last told that something was accepted after a failure.
+        self.events = 0
+        self._failed_at = 0
         self._accepted_at = 0
+        self.has_accepted = False
         # When a batch that held it failed first, by key: counted in events, and in successes.
         self._suspected: dict[int, tuple[int, int]] = {}
         self._batches = 0
@@ -132,11 +135,6 @@ class Attribution(Generic[S]):
         self.opens: Outcome | None = None
         self.is_inconclusive = False
         self.lone_failures = standing.lone_failures
-
-    @property
-    def has_accepted(self) -> bool:
-        """Whether anything was accepted in this turn."""
-        return self._accepted_at > 0
 
     @property
     def is_unsure(self) -> bool:
@@ -148,8 +146,24 @@ class Attribution(Generic[S]):
         """Whether a single statement from elsewhere in the queue is to be sent next, to tell whose the failure is."""
         return self._batches >= _BATCHES.get(self._batch_failure, 1) or len(self._pending) >= IN_A_ROW - 1
 
+    def is_after_failures(self, sent_at: int) -> bool:
+        """Return whether a request was sent when everything was known that has failed by now.
+
+        Only then its acceptance says anything of whose these failures are: several requests are in flight at once, and
+        what was sent before a failure was known may have been read before that, too.
+
+        Arguments:
+            sent_at: ``events`` when it was sent.
+        """
+        return sent_at >= self._failed_at
+
     def heard(
-        self, rows: Sequence[S], judgement: Judgement, successes: int, retry_after: float | None = None
+        self,
+        rows: Sequence[S],
+        judgement: Judgement,
+        successes: int,
+        retry_after: float | None = None,
+        sent_at: int | None = None,
     ) -> list[Ruling[S]]:
         """Take in an answer, and say what is decided by it.
 
@@ -158,15 +172,19 @@ class Attribution(Generic[S]):
             judgement: of the answer.
             successes: of the destination up to now; not asked for where something was accepted.
             retry_after: seconds that it asked to wait.
+            sent_at: ``events`` when the request was sent; after everything that was heard before where it is None.
         """
-        self._events += 1
+        is_after = sent_at is None or self.is_after_failures(sent_at)
+        self.events += 1
         blamed = [
             _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
             for index, verdict in judgement.verdicts.items()
             if verdict.outcome is not Outcome.ACCEPTED
         ]
         if len(blamed) < len(judgement.verdicts):
-            return [*self._accepted(), *_ruled(blamed, Fate.GUILTY)]
+            self.has_accepted = True
+            return [*(self._accepted() if is_after else []), *_ruled(blamed, Fate.GUILTY)]
+        self._failed_at = self.events
         self._successes = successes
         known = [one for one in blamed if self._says_nothing_new(one)]
         pending = [one for one in blamed if not self._says_nothing_new(one)]
@@ -220,7 +238,7 @@ class Attribution(Generic[S]):
         return self._suspected.get(row.pk, (0, successes))[1]
 
     def _accepted(self) -> list[Ruling[S]]:
-        self._accepted_at = self._events
+        self._accepted_at = self.events
         self._batches = self.lone_failures = 0
         self._is_probing = False
         return self._rule(Fate.GUILTY)
@@ -232,7 +250,7 @@ class Attribution(Generic[S]):
             self._batches += 1
             self._batch_failure = outcome
         for row in rows:
-            self._suspected.setdefault(row.pk, (self._events, self._successes))
+            self._suspected.setdefault(row.pk, (self.events, self._successes))
         return is_unproven
 
     def _says_nothing_new(self, suspect: _Suspect[S]) -> bool:

@@ -41,6 +41,11 @@ from percipio_openedx.redaction import redacted
 
 _DEPTH = 8
 _ANY_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
+# Names that say nothing: what stands under them was spoken of, no more.
+_NEUTRAL = re.compile(
+    r"^(?:ids?|uuids?|statements?|statementids?|items?|data|records?|entries|events?|body|values?|payload|documents?)$"
+    r"|(?:responses?|results?)$"
+)
 _IDS = re.compile(r"^(?:ids?|uuids?|statements?|statementids?)$")
 _GOES_ON = re.compile(r"^(?:is|has)?(?:more|moreerrors|moreresults|truncated|incomplete|partial)$|^next|^continuation")
 _TOTAL = re.compile(r"^total(?!time|ms|duration|pages|bytes)|^(?:count|received|submitted)$")
@@ -158,18 +163,23 @@ class _Reader:
 
     # --- on the way --------------------------------------------------------------------------------------------------
 
-    def walk(self, value: Any, meaning: Verdict | None, depth: int) -> None:
-        """Go through a list or an object; ``meaning`` is what the name that it stands under says of it."""
+    def walk(self, value: Any, meaning: Verdict | None, depth: int, *, is_neutral: bool = True) -> None:
+        """Go through a list or an object.
+
+        Arguments:
+            meaning: what the name that it stands under says of it.
+            is_neutral: whether that name says nothing, so that to name a statement is enough.
+        """
         if depth == 0:
             self._found.denies = True
         elif isinstance(value, Mapping):
-            self._object(value, meaning, depth)
+            self._object(value, meaning, depth, is_neutral=is_neutral)
         elif isinstance(value, list) and not self._take_places(value, meaning):
             for item in value:
                 if isinstance(item, list | Mapping):
-                    self.walk(item, meaning, depth - 1)
+                    self.walk(item, meaning, depth - 1, is_neutral=is_neutral)
                 else:
-                    self._scalar(item, meaning)
+                    self._scalar(item, meaning, is_neutral=is_neutral)
 
     def _take_places(self, items: Sequence[Any], meaning: Verdict | None) -> bool:
         """Take verdicts that stand in the order of the statements, as many as were sent and with no other key."""
@@ -187,10 +197,10 @@ class _Reader:
             self._doubt_mentions(item)
         return True
 
-    def _scalar(self, item: Any, meaning: Verdict | None) -> None:
+    def _scalar(self, item: Any, meaning: Verdict | None, *, is_neutral: bool) -> None:
         text, index = id_of(item), index_of(item)
         if text:
-            self._tell(text, meaning or (None if self._partial else ACCEPTED))
+            self._tell(text, meaning or (ACCEPTED if is_neutral and not self._partial else None))
         elif meaning is REFUSED and index is not None:
             self._by_index.append((index, REFUSED))
         else:
@@ -199,7 +209,7 @@ class _Reader:
             self._found.has_message |= isinstance(item, str)
             self._doubt_mentions(item)
 
-    def _object(self, item: Mapping[str, Any], meaning: Verdict | None, depth: int) -> None:
+    def _object(self, item: Mapping[str, Any], meaning: Verdict | None, depth: int, *, is_neutral: bool) -> None:
         """Take one entry where it has a key, else go through what it contains."""
         if {"actor", "verb"} <= item.keys():
             item = {name: value for name, value in item.items() if name not in STATEMENT}
@@ -209,7 +219,7 @@ class _Reader:
             self._container(item, meaning, depth)
             return
         verdict = _together(verdict_of(said), meaning, _words_in(said))
-        if verdict is None and not self._partial and _adds_nothing(said):
+        if verdict is None and is_neutral and not self._partial and _adds_nothing(said):
             verdict = ACCEPTED
         if text:
             self._tell(text, verdict)
@@ -238,7 +248,7 @@ class _Reader:
                 found.lists_failures |= below is REFUSED and (is_list or not value)
                 found.lists_stored |= is_list and (below is ACCEPTED or (not below and bool(_IDS.search(name))))
                 before = self._size()
-                self.walk(value, below, depth - 1)
+                self.walk(value, below, depth - 1, is_neutral=bool(_NEUTRAL.search(name)))
                 # An error of nobody.
                 found.denies |= named is REFUSED and bool(value) and self._size() == before
             elif not self._is_count(name, named, value):

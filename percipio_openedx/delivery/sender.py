@@ -42,12 +42,6 @@ class Posted:
     answer: Answer | None
     judgement: Judgement | None
 
-    @property
-    def is_accepted(self) -> bool:
-        """Whether all of it was accepted."""
-        said = self.judgement.verdicts.values() if self.judgement is not None else ()
-        return len(said) == len(self.rows) and all(one.outcome is Outcome.ACCEPTED for one in said)
-
 
 class Sender:
     """Send what it is given, in order, over connections that stay open.
@@ -86,29 +80,22 @@ class Sender:
         Raises:
             Exception: what nobody foresaw in a request, once there is nothing else to return.
         """
-        while not (posted := self._returned()):
-            pending = [future for future in self._in_flight if not future.done()]
-            if not pending:
-                # Nothing but what failed: that is raised.
-                next(iter(self._in_flight)).result()
-            ends_at = min(self._in_flight[future][0].until for future in pending)
-            seconds = max(0.0, (ends_at - self._now()).total_seconds())
-            if not wait(pending, seconds, return_when=FIRST_COMPLETED).done:
-                return self._given_up()
+        ends_at = min(rows[0].until for rows in self._in_flight.values())
+        seconds = max(0.0, (ends_at - self._now()).total_seconds())
+        done = wait(self._in_flight, seconds, return_when=FIRST_COMPLETED).done
+        posted = self._returned() if done else self._given_up()
+        if not posted and done:
+            # Nothing but what failed: that is raised.
+            next(iter(done)).result()
         return posted
 
     def _returned(self) -> list[Posted]:
-        """Return what has come back, in the order in which it was sent; it is no longer counted as in flight.
-
-        A failure waits for what was sent before it: what was accepted of that says nothing of whose the failure is.
-        """
-        back: list[Future[Posted]] = []
-        is_first = True
-        for future in self._in_flight:
-            if not future.done():
-                is_first = False
-            elif not future.cancelled() and future.exception() is None and (is_first or future.result().is_accepted):
-                back.append(future)
+        """Return what has come back, in the order in which it was sent; it is no longer counted as in flight."""
+        back = [
+            future
+            for future in self._in_flight
+            if future.done() and not future.cancelled() and future.exception() is None
+        ]
         for future in back:
             del self._in_flight[future]
         return [future.result() for future in back]

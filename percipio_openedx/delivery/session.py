@@ -61,6 +61,8 @@ class DeliverySession:
         self._held: dict[int, Row] = {}
         # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet.
         self._on_their_way: set[int] = set()
+        # What was known when a request was sent, by the key of its first row (``Attribution.events``).
+        self._sent_at: dict[int, int] = {}
         self._returned: deque[Posted] = deque()
         self._unsettled: list[Response] = []
         self._rulings: list[Ruling[Row]] = []
@@ -117,6 +119,7 @@ class DeliverySession:
             if not rows:
                 return
             self._on_their_way.update(row.pk for row in rows)
+            self._sent_at[rows[0].pk] = self._attribution.events
             self._sender.send(rows)
 
     def _recall(self) -> list[tuple[Row, ...]]:
@@ -219,12 +222,14 @@ class DeliverySession:
     def _learn(self, one: Response, now: datetime) -> None:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""
         trouble = one.judgement.trouble
+        sent_at = self._sent_at.pop(one.rows[0].pk)
+        is_after = self._attribution.is_after_failures(sent_at)
         if trouble is None:
-            successes = 0 if one.accepted else self._successes()
-            self._rulings += self._attribution.heard(one.rows, one.judgement, successes, one.answer.retry_after)
+            successes, wanted = 0 if one.accepted else self._successes(), one.answer.retry_after
+            self._rulings += self._attribution.heard(one.rows, one.judgement, successes, wanted, sent_at)
             trouble = self._attribution.opens
         if trouble is None:
-            self._measure(one, now)
+            self._measure(one, now, is_after=is_after)
             return
         self._rulings += self._attribution.give_up()
         if self._trouble is None:
@@ -232,7 +237,7 @@ class DeliverySession:
             self._trouble = trouble
             self._fail(trouble, one.answer, now)
 
-    def _measure(self, one: Response, now: datetime) -> None:
+    def _measure(self, one: Response, now: datetime, *, is_after: bool) -> None:
         """What an answer says of how much can be sent at once."""
         if one.judgement.smaller:
             self._shrank = True
@@ -244,7 +249,9 @@ class DeliverySession:
         if not one.accepted:
             self._last_failure = one.answer
             return
-        self._accepted_at = self._uncounted_at = now
+        self._accepted_at = now
+        if is_after:
+            self._uncounted_at = now
         if self._probing:
             breaker.succeeded(self._destination, now)
             self._uncounted_at = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from django.contrib.sites.models import Site
 from django.db.models import Q
 
 from percipio_openedx.edx_platform.door import platform
@@ -55,6 +54,9 @@ def site_id_of_host(host: str) -> int | None:
     Arguments:
         host: a name or an address, with or without a port.
     """
+    # The CMS imports this module, and need not have the app.
+    from django.contrib.sites.models import Site
+
     parts = _HOST.fullmatch(host.lower())
     if parts is None:
         return None

@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import Any
 
 import pytest
 
-from percipio_openedx import config
-from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Sender
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.odd_server import OddServer, Request, all_ids, answer
-from tests.integration.delivery.rows import NOW, add, claim, destination_of, received
+from tests.integration.delivery.rows import NOW, add, received
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def test_a_failure_waits_for_what_was_sent_before_it(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was accepted of that was not accepted after the failure, and says nothing of whose it is."""
-    rows = {str(number): add(number) for number in range(3)}
-    claimed = claim(destination_of(), 3)
-    may_answer = threading.Event()
-
-    def post(client: PercipioClient, bodies: list[bytes], organization: str = "") -> Answer:
-        uuid = json.loads(bodies[0])["id"]
-        if uuid == str(rows["0"].uuid):
-            assert may_answer.wait(20)
-        if uuid == str(rows["1"].uuid):
-            return Answer(Outcome.LATER, 503, "later")
-        return Answer(Outcome.ACCEPTED, 200, body=json.dumps([uuid]).encode())
-
-    monkeypatch.setattr(PercipioClient, "post_statements", post)
-    configuration = config.for_site(1)
-    assert configuration is not None
-    sender = Sender(configuration, "", lambda: NOW, lambda rows, answer: judge(answer, [row.uuid for row in rows]))
-    for row in claimed:
-        sender.send((row,))
-
-    assert [posted.rows[0].pk for posted in sender.wait()] == [claimed[2].pk]
-    may_answer.set()
-    later: list[Any] = []
-    while len(sender):
-        later += sender.wait()
-    assert [posted.rows[0].pk for posted in later] == [claimed[0].pk, claimed[1].pk]
-    sender.close()
 
 
 class Meeting:

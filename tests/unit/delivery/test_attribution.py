@@ -311,3 +311,36 @@ def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outco
             break
     fates += turn.end()
     assert sorted(fates) == sorted(failed)
+
+
+def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
+    """Several requests are in flight when everything begins to be refused, and are read in any order."""
+    attribution: Attribution[Row] = Attribution(Standing())
+    accepted = Judgement({0: Verdict(ACCEPTED)})
+
+    def one(pk: int, outcome: Outcome, sent_at: int) -> list[Fate]:
+        rulings = attribution.heard((Row(pk),), Judgement({0: Verdict(outcome, 400)}), 0, None, sent_at)
+        return [ruling.fate for ruling in rulings]
+
+    assert attribution.heard((Row(0),), accepted, 0, None, 0) == []
+    # Sent beside each other, after the first answer.
+    assert one(1, REFUSED, 1) == []
+    assert attribution.heard((Row(2),), accepted, 0, None, 1) == []
+    assert attribution.is_unsure
+    # Sent when the refusal was known.
+    assert one(3, ACCEPTED, 3) == [Fate.GUILTY]
+    assert not attribution.is_unsure
+
+
+def test_a_batch_is_not_proven_by_what_was_in_flight_beside_it() -> None:
+    attribution: Attribution[Row] = Attribution(Standing())
+    attribution.heard((Row(0),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 0)
+    rows = tuple(Row(pk) for pk in range(10, 20))
+    attribution.heard(rows, Judgement(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
+    attribution.heard((Row(1),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 1)
+
+    for row in rows[:IN_A_ROW_LATER]:
+        attribution.heard((row,), Judgement({0: Verdict(NOT_FOUND, 404)}), 0, None, attribution.events)
+
+    assert attribution.opens is NOT_FOUND
+    assert {ruling.fate for ruling in attribution.give_up()} == {Fate.RELEASED}

@@ -118,6 +118,8 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
             id="a statement with a remark",
         ),
         pytest.param({"stored": [A, B, C], "warnings": [{"of": B}]}, ONE_IN_DOUBT, id="named once more"),
+        pytest.param({"stored": [A, B, C], "warnings": [{"statement": B}]}, ONE_IN_DOUBT, id="under an unknown name"),
+        pytest.param({"ids": [A, B, C], "warnings": [B]}, ONE_IN_DOUBT, id="in a list of an unknown name"),
         pytest.param({"results": [A, B, C], "notProcessed": [B]}, ONE_IN_DOUBT, id="in two lists"),
         pytest.param({"stored": [A, B, C], "errors": [B]}, ONE_IN_DOUBT, id="stored and refused"),
         pytest.param(
