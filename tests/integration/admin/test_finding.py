@@ -17,7 +17,7 @@ from percipio_openedx.codes import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import words
-from tests.integration.admin.world import OTHER_KEY, World, a_learner_course, a_statement
+from tests.integration.admin.world import OTHER_KEY, STATES, World, a_learner_course, a_statement
 from tests.integration.builders import KEY, a_learner, enrolled
 
 LIST = "admin:percipio_openedx_statement_changelist"
@@ -57,8 +57,8 @@ def test_an_odd_text_finds_nothing_and_breaks_nothing(world: World, everything: 
 
 
 def test_filters(world: World, everything: Client) -> None:
-    every = {state.value for state in State}
-    for state in State:
+    every = {state.value for state in STATES}
+    for state in STATES:
         assert found(everything, state=state) == {state}
     assert found(everything, site="1") == every
     assert found(everything, site="2") == set()

@@ -271,4 +271,6 @@ def test_every_pass_leaves_its_figures_for_the_monitoring(monkeypatch: pytest.Mo
     seen: dict[str, int] = {}
     monkeypatch.setattr("percipio_openedx.run.set_custom_attribute", seen.__setitem__)
     run_once()
-    assert seen == {f"percipio_{name}": 0 for name in ("looked", "statements", "held", "sent", "parked", "later")}
+    assert seen == {
+        f"percipio_{name}": 0 for name in ("looked", "statements", "held", "rebuilt", "sent", "parked", "later")
+    }

@@ -21,7 +21,7 @@ from percipio_openedx.models import DeliveryAttempt, ErasureRequest, LearnerCour
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retired
-from percipio_openedx.reporting import report_due, retirement
+from percipio_openedx.reporting import rebuild_due, report_due, retirement
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, block, enrolled
 
@@ -153,6 +153,8 @@ def test_what_was_pruned_here_is_still_there(learner: Any) -> None:
 
 def test_records_of_the_track_api_carry_no_registration(learner: Any, manage: Manage, settings: Any) -> None:
     settings.PERCIPIO_API = "track"
+    deliver_due()
+    rebuild_due()
     deliver_due()
     assert DeliveryAttempt.objects.filter(api="track").exists()
     retirement.erase(learner.pk)

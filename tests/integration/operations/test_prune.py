@@ -19,7 +19,7 @@ from percipio_openedx.models import (
     PullAudit,
     Statement,
 )
-from percipio_openedx.models.statement import State
+from percipio_openedx.models.statement import OPEN_STATES, State
 from percipio_openedx.operations import prune
 from percipio_openedx.reporting import report_due
 from tests.integration.builders import a_course, a_learner, enrolled
@@ -46,7 +46,7 @@ def ago(days: int) -> Any:
 def statement(number: int, state: State, days: int) -> int:
     """A statement that was stored and settled so many days ago."""
     row = add(number)
-    settled = None if state in (State.WAITING, State.SENDING) else ago(days)
+    settled = None if state in OPEN_STATES else ago(days)
     stored = ago(days) + timedelta(seconds=number)
     Statement.objects.filter(pk=row.pk).update(state=state, stored_at=stored, settled_at=settled)
     return row.pk
@@ -58,7 +58,7 @@ def left() -> set[int]:
 
 @pytest.fixture
 def statements() -> None:
-    """Of each state one that is 100 days old (0 to 5) and one of a day (10 to 15)."""
+    """Of each state one that is 100 days old (0 to 6) and one of a day (10 to 16)."""
     for days, first in ((100, 0), (1, 10)):
         for number, state in enumerate(State):
             statement(first + number, state, days)
@@ -72,18 +72,18 @@ def gone(manage: Manage, *arguments: str) -> dict[str, int]:
 
 def test_by_default_every_statement_is_kept(statements: None, manage: Manage) -> None:
     assert gone(manage) == NOTHING
-    assert len(left()) == 12
+    assert len(left()) == 14
 
 
 def test_old_settled_ones_go(statements: None, manage: Manage, settings: Any) -> None:
     settings.PERCIPIO_RETENTION_DAYS = 30
     assert gone(manage, "--dry-run") == {**NOTHING, "statements": 3}
-    assert len(left()) == 12
+    assert len(left()) == 14
     assert gone(manage) == {**NOTHING, "statements": 3}
     by_state = list(State)
-    kept = {by_state.index(state) for state in (State.WAITING, State.SENDING, State.PARKED)}
-    assert left() == kept | {10, 11, 12, 13, 14, 15}
-    assert LearnerCourse.objects.count() == 12
+    kept = {by_state.index(state) for state in (*OPEN_STATES, State.PARKED)}
+    assert left() == kept | {10, 11, 12, 13, 14, 15, 16}
+    assert LearnerCourse.objects.count() == 14
     assert gone(manage) == NOTHING
 
 
@@ -158,4 +158,4 @@ def test_a_wrong_setting_deletes_nothing(statements: None, manage: Manage, setti
     settings.PERCIPIO_RETENTION_DAYS = 30
     settings.PERCIPIO_RETENTION_LOG_DAYS = "long"
     assert manage("percipio_prune").code == 2
-    assert len(left()) == 12
+    assert len(left()) == 14
