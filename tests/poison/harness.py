@@ -1,0 +1,200 @@
+"""One run with poison: what was to arrive and to be seen, compared with what arrived and was seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from random import Random
+from typing import Any
+
+from percipio_openedx.models import ObservationFailure, Statement
+from percipio_openedx.models.statement import State
+from tests.integration.dump import as_bytes, tables
+from tests.integration.operations.conftest import command
+from tests.poison.errors import CANARY
+from tests.poison.kinds import KINDS, Drawn, Place, Poison, Sight, odd_signals
+from tests.poison.world import PROGRESS, Pair, World
+
+# Passes, each at the time that the one before it asked for: to find a culprit among others, and to be done in the end.
+SEARCHING, MENDING = 40, 40
+# What Percipio answers to one statement may need another to be compared with; everything else is apart in one pass.
+SEARCHED = frozenset({Place.ANSWER, Place.REQUEST, Place.DESTINATION, Place.TOKEN})
+
+Log = Callable[..., str]
+
+
+def run(world: World, places: Iterable[Place], seed: int, drawn: Drawn, log: Log) -> list[str]:
+    """Poison a tenth of the items at these places, then take the poison away; what was not as it should be.
+
+    Arguments:
+        seed: of everything that is drawn, by the harness and by the plugin.
+        drawn: the kinds that are still to come.
+        log: all that was logged so far.
+    """
+    return _Run(world, tuple(places), seed, drawn, log).run()
+
+
+class _Run:
+    def __init__(self, world: World, places: tuple[Place, ...], seed: int, drawn: Drawn, log: Log) -> None:
+        self._world, self._places, self._drawn, self._log = world, places, drawn, log
+        self._rng = Random(seed)
+        self._seed = seed
+        self._poisons = [poison for place in places for poison in KINDS[place](world, self._rng, drawn)]
+        self._hurt = frozenset(pair for poison in self._poisons for pair in poison.pairs)
+        self._logged = len(log())
+        self._wrong: list[str] = []
+
+    def run(self) -> list[str]:
+        random.seed(self._seed)
+        self._world.renew()
+        with self._world.time():
+            try:
+                with ExitStack() as stack:
+                    for poison in self._poisons:
+                        stack.enter_context(poison.on())
+                    self._begin()
+                    self._poisoned()
+                    self._look_around()
+                self._mend()
+            except Exception as error:  # noqa: BLE001 - whatever a boundary lets through is what is looked for
+                self._say(f"raised {type(error).__module__}.{type(error).__name__}")
+        self._say_what_is_quoted()
+        if not self._wrong:
+            return []
+        return [f"seed {self._seed}, {', '.join(poison.name for poison in self._poisons)}", *self._wrong]
+
+    def _say(self, text: str) -> None:
+        self._wrong.append(text)
+
+    def _begin(self) -> None:
+        if Place.RECEIVER not in self._places:
+            self._world.notice(self._world.expected)
+            return
+        mark = f"act {self._seed}"
+        odd_signals(self._rng, self._drawn)
+        self._world.act(mark)
+        for learner in self._world.learners.values():
+            learner.refresh_from_db(fields=["last_name"])
+            if learner.last_name != mark:
+                self._say(f"the act of {learner.pk} did not stand")
+
+    # --- with the poison ----------------------------------------------------------------------------------------------
+
+    def _poisoned(self) -> None:
+        self._pass()
+        asked = self._world.calls(PROGRESS)
+        if asked > self._world.asked:
+            self._say(f"the platform was asked {asked} times for progress, {self._world.asked} would do")
+        if not SEARCHED.isdisjoint(self._places):
+            for _ in range(SEARCHING):
+                if not self._lacking():
+                    break
+                self._pass()
+        self._compare()
+        for _ in range(2):
+            self._pass()
+        self._compare()
+
+    def _pass(self) -> None:
+        done = self._world.work()
+        if done.broken:
+            self._say(f"steps of a pass broke: {dict(done.broken)}")
+
+    def _lacking(self) -> dict[Pair, list[str]]:
+        """The healthy ones of whom not everything has arrived."""
+        told = self._world.told()
+        return {
+            pair: told[pair]
+            for pair, verbs in self._world.expected.items()
+            if pair not in self._hurt and told[pair] != verbs
+        }
+
+    def _compare(self) -> None:
+        world, told = self._world, self._world.told()
+        if lacking := self._lacking():
+            self._say(f"healthy and not as they should be: {lacking}")
+        for poison in self._poisons:
+            for pair in poison.pairs:
+                self._compare_one(poison, pair, told[pair])
+        if others := (world.set_aside() | world.held()) - self._hurt:
+            self._say(f"set aside without a reason: {sorted(others)}")
+        if self._wrong_at_percipio():
+            self._say(f"what no right client does: {self._wrong_at_percipio()}")
+
+    def _compare_one(self, poison: Poison, pair: Pair, told: list[str]) -> None:
+        expected = self._world.expected[pair]
+        alone = sum(pair in other.pairs for other in self._poisons) == 1
+        if told != expected[: len(told)]:
+            self._say(f"out of order: {pair} {told}")
+        if alone and told[: len(poison.least)] != poison.least:
+            self._say(f"lacks what could be told: {pair} {told}")
+        if alone and not poison.may_arrive and told != poison.least:
+            self._say(f"arrived in spite of the poison: {pair} {told}")
+        if told != expected and alone and not self._is_seen(poison, pair):
+            self._say(f"seen nowhere ({poison.sight}): {pair}")
+
+    def _is_seen(self, poison: Poison, pair: Pair) -> bool:
+        world = self._world
+        seen: dict[Sight, Callable[[], Any]] = {
+            Sight.SET_ASIDE: lambda: pair in world.set_aside(),
+            Sight.HELD: lambda: pair in world.held(),
+            Sight.ANSWERED: lambda: pair in world.answered(),
+            Sight.FAILING: lambda: pair in world.at_failing_destinations(),
+            Sight.LOGGED: lambda: poison.log in self._log()[self._logged :],
+            Sight.NOWHERE: lambda: True,
+        }
+        return bool(seen[poison.sight]())
+
+    def _wrong_at_percipio(self) -> list[str]:
+        return self._world.percipio.wrong + self._world.misled()
+
+    def _look_around(self) -> None:
+        """What an operator reads: every reason of what is set aside, and how much is parked."""
+        said = command("percipio_doctor").out
+        for reason in set(ObservationFailure.objects.values_list("reason", flat=True)[:10]):
+            if reason not in said:
+                self._say(f"the doctor does not say {reason}")
+        parked = Statement.objects.filter(state=State.PARKED).count()
+        if parked and str(parked) not in said:
+            self._say("the doctor does not say how many are parked")
+        if CANARY in said:
+            self._say("the doctor quotes")
+
+    # --- without it ---------------------------------------------------------------------------------------------------
+
+    def _mend(self) -> None:
+        """Nothing is poisoned any more: by and by everything arrives, and nothing is left."""
+        if Place.RECEIVER in self._places:
+            command("percipio_backfill")
+        if Statement.objects.filter(state=State.PARKED).exists():
+            command("percipio_retry", "--parked")
+        for _ in range(MENDING):
+            self._pass()
+            if self._world.told() == self._world.expected and not self._world.left():
+                break
+        told = self._world.told()
+        lacking = {pair: told[pair] for pair, verbs in self._world.expected.items() if told[pair] != verbs}
+        if lacking:
+            self._say(f"did not arrive without the poison: {lacking}")
+        if left := self._world.left():
+            self._say(f"left without the poison: {left}")
+        if self._wrong_at_percipio():
+            self._say(f"what no right client does: {self._wrong_at_percipio()}")
+
+    def _say_what_is_quoted(self) -> None:
+        """openedx-filters logs what a step raises as it is, before anybody else sees it."""
+        lines = [
+            line
+            for line in self._log(without="openedx_filters.tooling")[0:].splitlines()
+            if CANARY in line
+        ]
+        if lines:
+            self._say(f"a log quotes: {lines[0][:300]}")
+        quoted = {
+            (table, column)
+            for table, column, value in tables()
+            if table.startswith("percipio_openedx_") and CANARY.encode() in as_bytes(value)
+        }
+        if quoted:
+            self._say(f"rows quote: {quoted}")
