@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from percipio_openedx.models import ObservationFailure, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.dump import as_bytes, tables
 from tests.integration.operations.conftest import command
+from tests.plugins.logs import keeping_every_log
 from tests.poison.errors import CANARY
 from tests.poison.kinds import KINDS, Drawn, Place, Poison, Sight, odd_signals
 from tests.poison.world import PROGRESS, Pair, World
@@ -21,51 +23,67 @@ SEARCHING, MENDING = 40, 40
 # What Percipio answers to one statement may need another to be compared with; everything else is apart in one pass.
 SEARCHED = frozenset({Place.ANSWER, Place.REQUEST, Place.DESTINATION, Place.TOKEN})
 
-Log = Callable[..., str]
 
-
-def run(world: World, places: Iterable[Place], seed: int, drawn: Drawn, log: Log) -> list[str]:
+def run(
+    world: World, places: Iterable[Place], seed: int, drawn: Drawn, *, doctor: bool = False, stops: bool = False
+) -> list[str]:
     """Poison a tenth of the items at these places, then take the poison away; what was not as it should be.
 
     Arguments:
         seed: of everything that is drawn, by the harness and by the plugin.
         drawn: the kinds that are still to come.
-        log: all that was logged so far.
+        doctor: whether ``percipio_doctor`` is asked, which takes a second or two.
+        stops: whether the first thing that is not as it should be is enough.
     """
-    return _Run(world, tuple(places), seed, drawn, log).run()
+    with keeping_every_log() as log:
+        return _Run(world, tuple(places), seed, drawn, log).run(doctor=doctor, stops=stops)
+
+
+class _Enough(Exception):
+    """Something is wrong, and that is all that was asked."""
 
 
 class _Run:
-    def __init__(self, world: World, places: tuple[Place, ...], seed: int, drawn: Drawn, log: Log) -> None:
+    def __init__(
+        self, world: World, places: tuple[Place, ...], seed: int, drawn: Drawn, log: Callable[..., str]
+    ) -> None:
         self._world, self._places, self._drawn, self._log = world, places, drawn, log
         self._rng = Random(seed)
         self._seed = seed
+        self._stops = False
         self._poisons = [poison for place in places for poison in KINDS[place](world, self._rng, drawn)]
         self._hurt = frozenset(pair for poison in self._poisons for pair in poison.pairs)
-        self._logged = len(log())
         self._wrong: list[str] = []
 
-    def run(self) -> list[str]:
+    def run(self, *, doctor: bool, stops: bool) -> list[str]:
         random.seed(self._seed)
+        self._stops = stops
         self._world.renew()
-        with self._world.time():
+        with self._world.time(), suppress(_Enough):
             try:
                 with ExitStack() as stack:
                     for poison in self._poisons:
                         stack.enter_context(poison.on())
                     self._begin()
                     self._poisoned()
-                    self._look_around()
+                    if doctor:
+                        self._ask_the_doctor()
                 self._mend()
+                self._say_what_is_quoted()
+            except _Enough:
+                raise
             except Exception as error:  # noqa: BLE001 - whatever a boundary lets through is what is looked for
-                self._say(f"raised {type(error).__module__}.{type(error).__name__}")
-        self._say_what_is_quoted()
+                frame = traceback.extract_tb(error.__traceback__)[-1]
+                name = f"{type(error).__module__}.{type(error).__name__}"
+                self._say(f"raised {name} at {frame.filename}:{frame.lineno}")
         if not self._wrong:
             return []
-        return [f"seed {self._seed}, {', '.join(poison.name for poison in self._poisons)}", *self._wrong]
+        return [f"seed {self._seed}: {', '.join(poison.name for poison in self._poisons)}", *self._wrong]
 
     def _say(self, text: str) -> None:
         self._wrong.append(text)
+        if self._stops:
+            raise _Enough
 
     def _begin(self) -> None:
         if Place.RECEIVER not in self._places:
@@ -141,7 +159,7 @@ class _Run:
             Sight.HELD: lambda: pair in world.held(),
             Sight.ANSWERED: lambda: pair in world.answered(),
             Sight.FAILING: lambda: pair in world.at_failing_destinations(),
-            Sight.LOGGED: lambda: poison.log in self._log()[self._logged :],
+            Sight.LOGGED: lambda: poison.log in self._log(),
             Sight.NOWHERE: lambda: True,
         }
         return bool(seen[poison.sight]())
@@ -149,7 +167,7 @@ class _Run:
     def _wrong_at_percipio(self) -> list[str]:
         return self._world.percipio.wrong + self._world.misled()
 
-    def _look_around(self) -> None:
+    def _ask_the_doctor(self) -> None:
         """What an operator reads: every reason of what is set aside, and how much is parked."""
         said = command("percipio_doctor").out
         for reason in set(ObservationFailure.objects.values_list("reason", flat=True)[:10]):
@@ -184,11 +202,8 @@ class _Run:
 
     def _say_what_is_quoted(self) -> None:
         """openedx-filters logs what a step raises as it is, before anybody else sees it."""
-        lines = [
-            line
-            for line in self._log(without="openedx_filters.tooling")[0:].splitlines()
-            if CANARY in line
-        ]
+        log = self._log(without="openedx_filters.tooling")
+        lines = [line for line in log.splitlines() if CANARY in line]
         if lines:
             self._say(f"a log quotes: {lines[0][:300]}")
         quoted = {

@@ -241,7 +241,7 @@ def at_an_outline(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 
 def at_the_progress(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner whose progress the platform cannot count; all else of theirs is told."""
-    for pair in tenth([pair for pair, verbs in world.expected.items() if verbs is PROGRESSED], rng):
+    for pair in tenth([pair for pair, verbs in world.expected.items() if verbs == PROGRESSED], rng):
         name, error = drawn.error(Place.PROGRESS, rng)
         if name == GONE:
             name, error = drawn.error(Place.PROGRESS, rng)
@@ -400,10 +400,11 @@ def at_a_destination(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison
     """The row of a destination, or of an attempt at it, that the database does not take."""
     name, error = drawn.error(Place.DESTINATION, rng)
     act, table = rng.choice((("UPDATE", "destination"), ("INSERT", "deliveryattempt")))
+    number = rng.randrange(4)
     yield Poison(
-        f"{act} {table} of the second site's destination: {name}",
-        frozenset(pair for pair in world.expected if "CampusX" in pair.course_key),
-        lambda: refusing(act, f"percipio_openedx_{table}", str(FIRST_DESTINATION + 2), error),
+        f"{act} {table} of destination {number}: {name}",
+        world.at_destination(number),
+        lambda: refusing(act, f"percipio_openedx_{table}", str(FIRST_DESTINATION + number), error),
         Sight.LOGGED,
         may_arrive=True,
         log="delivery broke",
@@ -422,7 +423,7 @@ def at_a_token(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 
     yield Poison(
         f"the second site's token: {name}",
-        frozenset(pair for pair in world.expected if "CampusX" in pair.course_key),
+        world.at_destination(2) | world.at_destination(3),
         on,
         Sight.FAILING,
     )

@@ -43,6 +43,8 @@ COURSES = 10
 FIRST_LEARNER = 7_000_001
 FIRST_DESTINATION = 9_000_001
 ORGANIZATIONS = ("acme", "globex")
+# The organization of the second site's courses.
+SECOND = "CampusX"
 PROGRESS = "calculate_progress_for_learner_in_course"
 
 STARTED, PROGRESSED, PASSED = ["initialized"], ["initialized", "progressed"], ["initialized", "passed", "completed"]
@@ -75,9 +77,9 @@ class World:
     def build(cls, percipio: Percipio) -> World:
         """Let the class learn: some have enrolled, some are half through, some have passed."""
         world = cls(percipio)
-        world.second_site = a_site("campus.example", "CampusX").pk
+        world.second_site = a_site("campus.example", SECOND).pk
         _configure(world.second_site, percipio)
-        orgs = ["DemoX", "CampusX"]
+        orgs = ("DemoX", SECOND)
         courses = [a_course(f"course-v1:{orgs[n % 2]}+CS{n}+2026", units=2) for n in range(COURSES)]
         world.keys = [str(course) for course in courses]
         for number in range(LEARNERS):
@@ -101,13 +103,13 @@ class World:
         cache.clear()
         alerts.forget()
         boundary._warned_at.clear()
-        places = [(Site.objects.get_current().pk, name) for name in ORGANIZATIONS] + [(self.second_site, "")]
-        for number, (site_id, organization) in enumerate(places):
+        for number in range(2 * len(ORGANIZATIONS)):
+            is_second = number >= len(ORGANIZATIONS)
             Destination.objects.create(
                 pk=FIRST_DESTINATION + number,
-                site_id=site_id,
-                organization=organization,
-                own_credentials=not organization,
+                site_id=self.second_site if is_second else Site.objects.get_current().pk,
+                organization=ORGANIZATIONS[number % 2],
+                own_credentials=is_second,
             )
 
     def notice(self, pairs: Any) -> None:
@@ -164,9 +166,16 @@ class World:
 
     def place(self, pair: Pair) -> str:
         """The part of the address that is the pair's own."""
-        if "CampusX" in pair.course_key:
-            return "/partners/campus/statements"
-        return f"/partners/acme/organizations/{ORGANIZATIONS[(pair.user_id - FIRST_LEARNER) % 2]}/statements"
+        partner = "campus" if SECOND in pair.course_key else "acme"
+        return f"/partners/{partner}/organizations/{ORGANIZATIONS[(pair.user_id - FIRST_LEARNER) % 2]}/statements"
+
+    def at_destination(self, number: int) -> frozenset[Pair]:
+        """Whose statements go to this one: first the two organizations of the first site, then of the second."""
+        return frozenset(
+            pair
+            for pair in self.expected
+            if (pair.user_id - FIRST_LEARNER) % 2 == number % 2 and (SECOND in pair.course_key) == (number >= 2)
+        )
 
     def set_aside(self) -> set[Pair]:
         """Of whom something is kept that could not be observed, be it of them or of their course run."""
@@ -224,9 +233,9 @@ def _configure(site_id: int, percipio: Percipio) -> None:
 
 def _learn(learner: Any, course: Any, verbs: list[str]) -> None:
     enrolled(learner, course)
-    if verbs is not STARTED:
+    if verbs != STARTED:
         BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, 0), completion=1.0)
-    if verbs is PASSED:
+    if verbs == PASSED:
         grade(learner, course)
 
 
