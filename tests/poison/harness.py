@@ -53,6 +53,7 @@ class _Run:
         self._stops = False
         self._poisons = [poison for place in places for poison in KINDS[place](world, self._rng, drawn)]
         self._hurt = frozenset(pair for poison in self._poisons for pair in poison.pairs)
+        self._changed = frozenset(pair for one in self._poisons if one.changes_truth for pair in one.pairs)
         self._wrong: list[str] = []
 
     def run(self, *, doctor: bool, stops: bool) -> list[str]:
@@ -143,13 +144,14 @@ class _Run:
     def _compare_one(self, poison: Poison, pair: Pair, told: list[str]) -> None:
         expected = self._world.expected[pair]
         alone = sum(pair in other.pairs for other in self._poisons) == 1
-        if told != expected[: len(told)]:
+        if alone and not poison.changes_truth and told != expected[: len(told)]:
             self._say(f"out of order: {pair} {told}")
         if alone and told[: len(poison.least)] != poison.least:
             self._say(f"lacks what could be told: {pair} {told}")
         if alone and not poison.may_arrive and told != poison.least:
             self._say(f"arrived in spite of the poison: {pair} {told}")
-        if told != expected and alone and not self._is_seen(poison, pair):
+        is_told = bool(told) if poison.changes_truth else told == expected
+        if not is_told and alone and not self._is_seen(poison, pair):
             self._say(f"seen nowhere ({poison.sight}): {pair}")
 
     def _is_seen(self, poison: Poison, pair: Pair) -> bool:
@@ -160,12 +162,12 @@ class _Run:
             Sight.ANSWERED: lambda: pair in world.answered(),
             Sight.FAILING: lambda: pair in world.at_failing_destinations(),
             Sight.LOGGED: lambda: poison.log in self._log(),
-            Sight.NOWHERE: lambda: True,
+            Sight.ANYWHERE: lambda: pair in world.set_aside() | world.held() | world.answered(),
         }
         return bool(seen[poison.sight]())
 
     def _wrong_at_percipio(self) -> list[str]:
-        return self._world.percipio.wrong + self._world.misled()
+        return self._world.percipio.wrong + self._world.misled(self._changed)
 
     def _ask_the_doctor(self) -> None:
         """What an operator reads: every reason of what is set aside, and how much is parked."""
@@ -185,20 +187,29 @@ class _Run:
         """Nothing is poisoned any more: by and by everything arrives, and nothing is left."""
         if Place.RECEIVER in self._places:
             command("percipio_backfill")
+        # Whoever changes a value in the LMS does something that is noticed.
+        self._world.notice(self._changed)
         if Statement.objects.filter(state=State.PARKED).exists():
             command("percipio_retry", "--parked")
         for _ in range(MENDING):
             self._pass()
-            if self._world.told() == self._world.expected and not self._world.left():
+            if not self._missing() and not self._world.left():
                 break
-        told = self._world.told()
-        lacking = {pair: told[pair] for pair, verbs in self._world.expected.items() if told[pair] != verbs}
-        if lacking:
-            self._say(f"did not arrive without the poison: {lacking}")
+        if missing := self._missing():
+            self._say(f"did not arrive without the poison: {missing}")
         if left := self._world.left():
             self._say(f"left without the poison: {left}")
         if self._wrong_at_percipio():
             self._say(f"what no right client does: {self._wrong_at_percipio()}")
+
+    def _missing(self) -> dict[Pair, list[str]]:
+        """Of whom not everything has arrived that is true; of those whose truth was another one, more may have."""
+        told = self._world.told()
+        return {
+            pair: told[pair]
+            for pair, verbs in self._world.expected.items()
+            if (not _is_within(verbs, told[pair]) if pair in self._changed else told[pair] != verbs)
+        }
 
     def _say_what_is_quoted(self) -> None:
         """openedx-filters logs what a step raises as it is, before anybody else sees it."""
@@ -213,3 +224,9 @@ class _Run:
         }
         if quoted:
             self._say(f"rows quote: {quoted}")
+
+
+def _is_within(verbs: list[str], told: list[str]) -> bool:
+    """Whether they are there, in this order, whatever stands between."""
+    rest = iter(told)
+    return all(verb in rest for verb in verbs)

@@ -23,6 +23,7 @@ from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.poison.answers import SHAPES, TOKENS
 from tests.poison.errors import CANARY, TEXTS, errors
 from tests.poison.percipio import TOKEN
+from tests.poison.values import COLUMNS, Column
 from tests.poison.world import FIRST_DESTINATION, PROGRESSED, STARTED, Pair, World
 
 ERRORS = errors()
@@ -56,6 +57,8 @@ class Place(StrEnum):
     REQUEST = "a request to Percipio"
     DESTINATION = "a destination"
     TOKEN = "the answer of a token endpoint"
+    VALUE = "a value of the platform's"
+    STEP = "a part of a pass"
 
 
 class Sight(StrEnum):
@@ -66,7 +69,7 @@ class Sight(StrEnum):
     ANSWERED = "the statement, with its answer"
     FAILING = "the destination, with its last error"
     LOGGED = "in the log"
-    NOWHERE = "nobody is hurt"
+    ANYWHERE = "in one of these places, if nothing arrives"
 
 
 @dataclass
@@ -80,6 +83,7 @@ class Poison:
         sight: where it has to be seen.
         least: what of each of them arrives all the same.
         may_arrive: whether the others of their statements may arrive as well.
+        changes_truth: whether something else may be true of them then, so that something else may be told.
         log: what the line in the log begins with, where it is seen there.
     """
 
@@ -89,6 +93,7 @@ class Poison:
     sight: Sight
     least: list[str] = field(default_factory=list)
     may_arrive: bool = False
+    changes_truth: bool = False
     log: str = ""
 
 
@@ -98,19 +103,20 @@ class Cycle:
     def __init__(self, things: Sequence[Any]) -> None:
         self._things = list(things)
         self._left: list[Any] = []
-        self.rounds = 0
+        self.drawn: set[Any] = set()
 
     def draw(self, rng: Random) -> Any:
         """The next one."""
         if not self._left:
             self._left = rng.sample(self._things, len(self._things))
-            self.rounds += 1
-        return self._left.pop()
+        drawn = self._left.pop()
+        self.drawn.add(drawn)
+        return drawn
 
     @property
     def is_through(self) -> bool:
         """Whether everything was drawn."""
-        return self.rounds > 1 or (self.rounds == 1 and not self._left)
+        return len(self.drawn) == len(self._things)
 
 
 class Drawn:
@@ -119,7 +125,14 @@ class Drawn:
     def __init__(self) -> None:
         self.classes = {place: Cycle(sorted(ERRORS)) for place in Place}
         self.shapes, self.tokens = Cycle(sorted(SHAPES)), Cycle(sorted(TOKENS))
-        self.texts = Cycle(sorted(TEXTS))
+        self.texts, self.columns = Cycle(sorted(TEXTS)), Cycle(COLUMNS)
+
+    @property
+    def is_through(self) -> bool:
+        """Whether every class of exceptions, and every shape of an answer, was drawn somewhere."""
+        return all(cycle.is_through for cycle in (self.shapes, self.tokens, self.texts, self.columns)) and all(
+            any(name in cycle.drawn for cycle in self.classes.values()) for name in ERRORS
+        )
 
     def error(self, place: Place, rng: Random) -> tuple[str, Exception]:
         """A class of exceptions, and one of it."""
@@ -227,15 +240,16 @@ def at_a_learner(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 
 
 def at_an_outline(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
-    """Of a course run it cannot be said which version its outline is; that only saves questions."""
+    """The collected outline of a course run cannot be read: nobody's progress there can be had, all else is told."""
     for key in tenth(world.keys, rng):
         name, error = drawn.error(Place.OUTLINE, rng)
         root = f"{key.replace('course-v1:', 'block-v1:')}+type@course+block@course"
         yield Poison(
             f"the outline of {key}: {name}",
-            frozenset(),
+            frozenset(pair for pair, verbs in world.expected.items() if pair.course_key == key and verbs == PROGRESSED),
             lambda root=root, error=error: refusing("SELECT", "block_structure", root, error),
-            Sight.NOWHERE,
+            Sight.SET_ASIDE,
+            STARTED,
         )
 
 
@@ -311,7 +325,7 @@ def _stumbling(email: str, error: Exception) -> Iterator[None]:
     steps = {VERB_FILTER: {"pipeline": [f"{__name__}.{Stumbling.__name__}"], "fail_silently": False}}
     with (
         override_settings(OPEN_EDX_FILTERS_CONFIG=steps),
-        mock.patch.dict(Stumbling.over, {f"'{email}'": error}),
+        mock.patch.dict(Stumbling.over, {email: error}),
     ):
         yield
 
@@ -429,6 +443,21 @@ def at_a_token(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     )
 
 
+def at_a_value(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
+    """What the platform's rows say of a learner, of their work, or of a course run, in any form that a column takes."""
+    for pair in tenth(list(world.expected), rng):
+        column: Column = drawn.columns.draw(rng)
+        value = column.draw(rng)
+        yield Poison(
+            f"{column} of {pair}: {value!a:.60}",
+            frozenset(one for one in world.expected if column.is_about(one, pair)),
+            lambda column=column, pair=pair, value=value: column.holding(pair, value),
+            Sight.ANYWHERE,
+            may_arrive=True,
+            changes_truth=True,
+        )
+
+
 Draw = Callable[[World, Random, Drawn], Iterator[Poison]]
 KINDS: dict[Place, Draw] = {
     Place.RECEIVER: at_the_receiver,
@@ -444,4 +473,5 @@ KINDS: dict[Place, Draw] = {
     Place.REQUEST: at_a_request,
     Place.DESTINATION: at_a_destination,
     Place.TOKEN: at_a_token,
+    Place.VALUE: at_a_value,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,11 +16,13 @@ from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
+from opaque_keys.edx.keys import CourseKey
 from social_django.models import UserSocialAuth
 
 from demo.learning.costs import CALLS
 from percipio_openedx import config
 from percipio_openedx.capture import boundary
+from percipio_openedx.delivery import tokens
 from percipio_openedx.models import (
     Destination,
     LearnerCourse,
@@ -101,6 +103,7 @@ class World:
         _empty()
         self.percipio.reset()
         cache.clear()
+        tokens.forget_all()
         alerts.forget()
         boundary._warned_at.clear()
         for number in range(2 * len(ORGANIZATIONS)):
@@ -112,7 +115,7 @@ class World:
                 own_credentials=is_second,
             )
 
-    def notice(self, pairs: Any) -> None:
+    def notice(self, pairs: Iterable[Pair]) -> None:
         """Say that somebody should look."""
         at = timezone.now() - timedelta(minutes=1)
         Notice.objects.bulk_create(Notice(user_id=u, course_key=k, reason="enrollment", noticed_at=at) for u, k in pairs)
@@ -123,7 +126,7 @@ class World:
             with transaction.atomic():
                 learner = self.learners[user_id]
                 type(learner).objects.filter(pk=user_id).update(last_name=mark)
-                enrolled(learner, config_key(key))
+                enrolled(learner, CourseKey.from_string(key))
 
     # --- working ------------------------------------------------------------------------------------------------------
 
@@ -156,12 +159,13 @@ class World:
             found[self.registrations[registration(statement)]].append(statement["verb"]["id"].rsplit("/", 1)[1])
         return found
 
-    def misled(self) -> list[str]:
-        """What arrived at somebody else's address."""
+    def misled(self, but: Collection[Pair] = ()) -> list[str]:
+        """What arrived at somebody else's address, but for those whose values say where it has to go."""
+        arrived = [(self.registrations[registration(one)], path) for one, path in self.percipio.stored.values()]
         return [
-            f"a statement of {self.registrations[registration(statement)]} went to {path}"
-            for statement, path in self.percipio.stored.values()
-            if self.place(self.registrations[registration(statement)]) not in path
+            f"a statement of {pair} went to {path}"
+            for pair, path in arrived
+            if pair not in but and self.place(pair) not in path
         ]
 
     def place(self, pair: Pair) -> str:
@@ -209,13 +213,6 @@ class World:
             "failures": ObservationFailure.objects.filter(course_key__in=self.keys).count(),
         }
         return {name: count for name, count in counts.items() if count}
-
-
-def config_key(key: str) -> Any:
-    """The platform's own object."""
-    from opaque_keys.edx.keys import CourseKey
-
-    return CourseKey.from_string(key)
 
 
 def _configure(site_id: int, percipio: Percipio) -> None:
