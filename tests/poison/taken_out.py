@@ -49,8 +49,12 @@ def without_handler(path: str, number: int) -> Iterator[None]:
     )
     name, code = _found(compile(ast.fix_missing_locations(tree), str(source), "exec"), owner.name, owner.lineno)
     function = _function(path, name)
-    with mock.patch.object(function, "__code__", code):
+    before = function.__code__
+    function.__code__ = code
+    try:
         yield
+    finally:
+        function.__code__ = before
 
 
 def _found(code: CodeType, name: str, line: int) -> tuple[str, CodeType]:
