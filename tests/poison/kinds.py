@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,7 +22,6 @@ from percipio_openedx.capture import receivers
 from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.poison.answers import SHAPES, TOKENS
 from tests.poison.errors import CANARY, TEXTS, errors
-from tests.poison.percipio import TOKEN
 from tests.poison.values import COLUMNS, Column
 from tests.poison.world import FIRST_DESTINATION, PROGRESSED, STARTED, Pair, World
 
@@ -37,6 +36,7 @@ LEARNER_READS = (
     "social_auth_usersocialauth",
     "user_api_userretirementstatus",
 )
+TOKENS_IN_A_RUN = 5
 # By which the platform answers that the course is gone; then there is no progress to be told.
 GONE = "xmodule.modulestore.exceptions.ItemNotFoundError"
 
@@ -125,14 +125,20 @@ class Drawn:
     def __init__(self) -> None:
         self.classes = {place: Cycle(sorted(ERRORS)) for place in Place}
         self.shapes, self.tokens = Cycle(sorted(SHAPES)), Cycle(sorted(TOKENS))
-        self.texts, self.columns = Cycle(sorted(TEXTS)), Cycle(COLUMNS)
+        self.columns = Cycle(COLUMNS)
+        # Shapes that were answered to somebody.
+        self.answered: set[str] = set()
 
-    @property
-    def is_through(self) -> bool:
-        """Whether every class of exceptions, and every shape of an answer, was drawn somewhere."""
-        return all(cycle.is_through for cycle in (self.shapes, self.tokens, self.texts, self.columns)) and all(
-            any(name in cycle.drawn for cycle in self.classes.values()) for name in ERRORS
-        )
+    def is_through(self, places: Collection[Place]) -> bool:
+        """Whether nothing is left that these places are there for.
+
+        Every shape of an answer, every column, or every class of exceptions, be it at another place.
+        """
+        if Place.ANSWER in places:
+            return self.answered == set(SHAPES)
+        if Place.TOKEN in places:
+            return self.tokens.is_through
+        return self.columns.is_through and set().union(*(one.drawn for one in self.classes.values())) == set(ERRORS)
 
     def error(self, place: Place, rng: Random) -> tuple[str, Exception]:
         """A class of exceptions, and one of it."""
@@ -202,9 +208,9 @@ def odd_signals(rng: Random, drawn: Drawn) -> None:
         def __str__(self) -> str:
             raise drawn.error(Place.RECEIVER, rng)[1]
 
-    text = TEXTS[drawn.texts.draw(rng)]
-    for user_id in (text, 2**70, -1, None, float("nan"), b"7", [], Odd()):
-        receivers.passed_first_time(user_id=user_id, course_id=text or "-")
+    for text in rng.sample(list(TEXTS.values()), 5):
+        for user_id in (text, 2**70, -1, None, float("nan"), b"7", [], Odd()):
+            receivers.passed_first_time(user_id=user_id, course_id=text or "-")
     receivers.passed_first_time(user_id=99, course_id=Odd())
     for receiver in (receivers.enrollment_created, receivers.grade_changed, receivers.certificate_created):
         receiver(enrollment=Odd(), grade=Odd(), certificate=Odd())
@@ -377,14 +383,22 @@ def at_an_answer(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner's statements in a course run to which Percipio, or what stands before it, answers oddly."""
     for pair in tenth(list(world.expected), rng):
         shape = drawn.shapes.draw(rng)
-        one = {_registration(world, pair): SHAPES[shape]}
         yield Poison(
             f"the answer to {pair}: {shape}",
             frozenset([pair]),
-            lambda one=one: mock.patch.dict(world.percipio.poisoned, one),
+            lambda pair=pair, shape=shape: _answered(world, pair, shape, drawn),
             Sight.ANSWERED,
             may_arrive=True,
         )
+
+
+@contextmanager
+def _answered(world: World, pair: Pair, shape: str, drawn: Drawn) -> Iterator[None]:
+    whose = _registration(world, pair)
+    with mock.patch.dict(world.percipio.poisoned, {whose: SHAPES[shape]}):
+        yield
+    if whose in world.percipio.met:
+        drawn.answered.add(shape)
 
 
 def at_a_request(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
@@ -431,19 +445,12 @@ def at_a_destination(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison
 
 
 def at_a_token(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
-    """The second site gets no token."""
-    name = drawn.tokens.draw(rng)
-
-    @contextmanager
-    def on() -> Iterator[None]:
-        world.percipio.token = TOKENS[name]
-        yield
-        world.percipio.token = TOKEN
-
+    """The second site gets no token, each time for another reason."""
+    names = [drawn.tokens.draw(rng) for _ in range(TOKENS_IN_A_RUN)]
     yield Poison(
-        f"the second site's token: {name}",
+        f"the second site's tokens: {names}",
         world.at_destination(2) | world.at_destination(3),
-        on,
+        lambda: mock.patch.object(world.percipio, "tokens", [TOKENS[name] for name in names]),
         Sight.FAILING,
     )
 

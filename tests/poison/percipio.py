@@ -22,7 +22,8 @@ Statement = dict[str, Any]
 class Percipio:
     """Runs within a ``with`` block.
 
-    ``poisoned`` are shapes by registration, ``token`` is what the second site's token endpoint says (None: not a byte).
+    ``poisoned`` are shapes by registration, ``met`` the registrations to which they were answered. ``tokens`` is what the
+    second site's token endpoint says, one after the other, the last one again and again (None: not a byte).
     ``stored`` are the statements by id with the path that they were sent to, in the order of their arrival, and
     ``wrong`` is what no right client does.
     """
@@ -36,7 +37,7 @@ class Percipio:
     def reset(self) -> None:
         """Know nothing."""
         self.poisoned: dict[str, Shape] = {}
-        self.token: bytes | None = TOKEN
+        self.tokens: list[bytes | None] = [TOKEN]
         self.stored: dict[str, tuple[Statement, str]] = {}
         self.wrong: list[str] = []
         self.met: set[str] = set()
@@ -51,7 +52,7 @@ class Percipio:
     def _reply(self, request: Request) -> bytes | None:
         self.odd.requests.clear()
         if request.path == SECOND_TOKEN:
-            return self.token
+            return self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
         with self._lock:
             return self._judge(request, json.loads(request.body))
 

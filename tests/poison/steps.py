@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 from unittest import mock
 
@@ -25,11 +26,11 @@ ACTS = {
 }
 
 
-def run_steps(world: World, seed: int, drawn: Drawn) -> list[str]:
-    """Break each part of a pass for a while; what was not as it should be."""
+def run_steps(world: World, seed: int, drawn: Drawn, acts: Iterable[str] = tuple(ACTS)) -> list[str]:
+    """Break parts of a pass, one after the other, for a while; what was not as it should be."""
     rng = Random(seed)
     wrong: list[str] = []
-    for act in ACTS:
+    for act in acts:
         name, error = drawn.error(Place.STEP, rng)
         world.renew()
         with world.time():

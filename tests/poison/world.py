@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
+from unittest import mock
 
 import time_machine
 from completion.models import BlockCompletion
@@ -19,7 +21,7 @@ from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 from social_django.models import UserSocialAuth
 
-from demo.learning.costs import CALLS
+from demo.learning import faults
 from percipio_openedx import config
 from percipio_openedx.capture import boundary
 from percipio_openedx.delivery import tokens
@@ -39,8 +41,6 @@ from tests.integration.builders import a_course, a_learner, a_site, block, enrol
 from tests.integration.test_reporting import grade
 from tests.poison.percipio import SECOND_TOKEN, Percipio, registration
 
-LEARNERS = 24
-COURSES = 10
 # So that a statement of SQL that holds one of these numbers is about this learner, or this destination.
 FIRST_LEARNER = 7_000_001
 FIRST_DESTINATION = 9_000_001
@@ -69,28 +69,33 @@ class World:
     expected: dict[Pair, list[str]] = field(default_factory=dict)
     registrations: dict[str, Pair] = field(default_factory=dict)
     second_site: int = 0
-    # How often the platform is asked for somebody's progress where nothing is poisoned.
-    asked: int = 0
+    # How often the platform was asked for somebody's progress in the last pass.
+    asked: Counter[Pair] = field(default_factory=Counter)
     clock: Any = None
 
     # --- building -----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def build(cls, percipio: Percipio) -> World:
-        """Let the class learn: some have enrolled, some are half through, some have passed."""
+    def build(cls, percipio: Percipio, learners: int, courses: int) -> World:
+        """Let the class learn, everybody in two courses: some have enrolled, some are half through, some have passed.
+
+        Arguments:
+            learners: how many there are.
+            courses: how many of them; more than five.
+        """
         world = cls(percipio)
         world.second_site = a_site("campus.example", SECOND).pk
         _configure(world.second_site, percipio)
         orgs = ("DemoX", SECOND)
-        courses = [a_course(f"course-v1:{orgs[n % 2]}+CS{n}+2026", units=2) for n in range(COURSES)]
-        world.keys = [str(course) for course in courses]
-        for number in range(LEARNERS):
+        made = [a_course(f"course-v1:{orgs[n % 2]}+CS{n}+2026", units=2) for n in range(courses)]
+        world.keys = [str(course) for course in made]
+        for number in range(learners):
             learner = a_learner(f"learner{number}", id=FIRST_LEARNER + number)
             world.learners[learner.pk] = learner
             said = {"org": ORGANIZATIONS[number % 2]}
             UserSocialAuth.objects.create(user=learner, provider="tpa-saml", uid=f"acme:{number}", extra_data=said)
             for turn in range(2):
-                course = courses[(number + turn * (1 + number // COURSES)) % COURSES]
+                course = made[(number + turn * (1 + number // courses)) % courses]
                 pair = Pair(learner.pk, str(course))
                 world.expected[pair] = (STARTED, PROGRESSED, PASSED)[(number + turn) % 3]
                 _learn(learner, course, world.expected[pair])
@@ -140,17 +145,26 @@ class World:
     def work(self) -> Pass:
         """One pass; then it is the time that it asked for."""
         alerts.forget()
-        CALLS.clear()
-        done = run_pass()
+        self.asked.clear()
+        with self._counting():
+            done = run_pass()
         if done.next_at is not None:
             self.clock.shift(max(timedelta(seconds=1), done.next_at - timezone.now() + timedelta(milliseconds=1)))
         return done
 
-    # --- seeing -------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        strike = faults.strike
 
-    def calls(self, name: str) -> int:
-        """How often a function of the platform was called in the last pass."""
-        return CALLS[name]
+        def counting(function: str, course_key: Any = None, user_id: int | None = None) -> None:
+            if function == PROGRESS and user_id is not None:
+                self.asked[Pair(user_id, str(course_key))] += 1
+            strike(function, course_key, user_id)
+
+        with mock.patch.object(faults, "strike", counting):
+            yield
+
+    # --- seeing -------------------------------------------------------------------------------------------------------
 
     def told(self) -> dict[Pair, list[str]]:
         """By pair, the verbs in the order of their arrival."""
