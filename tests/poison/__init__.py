@@ -1,4 +1,4 @@
-"""The poison harness: at every boundary of docs/architecture.md a tenth of the items is poisoned, and all others arrive."""
+"""The poison harness: at every boundary a tenth of the items is poisoned, and all others arrive."""
 
 from __future__ import annotations
 

@@ -138,15 +138,27 @@ def _of_connections() -> Iterator[tuple[str, Shape]]:
     yield "closed without a byte", Shape(_fixed(None))
     yield "closed after it was stored", Shape(_fixed(None), Stored.ALL)
     yield "half of a head", Shape(_fixed(b"HTTP/1.1 200 O"), Stored.ALL, closes=True)
-    yield "a head and no body", Shape(_fixed(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n["), Stored.ALL, closes=True)
+    yield (
+        "a head and no body",
+        Shape(_fixed(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n["), Stored.ALL, closes=True),
+    )
     yield "no HTTP", Shape(_fixed(b"\x16\x03\x01\x02\x00\x01\x00"), closes=True)
-    yield "a broken chunk", Shape(_fixed(b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n"), closes=True)
-    yield "two lengths", Shape(_fixed(b"HTTP/1.1 500 X\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nno"), closes=True)
+    yield (
+        "a broken chunk",
+        Shape(_fixed(b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n"), closes=True),
+    )
+    yield (
+        "two lengths",
+        Shape(_fixed(b"HTTP/1.1 500 X\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nno"), closes=True),
+    )
     yield "a length that is none", Shape(_fixed(b"HTTP/1.1 500 X\r\nContent-Length: two\r\n\r\nno"), closes=True)
     yield "no gzip", Shape(_fixed(answer(500, b"no", (("Content-Encoding", "gzip"),))))
     yield "only 102", Shape(_fixed(b"HTTP/1.1 102 Processing\r\n\r\n"), closes=True)
-    yield "102, 103 and 500", Shape(
-        _fixed(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(500, b"no"))
+    yield (
+        "102, 103 and 500",
+        Shape(
+            _fixed(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(500, b"no"))
+        ),
     )
     yield "one answer too many", Shape(_fixed(answer(500, b"no") + ok))
     yield "an endless header", Shape(_fixed(b"HTTP/1.1 500 X\r\nX-Odd: " + b"x" * 200_000 + b"\r\n\r\n"), closes=True)
@@ -161,8 +173,14 @@ SHAPES: dict[str, Shape] = {**dict(_refusals()), **dict(_successes()), **dict(_o
 TOKENS: dict[str, bytes | None] = {
     "closed without a byte": None,
     "no HTTP": b"\x16\x03\x01",
-    **{f"{status} with {name}": answer(status, body) for status in (400, 401, 403, 429, 500) for name, body in
-       (("invalid_client", {"error": "invalid_client", "error_description": WORDS}), ("a page", BODIES["a page"]))},
+    **{
+        f"{status} with {name}": answer(status, body)
+        for status in (400, 401, 403, 429, 500)
+        for name, body in (
+            ("invalid_client", {"error": "invalid_client", "error_description": WORDS}),
+            ("a page", BODIES["a page"]),
+        )
+    },
     **{f"200 with {name}": answer(200, body, JSON) for name, body in DENIED.items()},
     "a token that is none": answer(200, {"access_token": "a\nb", "expires_in": 3600}),
     "a token without a text": answer(200, {"access_token": {"a": 1}, "expires_in": "x"}),

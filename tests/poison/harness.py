@@ -14,8 +14,10 @@ from percipio_openedx.models.statement import State
 from tests.integration.dump import as_bytes, tables
 from tests.integration.operations.conftest import command
 from tests.plugins.logs import keeping_every_log
+from tests.poison.coming_in import odd_signals
 from tests.poison.errors import CANARY
-from tests.poison.kinds import KINDS, Drawn, Place, Poison, Sight, odd_signals
+from tests.poison.kinds import KINDS
+from tests.poison.model import Drawn, Place, Poison, Sight
 from tests.poison.world import Pair, World
 
 # Passes, each at the time that the one before it asked for: to find a culprit among others, and to be done in the end.

@@ -1,4 +1,4 @@
-"""A pretend Percipio that takes what is right once, and answers anything where a poisoned learner's statement is in it."""
+"""A pretend Percipio that takes what is right once, and answers anything to a poisoned learner's statement."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Statement = dict[str, Any]
 class Percipio:
     """Runs within a ``with`` block.
 
-    ``poisoned`` are shapes by registration, ``met`` the registrations to which they were answered. ``tokens`` is what the
-    second site's token endpoint says, one after the other, the last one again and again (None: not a byte).
+    ``poisoned`` are shapes by registration, ``met`` the registrations to which they were answered. ``tokens`` is what
+    the second site's token endpoint says, one after the other, the last one again and again (None: not a byte).
     ``stored`` are the statements by id with the path that they were sent to, in the order of their arrival, and
     ``wrong`` is what no right client does.
     """

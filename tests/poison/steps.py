@@ -13,7 +13,7 @@ from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import compaction, recheck
 from percipio_openedx.run import Step
 from tests.poison.errors import CANARY
-from tests.poison.kinds import Drawn, Place
+from tests.poison.model import Drawn, Place
 from tests.poison.world import World
 
 # What a pass does, and which step is told as broken if it breaks.

@@ -17,7 +17,8 @@ import pytest
 
 from percipio_openedx.bulkheads import Boundary
 from tests.poison.harness import run
-from tests.poison.kinds import KINDS, Drawn, Place
+from tests.poison.kinds import KINDS
+from tests.poison.model import Drawn, Place
 from tests.poison.percipio import Percipio
 from tests.poison.steps import ACTS, run_steps
 from tests.poison.taken_out import without_bulkhead, without_handler

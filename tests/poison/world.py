@@ -123,7 +123,9 @@ class World:
     def notice(self, pairs: Iterable[Pair]) -> None:
         """Say that somebody should look."""
         at = timezone.now() - timedelta(minutes=1)
-        Notice.objects.bulk_create(Notice(user_id=u, course_key=k, reason="enrollment", noticed_at=at) for u, k in pairs)
+        Notice.objects.bulk_create(
+            Notice(user_id=u, course_key=k, reason="enrollment", noticed_at=at) for u, k in pairs
+        )
 
     def act(self, mark: str) -> None:
         """Let everybody do something in each of their courses, each in a transaction as a request has it."""
@@ -186,6 +188,14 @@ class World:
         """The part of the address that is the pair's own."""
         partner = "campus" if SECOND in pair.course_key else "acme"
         return f"/partners/{partner}/organizations/{ORGANIZATIONS[(pair.user_id - FIRST_LEARNER) % 2]}/statements"
+
+    def pairs_of(self, user_id: int) -> frozenset[Pair]:
+        """Everything that a learner takes."""
+        return frozenset(pair for pair in self.expected if pair.user_id == user_id)
+
+    def registration_of(self, pair: Pair) -> str:
+        """By which Percipio knows them."""
+        return next(text for text, one in self.registrations.items() if one == pair)
 
     def at_destination(self, number: int) -> frozenset[Pair]:
         """Whose statements go to this one: first the two organizations of the first site, then of the second."""
@@ -251,7 +261,9 @@ def _learn(learner: Any, course: Any, verbs: list[str]) -> None:
 
 
 def _empty() -> None:
-    left = [model for model in apps.get_app_config("percipio_openedx").get_models() if model is not PercipioConfiguration]
+    left = [
+        model for model in apps.get_app_config("percipio_openedx").get_models() if model is not PercipioConfiguration
+    ]
     while left:
         model = left.pop(0)
         try:
