@@ -62,14 +62,14 @@ def a_class(reporting: Any, learners: int, courses: int) -> Iterator[World]:
 @pytest.fixture
 def small(reporting: Any) -> Iterator[World]:
     """For the short form."""
-    with a_class(reporting, learners=16, courses=6) as built:
+    with a_class(reporting, learners=12, courses=6) as built:
         yield built
 
 
 @pytest.fixture
 def smallest(reporting: Any) -> Iterator[World]:
     """To show that the harness notices."""
-    with a_class(reporting, learners=10, courses=6) as built:
+    with a_class(reporting, learners=8, courses=6) as built:
         yield built
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from random import Random
 from typing import Any
@@ -82,12 +82,16 @@ class Column:
     def holding(self, pair: Pair, value: Any) -> Iterator[None]:
         """The value stands there for a while; where the database does not take it nothing can be there."""
         rows = self.model.objects.filter(**_condition(self.model, pair))
-        before = list(rows.values_list("pk", self.name))
+        before = list(rows)
         with suppress(ValueError, TypeError, OverflowError, RecursionError, DatabaseError), transaction.atomic():
             rows.update(**{self.name: value})
         yield
-        for pk, was in before:
-            self.model.objects.filter(pk=pk).update(**{self.name: was})
+        for row in before:
+            was = {self.name: getattr(row, self.name)}
+            if self.model is BlockCompletion:
+                # A completion that changes has another time of its last change, as the platform's own saving sees to.
+                was = {"modified": row.modified + timedelta(microseconds=1), **was}
+            self.model.objects.filter(pk=row.pk).update(**was)
 
 
 def _condition(model: Any, pair: Pair) -> dict[str, Any]:
