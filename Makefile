@@ -2,7 +2,7 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-mysql test-browser crash chaos two-versions quality audit bench docs upgrade \
+.PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench docs upgrade \
         requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
@@ -48,6 +48,11 @@ crash: $(INSTALLED)-ci.stamp ## End a pass at each of its steps, on SQLite and M
 	@$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
 		$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
+
+poison: $(INSTALLED)-ci.stamp ## Poison a tenth of the items at every boundary, on SQLite and MariaDB, and see that all others arrive
+	@$(RUN) -m pytest -m exhaustive tests/poison $(ARGS)
+	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
+		$(RUN) -m pytest -m "exhaustive or not exhaustive" tests/poison $(ARGS)
 
 chaos: $(INSTALLED)-ci.stamp ## Let a class learn while everything goes wrong, and compare (ARGS="--full": 2000 courses)
 	@$(RUN) -m benchmarks.chaos $(ARGS)

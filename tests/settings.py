@@ -8,7 +8,7 @@ from pathlib import Path
 
 # What a developer has set for the demo must not decide what the tests see.
 for _name in [name for name in os.environ if name.startswith(("PERCIPIO_", "DEMO_"))]:
-    if not _name.startswith("PERCIPIO_TEST_"):
+    if not _name.startswith(("PERCIPIO_TEST_", "PERCIPIO_POISON_")):
         del os.environ[_name]
 
 from demo.settings import *  # noqa: E402, F403
@@ -17,8 +17,8 @@ from percipio_openedx.settings.common import DEFAULTS  # noqa: E402
 
 # The plugin as it comes, not as the demo sets it up; a test that reports says to whom.
 globals().update(DEFAULTS)
-# Addresses of the tests' own servers, which the demo takes for settings of the plugin.
-for _name in [name for name in globals() if name.startswith("PERCIPIO_TEST_")]:
+# Addresses of the tests' own servers, and a seed, which the demo takes for settings of the plugin.
+for _name in [name for name in globals() if name.startswith(("PERCIPIO_TEST_", "PERCIPIO_POISON_"))]:
     del globals()[_name]
 
 # What the LMS tracks goes to whichever test listens.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -25,8 +26,8 @@ class Kept(logging.Handler):
         return "\n".join(line for name, line in self.lines if name != without)
 
 
-@pytest.fixture
-def every_log() -> Iterator[Callable[..., str]]:
+@contextmanager
+def keeping_every_log() -> Iterator[Callable[..., str]]:
     """What has been logged so far, as text, at every level.
 
     As an operator who wants to know it all would set up the LMS's files and console: every logger that there is lets
@@ -41,8 +42,17 @@ def every_log() -> Iterator[Callable[..., str]]:
         logger.setLevel(logging.DEBUG)
     for logger in listening:
         logger.addHandler(kept)
-    yield kept.text
-    for logger in listening:
-        logger.removeHandler(kept)
-    for logger, level in levels:
-        logger.setLevel(level)
+    try:
+        yield kept.text
+    finally:
+        for logger in listening:
+            logger.removeHandler(kept)
+        for logger, level in levels:
+            logger.setLevel(level)
+
+
+@pytest.fixture
+def every_log() -> Iterator[Callable[..., str]]:
+    """The same, for the whole test."""
+    with keeping_every_log() as text:
+        yield text

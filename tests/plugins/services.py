@@ -30,7 +30,7 @@ STANDARD_PORTS = {"mysql": 3306, "redis": 6379, "amqp": 5672}
 NEEDS = {
     "services": ("MariaDB, Redis or RabbitMQ", "make test-services"),
     "browser": ("Chromium", "make test-browser"),
-    "exhaustive": ("minutes", "make crash"),
+    "exhaustive": ("minutes", "make crash, make poison"),
 }
 
 left_out = pytest.StashKey[Counter[str]]()

@@ -1,0 +1,272 @@
+"""A class of some dozens of learners in ten course runs of two sites, and what of it has arrived."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+from unittest import mock
+
+import time_machine
+from completion.models import BlockCompletion
+from django.apps import apps
+from django.contrib.sites.models import Site
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from opaque_keys.edx.keys import CourseKey
+from social_django.models import UserSocialAuth
+
+from demo.learning import faults
+from percipio_openedx import config
+from percipio_openedx.capture import boundary
+from percipio_openedx.delivery import tokens
+from percipio_openedx.models import (
+    Destination,
+    LearnerCourse,
+    Notice,
+    ObservationFailure,
+    PercipioConfiguration,
+    Statement,
+)
+from percipio_openedx.models.learner_course import registration_for
+from percipio_openedx.models.statement import State
+from percipio_openedx.operations import alerts
+from percipio_openedx.run import Pass, run_pass
+from tests.integration.builders import a_course, a_learner, a_site, block, enrolled
+from tests.integration.test_reporting import grade
+from tests.poison.percipio import SECOND_TOKEN, Percipio, registration
+
+# So that a statement of SQL that holds one of these numbers is about this learner, or this destination.
+FIRST_LEARNER = 7_000_001
+FIRST_DESTINATION = 9_000_001
+ORGANIZATIONS = ("acme", "globex")
+# The organization of the second site's courses.
+SECOND = "CampusX"
+PROGRESS = "calculate_progress_for_learner_in_course"
+
+STARTED, PROGRESSED, PASSED = ["initialized"], ["initialized", "progressed"], ["initialized", "passed", "completed"]
+
+
+class Pair(NamedTuple):
+    """A learner in a course run."""
+
+    user_id: int
+    course_key: str
+
+
+@dataclass
+class World:
+    """The class, and what every pair is to be told as."""
+
+    percipio: Percipio
+    learners: dict[int, Any] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    expected: dict[Pair, list[str]] = field(default_factory=dict)
+    registrations: dict[str, Pair] = field(default_factory=dict)
+    second_site: int = 0
+    # How often the platform was asked for somebody's progress in the last pass.
+    asked: Counter[Pair] = field(default_factory=Counter)
+    clock: Any = None
+
+    # --- building -----------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def build(cls, percipio: Percipio, learners: int, courses: int) -> World:
+        """Let the class learn, everybody in two courses: some have enrolled, some are half through, some have passed.
+
+        Arguments:
+            learners: how many there are.
+            courses: how many of them; more than five.
+        """
+        world = cls(percipio)
+        world.second_site = a_site("campus.example", SECOND).pk
+        _configure(world.second_site, percipio)
+        orgs = ("DemoX", SECOND)
+        made = [a_course(f"course-v1:{orgs[n % 2]}+CS{n}+2026", units=2) for n in range(courses)]
+        world.keys = [str(course) for course in made]
+        for number in range(learners):
+            learner = a_learner(f"learner{number}", id=FIRST_LEARNER + number)
+            world.learners[learner.pk] = learner
+            said = {"org": ORGANIZATIONS[number % 2]}
+            UserSocialAuth.objects.create(user=learner, provider="tpa-saml", uid=f"acme:{number}", extra_data=said)
+            for turn in range(2):
+                course = made[(number + turn * (1 + number // courses)) % courses]
+                pair = Pair(learner.pk, str(course))
+                world.expected[pair] = (STARTED, PROGRESSED, PASSED)[(number + turn) % 3]
+                _learn(learner, course, world.expected[pair])
+        root = config.lms_root()
+        world.registrations = {str(registration_for(root, *pair)): pair for pair in world.expected}
+        return world
+
+    def renew(self) -> None:
+        """Nothing has been looked at, nothing sent, nothing noticed."""
+        _empty()
+        self.percipio.reset()
+        cache.clear()
+        tokens.forget_all()
+        alerts.forget()
+        boundary._warned_at.clear()
+        for number in range(2 * len(ORGANIZATIONS)):
+            is_second = number >= len(ORGANIZATIONS)
+            Destination.objects.create(
+                pk=FIRST_DESTINATION + number,
+                site_id=self.second_site if is_second else Site.objects.get_current().pk,
+                organization=ORGANIZATIONS[number % 2],
+                own_credentials=is_second,
+            )
+
+    def notice(self, pairs: Iterable[Pair]) -> None:
+        """Say that somebody should look."""
+        at = timezone.now() - timedelta(minutes=1)
+        Notice.objects.bulk_create(
+            Notice(user_id=u, course_key=k, reason="enrollment", noticed_at=at) for u, k in pairs
+        )
+
+    def act(self, mark: str) -> None:
+        """Let everybody do something in each of their courses, each in a transaction as a request has it."""
+        for user_id, key in self.expected:
+            with transaction.atomic():
+                learner = self.learners[user_id]
+                type(learner).objects.filter(pk=user_id).update(last_name=mark)
+                enrolled(learner, CourseKey.from_string(key))
+
+    # --- working ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def time(self) -> Iterator[None]:
+        """A clock that stands still but where a pass moves it."""
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            self.clock = clock
+            yield
+
+    def work(self) -> Pass:
+        """One pass; then it is the time that it asked for."""
+        alerts.forget()
+        self.asked.clear()
+        with self._counting():
+            done = run_pass()
+        if done.next_at is not None:
+            self.clock.shift(max(timedelta(seconds=1), done.next_at - timezone.now() + timedelta(milliseconds=1)))
+        return done
+
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        strike = faults.strike
+
+        def counting(function: str, course_key: Any = None, user_id: int | None = None) -> None:
+            if function == PROGRESS and user_id is not None:
+                self.asked[Pair(user_id, str(course_key))] += 1
+            strike(function, course_key, user_id)
+
+        with mock.patch.object(faults, "strike", counting):
+            yield
+
+    # --- seeing -------------------------------------------------------------------------------------------------------
+
+    def told(self) -> dict[Pair, list[str]]:
+        """By pair, the verbs in the order of their arrival."""
+        found: dict[Pair, list[str]] = {pair: [] for pair in self.expected}
+        for statement, _ in self.percipio.stored.values():
+            found[self.registrations[registration(statement)]].append(statement["verb"]["id"].rsplit("/", 1)[1])
+        return found
+
+    def misled(self, but: Collection[Pair] = ()) -> list[str]:
+        """What arrived at somebody else's address, but for those whose values say where it has to go."""
+        arrived = [(self.registrations[registration(one)], path) for one, path in self.percipio.stored.values()]
+        return [
+            f"a statement of {pair} went to {path}"
+            for pair, path in arrived
+            if pair not in but and self.place(pair) not in path
+        ]
+
+    def place(self, pair: Pair) -> str:
+        """The part of the address that is the pair's own."""
+        partner = "campus" if SECOND in pair.course_key else "acme"
+        return f"/partners/{partner}/organizations/{ORGANIZATIONS[(pair.user_id - FIRST_LEARNER) % 2]}/statements"
+
+    def pairs_of(self, user_id: int) -> frozenset[Pair]:
+        """Everything that a learner takes."""
+        return frozenset(pair for pair in self.expected if pair.user_id == user_id)
+
+    def registration_of(self, pair: Pair) -> str:
+        """By which Percipio knows them."""
+        return next(text for text, one in self.registrations.items() if one == pair)
+
+    def at_destination(self, number: int) -> frozenset[Pair]:
+        """Whose statements go to this one: first the two organizations of the first site, then of the second."""
+        return frozenset(
+            pair
+            for pair in self.expected
+            if (pair.user_id - FIRST_LEARNER) % 2 == number % 2 and (SECOND in pair.course_key) == (number >= 2)
+        )
+
+    def set_aside(self) -> set[Pair]:
+        """Of whom something is kept that could not be observed, be it of them or of their course run."""
+        found: set[Pair] = set()
+        for user_id, key in ObservationFailure.objects.values_list("user_id", "course_key"):
+            found |= {pair for pair in self.expected if pair.course_key == key and user_id in (0, pair.user_id)}
+        return found
+
+    def held(self) -> set[Pair]:
+        """Who is held back with a reason."""
+        rows = LearnerCourse.objects.exclude(hold_reason="").values_list("user_id", "course_key")
+        return {Pair(*row) for row in rows} & set(self.expected)
+
+    def answered(self) -> set[Pair]:
+        """Of whom a statement is parked, or waits, with the answer that Percipio gave."""
+        rows = Statement.objects.filter(state__in=(State.PARKED, State.WAITING)).exclude(answer="")
+        return {Pair(*row) for row in rows.values_list("learner_course__user_id", "learner_course__course_key")}
+
+    def at_failing_destinations(self) -> set[Pair]:
+        """Of whom something waits for a destination that says what is wrong with it."""
+        rows = Statement.objects.exclude(state=State.DELIVERED).exclude(destination__last_error="")
+        return {Pair(*row) for row in rows.values_list("learner_course__user_id", "learner_course__course_key")}
+
+    def left(self) -> dict[str, int]:
+        """What still waits or is held of the class."""
+        counts = {
+            "statements": Statement.objects.exclude(state=State.DELIVERED).count(),
+            "leased learners": LearnerCourse.objects.exclude(lease=None).count(),
+            "held learners": len(self.held()),
+            "notices": Notice.objects.filter(course_key__in=self.keys).count(),
+            "failures": ObservationFailure.objects.filter(course_key__in=self.keys).count(),
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def _configure(site_id: int, percipio: Percipio) -> None:
+    PercipioConfiguration.objects.create(
+        site_id=site_id,
+        enabled=True,
+        region="custom",
+        api_url=percipio.odd.url,
+        token_url=f"{percipio.odd.url}{SECOND_TOKEN}",
+        partner_name="campus",
+        client_id="campus-client",
+        client_secret="canary-secret-of-the-campus",
+    )
+
+
+def _learn(learner: Any, course: Any, verbs: list[str]) -> None:
+    enrolled(learner, course)
+    if verbs != STARTED:
+        BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, 0), completion=1.0)
+    if verbs == PASSED:
+        grade(learner, course)
+
+
+def _empty() -> None:
+    left = [
+        model for model in apps.get_app_config("percipio_openedx").get_models() if model is not PercipioConfiguration
+    ]
+    while left:
+        model = left.pop(0)
+        try:
+            model.objects.all().delete()
+        except (ProtectedError, IntegrityError):
+            left.append(model)
