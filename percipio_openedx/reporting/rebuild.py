@@ -126,17 +126,27 @@ def _compare(work: _Pass) -> None:
     Once for each change; what is stored later with the former one is found when it is claimed (``delivery.claim``).
     """
     for destination in Destination.objects.order_by("pk"):
-        try:
-            configuration = work.configuration(destination.site_id)
-        except PercipioConfigurationError:
-            continue
-        if configuration is None or destination.compared_with == configuration.fingerprint:
-            continue
-        if destination.own_credentials and not configuration.own_credentials:
-            # What was made with the site's own credentials is nothing for those of the settings.
-            continue
-        if _outdate(destination, configuration.fingerprint, work):
-            Destination.objects.filter(pk=destination.pk).update(compared_with=configuration.fingerprint)
+        with bulkhead(Boundary.ROW) as contained:
+            _compare_one(destination, work)
+        if contained.error is not None:
+            if is_outage(contained.error):
+                raise contained.error
+            # What waits there is compared when it is claimed, and by the next pass.
+            logger.error("comparing broke destination=%s error=%s", destination.pk, contained.reason)
+
+
+def _compare_one(destination: Destination, work: _Pass) -> None:
+    try:
+        configuration = work.configuration(destination.site_id)
+    except PercipioConfigurationError:
+        return
+    if configuration is None or destination.compared_with == configuration.fingerprint:
+        return
+    if destination.own_credentials and not configuration.own_credentials:
+        # What was made with the site's own credentials is nothing for those of the settings.
+        return
+    if _outdate(destination, configuration.fingerprint, work):
+        Destination.objects.filter(pk=destination.pk).update(compared_with=configuration.fingerprint)
 
 
 def _outdate(destination: Destination, fingerprint: str, work: _Pass) -> bool:

@@ -101,7 +101,7 @@ TAKEN_OUT: list[tuple[str, TakeOut, Place]] = [
     ("step", partial(without_bulkhead, Boundary.STEP), Place.STEP),
     ("capture/boundary.py 0", partial(without_handler, "capture/boundary.py", 0), Place.RECEIVER),
     ("edx_platform/door.py 0", partial(without_handler, "edx_platform/door.py", 0), Place.OUTLINE),
-    ("delivery/posting.py 0", partial(without_handler, "delivery/posting.py", 0), Place.REQUEST),
+    ("delivery/sender.py 0", partial(without_handler, "delivery/sender.py", 0), Place.REQUEST),
     ("delivery/dispatcher.py 0", partial(without_handler, "delivery/dispatcher.py", 0), Place.DESTINATION),
     ("delivery/dispatcher.py 1", partial(without_handler, "delivery/dispatcher.py", 1), Place.DESTINATION),
 ]

@@ -33,7 +33,7 @@ BULKHEADS = {
     "reporting/failures.py": ["ROW"],
     "reporting/groups.py": ["LEARNER", "LEARNER"],
     "reporting/look.py": ["LEARNER", "NAME", "STATEMENT", "STATEMENT"],
-    "reporting/rebuild.py": ["COURSE", "LEARNER", "STATEMENT"],
+    "reporting/rebuild.py": ["COURSE", "LEARNER", "ROW", "STATEMENT"],
     "reporting/rewrite.py": ["ROW"],
     "reporting/store.py": ["ROW"],
     "run.py": ["STEP"],
