@@ -26,6 +26,9 @@ from percipio_openedx.statements.personal import NOBODY, Personal
 # Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
 _CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
 
+# How what is no plain text begins: a page; half of a list or of an object, which might have said anything.
+_NO_TEXT = ("<", "[", "{")
+
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
     """Whether a firewall on the way answered, whatever the status is."""
@@ -60,7 +63,7 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
         return Outcome.ACCEPTED
     if not text or is_success(text) or text == "true":
         return Outcome.ACCEPTED if is_record or status == 202 else Outcome.PLAIN
-    is_well = status == 202 and not text.startswith("<") and not denies(text)
+    is_well = status == 202 and not text.startswith(_NO_TEXT) and "\ufffd" not in text and not denies(text)
     return Outcome.ACCEPTED if is_well else Outcome.DOUBT
 
 

@@ -127,7 +127,9 @@ def _successes() -> Iterator[tuple[str, Shape]]:
             yield f"{status} with {name}", Shape(_of_ids(make, status), Stored.OTHERS)
     for number, (name, body) in enumerate(DENIED.items()):
         for status in (200, 201 + number % 2) if number % 2 else (200, 207):
-            yield f"{status} with {name}", Shape(_fixed(answer(status, body, JSON)))
+            # An empty object contradicts no 202: it was taken (decision record 0014).
+            stored = Stored.ALL if (status, body) == (202, {}) else Stored.NONE
+            yield f"{status} with {name}", Shape(_fixed(answer(status, body, JSON)), stored)
     yield "200 with OK", Shape(_fixed(answer(200, b"OK")), Stored.ALL)
     yield "200 with nothing", Shape(_fixed(answer(200)), Stored.ALL)
     yield "201 with nothing", Shape(_fixed(answer(201)), Stored.ALL)

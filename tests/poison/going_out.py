@@ -37,8 +37,8 @@ def _answered(world: World, pair: Pair, shape: str, drawn: Drawn) -> Iterator[No
     whose = world.registration_of(pair)
     with mock.patch.dict(world.percipio.poisoned, {whose: SHAPES[shape]}):
         yield
-    if whose in world.percipio.met:
-        drawn.answered.add(shape)
+    if whose not in world.percipio.met:
+        drawn.shapes.give_back(shape)
 
 
 def at_a_request(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:

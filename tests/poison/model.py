@@ -89,6 +89,11 @@ class Cycle:
         self.drawn.add(drawn)
         return drawn
 
+    def give_back(self, thing: Any) -> None:
+        """It came to nothing this time."""
+        self.drawn.discard(thing)
+        self._left.insert(0, thing)
+
     @property
     def is_through(self) -> bool:
         """Whether everything was drawn."""
@@ -102,8 +107,6 @@ class Drawn:
         self.classes = {place: Cycle(sorted(ERRORS)) for place in Place}
         self.shapes, self.tokens = Cycle(sorted(SHAPES)), Cycle(sorted(TOKENS))
         self.columns = Cycle(COLUMNS)
-        # Shapes that were answered to somebody.
-        self.answered: set[str] = set()
 
     def is_through(self, places: Collection[Place]) -> bool:
         """Whether nothing is left that these places are there for.
@@ -111,7 +114,7 @@ class Drawn:
         Every shape of an answer, every column, or every class of exceptions, be it at another place.
         """
         if Place.ANSWER in places:
-            return self.answered == set(SHAPES)
+            return self.shapes.is_through
         if Place.TOKEN in places:
             return self.tokens.is_through
         return self.columns.is_through and set().union(*(one.drawn for one in self.classes.values())) == set(ERRORS)

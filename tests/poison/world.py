@@ -34,6 +34,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.learner_course import registration_for
+from percipio_openedx.models.observation_failure import WHOLE_COURSE, Part
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.run import Pass, run_pass
@@ -208,8 +209,14 @@ class World:
     def set_aside(self) -> set[Pair]:
         """Of whom something is kept that could not be observed, be it of them or of their course run."""
         found: set[Pair] = set()
-        for user_id, key in ObservationFailure.objects.values_list("user_id", "course_key"):
-            found |= {pair for pair in self.expected if pair.course_key == key and user_id in (0, pair.user_id)}
+        for user_id, key, part in ObservationFailure.objects.values_list("user_id", "course_key", "part"):
+            found |= {
+                pair
+                for pair, verbs in self.expected.items()
+                if pair.course_key == key
+                and user_id in (WHOLE_COURSE, pair.user_id)
+                and (part == Part.OBSERVATION or verbs == PROGRESSED)
+            }
         return found
 
     def held(self) -> set[Pair]:

@@ -126,6 +126,10 @@ ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLA
         (200, b'{"ids": []}', DOUBT),
         (200, b'{"status": 200, "status": 500}', DOUBT),
         (202, b'{"status": "rejected"}', DOUBT),
+        (202, b"\xff\xfe\x00", DOUBT),
+        (202, b'["11111111-2222-3333-4444-', DOUBT),
+        (202, b'{"errors": [{"id": "1', DOUBT),
+        (202, b"[" * 100_000, DOUBT),
         # These say by themselves that something was done, and nobody on the way makes them up.
         (201, b"", ACCEPTED),
         (202, b"", ACCEPTED),
