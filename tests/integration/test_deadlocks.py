@@ -48,7 +48,7 @@ def a_learner_with_something_to_tell() -> Any:
         ("UPDATE", "statementledger"),
         ("INSERT", "statementledger"),
         ("INSERT", "destination"),
-        ("INSERT", "statementtopic"),
+        ("INSERT", "topicterm"),
         ("INSERT", "statement"),
         ("DELETE", "notice"),
     ],

@@ -40,7 +40,7 @@ OURS = {
     *("LearnerCourse.hold_reason", "Notice.course_key", "Notice.reason", "PullAudit.client_id", "PullClient.client_id"),
     *("ObservationFailure.course_key", "ObservationFailure.part", "ObservationFailure.reason"),
     *("Statement.actor_key", "Statement.course_key", "Statement.kind", "Statement.state", "Statement.value"),
-    *("Statement.verb", "TopicTerm.term"),
+    *("Statement.built_by", "Statement.verb", "Destination.compared_with", "TopicTerm.term"),
 }
 
 

@@ -275,14 +275,14 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "BackfillRun": {"scope_key", "scope", "course_key"},
         "CourseAnswer": {"course_key", "content_id"},
         "DeliveryAttempt": {"api", "outcome"},
-        "Destination": {"organization", "paused_reason"},
+        "Destination": {"compared_with", "organization", "paused_reason"},
         "ErasureRequest": {"organization", "api", "registrations"},
         "LearnerCourse": {"course_key", "activity_version", "hold_reason"},
         "Notice": {"course_key", "reason"},
         "ObservationFailure": {"course_key", "part", "reason"},
         "PullAudit": {"client_id", "method", "asked"},
         "PullClient": {"client_id"},
-        "Statement": {"course_key", "kind", "value", "verb", "actor_key", "state"},
+        "Statement": {"built_by", "course_key", "kind", "value", "verb", "actor_key", "state"},
         "TopicTerm": {"term"},
     }
     foreign = {model.__name__: set(names) for model, names in traces.FOREIGN.items()}

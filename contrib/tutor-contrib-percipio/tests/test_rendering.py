@@ -102,7 +102,7 @@ def test_untouched_values_render_the_settings_own_defaults(rendered: Rendered, m
     settings = settings_of(rendered, LMS_SETTINGS[0], monkeypatch)
     ours = {name: value for name, value in settings.items() if name.startswith("PERCIPIO_")}
     assert ours == {name: default for name, default in defaults().items() if name in ours}
-    assert len(ours) == 7
+    assert len(ours) == 8
 
 
 def test_further_settings_are_python_values(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
