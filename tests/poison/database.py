@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from tests.poison.model import Drawn, Place, Poison, Sight, tenth
+from tests.poison.model import Drawn, Poison, Sight, tenth
 from tests.poison.world import PROGRESSED, World
 
 
@@ -37,7 +37,7 @@ def at_a_row(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A row that the database does not take. One at least when the platform was asked for the learner's progress."""
     asked = [pair for pair, verbs in world.expected.items() if verbs == PROGRESSED]
     for number, pair in enumerate([*tenth(asked, rng), *tenth(list(world.expected), rng)]):
-        name, error = drawn.error(Place.ROW, rng)
+        name, error = drawn.error(rng)
         table = rng.choice(("statement", "learnercourse")) if number else "statement"
         needle = world.registration_of(pair).replace("-", "")
         yield Poison(
@@ -53,7 +53,7 @@ def at_a_row(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 def at_a_failure_row(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner who cannot be read, and not even that can be written down: the notice stays."""
     for user_id in tenth(list(world.learners), rng):
-        (name, first), (_, second) = drawn.error(Place.FAILURE_ROW, rng), drawn.error(Place.FAILURE_ROW, rng)
+        (name, first), (_, second) = drawn.error(rng), drawn.error(rng)
         yield Poison(
             f"that {user_id} failed: {name}",
             world.pairs_of(user_id),

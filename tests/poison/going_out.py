@@ -12,7 +12,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from tests.poison.answers import SHAPES, TOKENS
 from tests.poison.database import refusing
-from tests.poison.model import Drawn, Place, Poison, Sight, tenth
+from tests.poison.model import Drawn, Poison, Sight, tenth
 from tests.poison.world import FIRST_DESTINATION, Pair, World
 
 # What a token endpoint says in one run, one after the other.
@@ -44,7 +44,7 @@ def _answered(world: World, pair: Pair, shape: str, drawn: Drawn) -> Iterator[No
 def at_a_request(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner's statements in a course run that break whatever sends them."""
     for pair in tenth(list(world.expected), rng):
-        name, error = drawn.error(Place.REQUEST, rng)
+        name, error = drawn.error(rng)
         needle = world.registration_of(pair).encode()
         yield Poison(
             f"the request with {pair}: {name}",
@@ -71,7 +71,7 @@ def at_a_destination(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison
     """A destination's row, and that of an attempt at another one, that the database does not take."""
     numbers = rng.sample(range(4), 2)
     for number, (act, table) in zip(numbers, (("UPDATE", "destination"), ("INSERT", "deliveryattempt")), strict=True):
-        name, error = drawn.error(Place.DESTINATION, rng)
+        name, error = drawn.error(rng)
         yield Poison(
             f"{act} {table} of destination {number}: {name}",
             world.at_destination(number),

@@ -101,27 +101,35 @@ class Cycle:
 
 
 class Drawn:
-    """The kinds that are still to come, for each place its own."""
+    """The kinds that are still to come."""
 
     def __init__(self) -> None:
-        self.classes = {place: Cycle(sorted(ERRORS)) for place in Place}
+        self.classes = Cycle(sorted(ERRORS))
         self.shapes, self.tokens = Cycle(sorted(SHAPES)), Cycle(sorted(TOKENS))
         self.columns = Cycle(COLUMNS)
 
     def is_through(self, places: Collection[Place]) -> bool:
         """Whether nothing is left that these places are there for.
 
-        Every shape of an answer, every column, or every class of exceptions, be it at another place.
+        Every shape of an answer, or every column and every class of exceptions, each at one place at least.
         """
         if Place.ANSWER in places:
             return self.shapes.is_through
         if Place.TOKEN in places:
             return self.tokens.is_through
-        return self.columns.is_through and set().union(*(one.drawn for one in self.classes.values())) == set(ERRORS)
+        return self.columns.is_through and self.classes.is_through
 
-    def error(self, place: Place, rng: Random) -> tuple[str, Exception]:
-        """A class of exceptions, and one of it."""
-        name = self.classes[place].draw(rng)
+    def error(self, rng: Random, but: Collection[str] = ()) -> tuple[str, Exception]:
+        """A class of exceptions, and one of it.
+
+        Arguments:
+            but: classes that are no failure there; they are drawn for others.
+        """
+        passed_over = []
+        while (name := self.classes.draw(rng)) in but:
+            passed_over.append(name)
+        for one in passed_over:
+            self.classes.give_back(one)
         kind = type(ERRORS[name])
         return name, kind.__new__(kind, CANARY)
 

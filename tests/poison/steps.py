@@ -13,7 +13,7 @@ from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import compaction, recheck
 from percipio_openedx.run import Step
 from tests.poison.errors import CANARY
-from tests.poison.model import Drawn, Place
+from tests.poison.model import Drawn
 from tests.poison.world import World
 
 # What a pass does, and which step is told as broken if it breaks.
@@ -31,7 +31,7 @@ def run_steps(world: World, seed: int, drawn: Drawn, acts: Iterable[str] = tuple
     rng = Random(seed)
     wrong: list[str] = []
     for act in acts:
-        name, error = drawn.error(Place.STEP, rng)
+        name, error = drawn.error(rng)
         world.renew()
         with world.time():
             try:
