@@ -96,14 +96,14 @@ FROM seq_1_to_1000000000 WHERE seq <= %(last)s
 STATEMENTS = """
 INSERT INTO percipio_openedx_statement
   (id, uuid, learner_course_id, sequence, course_key, site_id, kind, value, registration, verb, actor_key, topic,
-   happened_at, stored_at, body, destination_id, state, due_at, attempts, status, answer)
+   happened_at, stored_at, body, destination_id, state, due_at, attempts, status, answer, in_doubt, built_by)
 SELECT seq, UUID(), pair, step, CONCAT('course-v1:Org+C', pair MOD %(courses)s, '+R'), pair MOD 2 + 1, kind, '',
   UUID(),
   CONCAT('http://adlnet.gov/expapi/verbs/',
     CASE kind WHEN 'started' THEN 'initialized' WHEN 'retracted' THEN 'voided' ELSE kind END),
   MD5(pair), CONCAT('00000000-0000-0000-0000-', LPAD(LOWER(HEX(pair MOD %(courses)s)), 12, '0')), at, at,
   %(body)s, pair MOD 2 + 1, state, at, 1,
-  CASE state WHEN 'delivered' THEN 200 WHEN 'parked' THEN 400 ELSE NULL END, ''
+  CASE state WHEN 'delivered' THEN 200 WHEN 'parked' THEN 400 ELSE NULL END, '', 0, ''
 FROM (
   SELECT seq, seq DIV (1000 * %(each)s) * 1000 + seq MOD 1000 + 1 AS pair, seq DIV 1000 MOD %(each)s + 1 AS step,
     %(began)s + INTERVAL seq * %(apart)s SECOND AS at,

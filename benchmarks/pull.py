@@ -148,7 +148,8 @@ PARTS = {
 INSERT = """
 INSERT INTO percipio_openedx_statement
   (id, uuid, learner_course_id, sequence, course_key, site_id, kind, value, registration, verb, actor_key, topic,
-   happened_at, stored_at, settled_at, voided_by, body, destination_id, state, due_at, attempts, answer)
+   happened_at, stored_at, settled_at, voided_by, body, destination_id, state, due_at, attempts, answer, in_doubt,
+   built_by)
 SELECT n, UUID(), pair + 1, step + 1, CONCAT('course-v1:Org+C', course, '+R'), %(site)s,
   ELT(k + 1, 'started', 'progressed', 'passed', 'completed', 'retracted'), '',
   CONCAT('00000000-0000-4000-8000-', LPAD(LOWER(HEX(learner * %(courses)s + course)), 12, '0')),
@@ -156,7 +157,7 @@ SELECT n, UUID(), pair + 1, step + 1, CONCAT('course-v1:Org+C', course, '+R'), %
   SHA2(CONCAT('mbox\n', 'learner', learner, '@example.com'), 256),
   CONCAT('00000000-0000-0000-0000-', LPAD(LOWER(HEX(course * %(kinds)s + k + 1)), 12, '0')), %(began)s,
   %(began)s + INTERVAL n SECOND, %(began)s + INTERVAL n SECOND,
-  IF(course = 7 AND k = 3, UUID(), NULL), %(body)s, 1, 'delivered', %(began)s, 1, ''
+  IF(course = 7 AND k = 3, UUID(), NULL), %(body)s, 1, 'delivered', %(began)s, 1, '', 0, ''
 FROM (
   SELECT n, course, step, pair, (pair DIV 5) AS learner,
     CASE WHEN n MOD 100 = 0 THEN 4 WHEN step = 0 THEN 0 WHEN step < 12 THEN 1 WHEN step = 12 THEN 2 ELSE 3 END AS k

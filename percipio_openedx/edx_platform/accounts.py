@@ -43,7 +43,7 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
     found: dict[int, Learner] = {}
     for column in ("username", "email", "profile__name"):
         rows = get_user_model().objects.filter(**{f"{column}__istartswith": text}).order_by(column)
-        found.update(learners(rows.values_list("pk", flat=True)[:limit]))
+        found.update(learners(list(rows.values_list("pk", flat=True)[:limit])))
     exact = {text.lower()}
     ordered = sorted(found.values(), key=lambda learner: not {learner.username.lower(), learner.email.lower()} & exact)
     return {learner.user_id: learner for learner in ordered[:limit]}

@@ -17,8 +17,18 @@ from percipio_openedx.capture import wake
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import HOSTILE, World, a_learner_course, a_statement
+from tests.integration.builders import KEY
 
 LIST = "admin:percipio_openedx_statement_changelist"
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """The same with a statement that is to be built anew."""
+    row = a_learner_course(world.hostile.pk, KEY)
+    at = world.now - timedelta(days=9)
+    world.by_state[State.OUTDATED] = a_statement(row, 9, State.OUTDATED, world.destination, at)
+    return world
 
 
 @pytest.fixture

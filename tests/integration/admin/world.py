@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.models import DeliveryAttempt, Destination, LearnerCourse, Notice, Statement, StatementLedger
-from percipio_openedx.models.statement import State
+from percipio_openedx.models.statement import OPEN_STATES, State
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
@@ -81,7 +81,7 @@ def a_statement(
 ) -> Statement:
     """A statement of that learner and course."""
     uuid = uuid5(row.registration, str(number))
-    is_settled = state not in (State.WAITING, State.SENDING)
+    is_settled = state not in OPEN_STATES
     body = {"id": str(uuid), "actor": {"name": HOSTILE}, "verb": {"id": VERBS[kind]}}
     return Statement.objects.create(
         uuid=uuid,
