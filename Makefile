@@ -38,21 +38,21 @@ test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis a
 
 test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PERCIPIO_TEST_DATABASE_URL; .ci/mysql gets one)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3397/percipio} \
-		$(PYTEST) -m "services or not services" tests/e2e tests/integration/delivery \
+		$(PYTEST) -m "services or not services" tests/e2e \
 		$(filter-out tests/integration/test_reads.py,$(wildcard tests/integration/test_*.py)) $(ARGS)
 
 test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium
 	@$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 crash: $(INSTALLED)-ci.stamp ## End a pass at each of its steps, on SQLite and MariaDB, and see that the next one finishes it
-	@$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
+	@$(PYTEST) -m exhaustive tests/crash $(ARGS)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
-		$(RUN) -m pytest -m exhaustive tests/crash $(ARGS)
+		$(PYTEST) -m exhaustive tests/crash $(ARGS)
 
 poison: $(INSTALLED)-ci.stamp ## Poison a tenth of the items at every boundary, on SQLite and MariaDB, and see that all others arrive
 	@$(RUN) -m pytest -m exhaustive tests/poison $(ARGS)
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \
-		$(RUN) -m pytest -m "exhaustive or not exhaustive" tests/poison $(ARGS)
+		$(PYTEST) -m "exhaustive or not exhaustive" tests/poison $(ARGS)
 
 chaos: $(INSTALLED)-ci.stamp ## Let a class learn while everything goes wrong, and compare (ARGS="--full": 2000 courses)
 	@$(RUN) -m benchmarks.chaos $(ARGS)
