@@ -122,6 +122,18 @@ def parked(_settings: Any) -> None:
     Statement.objects.update(state=State.PARKED)
 
 
+def not_rebuilt(tries: int) -> State_:
+    """A statement is to be built anew, and could not be so often."""
+
+    def make(_settings: Any) -> None:
+        add(1)
+        Statement.objects.update(
+            state=State.OUTDATED, attempts=tries, answer="the reason", due_at=timezone.now() + HOUR
+        )
+
+    return make
+
+
 def held(_settings: Any) -> None:
     fields = {"user_id": 1, "course_key": KEY, "site_id": 1, "registration": uuid4()}
     LearnerCourse.objects.create(hold_reason=HoldReason.NO_EMAIL, **fields)
@@ -267,6 +279,8 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
     "a course that cannot be read": (unreadable(3), {"unreadable": ERROR}, "error"),
     "a course without progress": (unreadable(3, "progress"), {"unreadable": ERROR}, "error"),
     "a learner who cannot be observed": (unreadable(3, user_id=7), {"unobserved": WARNING}, "warning"),
+    "a statement to be built anew": (not_rebuilt(0), {}, "well"),
+    "a statement that cannot be built anew": (not_rebuilt(2), {"not_rebuilt": WARNING}, "warning"),
     "misconfigured": (misconfigured, {"misconfigured": ERROR}, "error"),
     "misconfigured beside another site": (
         misconfigured_beside_another,
