@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import Milestone, Score
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements import timing
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.reading import milestone_of
 from tests.unit.statements.cases import AT, CASES, NOW
@@ -55,6 +55,15 @@ def test_what_was_never_made_is_named_without_its_value(kind: str, value: Any) -
         milestone_of(kind, value, AT, b"{}")
 
 
-@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 3600, 3725, 90061, timing.MOST_SECONDS])
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 3600, 3725, 90061, 3_000_000_000])
 def test_a_duration_is_read_as_it_was_written(seconds: int) -> None:
-    assert timing.seconds_of(timing.duration(seconds)) == seconds
+    telling = CASES["completed"]
+    milestone = replace(telling.milestone, seconds=seconds)
+    built = build(replace(telling, milestone=milestone), now=NOW)
+    assert milestone_of(milestone.kind, milestone.value, AT, built.body).seconds == seconds
+
+
+@pytest.mark.parametrize("duration", ["", "soon", "P1Y"])
+def test_what_is_no_duration_is_no_time_on_task(duration: str) -> None:
+    body = json.dumps({"result": {"duration": duration}}).encode()
+    assert milestone_of(Kind.COMPLETED, "", AT, body).seconds is None
