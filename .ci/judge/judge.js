@@ -14,6 +14,17 @@ function statementsOf(file) {
     .map((line) => JSON.parse(line));
 }
 
+// What the validator refuses though the standards allow it: a hyphen in a scheme (RFC 3986 3.1), as in the key of a
+// course run, and combining marks in a host (RFC 3987 2.2), as in Indic domains.
+function isAllowed(statement, { name, path }) {
+  const place = path.join('.');
+  return (
+    name === 'TypeWarning' &&
+    ((place === 'statement.object.id' && /^course-v1:/.test(statement.object.id)) ||
+      (place === 'statement.actor.mbox' && /\p{M}/u.test(statement.actor.mbox)))
+  );
+}
+
 function faultsOf(problems) {
   return problems.map(({ name, path }) => `${name} at ${path.join('.')}`).join('; ');
 }
@@ -21,7 +32,7 @@ function faultsOf(problems) {
 function judge(file) {
   const statements = statementsOf(file);
   const refused = statements.filter((statement) => {
-    const problems = validate(statement);
+    const problems = validate(statement).filter((problem) => !isAllowed(statement, problem));
     if (problems.length > 0) console.error(`${file}: ${faultsOf(problems)}\n  ${JSON.stringify(statement)}`);
     return problems.length > 0;
   });

@@ -114,7 +114,7 @@ def test_what_stands_beyond_the_edge_and_an_error_are_found(visit: Visit) -> Non
 def test_the_overview_says_its_sentence_and_draws_its_plot(furnished: World, visit: Visit) -> None:
     browser = visit(address("overview"))
 
-    assert "Percipio refused 1 statement; look at its answer and decide." in browser.text(".percipio-page")
+    assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-page")
     assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-alerts")
     bars = browser.run(
         "return [...document.querySelectorAll('.percipio-plot rect')].map(bar => ["
@@ -162,7 +162,8 @@ def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnishe
     browser.click('#content form input[type="submit"]')
     browser.wait_for("1 statement waits to be sent again.")
 
-    assert furnished_state(furnished) == State.WAITING
+    # It was refused, so it is built anew first.
+    assert furnished_state(furnished) == State.OUTDATED
     assert errors(browser) == []
 
 
