@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench docs upgrade \
-        requirements extract_translations compile_translations pull_translations clean
+        requirements ci-requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
 PYTHON ?= $(shell .ci/find-python)
@@ -86,6 +86,8 @@ upgrade: ## Compile the requirements of both releases anew (needs Python 3.11 an
 	requirements/compile.sh ulmo "$$(.ci/find-python 3.11)"
 
 requirements: $(INSTALLED)-dev.stamp ## Install everything a developer needs
+
+ci-requirements: $(INSTALLED)-ci.stamp ## Install what the tests with servers need
 
 # --- Translations (GNU gettext is needed) ----------------------------------------------------------------------------
 
