@@ -30,7 +30,7 @@ STANDSTILL = 210.0
 HASTE = 60.0
 HOUR = 3700.0
 
-_PASS = re.compile(r"pass looked=(\d+) statements=(\d+) held=\d+ sent=(\d+)")
+_PASS = re.compile(r"pass looked=(\d+) statements=(\d+) held=\d+ rebuilt=\d+ sent=(\d+)")
 _REFUSED = re.compile(r"TypeError: run\(\) takes|TypeError: run\(\) got|Received unregistered task")
 
 
