@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,8 @@ def completed_share(course_key: str, user: User) -> Share | None:
     completion aggregator's row for the course. None where none of them knows.
 
     Raises:
-        PlatformUnavailable: none of them knows, and one of them stumbled: it may know later.
+        PlatformUnavailable: none of them knows, and one of them stumbled: it may know later. So it is where a course
+            run, or a part of it, is not found: whoever asks has seen that there is such a course run.
     """
     key = parsed(course_key)
     failed: PlatformUnavailable | None = None
@@ -49,7 +50,7 @@ def _share_from_progress(key: CourseKey, user: User) -> Share | None:
             from lms.djangoapps.course_home_api.progress.api import calculate_progress_for_learner_in_course as progress
         except ImportError:
             return None
-        return _share(_asked(progress, key, user))
+        return _share(progress(key, user))
 
 
 def _share_from_summary(key: CourseKey, user: User) -> Share | None:
@@ -58,7 +59,7 @@ def _share_from_summary(key: CourseKey, user: User) -> Share | None:
             from lms.djangoapps.courseware.courses import get_course_blocks_completion_summary as summary
         except ImportError:
             return None
-        return _share(_asked(summary, key, user))
+        return _share(summary(key, user))
 
 
 def _share_from_aggregator(key: CourseKey, user: User) -> Share | None:
@@ -89,16 +90,6 @@ def share_sources() -> list[str]:
             getattr(import_module(module), name)
             found.append(name)
     return found
-
-
-def _asked(function: Callable[[CourseKey, Any], Any], key: CourseKey, user: User) -> Any:
-    """Ask the platform, which raises ``ItemNotFoundError`` for a course that is gone."""
-    from xmodule.modulestore.exceptions import ItemNotFoundError
-
-    try:
-        return function(key, user)
-    except ItemNotFoundError:
-        return None
 
 
 def _share(counts: Any) -> Share | None:

@@ -83,8 +83,9 @@ def test_each_look_sees_what_is_true_now(learner: Any) -> None:
     assert edx_platform.completed_share(KEY, learner) == Share(complete=2, incomplete=2)
 
 
-def test_a_course_that_is_gone_has_no_share(learner: Any) -> None:
-    assert edx_platform.completed_share("course-v1:GoneX+G+1", learner) is None
+def test_of_a_course_that_is_gone_nothing_is_known(learner: Any) -> None:
+    with pytest.raises(PlatformUnavailable, match="ItemNotFoundError"):
+        edx_platform.completed_share("course-v1:GoneX+G+1", learner)
     assert edx_platform.course("course-v1:GoneX+G+1") is None
 
 

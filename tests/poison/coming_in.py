@@ -31,8 +31,6 @@ LEARNER_READS = (
     "social_auth_usersocialauth",
     "user_api_userretirementstatus",
 )
-# By which the platform answers that there is no progress to be told: the course is gone.
-GONE = ("xmodule.modulestore.exceptions.ItemNotFoundError",)
 # A release that has no such table: not a failure.
 LACKING = tuple(name for name, error in ERRORS.items() if isinstance(error, ImportError))
 
@@ -100,7 +98,7 @@ def at_a_learner(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 def at_an_outline(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """The collected outline of a course run cannot be read: nobody's progress there can be had, all else is told."""
     for key in tenth(world.keys, rng):
-        name, error = drawn.error(rng, (*GONE, *LACKING))
+        name, error = drawn.error(rng, LACKING)
         root = f"{key.replace('course-v1:', 'block-v1:')}+type@course+block@course"
         yield Poison(
             f"the outline of {key}: {name}",
@@ -114,7 +112,7 @@ def at_an_outline(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
 def at_the_progress(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner whose progress the platform cannot count; all else of theirs is told."""
     for pair in tenth([pair for pair, verbs in world.expected.items() if verbs == PROGRESSED], rng):
-        name, error = drawn.error(rng, GONE)
+        name, error = drawn.error(rng)
         fault = Fault(error, course_key=pair.course_key, user_id=pair.user_id)
         yield Poison(
             f"the progress of {pair}: {name}",
