@@ -16,7 +16,7 @@ from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TEST, ModelAdmin, demand
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.operations import doctor
+from percipio_openedx.operations import connection_check, doctor
 
 
 def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
@@ -44,9 +44,9 @@ def test_connection(model_admin: ModelAdmin, request: HttpRequest, site_id: int)
     else:
         if request.method == "POST":
             # No transaction stays open while the network is waited for.
-            tried = doctor.connection(configuration)
+            tried = connection_check.examine(configuration)
             steps = [*doctor.site(site_id), *tried]
-            context.update(steps=steps, is_well=doctor.is_connected(tried))
+            context.update(steps=steps, is_well=connection_check.is_well(tried))
             words = [f"{step.name}: {step.verdict}" for step in steps]
             with transaction.atomic():
                 audit.noted(request, PercipioConfiguration, str(site_id), site.domain, "; ".join(words))

@@ -269,24 +269,6 @@ def connections(*, is_online: bool) -> Iterator[Finding]:
         if not is_online:
             yield skipped(_("connection of %(site)s") % {"site": site_name}, _("not tried; --online tries it"))
             continue
-        for one in connection(found[site_id]):
+        for one in connection_check.examine(found[site_id]):
             name = _("%(site)s: %(step)s") % {"site": site_name, "step": one.name}
             yield Finding(name, one.verdict, one.seen, one.fix)
-
-
-def connection(configuration: Configuration) -> list[Finding]:
-    """Try Percipio with a configuration, as the connection test in the admin does. Nothing is stored there."""
-    return [_of_step(step) for step in connection_check.examine(configuration)]
-
-
-def _of_step(step: connection_check.Step) -> Finding:
-    verdict = Verdict(step.verdict.value)
-    if verdict is Verdict.DOUBTFUL and not step.mend:
-        # What cannot be known and needs nothing done is no reason to look twice.
-        verdict = Verdict.SKIPPED
-    return Finding(step.name, verdict, step.seen, step.mend)
-
-
-def is_connected(findings: Iterable[Finding]) -> bool:
-    """Return whether statements can be delivered."""
-    return all(one.verdict is not Verdict.WRONG for one in findings)

@@ -254,7 +254,7 @@ def test_the_connection_test_explains_it(within: Resolver) -> None:
     configuration = config.for_site(1)
     assert configuration is not None
     first, *others = connection_check.examine(configuration)
-    assert (first.verdict, "10.0.0.1" in first.seen, "PERCIPIO_PRIVATE_HOSTS" in first.mend) == ("wrong", True, True)
+    assert (first.verdict, "10.0.0.1" in first.seen, "PERCIPIO_PRIVATE_HOSTS" in first.fix) == ("wrong", True, True)
     assert {step.verdict for step in others} == {"skipped"}
 
 
@@ -266,7 +266,7 @@ def test_the_connection_test_explains_it_for_the_token_address(
     configuration = config.for_site(1)
     assert configuration is not None
     steps = [step for step in connection_check.examine(configuration) if step.verdict == "wrong"]
-    assert ["PERCIPIO_PRIVATE_HOSTS" in step.mend for step in steps] == [True]
+    assert ["PERCIPIO_PRIVATE_HOSTS" in step.fix for step in steps] == [True]
 
 
 def _client() -> PercipioClient:
