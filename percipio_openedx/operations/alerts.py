@@ -91,11 +91,6 @@ def _changed(**_: Any) -> None:
     forget()
 
 
-def open_alerts() -> Sequence[Alert]:
-    """Return what operators were told of and is still so, the oldest first."""
-    return list(Alert.objects.filter(is_on=True).order_by("changed_at", "pk"))
-
-
 # --- what was told ---------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,6 @@ The same milestone gives the same bytes, whoever builds it and when, as long as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,11 +82,6 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
         retracts=event["data"]["retracts"],
         terms=terms_of(statement),
     )
-
-
-def build_all(tellings: Iterable[Telling], now: datetime) -> list[BuiltStatement]:
-    """Return ``build`` of several milestones, in their order. The first that cannot be expressed raises."""
-    return [build(telling, now=now) for telling in tellings]
 
 
 def moment(at: datetime, now: datetime) -> datetime:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from percipio_openedx import checks
 from percipio_openedx.capture import notices, wake, watch
-from percipio_openedx.models import Destination, Notice, ObservationFailure
+from percipio_openedx.models import Alert, Destination, Notice, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import compaction, due, failures, report_due
@@ -159,7 +159,7 @@ def test_without_a_worker_the_web_process_says_it_and_compacts(settings: Any, ca
     assert [sql.split()[0] for sql in statements if "INSERT" in sql] == [statements[0].split()[0]]
     assert len(statements) == 1, "the learner's own request is one INSERT"
     assert Notice.objects.count() == 2
-    assert [row.subject for row in alerts.open_alerts()] == ["notices"]
+    assert [row.subject for row in Alert.objects.filter(is_on=True)] == ["notices"]
     assert len(mail.outbox) == 1
     assert "No worker seems to run" in mail.outbox[0].body
     assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]

@@ -38,7 +38,7 @@ def subjects() -> list[str]:
 
 
 def on() -> set[tuple[str, str]]:
-    return {(row.kind, row.subject) for row in alerts.open_alerts()}
+    return {(row.kind, row.subject) for row in Alert.objects.filter(is_on=True)}
 
 
 def pause(row: Destination, reason: str = "unauthorised") -> None:
@@ -209,7 +209,7 @@ def test_a_mail_that_cannot_be_sent_is_sent_later(monkeypatch: pytest.MonkeyPatc
         patch.setattr(Broken, "error", error)
         patch.setattr(alerts, "get_connection", lambda **_: Broken())
         alerts.check(at_once=True)
-        assert [row.is_told for row in alerts.open_alerts()] == [False]
+        assert [row.is_told for row in Alert.objects.filter(is_on=True)] == [False]
     alerts.check(at_once=True)
     assert subjects() == ["[Percipio] 1 problem"]
 

@@ -10,7 +10,7 @@ import pytest
 
 from percipio_openedx.codes import Kind
 from percipio_openedx.statements import ids
-from percipio_openedx.statements.build import build, build_all
+from percipio_openedx.statements.build import build
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.judges import LIMIT, assert_valid_statement
 from tests.unit.statements.cases import AT, CASES, NOW
@@ -104,9 +104,3 @@ def test_the_same_telling_gives_the_same_bytes_at_any_time() -> None:
 
 def test_a_milestone_from_a_clock_that_is_ahead_is_told_as_of_now() -> None:
     assert build(CASES["completed_clock_ahead"], now=NOW).timestamp == NOW
-
-
-def test_several_are_built_in_their_order() -> None:
-    tellings = [CASES["started"], CASES["progressed"], CASES["completed"]]
-
-    assert build_all(tellings, NOW) == [build(telling, now=NOW) for telling in tellings]
