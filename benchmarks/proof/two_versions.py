@@ -30,7 +30,7 @@ STANDSTILL = 210.0
 HASTE = 60.0
 HOUR = 3700.0
 
-_PASS = re.compile(r"pass looked=(\d+) statements=(\d+) held=\d+ rebuilt=\d+ sent=(\d+)")
+PASS = re.compile(r"pass looked=(\d+) statements=(\d+) held=\d+(?: rebuilt=\d+)? sent=(\d+)")
 _REFUSED = re.compile(r"TypeError: run\(\) takes|TypeError: run\(\) got|Received unregistered task")
 
 
@@ -79,7 +79,7 @@ class Side:
         looked = made = sent = refused = 0
         for log in self.lms.folder.glob(f"{self.lms.label}worker*.log"):
             text = log.read_text("utf-8", errors="replace")
-            for found in _PASS.finditer(text):
+            for found in PASS.finditer(text):
                 looked, made, sent = (
                     sum(pair) for pair in zip((looked, made, sent), map(int, found.groups()), strict=True)
                 )

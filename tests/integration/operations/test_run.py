@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from benchmarks.proof.two_versions import PASS
 from percipio_openedx.management.commands import percipio_run
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.run import Pass
+from percipio_openedx.run import Pass, run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
 
@@ -31,6 +32,15 @@ def test_one_pass_looks_and_sends(arriving: Sandbox, manage: Manage) -> None:
     assert (ran.code, ran.documents) == (0, [{"next_at": None}])
     assert [row.state for row in Statement.objects.all()] == [State.DELIVERED]
     assert len(arriving.statements) == 1
+
+
+def test_the_harness_of_two_versions_reads_the_line_of_a_pass(
+    arriving: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    enrolled(a_learner(), a_course())
+    with caplog.at_level("INFO", "percipio_openedx.run"):
+        run_once()
+    assert [PASS.search(line).groups() for line in caplog.messages if line.startswith("pass ")] == [("1", "1", "1")]
 
 
 def test_a_pass_says_when_the_next_one_is_due(arriving: Sandbox, manage: Manage) -> None:
