@@ -143,8 +143,8 @@ def walls(case: Case) -> Iterator[tuple[str, float, float]]:
     largest = statements * max(case.shares())
     looking = people * case.looks * case.look_seconds
     keeping = statements * (case.store_ms / 1000 + _seconds(case))
-    yield "runs busy with looking, keeping and sending", looking + keeping, case.runs
-    yield "statements kept for the largest site, one at a time under its ledger's lock", largest, 1000 / case.store_ms
+    yield "runs busy with observing, storing and sending", looking + keeping, case.runs
+    yield "statements stored for the largest site, one at a time under its ledger's lock", largest, 1000 / case.store_ms
     yield "statements sent to the largest organization, one request after another", largest, _most(case) / 60
     yield "notices inserted, by one connection's measure", people * case.acts, 1000 / case.notice_ms
 

@@ -82,7 +82,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def heads_of_line(self) -> StatementQuerySet:
         """With no earlier open statement of the same learner and course (their order is kept, nobody else's).
 
-        What is open was not settled: said so that the index leads past all that is (decision record 0011).
+        What is open was not settled: said so that the index leads past all that is (decision record 0018).
         """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),
