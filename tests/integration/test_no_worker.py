@@ -205,7 +205,7 @@ def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, capl
     def broken() -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(watch, "_observe", broken)
+    monkeypatch.setattr(watch, "_check", broken)
     act_of(2)
     assert Notice.objects.count() == 1
     assert "capture failed where=watch error=RuntimeError" in caplog.text
