@@ -56,7 +56,7 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
 def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
     rows = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     reported = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
-    columns = ("user_id", *(f"told_{name}" for name in reported))
+    columns = ("user_id", *(f"reported_{name}" for name in reported))
     for user_id, *values in rows.filter(hold_reason="").values_list(*columns):
         yield _Row(user_id, Reported(*values))
 
