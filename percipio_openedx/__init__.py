@@ -1,3 +1,8 @@
-"""Learner progress and completion from an Open edX LMS to Skillsoft Percipio."""
+"""Report what learners do in an Open edX LMS to Skillsoft Percipio.
+
+Step by step: ``capture`` (signal → notice), ``reporting`` (notice → observed state → new milestones), ``statements``
+(milestone → frozen statement), ``delivery`` (statement → outcome). ``lrs`` serves the statements to Percipio,
+``operations`` does the operator's work, and ``admin`` and ``management`` show it.
+"""
 
 __version__ = "0.1.0"

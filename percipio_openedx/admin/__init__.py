@@ -1,4 +1,4 @@
-"""The operator's pages: is it working, why is something not in Percipio, and putting it right."""
+"""The operator's pages: is it well, why is something not in Percipio, and putting it right."""
 
 from __future__ import annotations
 

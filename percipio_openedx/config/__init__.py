@@ -1,7 +1,7 @@
-"""The settings in force: for a course, for a site. The only package that reads Django's settings.
+"""The settings in force, for a course and for a site. The only package that reads Django's settings.
 
-Course key → organisation → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That
-site's ``PercipioConfiguration``, else the settings ``PERCIPIO_*``. Decision record 0005 says why so.
+Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
+``PercipioConfiguration``, else the settings ``PERCIPIO_*``. Source: decision record 0005.
 """
 
 from __future__ import annotations

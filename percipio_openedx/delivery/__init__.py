@@ -1,1 +1,1 @@
-"""Delivery: frozen statements leave for Percipio, and every answer is settled on their rows."""
+"""Step 4: the frozen statements of ``statements`` leave for Percipio; every answer is settled on their rows."""

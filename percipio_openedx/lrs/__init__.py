@@ -1,1 +1,1 @@
-"""The statement resource that Percipio pulls: xAPI 1.0.3, GET and HEAD, from the rows that are kept anyway."""
+"""Step 5: Percipio pulls. The xAPI 1.0.3 statement resource, GET and HEAD, from the rows of ``delivery``."""

@@ -1,4 +1,4 @@
-"""The rows: hints, what was told, what is sent, and who may send it where."""
+"""The rows: hints, what was reported, what is sent, and who may send it where."""
 
 from __future__ import annotations
 

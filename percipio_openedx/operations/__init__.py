@@ -1,1 +1,1 @@
-"""What operators do to a running installation: the work behind the management commands, fit for the admin as well."""
+"""What operators do: status, doctor, back-fill, reconcile, requeue, prune. ``admin`` and ``management`` show it."""

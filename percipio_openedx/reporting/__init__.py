@@ -1,4 +1,4 @@
-"""From due notices to frozen statements: who is looked at, what is new, what is kept of it."""
+"""Step 2: a due notice of ``capture`` becomes an observed state, and what is new of it statements for ``delivery``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The annotated defaults of every setting."""
