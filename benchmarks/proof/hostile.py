@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import tokens
+from percipio_openedx.delivery.bodies import read
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.multistatus import verdicts
-from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
@@ -119,14 +118,14 @@ _SETTINGS = st.fixed_dictionaries(
 
 def _multistatus(body: bytes) -> None:
     """Every index that is judged was sent, and no statement is both judged and to be sent again."""
-    found = verdicts(body, IDS)
+    found = read(body, IDS, partial=True).verdicts
     assert set(found) <= set(range(len(IDS)))
     for ids in (IDS, IDS[:1]):
         outcome = outcome_of_answer(207, body)
-        judgement = judge(Answer(outcome, 207, "", None, 0.0, body), ids)
-        again = [index for part in judgement.again for index in part]
-        assert not set(again) & set(judgement.verdicts)
-        assert judgement.trouble is not None or sorted({*again, *judgement.verdicts}) == list(range(len(ids)))
+        judgment = judge(Answer(outcome, 207, "", None, 0.0, body), ids)
+        again = [index for part in judgment.again for index in part]
+        assert not set(again) & set(judgment.verdicts)
+        assert judgment.problem is not None or sorted({*again, *judgment.verdicts}) == list(range(len(ids)))
 
 
 def _answers(given: tuple[int, bytes, str]) -> None:

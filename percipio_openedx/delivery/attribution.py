@@ -14,8 +14,8 @@ from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.judgement import Judgement
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import Judgment
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
 # taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
@@ -78,7 +78,7 @@ class Ruling(Generic[S]):
     """
 
     row: S
-    verdict: Verdict
+    verdict: StatementVerdict
     fate: Fate
     since: int
     retry_after: float | None = None
@@ -87,7 +87,7 @@ class Ruling(Generic[S]):
 @dataclass(frozen=True, slots=True)
 class _Suspect(Generic[S]):
     row: S
-    verdict: Verdict
+    verdict: StatementVerdict
     since: int
     retry_after: float | None
 
@@ -160,7 +160,7 @@ class Attribution(Generic[S]):
     def heard(
         self,
         rows: Sequence[S],
-        judgement: Judgement,
+        judgment: Judgment,
         successes: int,
         retry_after: float | None = None,
         sent_at: int | None = None,
@@ -169,7 +169,7 @@ class Attribution(Generic[S]):
 
         Arguments:
             rows: of the request.
-            judgement: of the answer.
+            judgment: of the answer.
             successes: of the destination up to now; not asked for where something was accepted.
             retry_after: seconds that it asked to wait.
             sent_at: ``events`` when the request was sent; after everything that was heard before where it is None.
@@ -178,10 +178,10 @@ class Attribution(Generic[S]):
         self.events += 1
         blamed = [
             _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
-            for index, verdict in judgement.verdicts.items()
+            for index, verdict in judgment.verdicts.items()
             if verdict.outcome is not Outcome.ACCEPTED
         ]
-        if len(blamed) < len(judgement.verdicts):
+        if len(blamed) < len(judgment.verdicts):
             self.has_accepted = True
             return [*(self._accepted() if is_after else []), *_ruled(blamed, Fate.GUILTY)]
         self._failed_at = self.events
@@ -190,9 +190,9 @@ class Attribution(Generic[S]):
         pending = [one for one in blamed if not self._says_nothing_new(one)]
         self._pending += pending
         failures = [one.verdict.outcome for one in pending if not self._is_proven(one.row)]
-        if judgement.failed is not None and self._is_unproven_batch(rows, judgement.failed):
-            failures.append(judgement.failed)
-        if not judgement.verdicts or not judgement.again:
+        if judgment.failed is not None and self._is_unproven_batch(rows, judgment.failed):
+            failures.append(judgment.failed)
+        if not judgment.verdicts or not judgment.again:
             # Else some were named, and nothing was said of the others: these are asked first.
             self.opens = self.opens or self._destinations_own(failures, retry_after)
         if not self._is_probing:

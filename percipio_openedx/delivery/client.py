@@ -15,10 +15,10 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx.addresses import read_url
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
+from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
-from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
@@ -215,7 +215,7 @@ def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
     """The statements of a page and the link to the next."""
     if answer.outcome is not Outcome.ACCEPTED:
         raise error_of(answer)
-    result = json_of(answer.body)
+    result = parsed(answer.body)
     statements = result.get("statements") if isinstance(result, dict) else None
     if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
         raise Unavailable("the answer is no page of statements", status=answer.status)

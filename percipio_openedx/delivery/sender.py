@@ -16,14 +16,13 @@ from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.client import PercipioClient, longest_call
-from percipio_openedx.delivery.judgement import Judgement, judge
-from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.outcomes import Answer, Judgment, judge
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 logger = logging.getLogger(__name__)
 
 # What an answer says of the statements that were sent; pure, and called in a posting thread.
-Read = Callable[[tuple[Row, ...], Answer], Judgement]
+Read = Callable[[tuple[Row, ...], Answer], Judgment]
 
 # Requests at the same time. A statement waits for its own predecessor only, so any number keeps the order.
 THREADS = 4
@@ -40,7 +39,7 @@ class Posted:
     rows: tuple[Row, ...]
     started_at: datetime
     answer: Answer | None
-    judgement: Judgement | None
+    judgment: Judgment | None
 
 
 class Sender:
@@ -132,7 +131,7 @@ class Sender:
             # None of ours, but the cache that holds the token may live in the database.
             connections.close_all()
 
-    def _judged(self, rows: tuple[Row, ...]) -> tuple[Answer, Judgement]:
+    def _judged(self, rows: tuple[Row, ...]) -> tuple[Answer, Judgment]:
         """Stand as the boundary: what breaks on one request, or on the bytes of one answer, is a failure like others.
 
         So it is found out which statement it is about, and the others leave.

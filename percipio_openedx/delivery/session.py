@@ -16,13 +16,12 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import breaker, trust
 from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
 from percipio_openedx.delivery.backlog import Backlog
+from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.judgement import Judgement, judge
-from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.outcomes import Answer, Judgment, judge
 from percipio_openedx.delivery.sender import THREADS, Posted, Sender
 from percipio_openedx.delivery.settle import Counts, Response, keep, put_back, refuses_all, release, reopen, settle
-from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
@@ -76,7 +75,7 @@ class DeliverySession:
         self._uncounted_at: datetime | None = None
         self._last_failure: Answer | None = None
         self._filled = self._shrank = False
-        self._trouble: Outcome | None = None
+        self._problem: Outcome | None = None
         self.counts = Counts()
 
     def run(self) -> None:
@@ -104,7 +103,7 @@ class DeliverySession:
         self._finish()
 
     def _is_over(self) -> bool:
-        return self._trouble is not None or self._attribution.is_inconclusive or self._is_late()
+        return self._problem is not None or self._attribution.is_inconclusive or self._is_late()
 
     def _is_late(self) -> bool:
         until = self._allowance.until
@@ -196,7 +195,7 @@ class DeliverySession:
             # What waits for a free thread was to be sent before anything had failed.
             self._backlog.put_before(self._recall())
         for one in landed:
-            parts = [tuple(one.rows[index] for index in part) for part in one.judgement.again]
+            parts = [tuple(one.rows[index] for index in part) for part in one.judgment.again]
             self._backlog.put_before(parts)
 
     def _take_back(self, now: datetime) -> list[Response]:
@@ -204,42 +203,42 @@ class DeliverySession:
         landed: list[Response] = []
         while self._returned:
             posted = self._returned.popleft()
-            if posted.answer is None or posted.judgement is None:
+            if posted.answer is None or posted.judgment is None:
                 self._on_their_way.difference_update(row.pk for row in posted.rows)
                 continue
-            answered = posted.judgement.answered(posted.answer, len(posted.rows))
-            landed.append(Response(posted.rows, posted.started_at, answered, posted.judgement))
+            answered = posted.judgment.answered(posted.answer, len(posted.rows))
+            landed.append(Response(posted.rows, posted.started_at, answered, posted.judgment))
             self._unsettled.append(landed[-1])
             trust.learn(self._destination, posted.answer, posted.rows, now)
             self._manners = trust.manners_of(self._destination)
         return landed
 
-    def _read(self, rows: tuple[Row, ...], answer: Answer) -> Judgement:
+    def _read(self, rows: tuple[Row, ...], answer: Answer) -> Judgment:
         """What an answer says of these rows; called in a posting thread."""
         believed = self._manners.is_believed(answer, self._allowance.now())
         return judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
 
     def _learn(self, one: Response, now: datetime) -> None:
         """What an answer says of the destination itself, and what is decided of statements that failed alone."""
-        trouble = one.judgement.trouble
+        trouble = one.judgment.problem
         sent_at = self._sent_at.pop(one.rows[0].pk)
         is_after = self._attribution.is_after_failures(sent_at)
         if trouble is None:
             successes, wanted = 0 if one.accepted else self._successes(), one.answer.retry_after
-            self._rulings += self._attribution.heard(one.rows, one.judgement, successes, wanted, sent_at)
+            self._rulings += self._attribution.heard(one.rows, one.judgment, successes, wanted, sent_at)
             trouble = self._attribution.opens
         if trouble is None:
             self._measure(one, now, is_after=is_after)
             return
         self._rulings += self._attribution.give_up()
-        if self._trouble is None:
+        if self._problem is None:
             # Of several that fail together the first one counts.
-            self._trouble = trouble
+            self._problem = trouble
             self._fail(trouble, one.answer, now)
 
     def _measure(self, one: Response, now: datetime, *, is_after: bool) -> None:
         """What an answer says of how much can be sent at once."""
-        if one.judgement.smaller:
+        if one.judgment.smaller:
             self._shrank = True
             breaker.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
         elif one.answer.outcome is Outcome.TOO_LARGE:
@@ -287,7 +286,7 @@ class DeliverySession:
         suspects: dict[int, list[Row]] = defaultdict(list)
         for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
             suspects[self._attribution.since(row, 0)].append(row)
-        verdict = Verdict(outcome, answer.status, answer.words)
+        verdict = StatementVerdict(outcome, answer.status, answer.words)
         for since, rows in suspects.items():
             self.counts = self.counts.plus(Counts(later=release(rows, self._lease, now, verdict, since)))
             self._let_go(rows)
@@ -296,7 +295,7 @@ class DeliverySession:
 
     def _finish(self) -> None:
         now = self._allowance.now()
-        if self._trouble is None:
+        if self._problem is None:
             self._decide(now)
         limit = self._destination.batch_limit
         if limit is not None and self._filled and not self._shrank:

@@ -15,11 +15,10 @@ from django.db.models.functions import Coalesce
 
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
+from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.claim import Row
-from percipio_openedx.delivery.judgement import Judgement, may_be_stored
-from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.outcomes import Answer, Judgment, may_be_stored
 from percipio_openedx.delivery.retry import next_time
-from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
@@ -33,12 +32,12 @@ class Response:
     rows: tuple[Row, ...]
     started_at: datetime
     answer: Answer
-    judgement: Judgement
+    judgment: Judgment
 
     @property
     def accepted(self) -> int:
         """How many of the statements were accepted."""
-        return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgement.verdicts.values())
+        return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgment.verdicts.values())
 
     @property
     def in_doubt(self) -> list[int]:
@@ -47,7 +46,7 @@ class Response:
             return []
         found = []
         for index, row in enumerate(self.rows):
-            said = self.judgement.verdicts.get(index, self.answer)
+            said = self.judgment.verdicts.get(index, self.answer)
             is_accepted = said is not self.answer and said.outcome is Outcome.ACCEPTED
             if not is_accepted and may_be_stored(said.outcome, said.status):
                 found.append(row.pk)
@@ -56,9 +55,9 @@ class Response:
     @property
     def settled(self) -> tuple[Row, ...]:
         """The rows that ``settle`` lets go of: those that were accepted, or all if the answer was about none."""
-        if self.judgement.trouble is not None:
+        if self.judgment.problem is not None:
             return self.rows
-        verdicts = self.judgement.verdicts.items()
+        verdicts = self.judgment.verdicts.items()
         return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
 
 
@@ -101,8 +100,8 @@ def settle(
         for ruling in rulings:
             counts = counts.plus(_apply(ruling, lease, now))
         for one in landed:
-            if one.judgement.trouble is not None:
-                counts = counts.plus(_apply_trouble(one, lease, now))
+            if one.judgment.problem is not None:
+                counts = counts.plus(_apply_problem(one, lease, now))
         DeliveryAttempt.objects.bulk_create(attempt for one in landed for attempt in _attempts(one, destination, api))
     return counts
 
@@ -122,7 +121,7 @@ def put_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()
 
 
 @persistently
-def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, since: int) -> int:
+def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
     """Give back rows that a request held which failed, since it is the destination's fault, or may be.
 
     They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
@@ -191,12 +190,12 @@ def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
     return Statement.objects.filter(pk__in=pks).held_by(lease)
 
 
-def _accepted(landed: Sequence[Response]) -> dict[Verdict, list[int]]:
+def _accepted(landed: Sequence[Response]) -> dict[StatementVerdict, list[int]]:
     """The rows of each verdict that accepts: a whole batch that was accepted is one UPDATE."""
-    groups: dict[Verdict, list[int]] = defaultdict(list)
+    groups: dict[StatementVerdict, list[int]] = defaultdict(list)
     for one in landed:
         same, pks = None, []
-        for index, verdict in one.judgement.verdicts.items():
+        for index, verdict in one.judgment.verdicts.items():
             if verdict.outcome is not Outcome.ACCEPTED:
                 continue
             if verdict is not same:
@@ -238,13 +237,13 @@ def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Cou
     return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
 
 
-def _apply_trouble(one: Response, lease: UUID, now: datetime) -> Counts:
+def _apply_problem(one: Response, lease: UUID, now: datetime) -> Counts:
     """The destination's trouble, and nothing about these rows: they stay due.
 
     Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
-    if one.judgement.trouble is Outcome.UNAUTHORISED:
+    if one.judgment.problem is Outcome.UNAUTHORISED:
         return Counts(later=held.put_back())
     return Counts(later=held.release(now, one.answer.status, one.answer.words))
 

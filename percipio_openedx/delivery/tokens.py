@@ -21,10 +21,10 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx import encryption
 from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
+from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
-from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
@@ -172,7 +172,7 @@ def fetch(configuration: Configuration) -> Token:
     )
     if reply.status not in (200, 201):
         raise error_of(_refusal(reply, configuration))
-    answer = json_of(reply.body)
+    answer = parsed(reply.body)
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(value, str) or not _is_token(value):
         raise Unavailable("the token endpoint's answer holds no token", status=reply.status, duration=reply.duration)

@@ -18,11 +18,11 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
+from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page
 from percipio_openedx.delivery.retry import seconds_until
-from percipio_openedx.delivery.statuses import json_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.operations import connection_fixes as fixes
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
@@ -127,7 +127,7 @@ def _read(configuration: Configuration, token: Secret) -> Finding:
     except (DeliveryError, PercipioConfigurationError) as error:
         return _not_reached("read", error, url)
     if reply.status == 200:
-        if isinstance(json_of(reply.body), dict):
+        if isinstance(parsed(reply.body), dict):
             return well("read")
         return wrong("read", _("%s, but not an answer of Percipio's") % reply.status, fixes.region(url))
     seen = _seen(reply, configuration, token)

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.outcomes import Answer, judge
 from percipio_openedx.redaction import redacted, words_of
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.people import personal_of

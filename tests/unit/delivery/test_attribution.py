@@ -19,8 +19,8 @@ from percipio_openedx.delivery.attribution import (
     Standing,
     convicted,
 )
-from percipio_openedx.delivery.judgement import Judgement
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import Judgment
 
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
 UNAUTHORISED, NOT_FOUND = Outcome.UNAUTHORISED, Outcome.NOT_FOUND
@@ -49,17 +49,17 @@ class Turn:
     def alone(self, row: Row | int, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """One statement is answered so."""
         row = Row(row) if isinstance(row, int) else row
-        return self._heard((row,), Judgement({0: Verdict(outcome, 400)}), retry_after)
+        return self._heard((row,), Judgment({0: StatementVerdict(outcome, 400)}), retry_after)
 
     def batch(self, pks: range, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """A batch is answered so, as a whole."""
         rows = tuple(Row(pk) for pk in pks)
         if outcome is ACCEPTED:
-            return self._heard(rows, Judgement(dict.fromkeys(range(len(rows)), Verdict(ACCEPTED))), retry_after)
-        return self._heard(rows, Judgement(again=((0,), (1,)), failed=outcome), retry_after)
+            return self._heard(rows, Judgment(dict.fromkeys(range(len(rows)), StatementVerdict(ACCEPTED))), retry_after)
+        return self._heard(rows, Judgment(again=((0,), (1,)), failed=outcome), retry_after)
 
-    def _heard(self, rows: tuple[Row, ...], judgement: Judgement, retry_after: float | None) -> dict[int, Fate]:
-        rulings = self.attribution.heard(rows, judgement, self.successes, retry_after)
+    def _heard(self, rows: tuple[Row, ...], judgment: Judgment, retry_after: float | None) -> dict[int, Fate]:
+        rulings = self.attribution.heard(rows, judgment, self.successes, retry_after)
         return {ruling.row.pk: ruling.fate for ruling in rulings}
 
     def end(self, *, is_drained: bool = True) -> dict[int, Fate]:
@@ -137,15 +137,15 @@ def test_once_others_are_accepted_all_of_a_batch_may_fail_alone() -> None:
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_several_named_while_others_are_left_open_say_nothing_of_the_destination_yet(outcome: Outcome) -> None:
     rows = tuple(map(Row, range(10)))
-    named = {index: Verdict(outcome, 400) for index in range(7)}
+    named = {index: StatementVerdict(outcome, 400) for index in range(7)}
     turn = Turn()
-    turn.attribution.heard(rows, Judgement(named, again=((7, 8, 9),)), 0)
+    turn.attribution.heard(rows, Judgment(named, again=((7, 8, 9),)), 0)
     assert turn.opens is None
     assert turn.attribution.wants_single
     assert turn.alone(9, ACCEPTED) == dict.fromkeys(range(7), Fate.GUILTY)
 
     turn = Turn()
-    turn.attribution.heard(rows, Judgement(named, again=((7, 8, 9),)), 0)
+    turn.attribution.heard(rows, Judgment(named, again=((7, 8, 9),)), 0)
     turn.alone(9, outcome)
     assert turn.opens is outcome
 
@@ -316,10 +316,10 @@ def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outco
 def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
     """Several requests are in flight when everything begins to be refused, and are read in any order."""
     attribution: Attribution[Row] = Attribution(Standing())
-    accepted = Judgement({0: Verdict(ACCEPTED)})
+    accepted = Judgment({0: StatementVerdict(ACCEPTED)})
 
     def one(pk: int, outcome: Outcome, sent_at: int) -> list[Fate]:
-        rulings = attribution.heard((Row(pk),), Judgement({0: Verdict(outcome, 400)}), 0, None, sent_at)
+        rulings = attribution.heard((Row(pk),), Judgment({0: StatementVerdict(outcome, 400)}), 0, None, sent_at)
         return [ruling.fate for ruling in rulings]
 
     assert attribution.heard((Row(0),), accepted, 0, None, 0) == []
@@ -334,13 +334,13 @@ def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
 
 def test_a_batch_is_not_proven_by_what_was_in_flight_beside_it() -> None:
     attribution: Attribution[Row] = Attribution(Standing())
-    attribution.heard((Row(0),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 0)
+    attribution.heard((Row(0),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 0)
     rows = tuple(Row(pk) for pk in range(10, 20))
-    attribution.heard(rows, Judgement(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
-    attribution.heard((Row(1),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 1)
+    attribution.heard(rows, Judgment(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
+    attribution.heard((Row(1),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 1)
 
     for row in rows[:IN_A_ROW_LATER]:
-        attribution.heard((row,), Judgement({0: Verdict(NOT_FOUND, 404)}), 0, None, attribution.events)
+        attribution.heard((row,), Judgment({0: StatementVerdict(NOT_FOUND, 404)}), 0, None, attribution.events)
 
     assert attribution.opens is NOT_FOUND
     assert {ruling.fate for ruling in attribution.give_up()} == {Fate.RELEASED}

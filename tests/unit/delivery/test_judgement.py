@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery.judgement import Judgement, judge, may_be_stored
-from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import Answer, Judgment, judge, may_be_stored
 
 IDS = [UUID(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}") for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -21,56 +20,56 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
 @pytest.mark.parametrize(
     ("outcome", "status", "count", "expected"),
     [
-        (Outcome.ACCEPTED, 200, 2, Judgement({0: Verdict(ACCEPTED, 200), 1: Verdict(ACCEPTED, 200)})),
-        (Outcome.CONFLICT, 409, 1, Judgement({0: Verdict(ACCEPTED, 409, "known there already")})),
-        (Outcome.CONFLICT, 409, 3, Judgement(again=((0, 1), (2,)))),
-        (Outcome.REFUSED, 400, 1, Judgement({0: Verdict(REFUSED, 400, "words")})),
-        (Outcome.REFUSED, 400, 4, Judgement(again=((0, 1), (2, 3)), failed=REFUSED)),
-        (Outcome.TOO_LARGE, 413, 1, Judgement({0: Verdict(REFUSED, 413, "words")})),
-        (Outcome.TOO_LARGE, 413, 2, Judgement(again=((0,), (1,)), smaller=True)),
-        (Outcome.LATER, 503, 1, Judgement({0: Verdict(LATER, 503, "words")})),
-        (Outcome.LATER, None, 5, Judgement(again=((0, 1, 2), (3, 4)), failed=LATER)),
-        (Outcome.LATER, 429, 5, Judgement(trouble=LATER)),
-        (Outcome.UNAUTHORISED, 403, 1, Judgement({0: Verdict(Outcome.UNAUTHORISED, 403, "words")})),
-        (Outcome.NOT_FOUND, 404, 1, Judgement({0: Verdict(Outcome.NOT_FOUND, 404, "words")})),
-        (Outcome.NOT_FOUND, 404, 2, Judgement(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
-        (Outcome.PARTIAL, 207, 1, Judgement({0: Verdict(REFUSED, 207, "words")})),
-        (Outcome.PARTIAL, 207, 2, Judgement(again=((0,), (1,)), failed=Outcome.DOUBT)),
-        (Outcome.DOUBT, 200, 1, Judgement({0: Verdict(Outcome.DOUBT, 200, "words")})),
-        (Outcome.DOUBT, 200, 3, Judgement(again=((0, 1), (2,)), failed=Outcome.DOUBT)),
-        (Outcome.PLAIN, 200, 1, Judgement({0: Verdict(Outcome.PLAIN, 200, "words")})),
-        (Outcome.PLAIN, 200, 3, Judgement(again=((0, 1), (2,)), failed=Outcome.PLAIN)),
+        (Outcome.ACCEPTED, 200, 2, Judgment({0: StatementVerdict(ACCEPTED, 200), 1: StatementVerdict(ACCEPTED, 200)})),
+        (Outcome.CONFLICT, 409, 1, Judgment({0: StatementVerdict(ACCEPTED, 409, "known there already")})),
+        (Outcome.CONFLICT, 409, 3, Judgment(again=((0, 1), (2,)))),
+        (Outcome.REFUSED, 400, 1, Judgment({0: StatementVerdict(REFUSED, 400, "words")})),
+        (Outcome.REFUSED, 400, 4, Judgment(again=((0, 1), (2, 3)), failed=REFUSED)),
+        (Outcome.TOO_LARGE, 413, 1, Judgment({0: StatementVerdict(REFUSED, 413, "words")})),
+        (Outcome.TOO_LARGE, 413, 2, Judgment(again=((0,), (1,)), smaller=True)),
+        (Outcome.LATER, 503, 1, Judgment({0: StatementVerdict(LATER, 503, "words")})),
+        (Outcome.LATER, None, 5, Judgment(again=((0, 1, 2), (3, 4)), failed=LATER)),
+        (Outcome.LATER, 429, 5, Judgment(problem=LATER)),
+        (Outcome.UNAUTHORISED, 403, 1, Judgment({0: StatementVerdict(Outcome.UNAUTHORISED, 403, "words")})),
+        (Outcome.NOT_FOUND, 404, 1, Judgment({0: StatementVerdict(Outcome.NOT_FOUND, 404, "words")})),
+        (Outcome.NOT_FOUND, 404, 2, Judgment(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
+        (Outcome.PARTIAL, 207, 1, Judgment({0: StatementVerdict(REFUSED, 207, "words")})),
+        (Outcome.PARTIAL, 207, 2, Judgment(again=((0,), (1,)), failed=Outcome.DOUBT)),
+        (Outcome.DOUBT, 200, 1, Judgment({0: StatementVerdict(Outcome.DOUBT, 200, "words")})),
+        (Outcome.DOUBT, 200, 3, Judgment(again=((0, 1), (2,)), failed=Outcome.DOUBT)),
+        (Outcome.PLAIN, 200, 1, Judgment({0: StatementVerdict(Outcome.PLAIN, 200, "words")})),
+        (Outcome.PLAIN, 200, 3, Judgment(again=((0, 1), (2,)), failed=Outcome.PLAIN)),
     ],
 )
-def test_answers(outcome: Outcome, status: int | None, count: int, expected: Judgement) -> None:
+def test_answers(outcome: Outcome, status: int | None, count: int, expected: Judgment) -> None:
     assert judge(Answer(outcome, status, "words"), IDS[:count]) == expected
 
 
 def test_what_a_207_leaves_out_is_sent_again() -> None:
     body = json.dumps([{"id": str(IDS[1]), "status": 200}, {"id": str(IDS[3]), "status": 400, "error": "bad"}]).encode()
-    assert judge(Answer(Outcome.PARTIAL, 207, body=body), IDS) == Judgement(
-        {1: Verdict(ACCEPTED, 200), 3: Verdict(REFUSED, 400, "bad")}, again=((0, 2, 4),)
+    assert judge(Answer(Outcome.PARTIAL, 207, body=body), IDS) == Judgment(
+        {1: StatementVerdict(ACCEPTED, 200), 3: StatementVerdict(REFUSED, 400, "bad")}, again=((0, 2, 4),)
     )
 
 
 def test_no_token_is_about_no_statement() -> None:
     for outcome in (Outcome.UNAUTHORISED, Outcome.LATER):
         answer = Answer(outcome, 401, "words", is_of_token=True)
-        assert judge(answer, IDS) == Judgement(trouble=outcome)
+        assert judge(answer, IDS) == Judgment(problem=outcome)
 
 
 @given(st.sampled_from(Outcome), st.binary(max_size=200), st.integers(1, 5), st.sampled_from([207, 429, 500, None]))
 def test_of_every_statement_something_is_said_or_it_is_sent_again_in_a_smaller_part(
     outcome: Outcome, body: bytes, count: int, status: int | None
 ) -> None:
-    judgement = judge(Answer(outcome, status, body=body), IDS[:count])
+    judgment = judge(Answer(outcome, status, body=body), IDS[:count])
 
-    again = [index for part in judgement.again for index in part]
-    if judgement.trouble is None:
-        assert sorted([*judgement.verdicts, *again]) == list(range(count))
+    again = [index for part in judgment.again for index in part]
+    if judgment.problem is None:
+        assert sorted([*judgment.verdicts, *again]) == list(range(count))
     else:
-        assert (judgement.verdicts, again) == ({}, [])
-    assert all(0 < len(part) < count for part in judgement.again)
+        assert (judgment.verdicts, again) == ({}, [])
+    assert all(0 < len(part) < count for part in judgment.again)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ import requests.exceptions
 import urllib3.exceptions
 
 from percipio_openedx.codes import Outcome
+from percipio_openedx.delivery.bodies import outcome_of
 from percipio_openedx.delivery.failures import error_of_exception
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
-from percipio_openedx.delivery.statuses import outcome_of
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
@@ -74,7 +74,7 @@ ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLA
         (200, b'{"failed": 0, "stored": 5}', ACCEPTED),
         # What names a failure is read by the statement.
         (200, b'{"errors": [{"index": 0}]}', PARTIAL),
-        (200, b'{"failed": 2}', PARTIAL),
+        (200, b'{"failed": 2}', DOUBT),
         (200, b'[{"status": 200}, {"status": 400}]', PARTIAL),
         # No more than the status says.
         (200, b"", PLAIN),
