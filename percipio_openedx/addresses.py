@@ -1,6 +1,6 @@
 """Addresses: of the web, read once and in one way only, and of hosts, public or of the operator's own network.
 
-Pure: no name is looked up here. ``delivery/adapter.py`` does that, and asks here about each address that it finds.
+Pure: no name is looked up here. ``delivery/exchange.py`` does that, and asks here about each address that it finds.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from django.test import override_settings
 
 from percipio_openedx import config
 from percipio_openedx.codes import Outcome
-from percipio_openedx.delivery import adapter, claim, sender, session
+from percipio_openedx.delivery import claim, sender, session
+from percipio_openedx.delivery import exchange as exchange_module
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
@@ -311,7 +312,9 @@ def test_a_name_of_many_dead_addresses_is_bounded(monkeypatch: pytest.MonkeyPatc
         raise TimeoutError
 
     monkeypatch.setattr(socket.socket, "connect", dead)
-    monkeypatch.setattr(adapter, "checked_addresses", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)])
+    monkeypatch.setattr(
+        exchange_module, "checked_addresses", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)]
+    )
     with pytest.raises(Unreachable):
         exchange("GET", "http://localhost:9/", timeout=0.3)
     assert tried == pytest.approx([0.1, 0.1, 0.1])

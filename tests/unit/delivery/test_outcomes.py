@@ -15,7 +15,7 @@ import urllib3.exceptions
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.bodies import outcome_of
-from percipio_openedx.delivery.failures import error_of_exception
+from percipio_openedx.delivery.exchange import error_of_exception
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
 from percipio_openedx.exceptions import (
     DeliveryError,
