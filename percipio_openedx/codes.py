@@ -84,7 +84,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
     CONFLICT = "conflict"
     # A success that says no more than its status does: believed at once of a Track record, of statements only when it
-    # was repeated (``delivery.trust``).
+    # was repeated (``delivery.breaker``).
     PLAIN = "plain"
     # A success that its body denies, or does not come from Percipio: neither success nor refusal.
     DOUBT = "doubt"

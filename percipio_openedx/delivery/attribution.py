@@ -9,16 +9,17 @@ statement suffers for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
-from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.outcomes import Judgment
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
-# taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
+# taken for the destination's failure: as long as nothing was accepted in this session, and afterwards, when it is more
 # likely that a few which are refused lie together.
 IN_A_ROW = 3
 IN_A_ROW_LATER = 6
@@ -38,22 +39,22 @@ NEVER_PARKED = (Outcome.DOUBT, Outcome.PLAIN)
 _BATCHES: Mapping[Outcome, int] = {Outcome.REFUSED: 3}
 
 
-class Sent(Protocol):
-    """What has to be known of a statement that was sent."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What of a claimed statement delivery needs.
 
-    @property
-    def pk(self) -> int: ...
+    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
+    ``refused_after`` as in ``models.statement``.
+    """
 
-    @property
-    def refusals(self) -> Mapping[str, int]:
-        """How often it failed alone while others were accepted, by the kind of failure."""
-
-    @property
-    def refused_after(self) -> int | None:
-        """The destination's successes when a request that held it failed first, and it was not known why."""
-
-
-S = TypeVar("S", bound=Sent)
+    pk: int
+    uuid: UUID
+    attempts: int
+    body: bytes = field(repr=False)
+    track: bytes | None = field(repr=False)
+    until: datetime
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    refused_after: int | None = None
 
 
 class Fate(Enum):
@@ -70,34 +71,26 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling(Generic[S]):
+class Ruling:
     """One statement, what was said of it, and what becomes of it.
 
-    ``since`` are the destination's successes when a request that held it failed first in this turn; ``retry_after`` is
-    in seconds, where it was asked.
+    ``since`` are the destination's successes when a request that held it failed first in this session; ``retry_after``
+    is in seconds, where it was asked.
     """
 
-    row: S
+    row: Row
     verdict: StatementVerdict
-    fate: Fate
     since: int
     retry_after: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspect(Generic[S]):
-    row: S
-    verdict: StatementVerdict
-    since: int
-    retry_after: float | None
+    fate: Fate = Fate.SUSPECTED
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a destination stood when a turn began.
+    """How a destination stood when a session began.
 
     Arguments:
-        is_failing: its circuit breaker is open, and this turn probes.
+        is_failing: its circuit breaker is open, and this session probes.
         refuses_all: it is open because every statement was refused.
         successes: how often it accepted something, as far as that is counted (``DeliverySession``).
         lone_failures: statements that failed alone since then.
@@ -109,8 +102,8 @@ class Standing:
     lone_failures: int = 0
 
 
-class Attribution(Generic[S]):
-    """The failures of one turn at one destination, in the order in which the answers came.
+class Attribution:
+    """The failures of one session, in the order in which the answers came.
 
     ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
     ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
@@ -122,11 +115,10 @@ class Attribution(Generic[S]):
         self._standing = standing
         self._is_probing = standing.is_failing
         self._successes = standing.successes
-        self._pending: list[_Suspect[S]] = []
-        # Answers so far; and which of them failed last, and last told that something was accepted after a failure.
+        self._pending: list[Ruling] = []
         self.events = 0
-        self._failed_at = 0
-        self._accepted_at = 0
+        # Which of these failed last, and last told that something was accepted after a failure.
+        self._failed_at = self._accepted_at = 0
         self.has_accepted = False
         # When a batch that held it failed first, by key: counted in events, and in successes.
         self._suspected: dict[int, tuple[int, int]] = {}
@@ -159,13 +151,13 @@ class Attribution(Generic[S]):
 
     def heard(
         self,
-        rows: Sequence[S],
+        rows: Sequence[Row],
         judgment: Judgment,
         successes: int,
         retry_after: float | None = None,
         sent_at: int | None = None,
-    ) -> list[Ruling[S]]:
-        """Take in an answer, and say what is decided by it.
+    ) -> list[Ruling]:
+        """Take in an answer, and return what is decided by it.
 
         Arguments:
             rows: of the request.
@@ -177,7 +169,7 @@ class Attribution(Generic[S]):
         is_after = sent_at is None or self.is_after_failures(sent_at)
         self.events += 1
         blamed = [
-            _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
+            Ruling(rows[index], verdict, self.since(rows[index], successes), retry_after)
             for index, verdict in judgment.verdicts.items()
             if verdict.outcome is not Outcome.ACCEPTED
         ]
@@ -201,27 +193,29 @@ class Attribution(Generic[S]):
         self.is_inconclusive = bool(known)
         return _ruled(known, Fate.SUSPECTED)
 
-    def give_up(self) -> list[Ruling[S]]:
-        """The destination is in trouble, for certain: whatever failed meanwhile may be of that."""
-        return self._rule(Fate.RELEASED)
+    def release(self) -> list[Ruling]:
+        """Release whatever failed and is not decided: it may be the destination's fault."""
+        rulings = _ruled(self._pending, Fate.RELEASED)
+        self._pending.clear()
+        return rulings
 
-    def end(self, *, is_drained: bool) -> list[Ruling[S]]:
-        """The turn ends: say what becomes of whatever is not decided yet.
+    def end(self, *, is_drained: bool) -> list[Ruling]:
+        """Return what becomes of whatever is not decided when the session ends.
 
         Arguments:
-            is_drained: nothing else is due. If not, the next turn can compare more.
+            is_drained: nothing else is due. If not, the next session can compare more.
         """
         if self.opens is None and self._batches:
             # The time was up before a part of it could be sent.
             self.opens = self._batch_failure
-        if self.opens is not None:
-            return self._rule(Fate.RELEASED)
         unproven = self._unproven()
-        proven = [one for one in self._pending if one not in unproven]
         refused = [one for one in unproven if one.verdict.outcome is Outcome.REFUSED]
         failed = [one for one in unproven if one.verdict.outcome is not Outcome.REFUSED]
-        if not self.has_accepted and self._may_open(refused, failed):
-            return self._rule(Fate.RELEASED)
+        if self.opens is None and not self.has_accepted:
+            self._open_at_the_end(refused, failed)
+        if self.opens is not None:
+            return self.release()
+        proven = [one for one in self._pending if one not in unproven]
         self._pending.clear()
         return [
             *_ruled(proven, Fate.GUILTY),
@@ -229,22 +223,24 @@ class Attribution(Generic[S]):
             *_ruled(refused, Fate.UNPROVEN if is_drained else Fate.RELEASED),
         ]
 
-    def was_in_failed_batch(self, row: S) -> bool:
-        """Whether a batch that held it failed in this turn."""
+    def was_in_failed_batch(self, row: Row) -> bool:
+        """Return whether a batch that held it failed in this session."""
         return row.pk in self._suspected
 
-    def since(self, row: S, successes: int) -> int:
-        """The destination's successes when a request that held it failed first in this turn: these, if one does now."""
+    def since(self, row: Row, successes: int) -> int:
+        """Return the destination's successes when a request that held it failed first: these, if one does now."""
         return self._suspected.get(row.pk, (0, successes))[1]
 
-    def _accepted(self) -> list[Ruling[S]]:
+    def _accepted(self) -> list[Ruling]:
         self._accepted_at = self.events
         self._batches = self.lone_failures = 0
         self._is_probing = False
-        return self._rule(Fate.GUILTY)
+        rulings = _ruled(self._pending, Fate.GUILTY)
+        self._pending.clear()
+        return rulings
 
-    def _is_unproven_batch(self, rows: Sequence[S], outcome: Outcome) -> bool:
-        """Remember a batch that failed; whether that may be the destination's fault."""
+    def _is_unproven_batch(self, rows: Sequence[Row], outcome: Outcome) -> bool:
+        """Remember a batch that failed; return whether that may be the destination's fault."""
         is_unproven = not all(self._is_proven(row) for row in rows)
         if is_unproven:
             self._batches += 1
@@ -253,14 +249,14 @@ class Attribution(Generic[S]):
             self._suspected.setdefault(row.pk, (self.events, self._successes))
         return is_unproven
 
-    def _says_nothing_new(self, suspect: _Suspect[S]) -> bool:
-        """Whether a failure says nothing of the destination: the statement failed by itself before."""
+    def _says_nothing_new(self, one: Ruling) -> bool:
+        """Return whether a failure says nothing of the destination: the statement failed by itself before."""
         if self._is_probing:
-            return suspect.verdict.outcome is not Outcome.REFUSED and self._is_proven(suspect.row)
-        return bool(suspect.row.refusals)
+            return one.verdict.outcome is not Outcome.REFUSED and self._is_proven(one.row)
+        return bool(one.row.refusals)
 
     def _destinations_own(self, failures: Sequence[Outcome], retry_after: float | None) -> Outcome | None:
-        """The failure that is the destination's, with these of the last answer; None where that is not known."""
+        """Return the failure that is the destination's, with these of the last answer; None where none is known."""
         failed = [outcome for outcome in failures if outcome is not Outcome.REFUSED]
         if failed and (self._is_probing or retry_after is not None):
             return failed[-1]
@@ -268,8 +264,8 @@ class Attribution(Generic[S]):
         most = IN_A_ROW_LATER if self.has_accepted else IN_A_ROW
         return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
 
-    def _may_open(self, refused: Sequence[_Suspect[S]], failed: Sequence[_Suspect[S]]) -> bool:
-        """Whether the breaker opens at the end of a turn in which nothing was accepted."""
+    def _open_at_the_end(self, refused: Sequence[Ruling], failed: Sequence[Ruling]) -> None:
+        """Open the breaker where nothing was accepted and that is enough to tell."""
         if failed:
             is_new = self._standing.is_failing or not self._standing.successes
             self.lone_failures += len(failed)
@@ -277,27 +273,21 @@ class Attribution(Generic[S]):
                 self.opens = failed[-1].verdict.outcome
         elif refused and self._standing.refuses_all:
             self.opens = Outcome.REFUSED
-        return self.opens is not None
 
-    def _unproven(self) -> list[_Suspect[S]]:
-        """Those that may fail for the destination's sake: while it fails, all of them."""
+    def _unproven(self) -> list[Ruling]:
+        """Return those that may fail for the destination's sake: while it fails, all of them."""
         return [one for one in self._pending if self._is_probing or not self._is_proven(one.row)]
 
-    def _is_proven(self, row: S) -> bool:
-        """Whether something was accepted after this one had failed for the first time: so it fails by itself."""
+    def _is_proven(self, row: Row) -> bool:
+        """Return whether something was accepted after this one had failed first: so it fails by itself."""
         since = self._suspected.get(row.pk)
         if row.refusals or (since is not None and since[0] < self._accepted_at):
             return True
         return row.refused_after is not None and (self.has_accepted or row.refused_after < self._successes)
 
-    def _rule(self, fate: Fate) -> list[Ruling[S]]:
-        rulings = _ruled(self._pending, fate)
-        self._pending.clear()
-        return rulings
-
 
 def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, int], bool]:
-    """The refusals of a statement with one more of this kind, and whether it is to be parked now.
+    """Return a statement's refusals with one more of this kind, and whether it is to be parked now.
 
     Counted by kind: a single 404 parks nothing that was put off a few times before.
     """
@@ -306,5 +296,5 @@ def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, 
     return {**refusals, outcome.value: count}, is_parked
 
 
-def _ruled(suspects: Iterable[_Suspect[S]], fate: Fate) -> list[Ruling[S]]:
-    return [Ruling(one.row, one.verdict, fate, one.since, one.retry_after) for one in suspects]
+def _ruled(rulings: Iterable[Ruling], fate: Fate) -> list[Ruling]:
+    return [replace(one, fate=fate) for one in rulings]

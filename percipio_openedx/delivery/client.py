@@ -24,7 +24,6 @@ from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret
 from percipio_openedx.statements.people import personal_of
-from percipio_openedx.statements.personal import NOBODY
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
 XAPI_VERSION = "1.0.3"
@@ -139,19 +138,33 @@ class PercipioClient:
         *,
         is_record: bool = False,
     ) -> Answer:
-        """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake.
+        """Make one request, and after a 401 or 403 one more with a fresh token. Raise nothing for Percipio's sake.
 
         A refusal that a fresh token did not help against is about something else, and so are those right after it: the
         token endpoint is not asked for each of many statements that a firewall refuses.
         """
+
+        def sent(token: Secret) -> Answer:
+            timeout, session = self._configuration.timeout, self._session()
+            reply = exchange(
+                method, url, timeout=timeout, token=token, body=body, headers=headers, longest=longest, session=session
+            )
+            outcome = outcome_of(reply.status)
+            if method == "POST" and outcome is Outcome.ACCEPTED:
+                outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
+            if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
+                outcome = Outcome.DOUBT
+            secrets = (token.reveal(), self._configuration.client_secret.reveal())
+            return _answer_of(reply, outcome, secrets, body)
+
         try:
             token = self._tokens.current()
-            answer = self._sent(method, url, token, body, headers, longest, is_record=is_record)
+            answer = sent(token)
             if answer.outcome is not Outcome.UNAUTHORISED or time.monotonic() < self._believed_until:
                 return answer
             self._tokens.refused(token)
             fresh = self._tokens.current()
-            again = self._sent(method, url, fresh, body, headers, longest, is_record=is_record)
+            again = sent(fresh)
             if again.status == 401:
                 self._tokens.refused(fresh)
             if again.outcome is Outcome.UNAUTHORISED:
@@ -160,55 +173,18 @@ class PercipioClient:
         except DeliveryError as error:
             return answer_of(error)
 
-    def _sent(
-        self,
-        method: str,
-        url: str,
-        token: Secret,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        longest: int,
-        *,
-        is_record: bool,
-    ) -> Answer:
-        reply = exchange(
-            method,
-            url,
-            timeout=self._configuration.timeout,
-            token=token,
-            body=body,
-            headers=headers,
-            longest=longest,
-            session=self._session(),
-        )
-        secrets = (token.reveal(), self._configuration.client_secret.reveal())
-        return _classified(reply, secrets, body, is_post=method == "POST", is_record=is_record)
 
-
-def _classified(
-    reply: Reply, secrets: tuple[str, ...], sent: bytes | None, *, is_post: bool, is_record: bool
-) -> Answer:
-    outcome = outcome_of(reply.status)
-    if is_post and outcome is Outcome.ACCEPTED:
-        outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
-    if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
-        outcome = Outcome.DOUBT
-    words = ""
-    personal = NOBODY if outcome is Outcome.ACCEPTED else personal_of(sent)
-    if outcome is not Outcome.ACCEPTED:
-        about = _ABOUT.get(outcome, "")
-        words = f"{reply.status}: {about}{words_of(reply.body, secrets, personal) or 'no words'}"
-        if 300 <= reply.status < 400:
-            words = f"{reply.status}: a redirect, which is not followed; check the address"
-    return Answer(
-        outcome,
-        reply.status,
-        words,
-        retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
-        reply.duration,
-        reply.body,
-        personal=personal,
-    )
+def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
+    """Return what is kept of a reply: of a success nothing, else Percipio's words without what is personal."""
+    retry_after = retry_after_of(reply.headers.get("Retry-After"), timezone.now())
+    if outcome is Outcome.ACCEPTED:
+        return Answer(outcome, reply.status, "", retry_after, reply.duration, reply.body)
+    personal = personal_of(sent)
+    words = f"{_ABOUT.get(outcome, '')}{words_of(reply.body, secrets, personal) or 'no words'}"
+    if 300 <= reply.status < 400:
+        words = "a redirect, which is not followed; check the address"
+    words = f"{reply.status}: {words}"
+    return Answer(outcome, reply.status, words, retry_after, reply.duration, reply.body, personal=personal)
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:

@@ -17,8 +17,8 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.addresses import is_segment
 from percipio_openedx.codes import Api, Outcome, Pause
-from percipio_openedx.delivery import breaker, misdated
-from percipio_openedx.delivery.claim import next_recovery, recover
+from percipio_openedx.delivery import breaker
+from percipio_openedx.delivery.claim import correct_times, next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.session import Allowance, DeliverySession
@@ -69,7 +69,7 @@ class _Run:
         self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
 
     def run(self) -> Delivered:
-        misdated.correct(self._now())
+        correct_times(self._now())
         recover(self._now())
         while self._may_go_on():
             self._queue_skipped()

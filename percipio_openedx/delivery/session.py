@@ -11,17 +11,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.codes import Api, Outcome, Pause
 from percipio_openedx.config import Configuration
-from percipio_openedx.delivery import breaker, trust
-from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
-from percipio_openedx.delivery.backlog import Backlog
+from percipio_openedx.delivery import breaker
+from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling, Standing
 from percipio_openedx.delivery.bodies import StatementVerdict
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
-from percipio_openedx.delivery.outcomes import Answer, Judgment, judge
-from percipio_openedx.delivery.sender import THREADS, Posted, Sender
-from percipio_openedx.delivery.settle import Counts, Response, keep, put_back, refuses_all, release, reopen, settle
+from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
+from percipio_openedx.delivery.settle import (
+    Counts,
+    give_back,
+    give_back_failed,
+    refuses_all,
+    reopen,
+    settle,
+    skip,
+)
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
@@ -30,7 +37,7 @@ MOST_BYTES = 2_000_000
 DEPTH = 2 * THREADS
 # Rows in a claim: it costs a search of the queue, and its rows' bodies are in memory.
 LEAST_ROWS, MOST_ROWS = 100, 800
-# After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbours.
+# After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbors.
 GROWTH = 4
 
 
@@ -51,32 +58,38 @@ class DeliverySession:
         self._configuration = configuration
         self._allowance = allowance
         self._is_track = configuration.api is Api.TRACK
-        self._manners = trust.manners_of(destination)
-        self._sender = Sender(configuration, destination.organization, allowance.now, self._read)
+        self._sender = Sender(
+            configuration,
+            destination.organization,
+            allowance.now,
+            lambda answer: breaker.believes(destination, answer, allowance.now()),
+        )
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
-
-        self._backlog: Backlog[Row] = Backlog()
+        self._backlog = Backlog()
         self._held: dict[int, Row] = {}
         # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet.
         self._on_their_way: set[int] = set()
         # What was known when a request was sent, by the key of its first row (``Attribution.events``).
         self._sent_at: dict[int, int] = {}
-        self._returned: deque[Posted] = deque()
+        self._returned: deque[Returned] = deque()
         self._unsettled: list[Response] = []
-        self._rulings: list[Ruling[Row]] = []
+        self._rulings: list[Ruling] = []
+        self.counts = Counts()
         self.claimed = 0
 
+        self._probing = destination.failures > 0
+        refuses_all = destination.paused_reason == Pause.REFUSED
+        self._attribution = Attribution(
+            Standing(self._probing, refuses_all, destination.successes, destination.lone_failures)
+        )
         self._limit_before = destination.batch_limit
-        self._probing = breaker.is_failing(destination)
-        self._attribution: Attribution[Row] = Attribution(breaker.standing(destination))
         self._size = 1 if self._probing else self._full()
         self._accepted_at: datetime | None = None
         self._uncounted_at: datetime | None = None
         self._last_failure: Answer | None = None
         self._filled = self._shrank = False
         self._problem: Outcome | None = None
-        self.counts = Counts()
 
     def run(self) -> None:
         """Work, and leave no row claimed: what was not sent is given back.
@@ -86,21 +99,18 @@ class DeliverySession:
                 twice, and the other rows are given back all the same.
         """
         try:
-            self._work()
+            self._launch()
+            while len(self._sender):
+                self._land(self._sender.wait())
+                if self._is_over():
+                    self._recall()
+                self._launch()
+            self._finish()
         finally:
             try:
                 self._land(self._sender.close())
             finally:
-                put_back(self._held.values(), self._lease, self._on_their_way)
-
-    def _work(self) -> None:
-        self._launch()
-        while len(self._sender):
-            self._land(self._sender.wait())
-            if self._is_over():
-                self._recall()
-            self._launch()
-        self._finish()
+                give_back(self._held.values(), self._lease, self._on_their_way)
 
     def _is_over(self) -> bool:
         return self._problem is not None or self._attribution.is_inconclusive or self._is_late()
@@ -109,7 +119,7 @@ class DeliverySession:
         until = self._allowance.until
         return until is not None and self._allowance.now() >= until
 
-    # --- sending ---------------------------------------------------------------------------------------------------
+    # --- sending -----------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
         """Keep every thread busy, with enough at hand for the time of the next claim."""
@@ -133,20 +143,15 @@ class DeliverySession:
         return THREADS if self._size < self._full() else DEPTH
 
     def _next_rows(self) -> tuple[Row, ...]:
-        if not self._backlog and self._may_claim():
+        # After a claim that found too little the next one is made when the threads run dry. Until then more has been
+        # settled, and what stood behind that can be claimed together.
+        if not self._backlog and (not self._claims.is_drained or len(self._sender) <= 1):
             self._claim()
         if not self._attribution.wants_single:
             return self._backlog.take(self._size, MOST_BYTES)
         if not self._backlog.has_fresh and not self._claims.is_drained and self._is_allowed():
             self._take_up(self._claims.control(self._allowance.now()))
         return self._backlog.take_single()
-
-    def _may_claim(self) -> bool:
-        """Return whether to claim: after a claim that found too little, only when the threads run dry.
-
-        Until then more has been settled, and what stood behind that can be claimed together.
-        """
-        return not self._claims.is_drained or len(self._sender) <= 1
 
     def _claim(self) -> None:
         most = 1 if self._probing else self._wanted()
@@ -161,13 +166,13 @@ class DeliverySession:
                 return
 
     def _take_up(self, rows: tuple[Row, ...]) -> int:
-        """Take up what was claimed; how many of them can be sent."""
+        """Take up what was claimed; return how many of them can be sent."""
         self.claimed += len(rows)
         self._held.update((row.pk, row) for row in rows)
         unsayable = [row for row in rows if self._is_track and row.track is None]
         self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
         if unsayable:
-            keep(unsayable, self._lease, self._allowance.now())
+            skip(unsayable, self._lease, self._allowance.now())
             self._let_go(unsayable)
         return len(rows) - len(unsayable)
 
@@ -181,13 +186,27 @@ class DeliverySession:
         requests = DEPTH if len(self._sender) else 1
         return max(min(self._size * requests, MOST_ROWS), LEAST_ROWS, self._size)
 
-    # --- answers ---------------------------------------------------------------------------------------------------
+    def _full(self) -> int:
+        if self._is_track:
+            return 1
+        return min(self._configuration.batch_size, self._destination.batch_limit or self._configuration.batch_size)
 
-    def _land(self, posted: list[Posted]) -> None:
+    # --- responses ---------------------------------------------------------------------------------------------------
+
+    def _land(self, returned: list[Returned]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
-        self._returned += posted
+        self._returned += returned
         now = self._allowance.now()
-        landed = self._take_back(now)
+        landed: list[Response] = []
+        while self._returned:
+            # Should the database break in between, what was accepted is settled all the same.
+            rows, one = self._returned.popleft()
+            if one is None:
+                self._on_their_way.difference_update(row.pk for row in rows)
+                continue
+            landed.append(one)
+            self._unsettled.append(one)
+            breaker.learn(self._destination, one.raw, [row.pk for row in rows], now)
         for one in landed:
             self._learn(one, now)
         self._settle(now)
@@ -195,49 +214,28 @@ class DeliverySession:
             # What waits for a free thread was to be sent before anything had failed.
             self._backlog.put_before(self._recall())
         for one in landed:
-            parts = [tuple(one.rows[index] for index in part) for part in one.judgment.again]
-            self._backlog.put_before(parts)
-
-    def _take_back(self, now: datetime) -> list[Response]:
-        """What came back. Should the database break in between, what was accepted is settled all the same."""
-        landed: list[Response] = []
-        while self._returned:
-            posted = self._returned.popleft()
-            if posted.answer is None or posted.judgment is None:
-                self._on_their_way.difference_update(row.pk for row in posted.rows)
-                continue
-            answered = posted.judgment.answered(posted.answer, len(posted.rows))
-            landed.append(Response(posted.rows, posted.started_at, answered, posted.judgment))
-            self._unsettled.append(landed[-1])
-            trust.learn(self._destination, posted.answer, posted.rows, now)
-            self._manners = trust.manners_of(self._destination)
-        return landed
-
-    def _read(self, rows: tuple[Row, ...], answer: Answer) -> Judgment:
-        """What an answer says of these rows; called in a posting thread."""
-        believed = self._manners.is_believed(answer, self._allowance.now())
-        return judge(answer, [row.uuid for row in rows], is_record=self._is_track, believed=believed)
+            self._backlog.put_before([tuple(one.rows[index] for index in part) for part in one.judgment.again])
 
     def _learn(self, one: Response, now: datetime) -> None:
-        """What an answer says of the destination itself, and what is decided of statements that failed alone."""
-        trouble = one.judgment.problem
+        """Take in what a response says of the destination itself, and of statements that failed alone."""
+        problem = one.judgment.problem
         sent_at = self._sent_at.pop(one.rows[0].pk)
         is_after = self._attribution.is_after_failures(sent_at)
-        if trouble is None:
+        if problem is None:
             successes, wanted = 0 if one.accepted else self._successes(), one.answer.retry_after
             self._rulings += self._attribution.heard(one.rows, one.judgment, successes, wanted, sent_at)
-            trouble = self._attribution.opens
-        if trouble is None:
+            problem = self._attribution.opens
+        if problem is None:
             self._measure(one, now, is_after=is_after)
             return
-        self._rulings += self._attribution.give_up()
+        self._rulings += self._attribution.release()
         if self._problem is None:
             # Of several that fail together the first one counts.
-            self._problem = trouble
-            self._fail(trouble, one.answer, now)
+            self._problem = problem
+            self._fail(problem, one.answer, now)
 
     def _measure(self, one: Response, now: datetime, *, is_after: bool) -> None:
-        """What an answer says of how much can be sent at once."""
+        """Take in what a response says of how much can be sent at once."""
         if one.judgment.smaller:
             self._shrank = True
             breaker.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
@@ -259,7 +257,7 @@ class DeliverySession:
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
 
     def _successes(self) -> int:
-        """The destination's, with what was accepted in this turn: whatever is accepted later makes them more."""
+        """Return the destination's, with what was accepted in this session: what is accepted later makes them more."""
         at, self._uncounted_at = self._uncounted_at, None
         return breaker.count(self._destination, at)
 
@@ -271,7 +269,7 @@ class DeliverySession:
         self.counts = self.counts.plus(settled)
         for one in self._unsettled:
             self._on_their_way.difference_update(row.pk for row in one.rows)
-            self._let_go(one.settled)
+            self._let_go(one.accepted if one.judgment.problem is None else one.rows)
         self._let_go(ruling.row for ruling in self._rulings)
         self._unsettled.clear()
         self._rulings.clear()
@@ -281,19 +279,20 @@ class DeliverySession:
             self._held.pop(row.pk, None)
 
     def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
-        """The destination fails: nothing more is sent, and what a failed request held is told so."""
+        """Open the breaker, and say so of what a failed request held; nothing more is sent."""
         breaker.failed(self._destination, answer, now, outcome)
         suspects: dict[int, list[Row]] = defaultdict(list)
         for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
             suspects[self._attribution.since(row, 0)].append(row)
         verdict = StatementVerdict(outcome, answer.status, answer.words)
         for since, rows in suspects.items():
-            self.counts = self.counts.plus(Counts(later=release(rows, self._lease, now, verdict, since)))
+            self.counts = self.counts.plus(Counts(later=give_back_failed(rows, self._lease, now, verdict, since)))
             self._let_go(rows)
 
-    # --- the end ---------------------------------------------------------------------------------------------------
+    # --- the end -----------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
+        """Decide whatever failed and is not decided yet, and the destination: nothing more is sent."""
         now = self._allowance.now()
         if self._problem is None:
             self._decide(now)
@@ -304,10 +303,11 @@ class DeliverySession:
             breaker.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
 
     def _decide(self, now: datetime) -> None:
-        """Nothing more is sent: whatever failed and is not decided yet is decided now, and so is the destination."""
-        self._rulings += self._attribution.end(is_drained=self._is_drained())
-        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
+        # Whether everything that is due was tried.
+        is_drained = self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
+        self._rulings += self._attribution.end(is_drained=is_drained)
         opens = self._attribution.opens
+        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
         if unproven and refuses_all(self._destination, self._successes(), unproven):
             opens = Outcome.REFUSED
             reopen(self._destination, self._successes(), now)
@@ -321,17 +321,9 @@ class DeliverySession:
         elif self._attribution.lone_failures != self._destination.lone_failures:
             breaker.failed_alone(self._destination, self._attribution.lone_failures)
         elif self._probing and is_alive:
-            breaker.revived(self._destination)
+            # It speaks of statements again, though it takes none: whatever else was wrong with it is mended.
+            breaker.succeeded(self._destination)
         elif self._attribution.is_inconclusive:
             breaker.put_off(self._destination, now)
         elif self._probing:
             breaker.leave(self._destination)
-
-    def _is_drained(self) -> bool:
-        """Whether everything that is due was tried."""
-        return self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
-
-    def _full(self) -> int:
-        if self._is_track:
-            return 1
-        return min(self._configuration.batch_size, self._destination.batch_limit or self._configuration.batch_size)

@@ -14,51 +14,14 @@ from django.db.models import PositiveBigIntegerField, Value
 from django.db.models.functions import Coalesce
 
 from percipio_openedx.codes import Api, Outcome
-from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
+from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.bodies import StatementVerdict
-from percipio_openedx.delivery.claim import Row
-from percipio_openedx.delivery.outcomes import Answer, Judgment, may_be_stored
 from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.delivery.sender import Response
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One request that came back (or did not): what it held, what was answered, what that means."""
-
-    rows: tuple[Row, ...]
-    started_at: datetime
-    answer: Answer
-    judgment: Judgment
-
-    @property
-    def accepted(self) -> int:
-        """How many of the statements were accepted."""
-        return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgment.verdicts.values())
-
-    @property
-    def in_doubt(self) -> list[int]:
-        """The keys of the rows that Percipio may have stored, though it did not say so."""
-        if self.answer.is_of_token or self.accepted == len(self.rows):
-            return []
-        found = []
-        for index, row in enumerate(self.rows):
-            said = self.judgment.verdicts.get(index, self.answer)
-            is_accepted = said is not self.answer and said.outcome is Outcome.ACCEPTED
-            if not is_accepted and may_be_stored(said.outcome, said.status):
-                found.append(row.pk)
-        return found
-
-    @property
-    def settled(self) -> tuple[Row, ...]:
-        """The rows that ``settle`` lets go of: those that were accepted, or all if the answer was about none."""
-        if self.judgment.problem is not None:
-            return self.rows
-        verdicts = self.judgment.verdicts.items()
-        return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +33,7 @@ class Counts:
     later: int = 0
 
     def plus(self, other: Counts) -> Counts:
-        """Both together."""
+        """Return both together."""
         return Counts(self.sent + other.sent, self.parked + other.parked, self.later + other.later)
 
 
@@ -79,38 +42,48 @@ def settle(
     destination: Destination,
     api: Api,
     lease: UUID,
-    landed: Sequence[Response],
-    rulings: Sequence[Ruling[Row]],
+    responses: Sequence[Response],
+    rulings: Sequence[Ruling],
     now: datetime,
 ) -> Counts:
     """Settle what was accepted and what was decided; rows that are to be sent again, or not decided, stay claimed.
 
     Arguments:
+        destination: of the rows.
+        api: that they were sent to.
         lease: rows that it holds no longer are somebody else's, and left alone.
-        landed: what came back.
+        responses: what came back.
         rulings: what becomes of statements that failed alone, now or before.
         now: the time of settling.
     """
     counts = Counts()
+    accepted: dict[StatementVerdict, list[int]] = defaultdict(list)
+    for one in responses:
+        for index, verdict in one.judgment.verdicts.items():
+            if verdict.outcome is Outcome.ACCEPTED:
+                accepted[verdict].append(one.rows[index].pk)
     with transaction.atomic(using=write_alias()):
-        if in_doubt := [pk for one in landed for pk in one.in_doubt]:
+        if in_doubt := [pk for one in responses for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
-        for verdict, pks in _accepted(landed).items():
+        for verdict, pks in accepted.items():
             counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
         for ruling in rulings:
             counts = counts.plus(_apply(ruling, lease, now))
-        for one in landed:
+        for one in responses:
             if one.judgment.problem is not None:
-                counts = counts.plus(_apply_problem(one, lease, now))
-        DeliveryAttempt.objects.bulk_create(attempt for one in landed for attempt in _attempts(one, destination, api))
+                counts = counts.plus(Counts(later=_wait_for_destination(one, lease, now)))
+        attempts = [attempt for one in responses for attempt in _attempts(one, destination, api)]
+        DeliveryAttempt.objects.bulk_create(attempts)
     return counts
 
 
 @persistently
-def put_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()) -> int:
+def give_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()) -> int:
     """Give back rows that are held and not settled.
 
     Arguments:
+        rows: of any number.
+        lease: that holds them.
         on_their_way: keys of those that were sent, and of whose answer nothing is known.
     """
     pks = [row.pk for row in rows]
@@ -121,21 +94,23 @@ def put_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()
 
 
 @persistently
-def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
+def give_back_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
     """Give back rows that a request held which failed, since it is the destination's fault, or may be.
 
     They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
     keep what was said.
 
     Arguments:
+        rows: of any number.
+        lease: that holds them.
+        now: their new time.
+        verdict: what was said.
         since: the destination's successes when a request that held them failed first.
     """
-    pks = [row.pk for row in rows]
-    if not pks:
-        return 0
+    held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORISED:
-        return _held(pks, lease).put_back(refused_after=_first(since))
-    return _held(pks, lease).release(now, verdict.status, verdict.words, refused_after=_first(since))
+        return held.put_back(refused_after=_first(since))
+    return held.release(now, verdict.status, verdict.words, refused_after=_first(since))
 
 
 @persistently
@@ -143,16 +118,20 @@ def reopen(destination: Destination, since: int, now: datetime) -> int:
     """Queue again what was parked with nothing to compare it with, since it turned out that everything is refused.
 
     Arguments:
-        since: the destination's successes after which nothing was accepted.
+        destination: that refuses everything.
+        since: its successes after which nothing was accepted.
+        now: the present.
     """
     return _unproven(destination, since).queue(now)
 
 
 def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Whether several learners were refused since anything was accepted, with these who are not parked yet.
+    """Return whether several learners were refused since anything was accepted, with these who are not parked yet.
 
     Arguments:
+        destination: that may refuse everything.
         since: as for ``reopen``.
+        rows: that were refused just now.
     """
     these = Statement.objects.filter(pk__in=[row.pk for row in rows])
     refused = _unproven(destination, since) | these
@@ -161,21 +140,15 @@ def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bo
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:
-    """What was parked since then with nothing to compare it with, so that nothing could be counted."""
+    """Return what was parked since then with nothing to compare it with, so that nothing could be counted."""
     parked = Statement.objects.filter(destination=destination, state=State.PARKED, refusals__isnull=True)
     return parked.filter(refused_after__gte=since)
 
 
 @persistently
-def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
+def skip(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
-    pks = [row.pk for row in rows]
-    return Held(pks, lease).keep(now)
-
-
-def _first(since: int) -> Coalesce:
-    """Since when it fails: what was accepted later tells whose fault that was."""
-    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
+    return Held([row.pk for row in rows], lease).keep(now)
 
 
 @persistently
@@ -190,43 +163,25 @@ def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
     return Statement.objects.filter(pk__in=pks).held_by(lease)
 
 
-def _accepted(landed: Sequence[Response]) -> dict[StatementVerdict, list[int]]:
-    """The rows of each verdict that accepts: a whole batch that was accepted is one UPDATE."""
-    groups: dict[StatementVerdict, list[int]] = defaultdict(list)
-    for one in landed:
-        same, pks = None, []
-        for index, verdict in one.judgment.verdicts.items():
-            if verdict.outcome is not Outcome.ACCEPTED:
-                continue
-            if verdict is not same:
-                # Looked up once for all that were accepted together: to compare verdicts takes longer than the rest.
-                same, pks = verdict, groups[verdict]
-            pks.append(one.rows[index].pk)
-    return groups
+def _first(since: int) -> Coalesce:
+    """Since when it fails: what was accepted later tells whose fault that was."""
+    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
-def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
-    row, verdict = ruling.row, ruling.verdict
+def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counts:
+    row, verdict, fate = ruling.row, ruling.verdict, ruling.fate
     words = verdict.words or "refused without a word"
-    match ruling.fate:
-        case Fate.UNPROVEN:
-            held = Held([row.pk], lease)
-            return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
-        case Fate.RELEASED:
-            return Counts(later=release([row], lease, now, verdict, ruling.since))
-        case Fate.SUSPECTED:
-            due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
-            waiting = _held([row.pk], lease)
-            return Counts(
-                later=waiting.release(due_at, verdict.status, verdict.words, refused_after=_first(ruling.since))
-            )
-        case Fate.GUILTY:
-            return _convict(ruling, lease, now, words)
-
-
-def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Counts:
-    """It waits by itself, longer each time, until it is parked."""
-    row, verdict = ruling.row, ruling.verdict
+    if fate is Fate.UNPROVEN:
+        parked = Held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since)
+        return Counts(parked=parked)
+    if fate is Fate.RELEASED:
+        return Counts(later=give_back_failed([row], lease, now, verdict, ruling.since))
+    if fate is Fate.SUSPECTED:
+        due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
+        held = _held([row.pk], lease)
+        first = _first(ruling.since)
+        return Counts(later=held.release(due_at, verdict.status, verdict.words, refused_after=first))
+    # Guilty: it waits by itself, longer each time, until it is parked.
     refusals, is_parked = convicted(row.refusals, verdict.outcome)
     if is_parked:
         return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
@@ -237,15 +192,15 @@ def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Cou
     return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
 
 
-def _apply_problem(one: Response, lease: UUID, now: datetime) -> Counts:
-    """The destination's trouble, and nothing about these rows: they stay due.
+def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
+    """Give back the rows of a request that failed for the destination's problem: they stay due.
 
     Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
     if one.judgment.problem is Outcome.UNAUTHORISED:
-        return Counts(later=held.put_back())
-    return Counts(later=held.release(now, one.answer.status, one.answer.words))
+        return held.put_back()
+    return held.release(now, one.answer.status, one.answer.words)
 
 
 def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
@@ -256,7 +211,7 @@ def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[Del
             api=api.value,
             started_at=one.started_at,
             statements=len(one.rows),
-            accepted=one.accepted if answer is one.answer else 0,
+            accepted=len(one.accepted) if answer is one.answer else 0,
             status=answer.status,
             outcome=answer.outcome.value,
             duration_ms=round(answer.duration * 1000),

@@ -26,7 +26,7 @@ class Destination(models.Model):
     ``paused_reason`` is set when a person has to mend something: then an operator is told.
 
     ``plain_answer`` is a success that named nothing of what it stored, given since ``plain_answer_since`` and believed
-    since ``plain_answer_trusted_at`` (``delivery.trust``).
+    since ``plain_answer_trusted_at`` (``delivery.breaker``).
 
     ``compared_with`` is the fingerprint of the configuration with which everything that waits here was compared last
     (``reporting.rebuild``).

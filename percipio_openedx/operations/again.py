@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from percipio_openedx.delivery import breaker, misdated
-from percipio_openedx.delivery.claim import recover
+from percipio_openedx.delivery import breaker
+from percipio_openedx.delivery.claim import correct_times, recover
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.reporting import rebuild
@@ -74,7 +74,7 @@ def try_now(site_id: int | None) -> Sequence[Destination]:
     waits = Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)
     rows = Destination.objects.filter(waits).order_by("pk")
     found = list(rows if site_id is None else rows.filter(site_id=site_id))
-    misdated.correct(now)
+    correct_times(now)
     recover(now)
     rebuild.try_now(site_id, now)
     for row in found:

@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 
 from percipio_openedx import config
 from percipio_openedx.codes import ProblemCode, Severity
-from percipio_openedx.delivery import signals
+from percipio_openedx.delivery import breaker
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.operations import diagnosis, problems, status
@@ -83,7 +83,7 @@ def forget() -> None:
 
 def connect() -> None:
     """Let the pass in which a destination pauses or recovers tell of it. Once a process."""
-    for signal in (signals.destination_paused, signals.destination_recovered):
+    for signal in (breaker.destination_paused, breaker.destination_recovered):
         signal.connect(_changed, dispatch_uid="percipio_openedx.alerts")
 
 

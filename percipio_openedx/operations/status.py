@@ -24,7 +24,7 @@ from django.db.models import Count, Min, Q
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import Pause
-from percipio_openedx.delivery import misdated
+from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt
@@ -210,8 +210,8 @@ def _future_times(now: datetime) -> dict[str, int]:
     # With a lease, so that its index leads to the few that have one.
     leased = LearnerCourse.objects.filter(lease__isnull=False, leased_until__gt=now + LONGEST_LEASE)
     counts = {
-        "statements": misdated.statements(now).count() + misdated.leases(now).count(),
-        "destinations": Destination.objects.filter(misdated.destinations(now)).count(),
+        "statements": misdated_statements(now).count() + misdated_leases(now).count(),
+        "destinations": misdated_destinations(now).count(),
         "notices": sum(at > far for at in newest),
         "learners in courses": leased.count(),
         "times of storing": StatementLedger.objects.filter(last_stored_at__gt=far).count(),

@@ -17,7 +17,8 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import Held, State, StatementQuerySet

@@ -13,7 +13,8 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement

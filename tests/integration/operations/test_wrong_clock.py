@@ -10,8 +10,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from percipio_openedx.delivery import misdated
-from percipio_openedx.delivery.claim import Claims
+from percipio_openedx.delivery.claim import Claims, correct_times
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.retry import LONGEST_WAIT
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
@@ -65,7 +64,7 @@ def test_as_long_as_anything_is_put_off_nothing_is_hurried(arriving: Sandbox) ->
     add(2)
     Destination.objects.update(retry_at=NOW + timedelta(seconds=LONGEST_WAIT))
 
-    assert misdated.correct(NOW) == 0
+    assert correct_times(NOW) == 0
     assert deliver_due(NOW).sent == 0
 
 

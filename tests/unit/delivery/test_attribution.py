@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from percipio_openedx.delivery.attribution import (
     LIMITS,
     Attribution,
     Fate,
+    Row,
     Standing,
     convicted,
 )
@@ -29,13 +31,9 @@ IN_DOUBT = (Outcome.DOUBT, Outcome.PLAIN)
 FAILURES = (*COUNTED, *IN_DOUBT)
 
 
-@dataclass(frozen=True)
-class Row:
+def a_row(pk: int, refusals: Mapping[str, int] | None = None, refused_after: int | None = None) -> Row:
     """A statement that was sent."""
-
-    pk: int
-    refusals: Mapping[str, int] = field(default_factory=dict)
-    refused_after: int | None = None
+    return Row(pk, UUID(int=pk), 1, b"{}", None, datetime.max, refusals or {}, refused_after)
 
 
 class Turn:
@@ -43,17 +41,17 @@ class Turn:
 
     def __init__(self, standing: Standing | None = None) -> None:
         standing = standing or Standing()
-        self.attribution: Attribution[Row] = Attribution(standing)
+        self.attribution: Attribution = Attribution(standing)
         self.successes = standing.successes
 
     def alone(self, row: Row | int, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """One statement is answered so."""
-        row = Row(row) if isinstance(row, int) else row
+        row = a_row(row) if isinstance(row, int) else row
         return self._heard((row,), Judgment({0: StatementVerdict(outcome, 400)}), retry_after)
 
     def batch(self, pks: range, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """A batch is answered so, as a whole."""
-        rows = tuple(Row(pk) for pk in pks)
+        rows = tuple(a_row(pk) for pk in pks)
         if outcome is ACCEPTED:
             return self._heard(rows, Judgment(dict.fromkeys(range(len(rows)), StatementVerdict(ACCEPTED))), retry_after)
         return self._heard(rows, Judgment(again=((0,), (1,)), failed=outcome), retry_after)
@@ -136,7 +134,7 @@ def test_once_others_are_accepted_all_of_a_batch_may_fail_alone() -> None:
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_several_named_while_others_are_left_open_say_nothing_of_the_destination_yet(outcome: Outcome) -> None:
-    rows = tuple(map(Row, range(10)))
+    rows = tuple(map(a_row, range(10)))
     named = {index: StatementVerdict(outcome, 400) for index in range(7)}
     turn = Turn()
     turn.attribution.heard(rows, Judgment(named, again=((7, 8, 9),)), 0)
@@ -206,7 +204,7 @@ def test_the_last_one_of_a_turn(outcome: Outcome, fate: Fate) -> None:
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_one_that_failed_before_others_were_accepted_is_guilty_by_itself(outcome: Outcome) -> None:
     turn = Turn(Standing(successes=4))
-    turn.alone(Row(1, refused_after=3), outcome)
+    turn.alone(a_row(1, refused_after=3), outcome)
     assert (turn.end(), turn.opens) == ({1: Fate.GUILTY}, None)
 
 
@@ -214,7 +212,7 @@ def test_one_that_failed_before_others_were_accepted_is_guilty_by_itself(outcome
 def test_one_that_failed_and_nothing_was_accepted_since_is_as_good_as_any(outcome: Outcome) -> None:
     turn = Turn(Standing(successes=4))
     for pk in range(IN_A_ROW):
-        turn.alone(Row(pk, refused_after=4), outcome)
+        turn.alone(a_row(pk, refused_after=4), outcome)
     assert turn.opens is outcome
 
 
@@ -222,7 +220,7 @@ def test_one_that_failed_and_nothing_was_accepted_since_is_as_good_as_any(outcom
 def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outcome: Outcome) -> None:
     turn = Turn(Standing(successes=1))
     for pk in range(20):
-        assert turn.alone(Row(pk, {"later": 1}, 1), outcome) == {pk: Fate.GUILTY}
+        assert turn.alone(a_row(pk, {"later": 1}, 1), outcome) == {pk: Fate.GUILTY}
     assert (turn.opens, turn.attribution.is_unsure) == (None, False)
 
 
@@ -238,7 +236,7 @@ def test_one_failure_of_a_probe_is_enough(outcome: Outcome) -> None:
 
 def test_a_probe_with_a_known_one_tells_nothing() -> None:
     turn = Turn(Standing(is_failing=True, successes=3))
-    assert turn.alone(Row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
+    assert turn.alone(a_row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
     assert (turn.opens, turn.attribution.is_inconclusive) == (None, True)
 
 
@@ -258,7 +256,7 @@ def test_a_retry_after_is_the_destinations_unless_it_is_known_whose_it_is() -> N
     assert turn.opens is LATER
 
     turn = Turn(Standing(successes=2))
-    turn.alone(Row(1, refused_after=1), LATER, retry_after=30)
+    turn.alone(a_row(1, refused_after=1), LATER, retry_after=30)
     assert (turn.opens, turn.end()) == (None, {1: Fate.GUILTY})
 
 
@@ -315,17 +313,17 @@ def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outco
 
 def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
     """Several requests are in flight when everything begins to be refused, and are read in any order."""
-    attribution: Attribution[Row] = Attribution(Standing())
+    attribution: Attribution = Attribution(Standing())
     accepted = Judgment({0: StatementVerdict(ACCEPTED)})
 
     def one(pk: int, outcome: Outcome, sent_at: int) -> list[Fate]:
-        rulings = attribution.heard((Row(pk),), Judgment({0: StatementVerdict(outcome, 400)}), 0, None, sent_at)
+        rulings = attribution.heard((a_row(pk),), Judgment({0: StatementVerdict(outcome, 400)}), 0, None, sent_at)
         return [ruling.fate for ruling in rulings]
 
-    assert attribution.heard((Row(0),), accepted, 0, None, 0) == []
+    assert attribution.heard((a_row(0),), accepted, 0, None, 0) == []
     # Sent beside each other, after the first answer.
     assert one(1, REFUSED, 1) == []
-    assert attribution.heard((Row(2),), accepted, 0, None, 1) == []
+    assert attribution.heard((a_row(2),), accepted, 0, None, 1) == []
     assert attribution.is_unsure
     # Sent when the refusal was known.
     assert one(3, ACCEPTED, 3) == [Fate.GUILTY]
@@ -333,14 +331,14 @@ def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
 
 
 def test_a_batch_is_not_proven_by_what_was_in_flight_beside_it() -> None:
-    attribution: Attribution[Row] = Attribution(Standing())
-    attribution.heard((Row(0),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 0)
-    rows = tuple(Row(pk) for pk in range(10, 20))
+    attribution: Attribution = Attribution(Standing())
+    attribution.heard((a_row(0),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 0)
+    rows = tuple(a_row(pk) for pk in range(10, 20))
     attribution.heard(rows, Judgment(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
-    attribution.heard((Row(1),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 1)
+    attribution.heard((a_row(1),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 1)
 
     for row in rows[:IN_A_ROW_LATER]:
         attribution.heard((row,), Judgment({0: StatementVerdict(NOT_FOUND, 404)}), 0, None, attribution.events)
 
     assert attribution.opens is NOT_FOUND
-    assert {ruling.fate for ruling in attribution.give_up()} == {Fate.RELEASED}
+    assert {ruling.fate for ruling in attribution.release()} == {Fate.RELEASED}
