@@ -23,8 +23,7 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.bodies import read
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer
-from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer, retry_after_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
 from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values

@@ -85,23 +85,6 @@ class Ruling:
     fate: Fate = Fate.SUSPECTED
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a destination stood when a session began.
-
-    Arguments:
-        is_failing: its circuit breaker is open, and this session probes.
-        refuses_all: it is open because every statement was refused.
-        successes: how often it accepted something, as far as that is counted (``DeliverySession``).
-        lone_failures: statements that failed alone since then.
-    """
-
-    is_failing: bool = False
-    refuses_all: bool = False
-    successes: int = 0
-    lone_failures: int = 0
-
-
 class Attribution:
     """The failures of one session, in the order in which the answers came.
 
@@ -109,12 +92,21 @@ class Attribution:
     ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
     and failed again; ``has_accepted`` whether anything was accepted in this session; ``events`` counts the answers;
     ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the destination.
+
+    Arguments:
+        is_failing: the destination's circuit breaker is open, and this session probes.
+        refuses_all: it is open because every statement was refused.
+        successes: how often the destination accepted something, as far as that is counted (``DeliverySession``).
+        lone_failures: statements that failed alone since then.
     """
 
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
-        self._is_probing = standing.is_failing
-        self._successes = standing.successes
+    def __init__(
+        self, *, is_failing: bool = False, refuses_all: bool = False, successes: int = 0, lone_failures: int = 0
+    ) -> None:
+        self._was_new = is_failing or not successes
+        self._refuses_all = refuses_all
+        self._is_probing = is_failing
+        self._successes = successes
         self._pending: list[Ruling] = []
         self.events = 0
         # Which of these failed last, and last told that something was accepted after a failure.
@@ -126,7 +118,7 @@ class Attribution:
         self._batch_failure = Outcome.LATER
         self.opens: Outcome | None = None
         self.is_inconclusive = False
-        self.lone_failures = standing.lone_failures
+        self.lone_failures = lone_failures
 
     @property
     def is_unsure(self) -> bool:
@@ -267,11 +259,10 @@ class Attribution:
     def _open_at_the_end(self, refused: Sequence[Ruling], failed: Sequence[Ruling]) -> None:
         """Open the breaker where nothing was accepted and that is enough to tell."""
         if failed:
-            is_new = self._standing.is_failing or not self._standing.successes
             self.lone_failures += len(failed)
-            if is_new or self.lone_failures >= IN_A_ROW:
+            if self._was_new or self.lone_failures >= IN_A_ROW:
                 self.opens = failed[-1].verdict.outcome
-        elif refused and self._standing.refuses_all:
+        elif refused and self._refuses_all:
             self.opens = Outcome.REFUSED
 
     def _unproven(self) -> list[Ruling]:

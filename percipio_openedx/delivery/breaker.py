@@ -13,7 +13,6 @@ remembered until the destination names what it stored after all (decision record
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +22,7 @@ from django.dispatch import Signal
 
 from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery.bodies import parsed
-from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.fitting import fitted
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
@@ -47,9 +45,9 @@ _REASONS = {
 # until the next probe where one told nothing.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
-# So long a plain answer has to stay the same: with the waits of ``retry`` it is asked four times more at the least,
-# which a proxy that is being restarted does not outlast. Where statements were taken before, something stands in the
-# way more likely, and somebody looks.
+# So long a plain answer has to stay the same: with the backoff it is asked four times more at the least, which a proxy
+# that is being restarted does not outlast. Where statements were taken before, something stands in the way more likely,
+# and somebody looks.
 TRUSTED_AFTER = timedelta(minutes=10)
 TRUSTED_AFTER_SUCCESS = timedelta(days=1)
 
@@ -86,7 +84,7 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
     """
     outcome = outcome or answer.outcome
     failures = destination.failures + 1
-    retry_at = next_time(now, failures, outcome, answer.retry_after, random.uniform)
+    retry_at = next_time(now, failures, outcome, answer.retry_after)
     # While the credentials are refused an outage in between changes nothing about that.
     reason = _REASONS.get(outcome, destination.paused_reason)
     is_new = bool(reason) and destination.paused_reason != reason

@@ -17,8 +17,14 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
-from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.outcomes import (
+    Answer,
+    answer_of,
+    error_of,
+    is_challenge,
+    outcome_of_answer,
+    retry_after_of,
+)
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
@@ -39,7 +45,7 @@ _FRESH = 60.0
 
 
 def longest_call(configuration: Configuration) -> float:
-    """Seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
+    """Return the seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
     return 4 * (PATIENCE + 1) * configuration.timeout
 
 
@@ -55,9 +61,6 @@ class PercipioClient:
         self._tokens = Tokens(configuration)
         self._believed_until = 0.0
         self._threads = threading.local()
-
-    def __repr__(self) -> str:
-        return f"<PercipioClient site={self._configuration.site_id}>"
 
     def post_statements(self, bodies: Sequence[bytes], organization: str = "") -> Answer:
         """Send frozen statements in one array, byte for byte as they are kept.
@@ -99,14 +102,6 @@ class PercipioClient:
             yield page
             url = self._next(url, more)
 
-    def check_token(self) -> None:
-        """Get a token, the one in use where there is one.
-
-        Raises:
-            DeliveryError: there is none to be had.
-        """
-        self._tokens.current()
-
     def _session(self) -> Session:
         if not hasattr(self._threads, "session"):
             self._threads.session = Session()
@@ -114,7 +109,7 @@ class PercipioClient:
         return session
 
     def _next(self, url: str, more: str) -> str:
-        """The address of the next page; it must stay with the service, for our token goes with it."""
+        """Return the address of the next page; it must stay with the service, for our token goes with it."""
         if not more:
             return ""
         try:
@@ -188,7 +183,7 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
-    """The statements of a page and the link to the next."""
+    """Return the statements of a page and the link to the next."""
     if answer.outcome is not Outcome.ACCEPTED:
         raise error_of(answer)
     result = parsed(answer.body)
@@ -200,7 +195,7 @@ def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    """Whether a path lies below a prefix, with no way up hidden in it."""
+    """Return whether a path lies below a prefix, with no way up hidden in it."""
     return path.startswith(f"{prefix}/") and not any(
         part in path.lower() for part in ("/..", "%2e", "%2f", "\\", "%5c")
     )

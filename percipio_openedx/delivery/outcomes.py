@@ -1,4 +1,4 @@
-"""What an answer means: for the request as a whole, and for each statement in it. Pure.
+"""What an answer means: for the request as a whole, for each statement in it, and for when to try again. Pure.
 
 Something is said of a statement only by an answer about itself alone: it was sent alone, or the body of a success names
 it. Anything else that is said of a batch is found out by sending it again in parts; the ids stay the same, so nothing
@@ -7,8 +7,11 @@ is stored twice. Whether a failure is the statement's or the destination's is de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from percipio_openedx.codes import Outcome
@@ -37,6 +40,20 @@ from percipio_openedx.statements.personal import NOBODY, Personal
 UNSAID = "the answer does not say what was stored"
 # Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
 _CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
+# Seconds of the backoff: full jitter over an exponentially growing span, capped, and for ever (a report is given up by
+# a person only).
+BASE = 5.0
+CAP = 3600.0
+LEAST = 1.0
+# What is fixed by people, and an odd answer, which stays odd for a while: asking every few seconds would only fill logs
+# on both sides.
+BASE_OF_PAUSE = 60.0
+_SLOWLY = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
+# What asks for more is a mistake: it would cost a day, and a person who looks.
+LONGEST_RETRY_AFTER = 86400.0
+_SPREAD = 30.0
+# Seconds beyond which nothing is put off: what waits longer was put off by a clock that was wrong.
+LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 # How what is no plain text begins: a page; half of a list or of an object, which might have said anything.
 _NO_TEXT = ("<", "[", "{")
 _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
@@ -249,3 +266,50 @@ def answer_of(error: DeliveryError) -> Answer:
         duration=error.duration or 0.0,
         is_of_token=error.is_of_token,
     )
+
+
+# --- when to try again -----------------------------------------------------------------------------------------------
+
+
+def next_time(
+    now: datetime,
+    failures: int,
+    outcome: Outcome,
+    retry_after: float | None = None,
+    jitter: Callable[[float, float], float] = random.uniform,
+) -> datetime:
+    """Return the moment of the next try.
+
+    Arguments:
+        failures: failed tries in a row, this one included (1 or more).
+        outcome: of the last try; a refusal of the credentials waits longer, and so does doubt.
+        retry_after: seconds the server asked for; they are kept to where they are a day or less, with up to a tenth
+            more so that not all workers come back in the same instant.
+        jitter: a random number between two.
+    """
+    if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER:
+        asked = max(retry_after, LEAST)
+        return now + timedelta(seconds=asked + jitter(0.0, min(asked / 10, _SPREAD)))
+    base = BASE_OF_PAUSE if outcome in _SLOWLY else BASE
+    # 2 ** 20 seconds are far beyond the cap, and larger exponents would overflow after years of failing.
+    span = min(CAP, base * 2 ** min(max(failures, 1) - 1, 20))
+    return now + timedelta(seconds=max(LEAST, jitter(0.0, span)))
+
+
+def retry_after_of(header: str | None, now: datetime) -> float | None:
+    """Return the seconds that a ``Retry-After`` header asks for: a number or an HTTP date (RFC 9110 10.2.3).
+
+    None where there is no header, where it cannot be read, and where it asks for more than a day; never negative.
+    """
+    text = (header or "").strip()
+    seconds = float(text[:12]) if text.isascii() and text.isdigit() else seconds_until(text, now)
+    return max(seconds, 0.0) if seconds is not None and seconds <= LONGEST_RETRY_AFTER else None
+
+
+def seconds_until(date: str, now: datetime) -> float | None:
+    """Return the seconds from now to an HTTP date (RFC 9110 5.6.7), negative where it has passed; None for no date."""
+    try:
+        when = parsedate_to_datetime(date)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None

@@ -5,30 +5,22 @@ The network and the database work side by side: a few threads post (``sender``) 
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
 from percipio_openedx.codes import Api, Outcome, Pause
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import breaker
-from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling, Standing
+from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
-from percipio_openedx.delivery.settle import (
-    Counts,
-    give_back,
-    give_back_failed,
-    refuses_all,
-    reopen,
-    settle,
-    skip,
-)
+from percipio_openedx.delivery.settle import give_back, give_back_failed, refuses_all, reopen, settle, skip
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.
@@ -41,28 +33,31 @@ LEAST_ROWS, MOST_ROWS = 100, 800
 GROWTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """How long and how much a session may work: ``now`` tells the time, ``until`` is its end, ``most`` counts rows."""
-
-    now: Callable[[], datetime]
-    until: datetime | None = None
-    most: int | None = None
-
-
 class DeliverySession:
-    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error."""
+    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error.
 
-    def __init__(self, destination: Destination, configuration: Configuration, allowance: Allowance) -> None:
+    Arguments:
+        now: tells the time.
+        until: when to end.
+        most: rows to claim at most.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        configuration: Configuration,
+        now: Callable[[], datetime],
+        until: datetime | None = None,
+        most: int | None = None,
+    ) -> None:
         self._destination = destination
         self._configuration = configuration
-        self._allowance = allowance
+        self._now = now
+        self._until = until
+        self._most = most
         self._is_track = configuration.api is Api.TRACK
         self._sender = Sender(
-            configuration,
-            destination.organization,
-            allowance.now,
-            lambda answer: breaker.believes(destination, answer, allowance.now()),
+            configuration, destination.organization, now, lambda answer: breaker.believes(destination, answer, now())
         )
         self._lease = uuid4()
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
@@ -75,13 +70,15 @@ class DeliverySession:
         self._returned: deque[Returned] = deque()
         self._unsettled: list[Response] = []
         self._rulings: list[Ruling] = []
-        self.counts = Counts()
+        self.counts: Counter[str] = Counter()
         self.claimed = 0
 
         self._probing = destination.failures > 0
-        refuses_all = destination.paused_reason == Pause.REFUSED
         self._attribution = Attribution(
-            Standing(self._probing, refuses_all, destination.successes, destination.lone_failures)
+            is_failing=self._probing,
+            refuses_all=destination.paused_reason == Pause.REFUSED,
+            successes=destination.successes,
+            lone_failures=destination.lone_failures,
         )
         self._limit_before = destination.batch_limit
         self._size = 1 if self._probing else self._full()
@@ -116,8 +113,7 @@ class DeliverySession:
         return self._problem is not None or self._attribution.is_inconclusive or self._is_late()
 
     def _is_late(self) -> bool:
-        until = self._allowance.until
-        return until is not None and self._allowance.now() >= until
+        return self._until is not None and self._now() >= self._until
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -150,15 +146,15 @@ class DeliverySession:
         if not self._attribution.wants_single:
             return self._backlog.take(self._size, MOST_BYTES)
         if not self._backlog.has_fresh and not self._claims.is_drained and self._is_allowed():
-            self._take_up(self._claims.control(self._allowance.now()))
+            self._take_up(self._claims.control(self._now()))
         return self._backlog.take_single()
 
     def _claim(self) -> None:
         most = 1 if self._probing else self._wanted()
-        if self._allowance.most is not None:
-            most = min(most, self._allowance.most - self.claimed)
+        if self._most is not None:
+            most = min(most, self._most - self.claimed)
         while most > 0 and not self._backlog:
-            now = self._allowance.now()
+            now = self._now()
             # From either end by turns, for the probes may meet a run of statements that are refused.
             newest = self._destination.failures % 2 == 0
             rows = self._claims.probe(now, newest=newest) if self._probing else self._claims.claim(now, most)
@@ -172,12 +168,12 @@ class DeliverySession:
         unsayable = [row for row in rows if self._is_track and row.track is None]
         self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
         if unsayable:
-            skip(unsayable, self._lease, self._allowance.now())
+            skip(unsayable, self._lease, self._now())
             self._let_go(unsayable)
         return len(rows) - len(unsayable)
 
     def _is_allowed(self) -> bool:
-        return self._allowance.most is None or self.claimed < self._allowance.most
+        return self._most is None or self.claimed < self._most
 
     def _wanted(self) -> int:
         if self._size < self._full():
@@ -196,7 +192,7 @@ class DeliverySession:
     def _land(self, returned: list[Returned]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
         self._returned += returned
-        now = self._allowance.now()
+        now = self._now()
         landed: list[Response] = []
         while self._returned:
             # Should the database break in between, what was accepted is settled all the same.
@@ -265,8 +261,7 @@ class DeliverySession:
         if not self._unsettled and not self._rulings:
             return
         api = self._configuration.api
-        settled = settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
-        self.counts = self.counts.plus(settled)
+        self.counts += settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
         for one in self._unsettled:
             self._on_their_way.difference_update(row.pk for row in one.rows)
             self._let_go(one.accepted if one.judgment.problem is None else one.rows)
@@ -286,14 +281,14 @@ class DeliverySession:
             suspects[self._attribution.since(row, 0)].append(row)
         verdict = StatementVerdict(outcome, answer.status, answer.words)
         for since, rows in suspects.items():
-            self.counts = self.counts.plus(Counts(later=give_back_failed(rows, self._lease, now, verdict, since)))
+            self.counts["later"] += give_back_failed(rows, self._lease, now, verdict, since)
             self._let_go(rows)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
         """Decide whatever failed and is not decided yet, and the destination: nothing more is sent."""
-        now = self._allowance.now()
+        now = self._now()
         if self._problem is None:
             self._decide(now)
         limit = self._destination.batch_limit

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -16,25 +15,12 @@ from django.db.models.functions import Coalesce
 from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.bodies import StatementVerdict
-from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.delivery.outcomes import next_time
 from percipio_openedx.delivery.sender import Response
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
 from percipio_openedx.transactions import persistently, write_alias
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows settled by one call."""
-
-    sent: int = 0
-    parked: int = 0
-    later: int = 0
-
-    def plus(self, other: Counts) -> Counts:
-        """Return both together."""
-        return Counts(self.sent + other.sent, self.parked + other.parked, self.later + other.later)
 
 
 @persistently
@@ -45,18 +31,15 @@ def settle(
     responses: Sequence[Response],
     rulings: Sequence[Ruling],
     now: datetime,
-) -> Counts:
+) -> Counter[str]:
     """Settle what was accepted and what was decided; rows that are to be sent again, or not decided, stay claimed.
 
     Arguments:
-        destination: of the rows.
-        api: that they were sent to.
         lease: rows that it holds no longer are somebody else's, and left alone.
         responses: what came back.
         rulings: what becomes of statements that failed alone, now or before.
-        now: the time of settling.
     """
-    counts = Counts()
+    counts: Counter[str] = Counter()
     accepted: dict[StatementVerdict, list[int]] = defaultdict(list)
     for one in responses:
         for index, verdict in one.judgment.verdicts.items():
@@ -66,12 +49,12 @@ def settle(
         if in_doubt := [pk for one in responses for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
         for verdict, pks in accepted.items():
-            counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
+            counts["sent"] += Held(pks, lease).accept(now, verdict.status, verdict.words)
         for ruling in rulings:
-            counts = counts.plus(_apply(ruling, lease, now))
+            counts += _apply(ruling, lease, now)
         for one in responses:
             if one.judgment.problem is not None:
-                counts = counts.plus(Counts(later=_wait_for_destination(one, lease, now)))
+                counts["later"] += _wait_for_destination(one, lease, now)
         attempts = [attempt for one in responses for attempt in _attempts(one, destination, api)]
         DeliveryAttempt.objects.bulk_create(attempts)
     return counts
@@ -82,8 +65,6 @@ def give_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = (
     """Give back rows that are held and not settled.
 
     Arguments:
-        rows: of any number.
-        lease: that holds them.
         on_their_way: keys of those that were sent, and of whose answer nothing is known.
     """
     pks = [row.pk for row in rows]
@@ -101,10 +82,6 @@ def give_back_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: S
     keep what was said.
 
     Arguments:
-        rows: of any number.
-        lease: that holds them.
-        now: their new time.
-        verdict: what was said.
         since: the destination's successes when a request that held them failed first.
     """
     held = _held([row.pk for row in rows], lease)
@@ -118,9 +95,7 @@ def reopen(destination: Destination, since: int, now: datetime) -> int:
     """Queue again what was parked with nothing to compare it with, since it turned out that everything is refused.
 
     Arguments:
-        destination: that refuses everything.
-        since: its successes after which nothing was accepted.
-        now: the present.
+        since: the destination's successes after which nothing was accepted.
     """
     return _unproven(destination, since).queue(now)
 
@@ -129,9 +104,7 @@ def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bo
     """Return whether several learners were refused since anything was accepted, with these who are not parked yet.
 
     Arguments:
-        destination: that may refuse everything.
         since: as for ``reopen``.
-        rows: that were refused just now.
     """
     these = Statement.objects.filter(pk__in=[row.pk for row in rows])
     refused = _unproven(destination, since) | these
@@ -168,28 +141,27 @@ def _first(since: int) -> Coalesce:
     return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
-def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counts:
-    row, verdict, fate = ruling.row, ruling.verdict, ruling.fate
+def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
+    row, verdict = ruling.row, ruling.verdict
+    blame: dict[str, Any]
     words = verdict.words or "refused without a word"
-    if fate is Fate.UNPROVEN:
-        parked = Held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since)
-        return Counts(parked=parked)
-    if fate is Fate.RELEASED:
-        return Counts(later=give_back_failed([row], lease, now, verdict, ruling.since))
-    if fate is Fate.SUSPECTED:
-        due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
-        held = _held([row.pk], lease)
-        first = _first(ruling.since)
-        return Counts(later=held.release(due_at, verdict.status, verdict.words, refused_after=first))
-    # Guilty: it waits by itself, longer each time, until it is parked.
-    refusals, is_parked = convicted(row.refusals, verdict.outcome)
-    if is_parked:
-        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
-    due_at = next_time(now, refusals[verdict.outcome], verdict.outcome, None, random.uniform)
-    if ruling.retry_after is not None:
-        due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after, random.uniform))
-    held = _held([row.pk], lease)
-    return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
+    if ruling.fate is Fate.RELEASED:
+        return Counter(later=give_back_failed([row], lease, now, verdict, ruling.since))
+    if ruling.fate is Fate.UNPROVEN:
+        return Counter(parked=Held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since))
+    if ruling.fate is Fate.SUSPECTED:
+        blame = {"refused_after": _first(ruling.since)}
+        due_at = next_time(now, row.attempts, verdict.outcome)
+    else:
+        # Guilty: it waits by itself, longer each time, until it is parked.
+        refusals, is_parked = convicted(row.refusals, verdict.outcome)
+        if is_parked:
+            return Counter(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+        blame = {"refusals": refusals}
+        due_at = next_time(now, refusals[verdict.outcome], verdict.outcome)
+        if ruling.retry_after is not None:
+            due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after))
+    return Counter(later=_held([row.pk], lease).release(due_at, verdict.status, verdict.words, **blame))
 
 
 def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:

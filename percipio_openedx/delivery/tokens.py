@@ -23,8 +23,7 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, error_of
-from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.outcomes import Answer, error_of, retry_after_of
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secrets import Secret

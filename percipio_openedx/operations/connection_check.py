@@ -21,8 +21,7 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import is_challenge, is_page
-from percipio_openedx.delivery.retry import seconds_until
+from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_until
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.operations import connection_fixes as fixes
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong

@@ -208,7 +208,7 @@ def test_what_was_answered_in_part_is_not_sent_again_at_once(odd: OddServer, beg
 
 def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured: Callable[..., None]) -> None:
     configured(odd, TIMEOUT=1)
-    client().check_token()
+    client()._tokens.current()
     waits = threading.Event()
     odd.replies = [lambda request: b"" * waits.wait(20)]
 
@@ -218,7 +218,7 @@ def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured
 
 
 def test_a_connection_that_the_server_closed_long_ago_is_replaced(odd: OddServer) -> None:
-    client().check_token()
+    client()._tokens.current()
     closed = threading.Semaphore(0)
 
     def close(connection: socket.socket) -> None:

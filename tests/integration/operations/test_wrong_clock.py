@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from percipio_openedx.delivery.claim import Claims, correct_times
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.delivery.retry import LONGEST_WAIT
+from percipio_openedx.delivery.outcomes import LONGEST_WAIT
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status

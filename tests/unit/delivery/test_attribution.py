@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +19,6 @@ from percipio_openedx.delivery.attribution import (
     Attribution,
     Fate,
     Row,
-    Standing,
     convicted,
 )
 from percipio_openedx.delivery.bodies import StatementVerdict
@@ -39,10 +39,9 @@ def a_row(pk: int, refusals: Mapping[str, int] | None = None, refused_after: int
 class Turn:
     """A turn at a destination: what each answer decides, by statement."""
 
-    def __init__(self, standing: Standing | None = None) -> None:
-        standing = standing or Standing()
-        self.attribution: Attribution = Attribution(standing)
-        self.successes = standing.successes
+    def __init__(self, **standing: Any) -> None:
+        self.attribution = Attribution(**standing)
+        self.successes: int = standing.get("successes", 0)
 
     def alone(self, row: Row | int, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """One statement is answered so."""
@@ -149,7 +148,7 @@ def test_several_named_while_others_are_left_open_say_nothing_of_the_destination
 
 
 def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
-    turn = Turn(Standing(successes=3))
+    turn = Turn(successes=3)
     turn.batch(range(10), LATER)
     assert turn.end(is_drained=False) == {}
     assert turn.opens is LATER
@@ -162,7 +161,7 @@ def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
 def test_alone_where_others_were_accepted_before(outcome: Outcome) -> None:
     lone_failures = 0
     for number in range(IN_A_ROW):
-        turn = Turn(Standing(successes=3, lone_failures=lone_failures))
+        turn = Turn(successes=3, lone_failures=lone_failures)
         turn.alone(1, outcome)
         fates, lone_failures = turn.end(), turn.attribution.lone_failures
         is_last = number == IN_A_ROW - 1
@@ -203,14 +202,14 @@ def test_the_last_one_of_a_turn(outcome: Outcome, fate: Fate) -> None:
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_one_that_failed_before_others_were_accepted_is_guilty_by_itself(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=4))
+    turn = Turn(successes=4)
     turn.alone(a_row(1, refused_after=3), outcome)
     assert (turn.end(), turn.opens) == ({1: Fate.GUILTY}, None)
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_one_that_failed_and_nothing_was_accepted_since_is_as_good_as_any(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=4))
+    turn = Turn(successes=4)
     for pk in range(IN_A_ROW):
         turn.alone(a_row(pk, refused_after=4), outcome)
     assert turn.opens is outcome
@@ -218,7 +217,7 @@ def test_one_that_failed_and_nothing_was_accepted_since_is_as_good_as_any(outcom
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=1))
+    turn = Turn(successes=1)
     for pk in range(20):
         assert turn.alone(a_row(pk, {"later": 1}, 1), outcome) == {pk: Fate.GUILTY}
     assert (turn.opens, turn.attribution.is_unsure) == (None, False)
@@ -229,23 +228,23 @@ def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outc
 
 @pytest.mark.parametrize("outcome", [LATER, UNAUTHORISED, NOT_FOUND, *IN_DOUBT])
 def test_one_failure_of_a_probe_is_enough(outcome: Outcome) -> None:
-    turn = Turn(Standing(is_failing=True, successes=3))
+    turn = Turn(is_failing=True, successes=3)
     turn.alone(1, outcome)
     assert (turn.opens, turn.end()) == (outcome, {1: Fate.RELEASED})
 
 
 def test_a_probe_with_a_known_one_tells_nothing() -> None:
-    turn = Turn(Standing(is_failing=True, successes=3))
+    turn = Turn(is_failing=True, successes=3)
     assert turn.alone(a_row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
     assert (turn.opens, turn.attribution.is_inconclusive) == (None, True)
 
 
 def test_a_malformed_probe_is_a_sign_of_life_unless_everything_was_refused() -> None:
-    turn = Turn(Standing(is_failing=True))
+    turn = Turn(is_failing=True)
     turn.alone(1, REFUSED)
     assert (turn.end(), turn.opens) == ({1: Fate.UNPROVEN}, None)
 
-    turn = Turn(Standing(is_failing=True, refuses_all=True))
+    turn = Turn(is_failing=True, refuses_all=True)
     turn.alone(1, REFUSED)
     assert (turn.end(), turn.opens) == ({1: Fate.RELEASED}, REFUSED)
 
@@ -255,7 +254,7 @@ def test_a_retry_after_is_the_destinations_unless_it_is_known_whose_it_is() -> N
     turn.batch(range(5), LATER, retry_after=30)
     assert turn.opens is LATER
 
-    turn = Turn(Standing(successes=2))
+    turn = Turn(successes=2)
     turn.alone(a_row(1, refused_after=1), LATER, retry_after=30)
     assert (turn.opens, turn.end()) == (None, {1: Fate.GUILTY})
 
@@ -296,7 +295,7 @@ def test_whatever_it_is_refused_for_it_is_parked_in_the_end(outcomes: list[Outco
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from((*FAILURES, ACCEPTED))), max_size=40), st.booleans())
 def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outcome]], is_failing: bool) -> None:
-    turn = Turn(Standing(is_failing=is_failing, successes=1))
+    turn = Turn(is_failing=is_failing, successes=1)
     failed: list[int] = []
     fates: list[int] = []
     for number, outcome in answers:
@@ -313,7 +312,7 @@ def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outco
 
 def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
     """Several requests are in flight when everything begins to be refused, and are read in any order."""
-    attribution: Attribution = Attribution(Standing())
+    attribution: Attribution = Attribution()
     accepted = Judgment({0: StatementVerdict(ACCEPTED)})
 
     def one(pk: int, outcome: Outcome, sent_at: int) -> list[Fate]:
@@ -331,7 +330,7 @@ def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
 
 
 def test_a_batch_is_not_proven_by_what_was_in_flight_beside_it() -> None:
-    attribution: Attribution = Attribution(Standing())
+    attribution: Attribution = Attribution()
     attribution.heard((a_row(0),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 0)
     rows = tuple(a_row(pk) for pk in range(10, 20))
     attribution.heard(rows, Judgment(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
