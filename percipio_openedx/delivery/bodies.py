@@ -180,28 +180,34 @@ class _Reader:
             item: of JSON.
             context: what the name that it stands under says of it; None where that says nothing.
         """
-        for one in item if isinstance(item, list) else [item]:
-            said = _plainly(one) if isinstance(one, dict) else {"id" if id_of(one) else "status": one}
-            inner = said.get("statement")
-            sources = (said, _plainly(inner) if isinstance(inner, dict) else {"id": inner})
-            named = [text for source in sources for name in _ID if (text := id_of(source.get(name)))]
-            if named or (isinstance(item, list) and self._only):
-                yield self._claim(named[0] if named else self._only, said, one, context)
-            elif isinstance(one, dict):
+        items = item if isinstance(item, list) else [item]
+        is_list = items is item
+        entries = [_entry_of(one) for one in items]
+        verdicts = [verdict_of(said) for text, said in entries if not text]
+        successes = [one for one in verdicts if one is not None and one.outcome is Outcome.ACCEPTED]
+        if is_list and context is None and items and len(items) == self._sent == len(successes):
+            # As many as were sent, in any order.
+            yield Claim("", ACCEPTED)
+            return
+        for (text, said), one in zip(entries, items, strict=True):
+            if text or (is_list and self._only):
+                yield self._claim(text or self._only, said, one, context)
+            elif not is_list:
                 yield from self._container(one, context)
             else:
-                is_denial = context is REFUSED or _is_denial(verdict_of(said))
-                yield Claim("", REFUSED if is_denial else DOUBT)
+                # Of nobody knows whom.
+                yield from self._container(one, DOUBT) if isinstance(one, dict) else ()
+                yield Claim("", REFUSED if context is REFUSED or _is_denial(verdict_of(said)) else DOUBT)
 
     def _claim(self, text: str, said: Mapping[str, Any], item: Any, context: StatementVerdict | None) -> Claim:
         """Judge an entry by what it says itself, and by the name of its list."""
-        verdict = verdict_of(said)
+        verdict, mentions = verdict_of(said), _mentions(item)[text]
         if context is REFUSED and (verdict is None or verdict.outcome is Outcome.DOUBT):
             verdict = replace(REFUSED, words=_words(said))
-        elif verdict is None and (context is ACCEPTED or (context is None and not self._partial and _is_bare(said))):
+        elif verdict is None and (context or (mentions and not self._partial and _is_bare(said))):
             verdict = ACCEPTED
         agrees = context is None or (verdict is not None and _is_denial(verdict) is _is_denial(context))
-        return Claim(text, verdict if verdict and agrees and context is not DOUBT else DOUBT, _mentions(item)[text])
+        return Claim(text, verdict if verdict and agrees and context is not DOUBT else DOUBT, mentions)
 
     def _container(self, item: Mapping[str, Any], context: StatementVerdict | None) -> Iterator[Claim]:
         signs: dict[str, Any] = {}
@@ -242,6 +248,14 @@ class _Reader:
             elif lists_failures and value != 207 and not _is_nothing(value) and _sign(name, value) is None:
                 # It may say that the list is not whole.
                 yield Claim("", DOUBT)
+
+
+def _entry_of(item: Any) -> tuple[str, dict[str, Any]]:
+    """Return the id of an entry, its own or its statement's ("" without), and what it says, with plain names."""
+    said = _plainly(item) if isinstance(item, dict) else {"id" if id_of(item) else "status": item}
+    inner = said.get("statement")
+    sources = (said, _plainly(inner) if isinstance(inner, dict) else {"id": inner})
+    return next((text for source in sources for name in _ID if (text := id_of(source.get(name)))), ""), said
 
 
 def verdict_of(said: Mapping[str, Any]) -> StatementVerdict | None:

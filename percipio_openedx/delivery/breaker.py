@@ -56,8 +56,6 @@ def may_send(destination: Destination, now: datetime, longest_request: float) ->
     """Return whether this worker may send there now: the breaker is closed, or it has just won the probe.
 
     Arguments:
-        destination: as read just now.
-        now: the present.
         longest_request: seconds that the probe may take; if its worker dies, another one may probe after that.
     """
     if destination.retry_at is not None and destination.retry_at > now:
@@ -77,9 +75,7 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
     one set.
 
     Arguments:
-        destination: as read before the request.
         answer: the last one that failed.
-        now: the present.
         outcome: what that means, where it is not the outcome of the whole answer.
     """
     outcome = outcome or answer.outcome
@@ -164,7 +160,6 @@ def succeeded(destination: Destination, at: datetime | None = None, *, is_counte
     """Close the breaker: the destination took something, or speaks of statements again.
 
     Arguments:
-        destination: as read before the request.
         at: when it took something; None where it took nothing.
         is_counted: ``count`` did the rest.
     """
@@ -211,14 +206,7 @@ def believes(destination: Destination, answer: Answer, now: datetime) -> bool:
 
 
 def learn(destination: Destination, answer: Answer, pks: Sequence[int], now: datetime) -> None:
-    """Remember what this answer says of the plain answers of the destination.
-
-    Arguments:
-        destination: as read before the request.
-        answer: to the request.
-        pks: of the statements that were sent, as stored before this answer.
-        now: the present.
-    """
+    """Remember what the answer to a request with these statements says of the destination's plain answers."""
     is_open = bool(destination.plain_answer) and destination.plain_answer_trusted_at is None
     if answer.outcome is Outcome.PLAIN and destination.plain_answer != _manner_of(answer):
         _remember(destination, plain_answer=_manner_of(answer), plain_answer_since=now, plain_answer_trusted_at=None)

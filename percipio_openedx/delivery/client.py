@@ -45,7 +45,7 @@ _FRESH = 60.0
 
 
 def longest_call(configuration: Configuration) -> float:
-    """Return the seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
+    """Return the seconds that a call may take at most: two tokens, two requests, each newly connected."""
     return 4 * (PATIENCE + 1) * configuration.timeout
 
 

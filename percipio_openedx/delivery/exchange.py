@@ -56,19 +56,15 @@ _CUT = "the connection failed or was cut"
 # an address with credentials, or a piece of what was sent.
 _PROBLEMS: Mapping[type[BaseException], str] = {
     urllib3_errors.ProxyError: "the proxy refused or could not be reached",
-    requests.exceptions.ProxyError: "the proxy refused or could not be reached",
     urllib3_errors.SSLError: _TLS,
     ssl.SSLError: _TLS,
-    urllib3_errors.DecodeError: "the answer cannot be decoded",
     zlib.error: "the answer cannot be decoded",
     socket.gaierror: "the host's name cannot be resolved",
     UnicodeError: "the host's name cannot be resolved",
     # A time-out by its class, but any failure to connect.
     urllib3_errors.NewConnectionError: _CUT,
     urllib3_errors.ConnectTimeoutError: "no connection within the time-out",
-    requests.ConnectTimeout: "no connection within the time-out",
     urllib3_errors.TimeoutError: _SLOW,
-    requests.Timeout: _SLOW,
     TimeoutError: _SLOW,
     ConnectionError: _CUT,
     http.client.HTTPException: "the answer broke off",
@@ -104,12 +100,9 @@ def exchange(
     """Send one request and read its whole answer.
 
     Arguments:
-        method: of HTTP.
-        url: absolute.
         timeout: seconds to connect, and between two parts of the answer; the body may take ``PATIENCE`` times as long.
         token: the bearer token, None for a request without.
         body: sent as it is.
-        headers: beside those that every request has.
         longest: bytes of the answer, decoded, beyond which it is given up.
         session: of this thread; without one a connection is opened and closed for this request alone.
 
@@ -118,19 +111,16 @@ def exchange(
         Unavailable: an answer that is too long or cannot be decoded.
         PercipioConfigurationError: the host stands at an address that may not be reached.
     """
-    if session is None:
-        with Session() as session:
-            return exchange(
-                method, url, timeout=timeout, token=token, body=body, headers=headers, longest=longest, session=session
-            )
     started = time.monotonic()
-    authorization = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+    sent = dict(headers or {})
+    if token is not None:
+        sent["Authorization"] = f"Bearer {token.reveal()}"
+    own = session or Session()
     try:
         host = read_url(url).host
         # A proxy would be sent in clear what was to stay on this machine, and has a 127.0.0.1 of its own.
         proxies = {"no_proxy": host} if is_loopback(host) else None
-        sent = {**(headers or {}), **authorization}
-        with session.request(
+        with own.request(
             method,
             url,
             data=body,
@@ -143,27 +133,25 @@ def exchange(
             raw = _read(response, longest, started, timeout * PATIENCE)
         if not _is_plain_frame(response):
             # What is left on the connection would be read as the answer to the next request.
-            session.close()
+            own.close()
         content = _decoded(raw, response.headers.get("Content-Encoding", ""), longest)
         return Reply(response.status_code, response.headers, content, time.monotonic() - started)
     except _FAILURES as error:
         raise error_of_exception(error, time.monotonic() - started) from None
+    finally:
+        if session is None:
+            own.close()
 
 
 def error_of_exception(error: BaseException, duration: float | None = None) -> DeliveryError:
-    """Return the typed error of what a request raised; what nobody foresaw is named by its class.
-
-    Arguments:
-        error: what was raised.
-        duration: seconds that the request took.
-    """
+    """Return the typed error of what a request raised, after so many seconds."""
     if isinstance(error, DeliveryError):
         error.duration = duration
         return error
     causes = list(_causes_of(error))
     for kind, words in _PROBLEMS.items():
         if any(isinstance(one, kind) for one in causes):
-            typed = Unavailable if kind in (urllib3_errors.DecodeError, zlib.error) else Unreachable
+            typed = Unavailable if kind is zlib.error else Unreachable
             return typed(f"{words} ({type(causes[-1]).__name__})", duration=duration)
     return Unreachable(f"the request failed ({type(error).__name__})", duration=duration)
 

@@ -56,14 +56,12 @@ _SPREAD = 30.0
 LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 # How what is no plain text begins: a page; half of a list or of an object, which might have said anything.
 _NO_TEXT = ("<", "[", "{")
+_OUTCOMES = {Unauthorised: Outcome.UNAUTHORISED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
 _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
-    Outcome.UNAUTHORISED: Unauthorised,
+    **{outcome: kind for kind, outcome in _OUTCOMES.items()},
     Outcome.NOT_FOUND: Refused,
-    Outcome.TOO_LARGE: TooLarge,
-    Outcome.REFUSED: Refused,
     Outcome.CONFLICT: Refused,
 }
-_OUTCOMES = {Unauthorised: Outcome.UNAUTHORISED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +109,6 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
     is a page that something on the way made.
 
     Arguments:
-        status: of HTTP.
-        body: as it came.
         is_record: a Track record was sent. It has no id, so the answer need not name it, and to send it again is the
             greater harm: what says nothing against it is believed at once.
     """
@@ -180,7 +176,6 @@ def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, belie
     """Judge the answer to a request.
 
     Arguments:
-        answer: what came back.
         ids: of the statements, in the order sent; one for a Track record.
         is_record: what was sent is a Track record, which an answer need not name.
         believed: whether this destination may say that all is well without naming anything.

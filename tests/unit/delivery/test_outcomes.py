@@ -213,7 +213,6 @@ def _made(kind: type[BaseException]) -> BaseException:
 @pytest.mark.parametrize(
     ("kind", "typed"),
     [
-        (urllib3.exceptions.DecodeError, Unavailable),
         (urllib3.exceptions.SSLError, Unreachable),
         (requests.exceptions.InvalidProxyURL, Unreachable),
         (zlib.error, Unavailable),
@@ -237,7 +236,7 @@ NOWHERE: Any = None
         (urllib3.exceptions.ReadTimeoutError(NOWHERE, "/", "x"), "no answer within the time-out"),
         (urllib3.exceptions.ProtocolError("x", REFUSED), "the connection failed or was cut (ConnectionRefusedError)"),
         (urllib3.exceptions.NewConnectionError(NOWHERE, "x"), "the connection failed or was cut (New"),
-        (urllib3.exceptions.DecodeError(), "the answer cannot be decoded"),
+        (zlib.error(), "the answer cannot be decoded"),
         (requests.exceptions.InvalidURL(), "the request could not be made"),
         (http.client.IncompleteRead(b""), "the answer broke off"),
     ],

@@ -57,6 +57,8 @@ PROOFS = [
     pytest.param({"acknowledged": True, "insertedCount": 3}, id="a document store"),
     pytest.param({"status": "success", "data": []}, id="an envelope without content"),
     pytest.param({"accepted": 3, "took": 12, "requestId": X}, id="a count and a foreign id"),
+    pytest.param([200, 201, 409], id="as many statuses"),
+    pytest.param({"results": [{"index": 1, "status": "ok"}] * 3}, id="as many entries"),
 ]
 
 
@@ -133,6 +135,10 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"success": True, "results": [{"success": False}]}, {}, id="one failed of three, which?"),
         pytest.param("\n".join(json.dumps({"id": each, "status": 200}) for each in IDS).encode(), {}, id="JSON lines"),
         pytest.param({"pending": [B]}, {}, id="a list of an unknown kind"),
+        pytest.param([{"status": 200}, {"status": 200}], {}, id="two successes of three"),
+        pytest.param(
+            {"status": "success", "results": [{"index": 1, "problem": "x"}]}, {}, id="a remark about nobody knows whom"
+        ),
         pytest.param({"rows": [{"index": 1, "problem": "x"}]}, {}, id="an index that is not understood"),
         pytest.param(f'{{"{A}": 200, "{B}": 400, "{B}": 200, "{C}": 200}}'.encode(), {}, id="a name twice"),
         pytest.param(
@@ -241,7 +247,20 @@ def test_one_alone_is_proved_by_its_id(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [[], [X], {"pending": [A]}, [{"id": A, "status": 200, "error": "x"}], {"failed": 1}, {"success": False}]
+    "body",
+    [
+        [],
+        [X],
+        [1],
+        [None],
+        [{}],
+        [{"took": 3}],
+        [[]],
+        {"pending": [A]},
+        [{"id": A, "status": 200, "error": "x"}],
+        {"failed": 1},
+        {"success": False},
+    ],
 )
 def test_doubt_about_one_alone_says_why(body: Any) -> None:
     content = json.dumps(body).encode()
