@@ -88,16 +88,11 @@ class Ruling:
 class Attribution:
     """The failures of one session, in the order in which the answers came.
 
-    ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
-    ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
-    and failed again; ``has_accepted`` whether anything was accepted in this session; ``events`` counts the answers;
-    ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the destination.
-
     Arguments:
         is_failing: the destination's circuit breaker is open, and this session probes.
         refuses_all: it is open because every statement was refused.
         successes: how often the destination accepted something, as far as that is counted (``DeliverySession``).
-        lone_failures: statements that failed alone since then.
+        lone_failures: statements in a row that failed alone since then; to be remembered with the destination.
     """
 
     def __init__(
@@ -108,15 +103,16 @@ class Attribution:
         self._is_probing = is_failing
         self._successes = successes
         self._pending: list[Ruling] = []
-        self.events = 0
-        # Which of these failed last, and last told that something was accepted after a failure.
-        self._failed_at = self._accepted_at = 0
+        # Answers so far; which of them failed last, and last said that something was accepted after a failure.
+        self.events = self._failed_at = self._accepted_at = 0
         self.has_accepted = False
         # When a batch that held it failed first, by key: counted in events, and in successes.
         self._suspected: dict[int, tuple[int, int]] = {}
         self._batches = 0
         self._batch_failure = Outcome.LATER
+        # The failure for which the circuit breaker is to be opened.
         self.opens: Outcome | None = None
+        # The probe was made, for want of another, with a statement that failed by itself before, and failed again.
         self.is_inconclusive = False
         self.lone_failures = lone_failures
 
@@ -131,13 +127,10 @@ class Attribution:
         return self._batches >= _BATCHES.get(self._batch_failure, 1) or len(self._pending) >= IN_A_ROW - 1
 
     def is_after_failures(self, sent_at: int) -> bool:
-        """Return whether a request was sent when everything was known that has failed by now.
+        """Return whether a request, sent when ``events`` was this, was sent after all failures by now were known.
 
         Only then its acceptance says anything of whose these failures are: several requests are in flight at once, and
         what was sent before a failure was known may have been read before that, too.
-
-        Arguments:
-            sent_at: ``events`` when it was sent.
         """
         return sent_at >= self._failed_at
 
@@ -152,8 +145,6 @@ class Attribution:
         """Take in an answer, and return what is decided by it.
 
         Arguments:
-            rows: of the request.
-            judgment: of the answer.
             successes: of the destination up to now; not asked for where something was accepted.
             retry_after: seconds that it asked to wait.
             sent_at: ``events`` when the request was sent; after everything that was heard before where it is None.
@@ -171,7 +162,7 @@ class Attribution:
         self._failed_at = self.events
         self._successes = successes
         known = [one for one in blamed if self._says_nothing_new(one)]
-        pending = [one for one in blamed if not self._says_nothing_new(one)]
+        pending = [one for one in blamed if one not in known]
         self._pending += pending
         failures = [one.verdict.outcome for one in pending if not self._is_proven(one.row)]
         if judgment.failed is not None and self._is_unproven_batch(rows, judgment.failed):
@@ -194,8 +185,7 @@ class Attribution:
     def end(self, *, is_drained: bool) -> list[Ruling]:
         """Return what becomes of whatever is not decided when the session ends.
 
-        Arguments:
-            is_drained: nothing else is due. If not, the next session can compare more.
+        Where something else is due (not ``is_drained``) the next session can compare more.
         """
         if self.opens is None and self._batches:
             # The time was up before a part of it could be sent.

@@ -95,17 +95,13 @@ _UUID = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a body says.
+    """What a body says."""
 
-    Arguments:
-        verdicts: by index, of the statements of which it is clear.
-        is_torn: it contradicts itself, or is not understood.
-        speaks: it says anything of a statement that was sent, or of all.
-        names_others: it names statements that were not sent.
-    """
-
+    # By index, of the statements of which it is clear.
     verdicts: dict[int, StatementVerdict] = field(default_factory=dict)
+    # It contradicts itself, or is not understood.
     is_torn: bool = False
+    # It says anything of a statement that was sent, or of all.
     speaks: bool = False
     names_others: bool = False
 
@@ -114,7 +110,6 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> Reading:
     """Read the body of a success.
 
     Arguments:
-        body: as it came.
         ids: of the statements sent, in their order.
         partial: the status is 207, so that to name a statement is not yet to say that it was stored.
     """
@@ -174,12 +169,7 @@ class _Reader:
         self._partial = partial
 
     def claims(self, item: list[Any] | dict[str, Any], context: StatementVerdict | None) -> Iterator[Claim]:
-        """Yield what a list or an object says.
-
-        Arguments:
-            item: of JSON.
-            context: what the name that it stands under says of it; None where that says nothing.
-        """
+        """Yield what a list or an object says, in the context of the name that it stands under (None: no meaning)."""
         items = item if isinstance(item, list) else [item]
         is_list = items is item
         entries = [_entry_of(one) for one in items]

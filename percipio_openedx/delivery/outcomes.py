@@ -69,12 +69,10 @@ class Answer:
     """What came of one request: also when no answer came.
 
     Arguments:
-        outcome: its one meaning.
-        status: the HTTP status, None where no answer came.
+        status: of HTTP, None where no answer came.
         words: Percipio's words, or ours where it said nothing; redacted, fit for an operator.
         retry_after: seconds the server asked to wait, or None.
         duration: seconds from sending to the end of the answer.
-        body: the answer, for whoever has to read it by items.
         earlier: the answers to the same request with the token that was then replaced.
         personal: of whom the request was, to be masked in whatever of the body is kept; nobody where all was accepted.
         is_of_token: whether the token endpoint answered, and nothing was sent for want of a token.

@@ -60,11 +60,11 @@ class Backlog:
         self._parts.extendleft(reversed([part for part in parts if part]))
 
     def take(self, most: int, room: int) -> tuple[Row, ...]:
-        """Return the next request; nothing if there is nothing.
+        """Return the next request, of so many statements at most; nothing if there is nothing.
 
         Arguments:
-            most: statements in it, at most; parts are as large as they are.
-            room: bytes in it, at most, unless the first statement alone is larger.
+            most: statements; parts are as large as they are.
+            room: bytes at most, unless the first statement alone is larger.
         """
         if self._parts:
             return self._parts.popleft()
@@ -91,15 +91,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One request that came back (or did not).
-
-    Arguments:
-        rows: what it held.
-        started_at: when it was sent.
-        raw: the answer as it came.
-        answer: the same with the outcome that it had for these rows, as it is kept.
-        judgment: what it means.
-    """
+    """One request that came back (or did not): ``raw`` is the answer as it came, ``answer`` as it is kept."""
 
     rows: tuple[Row, ...]
     started_at: datetime
@@ -132,8 +124,6 @@ class Sender:
     """Send what it is given, in order, over connections that stay open.
 
     Arguments:
-        configuration: the site's.
-        organization: of the destination.
         now: tells the time that leases are measured by.
         believes: whether an answer that says no more than its status counts as success; called in a thread.
     """

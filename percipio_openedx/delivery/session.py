@@ -34,13 +34,7 @@ GROWTH = 4
 
 
 class DeliverySession:
-    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error.
-
-    Arguments:
-        now: tells the time.
-        until: when to end.
-        most: rows to claim at most.
-    """
+    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error."""
 
     def __init__(
         self,
@@ -63,10 +57,9 @@ class DeliverySession:
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
         self._backlog = Backlog()
         self._held: dict[int, Row] = {}
-        # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet.
-        self._on_their_way: set[int] = set()
-        # What was known when a request was sent, by the key of its first row (``Attribution.events``).
-        self._sent_at: dict[int, int] = {}
+        # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet. With
+        # what was known when it was sent (``Attribution.events``).
+        self._in_flight: dict[int, int] = {}
         self._returned: deque[Returned] = deque()
         self._unsettled: list[Response] = []
         self._rulings: list[Ruling] = []
@@ -107,7 +100,7 @@ class DeliverySession:
             try:
                 self._land(self._sender.close())
             finally:
-                give_back(self._held.values(), self._lease, self._on_their_way)
+                give_back(self._held.values(), self._lease, self._in_flight)
 
     def _is_over(self) -> bool:
         return self._problem is not None or self._attribution.is_inconclusive or self._is_late()
@@ -123,14 +116,18 @@ class DeliverySession:
             rows = self._next_rows()
             if not rows:
                 return
-            self._on_their_way.update(row.pk for row in rows)
-            self._sent_at[rows[0].pk] = self._attribution.events
+            self._in_flight.update((row.pk, self._attribution.events) for row in rows)
             self._sender.send(rows)
 
     def _recall(self) -> list[tuple[Row, ...]]:
         recalled = self._sender.recall()
-        self._on_their_way.difference_update(row.pk for rows in recalled for row in rows)
+        for rows in recalled:
+            self._landed(rows)
         return recalled
+
+    def _landed(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self._in_flight.pop(row.pk, None)
 
     def _depth(self) -> int:
         """Return how many requests may be in flight: one while it is not known whether any is accepted."""
@@ -198,7 +195,7 @@ class DeliverySession:
             # Should the database break in between, what was accepted is settled all the same.
             rows, one = self._returned.popleft()
             if one is None:
-                self._on_their_way.difference_update(row.pk for row in rows)
+                self._landed(rows)
                 continue
             landed.append(one)
             self._unsettled.append(one)
@@ -215,7 +212,7 @@ class DeliverySession:
     def _learn(self, one: Response, now: datetime) -> None:
         """Take in what a response says of the destination itself, and of statements that failed alone."""
         problem = one.judgment.problem
-        sent_at = self._sent_at.pop(one.rows[0].pk)
+        sent_at = self._in_flight[one.rows[0].pk]
         is_after = self._attribution.is_after_failures(sent_at)
         if problem is None:
             successes, wanted = 0 if one.accepted else self._successes(), one.answer.retry_after
@@ -263,7 +260,7 @@ class DeliverySession:
         api = self._configuration.api
         self.counts += settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
         for one in self._unsettled:
-            self._on_their_way.difference_update(row.pk for row in one.rows)
+            self._landed(one.rows)
             self._let_go(one.accepted if one.judgment.problem is None else one.rows)
         self._let_go(ruling.row for ruling in self._rulings)
         self._unsettled.clear()

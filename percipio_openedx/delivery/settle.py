@@ -61,15 +61,11 @@ def settle(
 
 
 @persistently
-def give_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()) -> int:
-    """Give back rows that are held and not settled.
-
-    Arguments:
-        on_their_way: keys of those that were sent, and of whose answer nothing is known.
-    """
+def give_back(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) -> int:
+    """Give back rows that are held and not settled; of those in flight it is not known whether Percipio has them."""
     pks = [row.pk for row in rows]
-    sent = [pk for pk in pks if pk in on_their_way]
-    unsent = [pk for pk in pks if pk not in on_their_way]
+    sent = [pk for pk in pks if pk in in_flight]
+    unsent = [pk for pk in pks if pk not in in_flight]
     count = _held(unsent, lease).put_back() if unsent else 0
     return count + (_held(sent, lease).put_back(was_sent=True) if sent else 0)
 
