@@ -115,7 +115,7 @@ _SETTINGS = st.fixed_dictionaries(
 )
 
 
-def _multistatus(body: bytes) -> None:
+def _partial(body: bytes) -> None:
     """Every index that is judged was sent, and no statement is both judged and to be sent again."""
     found = read(body, IDS, partial=True).verdicts
     assert set(found) <= set(range(len(IDS)))
@@ -188,7 +188,7 @@ def _settings(values: dict[str, Any]) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "207": Target(BODIES, _multistatus),
+    "207": Target(BODIES, _partial),
     "answers": Target(st.tuples(st.integers(100, 599), BODIES, _TEXT), _answers),
     "token": Target(st.tuples(st.sampled_from([200, 200, 200, 201, 400, 401, 500]), BODIES), _token, (DeliveryError,)),
     "pull": Target(QUERIES, _query, (QueryError,)),
