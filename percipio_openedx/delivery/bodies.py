@@ -94,7 +94,7 @@ _UUID = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class BodyReading:
     """What a body says."""
 
     # By index, of the statements of which it is clear.
@@ -106,7 +106,7 @@ class Reading:
     names_others: bool = False
 
 
-def read(body: bytes, ids: Sequence[str], *, partial: bool) -> Reading:
+def read(body: bytes, ids: Sequence[str], *, partial: bool) -> BodyReading:
     """Read the body of a success.
 
     Arguments:
@@ -115,37 +115,37 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> Reading:
     """
     answer, places = parsed(body), {text.lower(): index for index, text in enumerate(ids)}
     if answer is None:
-        return Reading()
+        return BodyReading()
     named = [id_of(item) for item in answer] if isinstance(answer, list) else []
     if not partial and all(named) and places.keys() <= set(named):
         # As an LRS answers.
-        return Reading(dict.fromkeys(places.values(), ACCEPTED), speaks=True)
-    claims = claims_of(answer, list(places), partial=partial)
-    of_all = {claim.verdict.outcome for claim in claims if not claim.id}
+        return BodyReading(dict.fromkeys(places.values(), ACCEPTED), speaks=True)
+    remarks = remarks_of(answer, list(places), partial=partial)
+    of_all = {remark.verdict.outcome for remark in remarks if not remark.id}
     said: dict[int, list[StatementVerdict]] = defaultdict(list)
     mentions = _mentions(answer)
-    for claim in claims:
-        if claim.id in places:
-            said[places[claim.id]].append(claim.verdict)
-            mentions[claim.id] -= claim.mentions
+    for remark in remarks:
+        if remark.id in places:
+            said[places[remark.id]].append(remark.verdict)
+            mentions[remark.id] -= remark.mentions
     for text in places.keys() & +mentions:
         # Where it is not understood, such as in the words about another one.
         said[places[text]].append(DOUBT)
     agreed = {index: verdicts for index, verdicts in said.items() if len({one.outcome for one in verdicts}) == 1}
     clear = {index: verdicts[0] for index, verdicts in agreed.items() if verdicts[0].outcome is not Outcome.DOUBT}
     failed = {index: verdict for index, verdict in clear.items() if verdict.outcome is not Outcome.ACCEPTED}
-    names_others = any(claim.id and claim.id not in places for claim in claims)
+    names_others = any(remark.id and remark.id not in places for remark in remarks)
     is_torn = len(clear) < len(said) or bool(of_all - {Outcome.ACCEPTED})
     if Outcome.REFUSED in of_all and not failed:
         clear = {}
     elif not is_torn and not names_others and len(failed) == len(clear) and (failed or of_all):
         # Those that failed were listed, or none did: the others were stored.
         clear = dict.fromkeys(range(len(ids)), ACCEPTED) | failed
-    return Reading(clear, is_torn, speaks=bool(said or of_all), names_others=names_others)
+    return BodyReading(clear, is_torn, speaks=bool(said or of_all), names_others=names_others)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Remark:
     """What a body says of one statement, or of all ("" as the id); ``mentions`` counts how often it names that id."""
 
     id: str
@@ -153,12 +153,12 @@ class Claim:
     mentions: int = 0
 
 
-def claims_of(answer: Any, ids: Sequence[str], *, partial: bool) -> list[Claim]:
+def remarks_of(answer: Any, ids: Sequence[str], *, partial: bool) -> list[Remark]:
     """Return everything that a list or an object of JSON says; for the arguments see ``read``."""
     try:
-        return list(_Reader(ids, partial=partial).claims(answer, None))
+        return list(_Reader(ids, partial=partial).remarks(answer, None))
     except RecursionError:
-        return [Claim("", REFUSED)]
+        return [Remark("", REFUSED)]
 
 
 class _Reader:
@@ -168,7 +168,7 @@ class _Reader:
         self._only = {0: "any", 1: "".join(ids)}.get(len(ids), "")
         self._partial = partial
 
-    def claims(self, item: list[Any] | dict[str, Any], context: StatementVerdict | None) -> Iterator[Claim]:
+    def remarks(self, item: list[Any] | dict[str, Any], context: StatementVerdict | None) -> Iterator[Remark]:
         """Yield what a list or an object says, in the context of the name that it stands under (None: no meaning)."""
         items = item if isinstance(item, list) else [item]
         is_list = items is item
@@ -177,7 +177,7 @@ class _Reader:
         successes = [one for one in verdicts if one is not None and one.outcome is Outcome.ACCEPTED]
         if is_list and context is None and items and len(items) == self._sent == len(successes):
             # As many as were sent, in any order.
-            yield Claim("", ACCEPTED)
+            yield Remark("", ACCEPTED)
             return
         for (text, said), one in zip(entries, items, strict=True):
             if text or (is_list and self._only):
@@ -187,9 +187,9 @@ class _Reader:
             else:
                 # Of nobody knows whom.
                 yield from self._container(one, DOUBT) if isinstance(one, dict) else ()
-                yield Claim("", REFUSED if context is REFUSED or _is_denial(verdict_of(said)) else DOUBT)
+                yield Remark("", REFUSED if context is REFUSED or _is_denial(verdict_of(said)) else DOUBT)
 
-    def _claim(self, text: str, said: Mapping[str, Any], item: Any, context: StatementVerdict | None) -> Claim:
+    def _claim(self, text: str, said: Mapping[str, Any], item: Any, context: StatementVerdict | None) -> Remark:
         """Judge an entry by what it says itself, and by the name of its list."""
         verdict, mentions = verdict_of(said), _mentions(item)[text]
         if context is REFUSED and (verdict is None or verdict.outcome is Outcome.DOUBT):
@@ -197,9 +197,9 @@ class _Reader:
         elif verdict is None and (context or (mentions and not self._partial and _is_bare(said))):
             verdict = ACCEPTED
         agrees = context is None or (verdict is not None and _is_denial(verdict) is _is_denial(context))
-        return Claim(text, verdict if verdict and agrees and context is not DOUBT else DOUBT, mentions)
+        return Remark(text, verdict if verdict and agrees and context is not DOUBT else DOUBT, mentions)
 
-    def _container(self, item: Mapping[str, Any], context: StatementVerdict | None) -> Iterator[Claim]:
+    def _container(self, item: Mapping[str, Any], context: StatementVerdict | None) -> Iterator[Remark]:
         signs: dict[str, Any] = {}
         lists_failures = False
         for key, value in item.items():
@@ -212,32 +212,33 @@ class _Reader:
             elif context is REFUSED or (context is not DOUBT and _FAILURE.search(name)):
                 lists_failures = lists_failures or bool(value)
                 # An error of nobody is one of all.
-                yield from list(self.claims(value, REFUSED)) or [Claim("", REFUSED if value else ACCEPTED)]
+                yield from list(self.remarks(value, REFUSED)) or [Remark("", REFUSED if value else ACCEPTED)]
             elif context is None and _SUCCESS.search(name):
-                yield from list(self.claims(value, ACCEPTED)) or [Claim("", DOUBT)]
+                yield from list(self.remarks(value, ACCEPTED)) or [Remark("", DOUBT)]
             elif context is None and _NEUTRAL.search(name):
                 is_list_of_none = not value and "id" in name
-                yield from [Claim("", DOUBT)] if is_list_of_none else self.claims(value, None)
+                yield from [Remark("", DOUBT)] if is_list_of_none else self.remarks(value, None)
             else:
-                yield from self.claims(value, DOUBT)
+                yield from self.remarks(value, DOUBT)
         yield from self._envelope(signs, context, lists_failures=lists_failures)
 
     def _envelope(
         self, signs: Mapping[str, Any], context: StatementVerdict | None, *, lists_failures: bool
-    ) -> Iterator[Claim]:
+    ) -> Iterator[Remark]:
         """Yield what an object without an id says of all."""
         counts = {name for name, value in signs.items() if _SUCCESS.search(name) and _is_number(value)}
         verdict = verdict_of({name: value for name, value in signs.items() if name not in counts})
         if _is_denial(verdict) or (context is REFUSED and signs):
-            yield Claim("", REFUSED)
+            yield Remark("", REFUSED)
         elif context is None and verdict and (not self._partial or any(map(_FAILURE.search, signs))):
-            yield Claim("", ACCEPTED)
+            yield Remark("", ACCEPTED)
         for name, value in signs.items():
             if name in counts:
-                yield Claim("", ACCEPTED if value == (self._sent or value) else DOUBT)
+                is_of_all = context is None and value == (self._sent or value)
+                yield Remark("", ACCEPTED if is_of_all else DOUBT)
             elif lists_failures and value != 207 and not _is_nothing(value) and _sign(name, value) is None:
                 # It may say that the list is not whole.
-                yield Claim("", DOUBT)
+                yield Remark("", DOUBT)
 
 
 def _entry_of(item: Any) -> tuple[str, dict[str, Any]]:

@@ -42,7 +42,7 @@ _REASONS = {
     Outcome.REFUSED: Pause.REFUSED,
 }
 # Seconds until a site whose settings are missing or wrong is looked at again (nothing is sent, so it may be soon), and
-# until the next probe where one told nothing.
+# until the next probe where one said nothing.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
 # So long a plain answer has to stay the same: with the backoff it is asked four times more at the least, which a proxy
@@ -134,7 +134,7 @@ def resume(destination: Destination) -> None:
 
 
 def put_off(destination: Destination, now: datetime) -> None:
-    """Store that a probe told nothing: the next one is made soon, and not later each time."""
+    """Store that a probe said nothing: the next one is made soon, and not later each time."""
     _update(destination, retry_at=now + timedelta(seconds=RECONSIDER), probe_until=None)
 
 

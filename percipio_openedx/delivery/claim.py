@@ -20,7 +20,7 @@ from percipio_openedx.transactions import persistently, write_alias
 
 logger = logging.getLogger(__name__)
 
-# Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
+# Seconds beyond what one request may take, for waiting and settling. Whoever does not come back by then is taken for
 # dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
 # Two workers that read the same candidates at the same moment: the slower one reads again, this often.

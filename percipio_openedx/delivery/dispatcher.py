@@ -1,4 +1,4 @@
-"""Everything that is due leaves: all destinations in turn, none able to hold back another."""
+"""Everything that is due leaves: one destination after the other, none able to hold back another."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class _Run:
             destination.refresh_from_db()
             answer = Answer(Outcome.LATER, None, f"an error inside this LMS ({name}); see its log")
             breaker.failed(destination, answer, self._now())
-        except Exception as again:  # noqa: BLE001 - as above, with the database itself in trouble
+        except Exception as again:  # noqa: BLE001 - as above, and the database itself fails
             logger.error("destination cannot be stored destination=%s error=%s", destination.pk, type(again).__name__)
 
 

@@ -239,7 +239,7 @@ class Session(requests.Session):
         """Return None: requests would read the whole body of a redirect, though it does not follow it."""
 
 
-class _Response(http.client.HTTPResponse):
+class _HttpResponse(http.client.HTTPResponse):
     """Skip interim answers, as a client must (RFC 9110 15.2); ``http.client`` skips 100 alone.
 
     Else the next request on the connection would read the answer to this one.
@@ -270,7 +270,7 @@ class _Response(http.client.HTTPResponse):
 class _Checked:
     """Connect to an address that was checked, and to no other. A proxy looks the host up by itself."""
 
-    response_class: Any = _Response
+    response_class: Any = _HttpResponse
 
     def _new_conn(self: Any) -> Any:
         if self.proxy:
@@ -279,18 +279,15 @@ class _Checked:
         addresses = checked_addresses(host, self.port)[:MOST_ADDRESSES]
         self.timeout = timeout / len(addresses)
         try:
-            for address in addresses[:-1]:
+            for address in addresses:
+                self._dns_host = address
                 try:
-                    return self._connected(address)
+                    return super()._new_conn()  # type: ignore[misc]
                 except (urllib3_errors.NewConnectionError, urllib3_errors.ConnectTimeoutError):
-                    continue
-            return self._connected(addresses[-1])
+                    if address == addresses[-1]:
+                        raise
         finally:
             self._dns_host, self.timeout = host, timeout
-
-    def _connected(self: Any, address: str) -> Any:
-        self._dns_host = address
-        return super()._new_conn()  # type: ignore[misc]
 
 
 def checked_addresses(host: str, port: int) -> list[str]:

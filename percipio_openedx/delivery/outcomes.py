@@ -18,12 +18,12 @@ from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.bodies import (
     NOT_FOUND,
     StatementVerdict,
-    claims_of,
     denies,
     is_success,
     outcome_of,
     parsed,
     read,
+    remarks_of,
     says_something_odd,
 )
 from percipio_openedx.exceptions import (
@@ -116,9 +116,9 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
     answer = parsed(body)
     if answer is None:
         return _of_text(status, body.decode("utf-8", "replace").strip().strip('"'), is_record=is_record)
-    claims = claims_of(answer, (), partial=False)
-    of_all = {claim.verdict.outcome for claim in claims if not claim.id}
-    of_each = {claim.verdict.outcome for claim in claims if claim.id}
+    remarks = remarks_of(answer, (), partial=False)
+    of_all = {remark.verdict.outcome for remark in remarks if not remark.id}
+    of_each = {remark.verdict.outcome for remark in remarks if remark.id}
     if Outcome.REFUSED in of_all or of_each - {Outcome.ACCEPTED, Outcome.DOUBT if is_record else Outcome.ACCEPTED}:
         return Outcome.PARTIAL if of_each else Outcome.DOUBT
     if of_each or Outcome.ACCEPTED in of_all or status == 202:

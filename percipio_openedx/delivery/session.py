@@ -91,14 +91,14 @@ class DeliverySession:
         try:
             self._launch()
             while len(self._sender):
-                self._land(self._sender.wait())
+                self._take_in(self._sender.wait())
                 if self._is_over():
                     self._recall()
                 self._launch()
             self._finish()
         finally:
             try:
-                self._land(self._sender.close())
+                self._take_in(self._sender.close())
             finally:
                 give_back(self._held.values(), self._lease, self._in_flight)
 
@@ -122,10 +122,10 @@ class DeliverySession:
     def _recall(self) -> list[tuple[Row, ...]]:
         recalled = self._sender.recall()
         for rows in recalled:
-            self._landed(rows)
+            self._arrived(rows)
         return recalled
 
-    def _landed(self, rows: Iterable[Row]) -> None:
+    def _arrived(self, rows: Iterable[Row]) -> None:
         for row in rows:
             self._in_flight.pop(row.pk, None)
 
@@ -186,27 +186,27 @@ class DeliverySession:
 
     # --- responses ---------------------------------------------------------------------------------------------------
 
-    def _land(self, returned: list[Returned]) -> None:
+    def _take_in(self, returned: list[Returned]) -> None:
         """Settle what came back. What came too late for its lease is given back with the rest."""
         self._returned += returned
         now = self._now()
-        landed: list[Response] = []
+        responses: list[Response] = []
         while self._returned:
             # Should the database break in between, what was accepted is settled all the same.
             rows, one = self._returned.popleft()
             if one is None:
-                self._landed(rows)
+                self._arrived(rows)
                 continue
-            landed.append(one)
+            responses.append(one)
             self._unsettled.append(one)
             breaker.learn(self._destination, one.raw, [row.pk for row in rows], now)
-        for one in landed:
+        for one in responses:
             self._learn(one, now)
         self._settle(now)
         if self._attribution.is_unsure:
             # What waits for a free thread was to be sent before anything had failed.
             self._backlog.put_before(self._recall())
-        for one in landed:
+        for one in responses:
             self._backlog.put_before([tuple(one.rows[index] for index in part) for part in one.judgment.again])
 
     def _learn(self, one: Response, now: datetime) -> None:
@@ -260,7 +260,7 @@ class DeliverySession:
         api = self._configuration.api
         self.counts += settle(self._destination, api, self._lease, self._unsettled, self._rulings, now)
         for one in self._unsettled:
-            self._landed(one.rows)
+            self._arrived(one.rows)
             self._let_go(one.accepted if one.judgment.problem is None else one.rows)
         self._let_go(ruling.row for ruling in self._rulings)
         self._unsettled.clear()
@@ -313,7 +313,7 @@ class DeliverySession:
         elif self._attribution.lone_failures != self._destination.lone_failures:
             breaker.failed_alone(self._destination, self._attribution.lone_failures)
         elif self._probing and is_alive:
-            # It speaks of statements again, though it takes none: whatever else was wrong with it is mended.
+            # It speaks of statements again, though it takes none: whatever else was wrong with it is fixed.
             breaker.succeeded(self._destination)
         elif self._attribution.is_inconclusive:
             breaker.put_off(self._destination, now)

@@ -115,6 +115,8 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"stored": [A, B, C], "error": "the queue is full"}, {}, id="an error against the list"),
         pytest.param({"success": False, "stored": [A, B, C]}, {}, id="no success against the list"),
         pytest.param({"stored": 2}, {}, id="too few"),
+        pytest.param({"quota": {"stored": 3}}, {}, id="a count of something else"),
+        pytest.param({"quota": {"status": "ok", "errors": []}}, {}, id="all is well with something else"),
         pytest.param({"errors": [{"id": B}], "failed": 2}, {1: NO}, id="more failures than are listed"),
         pytest.param({"errors": [{"id": B}], "total": 12}, {1: NO}, id="a total that is not that of the list"),
         pytest.param({"errors": [{"id": B}], "total_errors": 3}, {1: NO}, id="a list that was cut"),
