@@ -59,6 +59,7 @@ ACCEPTED, REFUSED, DOUBT = (
 
 # Names and words are compared in lower case and without separators.
 _ID = ("id", "statementid", "uuid")
+_INDEX = ("index", "position")
 _STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^code$")
 _FAILURE = re.compile(r"^err|fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|^reasons?$")
 _SUCCESS = re.compile(r"stored$|accepted|(?<!un)succe|created$|saved|inserted|^ok$")
@@ -180,7 +181,9 @@ class _Reader:
             yield Remark("", ACCEPTED)
             return
         for (text, said), one in zip(entries, items, strict=True):
-            if text or (is_list and self._only):
+            # An error without an index may be a gateway's, and about no statement.
+            is_of_only = is_list and self._only and (context is not REFUSED or not said.keys().isdisjoint(_INDEX))
+            if text or is_of_only:
                 yield self._claim(text or self._only, said, one, context)
             elif not is_list:
                 yield from self._container(one, context)

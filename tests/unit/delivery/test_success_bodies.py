@@ -259,6 +259,8 @@ def test_one_alone_is_proved_by_its_id(body: Any) -> None:
         [{"took": 3}],
         [[]],
         {"pending": [A]},
+        {"errors": ["Internal server error"]},
+        {"data": None, "errors": [{"message": "Internal server error"}]},
         [{"id": A, "status": 200, "error": "x"}],
         {"failed": 1},
         {"success": False},
