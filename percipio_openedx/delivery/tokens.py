@@ -35,7 +35,6 @@ LONGEST_LIFE = 86400.0
 # Refreshed this long before it ends, or at nine tenths of a short life.
 MARGIN = 60.0
 
-
 _memory: dict[str, Token] = {}
 _fetching = threading.Lock()
 
