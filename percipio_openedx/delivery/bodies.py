@@ -117,9 +117,7 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> BodyReading:
     answer, places = parsed(body), {text.lower(): index for index, text in enumerate(ids)}
     if answer is None:
         return BodyReading()
-    named = [id_of(item) for item in answer] if isinstance(answer, list) else []
-    if not partial and all(named) and places.keys() <= set(named):
-        # As an LRS answers.
+    if not partial and places.keys() <= ids_in(answer):
         return BodyReading(dict.fromkeys(places.values(), ACCEPTED), speaks=True)
     remarks = remarks_of(answer, list(places), partial=partial)
     of_all = {remark.verdict.outcome for remark in remarks if not remark.id}
@@ -264,7 +262,7 @@ def verdict_of(said: Mapping[str, Any]) -> StatementVerdict | None:
     best = min(signs, key=lambda one: (one.status != 409, one.status == 207, one.outcome is Outcome.DOUBT))
     if best.status != 409 and len({_is_denial(one) for one in signs}) > 1:
         best = DOUBT
-    return replace(best, words=_words(said))
+    return best if best.outcome is Outcome.ACCEPTED else replace(best, words=_words(said))
 
 
 def _sign(name: str, value: Any) -> StatementVerdict | None:
@@ -345,6 +343,12 @@ def id_of(value: Any) -> str:
     return "-".join(found.groups()) if found else ""
 
 
+def ids_in(answer: Any) -> set[str]:
+    """Return the ids of a list of ids, as an LRS answers; of anything else none."""
+    named = {id_of(item) for item in answer} if isinstance(answer, list) else set()
+    return set() if "" in named else named
+
+
 def _mentions(value: Any) -> Counter[str]:
     """Count the ids that stand anywhere in a value."""
     return Counter("-".join(parts) for parts in _UUID.findall(json.dumps(value, ensure_ascii=False).lower()))
@@ -356,7 +360,7 @@ def _plainly(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(name: str) -> str:
     """Return a name without case and separators: ``statement_id`` and ``StatementId`` are one."""
-    return re.sub("[-_ ]", "", name[:40].lower())
+    return name[:40].lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _is_bare(said: Mapping[str, Any]) -> bool:

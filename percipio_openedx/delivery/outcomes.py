@@ -19,6 +19,7 @@ from percipio_openedx.delivery.bodies import (
     NOT_FOUND,
     StatementVerdict,
     denies,
+    ids_in,
     is_success,
     outcome_of,
     parsed,
@@ -116,6 +117,8 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
     answer = parsed(body)
     if answer is None:
         return _of_text(status, body.decode("utf-8", "replace").strip().strip('"'), is_record=is_record)
+    if ids_in(answer):
+        return Outcome.ACCEPTED
     remarks = remarks_of(answer, (), partial=False)
     of_all = {remark.verdict.outcome for remark in remarks if not remark.id}
     of_each = {remark.verdict.outcome for remark in remarks if remark.id}

@@ -122,11 +122,6 @@ class Tokens:
         return token
 
 
-def forget_all() -> None:
-    """Forget the tokens that this process has in memory (the shared cache keeps its own)."""
-    _memory.clear()
-
-
 @sensitive_variables()
 def fetch(configuration: Configuration) -> Token:
     """Ask the token endpoint.

@@ -89,12 +89,12 @@ def gossip(reporting: Any) -> Iterator[type[Gossip]]:
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     root = f"http://127.0.0.1:{server.server_address[1]}"
     reporting.PERCIPIO_API_URL, reporting.PERCIPIO_TOKEN_URL = root, f"{root}/token"
-    tokens.forget_all()
+    tokens._memory.clear()
     alerts.connect()
     yield handler
     server.shutdown()
     server.server_close()
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ class World:
         _empty()
         self.percipio.reset()
         cache.clear()
-        tokens.forget_all()
+        tokens._memory.clear()
         alerts.forget()
         boundary._warned_at.clear()
         for number in range(2 * len(ORGANIZATIONS)):

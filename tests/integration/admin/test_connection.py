@@ -28,9 +28,9 @@ NAMES = ("reach", "clock", "token", "read", "write")
 
 @pytest.fixture(autouse=True)
 def _forget_connections() -> Iterator[None]:
-    tokens.forget_all()
+    tokens._memory.clear()
     yield
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 class Answers(BaseHTTPRequestHandler):

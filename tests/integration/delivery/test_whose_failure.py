@@ -44,9 +44,9 @@ def percipio(settings: Any) -> Iterator[Scripted]:
         credentials = {"PARTNER_NAME": "acme", "CLIENT_ID": "c", "CLIENT_SECRET": "s"}
         for name, value in {**values, **credentials, "BATCH_SIZE": 50}.items():
             setattr(settings, f"PERCIPIO_{name}", value)
-        tokens.forget_all()
+        tokens._memory.clear()
         yield scripted
-        tokens.forget_all()
+        tokens._memory.clear()
 
 
 def fill(count: int, first: int = 0) -> None:
