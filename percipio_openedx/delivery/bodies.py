@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from percipio_openedx.codes import Outcome
+from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted
 
 # About the address, not about what was sent: a wrong partner, a gateway in the middle of a deployment.
@@ -26,7 +26,7 @@ NOT_FOUND = frozenset({404, 405, 410})
 _OUTCOMES: Mapping[int, Outcome] = {
     **dict.fromkeys((200, 201, 202, 204), Outcome.ACCEPTED),
     207: Outcome.PARTIAL,
-    **dict.fromkeys((401, 402, 403), Outcome.UNAUTHORISED),
+    **dict.fromkeys((401, 402, 403), Outcome.UNAUTHORIZED),
     **dict.fromkeys(NOT_FOUND, Outcome.NOT_FOUND),
     # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
     **dict.fromkeys((407, 408, 421, 423, 425, 429), Outcome.LATER),
@@ -284,7 +284,7 @@ def _outcome_of_item(status: int) -> Outcome:
     outcome = outcome_of(status)
     if status in (402, 403) or outcome in (Outcome.NOT_FOUND, Outcome.TOO_LARGE):
         return Outcome.REFUSED
-    return {Outcome.CONFLICT: Outcome.ACCEPTED, Outcome.UNAUTHORISED: Outcome.LATER}.get(outcome, outcome)
+    return {Outcome.CONFLICT: Outcome.ACCEPTED, Outcome.UNAUTHORIZED: Outcome.LATER}.get(outcome, outcome)
 
 
 def _words(said: Mapping[str, Any]) -> str:

@@ -20,9 +20,9 @@ from typing import Any
 from django.db.models import F, Q
 from django.dispatch import Signal
 
-from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.outcomes import Answer, next_time
+from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.fitting import fitted
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
@@ -37,7 +37,7 @@ destination_paused = Signal()
 destination_recovered = Signal()
 
 _REASONS = {
-    Outcome.UNAUTHORISED: Pause.UNAUTHORISED,
+    Outcome.UNAUTHORIZED: Pause.UNAUTHORIZED,
     Outcome.NOT_FOUND: Pause.NOT_FOUND,
     Outcome.REFUSED: Pause.REFUSED,
 }

@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Min, Q, QuerySet
 
+from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.delivery.attribution import Row
 from percipio_openedx.delivery.outcomes import LONGEST_WAIT
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import LONGEST_LEASE, State, Statement, StatementQuerySet
-from percipio_openedx.transactions import persistently, write_alias
 
 logger = logging.getLogger(__name__)
 

@@ -32,9 +32,9 @@ from urllib3 import exceptions as urllib3_errors
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from percipio_openedx import __version__, config
-from percipio_openedx.addresses import is_loopback, is_public, read_url
+from percipio_openedx.config.addresses import is_loopback, is_public, read_url
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable, Unreachable
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 LONGEST_ANSWER = 1024 * 1024
 LONGEST_PAGE = 32 * 1024 * 1024

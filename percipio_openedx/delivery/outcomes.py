@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from uuid import UUID
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.bodies import (
     NOT_FOUND,
     StatementVerdict,
@@ -27,12 +26,13 @@ from percipio_openedx.delivery.bodies import (
     remarks_of,
     says_something_odd,
 )
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
     Throttled,
     TooLarge,
-    Unauthorised,
+    Unauthorized,
     Unavailable,
     Unreachable,
 )
@@ -49,7 +49,7 @@ LEAST = 1.0
 # What is fixed by people, and an odd answer, which stays odd for a while: asking every few seconds would only fill logs
 # on both sides.
 BASE_OF_PAUSE = 60.0
-_SLOWLY = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
+_SLOWLY = (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
 # What asks for more is a mistake: it would cost a day, and a person who looks.
 LONGEST_RETRY_AFTER = 86400.0
 _SPREAD = 30.0
@@ -57,7 +57,7 @@ _SPREAD = 30.0
 LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 # How what is no plain text begins: a page; half of a list or of an object, which might have said anything.
 _NO_TEXT = ("<", "[", "{")
-_OUTCOMES = {Unauthorised: Outcome.UNAUTHORISED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
+_OUTCOMES = {Unauthorized: Outcome.UNAUTHORIZED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
 _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
     **{outcome: kind for kind, outcome in _OUTCOMES.items()},
     Outcome.NOT_FOUND: Refused,
@@ -238,7 +238,7 @@ def may_be_stored(outcome: Outcome, status: int | None) -> bool:
     if status is not None and 400 <= status < 500:
         # The time was up before the whole request was read, it says; and some of it is known there already.
         return status in (408, 409)
-    is_refusal = outcome in (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
+    is_refusal = outcome in (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
     return not is_refusal or status is None or status >= 500
 
 

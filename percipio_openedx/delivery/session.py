@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
-from percipio_openedx.codes import Api, Outcome, Pause
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling
@@ -21,6 +20,7 @@ from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
 from percipio_openedx.delivery.settle import give_back, give_back_failed, refuses_all, reopen, settle, skip
+from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.

@@ -12,15 +12,15 @@ from django.db import transaction
 from django.db.models import PositiveBigIntegerField, Value
 from django.db.models.functions import Coalesce
 
-from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.outcomes import next_time
 from percipio_openedx.delivery.sender import Response
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
-from percipio_openedx.transactions import persistently, write_alias
 
 
 @persistently
@@ -81,7 +81,7 @@ def give_back_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: S
         since: the destination's successes when a request that held them failed first.
     """
     held = _held([row.pk for row in rows], lease)
-    if verdict.outcome is Outcome.UNAUTHORISED:
+    if verdict.outcome is Outcome.UNAUTHORIZED:
         return held.put_back(refused_after=_first(since))
     return held.release(now, verdict.status, verdict.words, refused_after=_first(since))
 
@@ -123,9 +123,9 @@ def skip(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
 @persistently
 def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -> int:
     """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
-    skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
+    skipped = Statement.objects.filter(destination=destination, state=State.SKIPPED, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
-    return Statement.objects.filter(pk__in=pks, state=State.KEPT).queue(now) if pks else 0
+    return Statement.objects.filter(pk__in=pks, state=State.SKIPPED).queue(now) if pks else 0
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
@@ -166,7 +166,7 @@ def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
     Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
-    if one.judgment.problem is Outcome.UNAUTHORISED:
+    if one.judgment.problem is Outcome.UNAUTHORIZED:
         return held.put_back()
     return held.release(now, one.answer.status, one.answer.words)
 

@@ -19,14 +19,14 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx import encryption
-from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of, retry_after_of
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.redaction import words_of
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 SCOPE = "api"
 # Seconds. Where the answer does not say how long a token lives, it is taken to live this long.
@@ -127,7 +127,7 @@ def fetch(configuration: Configuration) -> Token:
     """Ask the token endpoint.
 
     Raises:
-        Unauthorised: the credentials are refused, or the address is no token endpoint.
+        Unauthorized: the credentials are refused, or the address is no token endpoint.
         Unavailable, Throttled, Unreachable: not now.
     """
     body = {
@@ -159,7 +159,7 @@ def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
     words = words_of(reply.body, (configuration.client_secret.reveal(),))
     return error_of(
         Answer(
-            Outcome.UNAUTHORISED if is_refused else Outcome.LATER,
+            Outcome.UNAUTHORIZED if is_refused else Outcome.LATER,
             reply.status,
             f"token endpoint, {reply.status}: {words}".rstrip(": "),
             retry_after_of(reply.headers.get("Retry-After"), timezone.now()),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.outcomes import Answer, Judgment, judge, may_be_stored
+from percipio_openedx.enums import Outcome
 
 IDS = [UUID(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}") for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -30,7 +30,7 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
         (Outcome.LATER, 503, 1, Judgment({0: StatementVerdict(LATER, 503, "words")})),
         (Outcome.LATER, None, 5, Judgment(again=((0, 1, 2), (3, 4)), failed=LATER)),
         (Outcome.LATER, 429, 5, Judgment(problem=LATER)),
-        (Outcome.UNAUTHORISED, 403, 1, Judgment({0: StatementVerdict(Outcome.UNAUTHORISED, 403, "words")})),
+        (Outcome.UNAUTHORIZED, 403, 1, Judgment({0: StatementVerdict(Outcome.UNAUTHORIZED, 403, "words")})),
         (Outcome.NOT_FOUND, 404, 1, Judgment({0: StatementVerdict(Outcome.NOT_FOUND, 404, "words")})),
         (Outcome.NOT_FOUND, 404, 2, Judgment(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
         (Outcome.PARTIAL, 207, 1, Judgment({0: StatementVerdict(REFUSED, 207, "words")})),
@@ -53,7 +53,7 @@ def test_what_a_207_leaves_out_is_sent_again() -> None:
 
 
 def test_no_token_is_about_no_statement() -> None:
-    for outcome in (Outcome.UNAUTHORISED, Outcome.LATER):
+    for outcome in (Outcome.UNAUTHORIZED, Outcome.LATER):
         answer = Answer(outcome, 401, "words", is_of_token=True)
         assert judge(answer, IDS) == Judgment(problem=outcome)
 
@@ -81,7 +81,7 @@ def test_of_every_statement_something_is_said_or_it_is_sent_again_in_a_smaller_p
         (Outcome.REFUSED, 200, False),
         (Outcome.TOO_LARGE, 413, False),
         (Outcome.NOT_FOUND, 404, False),
-        (Outcome.UNAUTHORISED, 403, False),
+        (Outcome.UNAUTHORIZED, 403, False),
         (Outcome.LATER, 429, False),
         (Outcome.LATER, 407, False),
         (Outcome.LATER, 408, True),
