@@ -16,6 +16,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from benchmarks.speed.case import MARIADB
 from benchmarks.speed.places import ROOT, Places, made
 
 if TYPE_CHECKING:
-    from percipio_openedx.operations.scope import Scope
+    from percipio_openedx.operations.backfill import Scope
 
 PARTS = 10
 # Seconds, less than a look at two hundred learners takes.
@@ -108,7 +109,7 @@ def _courses(size: int) -> list[str]:
 
 
 def _scope(size: int) -> Scope:
-    from percipio_openedx.operations.scope import Scope
+    from percipio_openedx.operations.backfill import Scope
 
     return Scope(course_keys=tuple(_courses(size)))
 
@@ -143,7 +144,7 @@ def _report(size: int) -> dict[str, float]:
 
     run = begin(scope)
     cpu = time.process_time()
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     cpu = time.process_time() - cpu
     if (run.looked, run.statements, Statement.objects.count()) != (size, size, size):
@@ -165,7 +166,7 @@ def _again(scope: Scope) -> float:
     from percipio_openedx.operations.backfill import Backfill, begin
 
     run = begin(scope)
-    work = Backfill(scope, run, _Never())
+    work = Backfill(scope, run, threading.Event())
     cpu = time.process_time()
     work.work(work.courses())
     cpu = time.process_time() - cpu
@@ -188,7 +189,7 @@ def _half(size: int) -> dict[str, float]:
             print("half", flush=True)
         looked += count
 
-    work = Backfill(scope, begin(scope), _Never(), None, note)
+    work = Backfill(scope, begin(scope), threading.Event(), None, note)
     work.work(work.courses())
     return {}
 
@@ -208,7 +209,7 @@ def _rest(size: int) -> dict[str, float]:
         nonlocal first
         first = first or time.time()
 
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     statements = Statement.objects.count()
     told = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
@@ -216,16 +217,6 @@ def _rest(size: int) -> dict[str, float]:
     if statements != len(told) or told & left or len(told) + len(left) != size:
         raise AssertionError(f"statements={statements} told={len(told)} left={len(left)} of {size}")
     return {"first": first, "before": before, "told": len(told), "left": len(left)}
-
-
-class _Never:
-    """Nobody asks the back-fill to end."""
-
-    def is_asked(self) -> bool:
-        return False
-
-    def wait(self, seconds: float) -> None:
-        return None
 
 
 STEPS: dict[str, Callable[[int], dict[str, float]]] = {

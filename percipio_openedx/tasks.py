@@ -47,14 +47,14 @@ def run() -> None:
             next_at = run_once(budget=BUDGET)
         finally:
             if next_at is not None:
-                _call_next(next_at, has_neighbour=slot.has_neighbour)
+                _call_next(next_at, has_neighbor=slot.has_neighbor)
 
 
-def _call_next(at: datetime, *, has_neighbour: bool = False) -> None:
+def _call_next(at: datetime, *, has_neighbor: bool = False) -> None:
     """The next run; and, when the time did not suffice, one more beside it, up to what the site allows."""
     if config.is_eager():
         return
-    if has_neighbour and at <= timezone.now():
+    if has_neighbor and at <= timezone.now():
         _publish(countdown=0)
     schedule(at)
 

@@ -26,10 +26,10 @@ def statements(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for a scraper."""
-    from percipio_openedx import metrics_view
+    """Show the figures, for a scraper."""
+    from percipio_openedx.operations import metrics as figures
 
-    return metrics_view.metrics(request)
+    return figures.view(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,7 @@ from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, permitted
 from percipio_openedx.admin.paging import badge, choice_filter
 from percipio_openedx.codes import Api
 from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.operations import erasures
+from percipio_openedx.operations.retention import tick_off
 
 Rows = QuerySet[ErasureRequest]
 
@@ -65,7 +64,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: Rows) -> None:
         """As ``percipio_erasures --done`` does; what was ticked off before stays as it was."""
-        rows = erasures.tick_off(queryset.values_list("pk", flat=True), timezone.now())
+        rows = tick_off(queryset.values_list("pk", flat=True))
         audit.noted_for_each(request, rows, gettext("Ticked off by an operator."))
         text = ngettext("%(count)s erasure is ticked off.", "%(count)s erasures are ticked off.", len(rows))
         self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)

@@ -22,9 +22,10 @@ from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status, words
+from percipio_openedx.operations import problems, status, words
 from percipio_openedx.operations.problems import PAUSES, Problem
-from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
+from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.operations.words import Tone
 
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
@@ -50,7 +51,7 @@ def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     demand(request, "view_destination")
     kept = figures.kept(fresh="fresh" in request.GET)
     snapshot = status.take(timezone.now(), kept.days)
-    found = diagnosis.find(snapshot)
+    found = problems.find(snapshot)
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
         "title": _("Percipio: is it working?"),

@@ -1,10 +1,12 @@
-"""What a backfill would report: counted, and for a sample looked at without keeping anything."""
+"""What a back-fill would report: counted, and for a sample examined without keeping anything."""
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -14,10 +16,10 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
-from percipio_openedx.operations.scope import Scope
+from percipio_openedx.operations.backfill import AT_ONCE, Scope, Sites, raise_if_everybodys
 from percipio_openedx.reporting.findings import Finding
 from percipio_openedx.reporting.look import examine
 
@@ -37,19 +39,21 @@ class Forecast:
     troubled: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return it for JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
         troubled = {"troubled": self.troubled} if self.troubled else {}
         return {**counts, "statements": dict(self.statements), "held": dict(self.held), **troubled}
 
 
-def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callable[[int], object] = int) -> Forecast:
+def forecast(
+    scope: Scope, sample: int | None, stop: threading.Event, on_examined: Callable[[int], object] = int
+) -> Forecast:
     """Count, and examine.
 
     Arguments:
-        scope: what the backfill would be about.
+        scope: what the back-fill would be about.
         sample: learners in courses to examine, spread evenly over the courses; None for all.
-        pause: asked between two courses.
+        stop: asked between two courses.
         on_examined: called with the number of those just examined.
 
     Raises:
@@ -57,20 +61,20 @@ def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callab
         PlatformUnavailable: the LMS could not be asked.
     """
     sites = Sites()
-    counts = scope.courses(sites.site_of)
-    courses, unknown = sites.reporting(counts)
-    found = Forecast(courses=len(courses), enrollments=sum(counts[key] for key in courses), troubled=unknown)
-    each = None if sample is None else max(1, sample // max(1, len(courses)))
-    for course_key in courses:
+    counts, unknown = sites.courses(scope)
+    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), troubled=unknown)
+    each = None if sample is None else max(1, sample // max(1, len(counts)))
+    for course_key in counts:
         left = None if sample is None else sample - found.examined
-        if pause.is_asked() or left == 0:
+        if stop.is_set() or left == 0:
             break
         configuration = sites.configuration(course_key)
         if configuration is None:
             continue
         most = None if each is None or left is None else min(each, left)
         with bulkhead(Boundary.COURSE) as contained:
-            _course(found, scope, configuration, course_key, most, on_examined)
+            for count in _course(found, scope, configuration, course_key, most):
+                on_examined(count)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
             found.troubled[course_key] = contained.reason
@@ -78,14 +82,10 @@ def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callab
 
 
 def _course(
-    found: Forecast,
-    scope: Scope,
-    configuration: Configuration,
-    course_key: str,
-    most: int | None,
-    on_examined: Callable[[int], object],
-) -> None:
-    course, after, done = CourseBook(), 0, 0
+    found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int | None
+) -> Iterator[int]:
+    """Examine at most so many learners of a course; yield the number of enrollments of each chunk."""
+    courses, after, done = CourseBook(), 0, 0
     while most is None or done < most:
         limit = AT_ONCE if most is None else min(AT_ONCE, most - done)
         rows = edx_platform.enrollments_after(course_key, after, limit, scope.user_id)
@@ -95,40 +95,41 @@ def _course(
         done += len(rows)
         user_ids = sorted(scope.learners(course_key, rows))
         # Before the learners: a course that cannot be read is nobody's fault among them.
-        course.get(course_key)
-        parts, broken = apart(
-            Boundary.LEARNER, user_ids, lambda part: _examined(configuration, course_key, course, part)
-        )
+        course = courses.get(course_key)
+        work = partial(_examined, configuration, course_key, course)
+        parts, broken = apart(Boundary.LEARNER, user_ids, work)
         for finding in chain.from_iterable(parts):
             found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
             found.held.update([str(finding.hold)] if finding.hold else [])
         found.held.update(reason_of(error) for error in broken.values())
         found.examined += len(user_ids)
-        on_examined(len(rows))
+        yield len(rows)
         edx_platform.forget_request()
 
 
 def _examined(
-    configuration: Configuration, course_key: str, courses: CourseBook, user_ids: Sequence[int]
+    configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
 ) -> list[Finding]:
-    """Whatever the platform writes on the way (an external id on its first use) is taken back."""
+    """Examine, and roll back whatever the platform writes on the way (an external id on its first use)."""
     with transaction.atomic():
         try:
             rows = _rows(configuration.site_id, course_key, user_ids)
-            return examine(configuration, course_key, courses.get(course_key), rows, timezone.now())
+            return examine(configuration, course_key, course, rows, timezone.now())
         finally:
             transaction.set_rollback(True)
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
-    """The rows as they are, and for the others some that are not saved."""
-    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
-    rows = {row.user_id: row for row in known}
+    """Return the rows as they are, and for the others some that are not saved."""
     root = config.lms_root()
-    for user_id in user_ids:
-        if user_id not in rows:
-            registration = registration_for(root, user_id, course_key)
-            rows[user_id] = LearnerCourse(
-                user_id=user_id, course_key=course_key, site_id=site_id, registration=registration
-            )
-    return rows
+    rows = {
+        user_id: LearnerCourse(
+            user_id=user_id,
+            course_key=course_key,
+            site_id=site_id,
+            registration=registration_for(root, user_id, course_key),
+        )
+        for user_id in user_ids
+    }
+    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
+    return rows | {row.user_id: row for row in known}

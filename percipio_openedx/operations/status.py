@@ -1,5 +1,4 @@
-"""Is it well? One snapshot of a running installation, of which the overview, the doctor, the alerts and the metrics
-are faces (``problems`` says what is wrong with it).
+"""Take one snapshot of a running installation. The overview, the doctor, the alerts and the metrics are faces of it.
 
 *Late* has one meaning, and it is decided here:
 
@@ -14,8 +13,9 @@ are faces (``problems`` says what is wrong with it).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.apps import apps
@@ -36,7 +36,7 @@ from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement
 from percipio_openedx.operations import sites
-from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.due import MOST_AHEAD
 
@@ -49,10 +49,42 @@ MOST_COURSES = 100
 # Destinations whose overdue statements are looked at one by one, and how many of them; further ones are late.
 MOST_SEARCHED = 5
 PAGE = 500
-# Notices have no index but their key: so many of the newest are looked at for a clock that is wrong.
+# Notices have no index but their key: so many of the newest are searched for times in the future.
 NEWEST_NOTICES = 1000
-# MySQL's and MariaDB's name for UTF-8 as it is; others hold a part of Unicode.
-WHOLE_UNICODE = "utf8mb4"
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The installation at one moment.
+
+    ``late_notice`` is when the oldest notice was written that waits for a worker, ``oldest_notice`` the oldest that no
+    failing course holds up. ``courses`` are the course runs that cannot be read; ``learners`` counts single ones by
+    reason, ``not_rebuilt`` statements that could not be built anew by reason, ``future_times`` what a wrong clock
+    stored. ``charsets`` are tables that cannot hold every character.
+    """
+
+    at: datetime
+    patience: timedelta
+    is_on: bool
+    sites: dict[int, SiteStatus]
+    oldest_notice: datetime | None
+    late_notice: datetime | None
+    courses: Sequence[ObservationFailure]
+    learners: dict[str, int]
+    not_rebuilt: dict[str, int]
+    future_times: dict[str, int]
+    charsets: Sequence[str]
+    open_erasures: int
+    alerts: Sequence[Alert]
+
+    @property
+    def destinations(self) -> list[DestinationStatus]:
+        """Return those of every site, in the order of the sites."""
+        return [found for site in self.sites.values() for found in site.destinations]
+
+    def reports(self) -> bool:
+        """Return whether any site reports, or would but for a mistake."""
+        return any(site.in_force is not None for site in self.sites.values())
 
 
 def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
@@ -103,7 +135,7 @@ def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datet
     Arguments:
         now: the present.
         mistaken: sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
-            find them out where it matters.
+            read the configurations where it matters.
     """
     before = now - waiting_time() - timedelta(seconds=config.gathering())
     # What a wrong clock wrote says nothing about how long it has waited.
@@ -123,14 +155,9 @@ def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datet
 
 
 def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
-    if course_key == EVERY_COURSE:
-        return False
     with suppress(PlatformUnavailable):
-        return config.site_id_for(edx_platform.org_of(course_key)) in site_ids
+        return course_key != EVERY_COURSE and config.site_id_for(edx_platform.org_of(course_key)) in site_ids
     return False
-
-
-# --- sites and destinations ------------------------------------------------------------------------------------------
 
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
@@ -200,11 +227,8 @@ def _may_leave(destination_id: int, before: datetime) -> bool:
     return Statement.objects.filter(pk__in=page).heads_of_line().exists()
 
 
-# --- what else may be wrong ------------------------------------------------------------------------------------------
-
-
 def _future_times(now: datetime) -> dict[str, int]:
-    """Return how many times a clock stored that was ahead, by what they are of; nothing waits for them."""
+    """Count the times in the future that a wrong clock stored, by what they are of; nothing waits for them."""
     far = now + MOST_AHEAD
     newest = Notice.objects.order_by("-pk").values_list("noticed_at", flat=True)[:NEWEST_NOTICES]
     # With a lease, so that its index leads to the few that have one.
@@ -228,8 +252,8 @@ def incomplete_charsets() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT table_name, character_set_name FROM information_schema.columns WHERE "
-            "table_schema = DATABASE() AND character_set_name NOT IN (%s, 'ascii') AND table_name IN %s "
+            "table_schema = DATABASE() AND character_set_name NOT IN ('utf8mb4', 'ascii') AND table_name IN %s "
             "ORDER BY table_name, character_set_name",
-            [WHOLE_UNICODE, tables],
+            [tables],
         )
         return [f"{table} ({charset})" for table, charset in cursor.fetchall()]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, PullAudit, Statement
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.statement import Held, State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations import problems, status
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
 pytestmark = pytest.mark.django_db
@@ -125,7 +125,7 @@ def test_tables_that_cannot_hold_everything_take_what_can_be_held(old_tables: li
 
 @pytest.mark.services
 def test_the_doctor_names_them(old_tables: list[str]) -> None:
-    (problem,) = [one for one in diagnosis.find(status.take(NOW)) if one.code == "characters"]
+    (problem,) = [one for one in problems.find(status.take(NOW)) if one.code == "characters"]
     assert problem.severity == "warning"
     assert all(f"{table} (utf8mb3)" in problem.sentence for table in old_tables)
 

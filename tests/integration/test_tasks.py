@@ -113,18 +113,18 @@ def test_much_work_calls_one_run_more_and_never_more_than_allowed(
     tasks.cache.clear()
     calls.clear()
     with slots.taken(2, longest=60) as first:
-        assert first == slots.Slot(0, has_neighbour=True)
+        assert first == slots.Slot(0, has_neighbor=True)
         # The second place has no neighbour: it calls its own next run only.
         run_that_ends_with(monkeypatch, timezone.now())
         assert len(calls) == 1
         with slots.taken(2, longest=60) as second:
-            assert second == slots.Slot(1, has_neighbour=False)
+            assert second == slots.Slot(1, has_neighbor=False)
             # All places are taken: the run ends at once, and comes again in case their holders were killed.
             run_that_ends_with(monkeypatch, None)
             run_that_ends_with(monkeypatch, None)
             assert [round(countdown) for countdown in calls] == [0, tasks.AFTER_A_BROKEN_RUN]
     with slots.taken(2, longest=60) as again:
-        assert again == slots.Slot(0, has_neighbour=True)
+        assert again == slots.Slot(0, has_neighbor=True)
 
 
 def test_a_cache_that_remembers_nothing_multiplies_nothing(

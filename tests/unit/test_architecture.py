@@ -28,7 +28,7 @@ BULKHEADS = {
     "observation/truths.py": ["PROGRESS"],
     "operations/backfill.py": ["COURSE", "COURSE", "LEARNER", "LEARNER"],
     "operations/forecast.py": ["COURSE", "LEARNER"],
-    "operations/retired.py": ["LEARNER", "LEARNER"],
+    "operations/retention.py": ["LEARNER", "LEARNER"],
     "reporting/due.py": ["COURSE", "STEP"],
     "reporting/failures.py": ["ROW"],
     "reporting/groups.py": ["LEARNER", "LEARNER"],

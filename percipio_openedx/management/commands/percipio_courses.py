@@ -25,8 +25,9 @@ class Command(OperatorCommand):
         "all lines or, where one is wrong, none; '-' reads standard input. `export` prints the same form."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         """Add ``import FILE [--dry-run]`` and ``export``."""
+        super().add_arguments(parser)
         acts = parser.add_subparsers(dest="act", required=True, metavar="import|export")
         taking = acts.add_parser("import", help="take over a file")
         taking.add_argument("file", help="the CSV file, or - for standard input")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.management.operator import Interruption, OperatorCommand
+from percipio_openedx.management.operator import OperatorCommand, interruption
 from percipio_openedx.operations.problems import STEPS
 from percipio_openedx.run import Pass, run_pass
 
@@ -32,25 +32,26 @@ class Command(OperatorCommand):
         "--json it prints a line after each pass: when the next one is due."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """``--loop``."""
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add ``--loop``."""
+        super().add_arguments(parser)
         parser.add_argument("--loop", action="store_true", help="keep running, with pauses of up to 30 seconds")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Run. What waits is no trouble: ``percipio_doctor`` says when it waits for too long."""
+        """Run. What waits is no problem: ``percipio_doctor`` says when it waits for too long."""
         if not options["loop"]:
             return self._passed(run_pass(), as_json=options["as_json"])
-        with Interruption() as interruption:
-            while not interruption.is_asked():
+        with interruption() as stop:
+            while not stop.is_set():
                 close_old_connections()
                 edx_platform.forget_request()
                 done = run_pass(budget=BUDGET)
                 self._passed(done, as_json=options["as_json"])
-                interruption.wait(pause_until(done.next_at))
+                stop.wait(pause_until(done.next_at))
         return True
 
     def _passed(self, done: Pass, *, as_json: bool) -> bool:
-        """Say how a pass went; whether all of its steps were done."""
+        """Say how a pass went; return whether all of its steps were done."""
         if as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
@@ -63,6 +64,6 @@ class Command(OperatorCommand):
 
 
 def pause_until(next_at: datetime | None) -> float:
-    """Seconds to wait: not less than one, and not more than half a minute, for notices come unannounced."""
+    """Return the seconds to wait: at least one, and at most half a minute, for notices come unannounced."""
     wait = LONGEST_PAUSE if next_at is None else (next_at - timezone.now()).total_seconds()
     return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)

@@ -15,7 +15,7 @@ from percipio_openedx.admin.figures import gathered
 from percipio_openedx.admin.overview import Verdict, verdict
 from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.words import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
 from tests.integration.builders import a_site
@@ -71,7 +71,7 @@ def unseen(world: World) -> None:
 def of_the_site(world: World) -> Verdict:
     """The sentence of the first site."""
     snapshot = status.take(world.now)
-    return verdict(snapshot.sites[1], diagnosis.find(snapshot), snapshot)
+    return verdict(snapshot.sites[1], problems.find(snapshot), snapshot)
 
 
 @pytest.mark.parametrize(

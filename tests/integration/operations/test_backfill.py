@@ -133,7 +133,7 @@ class Stop:
         self.after = after
         self.waited: list[float] = []
 
-    def is_asked(self) -> bool:
+    def is_set(self) -> bool:
         self.after -= 1
         return self.after < 0
 
@@ -148,14 +148,14 @@ def test_wherever_it_stops_it_goes_on(
     monkeypatch.setattr(backfill, "AT_ONCE", 1)
     scope = backfill.Scope()
     work = backfill.Backfill(scope, backfill.begin(scope), Stop(after))
-    first = work.work(work.courses())
+    is_finished = work.work(work.courses())
     # Asked before each of the four learners, and after each of the two courses.
-    assert first.is_finished is (after >= 6)
+    assert is_finished is (after >= 6)
 
     ran = manage("percipio_backfill", "--json")
     assert (ran.code, ran.documents[-1]["finished"]) == (0, True)
     assert told() == everything(history)
-    if not first.is_finished:
+    if not is_finished:
         assert BackfillRun.objects.get().looked == 4
 
 

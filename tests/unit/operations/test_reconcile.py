@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.operations.comparison import differences, kind_of_verb
+from percipio_openedx.operations.reconcile import differences, kind_of_verb
 
 OURS: dict[str, Any] = {
     "id": "7ccd3322-e1a5-411a-a67d-6a735c76f119",
