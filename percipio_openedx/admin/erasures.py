@@ -14,7 +14,6 @@ from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, permitted
 from percipio_openedx.admin.paging import badge, choice_filter
 from percipio_openedx.codes import Api
 from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.operations.retention import tick_off
 
 Rows = QuerySet[ErasureRequest]
 
@@ -64,6 +63,8 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: Rows) -> None:
         """As ``percipio_erasures --done`` does; what was ticked off before stays as it was."""
+        from percipio_openedx.operations.retention import tick_off
+
         rows = tick_off(queryset.values_list("pk", flat=True))
         audit.noted_for_each(request, rows, gettext("Ticked off by an operator."))
         text = ngettext("%(count)s erasure is ticked off.", "%(count)s erasures are ticked off.", len(rows))

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext_lazy
@@ -18,8 +18,11 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import config
 from percipio_openedx.codes import Pause, ProblemCode, Severity
 from percipio_openedx.models.observation_failure import Part
-from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
-from percipio_openedx.operations.status import Snapshot
+
+if TYPE_CHECKING:
+    # The LMS's web processes show titles of alerts, and start without the rest.
+    from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
+    from percipio_openedx.operations.status import Snapshot
 
 # The subject of what no worker takes up.
 NOTICES = "notices"
