@@ -35,11 +35,15 @@ class UsageError(CommandError):
 
 
 class OperatorCommand(BaseCommand):
-    """A command whose exit code says how things are."""
+    """A command whose exit code says how things are. ``as_json`` is whether it prints for a program."""
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--json``, which every command has."""
+    as_json = False
+
+    def create_parser(self, *args: Any, **options: Any) -> CommandParser:
+        """Add ``--json``."""
+        parser = super().create_parser(*args, **options)
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON, for programs")
+        return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work.
@@ -48,8 +52,9 @@ class OperatorCommand(BaseCommand):
             CommandError: with exit code 2 for wrong settings or a wrong call, 1 for what could not be done.
             SystemExit: with exit code 1 where a problem was found.
         """
+        self.as_json = options["as_json"]
         # What programs read is the same whatever the language of the LMS.
-        language = None if options["as_json"] else translation.get_language()
+        language = None if self.as_json else translation.get_language()
         try:
             with translation.override(language):
                 is_well = self.operate(options)

@@ -46,7 +46,7 @@ def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> 
     """Compare what is wrong with what was told, and tell what changed.
 
     Arguments:
-        at_once: whatever was checked lately; else at most once a minute and process, since it counts rows.
+        at_once: check now; else at most once a minute and process, since it counts rows.
         broken: the steps of this pass that broke, by name with the reason; None if there was no pass.
 
     Returns:
@@ -73,12 +73,7 @@ def connect() -> None:
 
 
 def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems that operators are told of.
-
-    Arguments:
-        now: the present.
-        broken: the steps of a pass that broke, as in ``check``; None for those that are known.
-    """
+    """Return the problems that operators are told of; ``broken`` as in ``check``, None for the steps that are known."""
     found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
     if broken is None:
         return found
@@ -129,25 +124,18 @@ def tell() -> datetime | None:
     last: datetime | None = Alert.objects.aggregate(at=Max("told_at"))["at"]
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
-    mine = [row for row in waiting.order_by("pk") if _claim(row, now)]
+    # One UPDATE claims them for ``GATHER``, so that of several workers one tells. They are told only when the mail has
+    # left: where a process ends in between, another one tells them. So a mail may come twice, and none is lost.
+    waiting.exclude(told_at__gt=now - GATHER, told_at__lte=now).update(told_at=now)
+    mine = list(waiting.filter(told_at=now).order_by("pk"))
     if not mine:
         return None
     is_mailed = _mail(mine, addresses)
     for row in mine:
         # Unless it changed meanwhile: then whoever changed it decides.
-        ours = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=now)
-        ours.update(**({"is_told": True} if is_mailed else {"told_at": row.told_at}))
+        ours = waiting.filter(pk=row.pk, is_on=row.is_on, told_at=now)
+        ours.update(**({"is_told": True} if is_mailed else {"told_at": None}))
     return None if is_mailed else now + timedelta(seconds=EVERY)
-
-
-def _claim(row: Alert, now: datetime) -> bool:
-    """Claim an alert for ``GATHER``; return whether nobody else did.
-
-    It is told only when the mail has left: where a process ends in between, another one tells it. So a mail may come
-    twice, and none is lost.
-    """
-    untold = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=row.told_at)
-    return untold.update(told_at=now) == 1
 
 
 def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:

@@ -102,22 +102,15 @@ class Sites:
         self._in_force = cache(config.for_site)
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return what is in force for a course run, or None.
-
-        Raises:
-            PercipioConfigurationError: its site is configured wrongly.
-        """
+        """Return what is in force for a course run, or None, or raise ``PercipioConfigurationError``."""
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
     def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
-        """Return the course runs of sites that report, in the order in which they are taken.
-
-        Arguments:
-            scope: what they have to belong to.
-            first: leave out the course runs before this one.
+        """Return the course runs of a scope from ``first`` on, as far as their sites report.
 
         Returns:
-            By course run, its number of enrollments; and the reason for those whose site cannot be told.
+            By course run, in the order in which they are taken, the number of enrollments; and the reason for those
+            whose site cannot be told.
 
         Raises:
             PlatformUnavailable: the LMS could not be asked.
@@ -148,12 +141,7 @@ class Sites:
 
 
 def raise_if_everybodys(error: Exception) -> None:
-    """Let the next item be tried unless an error is about all of them.
-
-    Raises:
-        PercipioConfigurationError: the site is configured wrongly.
-        PlatformUnavailable: the database does not work.
-    """
+    """Raise an error that is about all items: a site that is configured wrongly, a database that does not work."""
     if isinstance(error, PercipioConfigurationError):
         raise error
     if is_outage(error):
@@ -178,8 +166,7 @@ class Backfill:
     be asked about, and ``failed`` counts learners of other courses about whom it could not; a worker tries those again.
 
     Arguments:
-        scope: what it is about.
-        run: its place.
+        run: its place, from ``begin`` or ``unfinished``.
         stop: asked between two chunks.
         rate: learners in courses a second at the most, None for as fast as it goes.
         on_looked: called with the number of enrollments that are done.

@@ -203,26 +203,24 @@ def _token_fix(error: DeliveryError, url: str) -> str:
 
 def _status_fix(status: int, configuration: Configuration) -> str:
     """Return what to do where the API refuses a token that was just given."""
-    if status == 401:
-        return _(
+    unknown = _("partner %s") % configuration.partner
+    if configuration.organization:
+        both = {"partner": unknown, "organization": configuration.organization}
+        unknown = _("%(partner)s, or the organization %(organization)s") % both
+    fixes = {
+        401: _(
             "The token is not accepted. Token address and API address must belong to the same region; a wrong clock "
             "on this server has the same effect."
-        )
-    if status == 403:
-        return _(
+        ),
+        403: _(
             "The service account may not do this. Ask Skillsoft to give it the permission CONTENT_AGGREGATION, for the "
             "partner %(partner)s and the organization in use."
-        ) % {"partner": configuration.partner}
-    if status == 404:
-        unknown = _("partner %s") % configuration.partner
-        if configuration.organization:
-            both = {"partner": unknown, "organization": configuration.organization}
-            unknown = _("%(partner)s, or the organization %(organization)s") % both
-        return _("Percipio does not know the %(unknown)s. Check both names, and the region.") % {"unknown": unknown}
-    if status == 407:
-        return str(_PROXY)
-    if status == 429:
-        return str(_BUSY)
+        )
+        % {"partner": configuration.partner},
+        404: _("Percipio does not know the %(unknown)s. Check both names, and the region.") % {"unknown": unknown},
+        407: str(_PROXY),
+        429: str(_BUSY),
+    }
     if status >= 500:
         return _("Percipio has trouble of its own. What waits is sent by itself when that is over.")
-    return _region(configuration.api_url)
+    return fixes.get(status) or _region(configuration.api_url)

@@ -51,7 +51,6 @@ def forecast(
     """Count, and examine.
 
     Arguments:
-        scope: what the back-fill would be about.
         sample: learners in courses to examine, spread evenly over the courses; None for all.
         stop: asked between two courses.
         on_examined: called with the number of those just examined.

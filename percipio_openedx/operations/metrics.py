@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 
-from django.core.cache import cache
 from django.db.models import Count, Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -29,9 +28,6 @@ from percipio_openedx.operations.status import Snapshot
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.
 LATELY = timedelta(minutes=5)
-# Seconds for which the text is kept, so that several scrapers cost one count.
-KEPT = 15
-KEY = "percipio_openedx:metrics"
 
 Values = dict[tuple[str, ...], float]
 Labels = dict[int, tuple[str, str]]
@@ -119,15 +115,7 @@ def is_available() -> bool:
 
 
 def text() -> bytes:
-    """Return the figures as Prometheus reads them, at most a few seconds old."""
-    kept: bytes | None = cache.get(KEY)
-    if kept is None:
-        kept = _written()
-        cache.set(KEY, kept, timeout=KEPT)
-    return kept
-
-
-def _written() -> bytes:
+    """Return the figures as Prometheus reads them."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
@@ -21,7 +22,7 @@ from percipio_openedx.models.observation_failure import Part
 
 if TYPE_CHECKING:
     # The LMS's web processes show titles of alerts, and start without the rest.
-    from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
+    from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
 # The subject of what no worker takes up.
@@ -192,15 +193,6 @@ STEPS: Mapping[str, str | Promise] = {
     "alerting": _("alerting"),
 }
 
-# What a wrong clock stored (``Snapshot.future_times``).
-TIMES: Mapping[str, str | Promise] = {
-    "statements": _("statements"),
-    "destinations": _("destinations"),
-    "notices": _("notices"),
-    "learners in courses": _("learners in courses"),
-    "times of storing": _("times of storing"),
-}
-
 
 def find(snapshot: Snapshot) -> list[Problem]:
     """Return what is wrong, in the language in force, what explains the rest first."""
@@ -218,15 +210,6 @@ def find(snapshot: Snapshot) -> list[Problem]:
     return sorted(found, key=lambda one: (one.severity is not Severity.ERROR, order.index(one.code)))
 
 
-def _problem(
-    code: ProblemCode, subject: str, *, sentence: Any = None, severity: Severity | None = None, **values: Any
-) -> Problem:
-    """Return a problem; the sentence and the severity are those of its kind unless others are given."""
-    kind = KINDS[code]
-    text = (kind.sentence if sentence is None else sentence) % values
-    return Problem(code, severity or kind.severity, subject, text, kind.fix % values)
-
-
 def broken_step(step: str, sentence: str) -> Problem:
     """Return that a step of a pass breaks, with the sentence of ``what_broke``."""
     return Problem(ProblemCode.BROKEN, Severity.ERROR, step, sentence, str(KINDS[ProblemCode.BROKEN].fix))
@@ -234,13 +217,7 @@ def broken_step(step: str, sentence: str) -> Problem:
 
 def what_broke(step: str, reason: str) -> str:
     """Return the sentence about a step that broke, in the language in force."""
-    text: str = KINDS[ProblemCode.BROKEN].sentence % {"step": STEPS.get(step, step), "reason": reason}
-    return text
-
-
-def subject_of(destination_id: int) -> str:
-    """Return how a destination is named in a row."""
-    return f"destination:{destination_id}"
+    return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason).sentence
 
 
 def at(moment: datetime) -> str:
@@ -248,65 +225,78 @@ def at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
+def _problem(
+    code: ProblemCode,
+    subject: str,
+    *,
+    sentence: Any = None,
+    more: str = "",
+    severity: Severity | None = None,
+    site: SiteStatus | None = None,
+    organization: str = "",
+    **values: object,
+) -> Problem:
+    """Return a problem with the texts and the severity of its kind, unless others are given.
+
+    ``more`` stands behind the sentence; ``values`` are for the places of sentence and fix.
+    """
+    kind = KINDS[code]
+    text = (kind.sentence if sentence is None else sentence) % values + more
+    where = ", ".join(part for part in (site.name if site else "", organization) if part)
+    severity = severity or kind.severity
+    return Problem(code, severity, subject, text, kind.fix % values, where, site.site_id if site else None)
+
+
 def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
     subject = f"site:{site.site_id}"
+    if site.in_force is None:
+        return
     if site.mistake is not None:
         setting, mistake = site.mistake.setting, site.mistake.problem
-        yield _here(site, _problem(ProblemCode.MISCONFIGURED, subject, setting=setting, problem=mistake))
-    elif site.in_force is not None and not site.may_have_courses:
-        yield _here(site, _problem(ProblemCode.NO_COURSES, subject, default=config.default_site_id()))
-    if site.in_force is not None:
-        for destination in site.destinations:
-            for one in _of_destination(destination, site, snapshot):
-                yield _here(site, one, destination.row.organization)
-
-
-def _here(site: SiteStatus, problem: Problem, organization: str = "") -> Problem:
-    where = ", ".join(part for part in (site.name, organization) if part)
-    return replace(problem, where=where, site_id=site.site_id)
-
-
-def _of_destination(found: DestinationStatus, site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
-    row = found.row
-    subject = subject_of(row.pk)
-    # Where the configuration has a mistake, that is what they wait for.
-    is_sent_to = site.configuration is not None
-    if is_sent_to and found.is_late and found.waiting_since is not None:
-        yield _problem(ProblemCode.LATE, subject, at=at(found.waiting_since))
-    said = f" ({row.last_error})" if row.last_error else ""
-    if is_sent_to and found.is_paused:
-        sentence: Any = None if found.waiting else _("Nothing is sent.")
-        why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
-        problem = _problem(ProblemCode.PAUSED, subject, sentence=sentence, count=found.waiting)
-        yield replace(problem, sentence=problem.sentence + why)
-    elif is_sent_to and row.failures:
-        # An error once it lasts.
-        is_long = row.failing_since is not None and row.failing_since < snapshot.at - snapshot.patience
-        severity = Severity.ERROR if is_long else Severity.WARNING
-        since = at(row.failing_since or snapshot.at)
-        problem = _problem(ProblemCode.FAILING, subject, severity=severity, count=found.waiting, at=since)
-        yield replace(problem, sentence=problem.sentence + said)
-    if found.parked:
-        yield _problem(ProblemCode.PARKED, subject, count=found.parked)
+        yield _problem(ProblemCode.MISCONFIGURED, subject, site=site, setting=setting, problem=mistake)
+    elif not site.may_have_courses:
+        yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
+    for found in site.destinations:
+        row = found.row
+        here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
+        if found.parked:
+            yield here(ProblemCode.PARKED, count=found.parked)
+        # Where the configuration has a mistake, that is what the others wait for.
+        if site.mistake is not None:
+            continue
+        if found.is_late and found.waiting_since is not None:
+            yield here(ProblemCode.LATE, at=at(found.waiting_since))
+        said = f" ({row.last_error})" if row.last_error else ""
+        if found.is_paused:
+            sentence = None if found.waiting else _("Nothing is sent.")
+            why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
+            yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
+        elif row.failures:
+            since = row.failing_since or snapshot.at
+            # An error once it lasts.
+            severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
+            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, at=at(since))
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Problem]:
     if snapshot.late_notice is not None:
         text = _("No worker seems to run, or it cannot keep up: the oldest notice has been waiting since %(at)s.")
         yield _problem(ProblemCode.LATE, NOTICES, sentence=text, at=at(snapshot.late_notice))
+    no_progress = _(
+        "Since %(at)s the LMS cannot say how far learners are in %(course)s (%(reason)s). The rest is reported."
+    )
     for row in snapshot.courses:
-        sentence: Any = None
-        if row.part == Part.PROGRESS:
-            sentence = _(
-                "Since %(at)s the LMS cannot say how far learners are in %(course)s (%(reason)s). The rest is reported."
-            )
-        # A first failure is most often the moment's, and over with the next pass.
-        severity = Severity.ERROR if row.failures > 1 else Severity.WARNING
-        values: Any = {"at": at(row.failing_since), "course": row.course_key, "reason": row.reason}
-        subject = _hashed("course", f"{row.course_key}|{row.part}")
-        problem = _problem(ProblemCode.UNREADABLE, subject, sentence=sentence, severity=severity, **values)
-        later = gettext("Tried again at %(at)s.") % {"at": at(row.retry_at)}
-        yield replace(problem, sentence=f"{problem.sentence} {later}")
+        yield _problem(
+            ProblemCode.UNREADABLE,
+            _hashed("course", f"{row.course_key}|{row.part}"),
+            sentence=no_progress if row.part == Part.PROGRESS else None,
+            more=" " + gettext("Tried again at %(at)s.") % {"at": at(row.retry_at)},
+            # A first failure is most often the moment's, and over with the next pass.
+            severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
+            at=at(row.failing_since),
+            course=row.course_key,
+            reason=row.reason,
+        )
     for reason, count in snapshot.learners.items():
         yield _problem(ProblemCode.UNOBSERVED, _hashed("learners", reason), count=count, reason=reason)
     for reason, count in snapshot.not_rebuilt.items():
@@ -320,7 +310,7 @@ def _hashed(what: str, text: str) -> str:
 def _stored(snapshot: Snapshot) -> Iterator[Problem]:
     """Yield what is wrong with what is stored, whether or not anything is reported."""
     if snapshot.future_times:
-        found = ", ".join(f"{TIMES[what]}: {count}" for what, count in snapshot.future_times.items())
+        found = ", ".join(f"{gettext(what)}: {count}" for what, count in snapshot.future_times.items())
         yield _problem(ProblemCode.CLOCK, "clock", found=found)
     if snapshot.charsets:
         yield _problem(ProblemCode.CHARACTERS, "tables", tables=", ".join(snapshot.charsets))

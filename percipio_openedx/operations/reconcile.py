@@ -82,8 +82,7 @@ class Reconciliation:
         since: only what was stored there, and delivered from here, after this; None for all.
         grace: what was delivered within this time before the start is not missed yet.
         fix: queue what is missing there, to be sent again under its own id.
-        on_read: called with the number of statements of each page.
-        on_checked: called with the number of rows of each chunk.
+        on_read, on_checked: called with the number of statements of each page there and each chunk here.
     """
 
     def __init__(

@@ -22,10 +22,7 @@ AT_ONCE = 500
 def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
     """Queue the settled ones of these statements, batch by batch in the order of their ids; return their number.
 
-    Arguments:
-        rows: which.
-        is_over: asked between two batches; what is queued by then stays queued.
-        on_done: called with the number of each batch.
+    ``is_over`` is asked between two batches, ``on_done`` called with the number of each; what is queued stays queued.
     """
     now, last, queued = timezone.now(), 0, 0
     settled = rows.exclude(state__in=OPEN_STATES).order_by("pk").values_list("pk", flat=True)

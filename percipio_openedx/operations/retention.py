@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
@@ -47,11 +47,7 @@ class Cutoffs(NamedTuple):
 
 
 def cutoffs() -> Cutoffs:
-    """Return the ages that the settings give.
-
-    Raises:
-        PercipioConfigurationError: a setting is wrong.
-    """
+    """Return what the settings say, or raise ``PercipioConfigurationError``."""
     days = [config.retention_days(what) for what in ("", "PARKED", "LOG")]
     return Cutoffs(*(timezone.now() - timedelta(days=count) if count else None for count in days))
 
@@ -103,26 +99,17 @@ class Prune:
 
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:
         """Read in the order of their ids, which is about that of their storing, up to the first page of young ones."""
-        last = gone = 0
-        while not self._is_over():
-            page = Statement.objects.filter(pk__gt=last).order_by("pk")
-            rows = list(page.values_list("pk", "state", "stored_at", "settled_at")[:AT_ONCE])
-            if not rows or all(stored_at >= before for _, _, stored_at, _ in rows):
+        gone = 0
+        for rows in _pages(Statement.objects.all(), "state", "stored_at", "settled_at", is_over=self._is_over):
+            if all(stored_at >= before for _, _, stored_at, _ in rows):
                 break
-            last = rows[-1][0]
             old = [pk for pk, state, _, settled in rows if state in states and settled is not None and settled < before]
             gone += self._delete(Statement, old, state__in=states)
         return gone
 
     def _rows(self, rows: QuerySet[Model]) -> int:
-        last = gone = 0
-        while not self._is_over():
-            pks = list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-            if not pks:
-                break
-            last = pks[-1]
-            gone += self._delete(rows.model, pks)
-        return gone
+        pages = _pages(rows, is_over=self._is_over)
+        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in pages)
 
     def _delete(self, model: type[Model], pks: list[int], **still: object) -> int:
         """Delete those that still are as they were read: somebody may have requeued one."""
@@ -131,6 +118,17 @@ class Prune:
         deleted, _ = model._default_manager.filter(pk__in=pks, **still).delete()
         self._on_gone(deleted)
         return deleted
+
+
+def _pages(
+    rows: QuerySet[Any], *columns: str, is_over: Callable[[], bool] = lambda: False
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the primary keys of rows, and these columns, page by page."""
+    last = 0
+    ordered = rows.order_by("pk").values_list("pk", *columns)
+    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:AT_ONCE])):
+        last = page[-1][0]
+        yield page
 
 
 def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
@@ -143,20 +141,12 @@ def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
 
 
 def count_retired() -> int:
-    """Return how many retired learners still have statements here.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
-    """
+    """Return how many retired learners still have statements here, or raise ``PlatformUnavailable``."""
     return sum(1 for _ in _retired())
 
 
 def erase_retired(failed: dict[int, str]) -> int:
-    """Erase retired learners whose notice was lost, each behind a bulkhead of their own; return their number.
-
-    Arguments:
-        failed: gets, by user id, why somebody could not be erased.
-    """
+    """Erase retired learners whose notice was lost; return their number. ``failed`` gets the others' reasons."""
     erased = 0
     for user_id in _retired():
         with bulkhead(Boundary.LEARNER) as contained:
@@ -181,19 +171,18 @@ def _retired() -> Iterator[int]:
 
 def resume_canceled() -> int:
     """Notice anew whoever was held back as retired and is not; return the number of their courses."""
-    noticed = last = 0
-    names = config.retired_names()
+    noticed = 0
+    notice = partial(_notice_anew, config.retired_names())
     # Every site that there is a row of, so that the index that begins with the site can be used.
     sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
-    rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED).order_by("pk")
-    while held := list(rows.filter(pk__gt=last).values_list("pk", "user_id", "course_key")[:AT_ONCE]):
-        last = held[-1][0]
-        parts, _broken = apart(Boundary.LEARNER, held, partial(_notice_anew, names))
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
+    for page in _pages(held, "user_id", "course_key"):
+        parts, _broken = apart(Boundary.LEARNER, page, notice)
         noticed += sum(parts)
     return noticed
 
 
-def _notice_anew(names: RetiredNames, held: Sequence[tuple[int, int, str]]) -> int:
+def _notice_anew(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
     user_ids = {user_id for _, user_id, _ in held}
     learners = edx_platform.learners(user_ids)
     gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
@@ -214,10 +203,7 @@ def open_erasures() -> QuerySet[ErasureRequest]:
 
 
 def tick_off(pks: Iterable[int]) -> list[ErasureRequest]:
-    """Note that Skillsoft has erased these; return those that were open until now.
-
-    What was ticked off before keeps its time, and unknown ids are ignored.
-    """
+    """Note that Skillsoft has erased these; return those that were open until now. Unknown ids are ignored."""
     rows = list(open_erasures().filter(pk__in=list(pks)))
     open_erasures().filter(pk__in=[row.pk for row in rows]).update(done_at=timezone.now())
     return rows

@@ -144,11 +144,8 @@ def site_named(text: str) -> int | None:
 def without_courses() -> set[int]:
     """Return the sites whose own configuration is switched on, and to which no course can belong.
 
-    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. The configuration
-    of any other site is never read.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
+    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. Raises
+    ``PlatformUnavailable`` where the LMS cannot be asked.
     """
     newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
     configured = {site_id for site_id, is_enabled in newest if is_enabled}

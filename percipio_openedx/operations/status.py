@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from django.apps import apps
 from django.db import connections, router
 from django.db.models import Count, Min, Q
+from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.codes import Pause
@@ -90,9 +91,7 @@ class Snapshot:
 def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     """Read everything, with a number of queries that does not grow with sites, destinations or rows.
 
-    Arguments:
-        now: the present.
-        more_sites: ids of sites to be named beside those that are configured or ever reported.
+    ``more_sites`` are sites to be named beside those that are configured or ever reported.
     """
     patience = waiting_time()
     destinations = _destinations(now, now - patience)
@@ -132,10 +131,8 @@ def waiting_time() -> timedelta:
 def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datetime | None:
     """Return when the oldest notice was written that a worker should have taken up long ago; None if there is none.
 
-    Arguments:
-        now: the present.
-        mistaken: sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
-            read the configurations where it matters.
+    ``mistaken`` are sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
+    read the configurations where it matters.
     """
     before = now - waiting_time() - timedelta(seconds=config.gathering())
     # What a wrong clock wrote says nothing about how long it has waited.
@@ -234,11 +231,11 @@ def _future_times(now: datetime) -> dict[str, int]:
     # With a lease, so that its index leads to the few that have one.
     leased = LearnerCourse.objects.filter(lease__isnull=False, leased_until__gt=now + LONGEST_LEASE)
     counts = {
-        "statements": misdated.statements(now).count() + misdated.leases(now).count(),
-        "destinations": Destination.objects.filter(misdated.destinations(now)).count(),
-        "notices": sum(at > far for at in newest),
-        "learners in courses": leased.count(),
-        "times of storing": StatementLedger.objects.filter(last_stored_at__gt=far).count(),
+        gettext_noop("statements"): misdated.statements(now).count() + misdated.leases(now).count(),
+        gettext_noop("destinations"): Destination.objects.filter(misdated.destinations(now)).count(),
+        gettext_noop("notices"): sum(at > far for at in newest),
+        gettext_noop("learners in courses"): leased.count(),
+        gettext_noop("times of storing"): StatementLedger.objects.filter(last_stored_at__gt=far).count(),
     }
     return {what: count for what, count in counts.items() if count}
 

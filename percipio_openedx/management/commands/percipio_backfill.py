@@ -29,8 +29,6 @@ SAMPLE = 1000
 
 
 class Command(OperatorCommand):
-    """Look at all, or a part, of history."""
-
     help = (
         "Looks at learners who were enrolled before, and queues what Percipio has not been told. Nothing is reported "
         "twice. It can be stopped at any time (Ctrl-C, SIGTERM); called again with the same arguments it goes on where "
@@ -38,8 +36,6 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the scope, the pace, and whether to report at all."""
-        super().add_arguments(parser)
         parser.add_argument("--site", metavar="SITE", help="only this site's courses (id or domain)")
         parser.add_argument("--organization", "--org", dest="org", default="", help="only this organization's courses")
         parser.add_argument("--course", action="append", default=[], metavar="KEY", help="only this run; repeatable")
@@ -54,7 +50,6 @@ class Command(OperatorCommand):
         )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Report history, or say what would be reported."""
         if options["rate"] is not None and not options["rate"] > 0:
             raise UsageError(_("--rate must be larger than 0"))
         if options["sample"] < 0:
@@ -73,7 +68,7 @@ class Command(OperatorCommand):
     def _forecast(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         with tqdm(desc="examined", unit=" learners", disable=None) as bar:
             found = forecast(scope, options["sample"] or None, stop, bar.update)
-        if options["as_json"]:
+        if self.as_json:
             self.emit({**found.plain(), "interrupted": stop.is_set()})
         else:
             self._say_forecast(found)
@@ -82,7 +77,7 @@ class Command(OperatorCommand):
     def _say_forecast(self, found: Forecast) -> None:
         text = _("%(learners)s learners in %(courses)s course runs of sites that report")
         self.say(text % {"learners": found.enrollments, "courses": found.courses})
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(found.statements.items()))
+        kinds = ", ".join(f"{count} {words.of(words.KINDS, kind)}" for kind, count in sorted(found.statements.items()))
         text = _("of %(examined)s examined, these would be reported: %(kinds)s")
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
@@ -92,7 +87,7 @@ class Command(OperatorCommand):
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
-        if before is not None and not options["as_json"]:
+        if before is not None and not self.as_json:
             text = _("going on with backfill %(id)s: %(looked)s looked at before")
             self.say(text % {"id": before.pk, "looked": before.looked})
         run = before or begin(scope)
@@ -104,7 +99,7 @@ class Command(OperatorCommand):
         if run.statements:
             wake.on_commit()
         counts = {name: getattr(run, name) for name in ("looked", "statements", "held", "troubled")}
-        if options["as_json"]:
+        if self.as_json:
             failed = {"failed": work.failed} if work.failed else {}
             self.emit({"run": run.pk, "finished": is_finished, **counts, **failed, "courses": work.unread})
         else:

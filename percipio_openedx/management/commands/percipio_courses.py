@@ -17,8 +17,6 @@ from percipio_openedx.operations import course_answers
 
 
 class Command(OperatorCommand):
-    """Import and export."""
-
     help = (
         "Leaves courses out, or gives them their own id of Percipio's catalog. `import FILE.csv` reads the columns "
         "course_key (a course run, or course:Org+Course for all runs), is_reported and content_id, and takes over "
@@ -26,8 +24,6 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``import FILE [--dry-run]`` and ``export``."""
-        super().add_arguments(parser)
         acts = parser.add_subparsers(dest="act", required=True, metavar="import|export")
         taking = acts.add_parser("import", help="take over a file")
         taking.add_argument("file", help="the CSV file, or - for standard input")
@@ -35,26 +31,25 @@ class Command(OperatorCommand):
         acts.add_parser("export", help="print what was decided")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Import or export."""
         if options["act"] == "import":
-            return self._import(options["file"], dry_run=options["dry_run"], as_json=options["as_json"])
-        if options["as_json"]:
+            return self._import(options["file"], dry_run=options["dry_run"])
+        if self.as_json:
             self.emit(course_answers.stored())
         else:
             self.stdout.write(course_answers.written(), ending="")
         return True
 
-    def _import(self, name: str, *, dry_run: bool, as_json: bool) -> bool:
+    def _import(self, name: str, *, dry_run: bool) -> bool:
         try:
             taken = course_answers.take(course_answers.read(_content(name)), dry_run=dry_run)
         except ValidationError as error:
-            if as_json:
+            if self.as_json:
                 self.emit({"problems": [each.params for each in error.error_list]})
-            for message in () if as_json else error.messages:
-                self.stderr.write(message)
+            else:
+                self.stderr.write("\n".join(error.messages))
             self.stderr.write(_("Nothing was changed."))
             return False
-        if as_json:
+        if self.as_json:
             self.emit({**asdict(taken), "dry_run": dry_run})
             return True
         text = _("%(new)s are new, %(changed)s are changed, %(same)s stay as they are")

@@ -22,8 +22,6 @@ SIGNS = {
 
 
 class Command(OperatorCommand):
-    """Check everything; one line for each check, with the fix."""
-
     help = (
         "Checks the settings, each site's configuration, the tables, what the LMS offers, cache, broker and workers, "
         "and what waits or is stuck. One line each, with what to do. Exit code 1 if anything is wrong. Percipio itself "
@@ -33,16 +31,13 @@ class Command(OperatorCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--online``."""
-        super().add_arguments(parser)
         parser.add_argument("--online", action="store_true", help="also ask Percipio: token, read, empty write, clock")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Check; *doubtful* is no problem."""
         verdicts = set()
         for found in examine(is_online=options["online"]):
             verdicts.add(found.verdict)
-            if options["as_json"]:
+            if self.as_json:
                 self.emit(asdict(found))
                 continue
             seen = f": {found.seen}" if found.seen else ""

@@ -17,8 +17,6 @@ from percipio_openedx.operations.sites import site_name
 
 
 class Command(OperatorCommand):
-    """List, and tick off."""
-
     help = (
         "Lists, for each learner who was erased here after something of theirs had been sent, the registrations "
         "(context.registration) whose statements Skillsoft has to erase. They are pseudonyms: they name nobody, but "
@@ -27,22 +25,20 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--done`` and ``--all``."""
-        super().add_arguments(parser)
         parser.add_argument(
             "--done", type=int, action="append", default=[], metavar="ID", help="Skillsoft did this one; repeatable"
         )
         parser.add_argument("--all", action="store_true", help="list those that are done, too")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Tick off, then list."""
         known = ErasureRequest.objects.in_bulk(options["done"])
-        for pk in sorted(set(options["done"]) - set(known)):
-            raise UsageError(_("there is no erasure %(id)s; nothing was ticked off") % {"id": pk})
+        unknown = sorted(set(options["done"]) - set(known))
+        if unknown:
+            raise UsageError(_("there is no erasure %(id)s; nothing was ticked off") % {"id": unknown[0]})
         tick_off(options["done"])
         rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():
-            if options["as_json"]:
+            if self.as_json:
                 self._emit(row)
             else:
                 self._show(row)

@@ -13,16 +13,13 @@ from percipio_openedx.operations import metrics
 
 
 class Command(OperatorCommand):
-    """Print what a scraper would read."""
-
     help = (
         "Prints the figures that /percipio/metrics shows, in Prometheus's text form (for the node exporter's textfile "
         "collector, for instance; needs the metrics extra), or with --json as JSON."
     )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Print."""
-        if options["as_json"]:
+        if self.as_json:
             for gauge in metrics.gauges():
                 samples = [
                     {"labels": dict(zip(gauge.labels, labels, strict=True)), "value": value}

@@ -17,8 +17,6 @@ from percipio_openedx.reporting.preview import Preview, preview
 
 
 class Command(OperatorCommand):
-    """Look as a worker would; nothing is sent and nothing is written."""
-
     help = (
         "Shows the statement and the Track record of every milestone that is due for a learner in a course run, and "
         "the reason for each that is not. Sends nothing and writes nothing. The output names the learner. Exit code 1 "
@@ -26,17 +24,14 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the learner and the course."""
-        super().add_arguments(parser)
         parser.add_argument("learner", help="user id, username or email")
         parser.add_argument("course", help="the course run, as course-v1:Org+Course+Run")
         parser.add_argument("--afresh", action="store_true", help="as if nothing had been reported yet")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Look and show."""
         user_id = learner_named(options["learner"])
         found = preview(user_id, course_run(options["course"]), afresh=options["afresh"])
-        if options["as_json"]:
+        if self.as_json:
             self.emit(_document(found))
         else:
             self._show(found)

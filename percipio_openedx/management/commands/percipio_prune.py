@@ -26,8 +26,6 @@ LABELS = {
 
 
 class Command(OperatorCommand):
-    """Delete old rows in small batches."""
-
     help = (
         "Deletes what is older than PERCIPIO_RETENTION_DAYS, PERCIPIO_RETENTION_PARKED_DAYS and "
         "PERCIPIO_RETENTION_LOG_DAYS allow (0 keeps for ever), and whatever is left of retired learners. Nothing is "
@@ -35,17 +33,14 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--dry-run``."""
-        super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="count, and delete nothing")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Prune."""
         before = cutoffs()
         with interruption() as stop, tqdm(desc="deleted", unit=" rows", disable=None) as bar:
             prune = Prune(before, stop.is_set, bar.update, dry_run=options["dry_run"])
             counts = prune.run()
-        if options["as_json"]:
+        if self.as_json:
             self.emit({**counts, "dry_run": options["dry_run"], "interrupted": stop.is_set()})
         else:
             text = _("%(count)s %(what)s: would be deleted") if options["dry_run"] else _("%(count)s %(what)s: done")

@@ -31,8 +31,6 @@ LABELS = {
 
 
 class Command(OperatorCommand):
-    """Compare, print the differences, and with --fix queue what is missing."""
-
     help = (
         "Reads the statements back from Percipio page by page and compares them with those delivered: prints what is "
         "missing there, unknown here, or different. Exit code 1 if there is any. With --json each difference is one "
@@ -40,8 +38,6 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--since``, ``--site``, ``--fix`` and ``--grace``."""
-        super().add_arguments(parser)
         parser.add_argument("--since", metavar="TIME", help="only what was delivered since (2026-01-31, UTC)")
         parser.add_argument("--site", metavar="SITE", help="one site, by id or domain; all that report by default")
         parser.add_argument("--fix", action="store_true", help="queue what is missing, to be sent again")
@@ -50,7 +46,6 @@ class Command(OperatorCommand):
         )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Compare site by site."""
         found = configurations()
         site_id = site_option(options["site"])
         if site_id is not None:
@@ -88,12 +83,12 @@ class Command(OperatorCommand):
             )
             reading.total = checking.total = work.believed()
             for found in work.run():
-                if options["as_json"]:
+                if self.as_json:
                     self.emit({"site": site_id, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
                     kind = words.of(words.KINDS, found.kind)
                     self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
-        if options["as_json"]:
+        if self.as_json:
             self.emit({"site": site_id, **asdict(work.tally), "well": work.tally.is_well})
         else:
             self._sum_up(site_name(site_id), work.tally)

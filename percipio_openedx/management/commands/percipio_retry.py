@@ -19,8 +19,6 @@ from percipio_openedx.reporting import failures
 
 
 class Command(OperatorCommand):
-    """Queue statements again, each under its own id."""
-
     help = (
         "Queues parked (--parked) or given-up (--abandoned) statements, or single ones (--uuid, whatever became of "
         "them), to be sent again under their own ids: what Percipio refused is built anew from what the LMS says now, "
@@ -29,8 +27,6 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options that say which statements."""
-        super().add_arguments(parser)
         parser.add_argument("--parked", action="store_true", help="those that Percipio refused")
         parser.add_argument("--abandoned", action="store_true", help="those that were given up")
         parser.add_argument("--uuid", action="append", default=[], metavar="ID", help="this statement; repeatable")
@@ -41,7 +37,6 @@ class Command(OperatorCommand):
         parser.add_argument("--dry-run", action="store_true", help="count only")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Count or queue."""
         site_id = site_option(options["site"])
         rows, named = _chosen(options, site_id)
         count = rows.count()
@@ -49,7 +44,7 @@ class Command(OperatorCommand):
             text = _("%(count)s of the ids are unknown, or on their way already")
             self.stderr.write(text % {"count": named - count})
         if options["dry_run"]:
-            self._sum_up({"chosen": count, "queued": 0, "destinations": 0}, as_json=options["as_json"])
+            self._sum_up({"chosen": count, "queued": 0, "destinations": 0})
             return True
         tried = try_now(site_id) if options["now"] else ()
         # Of every site: a course that waits is read again, which is all that happens to it.
@@ -58,11 +53,11 @@ class Command(OperatorCommand):
             queued = requeue(rows, stop.is_set, bar.update) if count else 0
         if queued or tried or observed:
             wake.on_commit()
-        self._sum_up({"chosen": count, "queued": queued, "destinations": len(tried)}, as_json=options["as_json"])
+        self._sum_up({"chosen": count, "queued": queued, "destinations": len(tried)})
         return queued >= count >= named
 
-    def _sum_up(self, done: dict[str, int], *, as_json: bool) -> None:
-        if as_json:
+    def _sum_up(self, done: dict[str, int]) -> None:
+        if self.as_json:
             self.emit(done)
             return
         self.say(_("%(chosen)s chosen, %(queued)s queued to be sent again") % done)

@@ -24,8 +24,6 @@ BUDGET = 60.0
 
 
 class Command(OperatorCommand):
-    """Look at what is due and send what is due, once or for ever."""
-
     help = (
         "Looks at the learners and courses of which something is due and sends what waits for Percipio: once, or "
         "with --loop until it is stopped (SIGTERM or Ctrl-C; it finishes its pass). Safe beside Celery workers. With "
@@ -33,33 +31,29 @@ class Command(OperatorCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add ``--loop``."""
-        super().add_arguments(parser)
         parser.add_argument("--loop", action="store_true", help="keep running, with pauses of up to 30 seconds")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Run. What waits is no problem: ``percipio_doctor`` says when it waits for too long."""
         if not options["loop"]:
-            return self._passed(run_pass(), as_json=options["as_json"])
+            return self._passed(run_pass())
         with interruption() as stop:
             while not stop.is_set():
                 close_old_connections()
                 edx_platform.forget_request()
                 done = run_pass(budget=BUDGET)
-                self._passed(done, as_json=options["as_json"])
+                self._passed(done)
                 stop.wait(pause_until(done.next_at))
         return True
 
-    def _passed(self, done: Pass, *, as_json: bool) -> bool:
+    def _passed(self, done: Pass) -> bool:
         """Say how a pass went; return whether all of its steps were done."""
-        if as_json:
+        if self.as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
             self.stdout.flush()
         for step, why in done.broken.items():
-            self.stderr.write(
-                _("%(step)s broke (%(why)s); the rest was done") % {"step": STEPS.get(step, step), "why": why}
-            )
+            text = _("%(step)s broke (%(why)s); the rest was done")
+            self.stderr.write(text % {"step": STEPS.get(step, step), "why": why})
         return not done.broken
 
 
