@@ -193,11 +193,11 @@ def _token_fix(error: DeliveryError, url: str) -> str:
             return _("This is not the address of a token endpoint. ") + _region(url)
         return _(
             "The client id or the client secret is wrong, or they belong to another region: credentials of one data "
-            "centre are unknown in the others. Type the secret again; if that does not help, ask Skillsoft whether "
+            "center are unknown in the others. Type the secret again; if that does not help, ask Skillsoft whether "
             "the service account is still valid."
         )
     if error.status is not None and error.status >= 500:
-        return _("Percipio's token endpoint has trouble of its own. Try again later.")
+        return _("Percipio's token endpoint has problems of its own. Try again later.")
     return _("What answers there is not Percipio's token endpoint. ") + _region(url)
 
 
@@ -222,5 +222,5 @@ def _status_fix(status: int, configuration: Configuration) -> str:
         429: str(_BUSY),
     }
     if status >= 500:
-        return _("Percipio has trouble of its own. What waits is sent by itself when that is over.")
+        return _("Percipio has problems of its own. What waits is sent by itself when that is over.")
     return fixes.get(status) or _region(configuration.api_url)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from django.db.models import Count
 from django.utils import timezone
@@ -90,33 +91,31 @@ def health() -> Iterator[CheckResult]:
             yield well(_("plain answer"), seen % values)
 
 
-def _checks(snapshot: Snapshot) -> list[tuple[str, set[str], str | None]]:
+def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
     """Return each check of the snapshot: its name, its kinds of problem, and what is said when there is none."""
-    oldest = _("the oldest is of %(at)s")
-    notice, none_waits = snapshot.oldest_notice, _("none waits")
-    waiting = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
-    observations: set[str] = {ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED}
+    stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
+    destinations = _("%(count)s, all open") % {"count": len(snapshot.destinations)}
     return [
-        (_("sites"), {ProblemCode.UNCONFIGURED}, None),
-        (_("notices"), {NOTICES}, oldest % {"at": problems.at(notice)} if notice else none_waits),
-        (_("worker"), {ProblemCode.BROKEN}, None),
-        (_("observations"), observations, _("every course and learner can be read")),
+        (_("sites"), (ProblemCode.UNCONFIGURED,), None),
+        (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),
+        (_("worker"), (ProblemCode.BROKEN,), None),
         (
-            _("destinations"),
-            {ProblemCode.PAUSED, ProblemCode.FAILING},
-            _("%(count)s, all open") % {"count": len(snapshot.destinations)},
+            _("observations"),
+            (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED),
+            _("every course and learner can be read"),
         ),
-        (_("parked statements"), {ProblemCode.PARKED}, _("none")),
-        (_("statements to be built anew"), {ProblemCode.NOT_REBUILT}, None),
-        (
-            _("waiting statements"),
-            {ProblemCode.LATE},
-            oldest % {"at": problems.at(waiting)} if waiting else _("none"),
-        ),
-        (_("clock"), {ProblemCode.CLOCK}, ""),
-        (_("characters"), {ProblemCode.CHARACTERS}, ""),
-        (_("erasures"), {ProblemCode.ERASURES}, None),
+        (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
+        (_("parked statements"), (ProblemCode.PARKED,), _("none")),
+        (_("statements to be built anew"), (ProblemCode.NOT_REBUILT,), None),
+        (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),
+        (_("clock"), (ProblemCode.CLOCK,), ""),
+        (_("characters"), (ProblemCode.CHARACTERS,), ""),
+        (_("erasures"), (ProblemCode.ERASURES,), None),
     ]
+
+
+def _oldest(moment: datetime | None) -> str:
+    return _("the oldest is of %(at)s") % {"at": problems.at(moment)} if moment else ""
 
 
 def _result(name: str, problem: Problem) -> CheckResult:

@@ -47,7 +47,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """What an operator reads of one kind of problem. All lazy; ``sentence`` and ``fix`` have places for values."""
 
     title: str | Promise
@@ -58,13 +58,13 @@ class Kind:
 
 RUN_A_WORKER = _("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
 
-KINDS: Mapping[ProblemCode, Kind] = {
-    ProblemCode.MISCONFIGURED: Kind(
+KINDS: Mapping[ProblemCode, ProblemKind] = {
+    ProblemCode.MISCONFIGURED: ProblemKind(
         _("the configuration has a mistake"),
         _("Nothing is sent: %(setting)s %(problem)s."),
         _("Correct %(setting)s, in the settings or in the site's configuration."),
     ),
-    ProblemCode.NO_COURSES: Kind(
+    ProblemCode.NO_COURSES: ProblemKind(
         _("no course can belong to the site"),
         _(
             "Nothing is reported: no course can belong to this site. A course belongs to the site whose "
@@ -75,17 +75,17 @@ KINDS: Mapping[ProblemCode, Kind] = {
             "percipio_backfill: of what happened meanwhile nothing was noticed."
         ),
     ),
-    ProblemCode.UNCONFIGURED: Kind(
+    ProblemCode.UNCONFIGURED: ProblemKind(
         _("nothing is configured"),
         _("Nothing is reported: no site has a configuration."),
         _("Set PERCIPIO_PARTNER_NAME, PERCIPIO_CLIENT_ID and PERCIPIO_CLIENT_SECRET, or use the admin."),
     ),
-    ProblemCode.LATE: Kind(
+    ProblemCode.LATE: ProblemKind(
         _("something waits for too long"),
         _("No worker seems to run, or it cannot keep up: the oldest statement has been waiting since %(at)s."),
         RUN_A_WORKER,
     ),
-    ProblemCode.PAUSED: Kind(
+    ProblemCode.PAUSED: ProblemKind(
         _("nothing is sent"),
         ngettext_lazy(
             "Nothing is sent, and %(count)s statement waits.",
@@ -94,12 +94,12 @@ KINDS: Mapping[ProblemCode, Kind] = {
         ),
         _("percipio_doctor --online says more. It is then tried by itself, or at once: percipio_retry --now"),
     ),
-    ProblemCode.BROKEN: Kind(
+    ProblemCode.BROKEN: ProblemKind(
         _("a step of the worker breaks"),
         _("A step of the worker breaks, %(step)s: %(reason)s."),
         _("Its log says more. The other steps are done."),
     ),
-    ProblemCode.FAILING: Kind(
+    ProblemCode.FAILING: ProblemKind(
         _("Percipio cannot be reached"),
         ngettext_lazy(
             "Percipio cannot be reached or has problems of its own, since %(at)s: %(count)s statement waits and leaves "
@@ -110,12 +110,12 @@ KINDS: Mapping[ProblemCode, Kind] = {
         ),
         _("Nothing is lost: it is tried again by itself. percipio_doctor --online says more."),
     ),
-    ProblemCode.UNREADABLE: Kind(
+    ProblemCode.UNREADABLE: ProblemKind(
         _("a course cannot be read"),
         _("Since %(at)s the LMS cannot read %(course)s (%(reason)s). Its reports wait; all others leave."),
         _("Repair the course in the LMS, or leave it out (percipio_courses); percipio_retry --now tries it at once."),
     ),
-    ProblemCode.PARKED: Kind(
+    ProblemCode.PARKED: ProblemKind(
         _("statements are refused"),
         ngettext_lazy(
             "Percipio refuses %(count)s statement; it is parked.",
@@ -124,7 +124,7 @@ KINDS: Mapping[ProblemCode, Kind] = {
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
     ),
-    ProblemCode.UNOBSERVED: Kind(
+    ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
         ngettext_lazy(
             "Of %(count)s learner something could not be found out or told (%(reason)s).",
@@ -134,7 +134,7 @@ KINDS: Mapping[ProblemCode, Kind] = {
         _("They are tried again by themselves; the admin lists them (observations that failed)."),
         Severity.WARNING,
     ),
-    ProblemCode.NOT_REBUILT: Kind(
+    ProblemCode.NOT_REBUILT: ProblemKind(
         _("statements cannot be built anew"),
         ngettext_lazy(
             "%(count)s statement cannot be built anew: %(reason)s",
@@ -144,19 +144,19 @@ KINDS: Mapping[ProblemCode, Kind] = {
         _("Remove the cause; they are tried again by themselves, or at once by percipio_retry --now."),
         Severity.WARNING,
     ),
-    ProblemCode.CLOCK: Kind(
+    ProblemCode.CLOCK: ProblemKind(
         _("a clock is wrong"),
         _("A clock was ahead: there are times in the future (%(found)s)."),
         _("See that the clocks of all servers are right. What was put off is due now, with the next pass."),
         Severity.WARNING,
     ),
-    ProblemCode.CHARACTERS: Kind(
+    ProblemCode.CHARACTERS: ProblemKind(
         _("tables cannot hold every character"),
         _("No emoji and no rare characters in %(tables)s; in what Percipio says they are replaced."),
         _("Convert these tables, with the LMS's own, to utf8mb4. Nothing is lost until then."),
         Severity.WARNING,
     ),
-    ProblemCode.ERASURES: Kind(
+    ProblemCode.ERASURES: ProblemKind(
         _("erasures wait for a request to Skillsoft"),
         ngettext_lazy(
             "%(count)s erasure has to be asked of Skillsoft.",

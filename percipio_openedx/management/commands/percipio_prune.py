@@ -21,7 +21,7 @@ LABELS = {
     "backfills": gettext_lazy("finished backfills"),
     "erasures": gettext_lazy("erasures that are done"),
     "retired": gettext_lazy("retired learners whose data was still here"),
-    "resumed": gettext_lazy("courses of learners whose retirement was cancelled, noticed anew"),
+    "resumed": gettext_lazy("courses of learners whose retirement was canceled, noticed anew"),
 }
 
 
