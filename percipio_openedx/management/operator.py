@@ -28,7 +28,7 @@ PROBLEM, USAGE = 1, 2
 
 
 class UsageError(CommandError):
-    """The command was called in a wrong way."""
+    """The command was called in a wrong way; what was given does not exist, or has not the form of its argument."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=USAGE)
@@ -83,11 +83,7 @@ class OperatorCommand(BaseCommand):
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return a date, or a time with its zone, that was given as an argument; UTC where no zone is named.
-
-    Raises:
-        UsageError: it is neither.
-    """
+    """Return a date, or a time in UTC where it names no zone, that was given as an argument."""
     if not text:
         return None
     try:
@@ -102,11 +98,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def site_option(text: str | None) -> int | None:
-    """Return the site that was given by its id or domain, None where none was.
-
-    Raises:
-        UsageError: there is no such site.
-    """
+    """Return the site that was given by its id or domain, None where none was."""
     site_id = site_named(text) if text else None
     if text and site_id is None:
         raise UsageError(_("there is no site %(site)r") % {"site": text})
@@ -114,11 +106,7 @@ def site_option(text: str | None) -> int | None:
 
 
 def learner_named(text: str) -> int:
-    """Return the user id of the learner who was given by user id, username or email.
-
-    Raises:
-        UsageError: there is no such learner.
-    """
+    """Return the user id of the learner who was given by user id, username or email."""
     user_id = edx_platform.user_id_of(text)
     if user_id is None:
         raise UsageError(_("there is no such learner"))
@@ -126,11 +114,7 @@ def learner_named(text: str) -> int:
 
 
 def course_run(key: str) -> str:
-    """Return a course run's key that was given.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """Return the key of a course run that was given."""
     try:
         edx_platform.org_of(key)
     except PlatformUnavailable:

@@ -141,9 +141,9 @@ def tell() -> datetime | None:
 def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     """Mail these; return whether the mail left."""
     wrong = sum(row.is_on for row in rows)
+    states = {True: _("PROBLEM"), False: _("resolved")}
     lines = [
-        f"{_('PROBLEM') if row.is_on else _('resolved')} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}"
-        for row in rows[:MOST_LINES]
+        f"{states[row.is_on]} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}" for row in rows[:MOST_LINES]
     ]
     if len(rows) > MOST_LINES:
         lines.append(_("and %(count)s more: see the alerts in the admin.") % {"count": len(rows) - MOST_LINES})

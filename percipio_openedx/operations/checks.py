@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -27,36 +28,22 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check: its name, how it ended, what was seen, and what to do. Nothing personal and nothing secret.
+    """How one check ended, what was seen, and what to do. Nothing personal and nothing secret.
 
     ``code`` is the ``ProblemCode`` where the overview and the alerts name the same problem.
     """
 
-    name: str
     verdict: CheckVerdict
+    name: str
     seen: str = ""
     fix: str = ""
     code: str = ""
 
 
-def well(name: str, seen: str = "") -> CheckResult:
-    """Return that all is as it should be."""
-    return CheckResult(name, CheckVerdict.WELL, seen)
-
-
-def doubtful(name: str, seen: str, fix: str) -> CheckResult:
-    """Return that it deserves a look."""
-    return CheckResult(name, CheckVerdict.DOUBTFUL, seen, fix)
-
-
-def wrong(name: str, seen: str, fix: str) -> CheckResult:
-    """Return that it is broken."""
-    return CheckResult(name, CheckVerdict.WRONG, seen, fix)
-
-
-def skipped(name: str, seen: str) -> CheckResult:
-    """Return that it was not tried, or is switched off."""
-    return CheckResult(name, CheckVerdict.SKIPPED, seen)
+well = partial(CheckResult, CheckVerdict.WELL)
+doubtful = partial(CheckResult, CheckVerdict.DOUBTFUL)
+wrong = partial(CheckResult, CheckVerdict.WRONG)
+skipped = partial(CheckResult, CheckVerdict.SKIPPED)
 
 
 class SettingProblem(NamedTuple):

@@ -121,7 +121,7 @@ def _oldest(moment: datetime | None) -> str:
 def _result(name: str, problem: Problem) -> CheckResult:
     verdict = CheckVerdict.WRONG if problem.severity is Severity.ERROR else CheckVerdict.DOUBTFUL
     where = f"{problem.where}: " if problem.where and problem.where not in name else ""
-    return CheckResult(name, verdict, where + problem.sentence, problem.fix, problem.code.value)
+    return CheckResult(verdict, name, where + problem.sentence, problem.fix, problem.code.value)
 
 
 def site(site_id: int) -> list[CheckResult]:
