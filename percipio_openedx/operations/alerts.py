@@ -77,7 +77,7 @@ def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Probl
     found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
     if broken is None:
         return found
-    steps = [problems.broken_step(step, problems.what_broke(step, why)) for step, why in broken.items()]
+    steps = [problems.broken_step(step, why) for step, why in broken.items()]
     return [one for one in found if one.code is not ProblemCode.BROKEN] + steps
 
 

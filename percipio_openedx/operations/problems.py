@@ -197,7 +197,9 @@ STEPS: Mapping[str, str | Promise] = {
 def find(snapshot: Snapshot) -> list[Problem]:
     """Return what is wrong, in the language in force, what explains the rest first."""
     # A step of a pass breaks: only the pass that it broke can tell, and it has left an alert.
-    found = [broken_step(row.subject, row.words) for row in snapshot.alerts if row.kind == ProblemCode.BROKEN]
+    fix = str(KINDS[ProblemCode.BROKEN].fix)
+    broken = [row for row in snapshot.alerts if row.kind == ProblemCode.BROKEN]
+    found = [Problem(ProblemCode.BROKEN, Severity.ERROR, row.subject, row.words, fix) for row in broken]
     found += _stored(snapshot)
     # Where nothing reports, switched off or never begun, whatever waits keeps nothing from arriving.
     if snapshot.reports():
@@ -210,14 +212,9 @@ def find(snapshot: Snapshot) -> list[Problem]:
     return sorted(found, key=lambda one: (one.severity is not Severity.ERROR, order.index(one.code)))
 
 
-def broken_step(step: str, sentence: str) -> Problem:
-    """Return that a step of a pass breaks, with the sentence of ``what_broke``."""
-    return Problem(ProblemCode.BROKEN, Severity.ERROR, step, sentence, str(KINDS[ProblemCode.BROKEN].fix))
-
-
-def what_broke(step: str, reason: str) -> str:
-    """Return the sentence about a step that broke, in the language in force."""
-    return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason).sentence
+def broken_step(step: str, reason: str) -> Problem:
+    """Return that a step of a pass breaks."""
+    return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
 
 
 def at(moment: datetime) -> str:

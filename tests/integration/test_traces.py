@@ -18,7 +18,6 @@ import pytest
 from completion.models import BlockCompletion
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -31,7 +30,7 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, metrics
+from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import report_due, traces
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 from tests.integration.operations.conftest import command
@@ -176,7 +175,6 @@ def told_by(text: str) -> list[str]:
 
 def leave_files(folder: Path, client: Client) -> None:
     """What scrapers, operators at a shell and operators at a page get."""
-    cache.delete(metrics.KEY)
     (folder / "metrics").write_bytes(
         client.get("/percipio/metrics", headers={"Authorization": "Bearer scraper"}).content
     )
