@@ -75,7 +75,7 @@ class Command(OperatorCommand):
         return not stop.is_set()
 
     def _say_forecast(self, found: Forecast) -> None:
-        text = _("%(learners)s learners in %(courses)s course runs of sites that report")
+        text = _("enrollments at sites that report: %(learners)s, in course runs: %(courses)s")
         self.say(text % {"learners": found.enrollments, "courses": found.courses})
         kinds = ", ".join(f"{count} {words.of(words.KINDS, kind)}" for kind, count in sorted(found.statements.items()))
         text = _("of %(examined)s examined, these would be reported: %(kinds)s")

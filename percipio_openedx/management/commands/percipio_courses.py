@@ -52,9 +52,9 @@ class Command(OperatorCommand):
         if self.as_json:
             self.emit({**asdict(taken), "dry_run": dry_run})
             return True
-        text = _("%(new)s are new, %(changed)s are changed, %(same)s stay as they are")
+        text = _("new: %(new)s, changed: %(changed)s, unchanged: %(same)s")
         if dry_run:
-            text = _("%(new)s would be new, %(changed)s would be changed, %(same)s stay as they are")
+            text = _("would be new: %(new)s, would be changed: %(changed)s, unchanged: %(same)s")
         self.say(text % asdict(taken))
         for course_key in taken.freed:
             text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")

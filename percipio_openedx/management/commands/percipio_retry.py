@@ -41,7 +41,11 @@ class Command(OperatorCommand):
         rows, named = _chosen(options, site_id)
         count = rows.count()
         if count < named:
-            text = _("%(count)s of the ids are unknown, or on their way already")
+            text = ngettext(
+                "%(count)s of the ids is unknown, or on its way already",
+                "%(count)s of the ids are unknown, or on their way already",
+                named - count,
+            )
             self.stderr.write(text % {"count": named - count})
         if options["dry_run"]:
             self._sum_up({"chosen": count, "queued": 0, "destinations": 0})
