@@ -26,7 +26,7 @@ from benchmarks.speed.case import MARIADB
 from benchmarks.speed.places import ROOT, Places, made
 
 if TYPE_CHECKING:
-    from percipio_openedx.operations.backfill import Scope
+    from percipio_openedx.operations.scope import Scope
 
 PARTS = 10
 # Seconds, less than a look at two hundred learners takes.
@@ -109,7 +109,7 @@ def _courses(size: int) -> list[str]:
 
 
 def _scope(size: int) -> Scope:
-    from percipio_openedx.operations.backfill import Scope
+    from percipio_openedx.operations.scope import Scope
 
     return Scope(course_keys=tuple(_courses(size)))
 

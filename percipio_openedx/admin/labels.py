@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# The bounds of a backfill, by their names in ``operations.backfill``.
+# The bounds of a backfill, by their names in ``operations.scope``.
 SCOPES: Mapping[str, str | Promise] = {
     "course_keys": _("Courses"),
     "org": _("Organisation"),

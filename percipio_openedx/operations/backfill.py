@@ -7,26 +7,21 @@ run: the back-fill goes on behind one that the LMS cannot read.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from functools import cache
+from collections.abc import Callable, Iterable
 
 from django.utils import timezone
 
-from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
+from percipio_openedx import edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys
 from percipio_openedx.reporting import failures, peek
 from percipio_openedx.reporting.look import look
 
@@ -37,115 +32,6 @@ AT_ONCE = 200
 SIFTED_AT_ONCE = 1000
 # Courses that could not be read and are named; the others are counted.
 NAMED = 20
-
-# Enrollment id, user id, time of creation.
-Enrolled = tuple[int, int, datetime | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which learners in which course runs. Empty means all.
-
-    Arguments:
-        site_id: only courses of this site.
-        org: only courses of this organization.
-        course_keys: only these course runs.
-        user_id: only this learner.
-        since, until: only learners of whom the LMS knows an act in the course within this time: an enrollment, a
-            completion, a grade or a certificate. All that is true of them is reported, also what is older.
-    """
-
-    site_id: int | None = None
-    org: str = ""
-    course_keys: tuple[str, ...] = ()
-    user_id: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def text(self) -> str:
-        """Return the same text for the same scope."""
-        return json.dumps({**asdict(self), "course_keys": sorted(self.course_keys)}, sort_keys=True, default=str)
-
-    @property
-    def key(self) -> str:
-        """Return a short name of the scope."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:
-        """Return those of the enrolled who did something within the time."""
-        user_ids = [user_id for _, user_id, _ in rows]
-        if self.since is None and self.until is None:
-            return set(user_ids)
-        spans = [(user_id, created, created) for _, user_id, created in rows]
-        for user_id, activity in edx_platform.activities(course_key, user_ids).items():
-            spans.append((user_id, activity.first, activity.last))
-        for user_id, grade in edx_platform.grades(course_key, user_ids).items():
-            spans += [(user_id, grade.passed_at, grade.passed_at), (user_id, grade.changed, grade.changed)]
-        for user_id, certificate in edx_platform.certificates(course_key, user_ids).items():
-            changed = certificate.changed or certificate.created
-            # One that the course showed later than it was made is news of that day.
-            spans.append((user_id, certificate.created, max(changed, certificate.awarded_at or changed)))
-        return {user_id for user_id, first, last in spans if self._overlaps(first, last)}
-
-    def _overlaps(self, first: datetime | None, last: datetime | None) -> bool:
-        if first is None or last is None:
-            return False
-        return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
-
-
-class Sites:
-    """The configurations of the course runs' sites, each read once a run."""
-
-    def __init__(self) -> None:
-        self._site_of = cache(config.site_id_for)
-        self._in_force = cache(config.for_site)
-
-    def configuration(self, course_key: str) -> Configuration | None:
-        """Return what is in force for a course run, or None, or raise ``PercipioConfigurationError``."""
-        return self._in_force(self._site_of(edx_platform.org_of(course_key)))
-
-    def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
-        """Return the course runs of a scope from ``first`` on, as far as their sites report.
-
-        Returns:
-            By course run, in the order in which they are taken, the number of enrollments; and the reason for those
-            whose site cannot be told.
-
-        Raises:
-            PlatformUnavailable: the LMS could not be asked.
-            PercipioConfigurationError: a site is configured wrongly.
-        """
-        counts = edx_platform.enrollment_counts(scope.user_id)
-        found, unknown = {}, {}
-        for course_key in sorted(key for key in counts if key >= first and self._is_in(scope, key)):
-            with bulkhead(Boundary.COURSE) as contained:
-                if self.configuration(course_key) is not None:
-                    found[course_key] = counts[course_key]
-            if contained.error is not None:
-                raise_if_everybodys(contained.error)
-                unknown[course_key] = contained.reason
-        return found, unknown
-
-    def _is_in(self, scope: Scope, course_key: str) -> bool:
-        if scope.course_keys and course_key not in scope.course_keys:
-            return False
-        if not scope.org and scope.site_id is None:
-            return True
-        try:
-            org = edx_platform.org_of(course_key)
-        except PlatformUnavailable:
-            # Nobody's: an enrollment in what is no course run.
-            return False
-        return (not scope.org or org == scope.org) and (scope.site_id is None or self._site_of(org) == scope.site_id)
-
-
-def raise_if_everybodys(error: Exception) -> None:
-    """Raise an error that is about all items: a site that is configured wrongly, a database that does not work."""
-    if isinstance(error, PercipioConfigurationError):
-        raise error
-    if is_outage(error):
-        raise PlatformUnavailable("the database", f"failed with {type(error).__name__}") from error
 
 
 def unfinished(scope: Scope) -> BackfillRun | None:

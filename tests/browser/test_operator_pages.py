@@ -14,7 +14,7 @@ from percipio_openedx import config
 from percipio_openedx.models import BackfillRun, ErasureRequest, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
-from percipio_openedx.operations.backfill import Scope
+from percipio_openedx.operations.scope import Scope
 from tests.browser.chromium import Browser
 from tests.integration.admin.world import World
 from tests.integration.builders import KEY

@@ -26,9 +26,9 @@ BROAD_EXCEPTS = {
 # Where items are set aside (``bulkheads.py``): by module, the boundaries that docs/architecture.md names.
 BULKHEADS = {
     "observation/truths.py": ["PROGRESS"],
-    "operations/backfill.py": ["COURSE", "COURSE", "LEARNER", "LEARNER"],
-    "operations/forecast.py": ["COURSE", "LEARNER"],
+    "operations/backfill.py": ["COURSE", "LEARNER", "LEARNER"],
     "operations/retention.py": ["LEARNER", "LEARNER"],
+    "operations/scope.py": ["COURSE", "COURSE", "LEARNER"],
     "reporting/due.py": ["COURSE", "STEP"],
     "reporting/failures.py": ["ROW"],
     "reporting/groups.py": ["LEARNER", "LEARNER"],

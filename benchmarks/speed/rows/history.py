@@ -13,7 +13,8 @@ from benchmarks.speed.measure import Figures, whole
 def ours(quick: bool) -> Figures:
     """Everybody who enrolled in one course run; then the same once more, when all is told."""
     from demo.learning.costs import CALLS
-    from percipio_openedx.operations.backfill import Backfill, Scope, begin
+    from percipio_openedx.operations.backfill import Backfill, begin
+    from percipio_openedx.operations.scope import Scope
 
     world.forget_reports()
     scope = Scope(course_keys=(world.PAST,))

@@ -22,8 +22,8 @@ from percipio_openedx.management.operator import (
     site_option,
 )
 from percipio_openedx.operations import words
-from percipio_openedx.operations.backfill import Backfill, Scope, begin, unfinished
-from percipio_openedx.operations.forecast import Forecast, forecast
+from percipio_openedx.operations.backfill import Backfill, begin, unfinished
+from percipio_openedx.operations.scope import Forecast, Scope, forecast
 
 SAMPLE = 1000
 

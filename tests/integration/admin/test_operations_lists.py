@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 
 from percipio_openedx.models import Alert, BackfillRun, Destination, ErasureRequest, Notice, Statement
 from percipio_openedx.operations import alerts
-from percipio_openedx.operations.backfill import Scope
+from percipio_openedx.operations.scope import Scope
 from tests.integration.admin.world import HOSTILE, World
 
 OVERVIEW = "admin:percipio_openedx_overview"

@@ -19,6 +19,7 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.operations import backfill
+from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting import leases
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
 
@@ -146,7 +147,7 @@ def test_wherever_it_stops_it_goes_on(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     monkeypatch.setattr(backfill, "AT_ONCE", 1)
-    scope = backfill.Scope()
+    scope = Scope()
     work = backfill.Backfill(scope, backfill.begin(scope), Stop(after))
     is_finished = work.work(work.courses())
     # Asked before each of the four learners, and after each of the two courses.
@@ -183,7 +184,7 @@ def test_a_signal_stops_it_between_two_chunks(
 
 
 def test_the_pace(history: dict[str, Any]) -> None:
-    scope, stop = backfill.Scope(), Stop(100)
+    scope, stop = Scope(), Stop(100)
     work = backfill.Backfill(scope, backfill.begin(scope), stop, rate=0.5)
     work.work(work.courses())
     # One at a time, two seconds each, less what the look took.
