@@ -15,8 +15,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from edx_django_utils.monitoring import set_code_owner_attribute
 
-from percipio_openedx import config, slots
-from percipio_openedx.run import run_once
+from percipio_openedx import config
+from percipio_openedx.operations import run_slots
+from percipio_openedx.operations.run import run_once
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
@@ -37,7 +38,7 @@ BUDGET = 45.0
 def run() -> None:
     """Look at what is due, send what is due, and call the next run for when the rest is."""
     later = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
-    with slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
+    with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
         if slot is None:
             # Enough are at work, or were killed at it: then this later run finds their places free.
             _call_next(later)

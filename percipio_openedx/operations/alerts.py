@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery import signals
+from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.operations import problems, status
@@ -93,10 +93,10 @@ def note(found: Iterable[Problem]) -> None:
             where = f"{one.where}: " if one.where else ""
             # Of a step that broke the sentence alone: it is read back (``problems.find``).
             text = one.sentence if one.code is ProblemCode.BROKEN else f"{where}{one.sentence} {one.fix}"
-            _change(row, is_on=True, is_told=False, words=text)
+            _change(row, is_on=True, is_announced=False, words=text)
     for key, row in known.items():
         if row.is_on and key not in wrong:
-            _change(row, is_on=False, is_told=not row.is_told)
+            _change(row, is_on=False, is_announced=not row.is_announced)
 
 
 def _change(row: Alert, *, is_on: bool, **values: Any) -> None:
@@ -109,7 +109,7 @@ def _change(row: Alert, *, is_on: bool, **values: Any) -> None:
 
 def tell() -> datetime | None:
     """Mail what has not been told yet, in one mail; return when the rest may be told, None if there is none."""
-    waiting = Alert.objects.filter(is_told=False)
+    waiting = Alert.objects.filter(is_announced=False)
     if not waiting.exists():
         return None
     addresses: Sequence[str] = ()
@@ -118,23 +118,23 @@ def tell() -> datetime | None:
     except PercipioConfigurationError as error:
         logger.warning("alert not mailed problem=%s", error)
     if not addresses:
-        waiting.update(is_told=True)
+        waiting.update(is_announced=True)
         return None
     now = timezone.now()
-    last: datetime | None = Alert.objects.aggregate(at=Max("told_at"))["at"]
+    last: datetime | None = Alert.objects.aggregate(at=Max("announced_at"))["at"]
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
     # One UPDATE claims them for ``GATHER``, so that of several workers one tells. They are told only when the mail has
     # left: where a process ends in between, another one tells them. So a mail may come twice, and none is lost.
-    waiting.exclude(told_at__gt=now - GATHER, told_at__lte=now).update(told_at=now)
-    mine = list(waiting.filter(told_at=now).order_by("pk"))
+    waiting.exclude(told_at__gt=now - GATHER, told_at__lte=now).update(announced_at=now)
+    mine = list(waiting.filter(announced_at=now).order_by("pk"))
     if not mine:
         return None
     is_mailed = _mail(mine, addresses)
     for row in mine:
         # Unless it changed meanwhile: then whoever changed it decides.
-        ours = waiting.filter(pk=row.pk, is_on=row.is_on, told_at=now)
-        ours.update(**({"is_told": True} if is_mailed else {"told_at": None}))
+        ours = waiting.filter(pk=row.pk, is_on=row.is_on, announced_at=now)
+        ours.update(**({"is_announced": True} if is_mailed else {"announced_at": None}))
     return None if is_mailed else now + timedelta(seconds=EVERY)
 
 

@@ -16,19 +16,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from percipio_openedx.addresses import read_url
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
+from percipio_openedx.config.addresses import read_url
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page
 from percipio_openedx.delivery.retry import seconds_until
 from percipio_openedx.delivery.statuses import json_of
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorised, Unreachable
+from percipio_openedx.enums import Api
+from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import words_of
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
 PATIENCE = 5.0
@@ -188,7 +188,7 @@ def _token_fix(error: DeliveryError, url: str) -> str:
         return _way_fix(error.message, url)
     if isinstance(error, Throttled):
         return str(_BUSY)
-    if isinstance(error, Unauthorised):
+    if isinstance(error, Unauthorized):
         if error.status in (404, 405, 410):
             return _("This is not the address of a token endpoint. ") + _region(url)
         return _(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import CompletedOn, ProblemCode, Severity
+from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -34,7 +34,7 @@ from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtf
 from percipio_openedx.operations.problems import NOTICES, Problem
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
-from percipio_openedx.secrets import StoredSecret
+from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
 # Course runs whose grading is asked for.

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from kombu.exceptions import KombuError, OperationalError
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import CompletedOn
+from percipio_openedx.enums import CompletedOn
 from percipio_openedx.event_routing import backend
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.statement import Statement
@@ -192,7 +192,7 @@ def platform_functions() -> Iterator[CheckResult]:
             yield wrong(f"LMS: {name}", str(error), str(UPGRADE))
     if not broken:
         yield well(_("LMS functions"), _("%(count)s answer") % {"count": len(FUNCTIONS)})
-    if sources := edx_platform.share_sources():
+    if sources := edx_platform.progress_sources():
         yield well(_("course progress"), _("from %(source)s") % {"source": sources[0]})
     else:
         yield wrong(_("course progress"), _("this LMS cannot say how much of a course is done"), str(UPGRADE))

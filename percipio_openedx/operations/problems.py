@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
-from percipio_openedx.codes import Pause, ProblemCode, Severity
+from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.observation_failure import Part
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.
 
 # Why a destination is paused, each with what can be done about it.
 PAUSES: Mapping[str, str | Promise] = {
-    Pause.UNAUTHORISED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
+    Pause.UNAUTHORIZED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
     Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
     Pause.REFUSED: _(
         "Percipio refuses every statement. Its answer says why; test the connection and remove the cause."

@@ -22,9 +22,9 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.enums import Api
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
@@ -198,7 +198,7 @@ class Reconciliation:
             self.tally.checked += len(chunk)
             if self._fix and missing:
                 lost = Statement.objects.filter(pk__in=[pk for pk, _, _ in missing], state=State.DELIVERED)
-                self.tally.queued += lost.send_again(timezone.now())
+                self.tally.queued += lost.requeue(timezone.now())
             for pk, uuid, kind in missing:
                 yield self._found(Difference.MISSING, uuid, kind, f"row={pk}")
             self._on_checked(len(chunk))

@@ -28,7 +28,7 @@ def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Calla
     settled = rows.exclude(state__in=OPEN_STATES).order_by("pk").values_list("pk", flat=True)
     while not is_over() and (pks := list(settled.filter(pk__gt=last)[:AT_ONCE])):
         last = pks[-1]
-        done = Statement.objects.filter(pk__in=pks).send_again(now)
+        done = Statement.objects.filter(pk__in=pks).requeue(now)
         queued += done
         on_done(done)
     return queued

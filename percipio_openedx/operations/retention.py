@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import RetiredNames
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.erasure import ErasureRequest
@@ -31,7 +31,7 @@ from percipio_openedx.reporting import retirement
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 1000
-SETTLED = (State.DELIVERED, State.KEPT, State.ABANDONED)
+SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
 Step = Callable[[int], object]
 
 # What is counted: rows of each kind, then learners who were erased, then courses of retirements that were canceled.

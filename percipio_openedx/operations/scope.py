@@ -22,9 +22,9 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.reporting.courses import CourseBook
 from percipio_openedx.reporting.findings import Finding
-from percipio_openedx.reporting.look import examine
+from percipio_openedx.reporting.observe import examine
 
 # Learners of one course that are examined together.
 AT_ONCE = 200
@@ -143,7 +143,7 @@ def raise_if_everybodys(error: Exception) -> None:
 class Forecast:
     """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not.
 
-    ``troubled`` are course runs that the LMS could not be asked about, with the reason.
+    ``failed_courses`` are course runs that the LMS could not be asked about, with the reason.
     """
 
     courses: int = 0
@@ -151,13 +151,13 @@ class Forecast:
     examined: int = 0
     statements: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
-    troubled: dict[str, str] = field(default_factory=dict)
+    failed_courses: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """Return it for JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
-        troubled = {"troubled": self.troubled} if self.troubled else {}
-        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **troubled}
+        failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
+        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
 
 
 def forecast(
@@ -176,7 +176,7 @@ def forecast(
     """
     sites = Sites()
     counts, unknown = sites.courses(scope)
-    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), troubled=unknown)
+    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), failed_courses=unknown)
     each = None if sample is None else max(1, sample // max(1, len(counts)))
     for course_key in counts:
         left = None if sample is None else sample - found.examined
@@ -191,7 +191,7 @@ def forecast(
                 on_examined(count)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
-            found.troubled[course_key] = contained.reason
+            found.failed_courses[course_key] = contained.reason
     return found
 
 

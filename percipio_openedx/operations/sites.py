@@ -10,8 +10,8 @@ from django.contrib.sites.models import Site
 from django.utils.translation import gettext as _
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import Pause
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination

@@ -24,8 +24,8 @@ from django.db.models import Count, Min, Q
 from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import Pause
 from percipio_openedx.delivery import misdated
+from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt

@@ -82,14 +82,14 @@ class Command(OperatorCommand):
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
             self.say(_("held back: %(count)s. %(reason)s") % {"count": count, "reason": words.of(words.HOLDS, reason)})
-        for course_key, problem in sorted(found.troubled.items()):
+        for course_key, problem in sorted(found.failed_courses.items()):
             self.say(_("could not be looked at (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
         if before is not None and not self.as_json:
-            text = _("going on with backfill %(id)s: %(looked)s looked at before")
-            self.say(text % {"id": before.pk, "looked": before.looked})
+            text = _("going on with backfill %(id)s: %(observed)s looked at before")
+            self.say(text % {"id": before.pk, "observed": before.observed})
         run = before or begin(scope)
         with tqdm(desc="looked at", unit=" learners", disable=None) as bar:
             work = Backfill(scope, run, stop, options["rate"], bar.update)
@@ -98,20 +98,20 @@ class Command(OperatorCommand):
             is_finished = work.work(courses)
         if run.statements:
             wake.on_commit()
-        counts = {name: getattr(run, name) for name in ("looked", "statements", "held", "troubled")}
+        counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
         if self.as_json:
             failed = {"failed": work.failed} if work.failed else {}
             self.emit({"run": run.pk, "finished": is_finished, **counts, **failed, "courses": work.unread})
         else:
             self._sum_up(work, counts, is_finished=is_finished)
-        return is_finished and not run.troubled
+        return is_finished and not run.failed_courses
 
     def _sum_up(self, work: Backfill, counts: dict[str, int], *, is_finished: bool) -> None:
         text = _("backfill %(id)s interrupted; call it again to go on")
         if is_finished:
             text = _("backfill %(id)s finished")
         self.say(text % {"id": work.run.pk})
-        self.say(_("%(looked)s looked at, %(statements)s statements queued, %(held)s held back") % counts)
+        self.say(_("%(observed)s looked at, %(statements)s statements queued, %(held)s held back") % counts)
         if work.failed:
             text = ngettext(
                 "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, site_option
 from percipio_openedx.operations import words

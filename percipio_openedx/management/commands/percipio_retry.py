@@ -79,7 +79,7 @@ def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQ
         uuids = {UUID(text) for text in options["uuid"]}
     except ValueError:
         raise UsageError(_("an id of a statement is a UUID")) from None
-    wanted = {State.PARKED: options["parked"], State.ABANDONED: options["abandoned"]}
+    wanted = {State.PARKED: options["parked"], State.DISCARDED: options["discarded"]}
     states = [state for state, is_wanted in wanted.items() if is_wanted]
     if uuids and states:
         raise UsageError(_("--uuid names single statements; leave --parked and --abandoned away"))

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.models.course_answer import CourseAnswer, outdate
+from percipio_openedx.models.course_override import CourseOverride, outdate
 
 COLUMNS = ("course_key", "is_reported", "content_id")
 BOOLEANS = {
@@ -47,7 +47,7 @@ class Taken:
     freed: tuple[str, ...]
 
 
-def read(raw: bytes) -> list[CourseAnswer]:
+def read(raw: bytes) -> list[CourseOverride]:
     """Return the answers of a file, not saved.
 
     Raises:
@@ -64,7 +64,7 @@ def read(raw: bytes) -> list[CourseAnswer]:
     head = text.partition("\n")[0]
     delimiter = ";" if ";" in head and "," not in head else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found: dict[str, tuple[int, CourseAnswer]] = {}
+    found: dict[str, tuple[int, CourseOverride]] = {}
     problems: list[ValidationError] = []
     try:
         names = reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
@@ -87,11 +87,11 @@ def read(raw: bytes) -> list[CourseAnswer]:
     return [answer for _line, answer in found.values()]
 
 
-def _take_up(found: dict[str, tuple[int, CourseAnswer]], line: int, row: dict[str, str]) -> list[ValidationError]:
+def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str]) -> list[ValidationError]:
     """Add the answer of a row to those that were found; return what is wrong with it."""
     values = {name: original(cell.strip()) for name, cell in row.items()}
     is_reported = BOOLEANS.get(values.get("is_reported", "").lower())
-    answer = CourseAnswer(
+    answer = CourseOverride(
         course_key=values["course_key"], is_reported=is_reported is not False, content_id=values.get("content_id", "")
     )
     mistakes: dict[str, list[str]] = {}
@@ -113,18 +113,18 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
     return ValidationError(text, params={"line": line, "field": field, "problem": problem})
 
 
-def take(answers: Sequence[CourseAnswer], *, dry_run: bool = False) -> Taken:
+def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
     """Store answers of ``read``, in one transaction. Courses that are not among them keep theirs.
 
     Arguments:
         answers: each course once.
         dry_run: count only.
     """
-    new: list[CourseAnswer] = []
-    changed: list[CourseAnswer] = []
+    new: list[CourseOverride] = []
+    changed: list[CourseOverride] = []
     freed: list[str] = []
     with transaction.atomic():
-        stored_rows = {row.course_key.casefold(): row for row in CourseAnswer.objects.select_for_update()}
+        stored_rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
         for answer in answers:
             row = stored_rows.get(answer.course_key.casefold())
             if row is None:
@@ -135,15 +135,15 @@ def take(answers: Sequence[CourseAnswer], *, dry_run: bool = False) -> Taken:
                 row.updated_at = timezone.now()
                 changed.append(row)
         if not dry_run:
-            CourseAnswer.objects.bulk_create(new, batch_size=AT_ONCE)
-            CourseAnswer.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
+            CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
+            CourseOverride.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
             outdate(row.course_key for row in (*new, *changed))
     return Taken(len(new), len(changed), len(answers) - len(new) - len(changed), tuple(freed))
 
 
 def stored() -> list[dict[str, object]]:
     """Return every answer, by course."""
-    return list(CourseAnswer.objects.order_by("course_key").values(*COLUMNS))
+    return list(CourseOverride.objects.order_by("course_key").values(*COLUMNS))
 
 
 def written() -> str:
