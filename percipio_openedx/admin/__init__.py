@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.apps import apps
 
-from percipio_openedx.admin import labels
-from percipio_openedx.admin.alerts import AlertAdmin
-from percipio_openedx.admin.configuration import PercipioConfigurationAdmin
-from percipio_openedx.admin.course_answers import CourseAnswerAdmin
-from percipio_openedx.admin.destinations import DestinationAdmin
-from percipio_openedx.admin.erasures import ErasureRequestAdmin
-from percipio_openedx.admin.learner_courses import LearnerCourseAdmin
-from percipio_openedx.admin.pull import PullAuditAdmin, PullClientAdmin
-from percipio_openedx.admin.records import BackfillRunAdmin, DeliveryAttemptAdmin, NoticeAdmin, ObservationFailureAdmin
-from percipio_openedx.admin.statements import StatementAdmin
+from percipio_openedx.admin import (
+    configuration,
+    course_answers,
+    destinations,
+    labels,
+    learner_courses,
+    pull,
+    records,
+    statements,
+)
 
-labels.put(*(model for model in admin.site._registry if model._meta.app_label == "percipio_openedx"))
+labels.put(*apps.get_app_config("percipio_openedx").get_models())
 
 __all__ = [
-    "AlertAdmin",
-    "BackfillRunAdmin",
-    "CourseAnswerAdmin",
-    "DeliveryAttemptAdmin",
-    "DestinationAdmin",
-    "ErasureRequestAdmin",
-    "LearnerCourseAdmin",
-    "NoticeAdmin",
-    "ObservationFailureAdmin",
-    "PercipioConfigurationAdmin",
-    "PullAuditAdmin",
-    "PullClientAdmin",
-    "StatementAdmin",
+    "configuration",
+    "course_answers",
+    "destinations",
+    "learner_courses",
+    "pull",
+    "records",
+    "statements",
 ]

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.access import ModelAdmin, demand
-from percipio_openedx.admin.labels import LABELS
+from percipio_openedx.admin.base import APP, ModelAdmin, demand, log, page
 from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.operations import course_answers
 
-if TYPE_CHECKING:
-    _ModelForm = forms.ModelForm[CourseAnswer]
-else:
-    _ModelForm = forms.ModelForm
-
-
-class CourseAnswerForm(_ModelForm):
-    """What is decided for a course; the model judges the key."""
-
-    class Meta:
-        model = CourseAnswer
-        fields = ("course_key", "is_reported", "content_id")
-        labels: ClassVar[dict[str, Any]] = dict(LABELS)
-        help_texts: ClassVar[dict[str, Any]] = {
-            "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
-            "content_id": _("Empty: by the rule of the site."),
-        }
+HELP = {
+    "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
+    "content_id": _("Empty: by the rule of the site."),
+}
 
 
 class CourseImportForm(forms.Form):
@@ -42,8 +29,6 @@ class CourseImportForm(forms.Form):
 
     def clean_file(self) -> list[CourseAnswer]:
         """Return the answers, or say what is wrong in which line."""
-        from percipio_openedx.operations import course_answers
-
         return course_answers.read(self.cleaned_data["file"].read(course_answers.MOST_BYTES + 1))
 
 
@@ -51,44 +36,36 @@ class CourseImportForm(forms.Form):
 class CourseAnswerAdmin(ModelAdmin):
     """The one table here that operators write by hand."""
 
-    form = CourseAnswerForm
     list_display = ("course_key", "is_reported", "content_id", "updated_at")
     list_filter = ("is_reported",)
     search_fields = ("course_key__startswith", "content_id__startswith")
     change_list_template = "admin/percipio_openedx/course_answers.html"
 
-    def get_urls(self) -> list[Any]:
-        """Add the import to Django's own pages."""
-        page = self.admin_site.admin_view(self.import_page)
-        return [path("import/", page, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, help_texts=HELP, **kwargs)
 
-    def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple[str, ...]:
-        """Show when it was decided."""
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("updated_at",) if obj else ()
 
-    def import_page(self, request: HttpRequest) -> HttpResponse:
+    def get_urls(self) -> list[Any]:
+        """Add the import to Django's own pages."""
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file, and take over all of its lines or say what is wrong in which.
 
         Raises:
             PermissionDenied: without the permissions to add and to change answers.
         """
-        from percipio_openedx.admin.audit import noted
-        from percipio_openedx.operations import course_answers
-
-        demand(request, "add_courseanswer", "change_courseanswer")
+        demand(request, f"{APP}.add_courseanswer", f"{APP}.change_courseanswer")
         form = CourseImportForm(request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
-            answers = form.cleaned_data["file"]
-            taken = course_answers.take(answers)
-            text = f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed"
-            noted(request, CourseAnswer, None, "CSV", text)
-            said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
-            messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
-            return HttpResponseRedirect(reverse("admin:percipio_openedx_courseanswer_changelist"))
-        context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Import answers for courses"),
-            "opts": CourseAnswer._meta,
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/percipio_openedx/course_import.html", context)
+        if request.method != "POST" or not form.is_valid():
+            return page(self, request, "course_import.html", gettext("Import answers for courses"), form=form)
+        answers = form.cleaned_data["file"]
+        taken = course_answers.take(answers)
+        text = f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed"
+        log(request, CourseAnswer, None, "CSV", text)
+        said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
+        messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
+        return redirect("admin:percipio_openedx_courseanswer_changelist")

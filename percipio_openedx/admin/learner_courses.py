@@ -1,27 +1,47 @@
-"""Learners in courses: the list, the learner view with its time line, and the preview."""
+"""Learners in courses: their list, the search, the time line and the preview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.sites.models import Site
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, search
-from percipio_openedx.admin.access import ReadOnlyAdmin
-from percipio_openedx.admin.paging import BoundedPaginator, choice_filter
+from percipio_openedx import edx_platform
+from percipio_openedx.admin import search, timeline
+from percipio_openedx.admin.base import (
+    APP,
+    PREVIEW,
+    ReadOnlyAdmin,
+    choice_filter,
+    demand,
+    log,
+    log_search,
+    page,
+)
+from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.codes import HoldReason
+from percipio_openedx.data import Learner
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import words
 
 Rows = QuerySet[LearnerCourse]
+
+# Learners in courses that the search shows at most.
+MAX_FOUND = 100
+# The permissions to see learners in courses and their statements.
+SEE_BOTH = (f"{APP}.view_learnercourse", f"{APP}.view_statement")
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
@@ -29,11 +49,7 @@ def _held_for(reason: HoldReason) -> Callable[[], Q]:
     return lambda: Q(site_id__in=list(Site.objects.values_list("pk", flat=True)), hold_reason=reason)
 
 
-HELD = choice_filter(
-    _("not reported because"),
-    "hold",
-    {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason},
-)
+HELD = {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason}
 
 
 @admin.register(LearnerCourse)
@@ -41,18 +57,15 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
     list_display = ("user_id", "course_key", "site", "reported", "hold", "looked_at", "timeline_link")
-    list_filter = (HELD,)
+    list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice. That people were looked for is written down."""
-        query = search.understood(search_term)
+        """See ``search``; nothing is found twice. That people were looked for is logged."""
+        query = search.parse(search_term)
         if query.learner:
-            audit.searched(request, LearnerCourse)
+            log_search(request, LearnerCourse)
         if query.uuid is not None:
             return queryset.filter(registration=query.uuid), False
         if query.learner or query.course_key:
@@ -61,28 +74,25 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
-        """What Percipio was told, in short."""
         told = [
             gettext("started") if row.told_started else "",
             f"{row.told_percent} %" if row.told_percent else "",
             gettext("passed") if row.told_passed else "",
             gettext("completed") if row.told_completed else "",
         ]
-        return ", ".join(word for word in told if word)
+        return ", ".join(filter(None, told))
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:
-        """The reason of the last look."""
-        return words.of(words.HOLDS, row.hold_reason) if row.hold_reason else ""
+        return words.of(words.HOLDS, row.hold_reason)
 
     @admin.display(description=_("Time line"))
     def timeline_link(self, row: LearnerCourse) -> str:
-        """To the time line."""
         address = reverse("admin:percipio_openedx_timeline", args=[row.user_id, row.course_key])
         return format_html('<a href="{}">{}</a>', address, gettext("Show"))
 
     def get_urls(self) -> list[Any]:
-        """The learner view and the preview, beside Django's own pages."""
+        """Add the search, the time line and the preview to Django's own pages."""
         view = self.admin_site.admin_view
         return [
             path("find/", view(self.find_view), name="percipio_openedx_learner"),
@@ -92,19 +102,155 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         ]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """See ``learner``; imported when it is opened, as all pages are, so that the LMS starts without them."""
-        from percipio_openedx.admin import learner
+        """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged.
 
-        return learner.find(self, request)
+        Raises:
+            PermissionDenied: without the permission to see learners in courses and their statements.
+        """
+        demand(request, *SEE_BOTH)
+        text, course = (request.GET.get(name, "").strip() for name in ("q", "course"))
+        choice = search.find_course(course)
+        query = search.Query() if choice.problem else search.parse(text)
+        if choice.key:
+            query = query._replace(course_key=choice.key)
+        rows: list[LearnerCourse] = []
+        problem = ""
+        named: dict[int, Learner] = {}
+        if query.uuid is not None:
+            rows = _of_uuid(query.uuid)
+        elif query.learner or query.course_key:
+            try:
+                rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
+                named = search.learners_named(query.learner, query.course_key)
+            except PlatformUnavailable as error:
+                problem = str(error)
+        shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
+        if any(query):
+            log_search(request, LearnerCourse, len({*named, *shown}))
+        found = [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows]
+        return page(
+            self,
+            request,
+            "learner.html",
+            gettext("A learner's reports"),
+            text=text,
+            course=course,
+            choice=choice,
+            is_asked=bool(text or choice.key) and not choice.problem,
+            rows=[{"row": row, "learner": learner, "hold": hold} for row, learner, hold in found],
+            problem=problem,
+            is_cut=len(rows) == MAX_FOUND,
+            others=[person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
+            course_key=query.course_key,
+        )
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
-        """See ``learner``."""
-        from percipio_openedx.admin import learner
+        """Show one learner in one course run as a time line; named if a site reports them. That is logged.
 
-        return learner.show(self, request, user_id, course_key)
+        Raises:
+            PermissionDenied: without the permission to see learners in courses and their statements.
+            Http404: that is no course key.
+        """
+        demand(request, *SEE_BOTH)
+        if not search.is_course_key(course_key):
+            raise Http404
+        rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
+        _log(request, user_id, course_key, gettext("Looked at the time line."))
+        learner = edx_platform.learners([user_id]).get(user_id)
+        if learner is not None and not any(search.is_shown(row) for row in rows):
+            # Whoever cannot be told to be reported is not named either.
+            account, learner = learner, None
+            with suppress(PlatformUnavailable):
+                learner = search.reported({user_id: account}, course_key).get(user_id)
+        return page(
+            self,
+            request,
+            "timeline.html",
+            gettext("From notice to answer"),
+            learner=learner,
+            user_id=user_id,
+            course_key=course_key,
+            lines=timeline.lines(rows, user_id, course_key),
+            may_preview=request.user.has_perm(PREVIEW),
+            **_now(user_id, course_key),
+        )
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """See ``learner``."""
-        from percipio_openedx.admin import learner
+        """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged.
 
-        return learner.preview_page(self, request)
+        Raises:
+            PermissionDenied: without the permission to preview.
+        """
+        demand(request, PREVIEW)
+        typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
+        afresh = "afresh" in request.GET
+        found = _previewed(request, typed["learner"], typed["course"], afresh) if any(typed.values()) else {}
+        return page(self, request, "preview.html", gettext("Preview"), typed=typed, afresh=afresh, **found)
+
+
+def _of_uuid(uuid: UUID) -> list[LearnerCourse]:
+    """Return the learner in a course that a registration or a statement belongs to."""
+    of_statement = Statement.objects.filter(uuid=uuid).values("learner_course_id")
+    rows = LearnerCourse.objects.filter(registration=uuid) or LearnerCourse.objects.filter(pk__in=of_statement)
+    return list(rows)
+
+
+def _previewed(request: HttpRequest, text: str, course: str, afresh: bool) -> dict[str, Any]:
+    choice = search.find_course(course)
+    if not choice.key:
+        return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
+    try:
+        found = search.learners_named(text, choice.key)
+    except PlatformUnavailable as error:
+        return {"problem": str(error)}
+    # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
+    learner = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(text)
+    if learner is None:
+        log_search(request, LearnerCourse, len(found))
+        problem = gettext("No learner, or more than one, is meant.")
+        return {"problem": problem, "candidates": list(found.values()), "choice": choice}
+    _log(request, learner.user_id, choice.key, gettext("Previewed what would be reported."))
+    now = _now(learner.user_id, choice.key, afresh=afresh)
+    if "problem" in now:
+        return now
+    named = found.get(learner.user_id)
+    return {"learner": named, "typed_learner": text, "course_key": choice.key, "is_answered": True, **now}
+
+
+def _log(request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
+    """Log that somebody looked at a learner, whom the LMS's own user id names."""
+    row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
+    log(request, LearnerCourse, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
+
+
+def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
+    """Return what an observation would find at this moment: what is due, and why the rest is not."""
+    # Here, so that the LMS starts without it.
+    from percipio_openedx.reporting.preview import preview
+
+    try:
+        found = preview(user_id, course_key, afresh=afresh)
+    except PlatformUnavailable as error:
+        return {"problem": str(error)}
+    except PercipioConfigurationError as error:
+        return {"problem": error.words}
+    if found.configuration is None:
+        nothing = gettext("The site of this course reports nothing: it is switched off, or has no configuration.")
+        return {"problem": nothing}
+    step = found.configuration.policy.progress_step
+    return {
+        "course": found.course,
+        "api": found.configuration.api,
+        "hold": words.of(words.HOLDS, found.hold),
+        "failure": words.of_problem(found.problem),
+        "due": [words.of_milestone(milestone.kind, milestone.value) for milestone, _built in found.statements],
+        "statements": [
+            {
+                "title": words.of_milestone(milestone.kind, milestone.value),
+                "statement": pretty_json(built.body),
+                "track": pretty_json(built.track) if built.track else "",
+            }
+            for milestone, built in found.statements
+        ],
+        "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
+    }

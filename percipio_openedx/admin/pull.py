@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils.text import format_lazy
@@ -12,16 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.access import ModelAdmin, ReadOnlyAdmin
-from percipio_openedx.admin.labels import LABELS
+from percipio_openedx.admin.base import ModelAdmin, ModelForm, Paginator, ReadOnlyAdmin, SiteFilter
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.pull import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
-
-if TYPE_CHECKING:
-    ModelForm = forms.ModelForm[PullClient]
-else:
-    ModelForm = forms.ModelForm
 
 
 class PullClientForm(ModelForm):
@@ -30,7 +24,6 @@ class PullClientForm(ModelForm):
     class Meta:
         model = PullClient
         fields = ("site", "client_id", "enabled")
-        labels = {name: LABELS[name] for name in fields}  # noqa: RUF012 - Django reads it as it is
         help_texts = {  # noqa: RUF012 - Django reads it as it is
             "client_id": format_lazy(
                 _(
@@ -47,23 +40,13 @@ class PullClientForm(ModelForm):
         """Say everything that is wrong with the application at once."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if values.get("enabled") and values.get("client_id"):
-            for mistake in _mistakes(values["client_id"]):
+            try:
+                mistakes = edx_platform.application_mistakes(values["client_id"], PULL_SCOPE)
+            except PlatformUnavailable as error:
+                mistakes = [gettext("The LMS cannot tell: %(error)s.") % {"error": error}]
+            for mistake in mistakes:
                 self.add_error("client_id", mistake)
         return values
-
-
-def _mistakes(client_id: str) -> list[str]:
-    try:
-        return edx_platform.application_mistakes(client_id, PULL_SCOPE)
-    except PlatformUnavailable as error:
-        return [gettext("The LMS cannot tell: %(error)s.") % {"error": error}]
-
-
-def _signed_token_problem(client_id: str) -> str:
-    try:
-        return edx_platform.signed_token_problem(client_id)
-    except PlatformUnavailable:
-        return ""  # the form has said so already
 
 
 @admin.register(PullClient)
@@ -78,15 +61,18 @@ class PullClientAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: PullClient, form: PullClientForm, change: bool) -> None:
         """Save it, and say what will not work though nothing is wrong."""
         super().save_model(request, obj, form, change)
-        problem = _signed_token_problem(obj.client_id) if obj.enabled else ""
-        if problem:
-            messages.warning(request, problem)
+        if obj.enabled:
+            # The form has said so already.
+            with suppress(PlatformUnavailable):
+                if problem := edx_platform.signed_token_problem(obj.client_id):
+                    messages.warning(request, problem)
 
 
 @admin.register(PullAudit)
 class PullAuditAdmin(ReadOnlyAdmin):
     """Every request of a pull client."""
 
-    list_display = ("at", "site_id", "client_id", "method", "asked", "status", "statements", "duration_ms")
-    list_filter = ("site_id", "status")
-    date_hierarchy = None
+    list_display = ("at", "site", "client_id", "method", "asked", "status", "statements", "duration_ms")
+    list_filter = (SiteFilter, "status")
+    sortable_by = None
+    paginator = Paginator

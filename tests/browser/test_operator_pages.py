@@ -117,7 +117,7 @@ def test_the_overview_says_its_sentence_and_draws_its_plot(furnished: World, vis
     assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-page")
     assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-alerts")
     bars = browser.run(
-        "return [...document.querySelectorAll('.percipio-plot rect')].map(bar => ["
+        "return [...document.querySelectorAll('.percipio-chart rect')].map(bar => ["
         "bar.getBoundingClientRect().height, getComputedStyle(bar).fill])"
     )
     assert len(bars) == 7

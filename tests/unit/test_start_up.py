@@ -10,7 +10,7 @@ from importlib.util import find_spec
 NOT_AT_START = (
     *("percipio_openedx.delivery", "percipio_openedx.lrs", "percipio_openedx.milestones"),
     *("percipio_openedx.observation", "percipio_openedx.operations.doctor", "percipio_openedx.operations.metrics"),
-    *("percipio_openedx.reporting", "percipio_openedx.admin.configuration_form"),
+    *("percipio_openedx.reporting", "percipio_openedx.admin.overview"),
 )
 
 

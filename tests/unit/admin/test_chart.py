@@ -1,4 +1,4 @@
-"""The arithmetic of the plot."""
+"""The arithmetic of the charts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.admin.plot import Plot, plotted, round_above
+from percipio_openedx.admin.counts import Chart, chart, round_above
 
 DAY = date(2026, 3, 1)
 
@@ -20,23 +20,23 @@ def test_the_scale_ends_at_a_round_number(number: int, top: int) -> None:
     assert round_above(number) == top
 
 
-def test_without_counts_there_is_no_plot() -> None:
-    assert plotted({DAY: {}, DAY + timedelta(days=1): {"other": 5}}, ("well",)) is None
-    assert plotted({}, ("well",)) is None
+def test_without_counts_there_is_no_chart() -> None:
+    assert chart({DAY: {}, DAY + timedelta(days=1): {"other": 5}}, ("well",)) is None
+    assert chart({}, ("well",)) is None
 
 
 def test_a_day_is_stacked_from_the_bottom() -> None:
-    plot = plotted({DAY: {"well": 6, "bad": 2}}, ("well", "bad"))
+    found = chart({DAY: {"well": 6, "bad": 2}}, ("well", "bad"))
 
-    assert plot == Plot([(DAY, [("well", 4, 6), ("bad", 2, 2)])], 10)
-    assert plot.half == 5
+    assert found == Chart([(DAY, [("well", 4, 6), ("bad", 2, 2)])], 10)
+    assert found.half == 5
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), min_size=1, max_size=31))
 def test_every_bar_lies_in_the_picture(counts: list[dict[str, int]]) -> None:
     days = {DAY + timedelta(days=number): count for number, count in enumerate(counts)}
-    plot = plotted(days, ("a", "b", "c"))
+    found = chart(days, ("a", "b", "c"))
 
-    bars = [bar for _day, bars in plot.days for bar in bars] if plot else []
+    bars = [bar for _day, bars in found.days for bar in bars] if found else []
     assert all(place >= 0 and count > 0 for _series, place, count in bars)
     assert sum(count for _series, _place, count in bars) == sum(sum(count.values()) for count in counts)

@@ -1,0 +1,215 @@
+"""What the pages share: permissions, the admin log, and read-only lists of tables too large to count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sites.models import Site
+from django.core import paginator
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.fitting import fitted
+from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.operations import sites
+from percipio_openedx.operations.words import Words
+
+if TYPE_CHECKING:
+    # At run time Django's classes take no parameter.
+    ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
+    Paginator = paginator.Paginator[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+    ModelForm = forms.ModelForm
+    Paginator = paginator.Paginator
+
+APP = "percipio_openedx"
+# The permission for each act. Seeing goes by Django's own view permissions.
+SEND_AGAIN = f"{APP}.send_again_statement"
+GIVE_UP = f"{APP}.give_up_statement"
+EXPORT = f"{APP}.export_statement"
+PREVIEW = f"{APP}.preview_statement"
+TEST = f"{APP}.test_percipioconfiguration"
+TICK_OFF = f"{APP}.tick_off_erasurerequest"
+
+# Rows that can be paged through; whoever looks for an older one filters or searches.
+MAX_ROWS = 10_000
+
+Condition = Q | Callable[[], Q]
+
+
+def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
+    """Return a method ``has_…_permission`` of a model admin for its action of that name."""
+    return lambda _admin, request: request.user.has_perm(permission)
+
+
+def demand(request: HttpRequest, *permissions: str) -> None:
+    """Let only those go on who have every one of these permissions.
+
+    Raises:
+        PermissionDenied: one is missing.
+    """
+    if not request.user.has_perms(permissions):
+        raise PermissionDenied
+
+
+def page(model_admin: ModelAdmin, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+    """Return a page of our own in the frame of the admin."""
+    frame = {**model_admin.admin_site.each_context(request), "title": title, "opts": model_admin.opts}
+    return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
+
+
+def log(request: HttpRequest, model: type[Model], object_id: str | None, name: str, message: str) -> None:
+    """Write one act into Django's admin log.
+
+    Arguments:
+        object_id: of the row it was done to, None where it was done to many.
+        name: what the log calls it; no name or address of a learner.
+    """
+    user: Any = request.user
+    LogEntry.objects.create(
+        user_id=user.pk,
+        content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
+        object_id=object_id,
+        object_repr=fitted(name, 200),
+        action_flag=CHANGE,
+        change_message=fitted(message),
+    )
+
+
+def log_each(request: HttpRequest, rows: Iterable[Model], message: str) -> None:
+    """Log the same act for each of these rows, so that every row's own history shows it."""
+    user: Any = request.user
+    LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
+
+
+def log_search(request: HttpRequest, model: type[Model], count: int | None = None) -> None:
+    """Log that somebody looked for people, whose names and addresses are not in the log.
+
+    Arguments:
+        count: how many learners were shown, where that is known.
+    """
+    message = gettext("Searched for learners.")
+    if count is not None:
+        message = ngettext(
+            "Searched for learners; %(count)s was shown.", "Searched for learners; %(count)s were shown.", count
+        ) % {"count": count}
+    log(request, model, None, gettext("learners"), message)
+
+
+class BoundedPaginator(Paginator):
+    """Counts up to ``MAX_ROWS`` rows and no further, so that no page costs a walk through millions."""
+
+    @cached_property
+    def count(self) -> int:
+        return bounded_count(self.object_list) if isinstance(self.object_list, QuerySet) else len(self.object_list)
+
+    def page(self, number: int | str) -> paginator.Page[Any]:
+        """Read the keys first, then the rows of these keys alone.
+
+        What has to be sorted is then read from an index: a large course's 50,000 statements in 30 ms instead of 280.
+        """
+        page = super().page(number)
+        if isinstance(page.object_list, QuerySet) and isinstance(self.object_list, QuerySet):
+            page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
+        return page
+
+
+def bounded_count(rows: QuerySet[Any]) -> int:
+    """Return how many rows there are, at most ``MAX_ROWS``."""
+    # By keys alone and in no order, so that any index will do.
+    return rows.order_by().values("pk")[:MAX_ROWS].count()
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that the plugin alone writes: they come from what learners do, and retention and retirement delete them.
+
+    Nothing here counts a whole table: there may be millions of rows.
+    """
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    ordering: ClassVar[Any] = ("-id",)
+    sortable_by: ClassVar[Any] = ()
+    paginator: ClassVar[Any] = BoundedPaginator
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows, with the domain of each one's site where the list shows it."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if "site" in self.list_display:
+            domain = Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1]
+            rows = rows.annotate(site_domain=Subquery(domain))
+        return rows
+
+    @admin.display(description=_("Site"), ordering="site_id")
+    def site(self, row: Any) -> str:
+        """Return the site's name; its number where the LMS has no such site (any more)."""
+        return row.site_domain or str(row.site_id)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """See ``choice_filter``. A value that is no choice filters nothing."""
+
+    known: Mapping[str, tuple[Words, Condition]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, title) for value, (title, _condition) in self.known.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.known:
+            return queryset
+        _title, condition = self.known[str(self.value())]
+        return queryset.filter(condition() if callable(condition) else condition)
+
+
+def choice_filter(title: Words, parameter: str, choices: Mapping[str, tuple[Words, Condition]]) -> type[ChoiceFilter]:
+    """Return a list filter whose choices are known beforehand: to ask a table for them would read all of it.
+
+    Arguments:
+        parameter: its name in the address of the list.
+        choices: by their value in the address, what each is called and which rows it leaves; a condition that needs the
+            database or the clock is a function.
+    """
+    return type("ChoiceFilter", (ChoiceFilter,), {"title": title, "parameter_name": parameter, "known": choices})
+
+
+class SiteFilter(admin.SimpleListFilter):
+    """The site that reports, of all that ever reported anything."""
+
+    title = _("site")
+    parameter_name = "site"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = sites.names(StatementLedger.objects.values_list("pk", flat=True))
+        return [(str(pk), name) for pk, name in names.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return queryset.filter(site_id=int(value)) if value.isdecimal() and len(value) < 10 else queryset
+
+
+def badge(tone: str, text: str) -> str:
+    """Return a state as it is shown, in the color of its tone or of the state of that name."""
+    return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
