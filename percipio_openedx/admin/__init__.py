@@ -4,25 +4,8 @@ from __future__ import annotations
 
 from django.apps import apps
 
-from percipio_openedx.admin import (
-    configuration,
-    course_answers,
-    destinations,
-    labels,
-    learner_courses,
-    pull,
-    records,
-    statements,
-)
+from percipio_openedx.admin import configuration, editable, labels, learner_courses, records, statements
+
+__all__ = ["configuration", "editable", "learner_courses", "records", "statements"]
 
 labels.put(*apps.get_app_config("percipio_openedx").get_models())
-
-__all__ = [
-    "configuration",
-    "course_answers",
-    "destinations",
-    "learner_courses",
-    "pull",
-    "records",
-    "statements",
-]

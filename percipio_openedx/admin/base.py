@@ -35,78 +35,75 @@ else:
     ModelForm = forms.ModelForm
     Paginator = paginator.Paginator
 
-APP = "percipio_openedx"
-# The permission for each act. Seeing goes by Django's own view permissions.
-SEND_AGAIN = f"{APP}.send_again_statement"
-GIVE_UP = f"{APP}.give_up_statement"
-EXPORT = f"{APP}.export_statement"
-PREVIEW = f"{APP}.preview_statement"
-TEST = f"{APP}.test_percipioconfiguration"
-TICK_OFF = f"{APP}.tick_off_erasurerequest"
-
 # Rows that can be paged through; whoever looks for an older one filters or searches.
 MAX_ROWS = 10_000
 
 Condition = Q | Callable[[], Q]
 
 
-def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
-    """Return a method ``has_…_permission`` of a model admin for its action of that name."""
-    return lambda _admin, request: request.user.has_perm(permission)
+def may(request: HttpRequest, *permissions: str) -> bool:
+    """Whether the operator has all of these permissions of the plugin: Django's own for seeing, one for each act."""
+    return request.user.has_perms([f"percipio_openedx.{name}" for name in permissions])
 
 
 def demand(request: HttpRequest, *permissions: str) -> None:
-    """Let only those go on who have every one of these permissions.
+    """Let only those go on who have all of these permissions.
 
     Raises:
         PermissionDenied: one is missing.
     """
-    if not request.user.has_perms(permissions):
+    if not may(request, *permissions):
         raise PermissionDenied
 
 
-def page(model_admin: ModelAdmin, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-    """Return a page of our own in the frame of the admin."""
-    frame = {**model_admin.admin_site.each_context(request), "title": title, "opts": model_admin.opts}
-    return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
+def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
+    """Return a method ``has_…_permission`` of a model admin for its action of that name."""
+    return lambda _admin, request: may(request, permission)
 
 
-def log(request: HttpRequest, model: type[Model], object_id: str | None, name: str, message: str) -> None:
-    """Write one act into Django's admin log.
-
-    Arguments:
-        object_id: of the row it was done to, None where it was done to many.
-        name: what the log calls it; no name or address of a learner.
-    """
-    user: Any = request.user
-    LogEntry.objects.create(
-        user_id=user.pk,
-        content_type=ContentType.objects.get_for_model(model, for_concrete_model=False),
-        object_id=object_id,
-        object_repr=fitted(name, 200),
-        action_flag=CHANGE,
-        change_message=fitted(message),
-    )
+def badge(tone: str, text: str) -> str:
+    """Return a state as it is shown, in the color of its tone or of the state of that name."""
+    return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 
 
-def log_each(request: HttpRequest, rows: Iterable[Model], message: str) -> None:
-    """Log the same act for each of these rows, so that every row's own history shows it."""
-    user: Any = request.user
-    LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
+class OperatorAdmin(ModelAdmin):
+    """Pages of our own, and Django's admin log of what operators did."""
 
+    def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+        """Return a page in the frame of the admin."""
+        frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+        return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
 
-def log_search(request: HttpRequest, model: type[Model], count: int | None = None) -> None:
-    """Log that somebody looked for people, whose names and addresses are not in the log.
+    def log(self, request: HttpRequest, object_id: str | None, name: str, message: str) -> None:
+        """Log one act.
 
-    Arguments:
-        count: how many learners were shown, where that is known.
-    """
-    message = gettext("Searched for learners.")
-    if count is not None:
-        message = ngettext(
-            "Searched for learners; %(count)s was shown.", "Searched for learners; %(count)s were shown.", count
-        ) % {"count": count}
-    log(request, model, None, gettext("learners"), message)
+        Arguments:
+            object_id: of the row it was done to, None where it was done to many.
+            name: what the log calls it; no name or address of a learner.
+        """
+        user: Any = request.user
+        LogEntry.objects.create(
+            user_id=user.pk,
+            content_type=ContentType.objects.get_for_model(self.model, for_concrete_model=False),
+            object_id=object_id,
+            object_repr=fitted(name, 200),
+            action_flag=CHANGE,
+            change_message=fitted(message),
+        )
+
+    def log_each(self, request: HttpRequest, rows: Iterable[Model], message: str) -> None:
+        """Log the same act for each of these rows, so that every row's own history shows it."""
+        user: Any = request.user
+        LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
+
+    def log_search(self, request: HttpRequest, count: int | None = None) -> None:
+        """Log that somebody looked for people, and how many were shown, where that is known. Nobody is named."""
+        message = gettext("Searched for learners.")
+        if count is not None:
+            message = ngettext(
+                "Searched for learners; %(count)s was shown.", "Searched for learners; %(count)s were shown.", count
+            ) % {"count": count}
+        self.log(request, None, gettext("learners"), message)
 
 
 class BoundedPaginator(Paginator):
@@ -133,7 +130,13 @@ def bounded_count(rows: QuerySet[Any]) -> int:
     return rows.order_by().values("pk")[:MAX_ROWS].count()
 
 
-class ReadOnlyAdmin(ModelAdmin):
+def count_text(rows: QuerySet[Any]) -> str:
+    """Return how many rows there are, as far as they are counted."""
+    count = bounded_count(rows)
+    return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
+
+
+class ReadOnlyAdmin(OperatorAdmin):
     """Rows that the plugin alone writes: they come from what learners do, and retention and retirement delete them.
 
     Nothing here counts a whole table: there may be millions of rows.
@@ -208,8 +211,3 @@ class SiteFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
         return queryset.filter(site_id=int(value)) if value.isdecimal() and len(value) < 10 else queryset
-
-
-def badge(tone: str, text: str) -> str:
-    """Return a state as it is shown, in the color of its tone or of the state of that name."""
-    return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
@@ -20,18 +20,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import TEST, ModelAdmin, demand, log, page
+from percipio_openedx.admin.base import OperatorAdmin, demand, may
 from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfigurationForm, kept_secret
 from percipio_openedx.admin.labels import FIELDSETS
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secrets import StoredSecret
 
-if TYPE_CHECKING:
-    _KeyedAdmin = ModelAdmin
-else:
-    _KeyedAdmin = KeyedConfigurationModelAdmin
-
+TEST = "test_percipioconfiguration"
 # The parameter of the form's address that names the version it starts from.
 SOURCE = "source"
 # What a new version starts from: all of the former one but the secret, which is kept and not carried around.
@@ -39,7 +35,7 @@ CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "clien
 
 
 @admin.register(PercipioConfiguration)
-class PercipioConfigurationAdmin(_KeyedAdmin):
+class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  # type: ignore[misc]
     """Versions are added, never changed: who decided what, and when, stays visible."""
 
     form = PercipioConfigurationForm
@@ -64,7 +60,7 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         columns: list[Any] = ["site", "enabled"]
         if self.has_add_permission(request):
             columns.append("edit_link")
-        if request.user.has_perm(TEST):
+        if may(request, TEST):
             columns.append("test_link")
         return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
@@ -146,7 +142,6 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         return None
 
     def get_urls(self) -> list[Any]:
-        """Add the test of the connection to Django's own pages."""
         view = self.admin_site.admin_view(self.test_view)
         return [path("<int:site_id>/test/", view, name="percipio_openedx_test_connection"), *super().get_urls()]
 
@@ -167,19 +162,18 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
             context["problem"] = f"{error.setting} {error.problem}"
         else:
             if request.method == "POST":
-                context.update(_tested(request, site, configuration))
+                context.update(self._tested(request, site, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": site.domain}
-        return page(self, request, "connection.html", title, site=site, **context)
+        return self.page(request, "connection.html", title, site=site, **context)
 
+    def _tested(self, request: HttpRequest, site: Site, configuration: config.Configuration) -> dict[str, Any]:
+        """Test the connection, with no transaction open while the network is waited for, and log what came of it."""
+        # Here, so that the LMS starts without them.
+        from percipio_openedx.operations import connection_check, doctor
 
-def _tested(request: HttpRequest, site: Site, configuration: config.Configuration) -> dict[str, Any]:
-    """Test the connection, with no transaction open while the network is waited for, and log what came of it."""
-    # Here, so that the LMS starts without them.
-    from percipio_openedx.operations import connection_check, doctor
-
-    tried = connection_check.examine(configuration)
-    steps = [*doctor.site(site.pk), *tried]
-    message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
-    with transaction.atomic():
-        log(request, PercipioConfiguration, str(site.pk), site.domain, message)
-    return {"steps": steps, "is_well": connection_check.is_well(tried)}
+        tried = connection_check.examine(configuration)
+        steps = [*doctor.site(site.pk), *tried]
+        message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
+        with transaction.atomic():
+            self.log(request, str(site.pk), site.domain, message)
+        return {"steps": steps, "is_well": connection_check.is_well(tried)}

@@ -107,7 +107,7 @@ class PercipioConfigurationForm(ModelForm):
         inherited = config.setting_values()
         # A version that is only shown has hardly any fields.
         for name in list(self.fields):
-            if name in inherited:
+            if name in inherited and name != "client_secret":
                 self._show_inherited(name, inherited[name])
             field: Any = self.fields[name]
             field.label = str({**LABELS, **FORM_LABELS}[name])
@@ -115,11 +115,17 @@ class PercipioConfigurationForm(ModelForm):
             # Sites are made elsewhere: no buttons for that here.
             for act in ("add", "change", "delete", "view"):
                 setattr(field.widget, f"can_{act}_related", False)
-        if not self._stored_secret().is_readable:
-            self.fields["client_secret"].help_text = unreadable().words
+        secret, stored = self.fields["client_secret"], self._stored_secret()
+        placeholder = gettext("As the setting says") if inherited["client_secret"] else ""
+        if not stored.is_readable:
+            secret.help_text = unreadable().words
+            placeholder = gettext("Cannot be decrypted; type it again")
+        elif stored:
+            placeholder = gettext("Stored; leave it empty to keep it")
+        secret.widget.attrs["placeholder"] = placeholder
 
     def _show_inherited(self, name: str, inherited: Any) -> None:
-        """Show what an empty field means: the value of the setting, or for the secret, the stored one."""
+        """Show what an empty field means: the value of the setting."""
         field: Any = self.fields[name]
         if name in CHOICES:
             unset = _inherited(dict(CHOICES[name]).get(str(inherited), inherited))
@@ -127,8 +133,6 @@ class PercipioConfigurationForm(ModelForm):
         elif isinstance(field, forms.NullBooleanField):
             unset = _inherited(_("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
-        elif name == "client_secret":
-            field.widget.attrs["placeholder"] = _of_the_secret(self._stored_secret(), inherited)
         else:
             if name in PROPOSALS:
                 field.widget = ProposalInput(PROPOSALS[name])
@@ -164,7 +168,10 @@ class PercipioConfigurationForm(ModelForm):
                 self.add_error("client_secret", again)
                 return cleaned
             cleaned["client_secret"] = values["client_secret"] = former.client_secret
-        self._demand_a_key(cleaned)
+        secret = cleaned.get("client_secret")
+        # One that everybody could decrypt is refused. A site can be switched off all the same.
+        if secret and (isinstance(secret, str) or cleaned["enabled"]) and (mistake := encryption.problem()):
+            self.add_error("client_secret", mistake.words)
         # One own address, and none of them is inherited.
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
         for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
@@ -174,14 +181,6 @@ class PercipioConfigurationForm(ModelForm):
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting
                 self.add_error(name, problem)
         return cleaned
-
-    def _demand_a_key(self, cleaned: Mapping[str, Any]) -> None:
-        """Refuse a secret that everybody could decrypt. A site can be switched off all the same."""
-        secret = cleaned.get("client_secret")
-        is_new = isinstance(secret, str)
-        mistake = encryption.problem() if secret and (is_new or cleaned["enabled"]) else None
-        if mistake is not None:
-            self.add_error("client_secret", mistake.words)
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         """Never send the settings' secret to an address typed here, nor one typed here with their client id."""
@@ -193,14 +192,6 @@ class PercipioConfigurationForm(ModelForm):
             problem = _("Give the credentials here too: those of the settings are not sent to an address given here.")
             self.add_error("client_id", problem)
         return "client_id" not in self.errors
-
-
-def _of_the_secret(stored: Secret, inherited: Any) -> str:
-    if not stored.is_readable:
-        return gettext("Cannot be decrypted; type it again")
-    if stored:
-        return gettext("Stored; leave it empty to keep it")
-    return gettext("As the setting says") if inherited else ""
 
 
 def _inherited(value: Any) -> str:

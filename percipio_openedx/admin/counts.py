@@ -7,7 +7,7 @@ learners, statements or destinations.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -35,30 +35,13 @@ Days = dict[int, dict[date, dict[str, int]]]
 
 
 @dataclass(slots=True)
-class Traffic:
-    """A destination's last 24 hours: requests, how many were taken, milliseconds, statements, the last failure."""
-
-    requests: int = 0
-    taken: int = 0
-    average_ms: int = 0
-    longest_ms: int = 0
-    statements: int = 0
-    last_bad: DeliveryAttempt | None = None
-
-    @property
-    def success_percent(self) -> int | None:
-        """Requests that were taken in whole percent, rounded down; None without any."""
-        return self.taken * 100 // self.requests if self.requests else None
-
-
-@dataclass(slots=True)
 class Counts:
     """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day."""
 
     at: datetime
-    traffic: dict[int, Traffic] = field(default_factory=dict)
-    held: dict[int, dict[str, int]] = field(default_factory=dict)
-    days: Days = field(default_factory=dict)
+    traffic: dict[int, dict[str, Any]]
+    held: dict[int, dict[str, int]]
+    days: Days
 
 
 def cached(*, fresh: bool) -> Counts:
@@ -81,7 +64,8 @@ def take(now: datetime) -> Counts:
     return Counts(now, _traffic(now), held, _days(sites, now))
 
 
-def _traffic(now: datetime) -> dict[int, Traffic]:
+def _traffic(now: datetime) -> dict[int, dict[str, Any]]:
+    """Return, by destination, the requests of the last 24 hours, their success and latency, and the last failure."""
     taken = Q(outcome__in=(Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.CONFLICT))
     rows = DeliveryAttempt.objects.filter(started_at__gte=now - RECENTLY).order_by().values("destination_id")
     columns: Any = rows.annotate(
@@ -90,15 +74,13 @@ def _traffic(now: datetime) -> dict[int, Traffic]:
         average_ms=Avg("duration_ms"),
         longest_ms=Max("duration_ms"),
         statements=Sum("accepted"),
-        last_bad=Max("pk", filter=~taken),
+        bad=Max("pk", filter=~taken),
     )
-    found, bad = {}, []
-    for values in columns:
-        destination_id, last_bad = values.pop("destination_id"), values.pop("last_bad")
-        found[destination_id] = Traffic(**{**values, "average_ms": round(values["average_ms"])})
-        bad.append(last_bad)
-    for attempt in DeliveryAttempt.objects.filter(pk__in=filter(None, bad)):
-        found[attempt.destination_id].last_bad = attempt
+    found = {row["destination_id"]: row for row in columns}
+    last_bad = DeliveryAttempt.objects.in_bulk([row["bad"] for row in found.values() if row["bad"]])
+    for row in found.values():
+        row["success_percent"] = row["taken"] * 100 // row["requests"]
+        row["last_bad"] = last_bad.get(row["bad"])
     return found
 
 
@@ -126,28 +108,16 @@ def _days(sites: list[int], now: datetime) -> Days:
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """The days in order, each with its bars from the bottom up: series, distance of its top from ``top``, count.
-
-    ``top`` is an even number. The picture itself is the template ``chart.html``.
-    """
-
-    days: list[tuple[date, list[tuple[str, int, int]]]]
-    top: int
-
-    @property
-    def half(self) -> int:
-        """The number in the middle."""
-        return self.top // 2
-
-
-def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> Chart | None:
-    """Stack the series of each day; None where there is nothing to see.
+def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict[str, Any] | None:
+    """Stack the series of each day for the template ``chart.html``; None where there is nothing to see.
 
     Arguments:
         days: counts by day and series.
         series: what to show, from the bottom up.
+
+    Returns:
+        ``top``, the number at the upper edge, ``half`` of it, and ``days`` in order, each with its bars from the bottom
+        up: series, distance of its top from the upper edge, count.
     """
     highest = max((sum(counts.get(name, 0) for name in series) for counts in days.values()), default=0)
     if not highest:
@@ -161,7 +131,7 @@ def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> Char
                 place -= count
                 bars.append((name, place, count))
         found.append((day, bars))
-    return Chart(found, top)
+    return {"days": found, "top": top, "half": top // 2}
 
 
 def round_above(number: int) -> int:

@@ -116,10 +116,7 @@ CHOICES: dict[str, tuple[tuple[str, Words], ...]] = {
         ("course_run", _("By course run: the course key")),
         ("url", _("By the course's address in this LMS")),
     ),
-    "started_on": (
-        ("enrollment", _("The enrollment")),
-        ("first_activity", _("The first activity in the course")),
-    ),
+    "started_on": (("enrollment", _("The enrollment")), ("first_activity", _("The first activity in the course"))),
     "completed_on": (
         ("passed", _("The learner has passed the course")),
         ("progress", _("Every unit is done")),
@@ -190,10 +187,7 @@ HELP: dict[str, Words] = {
 
 FIELDSETS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
     (None, ("site", "enabled")),
-    (
-        _("Credentials"),
-        ("partner_name", "organization_id", "client_id", "client_secret"),
-    ),
+    (_("Credentials"), ("partner_name", "organization_id", "client_id", "client_secret")),
     (_("Where Percipio is"), ("region", "api_url", "token_url", "api")),
     (
         _("Who is reported, and as whom"),

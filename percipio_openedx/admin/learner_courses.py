@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.sites.models import Site
@@ -18,30 +17,21 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import (
-    APP,
-    PREVIEW,
-    ReadOnlyAdmin,
-    choice_filter,
-    demand,
-    log,
-    log_search,
-    page,
-)
+from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand, may
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import Learner
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import words
 
 Rows = QuerySet[LearnerCourse]
 
 # Learners in courses that the search shows at most.
 MAX_FOUND = 100
-# The permissions to see learners in courses and their statements.
-SEE_BOTH = (f"{APP}.view_learnercourse", f"{APP}.view_statement")
+# The permissions to find a learner and see the time line.
+SEE_BOTH = ("view_learnercourse", "view_statement")
+PREVIEW = "preview_statement"
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
@@ -65,12 +55,8 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         """See ``search``; nothing is found twice. That people were looked for is logged."""
         query = search.parse(search_term)
         if query.learner:
-            log_search(request, LearnerCourse)
-        if query.uuid is not None:
-            return queryset.filter(registration=query.uuid), False
-        if query.learner or query.course_key:
-            return queryset.filter(pk__in=search.learner_courses(query).values("pk")), False
-        return queryset, False
+            self.log_search(request)
+        return queryset.filter(pk__in=search.learner_courses(query).values("pk")) if any(query) else queryset, False
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
@@ -92,7 +78,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}">{}</a>', address, gettext("Show"))
 
     def get_urls(self) -> list[Any]:
-        """Add the search, the time line and the preview to Django's own pages."""
         view = self.admin_site.admin_view
         return [
             path("find/", view(self.find_view), name="percipio_openedx_learner"),
@@ -102,11 +87,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         ]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged.
-
-        Raises:
-            PermissionDenied: without the permission to see learners in courses and their statements.
-        """
+        """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
         demand(request, *SEE_BOTH)
         text, course = (request.GET.get(name, "").strip() for name in ("q", "course"))
         choice = search.find_course(course)
@@ -114,113 +95,79 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         if choice.key:
             query = query._replace(course_key=choice.key)
         rows: list[LearnerCourse] = []
-        problem = ""
         named: dict[int, Learner] = {}
-        if query.uuid is not None:
-            rows = _of_uuid(query.uuid)
-        elif query.learner or query.course_key:
-            try:
-                rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
-                named = search.learners_named(query.learner, query.course_key)
-            except PlatformUnavailable as error:
-                problem = str(error)
+        problem = ""
+        if any(query):
+            rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
+            if query.uuid is None:
+                try:
+                    named = search.learners_named(query.learner, query.course_key)
+                except PlatformUnavailable as error:
+                    problem = str(error)
         shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
         if any(query):
-            log_search(request, LearnerCourse, len({*named, *shown}))
+            self.log_search(request, len({*named, *shown}))
         found = [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows]
-        return page(
-            self,
-            request,
-            "learner.html",
-            gettext("A learner's reports"),
-            text=text,
-            course=course,
-            choice=choice,
-            is_asked=bool(text or choice.key) and not choice.problem,
-            rows=[{"row": row, "learner": learner, "hold": hold} for row, learner, hold in found],
-            problem=problem,
-            is_cut=len(rows) == MAX_FOUND,
-            others=[person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
-            course_key=query.course_key,
-        )
+        context = {
+            **{"text": text, "course": course, "choice": choice, "query": query, "problem": problem},
+            "is_asked": bool(text or choice.key) and not choice.problem,
+            "rows": [{"row": row, "learner": learner, "hold": hold} for row, learner, hold in found],
+            "is_cut": len(rows) == MAX_FOUND,
+            "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
+        }
+        return self.page(request, "learner.html", gettext("A learner's reports"), **context)
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
-        """Show one learner in one course run as a time line; named if a site reports them. That is logged.
-
-        Raises:
-            PermissionDenied: without the permission to see learners in courses and their statements.
-            Http404: that is no course key.
-        """
+        """Show one learner in one course run as a time line; named if a site reports them. That is logged."""
         demand(request, *SEE_BOTH)
         if not search.is_course_key(course_key):
             raise Http404
         rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
-        _log(request, user_id, course_key, gettext("Looked at the time line."))
+        self._log_learner(request, user_id, course_key, gettext("Looked at the time line."))
         learner = edx_platform.learners([user_id]).get(user_id)
         if learner is not None and not any(search.is_shown(row) for row in rows):
             # Whoever cannot be told to be reported is not named either.
             account, learner = learner, None
             with suppress(PlatformUnavailable):
                 learner = search.reported({user_id: account}, course_key).get(user_id)
-        return page(
-            self,
-            request,
-            "timeline.html",
-            gettext("From notice to answer"),
-            learner=learner,
-            user_id=user_id,
-            course_key=course_key,
-            lines=timeline.lines(rows, user_id, course_key),
-            may_preview=request.user.has_perm(PREVIEW),
+        context = {
+            **{"learner": learner, "user_id": user_id, "course_key": course_key},
+            "lines": timeline.lines(rows, user_id, course_key),
+            "may_preview": may(request, PREVIEW),
             **_now(user_id, course_key),
-        )
+        }
+        return self.page(request, "timeline.html", gettext("From notice to answer"), **context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged.
-
-        Raises:
-            PermissionDenied: without the permission to preview.
-        """
+        """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
         demand(request, PREVIEW)
         typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
         afresh = "afresh" in request.GET
-        found = _previewed(request, typed["learner"], typed["course"], afresh) if any(typed.values()) else {}
-        return page(self, request, "preview.html", gettext("Preview"), typed=typed, afresh=afresh, **found)
+        found = self._previewed(request, typed["learner"], typed["course"], afresh) if any(typed.values()) else {}
+        return self.page(request, "preview.html", gettext("Preview"), typed=typed, afresh=afresh, **found)
 
+    def _previewed(self, request: HttpRequest, text: str, course: str, afresh: bool) -> dict[str, Any]:
+        choice = search.find_course(course)
+        if not choice.key:
+            return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
+        try:
+            found = search.learners_named(text, choice.key)
+        except PlatformUnavailable as error:
+            return {"problem": str(error)}
+        # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
+        learner = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(text)
+        if learner is None:
+            self.log_search(request, len(found))
+            problem = gettext("No learner, or more than one, is meant.")
+            return {"problem": problem, "candidates": list(found.values()), "choice": choice}
+        self._log_learner(request, learner.user_id, choice.key, gettext("Previewed what would be reported."))
+        named, now = found.get(learner.user_id), _now(learner.user_id, choice.key, afresh=afresh)
+        return {"learner": named, "course_key": choice.key, "is_answered": True, **now}
 
-def _of_uuid(uuid: UUID) -> list[LearnerCourse]:
-    """Return the learner in a course that a registration or a statement belongs to."""
-    of_statement = Statement.objects.filter(uuid=uuid).values("learner_course_id")
-    rows = LearnerCourse.objects.filter(registration=uuid) or LearnerCourse.objects.filter(pk__in=of_statement)
-    return list(rows)
-
-
-def _previewed(request: HttpRequest, text: str, course: str, afresh: bool) -> dict[str, Any]:
-    choice = search.find_course(course)
-    if not choice.key:
-        return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
-    try:
-        found = search.learners_named(text, choice.key)
-    except PlatformUnavailable as error:
-        return {"problem": str(error)}
-    # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
-    learner = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(text)
-    if learner is None:
-        log_search(request, LearnerCourse, len(found))
-        problem = gettext("No learner, or more than one, is meant.")
-        return {"problem": problem, "candidates": list(found.values()), "choice": choice}
-    _log(request, learner.user_id, choice.key, gettext("Previewed what would be reported."))
-    now = _now(learner.user_id, choice.key, afresh=afresh)
-    if "problem" in now:
-        return now
-    named = found.get(learner.user_id)
-    return {"learner": named, "typed_learner": text, "course_key": choice.key, "is_answered": True, **now}
-
-
-def _log(request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
-    """Log that somebody looked at a learner, whom the LMS's own user id names."""
-    row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
-    log(request, LearnerCourse, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
+    def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
+        """Log that somebody looked at a learner, whom the LMS's own user id names."""
+        row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
+        self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
 
 
 def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
@@ -238,19 +185,20 @@ def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, An
         nothing = gettext("The site of this course reports nothing: it is switched off, or has no configuration.")
         return {"problem": nothing}
     step = found.configuration.policy.progress_step
+    statements = [
+        {
+            "title": words.of_milestone(milestone.kind, milestone.value),
+            "statement": pretty_json(built.body),
+            "track": pretty_json(built.track) if built.track else "",
+        }
+        for milestone, built in found.statements
+    ]
     return {
         "course": found.course,
         "api": found.configuration.api,
         "hold": words.of(words.HOLDS, found.hold),
         "failure": words.of_problem(found.problem),
-        "due": [words.of_milestone(milestone.kind, milestone.value) for milestone, _built in found.statements],
-        "statements": [
-            {
-                "title": words.of_milestone(milestone.kind, milestone.value),
-                "statement": pretty_json(built.body),
-                "track": pretty_json(built.track) if built.track else "",
-            }
-            for milestone, built in found.statements
-        ],
+        "statements": statements,
+        "due": [one["title"] for one in statements],
         "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
     }

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx.admin import counts
-from percipio_openedx.admin.base import APP, ModelAdmin, demand, page
-from percipio_openedx.admin.counts import NOT_REPORTED, Counts, Traffic, chart
+from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.admin.counts import NOT_REPORTED, Counts, chart
 from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.models.statement import State
@@ -29,19 +29,18 @@ MAX_NAMED = 20
 _TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING}
 
 
-def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
+def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """Show what is wrong, then every site with its headline, its counts, its charts and its destinations.
 
     Raises:
         PermissionDenied: without the permission to see destinations.
     """
-    demand(request, f"{APP}.view_destination")
+    demand(request, "view_destination")
     cached = counts.cached(fresh="fresh" in request.GET)
     snapshot = status.take(timezone.now(), cached.days)
     problems = diagnosis.find(snapshot)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
-    return page(
-        model_admin,
+    return model_admin.page(
         request,
         "overview.html",
         _("Percipio: is it working?"),
@@ -99,11 +98,11 @@ def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) 
 def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: Counts) -> dict[str, Any]:
     days = cached.days.get(site.site_id, {})
     held = cached.held.get(site.site_id, {})
-    traffic = {one.row.pk: cached.traffic.get(one.row.pk, Traffic()) for one in site.destinations}
+    traffic = {one.row.pk: cached.traffic.get(one.row.pk, {}) for one in site.destinations}
     return {
         "status": site,
         "headline": headline(site, problems, snapshot),
-        "delivered": sum(one.statements for one in traffic.values()),
+        "delivered": sum(one.get("statements", 0) for one in traffic.values()),
         "token": _token(site),
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
@@ -117,8 +116,8 @@ def _in_need(found: DestinationStatus) -> tuple[bool, bool, str]:
     return not found.is_paused, not (found.row.failures or found.parked), found.row.organization
 
 
-def _destination(found: DestinationStatus, traffic: Traffic) -> dict[str, Any]:
-    row = found.row
+def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str, Any]:
+    row, last_bad = found.row, traffic.get("last_bad")
     state, breaker = State.DELIVERED, _("closed: requests go through")
     if row.paused_reason:
         state, breaker = State.PARKED, words.of(PAUSES, row.paused_reason)
@@ -132,7 +131,7 @@ def _destination(found: DestinationStatus, traffic: Traffic) -> dict[str, Any]:
         "breaker": breaker,
         "breaker_state": state,
         "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
-        "last_outcome": words.of(words.OUTCOMES, traffic.last_bad.outcome) if traffic.last_bad else "",
+        "last_outcome": words.of(words.OUTCOMES, last_bad.outcome) if last_bad else "",
     }
 
 

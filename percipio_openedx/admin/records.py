@@ -1,28 +1,100 @@
-"""What the plugin writes down for itself: notices, failed observations, backfills, alerts and erasure requests."""
+"""What the plugin writes down: destinations and requests, notices and failures, backfills, alerts, erasures, pulls."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.base import TICK_OFF, ReadOnlyAdmin, badge, choice_filter, log_each, permitted
+from percipio_openedx.admin.base import Paginator, ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
 from percipio_openedx.admin.labels import LABELS
-from percipio_openedx.codes import Api
+from percipio_openedx.capture import wake
+from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
+from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part
+from percipio_openedx.models.observation_failure import ObservationFailure, Part
+from percipio_openedx.models.pull import PullAudit
 from percipio_openedx.operations import erasures, sites, words
-from percipio_openedx.operations.problems import TITLES
+from percipio_openedx.operations.problems import PAUSES, TITLES
+
+
+@admin.register(Destination)
+class DestinationAdmin(ReadOnlyAdmin):
+    """One row for each endpoint of a site."""
+
+    list_display = (
+        *("site", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at", "last_error"),
+    )
+    list_display_links = ("site", "organization")
+    list_filter = (SiteFilter,)
+    ordering = ("site_id", "organization")
+    sortable_by = None
+    actions = ("try_now",)
+    # Trying a destination sends what waits there.
+    has_send_again_permission = permitted("send_again_statement")
+
+    @admin.display(description=_("Paused because"))
+    def pause(self, row: Destination) -> str:
+        return words.of(PAUSES, row.paused_reason)
+
+    @admin.action(description=_("Try now"), permissions=["send_again"])
+    def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
+        """Do not wait for the next time by itself: what was fixed is proved by the next request."""
+        # Here, as with the overview, so that the LMS starts without the delivery.
+        from percipio_openedx.delivery import breaker
+
+        rows = list(queryset)
+        for row in rows:
+            breaker.try_now(row, timezone.now())
+        self.log_each(request, rows, gettext("To be tried at once, by an operator."))
+        wake.on_commit()
+        text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))
+        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+
+    def get_urls(self) -> list[Any]:
+        page = path("overview/", self.admin_site.admin_view(self.overview_view), name="percipio_openedx_overview")
+        return [page, *super().get_urls()]
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        from percipio_openedx.admin.overview import overview
+
+        return overview(self, request)
+
+
+# The color of an outcome: that of the state in which it leaves the statements.
+COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORISED: "parked"}
+
+
+@admin.register(DeliveryAttempt)
+class DeliveryAttemptAdmin(ReadOnlyAdmin):
+    """One row for each HTTP request to Percipio."""
+
+    list_display = (
+        *("started_at", "destination", "api", "statements", "accepted", "status", "outcome_badge"),
+        *("duration_ms", "answer"),
+    )
+    list_filter = (
+        choice_filter(_("API"), "api", {api.value: (api.value, Q(api=api)) for api in Api}),
+        choice_filter(_("outcome"), "outcome", {one.value: (words.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
+    )
+    list_select_related = ("destination",)
+
+    @admin.display(description=_("Outcome"))
+    def outcome_badge(self, row: DeliveryAttempt) -> str:
+        return badge(COLORS.get(row.outcome, "waiting"), words.of(words.OUTCOMES, row.outcome))
 
 
 class CourseRowAdmin(ReadOnlyAdmin):
@@ -55,10 +127,7 @@ class ObservationFailureAdmin(CourseRowAdmin):
         choice_filter(
             _("of"),
             "of",
-            {
-                "course": (_("a whole course"), Q(user_id=WHOLE_COURSE)),
-                "learner": (_("a learner"), ~Q(user_id=WHOLE_COURSE)),
-            },
+            {"course": (_("a whole course"), Q(user_id=0)), "learner": (_("a learner"), ~Q(user_id=0))},
         ),
     )
     fields = ("course", "who", "what", "reason", "failures", "failing_since", "failed_at", "retry_at")
@@ -66,7 +135,7 @@ class ObservationFailureAdmin(CourseRowAdmin):
 
     @admin.display(description=_("User id"))
     def who(self, row: ObservationFailure) -> str:
-        return str(row.user_id) if row.user_id != WHOLE_COURSE else gettext("all learners")
+        return str(row.user_id) if row.user_id else gettext("all learners")
 
     @admin.display(description=_("What"))
     def what(self, row: ObservationFailure) -> str:
@@ -146,6 +215,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
     )
     fields = (*list_display[1:-1], "registration_list", "note", "done_at")
     actions = ("tick_off",)
+    has_tick_off_permission = permitted("tick_off_erasurerequest")
 
     @admin.display(description=_("State"))
     def state_badge(self, row: ErasureRequest) -> str:
@@ -166,12 +236,20 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
             "from the LMS’s own retirement status, before the LMS cleans it up."
         )
 
-    has_tick_off_permission = permitted(TICK_OFF)
-
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: QuerySet[ErasureRequest]) -> None:
         """Do as ``percipio_erasures --done`` does; what was ticked off before stays as it was."""
         rows = erasures.tick_off(queryset.values_list("pk", flat=True), timezone.now())
-        log_each(request, rows, gettext("Ticked off by an operator."))
+        self.log_each(request, rows, gettext("Ticked off by an operator."))
         text = ngettext("%(count)s erasure is ticked off.", "%(count)s erasures are ticked off.", len(rows))
         self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+
+
+@admin.register(PullAudit)
+class PullAuditAdmin(ReadOnlyAdmin):
+    """Every request of a pull client."""
+
+    list_display = ("at", "site", "client_id", "method", "asked", "status", "statements", "duration_ms")
+    list_filter = (SiteFilter, "status")
+    sortable_by = None
+    paginator = Paginator

@@ -6,9 +6,10 @@ statements' bodies.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
@@ -77,9 +78,6 @@ def _user_ids(text: str) -> set[int]:
     return {int(text)} if text.isascii() and text.isdigit() and len(text) < 19 else set()
 
 
-# --- learners --------------------------------------------------------------------------------------------------------
-
-
 def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
     """Return learners whom a site reports, by the beginning of username, email or name, or by the user id.
 
@@ -137,35 +135,26 @@ def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
     courses = edx_platform.courses_of(accounts)
     if course_key:
         courses = {user_id: keys & {course_key} for user_id, keys in courses.items()}
-    configurations = _configurations({key for keys in courses.values() for key in keys})
-    retiring = edx_platform.retiring(accounts)
-    links = edx_platform.social_links(accounts)
-    found = set()
-    for user_id, keys in courses.items():
-        person = replace(accounts[user_id], links=links.get(user_id, ()))
-        theirs = [configurations[key] for key in keys if key in configurations]
-        if user_id not in retiring and any(_is_selected(person, configuration) for configuration in theirs):
-            found.add(user_id)
-    return found
-
-
-def _configurations(course_keys: Iterable[str]) -> dict[str, Configuration]:
-    """Return the configuration in force of each course run whose site reports."""
-    by_org: dict[str, Configuration | None] = {}
-    found = {}
-    for key in course_keys:
+    retiring, links = edx_platform.retiring(accounts), edx_platform.social_links(accounts)
+    of_org = cache(lambda org: config.for_site(config.site_id_for(org)))
+    of_course: dict[str, Configuration | None] = {}
+    for key in {key for keys in courses.values() for key in keys}:
         with suppress(PlatformUnavailable, PercipioConfigurationError):
-            org = edx_platform.org_of(key)
-            if org not in by_org:
-                by_org[org] = None
-                by_org[org] = config.for_site(config.site_id_for(org))
-            if (configuration := by_org[org]) is not None:
-                found[key] = configuration
-    return found
+            of_course[key] = of_org(edx_platform.org_of(key))
+    return {
+        user_id
+        for user_id, keys in courses.items()
+        if user_id not in retiring
+        and any(
+            _is_selected(replace(accounts[user_id], links=links.get(user_id, ())), of_course.get(key)) for key in keys
+        )
+    }
 
 
-def _is_selected(person: Learner, configuration: Configuration) -> bool:
+def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
     """Whether the site's rule is about this person, also where a value is missing to name them."""
+    if configuration is None:
+        return False
     try:
         identity.identify(person, configuration)
     except LearnerNotNamed as error:
@@ -173,12 +162,12 @@ def _is_selected(person: Learner, configuration: Configuration) -> bool:
     return True
 
 
-# --- rows ------------------------------------------------------------------------------------------------------------
-
-
 def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
-    """Return the learners in courses that a query means."""
+    """Return the learners in courses that a query means; with an id, the one that it belongs to."""
     rows = LearnerCourse.objects.all()
+    if query.uuid is not None:
+        of_statement = Statement.objects.filter(uuid=query.uuid).values_list("learner_course_id", flat=True)
+        return rows.filter(pk__in=list(of_statement)) if of_statement else rows.filter(registration=query.uuid)
     if query.course_key:
         rows = rows.filter(course_key=query.course_key)
     if query.learner:
@@ -200,13 +189,10 @@ def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
     if query.learner:
         # With few learners in courses the newest statements may lie anywhere in the table, and the ids lead there; with
         # many the newest are soon met in the order of the table.
-        found = learner_courses(query).values_list("pk", flat=True)
+        found = learner_courses(query._replace(uuid=None)).values_list("pk", flat=True)
         pks = list(found[: FEW + 1])
         return rows.filter(learner_course_id__in=pks if len(pks) <= FEW else found)
     return rows.filter(course_key=query.course_key) if query.course_key else rows
-
-
-# --- courses ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

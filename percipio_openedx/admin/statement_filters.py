@@ -39,13 +39,6 @@ OUTCOMES = {
     "silent": (_("put off: no answer"), Q(state=State.WAITING, status=None, attempts__gt=0, leased_until=None)),
     "untried": (_("not tried yet"), Q(state=State.WAITING, attempts=0, leased_until=None)),
 }
-TIMES = {
-    "hour": (_("the last hour"), timedelta(hours=1)),
-    "day": (_("the last 24 hours"), timedelta(days=1)),
-    "week": (_("the last 7 days"), timedelta(days=7)),
-    "month": (_("the last 30 days"), timedelta(days=30)),
-    "quarter": (_("the last 90 days"), timedelta(days=90)),
-}
 
 
 def of_known_sites() -> Q:
@@ -62,16 +55,6 @@ def with_verb(kind: Kind) -> Q:
 def made_within(span: timedelta) -> Q:
     """Made within a span that ends now."""
     return of_known_sites() & Q(stored_at__gte=timezone.now() - span)
-
-
-StateFilter = choice_filter(_("state"), "state", STATES)
-VerbFilter = choice_filter(
-    _("verb"), "verb", {kind.value: (words.KINDS[kind], partial(with_verb, kind)) for kind in Kind}
-)
-OutcomeFilter = choice_filter(_("outcome"), "outcome", OUTCOMES)
-TimeFilter = choice_filter(
-    _("time"), "time", {key: (title, partial(made_within, span)) for key, (title, span) in TIMES.items()}
-)
 
 
 class CourseFilter(admin.SimpleListFilter):
@@ -100,6 +83,23 @@ class CourseFilter(admin.SimpleListFilter):
         if not typed:
             return queryset
         return queryset.filter(course_key=typed) if search.is_course_key(typed) else queryset.none()
+
+
+KINDS = {kind.value: (words.KINDS[kind], partial(with_verb, kind)) for kind in Kind}
+TIMES = {
+    "hour": (_("the last hour"), partial(made_within, timedelta(hours=1))),
+    "day": (_("the last 24 hours"), partial(made_within, timedelta(days=1))),
+    "week": (_("the last 7 days"), partial(made_within, timedelta(days=7))),
+    "month": (_("the last 30 days"), partial(made_within, timedelta(days=30))),
+    "quarter": (_("the last 90 days"), partial(made_within, timedelta(days=90))),
+}
+FILTERS = (
+    choice_filter(_("state"), "state", STATES),
+    choice_filter(_("verb"), "verb", KINDS),
+    choice_filter(_("outcome"), "outcome", OUTCOMES),
+    choice_filter(_("time"), "time", TIMES),
+    CourseFilter,
+)
 
 
 def narrowed(rows: Rows, asked: Mapping[str, str], query: search.Query) -> Rows:

@@ -18,36 +18,18 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import search
-from percipio_openedx.admin.base import (
-    EXPORT,
-    GIVE_UP,
-    MAX_ROWS,
-    SEND_AGAIN,
-    ReadOnlyAdmin,
-    SiteFilter,
-    badge,
-    bounded_count,
-    log,
-    log_each,
-    log_search,
-    page,
-    permitted,
-)
-from percipio_openedx.admin.statement_filters import (
-    CourseFilter,
-    OutcomeFilter,
-    StateFilter,
-    TimeFilter,
-    VerbFilter,
-    narrowed,
-)
+from percipio_openedx.admin import search, statement_filters
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, count_text, permitted
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.operations import words
 
 Rows = QuerySet[Statement]
+Act = Callable[[StatementQuerySet], int]
+
+OF_WHAT = ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")
+DELIVERY = ("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination", "voided_by")
 
 BATCH = 500
 # Statements whose own history names the act; of more than these a single entry says how many there were.
@@ -60,7 +42,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
     list_display_links = ("stored_at",)
-    list_filter = (SiteFilter, StateFilter, VerbFilter, OutcomeFilter, TimeFilter, CourseFilter)
+    list_filter = (SiteFilter, *statement_filters.FILTERS)
     search_fields = ("uuid",)
     search_help_text = _(
         "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
@@ -69,19 +51,8 @@ class StatementAdmin(ReadOnlyAdmin):
     )
     actions = ("send_again", "give_up", "export")
     fieldsets = (
-        (
-            None,
-            {"fields": ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")},
-        ),
-        (
-            _("Delivery"),
-            {
-                "fields": (
-                    *("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination"),
-                    "voided_by",
-                )
-            },
-        ),
+        (None, {"fields": OF_WHAT}),
+        (_("Delivery"), {"fields": DELIVERY}),
         (_("As it is sent"), {"fields": ("statement_json", "track_json")}),
     )
 
@@ -96,10 +67,10 @@ class StatementAdmin(ReadOnlyAdmin):
         """See ``search``; nothing is found twice. That people were looked for is logged."""
         query = search.parse(search_term)
         if query.learner:
-            log_search(request, Statement)
+            self.log_search(request)
         rows = search.statements(queryset, query)
         # An act on all that a filter finds is done to all of it.
-        return (rows if request.method == "POST" else narrowed(rows, request.GET, query)), False
+        return (rows if request.method == "POST" else statement_filters.narrowed(rows, request.GET, query)), False
 
     # --- columns -----------------------------------------------------------------------------------------------------
 
@@ -136,9 +107,9 @@ class StatementAdmin(ReadOnlyAdmin):
 
     # --- acts --------------------------------------------------------------------------------------------------------
 
-    has_send_again_permission = permitted(SEND_AGAIN)
-    has_give_up_permission = permitted(GIVE_UP)
-    has_export_permission = permitted(EXPORT)
+    has_send_again_permission = permitted("send_again_statement")
+    has_give_up_permission = permitted("give_up_statement")
+    has_export_permission = permitted("export_statement")
 
     @admin.action(description=_("Send again"), permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
@@ -150,8 +121,7 @@ class StatementAdmin(ReadOnlyAdmin):
             )
             return self._ask(request, queryset, gettext("Send statements again"), note)
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
-        message = gettext("Sent again by an operator.")
-        done = do_to_each(request, queryset, settled, lambda rows: rows.send_again(now), message)
+        done = self._do(request, queryset, settled, lambda rows: rows.send_again(now), _("Sent again by an operator."))
         wake.on_commit()
         text = ngettext(
             "%(count)s statement waits to be sent again.", "%(count)s statements wait to be sent again.", done
@@ -167,8 +137,8 @@ class StatementAdmin(ReadOnlyAdmin):
                 "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
             )
             return self._ask(request, queryset, gettext("Give statements up"), note)
-        can = Statement.objects.filter(state__in=CAN_BE_GIVEN_UP)
-        done = do_to_each(request, queryset, can, give_up, gettext("Given up by an operator."))
+        unsent = Statement.objects.filter(state__in=CAN_BE_GIVEN_UP)
+        done = self._do(request, queryset, unsent, give_up, _("Given up by an operator."))
         text = ngettext("%(count)s statement is given up.", "%(count)s statements are given up.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
@@ -177,26 +147,35 @@ class StatementAdmin(ReadOnlyAdmin):
     def export(self, request: HttpRequest, queryset: Rows) -> Any:
         """Return the statements as JSON lines, byte for byte as they are sent, oldest first."""
         text = gettext("Exported %(count)s statements as JSON lines.") % {"count": count_text(queryset)}
-        log(request, Statement, None, gettext("statements"), text)
+        self.log(request, None, gettext("statements"), text)
         name = f"percipio-statements-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"
-        disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingHttpResponse(json_lines(queryset), content_type="application/x-ndjson", headers=disposition)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(json_lines(queryset), content_type="application/x-ndjson", headers=headers)
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
         """Ask first: how many there are, and in which states."""
         counts = ((words.of(words.STATES, state), count_text(rows.filter(state=state))) for state in State)
-        return page(
-            self,
-            request,
-            "confirm.html",
-            title,
-            note=note,
-            states=[(name, count) for name, count in counts if count != "0"],
-            action=request.POST.get("action", ""),
-            select_across=request.POST.get("select_across", "0"),
-            checkbox=ACTION_CHECKBOX_NAME,
-            chosen=request.POST.getlist(ACTION_CHECKBOX_NAME),
-        )
+        context = {
+            "note": note,
+            "states": [(name, count) for name, count in counts if count != "0"],
+            "action": request.POST.get("action", ""),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+        }
+        return self.page(request, "confirm.html", title, **context)
+
+    def _do(self, request: HttpRequest, rows: Rows, can: Rows, act: Act, message: Any) -> int:
+        """Do it to those of the rows that it can be done to, batch by batch. Log it for each, and return how many."""
+        done = 0
+        for pks in batches(rows):
+            chosen = list(can.filter(pk__in=pks).defer("body", "track"))
+            if done < MAX_NAMED:
+                self.log_each(request, chosen[: MAX_NAMED - done], str(message))
+            done += act(Statement.objects.filter(pk__in=[row.pk for row in chosen]))
+        if done > MAX_NAMED:
+            self.log(request, None, gettext("%s statements") % done, str(message))
+        return done
 
 
 def batches(rows: Rows) -> Iterator[list[int]]:
@@ -205,29 +184,6 @@ def batches(rows: Rows) -> Iterator[list[int]]:
     while pks := list(rows.order_by("pk").filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
         yield pks
         last = pks[-1]
-
-
-def json_lines(rows: Rows) -> Iterator[bytes]:
-    """Yield the statements' bodies, one a line."""
-    for pks in batches(rows):
-        bodies = Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
-        # JSON has no line break inside a text; outside, it means nothing.
-        yield b"".join(bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for body in bodies)
-
-
-def do_to_each(
-    request: HttpRequest, rows: Rows, can: Rows, act: Callable[[StatementQuerySet], int], message: str
-) -> int:
-    """Do an act to those of the rows that it can be done to, batch by batch. Log it for each, and return how many."""
-    done = 0
-    for pks in batches(rows):
-        chosen = list(can.filter(pk__in=pks).defer("body", "track"))
-        if done < MAX_NAMED:
-            log_each(request, chosen[: MAX_NAMED - done], message)
-        done += act(Statement.objects.filter(pk__in=[row.pk for row in chosen]))
-    if done > MAX_NAMED:
-        log(request, Statement, None, gettext("%s statements") % done, message)
-    return done
 
 
 def give_up(rows: StatementQuerySet) -> int:
@@ -242,10 +198,12 @@ def give_up(rows: StatementQuerySet) -> int:
     )
 
 
-def count_text(rows: Rows) -> str:
-    """Return how many rows there are, as far as they are counted."""
-    count = bounded_count(rows)
-    return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
+def json_lines(rows: Rows) -> Iterator[bytes]:
+    """Yield the statements' bodies, one a line."""
+    for pks in batches(rows):
+        bodies = Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
+        # JSON has no line break inside a text; outside, it means nothing.
+        yield b"".join(bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for body in bodies)
 
 
 def pretty_json(body: Any) -> str:
