@@ -47,11 +47,7 @@ def may(request: HttpRequest, *permissions: str) -> bool:
 
 
 def demand(request: HttpRequest, *permissions: str) -> None:
-    """Let only those go on who have all of these permissions.
-
-    Raises:
-        PermissionDenied: one is missing.
-    """
+    """Raise ``PermissionDenied`` for who lacks one of these permissions."""
     if not may(request, *permissions):
         raise PermissionDenied
 
@@ -75,12 +71,7 @@ class OperatorAdmin(ModelAdmin):
         return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
 
     def log(self, request: HttpRequest, object_id: str | None, name: str, message: str) -> None:
-        """Log one act.
-
-        Arguments:
-            object_id: of the row it was done to, None where it was done to many.
-            name: what the log calls it; no name or address of a learner.
-        """
+        """Log an act on a row, or on many (``object_id`` None), which gets a name that is no learner's."""
         user: Any = request.user
         LogEntry.objects.create(
             user_id=user.pk,
@@ -106,6 +97,18 @@ class OperatorAdmin(ModelAdmin):
         self.log(request, None, gettext("learners"), message)
 
 
+def bounded_count(rows: QuerySet[Any]) -> int:
+    """Return how many rows there are, at most ``MAX_ROWS``."""
+    # By keys alone and in no order, so that any index will do.
+    return rows.order_by().values("pk")[:MAX_ROWS].count()
+
+
+def count_text(rows: QuerySet[Any]) -> str:
+    """Return how many rows there are, as far as they are counted."""
+    count = bounded_count(rows)
+    return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
+
+
 class BoundedPaginator(Paginator):
     """Counts up to ``MAX_ROWS`` rows and no further, so that no page costs a walk through millions."""
 
@@ -122,18 +125,6 @@ class BoundedPaginator(Paginator):
         if isinstance(page.object_list, QuerySet) and isinstance(self.object_list, QuerySet):
             page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
         return page
-
-
-def bounded_count(rows: QuerySet[Any]) -> int:
-    """Return how many rows there are, at most ``MAX_ROWS``."""
-    # By keys alone and in no order, so that any index will do.
-    return rows.order_by().values("pk")[:MAX_ROWS].count()
-
-
-def count_text(rows: QuerySet[Any]) -> str:
-    """Return how many rows there are, as far as they are counted."""
-    count = bounded_count(rows)
-    return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
 
 
 class ReadOnlyAdmin(OperatorAdmin):
@@ -162,14 +153,10 @@ class ReadOnlyAdmin(OperatorAdmin):
         """Return the site's name; its number where the LMS has no such site (any more)."""
         return row.site_domain or str(row.site_id)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class ChoiceFilter(admin.SimpleListFilter):
@@ -190,10 +177,8 @@ class ChoiceFilter(admin.SimpleListFilter):
 def choice_filter(title: Words, parameter: str, choices: Mapping[str, tuple[Words, Condition]]) -> type[ChoiceFilter]:
     """Return a list filter whose choices are known beforehand: to ask a table for them would read all of it.
 
-    Arguments:
-        parameter: its name in the address of the list.
-        choices: by their value in the address, what each is called and which rows it leaves; a condition that needs the
-            database or the clock is a function.
+    The choices are, by their value in the address, what each is called and which rows it leaves; a condition that needs
+    the database or the clock is a function.
     """
     return type("ChoiceFilter", (ChoiceFilter,), {"title": title, "parameter_name": parameter, "known": choices})
 

@@ -46,14 +46,12 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PercipioConfiguration]:
-        """One version is found whether it is the newest or not."""
+        """Find one version whether it is the newest or not."""
         match = request.resolver_match
-        if match is not None and "object_id" in match.kwargs:
-            rows = PercipioConfiguration.objects.with_active_flag()
-        else:
-            rows = super().get_queryset(request)
-        found: QuerySet[PercipioConfiguration] = rows.select_related("site", "changed_by")
-        return found
+        is_one = match is not None and "object_id" in match.kwargs
+        every = PercipioConfiguration.objects.with_active_flag()
+        rows: QuerySet[PercipioConfiguration] = every if is_one else super().get_queryset(request)
+        return rows.select_related("site", "changed_by")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns: never the secret."""
@@ -146,12 +144,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return [path("<int:site_id>/test/", view, name="percipio_openedx_test_connection"), *super().get_urls()]
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        """Show what would be tested; on POST, test it and show each of the doctor's checks of this site.
-
-        Raises:
-            PermissionDenied: without the permission to test connections.
-            Http404: there is no such site.
-        """
+        """Show what would be tested; on POST, test it and show each of the doctor's checks of this site."""
         demand(request, TEST)
         site = get_object_or_404(Site, pk=site_id)
         row = PercipioConfiguration.newest(site_id)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand, may
+from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import Learner
@@ -29,9 +29,6 @@ Rows = QuerySet[LearnerCourse]
 
 # Learners in courses that the search shows at most.
 MAX_FOUND = 100
-# The permissions to find a learner and see the time line.
-SEE_BOTH = ("view_learnercourse", "view_statement")
-PREVIEW = "preview_statement"
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
@@ -88,7 +85,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
-        demand(request, *SEE_BOTH)
+        demand(request, "view_learnercourse", "view_statement")
         text, course = (request.GET.get(name, "").strip() for name in ("q", "course"))
         choice = search.find_course(course)
         query = search.Query() if choice.problem else search.parse(text)
@@ -119,7 +116,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
         """Show one learner in one course run as a time line; named if a site reports them. That is logged."""
-        demand(request, *SEE_BOTH)
+        demand(request, "view_learnercourse", "view_statement")
         if not search.is_course_key(course_key):
             raise Http404
         rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
@@ -133,14 +130,13 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         context = {
             **{"learner": learner, "user_id": user_id, "course_key": course_key},
             "lines": timeline.lines(rows, user_id, course_key),
-            "may_preview": may(request, PREVIEW),
             **_now(user_id, course_key),
         }
         return self.page(request, "timeline.html", gettext("From notice to answer"), **context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
-        demand(request, PREVIEW)
+        demand(request, "preview_statement")
         typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
         afresh = "afresh" in request.GET
         found = self._previewed(request, typed["learner"], typed["course"], afresh) if any(typed.values()) else {}

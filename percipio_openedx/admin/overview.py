@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from percipio_openedx.admin import counts
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.admin.counts import NOT_REPORTED, Counts, chart
-from percipio_openedx.codes import ProblemCode, Severity
+from percipio_openedx.codes import ProblemCode
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status, words
@@ -26,15 +26,10 @@ from percipio_openedx.operations.words import Tone
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
 # Problems, and course runs that cannot be read, that are named one by one.
 MAX_NAMED = 20
-_TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING}
 
 
 def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
-    """Show what is wrong, then every site with its headline, its counts, its charts and its destinations.
-
-    Raises:
-        PermissionDenied: without the permission to see destinations.
-    """
+    """Show what is wrong, then every site with its headline, its counts, its charts and its destinations."""
     demand(request, "view_destination")
     cached = counts.cached(fresh="fresh" in request.GET)
     snapshot = status.take(timezone.now(), cached.days)
@@ -45,10 +40,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         "overview.html",
         _("Percipio: is it working?"),
         at=cached.at,
-        problems=[
-            {"problem": one, "tone": _TONES[one.severity], "alert": alerts.get((one.code.value, one.subject))}
-            for one in problems[:MAX_NAMED]
-        ],
+        problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in problems[:MAX_NAMED]],
         problems_more=max(0, len(problems) - MAX_NAMED),
         sites=[_site(site, problems, snapshot, cached) for site in snapshot.sites.values()],
         oldest_notice=snapshot.oldest_notice,
@@ -79,7 +71,7 @@ def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) 
     if site.in_force is None:
         here = [one for one in here if one.code is ProblemCode.UNCONFIGURED]
     if here:
-        return Headline(_TONES[here[0].severity], here[0].sentence)
+        return Headline(Tone(here[0].severity.value), here[0].sentence)
     if site.in_force is None:
         nothing = _("Nothing is reported: this site is switched off, or has no configuration.")
         return Headline(Tone.QUIET, nothing + waits)
@@ -98,22 +90,18 @@ def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) 
 def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: Counts) -> dict[str, Any]:
     days = cached.days.get(site.site_id, {})
     held = cached.held.get(site.site_id, {})
-    traffic = {one.row.pk: cached.traffic.get(one.row.pk, {}) for one in site.destinations}
+    destinations = [_destination(one, cached.traffic.get(one.row.pk, {})) for one in site.destinations]
     return {
         "status": site,
         "headline": headline(site, problems, snapshot),
-        "delivered": sum(one.get("statements", 0) for one in traffic.values()),
+        "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(held.items())],
-        "destinations": [_destination(one, traffic[one.row.pk]) for one in sorted(site.destinations, key=_in_need)],
+        # Those that need somebody first.
+        "destinations": sorted(destinations, key=lambda one: (-one["need"], one["row"].organization)),
     }
-
-
-def _in_need(found: DestinationStatus) -> tuple[bool, bool, str]:
-    """Sort those that need somebody first."""
-    return not found.is_paused, not (found.row.failures or found.parked), found.row.organization
 
 
 def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str, Any]:
@@ -125,11 +113,9 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
         failed = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures)
         state, breaker = State.WAITING, failed % {"count": row.failures}
     return {
-        "status": found,
-        "row": row,
-        "traffic": traffic,
-        "breaker": breaker,
-        "breaker_state": state,
+        **{"status": found, "row": row, "traffic": traffic},
+        "need": 2 if found.is_paused else bool(row.failures or found.parked),
+        **{"breaker": breaker, "breaker_state": state},
         "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
         "last_outcome": words.of(words.OUTCOMES, last_bad.outcome) if last_bad else "",
     }

@@ -162,7 +162,6 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Asked for"))
     def asked_for(self, row: BackfillRun) -> str:
-        """Return the bounds that were given."""
         bounds: dict[str, object] = {}
         with contextlib.suppress(ValueError):
             bounds = json.loads(row.scope)
@@ -223,7 +222,6 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Registrations (context.registration)"))
     def registration_list(self, row: ErasureRequest) -> str:
-        """Return what Skillsoft needs, one a line."""
         return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', row.registrations)
 
     @admin.display(description=_("Note"))

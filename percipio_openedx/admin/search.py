@@ -81,11 +81,7 @@ def _user_ids(text: str) -> set[int]:
 def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
     """Return learners whom a site reports, by the beginning of username, email or name, or by the user id.
 
-    Arguments:
-        course_key: only who is reported of this course run.
-
-    Raises:
-        PlatformUnavailable: the LMS cannot tell who is enrolled.
+    With a course run's key only who is reported there; raise ``PlatformUnavailable`` as ``reported`` does.
     """
     return dict(islice(reported(_accounts(text), course_key).items(), MAX_LEARNERS))
 
@@ -109,9 +105,7 @@ def _accounts(text: str) -> dict[int, Learner]:
 def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
     """Return those of these accounts whom a site reports: something was, or would be with the next observation.
 
-    Arguments:
-        accounts: by user id.
-        course_key: only what is, or would be, reported of this course run.
+    With a course run's key only what is, or would be, reported there.
 
     Raises:
         PlatformUnavailable: the LMS cannot tell who is enrolled.
@@ -141,14 +135,12 @@ def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
     for key in {key for keys in courses.values() for key in keys}:
         with suppress(PlatformUnavailable, PercipioConfigurationError):
             of_course[key] = of_org(edx_platform.org_of(key))
-    return {
-        user_id
-        for user_id, keys in courses.items()
-        if user_id not in retiring
-        and any(
-            _is_selected(replace(accounts[user_id], links=links.get(user_id, ())), of_course.get(key)) for key in keys
-        )
-    }
+    found = set()
+    for user_id, keys in courses.items():
+        person = replace(accounts[user_id], links=links.get(user_id, ()))
+        if user_id not in retiring and any(_is_selected(person, of_course.get(key)) for key in keys):
+            found.add(user_id)
+    return found
 
 
 def _is_selected(person: Learner, configuration: Configuration | None) -> bool:

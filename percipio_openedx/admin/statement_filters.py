@@ -64,9 +64,6 @@ class CourseFilter(admin.SimpleListFilter):
     parameter_name = "course"
     template = "admin/percipio_openedx/course_filter.html"
 
-    def has_output(self) -> bool:
-        return True
-
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return a single empty choice, which keeps Django from leaving the filter out."""
         return [("", "")]

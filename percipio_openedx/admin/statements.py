@@ -50,6 +50,9 @@ class StatementAdmin(ReadOnlyAdmin):
         "statements, a state shows what is among the newest 10,000 in that state."
     )
     actions = ("send_again", "give_up", "export")
+    has_send_again_permission = permitted("send_again_statement")
+    has_give_up_permission = permitted("give_up_statement")
+    has_export_permission = permitted("export_statement")
     fieldsets = (
         (None, {"fields": OF_WHAT}),
         (_("Delivery"), {"fields": DELIVERY}),
@@ -72,11 +75,8 @@ class StatementAdmin(ReadOnlyAdmin):
         # An act on all that a filter finds is done to all of it.
         return (rows if request.method == "POST" else statement_filters.narrowed(rows, request.GET, query)), False
 
-    # --- columns -----------------------------------------------------------------------------------------------------
-
     @admin.display(description=_("Learner"))
     def learner(self, row: Any) -> str:
-        """Return the username, leading to the learner's time line."""
         found = row.learner_course
         address = reverse("admin:percipio_openedx_timeline", args=[found.user_id, found.course_key])
         return format_html('<a href="{}">{}</a>', address, row.username or gettext("user %s") % found.user_id)
@@ -104,12 +104,6 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Track record"))
     def track_json(self, row: Statement) -> str:
         return pretty_json(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
-
-    # --- acts --------------------------------------------------------------------------------------------------------
-
-    has_send_again_permission = permitted("send_again_statement")
-    has_give_up_permission = permitted("give_up_statement")
-    has_export_permission = permitted("export_statement")
 
     @admin.action(description=_("Send again"), permissions=["send_again"])
     def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
@@ -150,7 +144,13 @@ class StatementAdmin(ReadOnlyAdmin):
         self.log(request, None, gettext("statements"), text)
         name = f"percipio-statements-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingHttpResponse(json_lines(queryset), content_type="application/x-ndjson", headers=headers)
+        lines = (
+            # JSON has no line break inside a text; outside, it means nothing.
+            bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+            for pks in batches(queryset)
+            for body in Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
+        )
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
         """Ask first: how many there are, and in which states."""
@@ -196,14 +196,6 @@ def give_up(rows: StatementQuerySet) -> int:
         rows.filter(pk__in=pks).give_up(now, f"given up by an operator; before that: {answer or '-'}")
         for answer, pks in by_answer.items()
     )
-
-
-def json_lines(rows: Rows) -> Iterator[bytes]:
-    """Yield the statements' bodies, one a line."""
-    for pks in batches(rows):
-        bodies = Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
-        # JSON has no line break inside a text; outside, it means nothing.
-        yield b"".join(bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for body in bodies)
 
 
 def pretty_json(body: Any) -> str:
