@@ -27,7 +27,6 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secrets import StoredSecret
 
-TEST = "test_percipioconfiguration"
 # The parameter of the form's address that names the version it starts from.
 SOURCE = "source"
 # What a new version starts from: all of the former one but the secret, which is kept and not carried around.
@@ -58,7 +57,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         columns: list[Any] = ["site", "enabled"]
         if self.has_add_permission(request):
             columns.append("edit_link")
-        if may(request, TEST):
+        if may(request, "test_percipioconfiguration"):
             columns.append("test_link")
         return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
@@ -145,7 +144,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
         """Show what would be tested; on POST, test it and show each of the doctor's checks of this site."""
-        demand(request, TEST)
+        demand(request, "test_percipioconfiguration")
         site = get_object_or_404(Site, pk=site_id)
         row = PercipioConfiguration.newest(site_id)
         context: dict[str, Any] = {"row": row, "is_off": row is not None and not row.enabled}

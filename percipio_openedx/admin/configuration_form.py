@@ -45,22 +45,16 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     for _attempt in config.FIELDS:
         try:
             config.build(site_id, tried)
+            break
         except PercipioConfigurationError as error:
             name = error.setting.removeprefix("PERCIPIO_").lower()
             found[name] = error.problem
             tried[name] = stand_ins[name]
-        else:
-            break
     return found
 
 
 def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration) -> Secret:
-    """Return the stored secret with which a new version goes on; an empty one where there is none for it.
-
-    Arguments:
-        former: the newest version so far.
-        row: the new one. Its own secret is not looked at.
-    """
+    """Return the stored secret with which a new version goes on; an empty one where there is none for it."""
     if former is None or not row.client_id or _goes_elsewhere(former, row):
         return Secret("")
     return former.client_secret
@@ -77,14 +71,10 @@ class ProposalInput(forms.TextInput):
 
     template_name = "percipio_openedx/admin/proposal_input.html"
 
-    def __init__(self, proposals: tuple[str, ...]) -> None:
-        super().__init__({"class": "vTextField"})
-        self.proposals = proposals
-
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Add the proposals, under an id that the field points to."""
-        context = super().get_context(name, value, {**(attrs or {}), "list": f"{name}_proposals"})
-        return {**context, "proposals": self.proposals}
+        attrs = {**(attrs or {}), "class": "vTextField", "list": f"{name}_proposals"}
+        return {**super().get_context(name, value, attrs), "proposals": PROPOSALS[name]}
 
 
 class PercipioConfigurationForm(ModelForm):
@@ -135,7 +125,7 @@ class PercipioConfigurationForm(ModelForm):
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
         else:
             if name in PROPOSALS:
-                field.widget = ProposalInput(PROPOSALS[name])
+                field.widget = ProposalInput()
             field.widget.attrs["placeholder"] = _inherited(inherited) if inherited not in (None, "") else ""
 
     def add_prefix(self, field_name: str) -> str:

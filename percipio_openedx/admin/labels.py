@@ -47,7 +47,6 @@ LABELS: Mapping[str, Words] = {
     "happened_at": _("Came true"),
     "held": _("Held back"),
     "hold_reason": _("Not reported because"),
-    "is_on": _("Problem"),
     "is_reported": _("Report this course"),
     "is_told": _("Told"),
     "last_error": _("Last error"),

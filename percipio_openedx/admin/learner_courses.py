@@ -104,11 +104,10 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
         if any(query):
             self.log_search(request, len({*named, *shown}))
-        found = [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows]
         context = {
             **{"text": text, "course": course, "choice": choice, "query": query, "problem": problem},
             "is_asked": bool(text or choice.key) and not choice.problem,
-            "rows": [{"row": row, "learner": learner, "hold": hold} for row, learner, hold in found],
+            "rows": [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows],
             "is_cut": len(rows) == MAX_FOUND,
             "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
         }
@@ -138,27 +137,28 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
         demand(request, "preview_statement")
         typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
-        afresh = "afresh" in request.GET
-        found = self._previewed(request, typed["learner"], typed["course"], afresh) if any(typed.values()) else {}
-        return self.page(request, "preview.html", gettext("Preview"), typed=typed, afresh=afresh, **found)
+        context: dict[str, Any] = {"typed": typed, "afresh": "afresh" in request.GET}
+        if any(typed.values()):
+            context |= self._previewed(request, **typed, afresh=context["afresh"])
+        return self.page(request, "preview.html", gettext("Preview"), **context)
 
-    def _previewed(self, request: HttpRequest, text: str, course: str, afresh: bool) -> dict[str, Any]:
+    def _previewed(self, request: HttpRequest, learner: str, course: str, afresh: bool) -> dict[str, Any]:
         choice = search.find_course(course)
         if not choice.key:
             return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
         try:
-            found = search.learners_named(text, choice.key)
+            found = search.learners_named(learner, choice.key)
         except PlatformUnavailable as error:
             return {"problem": str(error)}
         # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
-        learner = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(text)
-        if learner is None:
+        account = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(learner)
+        if account is None:
             self.log_search(request, len(found))
             problem = gettext("No learner, or more than one, is meant.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
-        self._log_learner(request, learner.user_id, choice.key, gettext("Previewed what would be reported."))
-        named, now = found.get(learner.user_id), _now(learner.user_id, choice.key, afresh=afresh)
-        return {"learner": named, "course_key": choice.key, "is_answered": True, **now}
+        self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
+        now = _now(account.user_id, choice.key, afresh=afresh)
+        return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
         """Log that somebody looked at a learner, whom the LMS's own user id names."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -187,13 +188,12 @@ def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
     return rows.filter(course_key=query.course_key) if query.course_key else rows
 
 
-@dataclass(frozen=True, slots=True)
-class CourseChoice:
+class CourseChoice(NamedTuple):
     """What a text means: one course run's ``key``, or else a ``problem`` and what there is to choose from, by name."""
 
     key: str = ""
     problem: str = ""
-    found: dict[str, str] = field(default_factory=dict)
+    found: Mapping[str, str] = MappingProxyType({})
     is_cut: bool = False
 
 

@@ -99,25 +99,20 @@ FILTERS = (
 )
 
 
-def narrowed(rows: Rows, asked: Mapping[str, str], query: search.Query) -> Rows:
+def narrowed(rows: Rows, parameters: Mapping[str, str], query: search.Query) -> Rows:
     """Find a state that few statements of a large course have among the newest in that state, not among the course's.
 
     The index of a course holds all its statements, newest first, and not their states: those of a course with many
     learners would all be read for the few that are, say, parked. What lies behind the newest ``MAX_ROWS`` in the state
     is not looked at.
-
-    Arguments:
-        rows: all that the list's filters leave.
-        asked: the parameters of the list.
-        query: what was searched for.
     """
-    course_keys = {asked.get("course", "").strip(), query.course_key} - {""}
+    course_keys = {parameters.get("course", "").strip(), query.course_key} - {""}
     # Nearly all statements are delivered.
     states, outcomes = STATES.keys() - {State.DELIVERED}, OUTCOMES.keys() - {"taken"}
-    if asked.get("state") in states:
-        condition = STATES[asked["state"]][1]
-    elif asked.get("outcome") in outcomes:
-        condition = OUTCOMES[asked["outcome"]][1]
+    if parameters.get("state") in states:
+        condition = STATES[parameters["state"]][1]
+    elif parameters.get("outcome") in outcomes:
+        condition = OUTCOMES[parameters["outcome"]][1]
     else:
         return rows
     if query.learner or query.uuid or len(course_keys) != 1:

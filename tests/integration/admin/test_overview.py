@@ -11,8 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.admin import counts
-from percipio_openedx.admin.overview import Headline, headline
+from percipio_openedx.admin.overview import Headline, headline, take_counts
 from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status
@@ -131,7 +130,7 @@ def test_the_counts_add_up(world: World) -> None:
         outcome="accepted",
         duration_ms=81,
     )
-    snapshot, shown = status.take(world.now), counts.take(world.now)
+    snapshot, shown = status.take(world.now), take_counts(world.now)
     (found,) = snapshot.destinations
 
     assert found.counts == {"waiting": 1, "sending": 1, "parked": 1}
@@ -173,7 +172,7 @@ def test_the_page_draws_without_foreign_assets(world: World, everything: Client)
 
 def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
     a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", looked_at=world.now)
-    shown = counts.take(world.now)
+    shown = take_counts(world.now)
 
     assert shown.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}
     sites = status.take(world.now, shown.days).sites.values()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.admin.counts import chart, round_above
+from percipio_openedx.admin.overview import chart, round_above
 
 DAY = date(2026, 3, 1)
 
