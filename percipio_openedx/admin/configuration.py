@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.contrib.sites.models import Site
 from django.db import transaction
 from django.db.models import QuerySet
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
@@ -70,9 +71,9 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             fieldsets[0][1]["fields"] += ["change_date", "changed_by"]
         return fieldsets
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Show an old version as it was, but for the secret."""
-        return [] if obj is None else [*CARRIED, "secret_state", "change_date", "changed_by"]
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Let Django show the fieldsets to who may change nothing; the library would name the secret too."""
+        return ()
 
     @admin.display(description=_("Client secret"))
     def secret_state(self, row: PercipioConfiguration) -> str:
@@ -100,7 +101,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
         if row is None:
             return {"site": config.default_site_id(), "enabled": True}
-        return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in CARRIED}
+        return model_to_dict(row, CARRIED)
 
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()

@@ -11,7 +11,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, encryption
-from percipio_openedx.admin.base import ModelForm
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -77,7 +76,7 @@ class ProposalInput(forms.TextInput):
         return {**super().get_context(name, value, attrs), "proposals": PROPOSALS[name]}
 
 
-class PercipioConfigurationForm(ModelForm):
+class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new version of one site's configuration."""
 
     client_secret = forms.CharField(

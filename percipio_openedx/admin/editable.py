@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import ModelAdmin, ModelForm, OperatorAdmin, demand
+from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.course_answer import CourseAnswer
 from percipio_openedx.models.pull import PullClient
@@ -69,7 +69,7 @@ class CourseAnswerAdmin(OperatorAdmin):
         return redirect("admin:percipio_openedx_courseanswer_changelist")
 
 
-class PullClientForm(ModelForm):
+class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """A client is enabled only when its application can get a token that is any good."""
 
     class Meta:
@@ -101,7 +101,7 @@ class PullClientForm(ModelForm):
 
 
 @admin.register(PullClient)
-class PullClientAdmin(ModelAdmin):
+class PullClientAdmin(OperatorAdmin):
     """The applications that may read a site's statements."""
 
     form = PullClientForm

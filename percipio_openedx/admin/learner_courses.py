@@ -154,7 +154,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         account = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(learner)
         if account is None:
             self.log_search(request, len(found))
-            problem = gettext("No learner, or more than one, is meant.")
+            problem = gettext("No learner, or more than one, matches.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
         self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
         now = _now(account.user_id, choice.key, afresh=afresh)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Avg, Count, Max, Q, Sum
@@ -63,8 +62,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
+class Headline(NamedTuple):
     """Whether all is well at a site, in one sentence, and how it is marked."""
 
     tone: Tone
@@ -146,8 +144,7 @@ def _token(site: SiteStatus) -> str:
     return text % {"minutes": minutes}
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(NamedTuple):
     """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day.
 
     They cost a second with millions of rows, so they are kept for a minute. A number of queries that does not grow.

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -15,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.base import Paginator, ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.capture import wake
 from percipio_openedx.codes import Api, Outcome

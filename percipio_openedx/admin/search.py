@@ -6,12 +6,11 @@ statements' bodies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import islice
-from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -80,10 +79,7 @@ def _user_ids(text: str) -> set[int]:
 
 
 def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
-    """Return learners whom a site reports, by the beginning of username, email or name, or by the user id.
-
-    With a course run's key only who is reported there; raise ``PlatformUnavailable`` as ``reported`` does.
-    """
+    """Return those ``reported``, by the beginning of username, email or name, or by the user id."""
     return dict(islice(reported(_accounts(text), course_key).items(), MAX_LEARNERS))
 
 
@@ -189,11 +185,11 @@ def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
 
 
 class CourseChoice(NamedTuple):
-    """What a text means: one course run's ``key``, or else a ``problem`` and what there is to choose from, by name."""
+    """What a text means: one course run's ``key``, or else a ``problem`` and what was found, by key and name."""
 
     key: str = ""
     problem: str = ""
-    found: Mapping[str, str] = MappingProxyType({})
+    found: Sequence[tuple[str, str]] = ()
     is_cut: bool = False
 
 
@@ -210,5 +206,5 @@ def find_course(text: str) -> CourseChoice:
         return CourseChoice(next(iter(found)))
     if not found:
         return CourseChoice(problem=_("No course has that in its name or key."))
-    offered = dict(islice(found.items(), MAX_COURSES))
-    return CourseChoice(problem=_("Several courses are meant."), found=offered, is_cut=len(found) > MAX_COURSES)
+    offered = list(found.items())[:MAX_COURSES]
+    return CourseChoice(problem=_("Several courses match."), found=offered, is_cut=len(found) > MAX_COURSES)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search, statement_filters
-from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, count_text, permitted
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, bounded_count, count_text, permitted
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement, StatementQuerySet
@@ -140,8 +140,11 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Export as JSON lines"), permissions=["export"])
     def export(self, request: HttpRequest, queryset: Rows) -> Any:
         """Return the statements as JSON lines, byte for byte as they are sent, oldest first."""
-        text = gettext("Exported %(count)s statements as JSON lines.") % {"count": count_text(queryset)}
-        self.log(request, None, gettext("statements"), text)
+        count = bounded_count(queryset)
+        text = ngettext(
+            "Exported %(count)s statement as JSON lines.", "Exported %(count)s statements as JSON lines.", count
+        )
+        self.log(request, None, gettext("statements"), text % {"count": count_text(count)})
         name = f"percipio-statements-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         lines = (
@@ -154,10 +157,10 @@ class StatementAdmin(ReadOnlyAdmin):
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
         """Ask first: how many there are, and in which states."""
-        counts = ((words.of(words.STATES, state), count_text(rows.filter(state=state))) for state in State)
+        counts = {state: bounded_count(rows.filter(state=state)) for state in State}
         context = {
             "note": note,
-            "states": [(name, count) for name, count in counts if count != "0"],
+            "states": [(words.of(words.STATES, state), count_text(count)) for state, count in counts.items() if count],
             "action": request.POST.get("action", ""),
             "select_across": request.POST.get("select_across", "0"),
             "checkbox": ACTION_CHECKBOX_NAME,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -25,8 +25,7 @@ MAX_NOTICES = 100
 TONES = {State.DELIVERED: Tone.WELL, State.KEPT: Tone.QUIET, State.PARKED: Tone.ERROR, State.ABANDONED: Tone.QUIET}
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Something that happened, or will; ``statement_id`` leads to the row, where there is one."""
 
     at: datetime | None
@@ -34,7 +33,7 @@ class Entry:
     words: str
     tone: Tone
     statement_id: int | None = None
-    steps: list[tuple[datetime | None, str]] = field(default_factory=list)
+    steps: Sequence[tuple[datetime | None, str]] = ()
 
 
 def lines(rows: Sequence[LearnerCourse], user_id: int, course_key: str) -> list[tuple[str, list[Entry]]]:
@@ -62,7 +61,7 @@ def _statements(row: LearnerCourse) -> Iterator[Entry]:
 
 
 def _steps(row: Statement) -> Iterator[tuple[datetime | None, str]]:
-    yield row.happened_at, _("came true in the LMS")
+    yield row.happened_at, _("happened in the LMS")
     yield row.stored_at, _("statement made")
     if row.attempts and row.state != State.OUTDATED:
         yield None, ngettext("sent once", "sent %(count)s times", row.attempts) % {"count": row.attempts}
@@ -71,11 +70,7 @@ def _steps(row: Statement) -> Iterator[tuple[datetime | None, str]]:
 
 
 def _why(row: Statement, is_held: bool) -> str:
-    """Return where it is, and if it is not in Percipio, why.
-
-    Arguments:
-        is_held: an earlier statement of the same learner and course is still on its way.
-    """
+    """Return where it is, and if it is not in Percipio, why: held, where an earlier one is still on its way."""
     answer = {"answer": row.answer}
     match row.state:
         case State.DELIVERED:
@@ -104,9 +99,9 @@ def _observation(row: LearnerCourse) -> Iterator[Entry]:
     if row.looked_at is None:
         return
     if row.hold_reason:
-        yield Entry(row.looked_at, _("Looked at, not reported"), words.of(words.HOLDS, row.hold_reason), Tone.ERROR)
+        yield Entry(row.looked_at, _("Observed, not reported"), words.of(words.HOLDS, row.hold_reason), Tone.ERROR)
     else:
-        yield Entry(row.looked_at, _("Last looked at"), _("Everything that was due then is above."), Tone.WELL)
+        yield Entry(row.looked_at, _("Last observed"), _("Everything that was due then is above."), Tone.WELL)
 
 
 def _notices(user_id: int, course_key: str) -> Iterator[Entry]:
@@ -114,7 +109,10 @@ def _notices(user_id: int, course_key: str) -> Iterator[Entry]:
     rows = Notice.objects.filter(
         pk__gt=newest - NEWEST_NOTICES, user_id=user_id, course_key__in=(course_key, EVERY_COURSE)
     )
-    soon = _("Will be looked at %(seconds)s seconds later.") % {"seconds": config.gathering()}
+    wait = config.gathering()
+    soon = ngettext(
+        "Will be observed %(seconds)s second later.", "Will be observed %(seconds)s seconds later.", wait
+    ) % {"seconds": wait}
     for notice in rows.order_by("pk")[:MAX_NOTICES]:
         title = _("Noticed: %(reason)s") % {"reason": words.of(words.REASONS, notice.reason)}
         yield Entry(notice.noticed_at, title, soon, Tone.WARNING)
