@@ -86,9 +86,8 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
         demand(request, "view_learnercourse", "view_statement")
-        text, course = (request.GET.get(name, "").strip() for name in ("q", "course"))
-        choice = search.find_course(course)
-        query = search.Query() if choice.problem else search.parse(text)
+        choice = search.find_course(request.GET.get("course", ""))
+        query = search.Query() if choice.problem else search.parse(request.GET.get("q", ""))
         if choice.key:
             query = query._replace(course_key=choice.key)
         rows: list[LearnerCourse] = []
@@ -105,8 +104,10 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         if any(query):
             self.log_search(request, len({*named, *shown}))
         context = {
-            **{"text": text, "course": course, "choice": choice, "query": query, "problem": problem},
-            "is_asked": bool(text or choice.key) and not choice.problem,
+            "choice": choice,
+            "query": query,
+            "is_asked": any(query),
+            "problem": problem,
             "rows": [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows],
             "is_cut": len(rows) == MAX_FOUND,
             "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
@@ -127,7 +128,9 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             with suppress(PlatformUnavailable):
                 learner = search.reported({user_id: account}, course_key).get(user_id)
         context = {
-            **{"learner": learner, "user_id": user_id, "course_key": course_key},
+            "learner": learner,
+            "user_id": user_id,
+            "course_key": course_key,
             "lines": timeline.lines(rows, user_id, course_key),
             **_now(user_id, course_key),
         }
@@ -136,13 +139,11 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
         demand(request, "preview_statement")
-        typed = {name: request.GET.get(name, "").strip() for name in ("learner", "course")}
-        context: dict[str, Any] = {"typed": typed, "afresh": "afresh" in request.GET}
-        if any(typed.values()):
-            context |= self._previewed(request, **typed, afresh=context["afresh"])
-        return self.page(request, "preview.html", gettext("Preview"), **context)
+        learner, course = (request.GET.get(name, "").strip() for name in ("learner", "course"))
+        found = self._previewed(request, learner, course) if learner or course else {}
+        return self.page(request, "preview.html", gettext("Preview"), **found)
 
-    def _previewed(self, request: HttpRequest, learner: str, course: str, afresh: bool) -> dict[str, Any]:
+    def _previewed(self, request: HttpRequest, learner: str, course: str) -> dict[str, Any]:
         choice = search.find_course(course)
         if not choice.key:
             return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
@@ -157,7 +158,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             problem = gettext("No learner, or more than one, matches.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
         self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
-        now = _now(account.user_id, choice.key, afresh=afresh)
+        now = _now(account.user_id, choice.key, afresh="afresh" in request.GET)
         return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:

@@ -28,8 +28,6 @@ from percipio_openedx.operations.words import Tone
 
 NOT_REPORTED = "not_reported"
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
-# Problems, and course runs that cannot be read, that are named one by one.
-MAX_NAMED = 20
 # Days in the chart, and the span of success rate and latency.
 DAYS = 14
 RECENTLY = timedelta(hours=24)
@@ -52,12 +50,10 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         "overview.html",
         _("Percipio: is it working?"),
         at=cached.at,
-        problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in problems[:MAX_NAMED]],
-        problems_more=max(0, len(problems) - MAX_NAMED),
+        problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in problems],
         sites=[_site(site, problems, snapshot, cached) for site in snapshot.sites.values()],
         oldest_notice=snapshot.oldest_notice,
-        failing=snapshot.courses[:MAX_NAMED],
-        failing_more=max(0, len(snapshot.courses) - MAX_NAMED),
+        failing=snapshot.courses,
         series=[(name, words.of(words.STATES, name)) for name in SERIES],
     )
 
@@ -110,8 +106,7 @@ def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cac
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(held.items())],
-        # Those that need somebody first.
-        "destinations": sorted(destinations, key=lambda one: (-one["need"], one["row"].organization)),
+        "destinations": sorted(destinations, key=lambda one: one["order"]),
     }
 
 
@@ -124,9 +119,12 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
         failed = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures)
         state, breaker = State.WAITING, failed % {"count": row.failures}
     return {
-        **{"status": found, "row": row, "traffic": traffic},
-        "need": 2 if found.is_paused else bool(row.failures or found.parked),
-        **{"breaker": breaker, "breaker_state": state},
+        "status": found,
+        # Those that need somebody first.
+        "order": (not found.is_paused, not (row.failures or found.parked), row.organization),
+        "traffic": traffic,
+        "breaker": breaker,
+        "breaker_state": state,
         "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
         "last_outcome": words.of(words.OUTCOMES, last_bad.outcome) if last_bad else "",
     }

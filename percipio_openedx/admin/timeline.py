@@ -98,8 +98,8 @@ def _why(row: Statement, is_held: bool) -> str:
 def _observation(row: LearnerCourse) -> Iterator[Entry]:
     if row.looked_at is None:
         return
-    if row.hold_reason:
-        yield Entry(row.looked_at, _("Observed, not reported"), words.of(words.HOLDS, row.hold_reason), Tone.ERROR)
+    if hold := words.of(words.HOLDS, row.hold_reason):
+        yield Entry(row.looked_at, _("Observed, not reported"), hold, Tone.ERROR)
     else:
         yield Entry(row.looked_at, _("Last observed"), _("Everything that was due then is above."), Tone.WELL)
 

@@ -12,7 +12,14 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx.admin.overview import Headline, headline, take_counts
-from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    DeliveryAttempt,
+    Destination,
+    Notice,
+    ObservationFailure,
+    PercipioConfiguration,
+    Statement,
+)
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status
 from percipio_openedx.operations.words import Tone
@@ -177,3 +184,18 @@ def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
     assert shown.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}
     sites = status.take(world.now, shown.days).sites.values()
     assert [(site.site_id, site.name) for site in sites] == [(1, "example.com"), (3, "site 3")]
+
+
+def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything: Client) -> None:
+    for number in range(22):
+        ObservationFailure.objects.create(
+            course_key=f"course-v1:DemoX+BAD+{number}",
+            reason="broken",
+            failing_since=world.now,
+            failed_at=world.now,
+            retry_at=world.now,
+        )
+    page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
+
+    assert page.count("<bdi>course-v1:DemoX+BAD+") == 20
+    assert '?of=course">and 2 more</a>' in page
