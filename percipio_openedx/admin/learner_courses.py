@@ -87,7 +87,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
         demand(request, "view_learnercourse", "view_statement")
         choice = search.find_course(request.GET.get("course", ""))
-        query = search.Query() if choice.problem else search.parse(request.GET.get("q", ""))
+        query = search.SearchTerms() if choice.problem else search.parse(request.GET.get("q", ""))
         if choice.key:
             query = query._replace(course_key=choice.key)
         rows: list[LearnerCourse] = []

@@ -94,7 +94,7 @@ def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) 
     return Headline(Tone.WELL, _("All is well: everything that was reported has arrived."))
 
 
-def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: Counts) -> dict[str, Any]:
+def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: OverviewCounts) -> dict[str, Any]:
     days = cached.days.get(site.site_id, {})
     held = cached.held.get(site.site_id, {})
     destinations = [_destination(one, cached.traffic.get(one.row.pk, {})) for one in site.destinations]
@@ -142,7 +142,7 @@ def _token(site: SiteStatus) -> str:
     return text % {"minutes": minutes}
 
 
-class Counts(NamedTuple):
+class OverviewCounts(NamedTuple):
     """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day.
 
     They cost a second with millions of rows, so they are kept for a minute. A number of queries that does not grow.
@@ -154,16 +154,16 @@ class Counts(NamedTuple):
     days: Days
 
 
-def cached_counts(*, fresh: bool) -> Counts:
+def cached_counts(*, fresh: bool) -> OverviewCounts:
     """Return the counts, at most a minute old unless fresh ones are wanted."""
-    found: Counts | None = None if fresh else cache.get(CACHE_KEY)
+    found: OverviewCounts | None = None if fresh else cache.get(CACHE_KEY)
     if found is None:
         found = take_counts(timezone.now())
         cache.set(CACHE_KEY, found, timeout=CACHE_SECONDS)
     return found
 
 
-def take_counts(now: datetime) -> Counts:
+def take_counts(now: datetime) -> OverviewCounts:
     """Count for every site that is configured or ever reported, or held back, anything."""
     sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
     held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
@@ -171,7 +171,7 @@ def take_counts(now: datetime) -> Counts:
     rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
     for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
         held[site_id][reason] = count
-    return Counts(now, _traffic(now), held, _days(sites, now))
+    return OverviewCounts(now, _traffic(now), held, _days(sites, now))
 
 
 def _traffic(now: datetime) -> dict[int, dict[str, Any]]:

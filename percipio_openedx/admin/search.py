@@ -38,7 +38,7 @@ FEW = 2000
 _NOT_OURS = (HoldReason.NOT_SELECTED, HoldReason.RETIRED, HoldReason.INACTIVE, HoldReason.UNKNOWN_LEARNER)
 
 
-class Query(NamedTuple):
+class SearchTerms(NamedTuple):
     """A text, taken apart: at most one id and one course key; the rest names a learner."""
 
     learner: str = ""
@@ -46,7 +46,7 @@ class Query(NamedTuple):
     uuid: UUID | None = None
 
 
-def parse(text: str) -> Query:
+def parse(text: str) -> SearchTerms:
     """Take a text apart."""
     words, course_key, uuid = [], "", None
     for word in text.replace("\0", "").split():
@@ -56,7 +56,7 @@ def parse(text: str) -> Query:
             course_key = word
         else:
             words.append(word)
-    return Query(" ".join(words)[:254], course_key, uuid)
+    return SearchTerms(" ".join(words)[:254], course_key, uuid)
 
 
 def is_course_key(word: str) -> bool:
@@ -151,7 +151,7 @@ def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
     return True
 
 
-def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
+def learner_courses(query: SearchTerms) -> QuerySet[LearnerCourse]:
     """Return the learners in courses that a query means; with an id, the one that it belongs to."""
     rows = LearnerCourse.objects.all()
     if query.uuid is not None:
@@ -170,7 +170,7 @@ def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
     return rows
 
 
-def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
+def statements(rows: QuerySet[Statement], query: SearchTerms) -> QuerySet[Statement]:
     """Return those of these statements that a query means."""
     if query.uuid is not None:
         known = Statement.objects.filter(uuid=query.uuid).exists()

@@ -99,7 +99,7 @@ FILTERS = (
 )
 
 
-def narrowed(rows: Rows, parameters: Mapping[str, str], query: search.Query) -> Rows:
+def narrowed(rows: Rows, parameters: Mapping[str, str], query: search.SearchTerms) -> Rows:
     """Find a state that few statements of a large course have among the newest in that state, not among the course's.
 
     The index of a course holds all its statements, newest first, and not their states: those of a course with many
