@@ -26,7 +26,7 @@ from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfi
 from percipio_openedx.admin.labels import FIELDSETS
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.secrets import StoredSecret
+from percipio_openedx.secret import StoredSecret
 
 # The parameter of the form's address that names the version it starts from.
 SOURCE = "source"

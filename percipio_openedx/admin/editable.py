@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.course_override import CourseOverride
 from percipio_openedx.models.pull import PullClient
-from percipio_openedx.operations import course_answers
+from percipio_openedx.operations import course_overrides
 from percipio_openedx.settings.common import PULL_SCOPE
 
 
@@ -28,18 +28,18 @@ class CourseImportForm(forms.Form):
 
     file = forms.FileField(label=_("CSV file"))
 
-    def clean_file(self) -> list[CourseAnswer]:
-        return course_answers.read(self.cleaned_data["file"].read(course_answers.MOST_BYTES + 1))
+    def clean_file(self) -> list[CourseOverride]:
+        return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
-@admin.register(CourseAnswer)
-class CourseAnswerAdmin(OperatorAdmin):
+@admin.register(CourseOverride)
+class CourseOverrideAdmin(OperatorAdmin):
     """Single courses that are left out, or known to Percipio by another id; many at once from a CSV file."""
 
     list_display = ("course_key", "is_reported", "content_id", "updated_at")
     list_filter = ("is_reported",)
     search_fields = ("course_key__startswith", "content_id__startswith")
-    change_list_template = "admin/percipio_openedx/course_answers.html"
+    change_list_template = "admin/percipio_openedx/course_overrides.html"
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         help_texts = {
@@ -53,20 +53,20 @@ class CourseAnswerAdmin(OperatorAdmin):
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.import_view)
-        return [path("import/", view, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
+        return [path("import/", view, name="percipio_openedx_courseoverride_import"), *super().get_urls()]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file, and take over all of its lines or say what is wrong in which."""
-        demand(request, "add_courseanswer", "change_courseanswer")
+        demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method != "POST" or not form.is_valid():
             return self.page(request, "course_import.html", gettext("Import answers for courses"), form=form)
         answers = form.cleaned_data["file"]
-        taken = course_answers.take(answers)
+        taken = course_overrides.take(answers)
         self.log(request, None, "CSV", f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed")
         said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
         messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
-        return redirect("admin:percipio_openedx_courseanswer_changelist")
+        return redirect("admin:percipio_openedx_courseoverride_changelist")
 
 
 class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -19,8 +19,8 @@ from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
 from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand
 from percipio_openedx.admin.statements import pretty_json
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import Learner
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import words
@@ -43,7 +43,7 @@ HELD = {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in Hol
 class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
-    list_display = ("user_id", "course_key", "site", "reported", "hold", "looked_at", "timeline_link")
+    list_display = ("user_id", "course_key", "site", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
@@ -57,13 +57,13 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
-        told = [
-            gettext("started") if row.told_started else "",
-            f"{row.told_percent} %" if row.told_percent else "",
-            gettext("passed") if row.told_passed else "",
-            gettext("completed") if row.told_completed else "",
+        reported = [
+            gettext("started") if row.reported_started else "",
+            f"{row.reported_percent} %" if row.reported_percent else "",
+            gettext("passed") if row.reported_passed else "",
+            gettext("completed") if row.reported_completed else "",
         ]
-        return ", ".join(filter(None, told))
+        return ", ".join(filter(None, reported))
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:
@@ -197,5 +197,5 @@ def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, An
         "failure": words.of_problem(found.problem),
         "statements": statements,
         "due": [one["title"] for one in statements],
-        "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
+        "unreported": [(words.of(words.KINDS, one.kind), words.of_unreported(one, step)) for one in found.unreported],
     }

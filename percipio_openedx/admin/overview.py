@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx.admin.base import OperatorAdmin, demand
-from percipio_openedx.codes import Outcome, ProblemCode
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
@@ -27,7 +27,7 @@ from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, 
 from percipio_openedx.operations.words import Tone
 
 NOT_REPORTED = "not_reported"
-SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
+SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
 # Days in the chart, and the span of success rate and latency.
 DAYS = 14
 RECENTLY = timedelta(hours=24)
@@ -211,8 +211,8 @@ def _days(sites: list[int], now: datetime) -> Days:
         of_day = counts[site_id].setdefault(day, {})
         of_day[name] = of_day.get(name, 0) + count
         of_day[State.DELIVERED] = max(0, of_day.get(State.DELIVERED, 0) - count)
-    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", looked_at__gte=first).order_by()
-    by_day = held.annotate(day=TruncDate("looked_at", tzinfo=UTC))
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", observed_at__gte=first).order_by()
+    by_day = held.annotate(day=TruncDate("observed_at", tzinfo=UTC))
     for site_id, day, count in by_day.values_list("site_id", "day").annotate(Count("pk")):
         counts[site_id].setdefault(day, {})[NOT_REPORTED] = count
     return counts

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.capture import wake
-from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
@@ -45,13 +45,13 @@ class DestinationAdmin(ReadOnlyAdmin):
     sortable_by = None
     actions = ("try_now",)
     # Trying a destination sends what waits there.
-    has_send_again_permission = permitted("send_again_statement")
+    has_requeue_permission = permitted("requeue_statement")
 
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
         return words.of(PAUSES, row.paused_reason)
 
-    @admin.action(description=_("Try now"), permissions=["send_again"])
+    @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Do not wait for the next time by itself: what was fixed is proved by the next request."""
         # Here, as with the overview, so that the LMS starts without the delivery.
@@ -76,7 +76,7 @@ class DestinationAdmin(ReadOnlyAdmin):
 
 
 # The color of an outcome: that of the state in which it leaves the statements.
-COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORISED: "parked"}
+COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORIZED: "parked"}
 
 
 @admin.register(DeliveryAttempt)
@@ -149,7 +149,16 @@ class ObservationFailureAdmin(CourseRowAdmin):
 class BackfillRunAdmin(ReadOnlyAdmin):
     """One row for each call of ``percipio_backfill`` that was not the continuation of another."""
 
-    list_display = ("started_at", "state_badge", "asked_for", "looked", "statements", "held", "troubled", "finished_at")
+    list_display = (
+        "started_at",
+        "state_badge",
+        "asked_for",
+        "observed",
+        "statements",
+        "held",
+        "failed_courses",
+        "finished_at",
+    )
     fields = (*list_display[:-1], "course_key", "enrollment_id", "finished_at")
 
     @admin.display(description=_("State"))
@@ -157,7 +166,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         """Return whether it came to its end, and without a problem."""
         if row.finished_at is None:
             return badge("warning", gettext("not finished: running, or stopped"))
-        if row.troubled:
+        if row.failed_courses:
             return badge("error", gettext("finished, with courses left out"))
         return badge("well", gettext("finished"))
 
@@ -180,7 +189,7 @@ def _bound(name: str, value: object) -> str:
 class AlertAdmin(ReadOnlyAdmin):
     """One row for each problem that ever was; there are few."""
 
-    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_told")
+    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_announced")
     list_filter = (
         choice_filter(
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}

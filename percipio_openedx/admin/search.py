@@ -17,13 +17,14 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from percipio_openedx import config, edx_platform, identity
-from percipio_openedx.codes import HoldReason
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.reporting import identity
 
 # Course runs that are offered at most.
 MAX_COURSES = 50

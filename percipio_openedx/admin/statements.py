@@ -22,7 +22,7 @@ from percipio_openedx.admin import search, statement_filters
 from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, bounded_count, count_text, permitted
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement, StatementQuerySet
+from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.operations import words
 
 Rows = QuerySet[Statement]
@@ -49,9 +49,9 @@ class StatementAdmin(ReadOnlyAdmin):
         "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 "
         "statements, a state shows what is among the newest 10,000 in that state."
     )
-    actions = ("send_again", "give_up", "export")
-    has_send_again_permission = permitted("send_again_statement")
-    has_give_up_permission = permitted("give_up_statement")
+    actions = ("requeue", "discard", "export")
+    has_requeue_permission = permitted("requeue_statement")
+    has_discard_permission = permitted("discard_statement")
     has_export_permission = permitted("export_statement")
     fieldsets = (
         (None, {"fields": OF_WHAT}),
@@ -105,8 +105,8 @@ class StatementAdmin(ReadOnlyAdmin):
     def track_json(self, row: Statement) -> str:
         return pretty_json(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
 
-    @admin.action(description=_("Send again"), permissions=["send_again"])
-    def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+    @admin.action(description=_("Send again"), permissions=["requeue"])
+    def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Let whatever is settled wait once more, under the same id: Percipio does not count it twice."""
         if "confirmed" not in request.POST:
             note = gettext(
@@ -115,7 +115,7 @@ class StatementAdmin(ReadOnlyAdmin):
             )
             return self._ask(request, queryset, gettext("Send statements again"), note)
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
-        done = self._do(request, queryset, settled, lambda rows: rows.send_again(now), _("Sent again by an operator."))
+        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Sent again by an operator."))
         wake.on_commit()
         text = ngettext(
             "%(count)s statement waits to be sent again.", "%(count)s statements wait to be sent again.", done
@@ -123,16 +123,16 @@ class StatementAdmin(ReadOnlyAdmin):
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
 
-    @admin.action(description=_("Give up"), permissions=["give_up"])
-    def give_up(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+    @admin.action(description=_("Give up"), permissions=["discard"])
+    def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Do not send what waits or is parked any more. It can be sent again later."""
         if "confirmed" not in request.POST:
             note = gettext(
                 "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
             )
             return self._ask(request, queryset, gettext("Give statements up"), note)
-        unsent = Statement.objects.filter(state__in=CAN_BE_GIVEN_UP)
-        done = self._do(request, queryset, unsent, give_up, _("Given up by an operator."))
+        unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
+        done = self._do(request, queryset, unsent, discard, _("Given up by an operator."))
         text = ngettext("%(count)s statement is given up.", "%(count)s statements are given up.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
@@ -189,14 +189,14 @@ def batches(rows: Rows) -> Iterator[list[int]]:
         last = pks[-1]
 
 
-def give_up(rows: StatementQuerySet) -> int:
+def discard(rows: StatementQuerySet) -> int:
     """Give these up. Percipio's last answer stays readable beside the decision."""
     by_answer: dict[str, list[int]] = {}
     for pk, answer in rows.values_list("pk", "answer"):
         by_answer.setdefault(answer, []).append(pk)
     now = timezone.now()
     return sum(
-        rows.filter(pk__in=pks).give_up(now, f"given up by an operator; before that: {answer or '-'}")
+        rows.filter(pk__in=pks).discard(now, f"given up by an operator; before that: {answer or '-'}")
         for answer, pks in by_answer.items()
     )
 

@@ -22,7 +22,7 @@ from percipio_openedx.operations.words import Tone
 NEWEST_NOTICES = 50_000
 MAX_NOTICES = 100
 
-TONES = {State.DELIVERED: Tone.WELL, State.KEPT: Tone.QUIET, State.PARKED: Tone.ERROR, State.ABANDONED: Tone.QUIET}
+TONES = {State.DELIVERED: Tone.WELL, State.SKIPPED: Tone.QUIET, State.PARKED: Tone.ERROR, State.DISCARDED: Tone.QUIET}
 
 
 class Entry(NamedTuple):
@@ -77,11 +77,11 @@ def _why(row: Statement, is_held: bool) -> str:
             return _("Percipio has it.") if row.status != 409 else _("Percipio had it already.")
         case State.OUTDATED:
             return f"{_('Is to be built anew from what the LMS says now.')} {row.answer}".strip()
-        case State.KEPT:
+        case State.SKIPPED:
             return _("Not sent: the API in force has no form for this milestone.")
         case State.PARKED:
             return _("Not taken: Percipio refused it with “%(answer)s”.") % answer
-        case State.ABANDONED:
+        case State.DISCARDED:
             return _("Not sent: %(answer)s.") % answer if row.answer else _("Not sent: it was given up.")
     if row.destination.paused_reason:
         return words.of(PAUSES, row.destination.paused_reason)
@@ -96,12 +96,12 @@ def _why(row: Statement, is_held: bool) -> str:
 
 
 def _observation(row: LearnerCourse) -> Iterator[Entry]:
-    if row.looked_at is None:
+    if row.observed_at is None:
         return
     if hold := words.of(words.HOLDS, row.hold_reason):
-        yield Entry(row.looked_at, _("Observed, not reported"), hold, Tone.ERROR)
+        yield Entry(row.observed_at, _("Observed, not reported"), hold, Tone.ERROR)
     else:
-        yield Entry(row.looked_at, _("Last observed"), _("Everything that was due then is above."), Tone.WELL)
+        yield Entry(row.observed_at, _("Last observed"), _("Everything that was due then is above."), Tone.WELL)
 
 
 def _notices(user_id: int, course_key: str) -> Iterator[Entry]:
