@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.access import ReadOnlyAdmin
-from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.operations import words
 from percipio_openedx.operations.problems import TITLES
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 
 from percipio_openedx.admin.access import user_of
-from percipio_openedx.fitting import fitted
+from percipio_openedx.redaction import fitted
 
 
 def noted(request: HttpRequest, model: type[Model], object_id: str | None, name: str, words: str) -> None:

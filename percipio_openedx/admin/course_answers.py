@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.access import ModelAdmin, demand
 from percipio_openedx.admin.labels import LABELS
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.configuration import CourseAnswer
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[CourseAnswer]

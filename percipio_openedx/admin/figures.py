@@ -15,7 +15,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from percipio_openedx.codes import Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations.sites import site_ids

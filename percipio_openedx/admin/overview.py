@@ -19,8 +19,8 @@ from percipio_openedx.admin.figures import NOT_REPORTED, Figures, Traffic
 from percipio_openedx.admin.plot import plotted
 from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, status, words
 from percipio_openedx.operations.problems import PAUSES, Problem

@@ -14,10 +14,10 @@ from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.labels import SCOPES
 from percipio_openedx.admin.paging import BoundedPaginator, badge, choice_filter
 from percipio_openedx.codes import Api, Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.backfill import BackfillRun
+from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import ObservationFailure, Part
+from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import words
 
 

@@ -18,7 +18,7 @@ _ONE_REQUEST = timedelta(seconds=10)
 
 
 def opaque_token(request: Request) -> Grant:
-    """Whose opaque token a request carries in ``Authorization: Bearer``, judged by the platform.
+    """Return the grant of the opaque token in a request's ``Authorization: Bearer``, judged by the platform.
 
     Raises:
         AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
@@ -51,20 +51,12 @@ def is_service(application: Any, user_id: int) -> bool:
 
 
 def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: datetime) -> str | None:
-    """The application that a signed token of a service is of, by its client id; None where nobody can tell.
+    """Return the client id of the application that a service's signed token is of; None where nobody can tell.
 
-    A signed token names its user and no application (``oauth_dispatch/jwt.py``: ``aud`` is the same for all, and there
-    is no ``azp``, no ``client_id``). So the user has to own a single application, of whatever kind. And since there may
-    have been another one when the token was issued, that application must have been given a token just then: the LMS
-    makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes that with its application.
-
-    Arguments:
-        user_id: whom the token names.
-        scopes: what it grants.
-        issued_at: its ``iat``, a whole second.
-
-    Raises:
-        PlatformUnavailable: the platform's models are missing.
+    A signed token names its user and no application (``oauth_dispatch/jwt.py``). So the user has to own a single
+    application, of whatever kind, and that one must have been given a token just when this was issued, for there may
+    have been another then: the LMS makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes
+    that with its application. ``issued_at`` is the token's ``iat``, a whole second.
     """
     with platform("oauth2_provider.models.Application"):
         from oauth2_provider.models import get_access_token_model, get_application_model
@@ -83,7 +75,7 @@ def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: date
 
 
 def signed_token_problem(client_id: str) -> str:
-    """Why signed tokens of an application are refused, in words for an operator; ``''`` if they are not."""
+    """Return why signed tokens of an application are refused, for an operator; ``''`` if they are not."""
     with platform("oauth2_provider.models.Application"):
         from oauth2_provider.models import get_application_model
 
@@ -98,17 +90,21 @@ def signed_token_problem(client_id: str) -> str:
         ) % {"count": others}
 
 
-def filters_of(client_id: str) -> list[str]:
-    """What an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
-    with platform("oauth_dispatch.models.ApplicationAccess"):
-        from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
+@platform("oauth_dispatch.models.ApplicationAccess")
+def _access(client_id: str) -> Any:
+    from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
 
-        access = ApplicationAccess.objects.filter(application__client_id=client_id).first()
-        return [str(one) for one in access.filters or ()] if access else []
+    return ApplicationAccess.objects.filter(application__client_id=client_id).first()
+
+
+def filters_of(client_id: str) -> list[str]:
+    """Return what an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
+    access = _access(client_id)
+    return [str(one) for one in access.filters or ()] if access else []
 
 
 def application_mistakes(client_id: str, scope: str) -> list[str]:
-    """What keeps an OAuth2 application from asking for a scope by client credentials, in words for an operator."""
+    """Return what keeps an application from asking for a scope by client credentials, for an operator."""
     with platform("oauth2_provider.models.Application"):
         from oauth2_provider.models import get_application_model
 
@@ -123,9 +119,10 @@ def application_mistakes(client_id: str, scope: str) -> list[str]:
             mistakes.append(_("Its client type is not confidential."))
         if application.user_id is None:
             mistakes.append(_("It has no user: tokens of a service are its owner's."))
-        if scope not in _scopes_of(application):
+        access = _access(client_id)
+        if access is None or scope not in access.scopes:
             mistakes.append(_("It has no application access with the scope %(scope)s.") % {"scope": scope})
-        if filters := filters_of(client_id):
+        if filters := [str(one) for one in access.filters or ()] if access else []:
             mistakes.append(
                 _(
                     "Its application access is limited to %(filters)s. A pull client reads the whole site, so its "
@@ -136,14 +133,6 @@ def application_mistakes(client_id: str, scope: str) -> list[str]:
         if is_restricted(client_id) and (problem := signed_token_problem(client_id)):
             mistakes.append(_("It is restricted, so that only its signed tokens are good.") + f" {problem}")
         return mistakes
-
-
-def _scopes_of(application: Any) -> list[str]:
-    with platform("oauth_dispatch.models.ApplicationAccess"):
-        from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
-
-        access = ApplicationAccess.objects.filter(application=application).first()
-        return list(access.scopes) if access else []
 
 
 def is_restricted(client_id: str) -> bool:

@@ -16,7 +16,7 @@ from django.db import OperationalError, connections, router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.statement import StatementLedger
 
 # The honest "consistent through" for those who may see nothing.
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)

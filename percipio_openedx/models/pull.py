@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.sites.models import Site
@@ -15,8 +14,7 @@ from percipio_openedx.models.fields import ForeignTextField
 class PullClient(models.Model):
     """An OAuth2 application of the LMS that may read one site's statements. There is none until a person names one.
 
-    ``client_id`` is the application's own. It is kept as text, not as a reference: an application that is made anew
-    with another id has to be named anew.
+    ``client_id`` is the application's, as text: an application that is made anew has to be named anew.
 
     .. no_pii: An application's id and a site.
     """
@@ -36,7 +34,7 @@ class PullClient(models.Model):
 
     @classmethod
     def sites(cls) -> set[int]:
-        """Return the sites whose statements somebody may read, or has read as far as that is still written down.
+        """Return the sites whose statements somebody may read, or by the log has read.
 
         What was read must not change any more: statements are immutable (xAPI 1.0.3 Data 2.3.1).
         """
@@ -47,19 +45,10 @@ class PullClient(models.Model):
         return may | {site_id for site_id in asked - may if read.filter(site_id=site_id).exists()}
 
 
-class PullAuditQuerySet(models.QuerySet["PullAudit"]):
-    """What retention asks for."""
-
-    def before(self, moment: datetime) -> PullAuditQuerySet:
-        """Older than a moment."""
-        return self.filter(at__lt=moment)
-
-
 class PullAudit(models.Model):
-    """One request of a pull client: when, which, what kind of question, how many statements it got.
+    """One request of a pull client; of refused ones only the first sixty of each client in an hour.
 
-    Of refused requests an hour's first sixty of each client. ``asked`` holds the names of the parameters, never their
-    values, since those name learners. The rows are kept when the client is removed.
+    ``asked`` holds the names of the parameters, never their values, which name learners. The rows outlive the client.
 
     .. no_pii: An application's id, names of parameters, counts and times.
     """
@@ -73,8 +62,6 @@ class PullAudit(models.Model):
     status = models.PositiveSmallIntegerField()
     statements = models.PositiveIntegerField(default=0)
     duration_ms = models.PositiveIntegerField()
-
-    objects = PullAuditQuerySet.as_manager()
 
     class Meta:
         app_label = "percipio_openedx"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.configuration import CourseAnswer
 
 
 class CourseBook:

@@ -13,8 +13,7 @@ from percipio_openedx.bulkheads import is_outage, reason_of
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Told, Truth
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 
 logger = logging.getLogger(__name__)

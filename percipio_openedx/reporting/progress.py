@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from percipio_openedx import milestones
 from percipio_openedx.data import Policy, Share
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.models.learner_course import Part
 from percipio_openedx.observation import truths
 from percipio_openedx.reporting.findings import Asking, Finding, Problem
 

@@ -27,7 +27,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Telling
 from percipio_openedx.exceptions import PercipioConfigurationError, StatementError
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.observation_failure import wait
+from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.pull import PullClient
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.observation import truths
@@ -36,8 +36,7 @@ from percipio_openedx.observation.truths import Seen
 from percipio_openedx.reporting import rewrite
 from percipio_openedx.reporting.findings import check_columns
 from percipio_openedx.reporting.look import finding_of, telling_of
-from percipio_openedx.statements.build import build
-from percipio_openedx.statements.reading import milestone_of
+from percipio_openedx.statements.build import build, milestone_of
 from percipio_openedx.transactions import persistently
 
 logger = logging.getLogger(__name__)

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from percipio_openedx.codes import Api
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
+from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import traces
 from percipio_openedx.transactions import persistently, without_gap_locks

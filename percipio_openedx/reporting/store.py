@@ -18,8 +18,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.statement import State, Statement, StatementLedger
 from percipio_openedx.reporting.topics import topics_of
 from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from percipio_openedx.data import BuiltStatement
-from percipio_openedx.models.statement import Statement
-from percipio_openedx.models.topic import TopicTerm
-from percipio_openedx.statements.terms import topic_of
+from percipio_openedx.models.statement import Statement, TopicTerm
+from percipio_openedx.statements.ids import topic_of
 from percipio_openedx.transactions import persistently
 
 

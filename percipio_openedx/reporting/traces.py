@@ -14,13 +14,11 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q, QuerySet
 
 from percipio_openedx import edx_platform
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.statements.people import learner_of
-from percipio_openedx.statements.personal import Personal, personal
+from percipio_openedx.statements.personal import Personal, learner_of, personal
 from percipio_openedx.transactions import persistently
 
 # Where Percipio's words stand, by model. Of what was accepted none are kept.

@@ -1,10 +1,8 @@
-"""Events to statements: one ``XApiTransformer`` for each milestone, in a registry that is this plugin's own.
+"""Events to statements, by ``XApiTransformer`` classes in a registry of this plugin's own.
 
-event-routing-backends gives the pipeline (registry, transformer, openedx-filters) and the statement classes.
-Its own registry is left alone, so that what the site sends to any other LRS does not change.
-
-Two filter hooks are kept under their names of event-routing-backends (``…xapi_transformer.get_actor`` and
-``.get_verb``), and ``percipio_openedx.statements.transformers.course.get_object`` is for the course.
+event-routing-backends gives the pipeline (registry, transformer, openedx-filters) and the statement classes. Its own
+registry is left alone, so that what the site sends to any other LRS does not change. Two of its filter hooks keep their
+names (``get_actor``, ``get_verb``); the hook for the course is this plugin's own.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from collections.abc import Callable
 from copy import copy, deepcopy
 from datetime import datetime, timedelta
 from functools import cache, lru_cache, wraps
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 from event_routing_backends.processors.openedx_filters.filters import ProcessorBaseFilter
@@ -26,7 +24,6 @@ from tincan import (
     Agent,
     Context,
     ContextActivities,
-    Extensions,
     Group,
     LanguageMap,
     Result,
@@ -39,7 +36,7 @@ from percipio_openedx.codes import Kind
 from percipio_openedx.statements.content import CourseFacts, language_map
 from percipio_openedx.statements.vocabulary import (
     ACTIVITY_COURSE,
-    EXTENSION_PROGRESS,
+    ADL_VERBS,
     FALLBACK_LANGUAGE,
     VERBS,
     event_name,
@@ -53,16 +50,20 @@ Part = TypeVar("Part", Activity, Agent | Group, ContextActivities)
 M = TypeVar("M", bound=Callable[[Any], Any])
 
 
+@cache
+def _hook(filter_type: str) -> type[ProcessorBaseFilter]:
+    return ProcessorBaseFilter.generate_dynamic_filter(filter_type)  # type: ignore[no-any-return]
+
+
 def has_steps(filter_type: str) -> bool:
     """Return whether the site has configured steps for a hook (``OPEN_EDX_FILTERS_CONFIG``)."""
     return bool(_hook(filter_type).get_filter_config())
 
 
 def filtered(filter_type: str) -> Callable[[M], M]:
-    """Decorate a method of a transformer: the steps of the hook get what it returns.
+    """Decorate a transformer's method: the steps of the hook get what it returns.
 
-    As ``openedx_filter`` of event-routing-backends, which makes a new class at each call: a sixth of all that building
-    a statement cost.
+    As ``openedx_filter`` of event-routing-backends, which makes a new class at each call.
     """
 
     def decorate(method: M) -> M:
@@ -78,22 +79,27 @@ def filtered(filter_type: str) -> Callable[[M], M]:
     return decorate
 
 
-@cache
-def _hook(filter_type: str) -> type[ProcessorBaseFilter]:
-    return ProcessorBaseFilter.generate_dynamic_filter(filter_type)  # type: ignore[no-any-return]
-
-
 class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
-    """The transformers of this plugin; its ``mapping`` is its own, as the base class demands."""
+    """The transformers of this plugin, by the name of the event."""
 
     mapping: ClassVar[dict[str, type[XApiTransformer]]] = {}
 
 
+_VERBS: Final = {
+    event_name(kind): Verb(id=iri, display=LanguageMap({FALLBACK_LANGUAGE: iri.removeprefix(ADL_VERBS)}))
+    for kind, iri in VERBS.items()
+}
+
+
 class CourseTransformer(XApiTransformer):  # type: ignore[misc]
-    """What the statements of all milestones have in common. Reads the event by explicit paths, and nothing else."""
+    """Transforms a milestone that is about the course, with a result where the event has one.
+
+    Parts are shared between statements unless a site's filter steps might change them.
+    """
+
+    additional_fields = ("result",)
 
     def get_event_id(self) -> UUID:
-        """Return the id that was made with the event: it names learner, course run, milestone and value."""
         statement_id: UUID = self.event["data"]["statement_id"]
         return statement_id
 
@@ -107,15 +113,11 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
 
     @filtered(VERB_FILTER)
     def get_verb(self) -> Verb:
-        """Return one verb for all learners, unless the site has filter steps that might change it."""
-        return deepcopy(self._verb) if has_steps(VERB_FILTER) else self._verb
+        verb = _VERBS[self.event["name"]]
+        return deepcopy(verb) if has_steps(VERB_FILTER) else verb
 
     @filtered(OBJECT_FILTER)
     def get_object(self) -> Activity:
-        """Return the course, with its name and description in its language.
-
-        One object serves all learners of a course, unless the site has filter steps that might change it.
-        """
         data = self.event["data"]
         make = _activity if has_steps(OBJECT_FILTER) else _shared_activity
         return make(data["course"], data["activity_id"])
@@ -127,70 +129,21 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         context.registration = given["registration"]
         return context
 
-
-@PercipioRegistry.register(event_name(Kind.STARTED))
-class StartedTransformer(CourseTransformer):
-    """``initialized``: the learner has begun the course run. No result."""
-
-    _verb = Verb(id=VERBS[Kind.STARTED], display=LanguageMap({FALLBACK_LANGUAGE: "initialized"}))
-
-
-class ResultTransformer(CourseTransformer):
-    """A milestone with a result: what is known of score, success, completion and time on task."""
-
-    additional_fields = ("result",)
-
     def get_result(self) -> Result | None:
         data = self.event["data"]
-        known: dict[str, Any] = dict(self.fixed_result())
+        if data["result"] is None:
+            return None
+        known = dict(data["result"])
         if data["score"] is not None:
-            raw = round(data["score"] * 100, 2)
-            known["score"] = Score(scaled=data["score"], raw=raw, min=0.0, max=100.0)
+            known["score"] = Score(scaled=data["score"], raw=round(data["score"] * 100, 2), min=0.0, max=100.0)
         if data["seconds"] is not None:
             known["duration"] = timedelta(seconds=data["seconds"])
-        return Result(**known) if known else None
-
-    def fixed_result(self) -> dict[str, Any]:
-        """Return the part of the result that the milestone itself says."""
-        raise NotImplementedError
-
-
-@PercipioRegistry.register(event_name(Kind.PROGRESSED))
-class ProgressedTransformer(ResultTransformer):
-    """``progressed`` with cmi5's progress extension: a whole percentage, never a score (Data 2.4.5.1)."""
-
-    _verb = Verb(id=VERBS[Kind.PROGRESSED], display=LanguageMap({FALLBACK_LANGUAGE: "progressed"}))
-
-    def fixed_result(self) -> dict[str, Any]:
-        return {"extensions": Extensions({EXTENSION_PROGRESS: self.event["data"]["progress"]})}
-
-
-@PercipioRegistry.register(event_name(Kind.PASSED))
-class PassedTransformer(ResultTransformer):
-    """``passed``: success, with the grade."""
-
-    _verb = Verb(id=VERBS[Kind.PASSED], display=LanguageMap({FALLBACK_LANGUAGE: "passed"}))
-
-    def fixed_result(self) -> dict[str, Any]:
-        return {"success": True}
-
-
-@PercipioRegistry.register(event_name(Kind.COMPLETED))
-class CompletedTransformer(ResultTransformer):
-    """``completed``: completion, with success and grade where the course is graded."""
-
-    _verb = Verb(id=VERBS[Kind.COMPLETED], display=LanguageMap({FALLBACK_LANGUAGE: "completed"}))
-
-    def fixed_result(self) -> dict[str, Any]:
-        success = self.event["data"]["success"]
-        return {"completion": True} if success is None else {"completion": True, "success": success}
+        return Result(**known)
 
 
 @PercipioRegistry.register(event_name(Kind.RETRACTED))
 class RetractedTransformer(CourseTransformer):
-    """``voided``: takes one earlier statement back (Data 2.3.2)."""
-
-    _verb = Verb(id=VERBS[Kind.RETRACTED], display=LanguageMap({FALLBACK_LANGUAGE: "voided"}))
+    """Transforms a retraction: ``voided`` takes one earlier statement back (Data 2.3.2)."""
 
     def get_object(self) -> StatementRef:
         return StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
@@ -200,24 +153,18 @@ class RetractedTransformer(CourseTransformer):
         return Context(registration=self.event["context"]["registration"])
 
 
+for _kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED):
+    PercipioRegistry.register(event_name(_kind))(CourseTransformer)
+
+
 def _activity(course: CourseFacts, activity_id: str) -> Activity:
     definition: dict[str, Any] = {"type": ACTIVITY_COURSE}
-    if course.name:
-        definition["name"] = LanguageMap(language_map(course.name, course.language))
-    if course.description:
-        definition["description"] = LanguageMap(language_map(course.description, course.language))
+    for field in ("name", "description"):
+        if text := getattr(course, field):
+            definition[field] = LanguageMap(language_map(text, course.language))
     if course.url:
         definition["more_info"] = course.url
     return Activity(id=activity_id, definition=ActivityDefinition(**definition))
-
-
-def _instructor(course: CourseFacts) -> Agent | Group:
-    """Return one instructor as an Agent, several as an anonymous Group (Data 2.4.6 and 2.4.2.2)."""
-    agents = [Agent(**agent) for agent in course.instructors]
-    return agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents)
-
-
-# What is the same for all learners of a course is made once. Whoever has it only reads.
 
 
 @lru_cache(maxsize=512)
@@ -232,15 +179,16 @@ def _context(course: CourseFacts, activity_id: str, platform: str) -> Context:
         known["platform"] = platform
     if course.language:
         known["language"] = course.language
-    if course.instructors:
-        known["instructor"] = _shared(_instructor(course))
+    if agents := [Agent(**agent) for agent in course.instructors]:
+        # Several are an anonymous Group (Data 2.4.6 and 2.4.2.2).
+        known["instructor"] = _shared(agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents))
     if course.url and course.url != activity_id:
         known["context_activities"] = _shared(ContextActivities(grouping=ActivityList([Activity(id=course.url)])))
     return Context(**known)
 
 
 def _shared(part: Part) -> Part:
-    """Return the same part, which gives the JSON that it has now whenever it is asked."""
+    """Return the same part, which from now on always gives the JSON that it has now."""
     made = part.as_version()
     vars(part)["as_version"] = lambda *_: made
     return part

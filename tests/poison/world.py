@@ -33,8 +33,7 @@ from percipio_openedx.models import (
     PercipioConfiguration,
     Statement,
 )
-from percipio_openedx.models.learner_course import registration_for
-from percipio_openedx.models.observation_failure import WHOLE_COURSE, Part
+from percipio_openedx.models.learner_course import WHOLE_COURSE, Part, registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.run import Pass, run_pass

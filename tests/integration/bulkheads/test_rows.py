@@ -21,8 +21,7 @@ from social_django.models import UserSocialAuth
 
 from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
-from percipio_openedx.models.learner_course import registration_for
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.models.learner_course import Part, registration_for
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import failures, findings, leases, report_due
 from percipio_openedx.reporting.look import examine

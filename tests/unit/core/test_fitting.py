@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.fitting import fitted
-from percipio_openedx.redaction import redacted, words_of
+from percipio_openedx.redaction import fitted, redacted, words_of
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

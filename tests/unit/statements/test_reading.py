@@ -11,8 +11,7 @@ import pytest
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import Milestone, Score
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.build import build
-from percipio_openedx.statements.reading import milestone_of
+from percipio_openedx.statements.build import build, milestone_of
 from tests.unit.statements.cases import AT, CASES, NOW
 
 
