@@ -55,7 +55,7 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the checks, see to the tracking log, take up what waits, and switch nothing else on."""
+        """Register the checks, keep out of the tracking log, take up what waits, and switch nothing else on."""
         from percipio_openedx import checks, tasks
         from percipio_openedx.event_routing import backend
 

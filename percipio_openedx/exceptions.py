@@ -15,8 +15,8 @@
     ├── QueryError               a question to the statement resource is malformed; carries the parameter
     └── PlatformUnavailable      an edx-platform interface is missing or broken
 
-    PercipioConfigurationError   the operator has to change a setting (outside the tree, so that
-                                 nothing that handles delivery trouble can hide it)
+    PercipioConfigurationError   the operator has to change a setting (outside the tree, so that nothing that handles
+                                 delivery problems can hide it)
 
 No message, ``str`` or ``repr`` of these holds a secret, a token or a learner's name or email.
 """
@@ -36,7 +36,7 @@ class DeliveryError(PercipioError):
     """A request to Percipio did not succeed.
 
     Arguments:
-        message: what happened, in words fit for an operator (already redacted).
+        message: what happened, for an operator (already redacted).
         status: the HTTP status, or None when no answer came.
         retry_after: seconds the server asked to wait, or None.
         duration: seconds the request took, or None.
@@ -88,9 +88,7 @@ class Refused(DeliveryError):
 class StatementError(PercipioError):
     """A milestone cannot be expressed as a valid statement or Track record.
 
-    Arguments:
-        path: the field at fault, as ``result.score.scaled``.
-        problem: what is wrong with it (without its value, which may be personal).
+    ``path`` is the field at fault, as ``result.score.scaled``; ``problem`` never has its value, which may be personal.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -100,7 +98,7 @@ class StatementError(PercipioError):
 
 
 class LearnerNotNamed(PercipioError):
-    """The learner has no identity that Percipio would know; ``reason`` is one of ``data.HoldReason``."""
+    """The learner has no identity that Percipio would know; ``reason`` is one of ``codes.HoldReason``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -108,11 +106,9 @@ class LearnerNotNamed(PercipioError):
 
 
 class QueryError(PercipioError):
-    """A question to the statement resource that cannot be answered.
+    """A question to the statement resource cannot be answered.
 
-    Arguments:
-        parameter: the query parameter or header at fault.
-        problem: what is wrong with it (without its value, which may be personal).
+    ``parameter`` is the query parameter or header at fault; ``problem`` never has its value, which may be personal.
     """
 
     def __init__(self, parameter: str, problem: str) -> None:
@@ -130,9 +126,9 @@ class PlatformUnavailable(PercipioError):
 
 
 class PercipioConfigurationError(ImproperlyConfigured):
-    """A setting is missing or wrong. The message names the setting and the mend.
+    """A setting is missing or wrong. The message names the setting and the fix.
 
-    ``str`` is English whatever the language in force, for logs; ``words`` and ``problem`` are the reader's.
+    ``str`` is English, for logs; ``words`` and ``problem`` are in the reader's language.
 
     Arguments:
         setting: as it is named in the LMS's settings.
@@ -149,10 +145,10 @@ class PercipioConfigurationError(ImproperlyConfigured):
 
     @property
     def problem(self) -> str:
-        """What is wrong, in the language in force."""
+        """Return what is wrong, in the language in force."""
         return str(self._problem) % self._values if self._values else str(self._problem)
 
     @property
     def words(self) -> str:
-        """The setting and what is wrong with it, in the language in force."""
+        """Return the setting and what is wrong with it, in the language in force."""
         return f"{self.setting}: {self.problem}"

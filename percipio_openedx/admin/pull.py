@@ -15,7 +15,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.admin.access import ModelAdmin, ReadOnlyAdmin
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.pull import PullAudit, PullClient
+from percipio_openedx.models.destination import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 
 if TYPE_CHECKING:

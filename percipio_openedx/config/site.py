@@ -28,48 +28,21 @@ SERVICE_PATH = "/content-aggregation/v1"
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
 CONTENT_IDS = ("course", "course_run", "url")
 
-FIELDS = (
-    "region",
-    "api_url",
-    "token_url",
-    "partner_name",
-    "organization_id",
-    "client_id",
-    "client_secret",
-    "api",
-    "send_skipped",
-    "learner_id",
-    "learner_home_page",
-    "organization_from",
-    "learners",
-    "send_names",
-    "content_id",
-    "started_on",
-    "completed_on",
-    "undone",
-    "progress_step",
-    "locked_units",
-    "batch_size",
-    "timeout",
-)
 # Each taken as a whole from one place, never mixed from the row and the settings: whose learners go where.
-CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
 ADDRESSES = ("region", "api_url", "token_url")
+CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
+# What a site's row may set.
+FIELDS = (
+    *ADDRESSES,
+    *CREDENTIALS,
+    *("api", "send_skipped", "learner_id", "learner_home_page", "organization_from", "learners", "send_names"),
+    *("content_id", "started_on", "completed_on", "undone", "progress_step", "locked_units", "batch_size", "timeout"),
+)
 
 # What of a configuration shapes a statement, or says whose it is and where it goes.
 SHAPING = (
-    "site_id",
-    "api",
-    "partner",
-    "organization",
-    "client_id",
-    "learner_id",
-    "learner_home_page",
-    "organization_from",
-    "learners",
-    "send_names",
-    "content_id",
-    "own_credentials",
+    *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
+    *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
 )
 
 

@@ -22,7 +22,7 @@ def opaque_token(request: Request) -> Grant:
 
     Raises:
         AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
-        PlatformUnavailable: the platform's class is missing, or stumbled over the token.
+        PlatformUnavailable: the platform's class is missing, or failed on the token.
     """
     from rest_framework.exceptions import APIException
 

@@ -27,7 +27,7 @@ from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs import access, find, forms, more
 from percipio_openedx.lrs.clock import NEVER, consistent_through, written
 from percipio_openedx.lrs.query import MORE, Form, query_of, single_values
-from percipio_openedx.models.pull import PullClient
+from percipio_openedx.models.destination import PullClient
 from percipio_openedx.statements.ids import actor_key_of
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 

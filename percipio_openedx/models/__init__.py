@@ -1,9 +1,8 @@
 """The rows: notices, what was reported, what is sent, and who may send it where."""
 
 from percipio_openedx.models.configuration import CourseAnswer, PercipioConfiguration
-from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
-from percipio_openedx.models.pull import PullAudit, PullClient
 from percipio_openedx.models.statement import Statement, StatementLedger, TopicTerm

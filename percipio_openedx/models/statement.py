@@ -10,10 +10,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.pull import PullClient
 
 
 class State(models.TextChoices):
@@ -98,21 +97,21 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(state=State.WAITING, in_doubt=False).exclude(built_by__in=("", built_by))
 
     def claim(self, lease: UUID, until: datetime) -> int:
-        """waiting -> sending, for the holder of ``lease``."""
+        """Take rows (waiting -> sending) for the holder of ``lease``."""
         return self.filter(state=State.WAITING).update(
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
     def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
-        """sending -> delivered: Percipio has it."""
+        """Settle (sending -> delivered): Percipio has it."""
         return self._settle(State.DELIVERED, at, status, answer)
 
     def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        """sending -> parked: Percipio refuses this content, and a person has to look at it."""
+        """Settle (sending -> parked): Percipio refuses this content, and a person has to look at it."""
         return self._settle(State.PARKED, at, status, answer, **blame)
 
     def keep(self, at: datetime) -> int:
-        """sending -> kept: the API in force has no form for it."""
+        """Settle (sending -> kept): the API in force has no form for it."""
         return self._settle(State.KEPT, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
@@ -121,13 +120,13 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def release(
         self, due_at: datetime, status: int | None, answer: str, *, was_sent: bool = False, **blame: Any
     ) -> int:
-        """sending -> waiting, until ``due_at``."""
+        """Defer (sending -> waiting) until ``due_at``."""
         if was_sent:
             blame["in_doubt"] = True
         return self.update(state=State.WAITING, due_at=due_at, status=status, answer=answer, **_NO_LEASE, **blame)
 
     def put_back(self, *, was_sent: bool = False, **blame: Any) -> int:
-        """sending -> waiting: neither its time nor its count of attempts changes."""
+        """Return rows (sending -> waiting) with their time and count of attempts unchanged."""
         if was_sent:
             blame["in_doubt"] = True
         return self.update(state=State.WAITING, attempts=models.F("attempts") - 1, **_NO_LEASE, **blame)
@@ -137,19 +136,19 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(in_doubt=False).update(in_doubt=True)
 
     def bring_forward(self, at: datetime) -> int:
-        """waiting -> waiting, outdated -> outdated: it is due then, whatever was stored."""
+        """Make what is waiting or outdated due then, whatever was stored."""
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
     def give_up(self, at: datetime, answer: str) -> int:
-        """parked, waiting or outdated -> abandoned, by an operator's decision only."""
+        """Abandon what is parked, waiting or outdated, by an operator's decision only."""
         return self.filter(state__in=CAN_BE_GIVEN_UP).update(state=State.ABANDONED, settled_at=at, answer=answer)
 
     def queue(self, at: datetime) -> int:
-        """settled -> waiting, byte for byte as it is: a site sends what was skipped, or ``delivery.settle.reopen``."""
+        """Send what is settled (settled -> waiting), byte for byte as it is."""
         return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
 
     def send_again(self, at: datetime) -> int:
-        """settled -> waiting or outdated, by an operator's decision or a reconciliation.
+        """Send again what is settled (settled -> waiting or outdated): an operator or a reconciliation asks for it.
 
         What Percipio may have, or a pull client may have read, stays as it is; everything else is built anew under its
         id, so that what was fixed meanwhile counts.
@@ -161,22 +160,22 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return queued + settled.update(state=State.OUTDATED, due_at=at, **_AS_NEW)
 
     def outdate(self, at: datetime) -> int:
-        """waiting -> outdated, unless somebody may have it; what is being sent follows if it waits again."""
+        """Have it built anew (waiting -> outdated) unless somebody may have it; what is being sent follows later."""
         mine = self.filter(in_doubt=False)
         mine.filter(state=State.SENDING).update(built_by=STALE)
         return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
 
     def put_off(self, due_at: datetime, reason: str) -> int:
-        """outdated -> outdated: it cannot be built now, and is tried again at ``due_at``."""
+        """Try again to build it at ``due_at`` (outdated -> outdated)."""
         chosen = self.filter(state=State.OUTDATED)
         return chosen.update(due_at=due_at, answer=reason, attempts=models.F("attempts") + 1)
 
     def keep_as_it_is(self, at: datetime) -> int:
-        """outdated -> waiting, byte for byte as it is: somebody may have read it meanwhile."""
+        """Send it byte for byte as it is (outdated -> waiting): somebody may have read it meanwhile."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, attempts=0, in_doubt=True)
 
     def rebuild(self, at: datetime, **made: Any) -> int:
-        """outdated -> waiting, with new content (``made``) under the same id."""
+        """Send it with new content (``made``) under the same id (outdated -> waiting)."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, **_AS_NEW, **made)
 
 

@@ -13,9 +13,8 @@ from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
 from percipio_openedx.models.operations import BackfillRun, ErasureRequest
-from percipio_openedx.models.pull import PullAudit
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import retired
 

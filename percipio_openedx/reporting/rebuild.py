@@ -26,9 +26,8 @@ from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Telling
 from percipio_openedx.exceptions import PercipioConfigurationError, StatementError
-from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.learner_course import wait
-from percipio_openedx.models.pull import PullClient
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.observation import truths
 from percipio_openedx.observation.courses import CourseBook

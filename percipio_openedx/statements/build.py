@@ -22,9 +22,9 @@ from openedx_filters.exceptions import OpenEdxFilterException
 from percipio_openedx.codes import Kind
 from percipio_openedx.data import BuiltStatement, Milestone, Score, Telling
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements import ids, people
+from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
-from percipio_openedx.statements.content import course_facts
+from percipio_openedx.statements.content import course_facts, learner
 from percipio_openedx.statements.normalizer import fitted, frozen, normalize
 from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.transformers import PercipioRegistry
@@ -146,7 +146,7 @@ def _event(telling: Telling, at: datetime) -> dict[str, Any]:
         },
         "data": {
             "statement_id": ids.statement_id(telling.registration, milestone.kind, milestone.value),
-            "learner": people.learner(telling.identity),
+            "learner": learner(telling.identity),
             "activity_id": telling.activity_id,
             "course": course_facts(telling.course, telling.lms_root),
             "result": _own_result(milestone),

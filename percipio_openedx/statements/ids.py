@@ -35,7 +35,7 @@ def actor_key_of(agent: Mapping[str, Any]) -> str:
     """Return the key of any xAPI Agent or identified Group, given as JSON (Data 2.4.2.3).
 
     The ``mbox`` and the ``mbox_sha1sum`` of one address get different keys: to join them both would have to be stored.
-    Only statements beside a Track record carry an ``mbox_sha1sum`` (``people.learner``).
+    Only statements beside a Track record carry an ``mbox_sha1sum`` (``content.learner``).
 
     Raises:
         StatementError: it has no inverse functional identifier, or one of the wrong type.
