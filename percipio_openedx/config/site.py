@@ -31,12 +31,30 @@ CONTENT_IDS = ("course", "course_run", "url")
 # Each taken as a whole from one place, never mixed from the row and the settings: whose learners go where.
 ADDRESSES = ("region", "api_url", "token_url")
 CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
-# What a site's row may set.
+# What a site's row may set; a literal, which the documentation reads.
 FIELDS = (
-    *ADDRESSES,
-    *CREDENTIALS,
-    *("api", "send_skipped", "learner_id", "learner_home_page", "organization_from", "learners", "send_names"),
-    *("content_id", "started_on", "completed_on", "undone", "progress_step", "locked_units", "batch_size", "timeout"),
+    "region",
+    "api_url",
+    "token_url",
+    "partner_name",
+    "organization_id",
+    "client_id",
+    "client_secret",
+    "api",
+    "send_skipped",
+    "learner_id",
+    "learner_home_page",
+    "organization_from",
+    "learners",
+    "send_names",
+    "content_id",
+    "started_on",
+    "completed_on",
+    "undone",
+    "progress_step",
+    "locked_units",
+    "batch_size",
+    "timeout",
 )
 
 # What of a configuration shapes a statement, or says whose it is and where it goes.
