@@ -85,15 +85,11 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A course certificate, whose row may be older than the certificate itself.
+    """A course certificate, whose row (``created``, ``changed``) may be older than the certificate itself.
 
-    Arguments:
-        created: when the row was made; it may have begun as one that nobody could show.
-        is_held: whether the learner holds it now (its status is *downloadable*).
-        changed: when the row last changed.
-        held_since: since when it is held without a break; None where that is not known.
-        is_available: whether the course shows its certificates now.
-        available_at: the day from which it does; None where they are shown as soon as they are held, or never.
+    ``is_held`` means that its status is *downloadable* now, ``held_since`` since when without a break (None where that
+    is not known). ``is_available`` means that the course shows its certificates now, ``available_at`` from which day
+    (None where they are shown as soon as they are held, or never).
     """
 
     created: datetime
@@ -155,17 +151,11 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One fact to report.
+    """One fact to report, which came true in the LMS ``at`` that time.
 
-    Arguments:
-        kind: which milestone.
-        at: when it came true in the LMS.
-        percent: the completed share in whole percent, for progressed only.
-        score: the grade, where the course is graded and the milestone carries one.
-        success: whether the learner has passed, for passed and completed in a graded course.
-        seconds: time on task, where known.
-        round: the round (see ``Told``) of passed and completed, and of what a retraction takes back.
-        retracts: for retracted: the kind of the statement it takes back.
+    ``percent`` is whole, for progressed only; ``success`` is for passed and completed in a graded course; ``seconds``
+    are time on task. ``round`` (see ``Told``) is that of passed and completed, and of what a retraction takes back;
+    ``retracts`` the kind of that statement.
     """
 
     kind: Kind
@@ -304,12 +294,8 @@ class Telling:
 class Grant(NamedTuple):
     """What an OAuth2 token of the LMS is good for. The token itself is not kept.
 
-    Arguments:
-        user_id: the token's user: of a service, the owner of the application.
-        scopes: what was granted.
-        client_id: the application, where it speaks for itself (client credentials) and can be known; else None.
-        is_signed: whether it is a signed token.
-        filters: what the token is limited to, as it says itself.
+    ``user_id`` is, for a service, the application's owner; ``client_id`` None where the application does not speak for
+    itself (client credentials) or cannot be known, ``filters`` what the token says it is limited to.
     """
 
     user_id: int

@@ -63,7 +63,6 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     timeout = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta(ConfigurationModel.Meta):  # type: ignore[misc]
-        app_label = "percipio_openedx"
         verbose_name = _("Percipio configuration")
         verbose_name_plural = _("Percipio configurations")
         permissions: ClassVar[list[tuple[str, Any]]] = [
@@ -124,7 +123,6 @@ class CourseAnswer(models.Model):
     objects = CourseAnswerQuerySet.as_manager()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("course answer")
         verbose_name_plural = _("course answers")
         ordering: ClassVar[list[str]] = ["course_key"]

@@ -53,7 +53,6 @@ class Destination(models.Model):
     compared_with = models.CharField(max_length=16, default="", blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -97,7 +96,6 @@ class DeliveryAttempt(models.Model):
     answer = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("delivery attempt")
         verbose_name_plural = _("delivery attempts")
         ordering: ClassVar[list[str]] = ["-id"]
@@ -124,7 +122,6 @@ class PullClient(models.Model):
     enabled = models.BooleanField(default=False)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("pull client")
         verbose_name_plural = _("pull clients")
 
@@ -163,7 +160,6 @@ class PullAudit(models.Model):
     duration_ms = models.PositiveIntegerField()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("pull")
         verbose_name_plural = _("pulls")
         ordering: ClassVar[list[str]] = ["-id"]

@@ -75,7 +75,6 @@ class LearnerCourse(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("learner in a course")
         verbose_name_plural = _("learners in courses")
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -156,7 +155,6 @@ class ObservationFailure(models.Model):
     objects = ObservationFailureQuerySet.as_manager()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("observation that failed")
         verbose_name_plural = _("observations that failed")
         ordering: ClassVar[list[str]] = ["id"]

@@ -44,7 +44,6 @@ class Notice(models.Model):
     noticed_at = models.DateTimeField()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         ordering: ClassVar[list[str]] = ["id"]

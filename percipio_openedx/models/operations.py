@@ -29,7 +29,6 @@ class Alert(models.Model):
     words = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -62,7 +61,6 @@ class BackfillRun(models.Model):
     troubled = models.PositiveIntegerField(default=0)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("backfill")
         verbose_name_plural = _("backfills")
         ordering: ClassVar[list[str]] = ["-id"]
@@ -96,7 +94,6 @@ class ErasureRequest(models.Model):
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("erasure to ask Percipio for")
         verbose_name_plural = _("erasures to ask Percipio for")
         ordering: ClassVar[list[str]] = ["id"]

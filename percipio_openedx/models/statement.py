@@ -235,7 +235,6 @@ class Statement(models.Model):
     objects = StatementQuerySet.as_manager()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("statement")
         verbose_name_plural = _("statements")
         ordering: ClassVar[list[str]] = ["id"]
@@ -283,9 +282,6 @@ class StatementLedger(models.Model):
     site_id = models.PositiveIntegerField(primary_key=True)
     last_stored_at = models.DateTimeField()
 
-    class Meta:
-        app_label = "percipio_openedx"
-
     def __str__(self) -> str:
         return f"site={self.site_id} last_stored_at={self.last_stored_at:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -306,7 +302,6 @@ class TopicTerm(models.Model):
     term = models.CharField(max_length=64)
 
     class Meta:
-        app_label = "percipio_openedx"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["site_id", "topic", "term"], name="percipio_term_unique"),
         ]

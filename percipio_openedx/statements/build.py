@@ -39,8 +39,7 @@ ROUND: Final = "round-"
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
     """Transforms with this plugin's registry; routes nothing and logs nothing.
 
-    event-routing-backends logs whole statements and the messages of errors, which are personal data here, and obeys
-    ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
+    event-routing-backends would log statements, and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
     """
 
     registry = PercipioRegistry
@@ -49,8 +48,7 @@ class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
         """Return the statement of an event, in a list, as the transformer left it.
 
         Raises:
-            StatementError: the transformer or a filter step of the site failed. Only the class of the failure is
-                named: its message may be personal.
+            StatementError: the transformer or a filter step failed; it names the class, for messages may be personal.
         """
         try:
             statement = self.get_transformed_event(event)
@@ -206,11 +204,8 @@ def _retracted_id(telling: Telling) -> UUID | None:
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
     """Return the milestone that a frozen statement reports: the inverse of ``build``.
 
-    Arguments:
-        kind: of the milestone.
-        value: as ``data.Milestone.value``.
-        at: when it came true.
-        body: the frozen xAPI statement, for its result. What a site's filter steps took out of it is not known.
+    Kind, value and time are the milestone's, ``body`` the frozen statement, for its result. What a site's filter steps
+    took out of it is not known.
 
     Raises:
         StatementError: kind and value are none that were ever made.

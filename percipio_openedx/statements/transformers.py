@@ -14,23 +14,10 @@ from functools import cache, lru_cache, wraps
 from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
+import tincan
 from event_routing_backends.processors.openedx_filters.filters import ProcessorBaseFilter
 from event_routing_backends.processors.transformer_utils.registry import TransformerRegistry
 from event_routing_backends.processors.xapi.transformer import XApiTransformer
-from tincan import (
-    Activity,
-    ActivityDefinition,
-    ActivityList,
-    Agent,
-    Context,
-    ContextActivities,
-    Group,
-    LanguageMap,
-    Result,
-    Score,
-    StatementRef,
-    Verb,
-)
 
 from percipio_openedx.codes import Kind
 from percipio_openedx.statements.content import CourseFacts, language_map
@@ -46,7 +33,7 @@ ACTOR_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transfor
 VERB_FILTER = "event_routing_backends.processors.xapi.transformer.xapi_transformer.get_verb"
 OBJECT_FILTER = "percipio_openedx.statements.transformers.course.get_object"
 
-Part = TypeVar("Part", Activity, Agent | Group, ContextActivities)
+Part = TypeVar("Part", tincan.Activity, tincan.Agent | tincan.Group, tincan.ContextActivities)
 M = TypeVar("M", bound=Callable[[Any], Any])
 
 
@@ -86,7 +73,7 @@ class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
 
 
 _VERBS: Final = {
-    event_name(kind): Verb(id=iri, display=LanguageMap({FALLBACK_LANGUAGE: iri.removeprefix(ADL_VERBS)}))
+    event_name(kind): tincan.Verb(id=iri, display=tincan.LanguageMap({FALLBACK_LANGUAGE: iri.removeprefix(ADL_VERBS)}))
     for kind, iri in VERBS.items()
 }
 
@@ -108,83 +95,87 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         return at
 
     @filtered(ACTOR_FILTER)
-    def get_actor(self) -> Agent:
-        return Agent(**self.event["data"]["learner"])
+    def get_actor(self) -> tincan.Agent:
+        return tincan.Agent(**self.event["data"]["learner"])
 
     @filtered(VERB_FILTER)
-    def get_verb(self) -> Verb:
+    def get_verb(self) -> tincan.Verb:
         verb = _VERBS[self.event["name"]]
         return deepcopy(verb) if has_steps(VERB_FILTER) else verb
 
     @filtered(OBJECT_FILTER)
-    def get_object(self) -> Activity:
+    def get_object(self) -> tincan.Activity:
         data = self.event["data"]
         make = _activity if has_steps(OBJECT_FILTER) else _shared_activity
         return make(data["course"], data["activity_id"])
 
-    def get_context(self) -> Context:
+    def get_context(self) -> tincan.Context:
         """Return registration, platform, language, instructors, and the course run unless it is the object itself."""
         data, given = self.event["data"], self.event["context"]
         context = copy(_context(data["course"], data["activity_id"], given["platform"]))
         context.registration = given["registration"]
         return context
 
-    def get_result(self) -> Result | None:
+    def get_result(self) -> tincan.Result | None:
         data = self.event["data"]
         if data["result"] is None:
             return None
         known = dict(data["result"])
         if data["score"] is not None:
-            known["score"] = Score(scaled=data["score"], raw=round(data["score"] * 100, 2), min=0.0, max=100.0)
+            known["score"] = tincan.Score(scaled=data["score"], raw=round(data["score"] * 100, 2), min=0.0, max=100.0)
         if data["seconds"] is not None:
             known["duration"] = timedelta(seconds=data["seconds"])
-        return Result(**known)
+        return tincan.Result(**known)
 
 
 @PercipioRegistry.register(event_name(Kind.RETRACTED))
 class RetractedTransformer(CourseTransformer):
     """Transforms a retraction: ``voided`` takes one earlier statement back (Data 2.3.2)."""
 
-    def get_object(self) -> StatementRef:
-        return StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
+    def get_object(self) -> tincan.StatementRef:
+        return tincan.StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
 
-    def get_context(self) -> Context:
-        """Return the registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
-        return Context(registration=self.event["context"]["registration"])
+    def get_context(self) -> tincan.Context:
+        """Return the registration alone: platform is not allowed where the object is no tincan.Activity (Data 2.4.6)."""
+        return tincan.Context(registration=self.event["context"]["registration"])
 
 
 for _kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED):
     PercipioRegistry.register(event_name(_kind))(CourseTransformer)
 
 
-def _activity(course: CourseFacts, activity_id: str) -> Activity:
+def _activity(course: CourseFacts, activity_id: str) -> tincan.Activity:
     definition: dict[str, Any] = {"type": ACTIVITY_COURSE}
     for field in ("name", "description"):
         if text := getattr(course, field):
-            definition[field] = LanguageMap(language_map(text, course.language))
+            definition[field] = tincan.LanguageMap(language_map(text, course.language))
     if course.url:
         definition["more_info"] = course.url
-    return Activity(id=activity_id, definition=ActivityDefinition(**definition))
+    return tincan.Activity(id=activity_id, definition=tincan.ActivityDefinition(**definition))
 
 
 @lru_cache(maxsize=512)
-def _shared_activity(course: CourseFacts, activity_id: str) -> Activity:
+def _shared_activity(course: CourseFacts, activity_id: str) -> tincan.Activity:
     return _shared(_activity(course, activity_id))
 
 
 @lru_cache(maxsize=512)
-def _context(course: CourseFacts, activity_id: str, platform: str) -> Context:
+def _context(course: CourseFacts, activity_id: str, platform: str) -> tincan.Context:
     known: dict[str, Any] = {}
     if platform:
         known["platform"] = platform
     if course.language:
         known["language"] = course.language
-    if agents := [Agent(**agent) for agent in course.instructors]:
-        # Several are an anonymous Group (Data 2.4.6 and 2.4.2.2).
-        known["instructor"] = _shared(agents[0] if len(agents) == 1 else Group(object_type="Group", member=agents))
+    if agents := [tincan.Agent(**agent) for agent in course.instructors]:
+        # Several are an anonymous tincan.Group (Data 2.4.6 and 2.4.2.2).
+        known["instructor"] = _shared(
+            agents[0] if len(agents) == 1 else tincan.Group(object_type="Group", member=agents)
+        )
     if course.url and course.url != activity_id:
-        known["context_activities"] = _shared(ContextActivities(grouping=ActivityList([Activity(id=course.url)])))
-    return Context(**known)
+        known["context_activities"] = _shared(
+            tincan.ContextActivities(grouping=tincan.ActivityList([tincan.Activity(id=course.url)]))
+        )
+    return tincan.Context(**known)
 
 
 def _shared(part: Part) -> Part:
