@@ -136,7 +136,7 @@ class RetractedTransformer(CourseTransformer):
         return tincan.StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
 
     def get_context(self) -> tincan.Context:
-        """Return the registration alone: platform is not allowed where the object is no tincan.Activity (Data 2.4.6)."""
+        """Return the registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
         return tincan.Context(registration=self.event["context"]["registration"])
 
 
@@ -167,14 +167,12 @@ def _context(course: CourseFacts, activity_id: str, platform: str) -> tincan.Con
     if course.language:
         known["language"] = course.language
     if agents := [tincan.Agent(**agent) for agent in course.instructors]:
-        # Several are an anonymous tincan.Group (Data 2.4.6 and 2.4.2.2).
-        known["instructor"] = _shared(
-            agents[0] if len(agents) == 1 else tincan.Group(object_type="Group", member=agents)
-        )
+        # Several are an anonymous Group (Data 2.4.6 and 2.4.2.2).
+        several = len(agents) > 1
+        known["instructor"] = _shared(tincan.Group(object_type="Group", member=agents) if several else agents[0])
     if course.url and course.url != activity_id:
-        known["context_activities"] = _shared(
-            tincan.ContextActivities(grouping=tincan.ActivityList([tincan.Activity(id=course.url)]))
-        )
+        run = tincan.ActivityList([tincan.Activity(id=course.url)])
+        known["context_activities"] = _shared(tincan.ContextActivities(grouping=run))
     return tincan.Context(**known)
 
 
