@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
@@ -107,12 +106,6 @@ def _list_of(judge: Judge) -> Judge:
     return judge_all
 
 
-@lru_cache(maxsize=1024)
-def _is_known_iri(value: str) -> bool:
-    """As ``is_iri``, cached for the next statement: these are the site's and xAPI's IRIs, never a learner's."""
-    return is_iri(value)
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -126,8 +119,7 @@ _flag = _that(lambda value: isinstance(value, bool), "is neither true nor false"
 _number = _that(_is_number, "is not a number")
 _scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
 _percent = _that(_is_percent, "is not a whole percentage from 0 to 100")
-_iri = _that(lambda value: isinstance(value, str) and _is_known_iri(value), "is not an IRI")
-_openid = _that(is_iri, "is not an IRI")
+_iri = _that(is_iri, "is not an IRI")
 _irl = _that(is_irl, "is not an address on the web")
 _mbox = _that(is_mailto, "is not mailto: with an email address")
 _sha1 = _matches(_SHA1, "is not a SHA-1 in hexadecimal")
@@ -177,7 +169,7 @@ def _target(value: Any, path: str) -> None:
 _numbers = _object({}, {"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
 _AGENT: Final[dict[str, Judge]] = {
     "objectType": _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group"), "name": _text,
-    "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _openid, "account": _object({"homePage": _iri, "name": _text}),
+    "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _iri, "account": _object({"homePage": _iri, "name": _text}),
 }  # fmt: skip
 _agent = _object({}, _AGENT)
 _group = _object({}, {**_AGENT, "member": _list_of(_member)})

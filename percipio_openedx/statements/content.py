@@ -76,7 +76,6 @@ def course_url(course_key: str, lms_root: str) -> str:
     return f"{lms_root}/courses/{quote(course_key, safe=':+@')}"
 
 
-@lru_cache(maxsize=256)
 def language_tag(language: str) -> str | None:
     """Return the RFC 5646 tag for a language as an LMS writes it; None where the language is not known.
 

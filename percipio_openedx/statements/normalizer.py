@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 import isodate
@@ -67,13 +67,7 @@ def _pruned(value: Any, key: str) -> Any:
 
 
 def _clean(value: Any) -> Any:
-    return _cleaned(value) if isinstance(value, str) else value
-
-
-@lru_cache(maxsize=1024)
-def _cleaned(text: str) -> str:
-    """Return clean text. Cached, for these are texts of courses and of the site, never of a learner."""
-    return plain(text, _LONGEST)
+    return plain(value, _LONGEST) if isinstance(value, str) else value
 
 
 def stamp(at: datetime) -> str:

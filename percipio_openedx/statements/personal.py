@@ -91,10 +91,10 @@ class Personal:
             text = text.replace(piece, MASK)
         text = _CODED.sub(self._masked_if_coded, text)
         words = list(_words(text))
-        # Each key is judged once: answers repeat themselves.
-        personal = {key for key in {word.key for word in words} if self._is_known(key)}
         hidden = self._named(text, words)
-        hidden |= {number for number, word in enumerate(words) if word.key in personal or self._is_cut_off(text, word)}
+        for number, word in enumerate(words):
+            if self._is_known(word.key) or self._is_cut_off(text, word):
+                hidden.add(number)
         return _without(text, [words[number] for number in sorted(hidden)])
 
     def _is_known(self, key: str) -> bool:

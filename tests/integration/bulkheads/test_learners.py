@@ -23,10 +23,10 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import recheck, report_due, retirement
-from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, shares_asked
 from tests.integration.test_reporting import complete, grade, hold, notice
 from tests.poison import CANARY, FEW, TEXTS, errors
+from tests.unit.statements.cases import VERB_FILTER
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
 

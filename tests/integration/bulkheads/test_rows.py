@@ -25,10 +25,10 @@ from percipio_openedx.models.learner_course import Part, registration_for
 from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import failures, findings, leases, report_due
 from percipio_openedx.reporting.look import examine
-from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import complete, grade, notice
 from tests.poison import CANARY
+from tests.unit.statements.cases import VERB_FILTER
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
 

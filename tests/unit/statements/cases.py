@@ -13,6 +13,8 @@ from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
 AT: Final = datetime(2026, 5, 13, 14, 25, 0, 123456, tzinfo=UTC)
+# A hook of event-routing-backends that our statements run through.
+VERB_FILTER: Final = "event_routing_backends.processors.xapi.transformer.xapi_transformer.get_verb"
 REGISTRATION: Final = UUID("1b4d9e1e-5c53-5f0e-9a7e-2f5f3f0a4c11")
 
 JOHN: Final = LearnerIdentity(email="john.doe@example.com", name="John Doe")

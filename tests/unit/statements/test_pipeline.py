@@ -19,9 +19,9 @@ from percipio_openedx.data import LearnerIdentity, Milestone, Score, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import PercipioXApiProcessor, build
-from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, VERB_FILTER, PercipioRegistry
+from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, PercipioRegistry
 from percipio_openedx.statements.vocabulary import VERBS, event_name
-from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, a_telling
+from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, VERB_FILTER, a_telling
 
 HERE = __name__
 COMPLETED = CASES["completed"]
