@@ -143,25 +143,19 @@ class Told:
     turned_at: datetime | None = field(default=None, compare=False)
 
 
-class Score(NamedTuple):
-    """A course grade as a score: ``scaled`` from 0 to 1; raw is the same in percent (min 0, max 100)."""
-
-    scaled: float
-
-
 @dataclass(frozen=True, slots=True)
 class Milestone:
     """One fact to report, which came true in the LMS ``at`` that time.
 
-    ``percent`` is whole, for progressed only; ``success`` is for passed and completed in a graded course; ``seconds``
-    are time on task. ``round`` (see ``Told``) is that of passed and completed, and of what a retraction takes back;
-    ``retracts`` the kind of that statement.
+    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
+    graded course; ``seconds`` are time on task. ``round`` (see ``Told``) is that of passed and completed, and of what a
+    retraction takes back; ``retracts`` the kind of that statement.
     """
 
     kind: Kind
     at: datetime
     percent: int | None = None
-    score: Score | None = None
+    score: float | None = None
     success: bool | None = None
     seconds: int | None = None
     round: int = 0

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
-from percipio_openedx.data import Enrollment, Milestone, Policy, Score, Told, Truth
+from percipio_openedx.data import Enrollment, Milestone, Policy, Told, Truth
 
 # The most that is told of a course's progress: the rest of it is the completion.
 MOST_PROGRESS = 99
@@ -207,10 +207,10 @@ def _again(told: Told, at: datetime) -> datetime:
     return at if told.turned_at is None or at > told.turned_at else told.turned_at + TICK
 
 
-def _score(truth: Truth) -> Score | None:
+def _score(truth: Truth) -> float | None:
     if not truth.is_graded or truth.grade is None:
         return None
-    return Score(scaled=min(1.0, max(0.0, truth.grade.fraction)))
+    return min(1.0, max(0.0, truth.grade.fraction))
 
 
 def _success(truth: Truth) -> bool | None:

@@ -20,7 +20,7 @@ from eventtracking.processors.exceptions import NoTransformerImplemented
 from openedx_filters.exceptions import OpenEdxFilterException
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.data import BuiltStatement, Milestone, Score, Telling
+from percipio_openedx.data import BuiltStatement, Milestone, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
@@ -185,9 +185,9 @@ def _scaled(milestone: Milestone) -> float | None:
     """Return the score of passed and completed, 0 to 1 in four places; weights of more than 100 % in all give 1."""
     if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
         return None
-    if not math.isfinite(milestone.score.scaled):
+    if not math.isfinite(milestone.score):
         raise StatementError("result.score.scaled", "is not a number")
-    return round(min(max(milestone.score.scaled, 0.0), 1.0), 4)
+    return round(min(max(milestone.score, 0.0), 1.0), 4)
 
 
 def _retracted_id(telling: Telling) -> UUID | None:
@@ -228,7 +228,7 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         kind=found,
         at=at,
         percent=percent,
-        score=Score(float(scaled)) if is_number and scaled is not None else None,
+        score=float(scaled) if is_number and scaled is not None else None,
         success=success if isinstance(success, bool) else None,
         seconds=_seconds(str(result.get("duration", ""))),
         round=rounds,

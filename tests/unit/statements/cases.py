@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Telling
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -71,7 +71,7 @@ def a_telling(kind: Kind, course: Course = CLOUD, **changes: Any) -> Telling:
     return Telling(milestone=milestone, **{**defaults, **changes})
 
 
-GRADED: Final[dict[str, Any]] = {"score": Score(0.857142), "success": True, "seconds": 1800}
+GRADED: Final[dict[str, Any]] = {"score": 0.857142, "success": True, "seconds": 1800}
 
 CASES: Final[dict[str, Telling]] = {
     "started": a_telling(Kind.STARTED),
@@ -88,11 +88,11 @@ CASES: Final[dict[str, Telling]] = {
     "progressed": a_telling(Kind.PROGRESSED, percent=40, seconds=3725),
     "progressed_japanese": a_telling(Kind.PROGRESSED, JAPANESE, percent=73, seconds=59),
     "progressed_unknown_duration": a_telling(Kind.PROGRESSED, percent=10),
-    "passed": a_telling(Kind.PASSED, score=Score(0.7), success=True),
+    "passed": a_telling(Kind.PASSED, score=0.7, success=True),
     "completed": a_telling(Kind.COMPLETED, **GRADED),
     "completed_ungraded": a_telling(Kind.COMPLETED, replace(CLOUD, is_graded=False), seconds=36000),
-    "completed_not_passed": a_telling(Kind.COMPLETED, score=Score(0.4), success=False, seconds=0),
-    "completed_full_marks": a_telling(Kind.COMPLETED, score=Score(1.0), success=True),
+    "completed_not_passed": a_telling(Kind.COMPLETED, score=0.4, success=False, seconds=0),
+    "completed_full_marks": a_telling(Kind.COMPLETED, score=1.0, success=True),
     "completed_arabic": a_telling(Kind.COMPLETED, ARABIC, **GRADED),
     "completed_japanese": a_telling(Kind.COMPLETED, JAPANESE, **GRADED),
     "completed_chinese": a_telling(Kind.COMPLETED, replace(CLOUD, name="云计算基础", language="zh_CN")),

@@ -15,7 +15,7 @@ from openedx_filters.exceptions import OpenEdxFilterException
 from tincan import Activity, Agent, Verb
 
 from percipio_openedx.codes import Kind
-from percipio_openedx.data import LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.data import LearnerIdentity, Milestone, Telling
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import PercipioXApiProcessor, build
@@ -166,7 +166,7 @@ IMPOSSIBLE: list[tuple[Telling, str]] = [
     (replace(COMPLETED, activity_id="Cloud 101"), "object.id: is not an IRI"),
     (a_telling(Kind.PROGRESSED), "result.extensions.progress: is not a whole percentage from 0 to 100"),
     (a_telling(Kind.PROGRESSED, percent=101), "result.extensions.progress: is not a whole percentage from 0 to 100"),
-    (a_telling(Kind.PASSED, score=Score(float("nan"))), "result.score.scaled: is not a number"),
+    (a_telling(Kind.PASSED, score=float("nan")), "result.score.scaled: is not a number"),
     (a_telling(Kind.RETRACTED), "object.id: a retraction needs one earlier statement that it takes back"),
     (
         a_telling(Kind.RETRACTED, retracts=Kind.RETRACTED),
@@ -190,14 +190,14 @@ def test_a_learner_without_any_name_is_refused_for_track_too() -> None:
 
 
 def test_progress_carries_no_score() -> None:
-    built = build(a_telling(Kind.PROGRESSED, percent=40, score=Score(0.4)), now=NOW)
+    built = build(a_telling(Kind.PROGRESSED, percent=40, score=0.4), now=NOW)
 
     assert "score" not in json.loads(built.body)["result"]
 
 
 @pytest.mark.parametrize(("fraction", "scaled", "raw"), [(1.04, 1, 100), (-0.1, 0, 0), (0.33333, 0.3333, 33.33)])
 def test_a_score_stays_within_its_bounds(fraction: float, scaled: float, raw: float) -> None:
-    result = json.loads(build(a_telling(Kind.PASSED, score=Score(fraction)), now=NOW).body)["result"]
+    result = json.loads(build(a_telling(Kind.PASSED, score=fraction), now=NOW).body)["result"]
 
     assert result["score"] == {"scaled": scaled, "raw": raw, "min": 0, "max": 100}
 
