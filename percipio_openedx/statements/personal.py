@@ -62,23 +62,21 @@ class Personal:
     """The values of some people, ready to be looked for. Never in a repr.
 
     Arguments:
-        words: what is masked as a word.
+        words: what is masked as a word, and also looked for inside others where it is long.
         names: several words in a row that are masked together, by the first of them.
         domains: those of the names that are an address's domain.
-        long: those of the words that are also looked for inside others.
         pieces: what is masked wherever it stands: its script has no blanks, or it was read in a wrong encoding.
     """
 
     words: frozenset[str] = field(default=frozenset(), repr=False)
     names: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict, repr=False)
     domains: frozenset[tuple[str, ...]] = field(default=frozenset(), repr=False)
-    long: tuple[str, ...] = field(default=(), repr=False)
     pieces: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def terms(self) -> frozenset[str]:
         """Return texts of which at least one, case apart, stands in whatever ``masked`` would change."""
-        return frozenset((*self.words, *self.pieces)) - _ORDINARY
+        return self.words | set(self.pieces)
 
     def __bool__(self) -> bool:
         return bool(self.words or self.names or self.pieces)
@@ -99,16 +97,19 @@ class Personal:
 
     def _is_known(self, key: str) -> bool:
         """Whether a word is one of a person's, or has a long one in it."""
-        if key in _ORDINARY or len(key) < 2:
-            return False
-        return key in self.words or (len(key) >= _LONG and any(part in key for part in self.long))
+        if key in self.words:
+            return True
+        return len(key) >= _LONG and key not in _ORDINARY and any(word in key for word in self._long_words())
 
     def _is_cut_off(self, text: str, word: _Word) -> bool:
         """Whether a word is the beginning of a long one, where a text was cut."""
         if word.end < len(text) and not text.startswith((MASK, ".."), word.end):
             return False
         key = word.key
-        return len(key) >= _CUT and key not in _ORDINARY and any(part.startswith(key) for part in self.long)
+        return len(key) >= _CUT and key not in _ORDINARY and any(one.startswith(key) for one in self._long_words())
+
+    def _long_words(self) -> Iterator[str]:
+        return (word for word in self.words if len(word) >= _LONG)
 
     def _named(self, text: str, words: list[_Word]) -> set[int]:
         """Return the numbers of the words that together are a name, an address or its domain."""
@@ -157,13 +158,12 @@ def personal(values: Iterable[str]) -> Personal:
         names.add(tuple(parts))
         words.add("".join(parts))
     pieces |= {piece for one in given for piece in _misread(one)}
-    words = {word for word in words if len(word) > 1}
+    words = {word for word in words if len(word) > 1} - _ORDINARY
     by_first: dict[str, tuple[tuple[str, ...], ...]] = {}
     for name in sorted(names | domains):
         if len(name) > 1:
             by_first[name[0]] = (*by_first.get(name[0], ()), name)
-    long = tuple(sorted(word for word in words if len(word) >= _LONG and word not in _ORDINARY))
-    return Personal(frozenset(words), by_first, frozenset(domains), long, tuple(sorted(pieces, key=len, reverse=True)))
+    return Personal(frozenset(words), by_first, frozenset(domains), tuple(sorted(pieces, key=len, reverse=True)))
 
 
 def personal_of(body: bytes | None) -> Personal:
