@@ -126,7 +126,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.update(state=State.WAITING, due_at=due_at, status=status, answer=answer, **_NO_LEASE, **blame)
 
     def put_back(self, *, was_sent: bool = False, **blame: Any) -> int:
-        """Return rows (sending -> waiting) with their time and count of attempts unchanged."""
+        """Put rows back (sending -> waiting) with their time and count of attempts unchanged."""
         if was_sent:
             blame["in_doubt"] = True
         return self.update(state=State.WAITING, attempts=models.F("attempts") - 1, **_NO_LEASE, **blame)
