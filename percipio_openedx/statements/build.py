@@ -25,7 +25,7 @@ from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
 from percipio_openedx.statements.content import course_facts, learner
-from percipio_openedx.statements.normalizer import fitted, frozen, normalize
+from percipio_openedx.statements.normalizer import frozen, normalize, shortened
 from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.transformers import PercipioRegistry
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, TRACK_STATUS, event_name
@@ -73,7 +73,7 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
     event = _event(telling, at)
     (transformed,) = _processor.transform_event(event)
     statement = normalize(transformed, at)
-    body = fitted(statement)
+    body = shortened(statement)
     check(statement)
     return BuiltStatement(
         id=event["data"]["statement_id"],

@@ -106,7 +106,7 @@ def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
         raise StatementError(path, f"cannot be written as JSON ({type(error).__name__})") from None
 
 
-def fitted(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
+def shortened(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
     """Return the bytes of a normalized statement, at most ``limit``, after making it smaller in place where need be.
 
     The description gives way first, then the name, then the last of the instructors; the facts never do.
