@@ -79,9 +79,7 @@ def _matches(pattern: re.Pattern[str], problem: str) -> Judge:
     return _that(lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, problem)
 
 
-def _object(needs: Mapping[str, Judge], may: Mapping[str, Judge] | None = None) -> Judge:
-    known = {**needs, **(may or {})}
-
+def _object(known: Mapping[str, Judge], *needs: str) -> Judge:
     def judge(value: Any, path: str) -> None:
         _is_mapping(value, path)
         prefix = f"{path}." if path else ""
@@ -110,15 +108,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_percent(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
-
-
 _text = _that(lambda value: isinstance(value, str) and bool(value.strip()), "is not a text, or is empty")
 _flag = _that(lambda value: isinstance(value, bool), "is neither true nor false")
 _number = _that(_is_number, "is not a number")
 _scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
-_percent = _that(_is_percent, "is not a whole percentage from 0 to 100")
+_percent = _that(lambda value: type(value) is int and 0 <= value <= 100, "is not a whole percentage from 0 to 100")
 _iri = _that(is_iri, "is not an IRI")
 _irl = _that(is_irl, "is not an address on the web")
 _mbox = _that(is_mailto, "is not mailto: with an email address")
@@ -164,36 +158,35 @@ def _target(value: Any, path: str) -> None:
     (_reference if value.get("objectType") == "StatementRef" else _activity)(value, path)
 
 
-# Objects, each with what it needs and what it may have.
-
-_numbers = _object({}, {"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
+_numbers = _object({"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
 _AGENT: Final[dict[str, Judge]] = {
-    "objectType": _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group"), "name": _text,
-    "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _iri, "account": _object({"homePage": _iri, "name": _text}),
-}  # fmt: skip
-_agent = _object({}, _AGENT)
-_group = _object({}, {**_AGENT, "member": _list_of(_member)})
-_reference = _object({"objectType": _that(lambda value: value == "StatementRef", "is not StatementRef"), "id": _uuid})
-_definition = _object({}, {
+    "objectType": _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group"),
+    "name": _text,
+    "mbox": _mbox,
+    "mbox_sha1sum": _sha1,
+    "openid": _iri,
+    "account": _object({"homePage": _iri, "name": _text}, "homePage", "name"),
+}
+_agent = _object(_AGENT)
+_group = _object({**_AGENT, "member": _list_of(_member)})
+_is_reference = _that(lambda value: value == "StatementRef", "is not StatementRef")
+_reference = _object({"objectType": _is_reference, "id": _uuid}, "objectType", "id")
+_definition = _object({
     "type": _iri, "moreInfo": _irl, "name": _language_map, "description": _language_map, "extensions": _extensions,
 })  # fmt: skip
-_activity = _object(
-    {"id": _iri},
-    {"objectType": _that(lambda value: value == "Activity", "is not Activity"), "definition": _definition},
-)
-_result = _object({}, {
+_is_activity = _that(lambda value: value == "Activity", "is not Activity")
+_activity = _object({"id": _iri, "objectType": _is_activity, "definition": _definition}, "id")
+_result = _object({
     "score": _score, "success": _flag, "completion": _flag, "response": _text, "duration": _duration,
     "extensions": _extensions,
 })  # fmt: skip
-_context = _object({}, {
+_context = _object({
     "registration": _uuid, "instructor": check_agent, "team": check_agent,
-    "contextActivities": _object({}, dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
+    "contextActivities": _object(dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
     "revision": _text, "platform": _text, "language": _language, "statement": _reference, "extensions": _extensions,
 })  # fmt: skip
-_statement = _object(
-    {
-        "id": _uuid, "actor": check_agent, "verb": _object({"id": _iri}, {"display": _language_map}),
-        "object": _target, "timestamp": _timestamp,
-    },
-    {"result": _result, "context": _context},
-)  # fmt: skip
+_verb = _object({"id": _iri, "display": _language_map}, "id")
+_statement = _object({
+    "id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp, "result": _result,
+    "context": _context,
+}, "id", "actor", "verb", "object", "timestamp")  # fmt: skip
