@@ -1,7 +1,4 @@
-"""The choices that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong.
-
-Apart from ``data``, since the models, and so every process of the LMS that starts, need these alone.
-"""
+"""The choices that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong."""
 
 from __future__ import annotations
 

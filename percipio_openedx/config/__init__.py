@@ -34,7 +34,6 @@ from percipio_openedx.config.routing import (
 )
 from percipio_openedx.config.site import (
     FIELDS,
-    REGIONS,
     SERVICE_PATH,
     Configuration,
     build,

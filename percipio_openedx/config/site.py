@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext_lazy as _
@@ -64,23 +64,16 @@ SHAPING = (
 )
 
 
-class Hosts(NamedTuple):
-    """Where a region's API and token endpoint are."""
-
-    api_url: str
-    token_url: str
-
-
-# Skillsoft's data centers (the token address of "development" is on Skillsoft's page, the others are in use by edX).
-REGIONS: dict[str, Hosts] = {
-    "us": Hosts("https://api.percipio.com", "https://oauth2-provider.percipio.com/oauth2-provider/token"),
-    "eu": Hosts(
-        "https://dew1-api.percipio.com", "https://euc1-prod-oauth2-provider.percipio.com/oauth2-provider/token"
+# Skillsoft's data centers: addresses of the API and of the token endpoint. (The token address of "development" is on
+# Skillsoft's page, the others are in use by edX.)
+REGIONS: dict[str, tuple[str, str]] = {
+    "us": ("https://api.percipio.com", "https://oauth2-provider.percipio.com/oauth2-provider/token"),
+    "eu": ("https://dew1-api.percipio.com", "https://euc1-prod-oauth2-provider.percipio.com/oauth2-provider/token"),
+    "development": (
+        "https://api.develop.squads-dev.com",
+        "https://oauth2-provider.develop.squads-dev.com/oauth2-provider/token",
     ),
-    "development": Hosts(
-        "https://api.develop.squads-dev.com", "https://oauth2-provider.develop.squads-dev.com/oauth2-provider/token"
-    ),
-    "custom": Hosts("", ""),
+    "custom": ("", ""),
 }
 
 
@@ -166,12 +159,12 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     client_secret = _secret(values["client_secret"])
     if not client_secret.is_readable:
         raise unreadable()
-    region = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
+    api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,
         api=member("PERCIPIO_API", values["api"], Api),
-        api_url=address("PERCIPIO_API_URL", values["api_url"] or region.api_url),
-        token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or region.token_url),
+        api_url=address("PERCIPIO_API_URL", values["api_url"] or api_url),
+        token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or token_url),
         partner=identifier("PERCIPIO_PARTNER_NAME", values["partner_name"]),
         organization=identifier("PERCIPIO_ORGANIZATION_ID", values["organization_id"]),
         client_id=str(values["client_id"]),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from percipio_openedx.data import Told
+from percipio_openedx.data import Told
 
 # The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
@@ -93,9 +92,6 @@ class LearnerCourse(models.Model):
     @property
     def told(self) -> Told:
         """Return what has been reported so far."""
-        # Imported here: the LMS starts with this model, and without the milestones' values.
-        from percipio_openedx.data import Told
-
         return Told(**{name: getattr(self, f"told_{name}") for name in TOLD})
 
     def remember(self, told: Told) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -19,16 +18,17 @@ _CHAR: Final = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@{_UCS}]|%[0-9A-Fa-f]{{2}})"
 _HOST: Final = rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;={_UCS}]|%[0-9A-Fa-f]{{2}})+)"
 _AUTHORITY: Final = rf"//{_HOST}(?::[0-9]*)?"
 _TAIL: Final = rf"(?:\?(?:{_CHAR}|[/?])*)?(?:\#(?:{_CHAR}|[/?])*)?"
-_IRI: Final = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}"
-_IRL: Final = rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}"
+_IRI: Final = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}")
+_IRL: Final = re.compile(rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}")
 
 # Email addresses that every known validator of statements takes, Learning Locker's being the narrowest.
 _COMMON_EMAIL: Final = re.compile(r"[A-Za-z0-9._'+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{1,63}")
 
-# What a mailto IRI's local part holds as it is, beside letters, digits and ``_.-~``; the rest of ASCII is
-# percent-encoded (RFC 6068 section 2). ``@,:`` would end the address or begin the next one.
-_PLAIN_IN_MAILTO: Final = "!$'*+"
-_MAILTO: Final = rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+"
+# What a mailto IRI's local part and domain hold percent-encoded only (RFC 6068 section 2). ``@,:`` would
+# end the address or begin the next one.
+_UNSAFE_IN_LOCAL: Final = re.compile(rf"[^A-Za-z0-9\-._~!$'*+{_UCS}]")
+_UNSAFE_IN_DOMAIN: Final = re.compile(rf"[^A-Za-z0-9\-._~{_UCS}]")
+_MAILTO: Final = re.compile(rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+")
 # Joiners belong to the spelling of some domains (RFC 5892 A.1 and A.2), though they print nothing.
 _JOINERS: Final = re.compile("[\u200c\u200d]")
 
@@ -53,14 +53,8 @@ class _Mailbox(EmailValidator):
 _check_mailbox: Final = _Mailbox(allowlist=[])
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile on first use: these take longer than importing all the rest of the package."""
-    return re.compile(pattern)
-
-
-def _fits(pattern: str, value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_IRI and _compiled(pattern).fullmatch(value) is not None
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_IRI and pattern.fullmatch(value) is not None
 
 
 def is_iri(value: object) -> bool:
@@ -97,12 +91,11 @@ def mailto(address: str) -> str:
     What is beyond ASCII stays as it is (RFC 3987 section 3.1).
     """
     local, _, domain = address.rpartition("@")
-    return f"mailto:{_encoded(local, _PLAIN_IN_MAILTO)}@{_encoded(domain, '')}"
+    return f"mailto:{_UNSAFE_IN_LOCAL.sub(_encoded, local)}@{_UNSAFE_IN_DOMAIN.sub(_encoded, domain)}"
 
 
-def _encoded(part: str, plain: str) -> str:
-    unsafe = _compiled(rf"[^A-Za-z0-9\-._~{plain}{_UCS}]")
-    return unsafe.sub(lambda found: quote(found[0], safe="", errors="replace"), part)
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], safe="", errors="replace")
 
 
 def address_of(mbox: str) -> str:
