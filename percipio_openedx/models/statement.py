@@ -115,7 +115,8 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self._settle(State.KEPT, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        return self.update(state=state, settled_at=at, status=status, answer=answer, **_NO_LEASE, **blame)
+        mine = self.filter(state=State.SENDING)
+        return mine.update(state=state, settled_at=at, status=status, answer=answer, **_NO_LEASE, **blame)
 
     def release(
         self, due_at: datetime, status: int | None, answer: str, *, was_sent: bool = False, **blame: Any
