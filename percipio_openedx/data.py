@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Activity(NamedTuple):
     version: str = ""
 
 
-class Share(NamedTuple):
+class Progress(NamedTuple):
     """Units of a course run as the platform counts them for one learner."""
 
     complete: int
@@ -109,8 +109,8 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
-    """What the LMS holds of one learner in one course run at the moment of observation; percents as in ``Share``."""
+class Observed:
+    """What the LMS holds of one learner in one course run at the moment of observation; percents as in ``Progress``."""
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -120,13 +120,13 @@ class Truth:
     is_graded: bool = False
     percent_unlocked: int | None = None
 
-    def share(self, policy: Policy) -> int | None:
+    def progress(self, policy: Policy) -> int | None:
         """Return the completed share in whole percent as a site counts it; None where it is not known."""
         return self.percent_unlocked if policy.locked_units is LockedUnits.LEAVE_OUT else self.percent
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """What has been reported of one learner in one course run.
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
@@ -148,7 +148,7 @@ class Milestone:
     """One fact to report, which came true in the LMS ``at`` that time.
 
     ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
-    graded course; ``seconds`` are time on task. ``round`` (see ``Told``) is that of passed and completed, and of what a
+    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of what a
     retraction takes back; ``retracts`` the kind of that statement.
     """
 
@@ -272,7 +272,7 @@ class LearnerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class StatementContext:
     """Everything a statement is built from, for one milestone of one learner in one course run."""
 
     milestone: Milestone

@@ -51,7 +51,7 @@ class Throttled(DeliveryError):
     """429, the rate limit: retried after ``retry_after`` where the server said so."""
 
 
-class Unauthorised(DeliveryError):
+class Unauthorized(DeliveryError):
     """401 or 403, also from the token endpoint: the credentials are refused, and the destination pauses."""
 
 

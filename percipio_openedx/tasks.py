@@ -15,8 +15,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from edx_django_utils.monitoring import set_code_owner_attribute
 
-from percipio_openedx import config, slots
-from percipio_openedx.run import run_once
+from percipio_openedx import config
+from percipio_openedx.operations import run_slots
+from percipio_openedx.operations.run import run_once
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
@@ -37,7 +38,7 @@ BUDGET = 45.0
 def run() -> None:
     """Look at what is due, send what is due, and call the next run for when the rest is."""
     later = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
-    with slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
+    with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
         if slot is None:
             # Enough are at work, or were killed at it: then this later run finds their places free.
             _call_next(later)
@@ -47,14 +48,14 @@ def run() -> None:
             next_at = run_once(budget=BUDGET)
         finally:
             if next_at is not None:
-                _call_next(next_at, has_neighbour=slot.has_neighbour)
+                _call_next(next_at, has_neighbor=slot.has_neighbor)
 
 
-def _call_next(at: datetime, *, has_neighbour: bool = False) -> None:
+def _call_next(at: datetime, *, has_neighbor: bool = False) -> None:
     """The next run; and, when the time did not suffice, one more beside it, up to what the site allows."""
     if config.is_eager():
         return
-    if has_neighbour and at <= timezone.now():
+    if has_neighbor and at <= timezone.now():
         _publish(countdown=0)
     schedule(at)
 

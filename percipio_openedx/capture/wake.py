@@ -97,7 +97,7 @@ class _Waker:
         if not contained("wake", lambda: tasks.publish_first(WOKEN_KEY, window(), countdown=delay())):
             with self._lock:
                 self._quiet_until = time.monotonic() + PAUSE_AFTER_FAILURE
-        contained("watch", watch.look)
+        contained("watch", watch.check)
 
     def wait(self, seconds: float) -> None:
         thread = self._thread

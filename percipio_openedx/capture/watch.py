@@ -23,35 +23,35 @@ EVERY = 600
 COMPACTING = 5.0
 KEY = "percipio_openedx:watched"
 
-_looked_at = -float(EVERY)
+_checked_at = -float(EVERY)
 
 
 def forget() -> None:
     """Forget when this process looked last."""
-    global _looked_at
-    _looked_at = -float(EVERY)
+    global _checked_at
+    _checked_at = -float(EVERY)
 
 
-def look() -> None:
+def check() -> None:
     """Look, unless somebody did lately.
 
     Raises:
         Exception: whatever database, cache or mail server raise; the caller contains it.
     """
-    global _looked_at
-    if time.monotonic() - _looked_at < EVERY:
+    global _checked_at
+    if time.monotonic() - _checked_at < EVERY:
         return
-    _looked_at = time.monotonic()
+    _checked_at = time.monotonic()
     if not cache.add(KEY, 1, timeout=EVERY):
         return
     try:
-        _look()
+        _check()
     finally:
         # This thread's own, which ends.
         connections.close_all()
 
 
-def _look() -> None:
+def _check() -> None:
     # Here, so that the LMS's web processes start without any of it.
     from percipio_openedx.operations import alerts, status
     from percipio_openedx.reporting import compaction

@@ -46,4 +46,4 @@ from percipio_openedx.edx_platform.installation import (
     site_id_of_org,
     sites_of_orgs,
 )
-from percipio_openedx.edx_platform.shares import completed_share, share_sources
+from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

@@ -1,6 +1,6 @@
 """The rows: notices, what was reported, what is sent, and who may send it where."""
 
-from percipio_openedx.models.configuration import CourseAnswer, PercipioConfiguration
+from percipio_openedx.models.configuration import CourseOverride, PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import Notice

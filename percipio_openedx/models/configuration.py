@@ -18,7 +18,7 @@ from opaque_keys.edx.keys import CourseKey
 from percipio_openedx.models.fields import EncryptedSecretField
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 # What the key of all runs of a course begins with.
 ALL_RUNS = "course:"
@@ -95,7 +95,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
         return cls.newest(site_id) or cls(site_id=site_id)
 
 
-class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
+class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
     """Deletes by the batch as single rows are deleted."""
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -105,7 +105,7 @@ class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
         return done
 
 
-class CourseAnswer(models.Model):
+class CourseOverride(models.Model):
     """A course that is left out, or that Percipio's catalog knows by another id.
 
     ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
@@ -120,7 +120,7 @@ class CourseAnswer(models.Model):
     content_id = models.CharField(max_length=255, default="", blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CourseAnswerQuerySet.as_manager()
+    objects = CourseOverrideQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("course answer")
@@ -151,7 +151,7 @@ class CourseAnswer(models.Model):
 
 
 def outdate(course_keys: Iterable[str]) -> None:
-    """Have the open statements of these courses (keys as in ``CourseAnswer``) built anew before they leave."""
+    """Have the open statements of these courses (keys as in ``CourseOverride``) built anew before they leave."""
     runs = sorted(_runs(set(course_keys)))
     for start in range(0, len(runs), AT_ONCE):
         rows = Statement.objects.open().filter(

@@ -10,13 +10,13 @@ from uuid import UUID, uuid5
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.data import Told
+from percipio_openedx.data import Reported
 
 # The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
-# The fields of ``Told``, each of which has a column of its own.
-TOLD = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+# The fields of ``Reported``, each of which has a column of its own.
+REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
@@ -40,7 +40,7 @@ class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
     ``site_id`` is the site that the course run belonged to when it was last observed. ``lease`` and ``leased_until``
-    say who is observing now: no two observations of one row overlap. The two percents (``Share``) are the progress that
+    say who is observing now: no two observations of one row overlap. The two percents (``Progress``) are the progress that
     the platform computed last, ``activity_version`` what it depended on (completions, outline, enrollment mode), so
     that it is asked for only after a change; what it could not say is never remembered. ``observe_again_at`` is when to
     observe again though nobody may do anything: when the course comes to show a certificate that is already there.
@@ -54,13 +54,13 @@ class LearnerCourse(models.Model):
     site_id = models.PositiveIntegerField()
     registration = models.UUIDField(unique=True)
 
-    told_started = models.BooleanField(default=False)
-    told_percent = models.PositiveSmallIntegerField(default=0)
-    told_passed = models.BooleanField(default=False)
-    told_completed = models.BooleanField(default=False)
-    told_passed_round = models.PositiveIntegerField(default=0)
-    told_completed_round = models.PositiveIntegerField(default=0)
-    told_turned_at = models.DateTimeField(null=True, blank=True)
+    reported_started = models.BooleanField(default=False)
+    reported_percent = models.PositiveSmallIntegerField(default=0)
+    reported_passed = models.BooleanField(default=False)
+    reported_completed = models.BooleanField(default=False)
+    reported_passed_round = models.PositiveIntegerField(default=0)
+    reported_completed_round = models.PositiveIntegerField(default=0)
+    reported_turned_at = models.DateTimeField(null=True, blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
@@ -68,7 +68,7 @@ class LearnerCourse(models.Model):
     percent_unlocked_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     hold_reason = models.CharField(max_length=24, default="", blank=True)
     observe_again_at = models.DateTimeField(null=True, blank=True)
-    looked_at = models.DateTimeField(null=True, blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
 
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -90,14 +90,14 @@ class LearnerCourse(models.Model):
         return f"user={self.user_id} course={self.course_key} site={self.site_id}"
 
     @property
-    def told(self) -> Told:
+    def reported(self) -> Reported:
         """Return what has been reported so far."""
-        return Told(**{name: getattr(self, f"told_{name}") for name in TOLD})
+        return Reported(**{name: getattr(self, f"told_{name}") for name in REPORTED})
 
-    def remember(self, told: Told) -> None:
+    def remember(self, reported: Reported) -> None:
         """Take over what is reported from now on (the caller saves)."""
-        for name in TOLD:
-            setattr(self, f"told_{name}", getattr(told, name))
+        for name in REPORTED:
+            setattr(self, f"told_{name}", getattr(reported, name))
 
 
 class Part(StrEnum):

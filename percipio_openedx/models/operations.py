@@ -14,7 +14,7 @@ class Alert(models.Model):
     """One problem, present or past, so that operators are told once of it and once of its end.
 
     ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
-    ``is_told`` says whether operators know that state, ``told_at`` when the last mail about it was sent.
+    ``is_announced`` says whether operators know that state, ``announced_at`` when the last mail about it was sent.
 
     .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
     """
@@ -23,9 +23,9 @@ class Alert(models.Model):
     kind = models.CharField(max_length=16)
     subject = models.CharField(max_length=64)
     is_on = models.BooleanField(default=False)
-    is_told = models.BooleanField(default=True)
+    is_announced = models.BooleanField(default=True)
     changed_at = models.DateTimeField()
-    told_at = models.DateTimeField(null=True, blank=True)
+    announced_at = models.DateTimeField(null=True, blank=True)
     words = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
@@ -55,10 +55,10 @@ class BackfillRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     course_key = models.CharField(max_length=255, default="", blank=True)
     enrollment_id = models.PositiveBigIntegerField(default=0)
-    looked = models.PositiveBigIntegerField(default=0)
+    observed = models.PositiveBigIntegerField(default=0)
     statements = models.PositiveBigIntegerField(default=0)
     held = models.PositiveBigIntegerField(default=0)
-    troubled = models.PositiveIntegerField(default=0)
+    failed_courses = models.PositiveIntegerField(default=0)
 
     class Meta:
         verbose_name = _("backfill")
@@ -69,7 +69,7 @@ class BackfillRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"backfill {self.pk}: looked={self.looked} statements={self.statements} at={self.course_key or '-'}"
+        return f"backfill {self.pk}: observed={self.observed} statements={self.statements} at={self.course_key or '-'}"
 
 
 class ErasureRequest(models.Model):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -38,12 +38,12 @@ class State(models.TextChoices):
     SENDING = "sending", "being sent"
     DELIVERED = "delivered", "delivered"
     PARKED = "parked", "parked"
-    ABANDONED = "abandoned", "given up"
-    KEPT = "kept", "kept"
+    DISCARDED = "discarded", "discarded"
+    SKIPPED = "skipped", "skipped"
 
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
-CAN_BE_GIVEN_UP = (State.PARKED, State.WAITING, State.OUTDATED)
+CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 # Marks what is being sent while what shaped it changes: no configuration's fingerprint, so it is built anew if it waits
 # again.
 STALE = "stale"
@@ -112,7 +112,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
 
     def keep(self, at: datetime) -> int:
         """Settle (sending -> kept): the API in force has no form for it."""
-        return self._settle(State.KEPT, at, None, "")
+        return self._settle(State.SKIPPED, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
         mine = self.filter(state=State.SENDING)
@@ -140,15 +140,15 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         """Make what is waiting or outdated due then, whatever was stored."""
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
-    def give_up(self, at: datetime, answer: str) -> int:
+    def discard(self, at: datetime, answer: str) -> int:
         """Abandon what is parked, waiting or outdated, by an operator's decision only."""
-        return self.filter(state__in=CAN_BE_GIVEN_UP).update(state=State.ABANDONED, settled_at=at, answer=answer)
+        return self.filter(state__in=CAN_BE_DISCARDED).update(state=State.DISCARDED, settled_at=at, answer=answer)
 
     def queue(self, at: datetime) -> int:
         """Send what is settled (settled -> waiting), byte for byte as it is."""
         return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
 
-    def send_again(self, at: datetime) -> int:
+    def requeue(self, at: datetime) -> int:
         """Send again what is settled (settled -> waiting or outdated): an operator or a reconciliation asks for it.
 
         What Percipio may have, or a pull client may have read, stays as it is; everything else is built anew under its
@@ -241,8 +241,8 @@ class Statement(models.Model):
         ordering: ClassVar[list[str]] = ["id"]
         # What an operator may do beside seeing: each act has a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("send_again_statement", _("Can send statements again")),
-            ("give_up_statement", _("Can give statements up")),
+            ("requeue_statement", _("Can send statements again")),
+            ("discard_statement", _("Can give statements up")),
             ("export_statement", _("Can export statements")),
             ("preview_statement", _("Can preview what would be reported")),
         ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from percipio_openedx.reporting.due import Reported, report_due
-from percipio_openedx.reporting.findings import Looked
-from percipio_openedx.reporting.look import look
+from percipio_openedx.reporting.due import PassCounts, report_due
+from percipio_openedx.reporting.findings import ObservationCounts
+from percipio_openedx.reporting.observe import observe
 from percipio_openedx.reporting.rebuild import Rebuilt, rebuild_due
 
-__all__ = ["Looked", "Rebuilt", "Reported", "look", "rebuild_due", "report_due"]
+__all__ = ["ObservationCounts", "PassCounts", "Rebuilt", "observe", "rebuild_due", "report_due"]

@@ -16,8 +16,8 @@ from itertools import count
 from django.core.cache import cache
 from django.utils import timezone
 
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.observation.courses import CourseBook
 from percipio_openedx.reporting import compaction, failures, groups, recheck
+from percipio_openedx.reporting.courses import CourseBook
 from percipio_openedx.reporting.groups import Group
-from percipio_openedx.reporting.look import look
+from percipio_openedx.reporting.observe import observe
 
 logger = logging.getLogger(__name__)
 
@@ -42,17 +42,17 @@ MOST_AHEAD = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
-class Reported:
+class PassCounts:
     """How one pass over the notices went. ``next_at`` is when another is worth making, None if nothing waits.
 
     ``broken`` is why something about all notices could not be done, ``''`` if it was; the notices were taken up.
     """
 
-    looked: int = 0
+    observed: int = 0
     statements: int = 0
     held: int = 0
     next_at: datetime | None = None
-    in_trouble: bool = False
+    has_problem: bool = False
     broken: str = ""
 
 
@@ -62,7 +62,7 @@ class _Pass:
 
     deadline: float | None
     failing: frozenset[str]
-    reported: Reported
+    reported: PassCounts
     began: datetime = field(default_factory=timezone.now)
     courses: CourseBook = field(default_factory=CourseBook)
     sites: dict[str, Configuration | None] = field(default_factory=dict)
@@ -71,18 +71,18 @@ class _Pass:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-def report_due(deadline: float | None = None) -> Reported:
+def report_due(deadline: float | None = None) -> PassCounts:
     """Look at every learner and course of which a notice is due, or that failed and is to be tried again.
 
     Arguments:
         deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
-    reported = Reported()
+    reported = PassCounts()
     _prepare(reported)
     work = _Pass(deadline, failures.failing_courses(), reported)
     for course_key, group in _groups(work.began):
         if course_key == EVERY_COURSE:
-            reported.in_trouble |= not groups.every_course(group, work.failing)
+            reported.has_problem |= not groups.every_course(group, work.failing)
         elif not _report_course(course_key, group, work):
             reported.next_at = timezone.now()
             return reported
@@ -91,7 +91,7 @@ def report_due(deadline: float | None = None) -> Reported:
     return reported
 
 
-def _prepare(reported: Reported) -> None:
+def _prepare(reported: PassCounts) -> None:
     """Notice those whose time has come, and compact what has waited for long.
 
     A bulkhead around each: the notices that are there are taken up, whatever becomes of these two.
@@ -104,7 +104,7 @@ def _prepare(reported: Reported) -> None:
             act()
         if contained.error is None:
             continue
-        reported.in_trouble = True
+        reported.has_problem = True
         logger.error("observing goes on without %s error=%s", name, contained.reason)
         if not is_outage(contained.error):
             reported.broken = contained.reason
@@ -154,11 +154,11 @@ def _report_course(course_key: str, group: Group, work: _Pass) -> bool:
     """
     is_done = True
     with bulkhead(Boundary.COURSE) as contained:
-        is_done = _look_at_course(course_key, group, work)
+        is_done = _observe_course(course_key, group, work)
     error = contained.error
     if error is None:
         return is_done
-    work.reported.in_trouble = True
+    work.reported.has_problem = True
     if isinstance(error, PercipioConfigurationError) or is_outage(error):
         logger.warning("course not looked at course=%s problem=%s", course_key, contained.reason)
     else:
@@ -166,7 +166,7 @@ def _report_course(course_key: str, group: Group, work: _Pass) -> bool:
     return is_done
 
 
-def _look_at_course(course_key: str, group: Group, work: _Pass) -> bool:
+def _observe_course(course_key: str, group: Group, work: _Pass) -> bool:
     configuration = _configuration(course_key, work.sites)
     if configuration is None:
         groups.delete(group, group.notices)
@@ -185,12 +185,12 @@ def _look_at_course(course_key: str, group: Group, work: _Pass) -> bool:
         if not learners:
             continue
         course = work.courses.get(course_key)
-        looked = look(configuration, course_key, course, learners, timezone.now(), work.deadline)
-        groups.delete(group, set(learners) - looked.busy - looked.unfinished)
-        work.reported.looked += looked.looked
-        work.reported.statements += looked.statements
-        work.reported.held += looked.held
-        work.reported.in_trouble |= bool(looked.busy or looked.problems)
+        counts = observe(configuration, course_key, course, learners, timezone.now(), work.deadline)
+        groups.delete(group, set(learners) - counts.busy - counts.unfinished)
+        work.reported.observed += counts.observed
+        work.reported.statements += counts.statements
+        work.reported.held += counts.held
+        work.reported.has_problem |= bool(counts.busy or counts.problems)
     if course_key in work.failing:
         failures.course_is_well(course_key)
     return True
@@ -212,7 +212,7 @@ def _shuffled(parts: Iterable[Part]) -> list[Part]:
 
 def _next_at(work: _Pass) -> datetime | None:
     now = timezone.now()
-    if work.reported.in_trouble:
+    if work.reported.has_problem:
         return now + timedelta(seconds=AFTER_TROUBLE)
     oldest = failures.oldest_notice(now)
     noticed = None if oldest is None else _believable(oldest, now) + timedelta(seconds=config.gathering())

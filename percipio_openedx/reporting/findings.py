@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 from percipio_openedx.bulkheads import is_outage, reason_of
-from percipio_openedx.codes import HoldReason
-from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Told, Truth
+from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Observed, Reported
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
@@ -36,8 +36,8 @@ class Finding:
     """
 
     row: LearnerCourse
-    truth: Truth
-    told: Told
+    observed: Observed
+    reported: Reported
     identity: LearnerIdentity | None = None
     milestones: tuple[Milestone, ...] = ()
     statements: list[tuple[Milestone, BuiltStatement]] = field(default_factory=list)
@@ -58,12 +58,14 @@ class Finding:
         To be read before the row is written to.
         """
         row = self.row
-        same = not (self.statements or self.asked) and self.told == row.told and str(self.hold) == row.hold_reason
+        same = (
+            not (self.statements or self.asked) and self.reported == row.reported and str(self.hold) == row.hold_reason
+        )
         return not same or self.again_at != row.observe_again_at
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ObservationCounts:
     """How a look went: learners looked at, statements made, learners held back.
 
     ``busy`` are those whom somebody else looks at, ``unfinished`` those of whom nothing could be decided in time, and
@@ -71,7 +73,7 @@ class Looked:
     platform was asked for somebody's progress and answered.
     """
 
-    looked: int = 0
+    observed: int = 0
     statements: int = 0
     held: int = 0
     busy: frozenset[int] = frozenset()
@@ -79,10 +81,10 @@ class Looked:
     problems: Mapping[int, Problem] = field(default_factory=dict)
     has_progress: bool = False
 
-    def plus(self, other: Looked) -> Looked:
+    def plus(self, other: ObservationCounts) -> ObservationCounts:
         """Both together."""
-        return Looked(
-            looked=self.looked + other.looked,
+        return ObservationCounts(
+            observed=self.observed + other.observed,
             statements=self.statements + other.statements,
             held=self.held + other.held,
             busy=self.busy | other.busy,
@@ -143,7 +145,7 @@ def hold_back(finding: Finding, error: Exception) -> None:
     """
     if is_outage(error):
         raise error
-    finding.hold, finding.told, finding.milestones = HoldReason.UNSAYABLE, finding.row.told, ()
+    finding.hold, finding.reported, finding.milestones = HoldReason.UNSAYABLE, finding.row.reported, ()
     finding.statements, finding.problem = [], Problem(reason_of(error))
     field_at_fault = error.path if isinstance(error, StatementError) else "-"
     logger.warning(

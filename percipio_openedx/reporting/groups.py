@@ -10,10 +10,10 @@ from functools import partial
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.reporting import failures, retirement
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Course, Milestone, Told, Truth
+from percipio_openedx.data import BuiltStatement, Course, Milestone, Observed, Reported
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.reporting.look import examine
-from percipio_openedx.unsaid import Unsaid, unsaid
+from percipio_openedx.reporting.courses import CourseBook
+from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.unreported import Unreported, unreported
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Preview:
         told: what was reported before.
         truth: what the LMS says.
         statements: the milestones that are due, each as it would be sent.
-        unsaid: the milestones that are not, each with its reason.
+        unreported: the milestones that are not, each with its reason.
         problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
     """
 
@@ -36,10 +36,10 @@ class Preview:
     configuration: Configuration | None = None
     course: Course | None = None
     hold: str = ""
-    told: Told = field(default_factory=Told)
-    truth: Truth = field(default_factory=Truth)
+    reported: Reported = field(default_factory=Reported)
+    observed: Observed = field(default_factory=Observed)
     statements: tuple[tuple[Milestone, BuiltStatement], ...] = ()
-    unsaid: tuple[Unsaid, ...] = ()
+    unreported: tuple[Unreported, ...] = ()
     problem: str = ""
 
 
@@ -61,27 +61,29 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
         return Preview(site_id)
     with transaction.atomic():
         try:
-            return _looked(configuration, user_id, course_key, afresh)
+            return _observed(configuration, user_id, course_key, afresh)
         finally:
             # Whatever the platform wrote on the way (an external id on its first use) is taken back.
             transaction.set_rollback(True)
 
 
-def _looked(configuration: Configuration, user_id: int, course_key: str, afresh: bool) -> Preview:
+def _observed(configuration: Configuration, user_id: int, course_key: str, afresh: bool) -> Preview:
     course = CourseBook().get(course_key)
     row = _row(configuration.site_id, user_id, course_key, afresh)
-    told = row.told
+    reported = row.reported
     (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
     return Preview(
         site_id=configuration.site_id,
         configuration=configuration,
         course=course,
         hold=str(finding.hold),
-        told=told,
-        truth=finding.truth,
+        reported=reported,
+        observed=finding.observed,
         statements=tuple(finding.statements),
         problem=finding.problem.reason if finding.problem else "",
-        unsaid=() if finding.hold else tuple(unsaid(told, finding.truth, configuration.policy, finding.milestones)),
+        unreported=()
+        if finding.hold
+        else tuple(unreported(reported, finding.observed, configuration.policy, finding.milestones)),
     )
 
 

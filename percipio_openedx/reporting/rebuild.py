@@ -22,21 +22,20 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Telling
+from percipio_openedx.data import BuiltStatement, StatementContext
+from percipio_openedx.db import persistently
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, StatementError
 from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.observation import truths
-from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.observation.truths import Seen
-from percipio_openedx.reporting import rewrite
+from percipio_openedx.reporting import observed_state, rewrite
+from percipio_openedx.reporting.courses import CourseBook
 from percipio_openedx.reporting.findings import check_columns
-from percipio_openedx.reporting.look import finding_of, telling_of
+from percipio_openedx.reporting.observe import context_of, finding_of
+from percipio_openedx.reporting.observed_state import ObservedLearner
 from percipio_openedx.statements.build import build, milestone_of
-from percipio_openedx.transactions import persistently
 
 logger = logging.getLogger(__name__)
 
@@ -235,10 +234,10 @@ def _build(
         reasons |= {row.pk: str(hold) for row in rows}
         return {}
     user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(truths.read, course_key, is_graded=course.is_graded, configuration=configuration)
+    read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
-    telling = telling_of(configuration, course)
+    context = context_of(configuration, course)
     built: dict[int, rewrite.New] = {}
     for row in rows:
         user_id = row.learner_course.user_id
@@ -246,7 +245,7 @@ def _build(
             reasons[row.pk] = reason_of(unread[user_id])
             continue
         with bulkhead(Boundary.STATEMENT) as contained:
-            made = _build_one(row, seen, configuration, telling)
+            made = _build_one(row, seen, configuration, context)
             if isinstance(made, str):
                 reasons[row.pk] = made
             else:
@@ -259,15 +258,18 @@ def _build(
 
 
 def _build_one(
-    row: Statement, seen: Mapping[int, Seen], configuration: Configuration, telling: Callable[..., Telling]
+    row: Statement,
+    seen: Mapping[int, ObservedLearner],
+    configuration: Configuration,
+    context: Callable[..., StatementContext],
 ) -> rewrite.New | str:
     """The new statement, or why its learner cannot be named."""
     finding = finding_of(row.learner_course, seen[row.learner_course.user_id], configuration)
     if finding.identity is None:
         return finding.problem.reason if finding.problem is not None else str(finding.hold)
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
-    told = telling(milestone=milestone, identity=finding.identity, registration=row.registration)
-    made: BuiltStatement = build(told, now=timezone.now())
+    reported = context(milestone=milestone, identity=finding.identity, registration=row.registration)
+    made: BuiltStatement = build(reported, now=timezone.now())
     if made.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
     check_columns(milestone, made)

@@ -7,18 +7,21 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from percipio_openedx import config, milestones
-from percipio_openedx.data import Policy, Told, Truth
+from percipio_openedx import config
+from percipio_openedx.data import Observed, Policy, Reported
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.transactions import persistently, without_gap_locks
+from percipio_openedx.reporting import milestones
 
 # No longer: a course's day may be brought forward, and no signal tells whose certificates that is about.
 LONGEST_WAIT = timedelta(days=1)
 AT_ONCE = 1000
 
 
-def time_for(row: LearnerCourse, told: Told, truth: Truth, policy: Policy, now: datetime) -> datetime | None:
+def time_for(
+    row: LearnerCourse, reported: Reported, observed: Observed, policy: Policy, now: datetime
+) -> datetime | None:
     """Return when to look again at a learner although nobody may do anything; None for only when something happens.
 
     Arguments:
@@ -28,9 +31,9 @@ def time_for(row: LearnerCourse, told: Told, truth: Truth, policy: Policy, now: 
         policy: the site's choices.
         now: the time of the look.
     """
-    if truth.certificate is None or not milestones.awaits_certificate(told, truth, policy):
+    if observed.certificate is None or not milestones.awaits_certificate(reported, observed, policy):
         return None
-    latest, shown_at = now + LONGEST_WAIT, truth.certificate.available_at
+    latest, shown_at = now + LONGEST_WAIT, observed.certificate.available_at
     at = shown_at if shown_at is not None and now < shown_at < latest else latest
     planned = row.observe_again_at
     return planned if planned is not None and now < planned <= at else at

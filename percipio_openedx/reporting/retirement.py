@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from percipio_openedx.codes import Api
+from percipio_openedx.db import persistently, without_gap_locks
+from percipio_openedx.enums import Api
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import traces
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 
 # Where a statement can be that never left.
-UNSENT = (State.OUTDATED, State.WAITING, State.KEPT, State.ABANDONED)
+UNSENT = (State.OUTDATED, State.WAITING, State.SKIPPED, State.DISCARDED)
 
 
 # A site, and a Percipio organization as its addresses name it.

@@ -13,11 +13,11 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting.store import Clock, make_ledger
 from percipio_openedx.reporting.topics import topics_of
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 
 class New(NamedTuple):

@@ -16,11 +16,11 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.db import persistently, without_gap_locks, write_alias
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement, StatementLedger
 from percipio_openedx.reporting.topics import topics_of
-from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
 
 if TYPE_CHECKING:
     from percipio_openedx.reporting.findings import Finding
@@ -31,14 +31,14 @@ ROWS_IN_AN_INSERT = 200
 # Rows that one UPDATE has to save from being written by themselves, to be worth its own cost.
 WORTH_AN_UPDATE = 50
 
-TOLD_FIELDS = (
-    "told_started",
-    "told_percent",
-    "told_passed",
-    "told_completed",
-    "told_passed_round",
-    "told_completed_round",
-    "told_turned_at",
+REPORTED_FIELDS = (
+    "reported_started",
+    "reported_percent",
+    "reported_passed",
+    "reported_completed",
+    "reported_passed_round",
+    "reported_completed_round",
+    "reported_turned_at",
     "sequence",
     "activity_version",
     "percent_seen",
@@ -102,7 +102,7 @@ class _Prepared(NamedTuple):
         is_news = finding.is_news
         if is_news:
             row = finding.row
-            row.remember(finding.told)
+            row.remember(finding.reported)
             row.hold_reason = str(finding.hold)
             row.observe_again_at = finding.again_at
             finding.first_sequence = row.sequence + 1
@@ -165,8 +165,8 @@ def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: 
     pks = [*same, *(finding.row.pk for finding in news)]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
-    if only_looked := [pk for pk in same if pk in held]:
-        LearnerCourse.objects.filter(pk__in=only_looked).update(looked_at=now, lease=None, leased_until=None)
+    if only_observed := [pk for pk in same if pk in held]:
+        LearnerCourse.objects.filter(pk__in=only_observed).update(observed_at=now, lease=None, leased_until=None)
     _tell([finding.row for finding in news if finding.row.pk in held], now)
     return held
 
@@ -175,22 +175,22 @@ def _tell(rows: Sequence[LearnerCourse], now: datetime) -> None:
     """An UPDATE for all that are told the same, as when many enroll. Where they differ, all in one INSERT ... ON
     DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
     """
-    shared = {"looked_at": now, "lease": None, "leased_until": None}
+    shared = {"observed_at": now, "lease": None, "leased_until": None}
     alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for row in rows:
-        alike[tuple(getattr(row, name) for name in TOLD_FIELDS)].append(row.pk)
+        alike[tuple(getattr(row, name) for name in REPORTED_FIELDS)].append(row.pk)
     if len(alike) <= max(1, len(rows) // WORTH_AN_UPDATE):
-        for told, pks in alike.items():
-            values = dict(zip(TOLD_FIELDS, told, strict=True)) | shared
+        for reported, pks in alike.items():
+            values = dict(zip(REPORTED_FIELDS, reported, strict=True)) | shared
             LearnerCourse.objects.filter(pk__in=pks).update(**values)
         return
     for row in rows:
-        row.looked_at, row.lease, row.leased_until = now, None, None
+        row.observed_at, row.lease, row.leased_until = now, None, None
     by_target = connections[write_alias()].features.supports_update_conflicts_with_target
     LearnerCourse.objects.bulk_create(
         rows,
         update_conflicts=True,
-        update_fields=(*TOLD_FIELDS, *shared),
+        update_fields=(*REPORTED_FIELDS, *shared),
         unique_fields=["id"] if by_target else None,
     )
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from percipio_openedx.data import BuiltStatement
+from percipio_openedx.db import persistently
 from percipio_openedx.models.statement import Statement, TopicTerm
 from percipio_openedx.statements.ids import topic_of
-from percipio_openedx.transactions import persistently
 
 
 def topics_of(site_id: int, built: Iterable[BuiltStatement]) -> dict[UUID, UUID]:

@@ -14,12 +14,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q, QuerySet
 
 from percipio_openedx import edx_platform
+from percipio_openedx.db import persistently
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.operations import Alert
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.statements.personal import Personal, learner_of, personal
-from percipio_openedx.transactions import persistently
 
 # Where Percipio's words stand, by model. Of what was accepted none are kept.
 FOREIGN: dict[type[Model], tuple[str, ...]] = {
@@ -28,7 +28,7 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Destination: ("last_error", "plain_answer"),
     Statement: ("answer",),
 }
-WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.ABANDONED)
+WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
 AT_ONCE = 500
 # What the admin's log calls a row that is gone.
 GONE = "(erased)"

@@ -19,8 +19,8 @@ from event_routing_backends.processors.xapi.transformer_processor import XApiPro
 from eventtracking.processors.exceptions import NoTransformerImplemented
 from openedx_filters.exceptions import OpenEdxFilterException
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import BuiltStatement, Milestone, Telling
+from percipio_openedx.data import BuiltStatement, Milestone, StatementContext
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
@@ -62,15 +62,15 @@ class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
 _processor = PercipioXApiProcessor()
 
 
-def build(telling: Telling, *, now: datetime) -> BuiltStatement:
+def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
     """Return the statement and the Track record of one milestone; ``now`` has a time zone, and nothing is later.
 
     Raises:
         StatementError: the milestone cannot be expressed; it names the field, never its value.
     """
-    at = moment(telling.milestone.at, now)
-    track = _record(telling, at)
-    event = _event(telling, at)
+    at = moment(context.milestone.at, now)
+    track = _record(context, at)
+    event = _event(context, at)
     (transformed,) = _processor.transform_event(event)
     statement = normalize(transformed, at)
     body = shortened(statement)
@@ -99,24 +99,24 @@ def moment(at: datetime, now: datetime) -> datetime:
     return earlier.replace(microsecond=earlier.microsecond // 1000 * 1000)
 
 
-def _record(telling: Telling, at: datetime) -> bytes | None:
+def _record(context: StatementContext, at: datetime) -> bytes | None:
     """Return the Track record of a milestone; None for passed and retracted, for which Track has no form.
 
     Formats as on Percipio's tracking page: whole percent, whole seconds (left out where unknown), UTC without
     fractions. The organization is part of the address, not of the record.
     """
-    milestone = telling.milestone
+    milestone = context.milestone
     status = TRACK_STATUS.get(milestone.kind)
     if status is None:
         return None
-    if not telling.content_id:
+    if not context.content_id:
         raise StatementError("content_id", "is empty")
-    if not telling.identity.scalar:
+    if not context.identity.scalar:
         raise StatementError("user", "is empty")
     percentages = {Kind.PROGRESSED: milestone.percent or 0, Kind.COMPLETED: 100}
     record: dict[str, Any] = {
-        "content_id": telling.content_id,
-        "user": telling.identity.scalar,
+        "content_id": context.content_id,
+        "user": context.identity.scalar,
         "status": status,
         "event_date": f"{at:%Y-%m-%dT%H:%M:%SZ}",
         "completion_percentage": percentages.get(milestone.kind, 0),
@@ -127,30 +127,30 @@ def _record(telling: Telling, at: datetime) -> bytes | None:
     return frozen(record, "record")
 
 
-def _event(telling: Telling, at: datetime) -> dict[str, Any]:
+def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
     """Return a milestone as the tracking event that event-routing-backends transforms; it never leaves the process.
 
     It carries everything that the statement needs, so that no transformer asks the database or the platform.
     """
-    milestone = telling.milestone
+    milestone = context.milestone
     return {
         "name": event_name(milestone.kind),
         "timestamp": at,
         "context": {
-            "course_id": telling.course.key,
-            "org_id": telling.course.org,
-            "registration": telling.registration,
-            "platform": plain(telling.platform, LONGEST_PLATFORM),
+            "course_id": context.course.key,
+            "org_id": context.course.org,
+            "registration": context.registration,
+            "platform": plain(context.platform, LONGEST_PLATFORM),
         },
         "data": {
-            "statement_id": ids.statement_id(telling.registration, milestone.kind, milestone.value),
-            "learner": learner(telling.identity),
-            "activity_id": telling.activity_id,
-            "course": course_facts(telling.course, telling.lms_root),
+            "statement_id": ids.statement_id(context.registration, milestone.kind, milestone.value),
+            "learner": learner(context.identity),
+            "activity_id": context.activity_id,
+            "course": course_facts(context.course, context.lms_root),
             "result": _own_result(milestone),
             "score": _scaled(milestone),
             "seconds": known_seconds(milestone.seconds),
-            "retracts": _retracted_id(telling),
+            "retracts": _retracted_id(context),
         },
     }
 
@@ -190,15 +190,15 @@ def _scaled(milestone: Milestone) -> float | None:
     return round(min(max(milestone.score, 0.0), 1.0), 4)
 
 
-def _retracted_id(telling: Telling) -> UUID | None:
+def _retracted_id(context: StatementContext) -> UUID | None:
     """Return the id of the statement that a retraction takes back. Retractions cannot be voided (Data 2.3.2)."""
-    milestone = telling.milestone
+    milestone = context.milestone
     if milestone.kind is not Kind.RETRACTED:
         return None
     if milestone.retracts in (None, Kind.RETRACTED, Kind.PROGRESSED):
         raise StatementError("object.id", "a retraction needs one earlier statement that it takes back")
     target = Milestone(kind=milestone.retracts, at=milestone.at, round=milestone.round)
-    return ids.statement_id(telling.registration, target.kind, target.value)
+    return ids.statement_id(context.registration, target.kind, target.value)
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.iri import address_of
 

@@ -16,7 +16,7 @@ from event_routing_backends.processors.openedx_filters.decorators import openedx
 from event_routing_backends.processors.transformer_utils.registry import TransformerRegistry
 from event_routing_backends.processors.xapi.transformer import XApiTransformer
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.statements.content import CourseFacts, language_map
 from percipio_openedx.statements.vocabulary import ACTIVITY_COURSE, ADL_VERBS, FALLBACK_LANGUAGE, VERBS, event_name
 

@@ -25,14 +25,14 @@ BROAD_EXCEPTS = {
 }
 # Where items are set aside (``bulkheads.py``): by module, the boundaries that docs/architecture.md names.
 BULKHEADS = {
-    "observation/truths.py": ["PROGRESS"],
+    "reporting/observed_state.py": ["PROGRESS"],
     "operations/backfill.py": ["COURSE", "COURSE", "LEARNER", "LEARNER"],
     "operations/forecast.py": ["COURSE", "LEARNER"],
     "operations/retired.py": ["LEARNER", "LEARNER"],
     "reporting/due.py": ["COURSE", "STEP"],
     "reporting/failures.py": ["ROW"],
     "reporting/groups.py": ["LEARNER", "LEARNER"],
-    "reporting/look.py": ["LEARNER", "NAME", "STATEMENT", "STATEMENT"],
+    "reporting/observe.py": ["LEARNER", "NAME", "STATEMENT", "STATEMENT"],
     "reporting/rebuild.py": ["COURSE", "LEARNER", "ROW", "STATEMENT"],
     "reporting/rewrite.py": ["ROW"],
     "reporting/store.py": ["ROW"],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.observation.time_on_task import seconds
+from percipio_openedx.reporting.time_on_task import seconds
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

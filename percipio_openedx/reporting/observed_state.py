@@ -8,23 +8,25 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from percipio_openedx import config, edx_platform, identity
+from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Learner, Share, Truth
+from percipio_openedx.data import Activity, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.observation import time_on_task
+from percipio_openedx.reporting import identity, time_on_task
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedLearner:
     """One learner and what is true, but for the dear share of completed units."""
 
     learner: Learner | None
-    truth: Truth
+    observed: Observed
 
 
-def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration) -> dict[int, Seen]:
+def read(
+    course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
+) -> dict[int, ObservedLearner]:
     """Look at these learners in this course run.
 
     Raises:
@@ -36,9 +38,9 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
     grades = edx_platform.grades(course_key, user_ids)
     certificates = edx_platform.certificates(course_key, user_ids)
     return {
-        user_id: Seen(
+        user_id: ObservedLearner(
             learner=learners.get(user_id),
-            truth=Truth(
+            observed=Observed(
                 enrollment=enrollments.get(user_id),
                 activity=activities.get(user_id, Activity()),
                 grade=grades.get(user_id),
@@ -51,19 +53,19 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
 
 
 @dataclass(slots=True)
-class Shares:
+class ProgressAnswers:
     """What the platform said of some learners' progress: the completed share, or None where it does not know.
 
     ``failed`` holds the reason of each learner whom it could not say, of those also whom it was not asked for after
     that; who is in neither was not asked for lack of time. ``is_broken`` says that it could say nobody's.
     """
 
-    found: dict[int, Share | None] = field(default_factory=dict)
+    found: dict[int, Progress | None] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     is_broken: bool = False
 
 
-def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> Shares:
+def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
     """The completed share, asked learner by learner: 10 to 500 ms each.
 
     The bulkhead around the progress of one learner, without which everything else is reported all the same. Where it
@@ -73,7 +75,7 @@ def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = No
         deadline: ``time.monotonic()`` after which nobody is asked but the first.
     """
     users = edx_platform.users(user_ids)
-    shares = Shares()
+    answers = ProgressAnswers()
     # By chance, or the same few whom it cannot say would be met first each time.
     mixed = random.sample(user_ids, len(user_ids))
     for number, user_id in enumerate(mixed):
@@ -81,20 +83,20 @@ def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = No
             break
         with bulkhead(Boundary.PROGRESS) as contained:
             user = users.get(user_id)
-            shares.found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
+            answers.found[user_id] = None if user is None else edx_platform.learner_progress(course_key, user)
         if contained.error is None:
             continue
         if is_outage(contained.error):
             raise contained.error
-        shares.failed[user_id] = contained.reason
-        if len(shares.failed) >= MOST_ALONE and not shares.found:
-            shares.is_broken = True
-            shares.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
+        answers.failed[user_id] = contained.reason
+        if len(answers.failed) >= MOST_ALONE and not answers.found:
+            answers.is_broken = True
+            answers.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
             break
-    return shares
+    return answers
 
 
-def progress_version(truth: Truth, outline_version: str) -> str:
+def progress_version(observed: Observed, outline_version: str) -> str:
     """Everything, as far as it can be told cheaply, that a learner's progress depends on; ``''`` where part is unknown.
 
     What is remembered under ``''`` is never used again: better to ask once more than to be wrong for ever.
@@ -103,10 +105,10 @@ def progress_version(truth: Truth, outline_version: str) -> str:
         truth: whose completions and whose enrollment's mode count.
         outline_version: of the course run.
     """
-    if not outline_version or truth.enrollment is None:
+    if not outline_version or observed.enrollment is None:
         return ""
-    others = f"{outline_version}|{truth.enrollment.mode}|{truth.enrollment.is_active}"
-    return f"{truth.activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
+    others = f"{outline_version}|{observed.enrollment.mode}|{observed.enrollment.is_active}"
+    return f"{observed.activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
 
 
 def outline_version(course_key: str) -> str:

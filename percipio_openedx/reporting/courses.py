@@ -8,7 +8,7 @@ from dataclasses import replace
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.configuration import CourseAnswer
+from percipio_openedx.models.configuration import CourseOverride
 
 
 class CourseBook:
@@ -40,11 +40,11 @@ def _decided(course_key: str) -> Course | None:
     return replace(course, is_reported=answer.is_reported, content_id=answer.content_id)
 
 
-def _answer(course_key: str) -> CourseAnswer | None:
+def _answer(course_key: str) -> CourseOverride | None:
     """What an operator decided for the course run, else for all runs of the course."""
     keys = [course_key]
     # A text that is no key of a course run can have an answer of its own all the same.
     with suppress(PlatformUnavailable):
         keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    found = {answer.course_key: answer for answer in CourseAnswer.objects.filter(course_key__in=keys)}
+    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
     return next((found[key] for key in keys if key in found), None)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from percipio_openedx import edx_platform, milestones
-from percipio_openedx.codes import Undone
+from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Course, Enrollment, Policy, Told, Truth
+from percipio_openedx.data import Activity, Course, Enrollment, Observed, Policy, Reported
+from percipio_openedx.enums import Undone
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.reporting import milestones
 
 NOTHING = Activity()
 
@@ -23,7 +24,7 @@ class _Row(NamedTuple):
     """What was told of a learner."""
 
     user_id: int
-    told: Told
+    reported: Reported
 
 
 def settled(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
@@ -46,19 +47,21 @@ def settled(configuration: Configuration, course: Course | None, enrolled: Mappi
     rows = list(_rows(course.key, enrolled))
     # Nothing is told after a completion, but that it was taken back.
     keeps = configuration.policy.undone is Undone.KEEP
-    found = {row.user_id for row in rows if keeps and row.told.completed}
-    return found | _told_all(course, configuration.policy, enrolled, [row for row in rows if row.user_id not in found])
+    found = {row.user_id for row in rows if keeps and row.reported.completed}
+    return found | _reported_all(
+        course, configuration.policy, enrolled, [row for row in rows if row.user_id not in found]
+    )
 
 
 def _rows(course_key: str, user_ids: Iterable[int]) -> Iterable[_Row]:
     rows = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
-    told = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
-    columns = ("user_id", *(f"told_{name}" for name in told))
+    reported = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+    columns = ("user_id", *(f"told_{name}" for name in reported))
     for user_id, *values in rows.filter(hold_reason="").values_list(*columns):
-        yield _Row(user_id, Told(*values))
+        yield _Row(user_id, Reported(*values))
 
 
-def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], rows: list[_Row]) -> set[int]:
+def _reported_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], rows: list[_Row]) -> set[int]:
     if not rows:
         return set()
     user_ids = [row.user_id for row in rows]
@@ -68,18 +71,20 @@ def _told_all(course: Course, policy: Policy, enrolled: Mapping[int, datetime], 
     found = set()
     for row in rows:
         user_id = row.user_id
-        truth = Truth(
+        observed = Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, NOTHING),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
         )
-        if _is_told(row, truth, policy):
+        if _is_reported(row, observed, policy):
             found.add(user_id)
     return found
 
 
-def _is_told(row: _Row, truth: Truth, policy: Policy) -> bool:
-    waits = milestones.needs_percent(row.told, truth, policy) or milestones.awaits_certificate(row.told, truth, policy)
-    return not waits and not milestones.due(row.told, truth, policy)[1]
+def _is_reported(row: _Row, observed: Observed, policy: Policy) -> bool:
+    waits = milestones.needs_percent(row.reported, observed, policy) or milestones.awaits_certificate(
+        row.reported, observed, policy
+    )
+    return not waits and not milestones.due(row.reported, observed, policy)[1]

@@ -11,27 +11,34 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial, reduce
 
-from percipio_openedx import config, identity, milestones
+from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
-from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Learner, Policy, Telling, Truth
+from percipio_openedx.data import Course, Learner, Observed, Policy, StatementContext
+from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import LearnerNotNamed
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.observation import truths
-from percipio_openedx.observation.truths import Seen
-from percipio_openedx.reporting import failures, leases, progress, recheck, store
-from percipio_openedx.reporting.findings import ASK, Asking, Finding, Looked, Problem, check_columns, hold_back
+from percipio_openedx.reporting import failures, identity, leases, milestones, observed_state, progress, recheck, store
+from percipio_openedx.reporting.findings import (
+    ASK,
+    Asking,
+    Finding,
+    ObservationCounts,
+    Problem,
+    check_columns,
+    hold_back,
+)
+from percipio_openedx.reporting.observed_state import ObservedLearner
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
-__all__ = ["Asking", "Finding", "Looked", "examine", "finding_of", "look", "telling_of"]
+__all__ = ["Asking", "Finding", "ObservationCounts", "context_of", "examine", "finding_of", "observe"]
 
 # The milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
 
 
-def look(
+def observe(
     configuration: Configuration,
     course_key: str,
     course: Course | None,
@@ -40,7 +47,7 @@ def look(
     deadline: float | None = None,
     *,
     again: bool = False,
-) -> Looked:
+) -> ObservationCounts:
     """Look at these learners in this course run and keep what is new as statements to send.
 
     Arguments:
@@ -54,27 +61,27 @@ def look(
     known = failures.known(course_key, user_ids)
     asking = Asking(deadline, again, known.progress_waits(now))
     parts, broken = apart(
-        Boundary.LEARNER, user_ids, lambda part: _look(configuration, course_key, course, part, now, asking)
+        Boundary.LEARNER, user_ids, lambda part: _observe(configuration, course_key, course, part, now, asking)
     )
-    alone = Looked(problems={user_id: Problem(reason_of(error)) for user_id, error in broken.items()})
-    looked = reduce(Looked.plus, parts, alone)
-    well = set(user_ids) - looked.busy - looked.unfinished - set(looked.problems)
-    unkept = known.settle(well, looked.problems, has_progress=looked.has_progress)
-    return replace(looked, busy=looked.busy | unkept) if unkept else looked
+    alone = ObservationCounts(problems={user_id: Problem(reason_of(error)) for user_id, error in broken.items()})
+    counts = reduce(ObservationCounts.plus, parts, alone)
+    well = set(user_ids) - counts.busy - counts.unfinished - set(counts.problems)
+    unkept = known.settle(well, counts.problems, has_progress=counts.has_progress)
+    return replace(counts, busy=counts.busy | unkept) if unkept else counts
 
 
-def _look(
+def _observe(
     configuration: Configuration,
     course_key: str,
     course: Course | None,
     user_ids: Sequence[int],
     now: datetime,
     asking: Asking,
-) -> Looked:
+) -> ObservationCounts:
     """All or nothing, but for single rows that cannot be written."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
     if not claim.rows:
-        return Looked(busy=claim.busy)
+        return ObservationCounts(busy=claim.busy)
     is_settled = False
     try:
         findings = examine(configuration, course_key, course, claim.rows, now, asking=asking)
@@ -86,8 +93,8 @@ def _look(
             leases.release(claim.lease)
     problems = {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
     problems |= {user_id: Problem(reason_of(error)) for user_id, error in unwritten.items()}
-    return Looked(
-        looked=len(decided) - len(unwritten),
+    return ObservationCounts(
+        observed=len(decided) - len(unwritten),
         statements=made,
         held=sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten),
         busy=claim.busy,
@@ -128,8 +135,8 @@ def _find(
         return []
     if course is None or not course.is_reported:
         reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
-        return [Finding(row=row, truth=Truth(), told=row.told, hold=reason) for row in rows.values()]
-    seen = truths.read(course_key, list(rows), course.is_graded, configuration)
+        return [Finding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()]
+    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
     progress.ask(course_key, findings, configuration.policy, asking)
     for finding in findings:
@@ -139,8 +146,8 @@ def _find(
     return findings
 
 
-def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> Finding:
-    finding = Finding(row=row, truth=seen.truth, told=row.told)
+def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> Finding:
+    finding = Finding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
         finding.hold = HoldReason.UNKNOWN_LEARNER
@@ -148,7 +155,7 @@ def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> 
         finding.hold = HoldReason.RETIRED
     elif not learner.is_active:
         finding.hold = HoldReason.INACTIVE
-    elif seen.truth.enrollment is None:
+    elif seen.observed.enrollment is None:
         finding.hold = HoldReason.NOT_ENROLLED
     else:
         _name(finding, learner, configuration)
@@ -173,8 +180,8 @@ def _name(finding: Finding, learner: Learner, configuration: Configuration) -> N
 
 def _compare(finding: Finding, policy: Policy, now: datetime) -> None:
     with bulkhead(Boundary.STATEMENT) as contained:
-        finding.told, finding.milestones = milestones.due(finding.told, finding.truth, policy)
-        finding.again_at = recheck.time_for(finding.row, finding.told, finding.truth, policy, now)
+        finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
+        finding.again_at = recheck.time_for(finding.row, finding.reported, finding.observed, policy, now)
     if contained.error is not None:
         hold_back(finding, contained.error)
 
@@ -183,7 +190,7 @@ def _add_seconds(course_key: str, findings: Sequence[Finding]) -> None:
     timed = [finding for finding in findings if any(found.kind in TIMED for found in finding.milestones)]
     if not timed:
         return
-    seconds = truths.seconds_on_task(course_key, [finding.row.user_id for finding in timed])
+    seconds = observed_state.seconds_on_task(course_key, [finding.row.user_id for finding in timed])
     for finding in timed:
         worked = seconds.get(finding.row.user_id)
         finding.milestones = tuple(
@@ -194,11 +201,11 @@ def _add_seconds(course_key: str, findings: Sequence[Finding]) -> None:
 def _build(configuration: Configuration, course: Course | None, findings: Sequence[Finding], now: datetime) -> None:
     if course is None:
         return
-    telling = telling_of(configuration, course)
+    context = context_of(configuration, course)
     for finding in findings:
         if not finding.milestones or finding.identity is None:
             continue
-        who = partial(telling, identity=finding.identity, registration=finding.row.registration)
+        who = partial(context, identity=finding.identity, registration=finding.row.registration)
         with bulkhead(Boundary.STATEMENT) as contained:
             built = [(found, build(who(milestone=found), now=now)) for found in finding.milestones]
             for milestone, statement in built:
@@ -208,12 +215,12 @@ def _build(configuration: Configuration, course: Course | None, findings: Sequen
             hold_back(finding, contained.error)
 
 
-def telling_of(configuration: Configuration, course: Course) -> Callable[..., Telling]:
+def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
     """What all tellings of a course run have in common, filled in."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(
-        Telling,
+        StatementContext,
         course=course,
         platform=config.platform_name(),
         lms_root=root,

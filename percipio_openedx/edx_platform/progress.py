@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import Share
+from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.exceptions import PlatformUnavailable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def completed_share(course_key: str, user: User) -> Share | None:
+def learner_progress(course_key: str, user: User) -> Progress | None:
     """Return the units of a course run as the platform counts them for one learner; None where no source knows.
 
     The sources are ``calculate_progress_for_learner_in_course`` (Ulmo and later), the summary under it, and the
@@ -30,23 +30,23 @@ def completed_share(course_key: str, user: User) -> Share | None:
     key = parsed(course_key)
     failed: PlatformUnavailable | None = None
     for module, name, read in _SOURCES:
-        share = None
+        progress = None
         try:
             with platform(f"{module.removeprefix('lms.djangoapps.')}.{name}"):
                 source = _imported(module, name)
-                share = None if source is None else read(source, key, user)
+                progress = None if source is None else read(source, key, user)
         except PlatformUnavailable as error:
             failed = failed or error
         finally:
             forget_request()
-        if share is not None:
-            return share
+        if progress is not None:
+            return progress
     if failed is not None:
         raise failed
     return None
 
 
-def share_sources() -> list[str]:
+def progress_sources() -> list[str]:
     """Return which of the sources of the share this LMS has, the preferred one first."""
     found = []
     for module, name, _read in _SOURCES:
@@ -64,12 +64,12 @@ def _imported(module: str, name: str) -> Any:
         return None
 
 
-def _from_counts(progress: Callable[[CourseKey, User], Any], key: CourseKey, user: User) -> Share | None:
+def _from_counts(progress: Callable[[CourseKey, User], Any], key: CourseKey, user: User) -> Progress | None:
     counts = progress(key, user)
     if not isinstance(counts, Mapping) or "complete_count" not in counts:
         return None
     return _plausible(
-        Share(
+        Progress(
             complete=int(counts["complete_count"]),
             incomplete=int(counts.get("incomplete_count", 0)),
             locked=int(counts.get("locked_count", 0)),
@@ -77,22 +77,22 @@ def _from_counts(progress: Callable[[CourseKey, User], Any], key: CourseKey, use
     )
 
 
-def _from_aggregator(model: Any, key: CourseKey, user: User) -> Share | None:
+def _from_aggregator(model: Any, key: CourseKey, user: User) -> Progress | None:
     """Count in blocks instead of units: as a share they serve as well."""
     row = model.objects.filter(course_key=key, user=user, aggregation_name="course").first()
     if row is None or not row.possible:
         return None
     done = int(row.earned)
-    return _plausible(Share(complete=done, incomplete=max(0, int(row.possible) - done)))
+    return _plausible(Progress(complete=done, incomplete=max(0, int(row.possible) - done)))
 
 
-def _plausible(share: Share) -> Share:
-    if min(share) < 0:
+def _plausible(progress: Progress) -> Progress:
+    if min(progress) < 0:
         raise ValueError("a number of units below zero")
-    return share
+    return progress
 
 
-_SOURCES: tuple[tuple[str, str, Callable[[Any, CourseKey, User], Share | None]], ...] = (
+_SOURCES: tuple[tuple[str, str, Callable[[Any, CourseKey, User], Progress | None]], ...] = (
     ("lms.djangoapps.course_home_api.progress.api", "calculate_progress_for_learner_in_course", _from_counts),
     ("lms.djangoapps.courseware.courses", "get_course_blocks_completion_summary", _from_counts),
     ("completion_aggregator.models", "Aggregator", _from_aggregator),

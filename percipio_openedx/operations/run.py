@@ -55,14 +55,14 @@ def run_pass(budget: float | None = None) -> Pass:
     # Here, so that the LMS's web processes, which never come here, start without any of it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts
-    from percipio_openedx.reporting import Rebuilt, Reported, rebuild_due, report_due
+    from percipio_openedx.reporting import PassCounts, Rebuilt, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
     alerts.connect()
     done = Pass()
     began = time.monotonic()
     deadline = None if budget is None else began + budget / 2
-    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), Reported())
+    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), PassCounts())
     if reported.broken:
         done.broken[Step.OBSERVING] = reported.broken
     deadline = None if budget is None else time.monotonic() + max(1.0, (budget - (time.monotonic() - began)) / 2)
@@ -78,7 +78,7 @@ def run_pass(budget: float | None = None) -> Pass:
         times.append(timezone.now() + AFTER_A_BROKEN_STEP)
     done.next_at = min(times, default=None)
     counts = {
-        "looked": reported.looked,
+        "observed": reported.observed,
         "statements": reported.statements,
         "held": reported.held,
         "rebuilt": rebuilt.built,
