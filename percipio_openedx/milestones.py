@@ -16,6 +16,9 @@ from percipio_openedx.data import Enrollment, Milestone, Policy, Score, Told, Tr
 MOST_PROGRESS = 99
 # As finely as a statement's time is written.
 TICK = timedelta(milliseconds=1)
+# The longest time until a learner who awaits a certificate is observed again: a course's day may be brought forward,
+# and no signal tells whose certificates that is about.
+LONGEST_WAIT = timedelta(days=1)
 
 
 def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone, ...]]:
@@ -76,6 +79,25 @@ def awaits_certificate(told: Told, truth: Truth, policy: Policy) -> bool:
         and certificate.is_held
         and not certificate.is_available
     )
+
+
+def observe_again_at(
+    told: Told, truth: Truth, policy: Policy, now: datetime, planned: datetime | None
+) -> datetime | None:
+    """Return when to observe a learner again although nobody may do anything; None for only when something happens.
+
+    Arguments:
+        told: what has been reported, with what is due now.
+        truth: what the LMS says now.
+        policy: the site's choices.
+        now: the time of the observation.
+        planned: the time that is set already; it stays where it is no later.
+    """
+    if truth.certificate is None or not awaits_certificate(told, truth, policy):
+        return None
+    latest, shown_at = now + LONGEST_WAIT, truth.certificate.available_at
+    at = shown_at if shown_at is not None and now < shown_at < latest else latest
+    return planned if planned is not None and now < planned <= at else at
 
 
 def _start(
