@@ -1,7 +1,7 @@
-"""The difference between what is true in the LMS and what Percipio was told, as milestones in order. Pure.
+"""The difference between the observed state and the reported state, as milestones in order. Pure.
 
-Looking twice reports nothing twice, because what a look reports is part of what the next one compares with. The looks
-may come at any time and in any number: every milestone's time is the LMS's own, not the time of the look.
+Observing twice reports nothing twice, because what is reported is part of what is compared next. Observations may come
+at any time and in any number: every milestone's time is the LMS's own, not the time of the observation.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from percipio_openedx.codes import CompletedOn, Kind, StartedOn, Undone
-from percipio_openedx.data import Enrollment, Milestone, Policy, Score, Told, Truth
+from percipio_openedx.data import Milestone, Policy, Score, Told, Truth
 
-# The most that is told of a course's progress: the rest of it is the completion.
+# The most that is reported of a course's progress: the rest of it is the completion.
 MOST_PROGRESS = 99
 # As finely as a statement's time is written.
 TICK = timedelta(milliseconds=1)
@@ -22,7 +22,7 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone, ...]]:
-    """What to report now, in order, and what has been told when all of it is reported.
+    """Return what to report now, in order, and what has been reported when all of it is.
 
     Arguments:
         told: what was reported before.
@@ -33,26 +33,40 @@ def due(told: Told, truth: Truth, policy: Policy) -> tuple[Told, tuple[Milestone
         return told, ()
     found: list[Milestone] = []
     if policy.undone is Undone.RETRACT:
-        told = _take_back(told, truth, policy, found)
+        told = _retract(told, truth, policy, found)
     if told.completed:
         return told, tuple(found)
     passed_at = _passed_at(told, truth)
     completed_at = _completed_at(told, truth, policy)
-    later = _earliest(passed_at, completed_at)
-    told = _start(told, truth, policy, truth.enrollment, later, found)
-    told = _progress(told, truth, policy, completed_at, found)
-    told = _pass(told, truth, passed_at, completed_at, found)
-    return _complete(told, truth, completed_at, found), tuple(found)
+    score, success = _result(truth)
+    # Before everything else, so what came later implies it.
+    started_at = _started_at(truth, policy, _earliest(passed_at, completed_at))
+    if started_at is not None and not told.started:
+        found.append(Milestone(Kind.STARTED, started_at))
+        told = replace(told, started=True)
+    # Never once the course is complete.
+    percent, last, seconds = _new_percent(told, truth, policy), truth.activity.last, truth.activity.seconds
+    if percent is not None and last is not None and told.started and completed_at is None:
+        found.append(Milestone(Kind.PROGRESSED, last, percent=percent, seconds=seconds))
+        told = replace(told, percent=percent)
+    # Not when it came after the completion, for nothing is reported after that.
+    if passed_at is not None and not told.passed and (completed_at is None or passed_at <= completed_at):
+        found.append(Milestone(Kind.PASSED, passed_at, score=score, success=True, round=told.passed_round))
+        told = replace(told, passed=True)
+    if completed_at is not None:
+        if told.passed and success is False:
+            # The pass stays in Percipio (a site that takes it back has done so already). Neither that pass nor the
+            # grade of now may contradict it.
+            score = success = None
+        number = told.completed_round
+        milestone = Milestone(Kind.COMPLETED, completed_at, score=score, success=success, seconds=seconds, round=number)
+        found.append(milestone)
+        told = replace(told, completed=True, turned_at=completed_at)
+    return told, tuple(found)
 
 
 def needs_percent(told: Told, truth: Truth, policy: Policy) -> bool:
-    """Whether the completed share, which is dear to ask for, can change what ``due`` says.
-
-    Arguments:
-        told: what was reported before.
-        truth: what the LMS says now, but for the share.
-        policy: the site's choices.
-    """
+    """Whether the progress, which is expensive to ask for and not in ``truth`` yet, can change what ``due`` says."""
     if truth.enrollment is None or truth.activity.last is None or told.completed:
         return False
     without = replace(truth, percent=None, percent_unlocked=None)
@@ -61,14 +75,9 @@ def needs_percent(told: Told, truth: Truth, policy: Policy) -> bool:
 
 
 def awaits_certificate(told: Told, truth: Truth, policy: Policy) -> bool:
-    """Return whether the learner holds a certificate that completes the course as soon as the course shows it.
+    """Whether the learner holds a certificate that completes the course as soon as the course shows it.
 
-    Nothing in the LMS says when that day has come: somebody has to look again.
-
-    Arguments:
-        told: what has been reported, with what is due now.
-        truth: what the LMS says now.
-        policy: the site's choices.
+    Nothing in the LMS says when that day has come: somebody has to observe again. ``told`` is with what is due now.
     """
     certificate = truth.certificate
     return (
@@ -88,9 +97,6 @@ def observe_again_at(
 
     Arguments:
         told: what has been reported, with what is due now.
-        truth: what the LMS says now.
-        policy: the site's choices.
-        now: the time of the observation.
         planned: the time that is set already; it stays where it is no later.
     """
     if truth.certificate is None or not awaits_certificate(told, truth, policy):
@@ -100,75 +106,30 @@ def observe_again_at(
     return planned if planned is not None and now < planned <= at else at
 
 
-def _start(
-    told: Told,
-    truth: Truth,
-    policy: Policy,
-    enrollment: Enrollment,
-    later: datetime | None,
-    found: list[Milestone],
-) -> Told:
-    """Started comes before everything else, so what came later implies it."""
-    enrolled_at = enrollment.created
-    at: datetime | None = enrolled_at
+def _started_at(truth: Truth, policy: Policy, later: datetime | None) -> datetime | None:
+    """Return when the course was started, at the latest with what came ``later``."""
+    at = truth.enrollment.created if truth.enrollment is not None else None
     if policy.started_on is StartedOn.FIRST_ACTIVITY:
-        at = truth.activity.first
-        if later is not None and (at is None or at > later):
-            at = enrolled_at
-    if told.started or at is None:
-        return told
-    found.append(Milestone(Kind.STARTED, at if later is None else min(at, later)))
-    return replace(told, started=True)
+        first = truth.activity.first
+        if later is None or (first is not None and first <= later):
+            at = first
+    return _earliest(at, later) if at is not None else None
 
 
-def _progress(told: Told, truth: Truth, policy: Policy, completed_at: datetime | None, found: list[Milestone]) -> Told:
-    """Whenever the share passed another step; never 0 or 100, and never once the course is complete.
+def _new_percent(told: Told, truth: Truth, policy: Policy) -> int | None:
+    """Return the progress where it passed another step; never 0 or 100.
 
-    All units done without a completion (which may take a pass, or a certificate) are told as 99.
+    All units done without a completion (which may take a pass, or a certificate) are 99.
     """
-    share, at = truth.share(policy), truth.activity.last
-    if share is None or at is None or completed_at is not None or not told.started:
-        return told
+    share = truth.share(policy)
+    if share is None:
+        return None
     percent = min(share, MOST_PROGRESS)
     is_new_step = share == 100 or share // policy.progress_step > told.percent // policy.progress_step
-    if percent <= told.percent or not is_new_step:
-        return told
-    found.append(Milestone(Kind.PROGRESSED, at, percent=percent, seconds=truth.activity.seconds))
-    return replace(told, percent=percent)
+    return percent if percent > told.percent and is_new_step else None
 
 
-def _pass(
-    told: Told, truth: Truth, passed_at: datetime | None, completed_at: datetime | None, found: list[Milestone]
-) -> Told:
-    """Once; and not when it came after the completion, for nothing is reported after that."""
-    if told.passed or passed_at is None or (completed_at is not None and passed_at > completed_at):
-        return told
-    found.append(Milestone(Kind.PASSED, passed_at, score=_score(truth), success=True, round=told.passed_round))
-    return replace(told, passed=True)
-
-
-def _complete(told: Told, truth: Truth, completed_at: datetime | None, found: list[Milestone]) -> Told:
-    if completed_at is None:
-        return told
-    score, success = _score(truth), _success(truth)
-    if told.passed and success is False:
-        # The pass stays in Percipio (a site that takes it back has done so already). Neither that pass nor the grade of
-        # now may contradict it.
-        score = success = None
-    found.append(
-        Milestone(
-            Kind.COMPLETED,
-            completed_at,
-            score=score,
-            success=success,
-            seconds=truth.activity.seconds,
-            round=told.completed_round,
-        )
-    )
-    return replace(told, completed=True, turned_at=completed_at)
-
-
-def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone]) -> Told:
+def _retract(told: Told, truth: Truth, policy: Policy, found: list[Milestone]) -> Told:
     """Retract what the LMS took back: the completion first, then the pass it rested on.
 
     Only what the LMS says outright counts (a grade below the mark, a certificate no longer held). A grade that is not
@@ -178,9 +139,7 @@ def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone])
     if told.completed and at is not None and _completed_at(told, truth, policy) is None:
         found.append(Milestone(Kind.RETRACTED, at, round=told.completed_round, retracts=Kind.COMPLETED))
         told = replace(told, completed=False, completed_round=told.completed_round + 1, turned_at=at)
-    grade = truth.grade
-    if told.passed and grade is not None and grade.passed_at is not None and not grade.passing:
-        at = grade.changed or grade.passed_at
+    if told.passed and (at := _failed_at(truth)) is not None:
         found.append(Milestone(Kind.RETRACTED, at, round=told.passed_round, retracts=Kind.PASSED))
         turned_at = at if told.turned_at is None else max(told.turned_at, at)
         told = replace(told, passed=False, passed_round=told.passed_round + 1, turned_at=turned_at)
@@ -188,16 +147,15 @@ def _take_back(told: Told, truth: Truth, policy: Policy, found: list[Milestone])
 
 
 def _undone_at(told: Told, truth: Truth, policy: Policy) -> datetime | None:
-    """When the LMS last took back what a completion goes by, after the completion; None where it did not."""
-    grade, certificate = truth.grade, truth.certificate
+    """Return when the LMS last took back what a completion goes by, after the completion; None where it did not."""
+    certificate = truth.certificate
     moments = []
-    by_grade = policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
-    if by_grade and grade is not None and grade.passed_at is not None and not grade.passing:
-        moments.append(grade.changed or grade.passed_at)
+    if policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY):
+        moments.append(_failed_at(truth))
     by_certificate = policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
     if by_certificate and certificate is not None and not certificate.is_held:
         moments.append(certificate.changed or certificate.created)
-    at = max(moments, default=None)
+    at = max((moment for moment in moments if moment is not None), default=None)
     if at is None or told.turned_at is None or at > told.turned_at:
         return at
     # Of several ways to complete a course, another one completed this after the one that is undone. Of one way, it can
@@ -205,41 +163,41 @@ def _undone_at(told: Told, truth: Truth, policy: Policy) -> datetime | None:
     return None if policy.completed_on is CompletedOn.ANY else told.turned_at + TICK
 
 
+def _failed_at(truth: Truth) -> datetime | None:
+    """Return when one failed who had passed; None for whoever passes, or never did."""
+    grade = truth.grade
+    if grade is None or grade.passed_at is None or grade.passing:
+        return None
+    return grade.changed or grade.passed_at
+
+
 def _passed_at(told: Told, truth: Truth) -> datetime | None:
-    """When one passed who passes now; the second time, after a retraction, that is when the grade last changed."""
+    """Return when one passed who passes now; after a retraction, that is when the grade last changed."""
     grade = truth.grade
     if grade is None or not grade.passing or grade.passed_at is None:
         return None
-    return _again(told, grade.changed or grade.passed_at) if told.passed_round else grade.passed_at
+    return _after_retraction(told, grade.changed or grade.passed_at) if told.passed_round else grade.passed_at
 
 
 def _completed_at(told: Told, truth: Truth, policy: Policy) -> datetime | None:
-    certificate = truth.certificate
     moments = {
         CompletedOn.PASSED: _passed_at(told, truth),
         CompletedOn.PROGRESS: truth.activity.last if truth.share(policy) == 100 else None,
-        CompletedOn.CERTIFICATE: None if certificate is None else certificate.awarded_at,
+        CompletedOn.CERTIFICATE: None if truth.certificate is None else truth.certificate.awarded_at,
     }
     at = _earliest(*moments.values()) if policy.completed_on is CompletedOn.ANY else moments[policy.completed_on]
-    return _again(told, at) if at is not None and told.completed_round else at
+    return _after_retraction(told, at) if at is not None and told.completed_round else at
 
 
-def _again(told: Told, at: datetime) -> datetime:
-    """A time after all that was taken back."""
+def _after_retraction(told: Told, at: datetime) -> datetime:
     return at if told.turned_at is None or at > told.turned_at else told.turned_at + TICK
 
 
-def _score(truth: Truth) -> Score | None:
+def _result(truth: Truth) -> tuple[Score | None, bool | None]:
+    """Return the score of a graded course, and whether the learner passes with that very grade."""
     if not truth.is_graded or truth.grade is None:
-        return None
-    return Score(scaled=min(1.0, max(0.0, truth.grade.fraction)))
-
-
-def _success(truth: Truth) -> bool | None:
-    """Whether the learner passes with the very grade that is the score."""
-    if not truth.is_graded or truth.grade is None:
-        return None
-    return truth.grade.passing
+        return None, None
+    return Score(scaled=min(1.0, max(0.0, truth.grade.fraction))), truth.grade.passing
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

@@ -66,12 +66,11 @@ class Waker:
     """Calls workers for this process, and remembers its last call."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.forget()
 
     def forget(self) -> None:
         """Forget the last call: after a fork it was another process's."""
-        self._process = os.getpid()
+        self._lock = threading.Lock()
         self._quiet_until = 0.0
         self._watched_at = -float(WATCH_EVERY)
         self._thread: threading.Thread | None = None
@@ -82,8 +81,6 @@ class Waker:
             # The "worker" would be the learner's own request. Development runs `percipio_run --loop` instead.
             return
         with self._lock:
-            if self._process != os.getpid():
-                self.forget()
             now = time.monotonic()
             if now < self._quiet_until:
                 return
@@ -96,7 +93,7 @@ class Waker:
 
     def wait(self, seconds: float) -> None:
         """Wait until the call that is under way has gone out, or for so long."""
-        if self._thread is not None and self._process == os.getpid():
+        if self._thread is not None:
             self._thread.join(seconds)
 
     def _publish(self) -> None:
@@ -135,3 +132,4 @@ def tell_of_late_notices() -> None:
 
 waker = Waker()
 atexit.register(waker.wait, FAREWELL)
+os.register_at_fork(after_in_child=waker.forget)

@@ -1,1 +1,1 @@
-"""The second room: reading the truth from the LMS, by course and in bulk."""
+"""Read the observed state from the LMS, by course run and in bulk."""

@@ -22,7 +22,7 @@ from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.operations.scope import Enrolled, Scope
 from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.look import look

@@ -15,7 +15,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting.findings import Finding

@@ -6,21 +6,21 @@ The bulkheads around one course run, and around learners of whom every course is
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 
 from django.utils import timezone
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import failures, inbox, retirement
 from percipio_openedx.reporting.inbox import Group
 from percipio_openedx.reporting.look import look
@@ -48,37 +48,19 @@ class ReportSummary:
     broken: str = ""
 
 
-def _configuration_of(org: str) -> Configuration | None:
-    return config.for_site(config.site_id_for(org))
-
-
-@dataclass(slots=True)
-class _Pass:
-    """What one pass has read so far: courses, and configurations by organization."""
-
-    deadline: float | None
-    summary: ReportSummary = field(default_factory=ReportSummary)
-    courses: CourseBook = field(default_factory=CourseBook)
-    configuration_of: Callable[[str], Configuration | None] = field(default_factory=lambda: cache(_configuration_of))
-
-    def is_over(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-
 def report_due(deadline: float | None = None) -> ReportSummary:
     """Observe every learner and course of which a notice is due, or that failed and is to be tried again.
 
     Arguments:
         deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
     """
-    work = _Pass(deadline)
-    summary = work.summary
+    summary, courses = ReportSummary(), CourseBook()
     _prepare(summary)
     began = timezone.now()
     for course_key, group in inbox.due_groups(began):
         if course_key == EVERY_COURSE:
             summary.in_trouble |= not _report_everywhere(group)
-        elif not _report_course(course_key, group, work):
+        elif not _report_course(course_key, group, courses, summary, deadline):
             summary.next_at = timezone.now()
             return summary
     failures.tidy(began)
@@ -104,15 +86,17 @@ def _prepare(summary: ReportSummary) -> None:
                 summary.broken = contained.reason
 
 
-def _report_course(course_key: str, group: Group, work: _Pass) -> bool:
+def _report_course(
+    course_key: str, group: Group, courses: CourseBook, summary: ReportSummary, deadline: float | None
+) -> bool:
     """Observe one course's learners; False when the time is up before all were.
 
     The bulkhead around a course run: what cannot be read waits with its notices, and the next course has its turn.
     """
     with bulkhead(Boundary.COURSE) as contained:
-        return _observe_course(course_key, group, work)
+        return _observe_course(course_key, group, courses, summary, deadline)
     error = contained.error
-    work.summary.in_trouble = True
+    summary.in_trouble = True
     if error is not None and (isinstance(error, PercipioConfigurationError) or is_outage(error)):
         logger.warning("course not looked at course=%s problem=%s", course_key, contained.reason)
     else:
@@ -120,26 +104,25 @@ def _report_course(course_key: str, group: Group, work: _Pass) -> bool:
     return True
 
 
-def _observe_course(course_key: str, group: Group, work: _Pass) -> bool:
-    configuration = work.configuration_of(edx_platform.org_of(course_key))
+def _observe_course(
+    course_key: str, group: Group, courses: CourseBook, summary: ReportSummary, deadline: float | None
+) -> bool:
+    configuration = courses.configuration(course_key)
     if configuration is None:
         inbox.delete(group.keys_of(group.notices))
         failures.forget_course(course_key)
         return True
-    user_ids, summary = group.user_ids, work.summary
-    if not user_ids:
-        if work.is_over():
+    user_ids = sorted({*group.notices, *group.again})
+    # Without learners the course itself is read: it could not be, before.
+    starts = range(0, len(user_ids) or 1, inbox.AT_ONCE)
+    for start in random.sample(starts, len(starts)):
+        if deadline is not None and time.monotonic() >= deadline:
             return False
-        work.courses.get(course_key)
-    batches = [user_ids[start : start + inbox.AT_ONCE] for start in range(0, len(user_ids), inbox.AT_ONCE)]
-    for batch in inbox.shuffled(batches):
-        if work.is_over():
-            return False
-        learners = inbox.still_due(course_key, group, batch)
-        if not learners:
+        learners = inbox.still_due(course_key, group, user_ids[start : start + inbox.AT_ONCE])
+        if user_ids and not learners:
             continue
-        course = work.courses.get(course_key)
-        looked = look(configuration, course_key, course, learners, timezone.now(), work.deadline)
+        course = courses.get(course_key)
+        looked = look(configuration, course_key, course, learners, timezone.now(), deadline)
         inbox.delete(group.keys_of(set(learners) - looked.busy - looked.unfinished))
         summary.looked += looked.looked
         summary.statements += looked.statements
@@ -157,10 +140,11 @@ def _report_everywhere(group: Group) -> bool:
     Returns:
         Whether the database was fit for it; if not, nothing is anybody's fault, and the notices stay.
     """
-    is_fit, retiring = True, group.retiring
+    retiring = [one for one, rows in group.notices.items() if any(row.reason == Reason.RETIREMENT for row in rows)]
+    is_fit = True
     done: set[int] = set()
     broken: dict[int, str] = {}
-    for act, user_ids in ((_erase, retiring), (_notice_anew, sorted(group.notices.keys() - set(retiring)))):
+    for act, user_ids in ((_erase, retiring), (_notice_anew, list(group.notices.keys() - set(retiring)))):
         with bulkhead(Boundary.LEARNER) as contained:
             _, alone = apart(Boundary.LEARNER, user_ids, partial(act, group))
             broken |= {user_id: reason_of(error) for user_id, error in alone.items()}

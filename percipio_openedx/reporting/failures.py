@@ -66,12 +66,6 @@ def due_learners(now: datetime) -> Iterator[dict[str, list[int]]]:
         yield found
 
 
-def due_courses(now: datetime) -> list[str]:
-    """Return the course runs that failed as a whole and are to be tried again."""
-    rows = ObservationFailure.objects.due(now).of_courses().filter(part=Part.OBSERVATION)
-    return list(rows.order_by("pk").values_list("course_key", flat=True))
-
-
 def next_retry(began: datetime) -> datetime | None:
     """Return when the first is to be tried again that a pass which began at this moment did not try."""
     later = ObservationFailure.objects.filter(retry_at__gte=began)

@@ -101,8 +101,8 @@ class Finding:
     def update_row(self) -> None:
         """Write what is reported from now on to the row, which the caller saves if ``is_news``."""
         row = self.row
-        same = self.told == row.told and str(self.hold) == row.hold_reason and self.again_at == row.observe_again_at
-        self.is_news = bool(self.statements) or self.asked or not same
+        is_same = self.told == row.told and (str(self.hold), self.again_at) == (row.hold_reason, row.observe_again_at)
+        self.is_news = bool(self.statements) or self.asked or not is_same
         if self.is_news:
             row.remember(self.told)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
@@ -147,16 +147,10 @@ def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
     Raises:
         StatementError: it names the column, never the value.
     """
-    texts = {
-        "kind": milestone.kind.value,
-        "value": milestone.value,
-        "verb": built.verb,
-        "actor_key": built.actor_key,
-    }
-    for column, text in texts.items():
-        longest = _longest(column)
-        if len(text) > longest:
-            raise StatementError(column, f"is longer than {longest} characters")
+    kind, value = milestone.kind.value, milestone.value
+    for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
+        if len(text) > _longest(column):
+            raise StatementError(column, f"is longer than {_longest(column)} characters")
 
 
 def _longest(column: str) -> int:

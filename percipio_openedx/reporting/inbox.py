@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from django.core.cache import cache
 from django.db.models import Q
@@ -21,13 +20,11 @@ from percipio_openedx import config
 from percipio_openedx.milestones import LONGEST_WAIT
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.reporting import failures
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
-
-Part = TypeVar("Part")
 
 # Notices read at once.
 PAGE = 2000
@@ -53,64 +50,44 @@ class Group:
     notices: dict[int, list[Notice]] = field(default_factory=dict)
     again: frozenset[int] = frozenset()
 
-    @property
-    def user_ids(self) -> list[int]:
-        """The learners to observe."""
-        return sorted({*self.notices, *self.again})
-
-    @property
-    def retiring(self) -> list[int]:
-        """The learners whom the platform retires."""
-        return sorted(
-            user_id
-            for user_id, notices in self.notices.items()
-            if any(notice.reason == Reason.RETIREMENT for notice in notices)
-        )
-
     def keys_of(self, user_ids: Iterable[int]) -> list[int]:
         """Return the primary keys of these learners' notices."""
         return [notice.pk for user_id in user_ids for notice in self.notices.get(user_id, ())]
 
 
 def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
-    """Yield course runs with their due notices, then learners and whole course runs that failed and are due again."""
-    for page in pages(now):
-        groups: dict[str, Group] = {}
-        for notice in page:
-            group = groups.setdefault(notice.course_key, Group())
-            group.notices.setdefault(notice.user_id, []).append(notice)
-        yield from shuffled(groups.items())
-    for learners in failures.due_learners(now):
-        yield from shuffled((key, Group(again=frozenset(user_ids))) for key, user_ids in learners.items())
-    # A course run whose notices were taken up above is due no more; of the others the course itself is read.
-    yield from ((course_key, Group()) for course_key in failures.due_courses(now))
+    """Yield course runs with their due notices, then learners and whole course runs that failed and are due again.
 
-
-def pages(now: datetime) -> Iterator[list[Notice]]:
-    """Yield due notices, oldest id first."""
+    By chance within a page: runs beside each other read the same pages, and so seldom meet.
+    """
     due_until = now - timedelta(seconds=config.gathering())
     last = 0
     while page := list(failures.unhindered(now).filter(pk__gt=last).order_by("pk")[:PAGE]):
         last = page[-1].pk
-        oldest: dict[tuple[int, str], datetime] = {}
+        groups: dict[str, Group] = {}
         for notice in page:
-            pair, noticed_at = (notice.user_id, notice.course_key), believable(notice.noticed_at, now)
-            oldest[pair] = min(noticed_at, oldest.get(pair, noticed_at))
-        # A younger notice of the same learner and course goes with the one that is due: a burst is one observation.
-        if due := [notice for notice in page if oldest[notice.user_id, notice.course_key] <= due_until]:
-            yield due
+            groups.setdefault(notice.course_key, Group()).notices.setdefault(notice.user_id, []).append(notice)
+        for course_key, group in random.sample(list(groups.items()), len(groups)):
+            # A younger notice of the same learner goes with the one that is due: a burst is one observation.
+            group.notices = {
+                user_id: notices
+                for user_id, notices in group.notices.items()
+                if min(believable(notice.noticed_at, now) for notice in notices) <= due_until
+            }
+            if group.notices:
+                yield course_key, group
+    for learners in failures.due_learners(now):
+        for course_key in random.sample(list(learners), len(learners)):
+            yield course_key, Group(again=frozenset(learners[course_key]))
+    # A course run whose notices were taken up above is due no more; of the others the course itself is read.
+    courses = ObservationFailure.objects.due(now).of_courses().filter(part=Part.OBSERVATION)
+    for course_key in list(courses.order_by("pk").values_list("course_key", flat=True)):
+        yield course_key, Group()
 
 
 def believable(noticed_at: datetime, now: datetime) -> datetime:
     """Return when a notice was written. A clock that was wrong says nothing: then it has waited long enough."""
     return noticed_at if noticed_at <= now + MOST_AHEAD else now - timedelta(days=1)
-
-
-def shuffled(parts: Iterable[Part]) -> list[Part]:
-    """Return the parts by chance: runs beside each other read the same pages, and so seldom meet."""
-    found = list(parts)
-    random.shuffle(found)
-    return found
 
 
 def still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[int]:
@@ -154,13 +131,8 @@ def notice_rechecks(now: datetime) -> None:
             for _, user_id, key in rows
         )
         # Only now: whoever is killed in between leaves the notices twice, and nobody out.
-        _clear_times([pk for pk, _, _ in rows], is_due)
-
-
-@persistently
-def _clear_times(pks: Sequence[int], is_due: Q) -> None:
-    with without_gap_locks():
-        LearnerCourse.objects.filter(is_due, pk__in=pks).update(observe_again_at=None)
+        noticed = LearnerCourse.objects.filter(is_due, pk__in=[pk for pk, _, _ in rows])
+        persistently(noticed.update)(observe_again_at=None)
 
 
 def next_recheck() -> datetime | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from percipio_openedx import config, milestones
+from percipio_openedx import config, edx_platform, milestones
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Policy, Telling, Truth
+from percipio_openedx.data import Activity, Course, Policy, Telling, Truth
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import Part
 from percipio_openedx.observation import truths
@@ -70,16 +70,16 @@ def look(
     """
     known = failures.known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
-    looked = Looked()
+    counts = Looked()
 
     def observe_some(part: Sequence[int]) -> None:
-        _look(configuration, course_key, course, part, now, options, looked)
+        _look(configuration, course_key, course, part, now, options, counts)
 
     _, broken = apart(Boundary.LEARNER, user_ids, observe_some)
-    looked.problems |= {user_id: Problem(reason_of(error)) for user_id, error in broken.items()}
-    well = set(user_ids) - looked.busy - looked.unfinished - looked.problems.keys()
-    looked.busy |= known.settle(well, looked.problems, has_progress=looked.has_progress)
-    return looked
+    counts.problems |= {user_id: Problem(reason_of(error)) for user_id, error in broken.items()}
+    well = set(user_ids) - counts.busy - counts.unfinished - counts.problems.keys()
+    counts.busy |= known.settle(well, counts.problems, has_progress=counts.has_progress)
+    return counts
 
 
 def _look(
@@ -89,12 +89,12 @@ def _look(
     user_ids: Sequence[int],
     now: datetime,
     options: ProgressOptions,
-    looked: Looked,
+    counts: Looked,
 ) -> None:
-    """Observe all of them or none, but for single rows that cannot be written; ``looked`` says how it went."""
+    """Observe all of them or none, but for single rows that cannot be written; ``counts`` says how it went."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
-    looked.busy |= claim.busy
     if not claim.rows:
+        counts.busy |= claim.busy
         return
     is_settled = False
     try:
@@ -105,13 +105,14 @@ def _look(
     finally:
         if not is_settled:
             leases.release(claim.lease)
-    looked.looked += len(decided) - len(unwritten)
-    looked.statements += made
-    looked.held += sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten)
-    looked.unfinished |= {finding.row.user_id for finding in findings if finding.is_unfinished}
-    looked.problems |= {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
-    looked.problems |= {user_id: Problem(reason_of(error)) for user_id, error in unwritten.items()}
-    looked.has_progress |= any(finding.asked for finding in findings)
+    counts.busy |= claim.busy
+    counts.looked += len(decided) - len(unwritten)
+    counts.statements += made
+    counts.held += sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten)
+    counts.unfinished |= {finding.row.user_id for finding in findings if finding.is_unfinished}
+    counts.problems |= {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
+    counts.problems |= {user_id: Problem(reason_of(error)) for user_id, error in unwritten.items()}
+    counts.has_progress |= any(finding.asked for finding in findings)
 
 
 def examine(
@@ -148,11 +149,12 @@ def examine(
                 finding.again_at = milestones.observe_again_at(finding.told, finding.truth, policy, now, planned)
             if contained.error is not None:
                 finding.hold_back(contained.error)
-    _add_time_on_task(course_key, findings)
+    timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
+    seconds = truths.seconds_on_task(course_key, timed) if timed else {}
     telling = telling_of(configuration, course)
     for finding in findings:
         with bulkhead(Boundary.STATEMENT) as contained:
-            _build(finding, telling, now)
+            _build(finding, telling, seconds.get(finding.row.user_id), now)
         if contained.error is not None:
             finding.hold_back(contained.error)
     return findings
@@ -172,7 +174,8 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
     for finding in wanted:
         row, version = finding.row, truths.progress_version(finding.truth, outline)
         if version and row.activity_version == version and not options.again:
-            finding.truth = replace(finding.truth, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
+            percent, unlocked = row.percent_seen, row.percent_unlocked_seen
+            finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
         elif options.is_broken:
             finding.problem = Problem(NOT_ASKED, Part.PROGRESS)
         else:
@@ -180,7 +183,7 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
     if not asked:
         return
     shares = truths.shares(course_key, list(asked), options.deadline)
-    now_done = truths.versions(course_key, asked)
+    done_by_now = edx_platform.activities(course_key, asked)
     for user_id, (finding, version) in asked.items():
         if user_id in shares.failed:
             finding.problem = Problem(shares.failed[user_id], Part.PROGRESS, is_courses=shares.is_broken)
@@ -191,7 +194,7 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
         share = shares.found[user_id]
         # Where something was finished meanwhile, the share may hold it already: with the times read before, it would
         # be dated too early. Its own notice brings the next observation.
-        if share is None or now_done.get(user_id, "") != finding.truth.activity.version:
+        if share is None or done_by_now.get(user_id, Activity()).version != finding.truth.activity.version:
             continue
         percent, unlocked = share.percent, share.percent_unlocked
         finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
@@ -202,25 +205,17 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
             row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
 
 
-def _add_time_on_task(course_key: str, findings: Sequence[Finding]) -> None:
-    timed = [finding for finding in findings if any(found.kind in TIMED for found in finding.milestones)]
-    if not timed:
-        return
-    seconds = truths.seconds_on_task(course_key, [finding.row.user_id for finding in timed])
-    for finding in timed:
-        worked = seconds.get(finding.row.user_id)
-        finding.milestones = tuple(
-            replace(found, seconds=worked) if found.kind in TIMED else found for found in finding.milestones
-        )
-
-
-def _build(finding: Finding, telling: Callable[..., Telling], now: datetime) -> None:
+def _build(finding: Finding, telling: Callable[..., Telling], seconds: int | None, now: datetime) -> None:
+    """Build the statements of a learner who can be named, all or none."""
     if finding.identity is None:
         return
-    who = {"identity": finding.identity, "registration": finding.row.registration}
-    built = [(found, build(telling(milestone=found, **who), now=now)) for found in finding.milestones]
-    for milestone, statement in built:
-        check_columns(milestone, statement)
+    built = []
+    for milestone in finding.milestones:
+        one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
+        who = {"identity": finding.identity, "registration": finding.row.registration}
+        statement = build(telling(milestone=one, **who), now=now)
+        check_columns(one, statement)
+        built.append((one, statement))
     finding.statements = built
 
 

@@ -12,13 +12,22 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform, milestones
 from percipio_openedx.codes import Undone
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Policy, Told, Truth
+from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Told, Truth
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting.look import examine
 from percipio_openedx.unsaid import Unsaid, unsaid
 
-TOLD_COLUMNS = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+# What has been reported, in the order of the fields of ``Told``.
+REPORTED_COLUMNS = (
+    "told_started",
+    "told_percent",
+    "told_passed",
+    "told_completed",
+    "told_passed_round",
+    "told_completed_round",
+    "told_turned_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,10 @@ class Preview:
     """What one observation finds.
 
     Arguments:
-        site_id: the site that the course belongs to.
-        configuration: in force there; None where that site reports nothing.
+        configuration: in force at the course's site; None where that reports nothing.
         course: as the LMS describes it; None where it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
         told: what was reported before.
-        truth: what the LMS says.
         statements: the milestones that are due, each as it would be sent.
         unsaid: the milestones that are not, each with its reason.
         problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
@@ -52,8 +59,6 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
     """Observe a learner in a course run as a worker would.
 
     Arguments:
-        user_id: the LMS's own id of the learner.
-        course_key: of the course run.
         afresh: as if nothing had been reported yet, instead of what is new since the last report.
 
     Raises:
@@ -77,6 +82,8 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
         finally:
             # Whatever the platform wrote on the way (an external id on its first use) is taken back.
             transaction.set_rollback(True)
+    due = finding.milestones
+    missing = [] if finding.hold else unsaid(told, finding.truth, configuration.policy, due)
     return Preview(
         site_id=site_id,
         configuration=configuration,
@@ -85,25 +92,20 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
         told=told,
         truth=finding.truth,
         statements=tuple(finding.statements),
-        unsaid=() if finding.hold else tuple(unsaid(told, finding.truth, configuration.policy, finding.milestones)),
+        unsaid=tuple(missing),
         problem=finding.problem.reason if finding.problem else "",
     )
 
 
 def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
-    """Return the learners of whom everything is reported that is true now.
+    """Return the learners of whom everything is reported that is true now, for whoever goes through everybody.
 
-    For whoever goes through everybody, most of whom were reported long ago. What is compared is what an observation
-    compares; only the account is left out, since who has nothing to report needs no name.
-
-    Who was held back, or never observed, is none of them; nor is anybody whose progress matters. What is remembered of
-    it depends on more than can be compared here (cohorts, the rules of gating): whoever goes through everybody asks
-    the platform for the expensive progress once more.
+    Compared is what an observation compares, but for the account: who has nothing to report needs no name. Who was held
+    back, or never observed, is none of them; nor is anybody whose progress matters. What is remembered of it depends on
+    more than can be compared here (cohorts, the rules of gating), so that the platform is asked once more.
 
     Arguments:
-        configuration: of the course's site.
-        course: the course run, None where the LMS does not know it.
-        enrolled: learners, and when they were first enrolled in it.
+        enrolled: learners, and when they were first enrolled in the course run.
 
     Raises:
         PlatformUnavailable: the platform could not be asked.
@@ -112,11 +114,9 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
         return set()
     policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    columns = ("user_id", *(f"told_{name}" for name in TOLD_COLUMNS))
-    told = {user_id: Told(*values) for user_id, *values in rows.values_list(*columns)}
+    told = {user_id: Told(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
     # Nothing is reported after a completion, but that it was taken back.
-    keeps = policy.undone is Undone.KEEP
-    found = {user_id for user_id, one in told.items() if keeps and one.completed}
+    found = {user_id for user_id, one in told.items() if one.completed and policy.undone is Undone.KEEP}
     user_ids = [user_id for user_id in told if user_id not in found]
     if not user_ids:
         return found
@@ -131,11 +131,8 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
         )
-        if _is_reported(told[user_id], truth, policy):
+        waits = milestones.needs_percent(told[user_id], truth, policy)
+        waits = waits or milestones.awaits_certificate(told[user_id], truth, policy)
+        if not waits and not milestones.due(told[user_id], truth, policy)[1]:
             found.add(user_id)
     return found
-
-
-def _is_reported(told: Told, truth: Truth, policy: Policy) -> bool:
-    waits = milestones.needs_percent(told, truth, policy) or milestones.awaits_certificate(told, truth, policy)
-    return not waits and not milestones.due(told, truth, policy)[1]

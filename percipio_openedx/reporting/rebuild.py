@@ -15,24 +15,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, cached_property, partial
+from functools import partial
 
 from django.db.models import Min
 from django.utils import timezone
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Telling
-from percipio_openedx.exceptions import PercipioConfigurationError, StatementError
+from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.observation_failure import wait
 from percipio_openedx.models.pull import PullClient
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.observation import truths
-from percipio_openedx.observation.courses import CourseBook
-from percipio_openedx.observation.truths import Seen
+from percipio_openedx.observation.truths import CourseBook, Seen
 from percipio_openedx.reporting import store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.look import telling_of
@@ -45,8 +44,6 @@ logger = logging.getLogger(__name__)
 
 # Statements of one destination that are built at once.
 PAGE = 200
-NOT_IN_FORCE = "no configuration is in force for this site, or it is switched off"
-OWN_CREDENTIALS = "the credentials of the site's own, with which this was made, are there no more"
 
 
 @dataclass(slots=True)
@@ -57,18 +54,13 @@ class RebuildSummary:
     put_off: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class _Pass:
     """What one pass has read so far, and how it goes."""
 
     deadline: float | None
     summary: RebuildSummary = field(default_factory=RebuildSummary)
     courses: CourseBook = field(default_factory=CourseBook)
-    configuration_of: Callable[[int], Configuration | None] = field(default_factory=lambda: cache(config.for_site))
-
-    @cached_property
-    def pulled_sites(self) -> set[int]:
-        return PullClient.sites()
 
     def is_over(self) -> bool:
         return self.deadline is not None and time.monotonic() >= self.deadline
@@ -128,7 +120,7 @@ def _compare(work: _Pass) -> None:
 
 def _compare_one(destination: Destination, work: _Pass) -> None:
     try:
-        configuration = work.configuration_of(destination.site_id)
+        configuration = config.for_site(destination.site_id)
     except PercipioConfigurationError:
         return
     if configuration is None or destination.compared_with == configuration.fingerprint:
@@ -173,68 +165,56 @@ def _first_by_destination() -> dict[int, datetime]:
 
 
 def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> None:
-    if pulled := [row.pk for row in rows if row.site_id in work.pulled_sites]:
+    pulled_sites = PullClient.sites()
+    if pulled := [row.pk for row in rows if row.site_id in pulled_sites]:
         persistently(Statement.objects.filter(pk__in=pulled).keep_as_it_is)(timezone.now())
         rows = [row for row in rows if row.pk not in pulled]
-    configuration = work.configuration_of(config.site_id_for(edx_platform.org_of(course_key)))
-    if configuration is None:
-        _put_off(dict.fromkeys((row.pk for row in rows), NOT_IN_FORCE), rows, work)
+    if not rows:
         return
-    reasons = {row.pk: OWN_CREDENTIALS for row in rows if _has_others_credentials(row, configuration)}
-    built = _build(configuration, course_key, [row for row in rows if row.pk not in reasons], reasons, work)
+    configuration = work.courses.configuration(course_key)
+    if configuration is None:
+        raise PercipioError("no configuration is in force for this site, or it is switched off")
+    course = work.courses.get(course_key)
+    if course is None or not course.is_reported:
+        raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT)
+    user_ids = sorted({row.learner_course.user_id for row in rows})
+    read = partial(truths.read, course_key, is_graded=course.is_graded, configuration=configuration)
+    parts, unread = apart(Boundary.LEARNER, user_ids, read)
+    seen = {user_id: one for part in parts for user_id, one in part.items()}
+    telling = telling_of(configuration, course)
+    built: list[Replacement] = []
+    reasons: dict[int, str] = {}
+    for row in rows:
+        user_id = row.learner_course.user_id
+        with bulkhead(Boundary.STATEMENT) as contained:
+            if user_id in unread:
+                raise unread[user_id]
+            built.append(_build(row, seen[user_id], configuration, telling))
+        if contained.error is not None:
+            _raise_outage(contained.error)
+            reasons[row.pk] = contained.reason
     unwritten = store.rewrite(configuration, built)
     reasons |= {pk: reason_of(error) for pk, error in unwritten.items()}
     work.summary.built += len(built) - len(unwritten)
     _put_off(reasons, rows, work)
 
 
-def _has_others_credentials(row: Statement, configuration: Configuration) -> bool:
-    is_same_site = row.destination.site_id == configuration.site_id
-    return is_same_site and row.destination.own_credentials and not configuration.own_credentials
+def _build(row: Statement, seen: Seen, configuration: Configuration, telling: Callable[..., Telling]) -> Replacement:
+    """Build a statement anew.
 
-
-def _build(
-    configuration: Configuration, course_key: str, rows: Sequence[Statement], reasons: dict[int, str], work: _Pass
-) -> list[Replacement]:
-    """Return the new statements; ``reasons`` gets those of the rows that cannot be built, by primary key."""
-    course = work.courses.get(course_key) if rows else None
-    if course is None or not course.is_reported:
-        hold = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
-        reasons |= {row.pk: str(hold) for row in rows}
-        return []
-    user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(truths.read, course_key, is_graded=course.is_graded, configuration=configuration)
-    parts, unread = apart(Boundary.LEARNER, user_ids, read)
-    seen = {user_id: one for part in parts for user_id, one in part.items()}
-    telling = telling_of(configuration, course)
-    built = []
-    for row in rows:
-        user_id = row.learner_course.user_id
-        if user_id in unread:
-            reasons[row.pk] = reason_of(unread[user_id])
-            continue
-        with bulkhead(Boundary.STATEMENT) as contained:
-            made = _build_one(row, seen, configuration, telling)
-            if isinstance(made, str):
-                reasons[row.pk] = made
-            else:
-                built.append(made)
-        if contained.error is not None:
-            _raise_outage(contained.error)
-            reasons[row.pk] = contained.reason
-    return built
-
-
-def _build_one(
-    row: Statement, seen: Mapping[int, Seen], configuration: Configuration, telling: Callable[..., Telling]
-) -> Replacement | str:
-    """Return the new statement, or why its learner cannot be named."""
-    finding = finding_of(row.learner_course, seen[row.learner_course.user_id], configuration)
+    Raises:
+        PercipioError: its learner cannot be named, or it cannot be sent from here any more.
+    """
+    destination = row.destination
+    is_same_site = destination.site_id == configuration.site_id
+    if is_same_site and destination.own_credentials and not configuration.own_credentials:
+        raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
+    finding = finding_of(row.learner_course, seen, configuration)
     if finding.identity is None:
-        return finding.problem.reason if finding.problem is not None else str(finding.hold)
+        raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
-    told = telling(milestone=milestone, identity=finding.identity, registration=row.registration)
-    built = build(told, now=timezone.now())
+    who = {"identity": finding.identity, "registration": row.registration}
+    built = build(telling(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
     check_columns(milestone, built)
@@ -242,6 +222,7 @@ def _build_one(
 
 
 def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass) -> None:
+    """Let what cannot be built wait, with its reason by primary key, longer each time."""
     now = timezone.now()
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row in rows:

@@ -5,7 +5,6 @@ The bulkhead around writing rows stands here: a row that breaks its transaction 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -31,22 +30,9 @@ TICK = timedelta(microseconds=1)
 # A server takes no longer statement than ``max_allowed_packet``, 16 MB in MariaDB; a row may have 16 KB and more.
 ROWS_IN_AN_INSERT = 200
 
-ROW_FIELDS = (
-    "told_started",
-    "told_percent",
-    "told_passed",
-    "told_completed",
-    "told_passed_round",
-    "told_completed_round",
-    "told_turned_at",
-    "sequence",
-    "activity_version",
-    "percent_seen",
-    "percent_unlocked_seen",
-    "hold_reason",
-    "observe_again_at",
-)
-OBSERVED_FIELDS = ("looked_at", "lease", "leased_until")
+# What identifies a row of a learner and course, and is never written again.
+_IDENTIFYING = ("id", "user_id", "course_key", "site_id", "registration")
+ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if field.name not in _IDENTIFYING]
 
 
 class Replacement(NamedTuple):
@@ -80,7 +66,7 @@ def keep(
         built = [statement for finding in some for _, statement in finding.statements]
         organizations = {_organization(finding) for finding in some if finding.statements}
         shared = _shared(configuration, organizations, built, now) if built else None
-        return _keep(configuration, lease, some, shared, now)
+        return _keep(lease, some, shared, now)
 
     made, unwritten = apart(Boundary.ROW, list(by_user), write)
     return sum(made), unwritten
@@ -97,7 +83,7 @@ def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[i
     def write(pks: Sequence[int]) -> None:
         some, now = [by_pk[pk] for pk in pks], timezone.now()
         built, organizations = [one.built for one in some], {one.organization for one in some}
-        _rewrite(configuration, some, _shared(configuration, organizations, built, now))
+        _rewrite(some, _shared(configuration, organizations, built, now))
 
     _, unwritten = apart(Boundary.ROW, list(by_pk), write)
     return unwritten
@@ -127,10 +113,23 @@ class Clock:
 
 
 class _Shared(NamedTuple):
-    """The rows that statements refer to: destinations by organization, topics by statement."""
+    """What statements refer to: destinations by organization, topics by statement; and the configuration."""
 
+    site_id: int
     destinations: Mapping[str, Destination]
     topics: Mapping[UUID, UUID]
+    built_by: str
+
+    def content(self, built: BuiltStatement, organization: str) -> dict[str, Any]:
+        return {
+            "verb": built.verb,
+            "actor_key": built.actor_key,
+            "topic": self.topics[built.id],
+            "body": built.body,
+            "track": built.track,
+            "destination_id": self.destinations[organization].pk,
+            "built_by": self.built_by,
+        }
 
 
 @persistently
@@ -144,7 +143,7 @@ def _shared(
         name: Destination.of(site_id, name, own_credentials=configuration.own_credentials)
         for name in sorted(organizations)
     }
-    return _Shared(destinations, topics_of(site_id, built))
+    return _Shared(site_id, destinations, topics_of(site_id, built), configuration.fingerprint)
 
 
 def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
@@ -157,9 +156,12 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
         site_id: the site of all of them.
         built: the statements; those that they take back are stored already.
     """
-    retracted = [each.retracts for each in built if each.retracts is not None]
-    inherited = _terms_of_stored(site_id, retracted) if retracted else {}
-    terms = {each.id: each.terms | inherited.get(each.retracts, frozenset()) for each in built}
+    terms = {each.id: each.terms for each in built}
+    for each in built:
+        if each.retracts is not None:
+            topic = Statement.objects.filter(uuid=each.retracts).values("topic")
+            stored = TopicTerm.objects.filter(site_id=site_id, topic__in=topic).values_list("term", flat=True)
+            terms[each.id] = each.terms.union(stored)
     topics = {uuid: topic_of(of_one) for uuid, of_one in terms.items()}
     wanted = {topics[uuid]: of_one for uuid, of_one in terms.items()}
     rows = TopicTerm.objects.filter(site_id=site_id, topic__in=list(wanted))
@@ -173,31 +175,20 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
     return topics
 
 
-def _terms_of_stored(site_id: int, uuids: Sequence[UUID]) -> Mapping[UUID | None, frozenset[str]]:
-    topics = dict(Statement.objects.filter(uuid__in=uuids).values_list("uuid", "topic"))
-    terms: dict[UUID, set[str]] = defaultdict(set)
-    rows = TopicTerm.objects.filter(site_id=site_id, topic__in=set(topics.values()))
-    for topic, term in rows.values_list("topic", "term"):
-        terms[topic].add(term)
-    return {uuid: frozenset(terms[topic]) for uuid, topic in topics.items()}
-
-
 # --- one transaction --------------------------------------------------------------------------------------------------
 
 
 @persistently
-def _keep(
-    configuration: Configuration, lease: UUID, findings: Sequence[Finding], shared: _Shared | None, now: datetime
-) -> int:
+def _keep(lease: UUID, findings: Sequence[Finding], shared: _Shared | None, now: datetime) -> int:
     with without_gap_locks():
-        clock = None if shared is None else Clock(configuration.site_id)
+        clock = None if shared is None else Clock(shared.site_id)
         held = _update_rows(lease, findings, now)
         if shared is None or clock is None:
             return 0
         mine = [finding for finding in findings if finding.row.pk in held]
         ids = [built.id for finding in mine for _, built in finding.statements]
         known = set(Statement.objects.filter(uuid__in=ids).values_list("uuid", flat=True))
-        rows = [row for finding in mine for row in _statements(configuration, finding, shared, known, clock, now)]
+        rows = [row for finding in mine for row in _statements(finding, shared, known, clock, now)]
         Statement.objects.bulk_create(rows, batch_size=ROWS_IN_AN_INSERT)
         for finding in mine:
             for _, built in finding.statements:
@@ -222,23 +213,21 @@ def _update_rows(lease: UUID, findings: Sequence[Finding], now: datetime) -> set
         LearnerCourse.objects.bulk_create(
             news,
             update_conflicts=True,
-            update_fields=(*ROW_FIELDS, *OBSERVED_FIELDS),
+            update_fields=ROW_FIELDS,
             unique_fields=["id"] if by_target else None,
         )
     return held
 
 
-def _statements(
-    configuration: Configuration, finding: Finding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
-) -> list[Statement]:
-    row = finding.row
+def _statements(finding: Finding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime) -> list[Statement]:
+    row, organization = finding.row, _organization(finding)
     return [
         Statement(
             uuid=built.id,
             learner_course_id=row.pk,
             sequence=sequence,
             course_key=row.course_key,
-            site_id=configuration.site_id,
+            site_id=shared.site_id,
             kind=milestone.kind.value,
             value=milestone.value,
             registration=row.registration,
@@ -246,7 +235,7 @@ def _statements(
             stored_at=clock.next(),
             state=State.WAITING,
             due_at=now,
-            **_content(configuration, built, _organization(finding), shared),
+            **shared.content(built, organization),
         )
         for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
         if built.id not in known
@@ -254,8 +243,8 @@ def _statements(
 
 
 @persistently
-def _rewrite(configuration: Configuration, made: Sequence[Replacement], shared: _Shared) -> None:
-    site_id = configuration.site_id
+def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
+    site_id = shared.site_id
     with without_gap_locks():
         # Of statements that come from another site, whose course run moved, the place among this one's is new, too.
         clock = Clock(site_id) if any(one.row.site_id != site_id for one in made) else None
@@ -266,7 +255,7 @@ def _rewrite(configuration: Configuration, made: Sequence[Replacement], shared: 
         for row, built, organization in made:
             if row.pk not in still_outdated:
                 continue
-            content = _content(configuration, built, organization, shared)
+            content = shared.content(built, organization)
             # Why it could not be built is over; what Percipio said stays.
             content["answer"] = "" if row.attempts else row.answer
             if clock is not None and row.site_id != site_id:
@@ -274,18 +263,6 @@ def _rewrite(configuration: Configuration, made: Sequence[Replacement], shared: 
             Statement.objects.filter(pk=row.pk).rebuild(now, **content)
         if clock is not None:
             clock.close()
-
-
-def _content(configuration: Configuration, built: BuiltStatement, organization: str, shared: _Shared) -> dict[str, Any]:
-    return {
-        "verb": built.verb,
-        "actor_key": built.actor_key,
-        "topic": shared.topics[built.id],
-        "body": built.body,
-        "track": built.track,
-        "destination_id": shared.destinations[organization].pk,
-        "built_by": configuration.fingerprint,
-    }
 
 
 def _organization(finding: Finding) -> str:

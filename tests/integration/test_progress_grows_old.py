@@ -17,7 +17,7 @@ from demo.learning.models import StoredBlock
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Share
 from percipio_openedx.models import LearnerCourse
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, shares_asked

@@ -32,7 +32,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import inbox, leases, look, report_due
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
@@ -531,16 +531,16 @@ def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pyt
     for number in range(2):
         learner = a_learner(f"learner{number}")
         enrolled(learner, course)
-    read, beside = inbox.pages, []
+    read, beside = inbox.due_groups, []
 
-    def pages(now: Any) -> Any:
-        for page in read(now):
+    def groups(now: Any) -> Any:
+        for group in read(now):
             if not beside:
                 beside.append(None)
                 beside[0] = report_due()
-            yield page
+            yield group
 
-    monkeypatch.setattr(inbox, "pages", pages)
+    monkeypatch.setattr(inbox, "due_groups", groups)
     mine = report_due()
 
     assert (mine.looked, beside[0].looked) == (0, 2)

@@ -23,7 +23,7 @@ from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.observation_failure import Part
-from percipio_openedx.observation.courses import CourseBook
+from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import failures, findings, leases, report_due
 from percipio_openedx.reporting.look import examine
 from percipio_openedx.statements.transformers import VERB_FILTER
@@ -301,7 +301,7 @@ def test_an_organization_beyond_its_column(
 def test_the_reason_of_a_failure_always_fits(course: Any) -> None:
     odd = type("Ä😀" * 300, (Exception,), {})()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("percipio_openedx.observation.courses.edx_platform.course", _raising(odd))
+        patch.setattr("percipio_openedx.observation.truths.edx_platform.course", _raising(odd))
         notice(a_learner(), course)
         report_due()
     failure = ObservationFailure.objects.get()
