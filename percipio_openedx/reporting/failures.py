@@ -13,7 +13,7 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part, wait
-from percipio_openedx.reporting.findings import Problem
+from percipio_openedx.reporting.findings import Unobserved
 from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class KnownFailures:
         return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self.rows)
 
     def settle(
-        self, well: Collection[int], problems: Mapping[int, Problem], *, has_progress: bool = False
+        self, well: Collection[int], problems: Mapping[int, Unobserved], *, has_progress: bool = False
     ) -> frozenset[int]:
         """Forget the failures of those who are well now, and keep those of the others.
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Unobserved:
     """What of a learner could not be observed, and why; ``is_courses`` if that was so for others in the course, too."""
 
     reason: str
@@ -44,12 +44,12 @@ class Looked:
     held: int = 0
     busy: set[int] = field(default_factory=set)
     unfinished: set[int] = field(default_factory=set)
-    problems: dict[int, Problem] = field(default_factory=dict)
+    problems: dict[int, Unobserved] = field(default_factory=dict)
     has_progress: bool = False
 
 
 @dataclass(slots=True)
-class Finding:
+class LearnerFinding:
     """What is to be reported of one learner in the course run, or why nothing is.
 
     Arguments:
@@ -76,7 +76,7 @@ class Finding:
     asked: bool = False
     again_at: datetime | None = None
     is_unfinished: bool = False
-    problem: Problem | None = None
+    problem: Unobserved | None = None
     first_sequence: int = 0
     is_news: bool = False
 
@@ -89,7 +89,7 @@ class Finding:
         if is_outage(error):
             raise error
         self.hold, self.told, self.milestones = HoldReason.UNSAYABLE, self.row.told, ()
-        self.statements, self.problem = [], Problem(reason_of(error))
+        self.statements, self.problem = [], Unobserved(reason_of(error))
         logger.warning(
             "statement not built user=%s course=%s field=%s error=%s",
             self.row.user_id,
@@ -110,9 +110,9 @@ class Finding:
             row.sequence += len(self.statements)
 
 
-def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> Finding:
+def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> LearnerFinding:
     """Return a finding that says who the learner is to Percipio, or why nothing is reported."""
-    finding = Finding(row=row, truth=seen.truth, told=row.told)
+    finding = LearnerFinding(row=row, truth=seen.truth, told=row.told)
     learner = seen.learner
     if learner is None:
         finding.hold = HoldReason.UNKNOWN_LEARNER

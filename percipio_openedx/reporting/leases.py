@@ -45,7 +45,20 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
     lease, until = uuid4(), now + LEASE + len(user_ids) * LEASE_FOR_EACH
     known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
-    _make(site_id, course_key, sorted(missing), lease, until)
+    root = config.lms_root()
+    new = [
+        LearnerCourse(
+            user_id=user_id,
+            registration=registration_for(root, user_id, course_key),
+            site_id=site_id,
+            course_key=course_key,
+            lease=lease,
+            leased_until=until,
+        )
+        for user_id in sorted(missing)
+    ]
+    # Workers that make the same ones at once may deadlock.
+    persistently(LearnerCourse.objects.bulk_create)(new, ignore_conflicts=True)
     # One that ends later than any lease does is that of a worker whose clock was ahead.
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
     persistently(known.filter(free).update)(lease=lease, leased_until=until, site_id=site_id)
@@ -56,26 +69,6 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
         release(lease)
         raise IntegrityError("a row of LearnerCourse cannot be made")
     return Claim(lease=lease, rows=rows, busy=busy)
-
-
-@persistently
-def _make(site_id: int, course_key: str, user_ids: Sequence[int], lease: UUID, until: datetime) -> None:
-    """Make the rows, taken. Workers that make the same ones at once may deadlock."""
-    root = config.lms_root()
-    LearnerCourse.objects.bulk_create(
-        (
-            LearnerCourse(
-                user_id=user_id,
-                registration=registration_for(root, user_id, course_key),
-                site_id=site_id,
-                course_key=course_key,
-                lease=lease,
-                leased_until=until,
-            )
-            for user_id in user_ids
-        ),
-        ignore_conflicts=True,
-    )
 
 
 @persistently

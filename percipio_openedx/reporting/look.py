@@ -20,7 +20,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import Part
 from percipio_openedx.observation import truths
 from percipio_openedx.reporting import failures, leases, store
-from percipio_openedx.reporting.findings import Finding, Looked, Problem, check_columns, finding_of
+from percipio_openedx.reporting.findings import LearnerFinding, Looked, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
@@ -76,7 +76,7 @@ def look(
         _look(configuration, course_key, course, part, now, options, counts)
 
     _, broken = apart(Boundary.LEARNER, user_ids, observe_some)
-    counts.problems |= {user_id: Problem(reason_of(error)) for user_id, error in broken.items()}
+    counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in broken.items()}
     well = set(user_ids) - counts.busy - counts.unfinished - counts.problems.keys()
     counts.busy |= known.settle(well, counts.problems, has_progress=counts.has_progress)
     return counts
@@ -111,7 +111,7 @@ def _look(
     counts.held += sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten)
     counts.unfinished |= {finding.row.user_id for finding in findings if finding.is_unfinished}
     counts.problems |= {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
-    counts.problems |= {user_id: Problem(reason_of(error)) for user_id, error in unwritten.items()}
+    counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in unwritten.items()}
     counts.has_progress |= any(finding.asked for finding in findings)
 
 
@@ -123,7 +123,7 @@ def examine(
     now: datetime,
     *,
     options: ProgressOptions = ASK,
-) -> list[Finding]:
+) -> list[LearnerFinding]:
     """Return what is to be reported of the learners of these rows: nothing is leased and nothing is kept.
 
     Arguments:
@@ -136,7 +136,7 @@ def examine(
         return []
     if course is None or not course.is_reported:
         reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
-        return [Finding(row=row, truth=Truth(), told=row.told, hold=reason) for row in rows.values()]
+        return [LearnerFinding(row=row, truth=Truth(), told=row.told, hold=reason) for row in rows.values()]
     policy = configuration.policy
     seen = truths.read(course_key, list(rows), course.is_graded, configuration)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
@@ -160,7 +160,9 @@ def examine(
     return findings
 
 
-def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, options: ProgressOptions) -> None:
+def _ask_progress(
+    course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
+) -> None:
     """Find out how much these learners have completed: where it can matter, and what it depends on has changed.
 
     Whose progress cannot be had gets a problem, and all else of theirs is reported.
@@ -170,14 +172,14 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
         return
     # Before the question: if the outline changes meanwhile, the answer is remembered as one of the version before.
     outline = truths.outline_version(course_key)
-    asked: dict[int, tuple[Finding, str]] = {}
+    asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
         row, version = finding.row, truths.progress_version(finding.truth, outline)
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
         elif options.is_broken:
-            finding.problem = Problem(NOT_ASKED, Part.PROGRESS)
+            finding.problem = Unobserved(NOT_ASKED, Part.PROGRESS)
         else:
             asked[row.user_id] = finding, version
     if not asked:
@@ -186,7 +188,7 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
     done_by_now = edx_platform.activities(course_key, asked)
     for user_id, (finding, version) in asked.items():
         if user_id in shares.failed:
-            finding.problem = Problem(shares.failed[user_id], Part.PROGRESS, is_courses=shares.is_broken)
+            finding.problem = Unobserved(shares.failed[user_id], Part.PROGRESS, is_courses=shares.is_broken)
             continue
         if user_id not in shares.found:
             finding.is_unfinished = True
@@ -205,7 +207,7 @@ def _ask_progress(course_key: str, findings: Sequence[Finding], policy: Policy, 
             row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
 
 
-def _build(finding: Finding, telling: Callable[..., Telling], seconds: int | None, now: datetime) -> None:
+def _build(finding: LearnerFinding, telling: Callable[..., Telling], seconds: int | None, now: datetime) -> None:
     """Build the statements of a learner who can be named, all or none."""
     if finding.identity is None:
         return

@@ -112,17 +112,15 @@ def _compare(work: _Pass) -> None:
     for destination in Destination.objects.order_by("pk"):
         with bulkhead(Boundary.ROW) as contained:
             _compare_one(destination, work)
-        if contained.error is not None:
+        # A mistake in the configuration is told elsewhere.
+        if contained.error is not None and not isinstance(contained.error, PercipioConfigurationError):
             _raise_outage(contained.error)
             # What waits there is compared when it is claimed, and by the next pass.
             logger.error("comparing broke destination=%s error=%s", destination.pk, contained.reason)
 
 
 def _compare_one(destination: Destination, work: _Pass) -> None:
-    try:
-        configuration = config.for_site(destination.site_id)
-    except PercipioConfigurationError:
-        return
+    configuration = config.for_site(destination.site_id)
     if configuration is None or destination.compared_with == configuration.fingerprint:
         return
     if destination.own_credentials and not configuration.own_credentials:

@@ -114,10 +114,14 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
             found[place].append((str(row.registration), count))
     now = timezone.now()
     for (site_id, organization), parts in found.items():
+        # The records of the Track API carry no registration.
+        by_track = DeliveryAttempt.objects.filter(
+            destination__site_id=site_id, destination__organization=organization, api=Api.TRACK
+        )
         ErasureRequest.objects.create(
             site_id=site_id,
             organization=organization,
-            api=_api(site_id, organization),
+            api=(Api.TRACK if by_track.exists() else Api.STATEMENTS).value,
             registrations="\n".join(registration for registration, _ in parts),
             statements=sum(count for _, count in parts),
             erased_at=now,
@@ -126,17 +130,8 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
 
 def _only_organization(site_id: int) -> str:
     """Return where all of a site's statements go; ``''`` where they go to several."""
-    rows = Destination.objects.filter(site_id=site_id).order_by()
-    names = list(rows.values_list("organization", flat=True).distinct()[:2])
-    return names[0] if len(names) == 1 else ""
-
-
-def _api(site_id: int, organization: str) -> str:
-    """Return Track if anything ever went by the Track API, whose records carry no registration."""
-    attempts = DeliveryAttempt.objects.filter(
-        destination__site_id=site_id, destination__organization=organization, api=Api.TRACK
-    )
-    return Api.TRACK.value if attempts.exists() else Api.STATEMENTS.value
+    names = set(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True))
+    return names.pop() if len(names) == 1 else ""
 
 
 # --- what is said of the learner elsewhere ----------------------------------------------------------------------------

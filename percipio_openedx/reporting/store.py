@@ -22,7 +22,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.topic import TopicTerm
-from percipio_openedx.reporting.findings import Finding
+from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.statements.terms import topic_of
 from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
 
@@ -44,7 +44,7 @@ class Replacement(NamedTuple):
 
 
 def keep(
-    configuration: Configuration, lease: UUID, findings: Sequence[Finding], now: datetime
+    configuration: Configuration, lease: UUID, findings: Sequence[LearnerFinding], now: datetime
 ) -> tuple[int, dict[int, Exception]]:
     """Insert the statements and remember what was reported, in one transaction.
 
@@ -179,7 +179,7 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
 
 
 @persistently
-def _keep(lease: UUID, findings: Sequence[Finding], shared: _Shared | None, now: datetime) -> int:
+def _keep(lease: UUID, findings: Sequence[LearnerFinding], shared: _Shared | None, now: datetime) -> int:
     with without_gap_locks():
         clock = None if shared is None else Clock(shared.site_id)
         held = _update_rows(lease, findings, now)
@@ -198,7 +198,7 @@ def _keep(lease: UUID, findings: Sequence[Finding], shared: _Shared | None, now:
     return len(rows)
 
 
-def _update_rows(lease: UUID, findings: Sequence[Finding], now: datetime) -> set[int]:
+def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime) -> set[int]:
     """Write what is reported of those still held, and end the lease; the keys of the rows that were still held."""
     pks = [finding.row.pk for finding in findings]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
@@ -219,7 +219,9 @@ def _update_rows(lease: UUID, findings: Sequence[Finding], now: datetime) -> set
     return held
 
 
-def _statements(finding: Finding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime) -> list[Statement]:
+def _statements(
+    finding: LearnerFinding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
+) -> list[Statement]:
     row, organization = finding.row, _organization(finding)
     return [
         Statement(
@@ -265,5 +267,5 @@ def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
             clock.close()
 
 
-def _organization(finding: Finding) -> str:
+def _organization(finding: LearnerFinding) -> str:
     return finding.identity.organization if finding.identity else ""
