@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PARTS = 10
 # Seconds, less than a look at two hundred learners takes.
-INTO_A_LOOK = 0.05
+INTO_AN_OBSERVATION = 0.05
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def _killed(places: Places, size: int) -> dict[str, float]:
     with subprocess.Popen(_command("half", size), cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
         try:
             if process.stdout is not None and process.stdout.readline():
-                time.sleep(INTO_A_LOOK)
+                time.sleep(INTO_AN_OBSERVATION)
         finally:
             process.kill()
     if process.returncode != -signal.SIGKILL:
@@ -133,12 +133,12 @@ def _report(size: int) -> dict[str, float]:
 
     world.forget_reports()
     scope = _scope(size)
-    times, looked = [time.perf_counter()], 0
+    times, observed = [time.perf_counter()], 0
 
     def note(count: int) -> None:
-        nonlocal looked
-        looked += count
-        if looked * PARTS >= size * len(times):
+        nonlocal observed
+        observed += count
+        if observed * PARTS >= size * len(times):
             times.append(time.perf_counter())
 
     run = begin(scope)
@@ -146,8 +146,8 @@ def _report(size: int) -> dict[str, float]:
     work = Backfill(scope, run, _Never(), None, note)
     work.work(work.courses())
     cpu = time.process_time() - cpu
-    if (run.looked, run.statements, Statement.objects.count()) != (size, size, size):
-        raise AssertionError(f"looked={run.looked} statements={run.statements} of {size}")
+    if (run.observed, run.statements, Statement.objects.count()) != (size, size, size):
+        raise AssertionError(f"observed={run.observed} statements={run.statements} of {size}")
     again = _again(scope)
     part = size / PARTS
     return {
@@ -180,13 +180,13 @@ def _half(size: int) -> dict[str, float]:
 
     world.forget_reports()
     scope = _scope(size)
-    looked = 0
+    observed = 0
 
     def note(count: int) -> None:
-        nonlocal looked
-        if looked < size / 2 <= looked + count:
+        nonlocal observed
+        if observed < size / 2 <= observed + count:
             print("half", flush=True)
-        looked += count
+        observed += count
 
     work = Backfill(scope, begin(scope), _Never(), None, note)
     work.work(work.courses())
@@ -202,7 +202,7 @@ def _rest(size: int) -> dict[str, float]:
     run = unfinished(scope)
     if run is None:
         raise AssertionError("the run that was killed is not there")
-    first, before = 0.0, run.looked
+    first, before = 0.0, run.observed
 
     def note(_count: int) -> None:
         nonlocal first
@@ -211,11 +211,11 @@ def _rest(size: int) -> dict[str, float]:
     work = Backfill(scope, run, _Never(), None, note)
     work.work(work.courses())
     statements = Statement.objects.count()
-    told = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
+    reported = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
     left = set(Notice.objects.values_list("user_id", "course_key"))
-    if statements != len(told) or told & left or len(told) + len(left) != size:
-        raise AssertionError(f"statements={statements} told={len(told)} left={len(left)} of {size}")
-    return {"first": first, "before": before, "told": len(told), "left": len(left)}
+    if statements != len(reported) or reported & left or len(reported) + len(left) != size:
+        raise AssertionError(f"statements={statements} told={len(reported)} left={len(left)} of {size}")
+    return {"first": first, "before": before, "told": len(reported), "left": len(left)}
 
 
 class _Never:

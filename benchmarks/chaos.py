@@ -29,10 +29,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.proof import servers
+from benchmarks.proof.expected import Lms
 from benchmarks.proof.lms import ROOT, Installation
 from benchmarks.proof.servers import Program
 from benchmarks.proof.storm import Storm
-from benchmarks.proof.truth import Lms
 from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
 
 # Learners (each takes two courses), worker programs, seconds between two events and between two acts of a learner.

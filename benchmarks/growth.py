@@ -108,10 +108,10 @@ def questions(size: int) -> dict[str, Callable[[], object]]:
 
 def queue() -> dict[str, Callable[[], object]]:
     """The queries of delivery, in the order in which a run asks them."""
+    from percipio_openedx.db import without_gap_locks
     from percipio_openedx.delivery.claim import Claims, next_recovery, recover
     from percipio_openedx.delivery.dispatcher import _first_due, _ready
     from percipio_openedx.models.statement import Held
-    from percipio_openedx.transactions import without_gap_locks
 
     now, lease = datetime.now(UTC), uuid4()
     claimed: list[int] = []

@@ -98,7 +98,7 @@ def make_topics() -> None:
 
 def statement(course: int, kind: str) -> dict[str, Any]:
     """What the topic of a course's statements is made from."""
-    from percipio_openedx.codes import Kind
+    from percipio_openedx.enums import Kind
     from percipio_openedx.statements.vocabulary import VERBS
 
     grouping = [{"id": grouping_id(course)}]

@@ -29,7 +29,7 @@ class Case:
     largest: float = _option(0.15, "share of the learners in the largest organization")
     active: float = _option(0.05, "share of the learners who do something on a day")
     acts: float = _option(30, "signals of one active learner on a day")
-    looks: float = _option(6, "looks at one active learner on a day (acts are gathered)")
+    observations: float = _option(6, "looks at one active learner on a day (acts are gathered)")
     statements: float = _option(1.5, "statements of one active learner on a day")
     peak: float = _option(3.0, "the busiest minute against the average one")
     runs: float = _option(2, "PERCIPIO_PARALLEL_RUNS")
@@ -38,7 +38,7 @@ class Case:
     limit: float = _option(0, "requests a minute that Percipio takes from one organization; 0 for any number")
     down: float = _option(0, "hours for which Percipio is down, from the morning's peak on")
     notice_ms: float = _option(0.130, "milliseconds in the learner's request (capture, MariaDB)")
-    look_ms: float = _option(0.097, "milliseconds of a look that finds nothing new (look: 10,292 a second)")
+    observation_ms: float = _option(0.097, "milliseconds of a look that finds nothing new (look: 10,292 a second)")
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
     asking: float = _option(0.5, "share of the looks that have to ask it, since something was completed")
     store_ms: float = _option(
@@ -48,9 +48,9 @@ class Case:
     bytes: float = _option(6_000, "bytes of a statement's row with its indexes (assumed)")
 
     @property
-    def look_seconds(self) -> float:
+    def observation_seconds(self) -> float:
         """Seconds of one look on the average, the LMS's own part included, without what it finds."""
-        return (self.look_ms + self.asking * self.progress_ms) / 1000
+        return (self.observation_ms + self.asking * self.progress_ms) / 1000
 
     @property
     def statements_a_day(self) -> float:
@@ -93,19 +93,19 @@ def simulate(case: Case) -> Day:
     """One day, minute by minute."""
     shares = case.shares()
     waiting = [0.0] * len(shares)
-    looks = arrived = delivered = most = longest = busy = busiest = 0.0
+    observations = arrived = delivered = most = longest = busy = busiest = 0.0
     seconds = case.runs * 60
     caught_up: float | None = None
     down_from, down_until = 10 * 60, 10 * 60 + case.down * 60
     for minute, part in enumerate(curve(case.peak)):
         people = case.learners * case.active * part
-        looks += people * case.looks
+        observations += people * case.observations
         left = seconds
-        each = case.look_seconds + case.store_ms / 1000 * case.statements / case.looks
-        looked = min(looks, left / each)
-        looks -= looked
-        left -= looked * each
-        found = looked * case.statements / case.looks
+        each = case.observation_seconds + case.store_ms / 1000 * case.statements / case.observations
+        observed = min(observations, left / each)
+        observations -= observed
+        left -= observed * each
+        found = observed * case.statements / case.observations
         arrived += found
         for index, share in enumerate(shares):
             waiting[index] += found * share
@@ -115,9 +115,9 @@ def simulate(case: Case) -> Day:
                 waiting[index] -= sent
                 left -= sent * _seconds(case)
                 delivered += sent
-        behind = sum(waiting) + looks * case.statements / case.looks
+        behind = sum(waiting) + observations * case.statements / case.observations
         most = max(most, behind)
-        longest = max(longest, max(waiting) / _most(case), looks * each / seconds)
+        longest = max(longest, max(waiting) / _most(case), observations * each / seconds)
         if case.down and minute >= down_until and caught_up is None and behind < case.statements_a_day / MINUTES:
             caught_up = minute - down_until
         busy += seconds - left
@@ -141,9 +141,9 @@ def walls(case: Case) -> Iterator[tuple[str, float, float]]:
     people = case.learners * case.active / 86400 * case.peak
     statements = people * case.statements
     largest = statements * max(case.shares())
-    looking = people * case.looks * case.look_seconds
+    observing = people * case.observations * case.observation_seconds
     keeping = statements * (case.store_ms / 1000 + _seconds(case))
-    yield "runs busy with looking, keeping and sending", looking + keeping, case.runs
+    yield "runs busy with looking, keeping and sending", observing + keeping, case.runs
     yield "statements kept for the largest site, one at a time under its ledger's lock", largest, 1000 / case.store_ms
     yield "statements sent to the largest organization, one request after another", largest, _most(case) / 60
     yield "notices inserted, by one connection's measure", people * case.acts, 1000 / case.notice_ms

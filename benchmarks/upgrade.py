@@ -27,9 +27,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.proof import releases, servers
+from benchmarks.proof.expected import Lms
 from benchmarks.proof.lms import Installation
 from benchmarks.proof.releases import Release
-from benchmarks.proof.truth import Lms
 from benchmarks.proof.two_versions import TwoVersions
 from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
 

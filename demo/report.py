@@ -14,7 +14,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from tqdm import tqdm
 
-SETTLED = ("delivered", "parked", "abandoned", "kept")
+SETTLED = ("delivered", "parked", "discarded", "skipped")
 
 # Learners that are listed; a larger class is summed up.
 MOST = 40
@@ -53,10 +53,10 @@ def show_learners() -> None:
         (
             people.get(row.user_id, "?"),
             row.course_key,
-            "yes" if row.told_started else "",
-            f"{row.told_percent} %" if row.told_percent else "",
-            "yes" if row.told_passed else "",
-            "yes" if row.told_completed else "",
+            "yes" if row.reported_started else "",
+            f"{row.reported_percent} %" if row.reported_percent else "",
+            "yes" if row.reported_passed else "",
+            "yes" if row.reported_completed else "",
             row.hold_reason.replace("_", " "),
         )
         for row in rows[:MOST]

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Activity(NamedTuple):
     version: str = ""
 
 
-class Share(NamedTuple):
+class Progress(NamedTuple):
     """Units of a course run as the platform counts them for one learner."""
 
     complete: int
@@ -118,10 +118,10 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class Observed:
     """What the LMS says of one learner in one course run at the moment of looking.
 
-    ``percent`` and ``percent_unlocked`` are those of ``Share``; the site's policy says which one counts.
+    ``percent`` and ``percent_unlocked`` are those of ``Progress``; the site's policy says which one counts.
     """
 
     enrollment: Enrollment | None = None
@@ -132,13 +132,13 @@ class Truth:
     is_graded: bool = False
     percent_unlocked: int | None = None
 
-    def share(self, policy: Policy) -> int | None:
+    def progress(self, policy: Policy) -> int | None:
         """Return the completed share in whole percent as a site counts it; None where it is not known."""
         return self.percent_unlocked if policy.locked_units is LockedUnits.LEAVE_OUT else self.percent
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """What has been reported of one learner in one course run.
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
@@ -173,7 +173,7 @@ class Milestone:
         score: the grade, where the course is graded and the milestone carries one.
         success: whether the learner has passed, for passed and completed in a graded course.
         seconds: time on task, where known.
-        round: the round (see ``Told``) of passed and completed, and of what a retraction takes back.
+        round: the round (see ``Reported``) of passed and completed, and of what a retraction takes back.
         retracts: for retracted: the kind of the statement it takes back.
     """
 
@@ -302,7 +302,7 @@ class LearnerIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class StatementContext:
     """Everything a statement is built from, for one milestone of one learner in one course run."""
 
     milestone: Milestone

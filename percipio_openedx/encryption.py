@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secrets import Secret, StoredSecret, UnreadableSecret
+from percipio_openedx.secret import Secret, StoredSecret, UnreadableSecret
 
 SETTING = "PERCIPIO_ENCRYPTION_KEYS"
 # Characters. Tutor makes a SECRET_KEY of 24.

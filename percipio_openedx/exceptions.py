@@ -7,7 +7,7 @@
     │   ├── Unreachable          no answer: connection, TLS, time-out        -> later
     │   ├── Unavailable          5xx, 408, 425, or an answer that is no answer -> later
     │   ├── Throttled            429, with ``retry_after``                     -> later
-    │   ├── Unauthorised         401/403, or the token was refused             -> pause the destination
+    │   ├── Unauthorized         401/403, or the token was refused             -> pause the destination
     │   ├── TooLarge             413                                           -> smaller batches
     │   └── Refused              another 4xx                                   -> split, then park
     ├── StatementError           a milestone cannot be expressed; carries the field path
@@ -73,7 +73,7 @@ class Throttled(DeliveryError):
     """429: too many requests; ``retry_after`` where the server said so."""
 
 
-class Unauthorised(DeliveryError):
+class Unauthorized(DeliveryError):
     """401 or 403, also from the token endpoint: the credentials, not the statements, are refused."""
 
 

@@ -15,8 +15,9 @@ from django.core.cache import cache
 from django.utils import timezone
 from edx_django_utils.monitoring import set_code_owner_attribute
 
-from percipio_openedx import config, slots
-from percipio_openedx.run import run_once
+from percipio_openedx import config
+from percipio_openedx.operations import run_slots
+from percipio_openedx.operations.run import run_once
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
@@ -37,7 +38,7 @@ BUDGET = 45.0
 def run() -> None:
     """Observe what is due, send what is due, and call the next run for when the rest is."""
     next_at: datetime | None = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
-    with slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
+    with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
         try:
             # Without a slot enough are at work, or were killed at it: then the later run finds their places free.
             if slot is not None:
@@ -45,7 +46,7 @@ def run() -> None:
         finally:
             if next_at is not None and not config.is_eager():
                 # The time did not suffice: one more beside the next run, up to what the site allows.
-                if slot is not None and slot.has_neighbour and next_at <= timezone.now():
+                if slot is not None and slot.has_neighbor and next_at <= timezone.now():
                     _publish(countdown=0)
                 schedule(next_at)
 

@@ -19,17 +19,17 @@ from django.http import QueryDict
 from hypothesis import strategies as st
 
 from percipio_openedx import config
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
 from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.multistatus import verdicts
 from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs import more
 from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values
-from percipio_openedx.operations import course_answers
+from percipio_openedx.operations import course_overrides
 from percipio_openedx.redaction import words_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -194,6 +194,6 @@ TARGETS: dict[str, Target] = {
     "answers": Target(st.tuples(st.integers(100, 599), BODIES, _TEXT), _answers),
     "token": Target(st.tuples(st.sampled_from([200, 200, 200, 201, 400, 401, 500]), BODIES), _token, (DeliveryError,)),
     "pull": Target(QUERIES, _query, (QueryError,)),
-    "csv": Target(CSV, lambda text: course_answers.read(text.encode("utf-8", "surrogatepass")), (ValidationError,)),
+    "csv": Target(CSV, lambda text: course_overrides.read(text.encode("utf-8", "surrogatepass")), (ValidationError,)),
     "configuration": Target(_SETTINGS, _settings, (PercipioConfigurationError,)),
 }

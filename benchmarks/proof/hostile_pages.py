@@ -18,7 +18,7 @@ from benchmarks.proof.questions import headers, odd_pair, pair
 from percipio_openedx import config
 from percipio_openedx.admin.configuration import SECRET_NAME
 from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models import PercipioConfiguration, Statement
 from tests.integration.lrs.puller import Puller
 from tests.integration.lrs.rows import a_client, add

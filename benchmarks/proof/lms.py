@@ -16,8 +16,8 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 from benchmarks.proof import clock
+from benchmarks.proof.expected import ACCOUNTS, Lms, connect
 from benchmarks.proof.servers import Program, Server, free_port
-from benchmarks.proof.truth import ACCOUNTS, Lms, connect
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUE = "default"

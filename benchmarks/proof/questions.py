@@ -7,7 +7,7 @@ import string
 
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.lrs.query import MORE
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.integration.lrs.rows import COURSE, TEACHER, actor_of, course_id

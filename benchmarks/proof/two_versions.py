@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.proof import clock, messages
+from benchmarks.proof.expected import Lms
 from benchmarks.proof.lms import Installation
 from benchmarks.proof.releases import Release
 from benchmarks.proof.servers import Program, running, wait_for_port
-from benchmarks.proof.truth import Lms
 
 # Faults of Percipio that leave rows under way where the versions change.
 SCENARIOS = ("slow=0.2:6", "stall=1:2", "unavailable-503:3", "lost-answer:4", "server-500:4", "flaky=0.4:20")
@@ -24,13 +24,13 @@ WORKERS = 2
 # Seconds between two acts while a group takes its time, and that a phase may take.
 PAUSE, PATIENCE = 0.2, 120.0
 # Seconds after which a version that neither looks nor sends has come to a standstill: longer than the places of two
-# killed runs are kept from others (180 s, `percipio_openedx.slots`), for two is all there are.
+# killed runs are kept from others (180 s, `percipio_openedx.operations.run_slots`), for two is all there are.
 STANDSTILL = 210.0
 # Percipio's and the worker's waits pass quickly: so many seconds of the workers' clock every two seconds.
 HASTE = 60.0
 HOUR = 3700.0
 
-PASS = re.compile(r"pass looked=(\d+) statements=(\d+) held=\d+(?: rebuilt=\d+)? sent=(\d+)")
+PASS = re.compile(r"pass observed=(\d+) statements=(\d+) held=\d+(?: rebuilt=\d+)? sent=(\d+)")
 _REFUSED = re.compile(r"TypeError: run\(\) takes|TypeError: run\(\) got|Received unregistered task")
 
 
@@ -38,7 +38,7 @@ _REFUSED = re.compile(r"TypeError: run\(\) takes|TypeError: run\(\) got|Received
 class Work:
     """What a version's workers did: learners' courses looked at, statements made and sent, messages refused."""
 
-    looked: int = 0
+    observed: int = 0
     made: int = 0
     sent: int = 0
     refused: int = 0
@@ -46,14 +46,14 @@ class Work:
     def since(self, before: Work) -> Work:
         """What was done after ``before``."""
         return Work(
-            self.looked - before.looked,
+            self.observed - before.observed,
             self.made - before.made,
             self.sent - before.sent,
             self.refused - before.refused,
         )
 
     def __str__(self) -> str:
-        return f"{self.looked:>5} {self.made:>5} {self.sent:>5}"
+        return f"{self.observed:>5} {self.made:>5} {self.sent:>5}"
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,15 @@ class Side:
 
     def work(self) -> Work:
         """What its workers did, as their logs say."""
-        looked = made = sent = refused = 0
+        observed = made = sent = refused = 0
         for log in self.lms.folder.glob(f"{self.lms.label}worker*.log"):
             text = log.read_text("utf-8", errors="replace")
             for found in PASS.finditer(text):
-                looked, made, sent = (
-                    sum(pair) for pair in zip((looked, made, sent), map(int, found.groups()), strict=True)
+                observed, made, sent = (
+                    sum(pair) for pair in zip((observed, made, sent), map(int, found.groups()), strict=True)
                 )
             refused += len(_REFUSED.findall(text))
-        return Work(looked, made, sent, refused)
+        return Work(observed, made, sent, refused)
 
     def run(self, name: str, arguments: Sequence[str]) -> None:
         """A process of this version that comes to its end.
@@ -268,7 +268,7 @@ class TwoVersions:
 
         def have_worked() -> bool:
             done = [side.work().since(then) for side, then in zip(sides, before, strict=True)]
-            return all(one.looked >= 2 and one.sent >= 2 for one in done)
+            return all(one.observed >= 2 and one.sent >= 2 for one in done)
 
         names = " and ".join(side.release.title for side in sides)
         try:

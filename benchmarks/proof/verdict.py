@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.proof.truth import ACCOUNTS, Expected, Key
+from benchmarks.proof.expected import ACCOUNTS, Expected, Key
 
 # A course's life, by either API. Shares stand between the first and the last words, and grow.
 ORDER = {"initialized": 0, "progressed": 1, "passed": 2, "completed": 3}
@@ -76,11 +76,11 @@ def _track(line: Mapping[str, Any]) -> Said:
     return Said(line["partner"], body["user"], None, body["content_id"], word, detail, None)
 
 
-def judge(expected: Mapping[Key, Expected], told: Iterable[Said]) -> Verdict:
+def judge(expected: Mapping[Key, Expected], reported: Iterable[Said]) -> Verdict:
     """Hold one against the other."""
     verdict = Verdict(expected=sum(len(one.must) for one in expected.values() if not one.retired))
     by_key: dict[Key, list[Said]] = defaultdict(list)
-    for one in told:
+    for one in reported:
         verdict.held += 1
         by_key[one.email, one.content].append(one)
     for key in expected.keys() | by_key.keys():
@@ -89,14 +89,14 @@ def judge(expected: Mapping[Key, Expected], told: Iterable[Said]) -> Verdict:
     return verdict
 
 
-def _judge_one(key: Key, one: Expected | None, told: list[Said], verdict: Verdict) -> None:
+def _judge_one(key: Key, one: Expected | None, reported: list[Said], verdict: Verdict) -> None:
     if one is None:
-        for said_one in told:
+        for said_one in reported:
             verdict.fault("wrong learner", f"{key} was never enrolled: {said_one.fact}")
         return
     account = ACCOUNTS[one.site]
-    facts = Counter(said_one.fact for said_one in told)
-    for said_one in told:
+    facts = Counter(said_one.fact for said_one in reported)
+    for said_one in reported:
         if said_one.partner != account.partner:
             verdict.fault("wrong site", f"{key} told to {said_one.partner}: {said_one.fact}")
         if not one.retired and said_one.name is not None and said_one.name != one.name:
@@ -105,32 +105,34 @@ def _judge_one(key: Key, one: Expected | None, told: list[Said], verdict: Verdic
             verdict.fault("untrue", f"{key} {said_one.fact}, true is {sorted(one.must, key=str)}")
     if not one.retired:
         for fact in one.must - facts.keys():
-            verdict.fault("lost", f"{key} {fact}, told was {[said_one.fact for said_one in told]}")
+            verdict.fault("lost", f"{key} {fact}, told was {[said_one.fact for said_one in reported]}")
     for fact, count in facts.items():
         if count > 1:
             verdict.fault("doubled", f"{key} {fact} {count} times")
     for word in ("initialized", "passed", "completed", "started"):
-        if len({said_one.detail for said_one in told if said_one.word == word}) > 1:
+        if len({said_one.detail for said_one in reported if said_one.word == word}) > 1:
             verdict.fault("doubled", f"{key} {word} with several times")
-    _judge_order(key, told, TRACK_ORDER if account.by_track else ORDER, verdict)
+    _judge_order(key, reported, TRACK_ORDER if account.by_track else ORDER, verdict)
 
 
-def _judge_order(key: Key, told: list[Said], order: Mapping[str, int], verdict: Verdict) -> None:
-    ranks = [(order.get(one.word, -1), one.detail if one.word in ("progressed", "in_progress") else 0) for one in told]
+def _judge_order(key: Key, reported: list[Said], order: Mapping[str, int], verdict: Verdict) -> None:
+    ranks = [
+        (order.get(one.word, -1), one.detail if one.word in ("progressed", "in_progress") else 0) for one in reported
+    ]
     if ranks != sorted(ranks):
-        verdict.fault("out of order", f"{key} {[one.fact for one in told]}")
+        verdict.fault("out of order", f"{key} {[one.fact for one in reported]}")
 
 
 def _registrations(by_key: Mapping[Key, list[Said]], verdict: Verdict) -> None:
     """One registration for each learner and course run, and nobody else's."""
     owners: dict[str, set[Key]] = defaultdict(set)
-    for key, told in by_key.items():
-        for one in told:
+    for key, reported in by_key.items():
+        for one in reported:
             if one.registration is not None:
                 owners[one.registration].add(key)
     for registration, keys in owners.items():
         if len(keys) > 1:
             verdict.fault("wrong learner", f"registration {registration} is shared by {sorted(keys)}")
-    for key, told in by_key.items():
-        if len({one.registration for one in told}) > 1:
+    for key, reported in by_key.items():
+        if len({one.registration for one in reported}) > 1:
             verdict.fault("wrong learner", f"{key} has several registrations")

@@ -18,7 +18,7 @@ from edx_django_utils.cache import RequestCache
 from opaque_keys.edx.keys import CourseKey
 from xmodule.modulestore.django import modulestore
 
-from demo.learning import acts, catalogue, people
+from demo.learning import acts, catalog, people
 from demo.learning.course import Block, Course
 from demo.learning.publishing import publish
 
@@ -47,7 +47,7 @@ class Diligence:
     """How a learner goes about a course: the share of the units done, and of the answers that are right."""
 
     name: str
-    share: float
+    progress: float
     right: float
 
 
@@ -78,7 +78,7 @@ def simulate(learners: int, courses: int, seed: int, step: Callable[[], object] 
 
     Needs the completion switch (`setup_demo`). Runs in the caller's process, without a worker.
     """
-    keys = [publish(plan) for plan in catalogue.plans(courses)]
+    keys = [publish(plan) for plan in catalog.plans(courses)]
     report = Report()
     for number in range(1, learners + 1):
         _live(seed, number, keys, report)
@@ -137,7 +137,7 @@ def _take(user: User, key: CourseKey, story: Story, dice: random.Random, report:
 
 def _study(user: User, course: Course, kind: Diligence, mode: str, report: Report) -> None:
     open_units = [unit for unit in course.units() if not (unit.gated and mode == "audit")][:MOST_UNITS]
-    todo = open_units[: round(len(open_units) * kind.share)]
+    todo = open_units[: round(len(open_units) * kind.progress)]
     problems = list(_problems(todo))
     right = {block.usage_key for block in problems[: round(len(problems) * kind.right)]}
     for unit in todo:

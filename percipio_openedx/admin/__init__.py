@@ -7,7 +7,7 @@ from django.contrib import admin
 from percipio_openedx.admin import labels
 from percipio_openedx.admin.alerts import AlertAdmin
 from percipio_openedx.admin.configuration import PercipioConfigurationAdmin
-from percipio_openedx.admin.course_answers import CourseAnswerAdmin
+from percipio_openedx.admin.course_overrides import CourseOverrideAdmin
 from percipio_openedx.admin.destinations import DestinationAdmin
 from percipio_openedx.admin.erasures import ErasureRequestAdmin
 from percipio_openedx.admin.learner_courses import LearnerCourseAdmin
@@ -20,7 +20,7 @@ labels.put(*(model for model in admin.site._registry if model._meta.app_label ==
 __all__ = [
     "AlertAdmin",
     "BackfillRunAdmin",
-    "CourseAnswerAdmin",
+    "CourseOverrideAdmin",
     "DeliveryAttemptAdmin",
     "DestinationAdmin",
     "ErasureRequestAdmin",

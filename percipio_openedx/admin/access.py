@@ -23,8 +23,8 @@ else:
 
 APP = "percipio_openedx"
 
-SEND_AGAIN = "send_again_statement"
-GIVE_UP = "give_up_statement"
+SEND_AGAIN = "requeue_statement"
+GIVE_UP = "discard_statement"
 EXPORT = "export_statement"
 PREVIEW = "preview_statement"
 TEST = "test_percipioconfiguration"

@@ -40,9 +40,9 @@ class StateFilter(admin.SimpleListFilter):
 class AlertAdmin(ReadOnlyAdmin):
     """One row for each problem that ever was; there are few."""
 
-    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_told")
+    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_announced")
     list_filter = (StateFilter,)
-    fields = ("changed_at", "state_badge", "problem", "subject", "words", "is_told")
+    fields = ("changed_at", "state_badge", "problem", "subject", "words", "is_announced")
     ordering = ("-is_on", "-changed_at")
     sortable_by = ()
 

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from percipio_openedx import config
 from percipio_openedx.admin.access import TEST, ModelAdmin, may
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.secrets import StoredSecret
+from percipio_openedx.secret import StoredSecret
 
 if TYPE_CHECKING:
     _KeyedAdmin = ModelAdmin

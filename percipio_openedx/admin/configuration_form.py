@@ -15,7 +15,7 @@ from percipio_openedx.admin.configuration import SECRET_NAME
 from percipio_openedx.admin.configuration_choices import CHOICES, HELP, LABELS, PROPOSALS
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.secrets import Secret, unreadable
+from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 if TYPE_CHECKING:

@@ -46,9 +46,9 @@ class DestinationAdmin(ReadOnlyAdmin):
         return words.of(PAUSES, row.paused_reason) if row.paused_reason else ""
 
     # Trying a destination sends what waits there.
-    has_send_again_permission = permitted(SEND_AGAIN)
+    has_requeue_permission = permitted(SEND_AGAIN)
 
-    @admin.action(description=_("Try now"), permissions=["send_again"])
+    @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Do not wait for the next time by itself: what was mended is proved by the next request."""
         from percipio_openedx.delivery import breaker

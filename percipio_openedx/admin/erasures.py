@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import TICK_OFF, ReadOnlyAdmin, permitted
 from percipio_openedx.admin.paging import badge, choice_filter
-from percipio_openedx.codes import Api
+from percipio_openedx.enums import Api
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures
 

@@ -14,7 +14,7 @@ from django.db.models import Avg, Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from percipio_openedx.codes import Outcome
+from percipio_openedx.enums import Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
@@ -109,8 +109,8 @@ def _days(sites: list[int], now: datetime) -> Counts:
     days = [(first + timedelta(days=number)).date() for number in range(DAYS)]
     counts: Counts = {site_id: {day: {} for day in days} for site_id in sites}
     _add_statements(counts, sites, first)
-    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", looked_at__gte=first)
-    by_day = held.annotate(day=TruncDate("looked_at", tzinfo=UTC)).values_list("site_id", "day")
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", observed_at__gte=first)
+    by_day = held.annotate(day=TruncDate("observed_at", tzinfo=UTC)).values_list("site_id", "day")
     for site_id, day, count in by_day.annotate(Count("pk")).order_by():
         counts[site_id].setdefault(day, {})[NOT_REPORTED] = count
     return counts

@@ -198,5 +198,5 @@ def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, An
             }
             for milestone, built in found.statements
         ],
-        "unsaid": [(words.of(words.KINDS, one.kind), words.of_unsaid(one, step)) for one in found.unsaid],
+        "unreported": [(words.of(words.KINDS, one.kind), words.of_unreported(one, step)) for one in found.unreported],
     }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import audit, search
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.paging import BoundedPaginator, choice_filter
-from percipio_openedx.codes import HoldReason
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import words
 
@@ -40,7 +40,7 @@ HELD = choice_filter(
 class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
-    list_display = ("user_id", "course_key", "site", "reported", "hold", "looked_at", "timeline_link")
+    list_display = ("user_id", "course_key", "site", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (HELD,)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
@@ -62,13 +62,13 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
         """What Percipio was told, in short."""
-        told = [
-            gettext("started") if row.told_started else "",
-            f"{row.told_percent} %" if row.told_percent else "",
-            gettext("passed") if row.told_passed else "",
-            gettext("completed") if row.told_completed else "",
+        reported = [
+            gettext("started") if row.reported_started else "",
+            f"{row.reported_percent} %" if row.reported_percent else "",
+            gettext("passed") if row.reported_passed else "",
+            gettext("completed") if row.reported_completed else "",
         ]
-        return ", ".join(word for word in told if word)
+        return ", ".join(word for word in reported if word)
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:

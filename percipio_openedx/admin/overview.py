@@ -17,8 +17,8 @@ from percipio_openedx.admin import figures
 from percipio_openedx.admin.access import ModelAdmin, demand
 from percipio_openedx.admin.figures import NOT_REPORTED, Figures, Traffic
 from percipio_openedx.admin.plot import plotted
-from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State
@@ -27,7 +27,7 @@ from percipio_openedx.operations.problems import PAUSES, Problem
 from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
 from percipio_openedx.operations.words import Tone
 
-SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.ABANDONED, State.KEPT)
+SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
 # Problems, and course runs that cannot be read, that are named one by one.
 MOST_NAMED = 20
 _TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING}
@@ -69,9 +69,9 @@ def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
 
 def shown(found: Sequence[Problem], alerts: Sequence[Alert]) -> list[dict[str, Any]]:
     """Return each problem with its mark, and since when operators were told of it, if they were."""
-    told = {(row.kind, row.subject): row for row in alerts}
+    reported = {(row.kind, row.subject): row for row in alerts}
     return [
-        {"problem": one, "tone": _TONES[one.severity], "alert": told.get((one.code.value, one.subject))}
+        {"problem": one, "tone": _TONES[one.severity], "alert": reported.get((one.code.value, one.subject))}
         for one in found
     ]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from percipio_openedx import config, edx_platform, identity
-from percipio_openedx.codes import HoldReason
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.reporting import identity
 
 # Held back since they are nobody's to report.
 _NOT_OURS = (HoldReason.NOT_SELECTED, HoldReason.RETIRED, HoldReason.INACTIVE, HoldReason.UNKNOWN_LEARNER)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin.access import ReadOnlyAdmin
 from percipio_openedx.admin.labels import SCOPES
 from percipio_openedx.admin.paging import BoundedPaginator, badge, choice_filter
-from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
@@ -45,7 +45,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Outcome"))
     def outcome_badge(self, row: DeliveryAttempt) -> str:
         """Return the outcome, in the color of what it means for the statements."""
-        state = {"accepted": "delivered", "refused": "parked", "unauthorised": "parked"}.get(row.outcome, "waiting")
+        state = {"accepted": "delivered", "refused": "parked", "unauthorized": "parked"}.get(row.outcome, "waiting")
         return badge(state, words.of(words.OUTCOMES, row.outcome))
 
 
@@ -108,7 +108,16 @@ class ObservationFailureAdmin(ReadOnlyAdmin):
 class BackfillRunAdmin(ReadOnlyAdmin):
     """One row for each call of ``percipio_backfill`` that was not the continuation of another."""
 
-    list_display = ("started_at", "state_badge", "asked_for", "looked", "statements", "held", "troubled", "finished_at")
+    list_display = (
+        "started_at",
+        "state_badge",
+        "asked_for",
+        "observed",
+        "statements",
+        "held",
+        "failed_courses",
+        "finished_at",
+    )
     fields = (*list_display[:-1], "course_key", "enrollment_id", "finished_at")
     ordering = ("-id",)
     sortable_by = ()
@@ -118,7 +127,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         """Return whether it came to its end, and without trouble."""
         if row.finished_at is None:
             return badge("warning", gettext("not finished: running, or stopped"))
-        if row.troubled:
+        if row.failed_courses:
             return badge("error", gettext("finished, with courses left out"))
         return badge("well", gettext("finished"))
 

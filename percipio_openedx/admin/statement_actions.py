@@ -25,7 +25,7 @@ from percipio_openedx.admin import audit
 from percipio_openedx.admin.access import ModelAdmin
 from percipio_openedx.admin.paging import MOST, bounded_count
 from percipio_openedx.capture import wake
-from percipio_openedx.models.statement import CAN_BE_GIVEN_UP, OPEN_STATES, State, Statement
+from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement
 from percipio_openedx.operations import words
 
 AT_ONCE = 500
@@ -44,7 +44,7 @@ def in_batches(rows: Rows) -> Iterator[list[int]]:
         last = pks[-1]
 
 
-def send_again(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> HttpResponse | None:
+def requeue(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> HttpResponse | None:
     """Whatever is settled waits once more, under the same id: Percipio does not count it twice."""
     if "confirmed" not in request.POST:
         note = _(
@@ -53,14 +53,14 @@ def send_again(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> Htt
         )
         return _asked(model_admin, request, rows, _("Send statements again"), note)
 
-    done = _done(request, rows, _send_again, _("Sent again by an operator."))
+    done = _done(request, rows, _requeue, _("Sent again by an operator."))
     wake.on_commit()
     text = ngettext("%(count)s statement waits to be sent again.", "%(count)s statements wait to be sent again.", done)
     model_admin.message_user(request, text % {"count": done}, messages.SUCCESS)
     return None
 
 
-def give_up(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> HttpResponse | None:
+def discard(model_admin: ModelAdmin, request: HttpRequest, rows: Rows) -> HttpResponse | None:
     """What waits or is parked is not sent any more. It can be sent again later."""
     if "confirmed" not in request.POST:
         note = _("Those that wait or are parked will not be sent any more. They stay here and can be sent again later.")
@@ -90,8 +90,8 @@ def _lines(rows: Rows) -> Iterator[bytes]:
         yield b"".join(bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n" for body in bodies)
 
 
-def _send_again(pks: Sequence[int], at: datetime) -> int:
-    return Statement.objects.filter(pk__in=pks).send_again(at)
+def _requeue(pks: Sequence[int], at: datetime) -> int:
+    return Statement.objects.filter(pk__in=pks).requeue(at)
 
 
 def _give_up(pks: Sequence[int], at: datetime) -> int:
@@ -100,7 +100,7 @@ def _give_up(pks: Sequence[int], at: datetime) -> int:
     for pk, answer in Statement.objects.filter(pk__in=pks).values_list("pk", "answer"):
         by_answer.setdefault(answer, []).append(pk)
     return sum(
-        Statement.objects.filter(pk__in=those).give_up(at, f"given up by an operator; before that: {answer or '-'}")
+        Statement.objects.filter(pk__in=those).discard(at, f"given up by an operator; before that: {answer or '-'}")
         for answer, those in by_answer.items()
     )
 
@@ -110,7 +110,7 @@ def _done(request: HttpRequest, rows: Rows, act: Act, text: str) -> int:
     now, done = timezone.now(), 0
     can = Statement.objects.exclude(state__in=OPEN_STATES)
     if act is _give_up:
-        can = Statement.objects.filter(state__in=CAN_BE_GIVEN_UP)
+        can = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
     for pks in in_batches(rows):
         chosen = list(can.filter(pk__in=pks).defer("body", "track"))
         if done < NAMED:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search
 from percipio_openedx.admin.paging import choice_filter
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models.ledger import StatementLedger
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import words

@@ -50,7 +50,7 @@ class StatementAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ()
     paginator = BoundedPaginator
-    actions = ("send_again", "give_up", "export")
+    actions = ("requeue", "discard", "export")
     fieldsets = (
         (
             None,
@@ -150,23 +150,23 @@ class StatementAdmin(ReadOnlyAdmin):
 
     # --- acts --------------------------------------------------------------------------------------------------------
 
-    has_send_again_permission = permitted(SEND_AGAIN)
-    has_give_up_permission = permitted(GIVE_UP)
+    has_requeue_permission = permitted(SEND_AGAIN)
+    has_discard_permission = permitted(GIVE_UP)
     has_export_permission = permitted(EXPORT)
 
-    @admin.action(description=_("Send again"), permissions=["send_again"])
-    def send_again(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+    @admin.action(description=_("Send again"), permissions=["requeue"])
+    def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """See ``statement_actions``."""
         from percipio_openedx.admin import statement_actions
 
-        return statement_actions.send_again(self, request, queryset)
+        return statement_actions.requeue(self, request, queryset)
 
-    @admin.action(description=_("Give up"), permissions=["give_up"])
-    def give_up(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+    @admin.action(description=_("Give up"), permissions=["discard"])
+    def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """See ``statement_actions``."""
         from percipio_openedx.admin import statement_actions
 
-        return statement_actions.give_up(self, request, queryset)
+        return statement_actions.discard(self, request, queryset)
 
     @admin.action(description=_("Export as JSON lines"), permissions=["export"])
     def export(self, request: HttpRequest, queryset: Rows) -> Any:

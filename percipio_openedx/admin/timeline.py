@@ -22,9 +22,9 @@ NEWEST_NOTICES = 50_000
 
 TONES = {
     State.DELIVERED: Tone.WELL,
-    State.KEPT: Tone.QUIET,
+    State.SKIPPED: Tone.QUIET,
     State.PARKED: Tone.ERROR,
-    State.ABANDONED: Tone.QUIET,
+    State.DISCARDED: Tone.QUIET,
 }
 
 
@@ -43,8 +43,8 @@ class Entry:
 def entries(row: LearnerCourse | None, user_id: int, course_key: str) -> list[Entry]:
     """The statements in their order, then the last look, then what waits to be looked at."""
     found = [] if row is None else _statements(row)
-    if row is not None and row.looked_at is not None:
-        found.append(_look(row))
+    if row is not None and row.observed_at is not None:
+        found.append(_observe(row))
     return found + _notices(user_id, course_key)
 
 
@@ -87,11 +87,11 @@ def _why(row: Statement, held_by: Statement | None) -> str:
         case State.OUTDATED:
             waits = _("Is to be built anew from what the LMS says now.")
             return f"{waits} {row.answer}" if row.answer else waits
-        case State.KEPT:
+        case State.SKIPPED:
             return _("Not sent: the API in force has no form for this milestone.")
         case State.PARKED:
             return _("Not taken: Percipio refused it with “%(answer)s”.") % said
-        case State.ABANDONED:
+        case State.DISCARDED:
             return _("Not sent: %(answer)s.") % said if row.answer else _("Not sent: it was given up.")
     destination = row.destination
     if destination.paused_reason:
@@ -107,10 +107,10 @@ def _why(row: Statement, held_by: Statement | None) -> str:
     return _("Waits for a worker.") if row.state == State.WAITING else _("Is being sent.")
 
 
-def _look(row: LearnerCourse) -> Entry:
+def _observe(row: LearnerCourse) -> Entry:
     if row.hold_reason:
-        return Entry(row.looked_at, _("Looked at, not reported"), words.of(words.HOLDS, row.hold_reason), Tone.ERROR)
-    return Entry(row.looked_at, _("Last looked at"), _("Everything that was due then is above."), Tone.WELL)
+        return Entry(row.observed_at, _("Looked at, not reported"), words.of(words.HOLDS, row.hold_reason), Tone.ERROR)
+    return Entry(row.observed_at, _("Last looked at"), _("Everything that was due then is above."), Tone.WELL)
 
 
 def _notices(user_id: int, course_key: str) -> list[Entry]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.config.values import names, setting, whole
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
 PREFIX = "PERCIPIO_"

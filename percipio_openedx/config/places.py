@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx import addresses
+from percipio_openedx.config import addresses
 from percipio_openedx.config.values import setting
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.settings.common import DEFAULTS

@@ -12,14 +12,14 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.config.installation import is_on
 from percipio_openedx.config.lms import default_site_id, lms_root, platform_name
 from percipio_openedx.config.places import REGIONS, address
 from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
+from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secrets import Secret, unreadable
+from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.addresses import is_segment
+from percipio_openedx.config.addresses import is_segment
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 # Characters that the columns of partners and organizations hold.

@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from percipio_openedx import config
-from percipio_openedx.addresses import is_loopback, is_public, read_url
+from percipio_openedx.config.addresses import is_loopback, is_public, read_url
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 # Addresses of a host that are tried; together they have the time of one.

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.judgement import Judgement
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Outcome
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
 # taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
@@ -27,7 +27,7 @@ IN_A_ROW_LATER = 6
 LIMITS: Mapping[Outcome, int] = {
     Outcome.REFUSED: 1,
     Outcome.NOT_FOUND: 3,
-    Outcome.UNAUTHORISED: 5,
+    Outcome.UNAUTHORIZED: 5,
     Outcome.LATER: 12,
 }
 # Of what is in doubt it is not known whether Percipio has it, so it is asked again until that is known, and never

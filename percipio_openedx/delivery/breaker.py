@@ -14,17 +14,17 @@ from typing import Any
 
 from django.db.models import F, Q
 
-from percipio_openedx.codes import Outcome, Pause
 from percipio_openedx.delivery import signals
 from percipio_openedx.delivery.attribution import Standing
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.models.destination import Destination
 
 logger = logging.getLogger(__name__)
 
 _REASONS = {
-    Outcome.UNAUTHORISED: Pause.UNAUTHORISED,
+    Outcome.UNAUTHORIZED: Pause.UNAUTHORIZED,
     Outcome.NOT_FOUND: Pause.NOT_FOUND,
     Outcome.REFUSED: Pause.REFUSED,
 }

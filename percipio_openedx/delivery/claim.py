@@ -12,8 +12,8 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Min
 
+from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
-from percipio_openedx.transactions import persistently, write_alias
 
 # Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
 # dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.

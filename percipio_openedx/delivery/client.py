@@ -12,17 +12,17 @@ from urllib.parse import urlencode, urljoin
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from percipio_openedx.addresses import read_url
-from percipio_openedx.codes import Outcome
 from percipio_openedx.config import SERVICE_PATH, Configuration
+from percipio_openedx.config.addresses import read_url
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 from percipio_openedx.statements.people import personal_of
 from percipio_openedx.statements.personal import NOBODY
 
@@ -147,14 +147,14 @@ class PercipioClient:
         try:
             token = self._tokens.current()
             answer = self._sent(method, url, token, body, headers, longest, is_record=is_record)
-            if answer.outcome is not Outcome.UNAUTHORISED or time.monotonic() < self._believed_until:
+            if answer.outcome is not Outcome.UNAUTHORIZED or time.monotonic() < self._believed_until:
                 return answer
             self._tokens.refused(token)
             fresh = self._tokens.current()
             again = self._sent(method, url, fresh, body, headers, longest, is_record=is_record)
             if again.status == 401:
                 self._tokens.refused(fresh)
-            if again.outcome is Outcome.UNAUTHORISED:
+            if again.outcome is Outcome.UNAUTHORIZED:
                 self._believed_until = time.monotonic() + _FRESH
             return replace(again, earlier=(answer,))
         except DeliveryError as error:

@@ -15,14 +15,14 @@ from django.db.models import F, Min, Q
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.addresses import is_segment
-from percipio_openedx.codes import Api, Outcome, Pause
+from percipio_openedx.config.addresses import is_segment
 from percipio_openedx.delivery import breaker, misdated
 from percipio_openedx.delivery.claim import next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.session import Allowance, DeliverySession
 from percipio_openedx.delivery.settle import Counts, requeue_skipped
+from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
@@ -85,7 +85,7 @@ class _Run:
 
     def _queue_skipped(self) -> None:
         """What the Track API had no form for waits again where the site, which reports statements now, says so."""
-        for destination in Destination.objects.filter(pk__in=_firsts(State.KEPT)):
+        for destination in Destination.objects.filter(pk__in=_firsts(State.SKIPPED)):
             try:
                 configuration = self._configured(destination.site_id)
             except PercipioConfigurationError:

@@ -22,11 +22,11 @@ from django.views.decorators.debug import sensitive_variables
 from urllib3.exceptions import HTTPError
 
 from percipio_openedx import __version__
-from percipio_openedx.addresses import is_loopback, read_url
+from percipio_openedx.config.addresses import is_loopback, read_url
 from percipio_openedx.delivery.adapter import CheckedAdapter
 from percipio_openedx.delivery.failures import error_of_exception
 from percipio_openedx.exceptions import DeliveryError, Unavailable, Unreachable
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 LONGEST_ANSWER = 1024 * 1024
 LONGEST_PAGE = 32 * 1024 * 1024

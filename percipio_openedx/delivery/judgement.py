@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.multistatus import read
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Outcome
 
 UNSAID = "the answer does not say what was stored"
 
@@ -98,7 +98,7 @@ def may_be_stored(outcome: Outcome, status: int | None) -> bool:
     if status is not None and 400 <= status < 500:
         # The time was up before the whole request was read, it says; and some of it is known there already.
         return status in (408, 409)
-    is_refusal = outcome in (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
+    is_refusal = outcome in (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
     return not is_refusal or status is None or status >= 500
 
 
@@ -122,7 +122,7 @@ def _by_item(answer: Answer, ids: Sequence[UUID], *, is_record: bool) -> Judgeme
     reading = read(answer.body, [str(each) for each in ids], partial=answer.status == 207)
     if answer.outcome is not Outcome.PARTIAL and reading.is_silent and (is_record or not reading.names_others):
         return Judgement(dict.fromkeys(range(count), Verdict(Outcome.ACCEPTED, answer.status)))
-    found = {index: _told(_with_status(one, answer), answer) for index, one in reading.verdicts.items()}
+    found = {index: _reported(_with_status(one, answer), answer) for index, one in reading.verdicts.items()}
     unknown = tuple(index for index in range(count) if index not in found)
     if not unknown:
         return Judgement(found)
@@ -144,7 +144,7 @@ def _with_status(verdict: Verdict, answer: Answer) -> Verdict:
     return replace(verdict, status=answer.status) if verdict.status in (None, 207) else verdict
 
 
-def _told(verdict: Verdict, answer: Answer) -> Verdict:
+def _reported(verdict: Verdict, answer: Answer) -> Verdict:
     """Without what the request held of people; of what was accepted nothing need be said."""
     accepted = verdict.outcome is Outcome.ACCEPTED
     return replace(verdict, words="" if accepted else answer.personal.masked(verdict.words))

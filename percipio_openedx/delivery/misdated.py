@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from percipio_openedx.db import persistently
 from percipio_openedx.delivery.retry import LONGEST_WAIT
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import LONGEST_LEASE, State, Statement, StatementQuerySet
-from percipio_openedx.transactions import persistently
 
 logger = logging.getLogger(__name__)
 

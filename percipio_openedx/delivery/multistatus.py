@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.delivery.vocabulary import (
     ACCEPTED,
@@ -37,6 +36,7 @@ from percipio_openedx.delivery.vocabulary import (
     meaning_of,
     plain,
 )
+from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted
 
 _DEPTH = 8

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.multistatus import ids_of, parsed, read
 from percipio_openedx.delivery.statuses import NOT_FOUND, outcome_of
 from percipio_openedx.delivery.vocabulary import denies, is_success
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
     Throttled,
     TooLarge,
-    Unauthorised,
+    Unauthorized,
     Unavailable,
     Unreachable,
 )
@@ -112,7 +112,7 @@ class Answer:
 
 
 _ERRORS: dict[Outcome, type[DeliveryError]] = {
-    Outcome.UNAUTHORISED: Unauthorised,
+    Outcome.UNAUTHORIZED: Unauthorized,
     Outcome.NOT_FOUND: Refused,
     Outcome.TOO_LARGE: TooLarge,
     Outcome.REFUSED: Refused,
@@ -140,8 +140,8 @@ def answer_of(error: DeliveryError) -> Answer:
 
 
 def _outcome_of_error(error: DeliveryError) -> Outcome:
-    if isinstance(error, Unauthorised):
-        return Outcome.UNAUTHORISED
+    if isinstance(error, Unauthorized):
+        return Outcome.UNAUTHORIZED
     if isinstance(error, TooLarge):
         return Outcome.TOO_LARGE
     if isinstance(error, Refused):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from percipio_openedx.codes import Outcome
+from percipio_openedx.enums import Outcome
 
 BASE = 5.0
 CAP = 3600.0
@@ -17,7 +17,7 @@ LEAST = 1.0
 # What is mended by people, and an odd answer, which stays odd for a while: asking every few seconds would only fill
 # logs on both sides.
 BASE_OF_PAUSE = 60.0
-_SLOWLY = (Outcome.UNAUTHORISED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
+_SLOWLY = (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
 # What asks for more is a mistake: it would cost a day, and a person who looks.
 LONGEST_RETRY_AFTER = 86400.0
 _SPREAD = 30.0

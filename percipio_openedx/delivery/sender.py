@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.client import PercipioClient, longest_call
 from percipio_openedx.delivery.judgement import Judgement, judge
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
-from percipio_openedx.codes import Api, Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import breaker, trust
 from percipio_openedx.delivery.attribution import Attribution, Fate, Ruling
@@ -23,6 +22,7 @@ from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Posted, Sender
 from percipio_openedx.delivery.settle import Counts, Response, keep, put_back, refuses_all, release, reopen, settle
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import Destination
 
 # Bytes in one request, whatever the batch size says.

@@ -13,17 +13,17 @@ from django.db import transaction
 from django.db.models import PositiveBigIntegerField, Value
 from django.db.models.functions import Coalesce
 
-from percipio_openedx.codes import Api, Outcome
+from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.judgement import Judgement, may_be_stored
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
-from percipio_openedx.transactions import persistently, write_alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, s
     pks = [row.pk for row in rows]
     if not pks:
         return 0
-    if verdict.outcome is Outcome.UNAUTHORISED:
+    if verdict.outcome is Outcome.UNAUTHORIZED:
         return _held(pks, lease).put_back(refused_after=_first(since))
     return _held(pks, lease).release(now, verdict.status, verdict.words, refused_after=_first(since))
 
@@ -182,9 +182,9 @@ def _first(since: int) -> Coalesce:
 @persistently
 def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -> int:
     """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
-    skipped = Statement.objects.filter(destination=destination, state=State.KEPT, voided_by__isnull=True)
+    skipped = Statement.objects.filter(destination=destination, state=State.SKIPPED, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
-    return Statement.objects.filter(pk__in=pks, state=State.KEPT).queue(now) if pks else 0
+    return Statement.objects.filter(pk__in=pks, state=State.SKIPPED).queue(now) if pks else 0
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
@@ -244,7 +244,7 @@ def _apply_trouble(one: Response, lease: UUID, now: datetime) -> Counts:
     Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
-    if one.judgement.trouble is Outcome.UNAUTHORISED:
+    if one.judgement.trouble is Outcome.UNAUTHORIZED:
         return Counts(later=held.put_back())
     return Counts(later=held.release(now, one.answer.status, one.answer.words))
 

@@ -10,13 +10,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from percipio_openedx.codes import Outcome
+from percipio_openedx.enums import Outcome
 
 # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
 _LATER = frozenset({407, 408, 421, 423, 425, 429})
 # About the address, not about what was sent: a wrong partner, a gateway in the middle of a deployment.
 NOT_FOUND = frozenset({404, 405, 410})
-_UNAUTHORISED = frozenset({401, 402, 403})
+_UNAUTHORIZED = frozenset({401, 402, 403})
 _ACCEPTED = frozenset({200, 201, 202, 204})
 
 
@@ -39,8 +39,8 @@ def outcome_of(status: int) -> Outcome:
         return Outcome.ACCEPTED
     if status == 207:
         return Outcome.PARTIAL
-    if status in _UNAUTHORISED:
-        return Outcome.UNAUTHORISED
+    if status in _UNAUTHORIZED:
+        return Outcome.UNAUTHORIZED
     if status in NOT_FOUND:
         return Outcome.NOT_FOUND
     if status == 409:

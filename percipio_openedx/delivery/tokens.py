@@ -19,15 +19,15 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx import encryption
-from percipio_openedx.codes import Outcome
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of
 from percipio_openedx.delivery.retry import retry_after_of
 from percipio_openedx.delivery.statuses import json_of, outcome_of
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.redaction import words_of
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 SCOPE = "api"
 # Seconds. Where the answer does not say how long a token lives, it is taken to live this long.
@@ -119,11 +119,11 @@ class Tokens:
         except DeliveryError as error:
             error.is_of_token = True
             raise
-        self._share(token)
+        self._progress(token)
         self._remember(token)
         return token
 
-    def _share(self, token: Token) -> None:
+    def _progress(self, token: Token) -> None:
         try:
             sealed = encryption.seal(Secret(json.dumps([token.value.reveal(), token.until])))
         except PercipioConfigurationError:
@@ -154,7 +154,7 @@ def fetch(configuration: Configuration) -> Token:
     """Ask the token endpoint.
 
     Raises:
-        Unauthorised: the credentials are refused, or the address is no token endpoint.
+        Unauthorized: the credentials are refused, or the address is no token endpoint.
         Unavailable, Throttled, Unreachable: not now.
     """
     body = {
@@ -184,7 +184,7 @@ def _refusal(reply: Reply, configuration: Configuration) -> Answer:
     """Any 4xx but those of the moment is about the credentials or the address: a person has to look (RFC 6749 5.2)."""
     outcome = outcome_of(reply.status)
     if outcome is not Outcome.LATER and reply.status >= 400:
-        outcome = Outcome.UNAUTHORISED
+        outcome = Outcome.UNAUTHORIZED
     else:
         outcome = Outcome.LATER
     words = words_of(reply.body, (configuration.client_secret.reveal(),))

@@ -13,10 +13,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.multistatus import parsed
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.enums import Outcome
 from percipio_openedx.fitting import fitted
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.statuses import Verdict, outcome_of
+from percipio_openedx.enums import Outcome
 
 ACCEPTED, REFUSED, DOUBT = (Verdict(outcome, 207) for outcome in (Outcome.ACCEPTED, Outcome.REFUSED, Outcome.DOUBT))
 
@@ -106,7 +106,7 @@ def _item_outcome(status: int) -> Outcome:
         return Outcome.ACCEPTED
     if outcome in (Outcome.NOT_FOUND, Outcome.TOO_LARGE) or status in (402, 403):
         return Outcome.REFUSED
-    return Outcome.LATER if outcome is Outcome.UNAUTHORISED else outcome
+    return Outcome.LATER if outcome is Outcome.UNAUTHORIZED else outcome
 
 
 def id_of(value: Any) -> str:

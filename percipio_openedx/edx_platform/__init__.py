@@ -34,7 +34,7 @@ from percipio_openedx.edx_platform.courses import course, find_courses, is_grade
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.enrolled import courses_of, enrollment_counts, enrollments, enrollments_after
 from percipio_openedx.edx_platform.installation import has_other_lrs, is_completion_on
-from percipio_openedx.edx_platform.shares import completed_share, share_sources
+from percipio_openedx.edx_platform.progress import learner_progress, progress_sources
 from percipio_openedx.edx_platform.signals import missing_signals, signal
 from percipio_openedx.edx_platform.sites import site_id_of_host, site_id_of_org, sites_of_orgs
 
@@ -45,7 +45,6 @@ __all__ = [
     "application_mistakes",
     "certificates",
     "client_of_signed_token",
-    "completed_share",
     "course",
     "courses_of",
     "enrollment_counts",
@@ -62,6 +61,7 @@ __all__ = [
     "is_graded",
     "is_restricted",
     "is_service",
+    "learner_progress",
     "learners",
     "missing_signals",
     "names_of",
@@ -70,10 +70,10 @@ __all__ = [
     "org_of",
     "outline_version",
     "parsed",
+    "progress_sources",
     "retired_accounts",
     "retired_for_good",
     "retiring",
-    "share_sources",
     "signal",
     "signed_token_problem",
     "site_id_of_host",

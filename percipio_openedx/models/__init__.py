@@ -6,7 +6,7 @@ from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.course_override import CourseOverride
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -20,7 +20,7 @@ from percipio_openedx.models.topic import TopicTerm
 __all__ = [
     "Alert",
     "BackfillRun",
-    "CourseAnswer",
+    "CourseOverride",
     "DeliveryAttempt",
     "Destination",
     "ErasureRequest",

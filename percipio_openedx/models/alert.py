@@ -14,7 +14,7 @@ class Alert(models.Model):
     """One problem that is there, or was, so that it is told once, and once more when it is resolved.
 
     ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
-    ``is_told`` says that this state has been told, ``told_at`` when a mail last told of it.
+    ``is_announced`` says that this state has been told, ``announced_at`` when a mail last told of it.
 
     .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
     """
@@ -23,9 +23,9 @@ class Alert(models.Model):
     kind = models.CharField(max_length=16)
     subject = models.CharField(max_length=64)
     is_on = models.BooleanField(default=False)
-    is_told = models.BooleanField(default=True)
+    is_announced = models.BooleanField(default=True)
     changed_at = models.DateTimeField()
-    told_at = models.DateTimeField(null=True, blank=True)
+    announced_at = models.DateTimeField(null=True, blank=True)
     words = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:

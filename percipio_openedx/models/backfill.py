@@ -25,10 +25,10 @@ class BackfillRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     course_key = models.CharField(max_length=255, default="", blank=True)
     enrollment_id = models.PositiveBigIntegerField(default=0)
-    looked = models.PositiveBigIntegerField(default=0)
+    observed = models.PositiveBigIntegerField(default=0)
     statements = models.PositiveBigIntegerField(default=0)
     held = models.PositiveBigIntegerField(default=0)
-    troubled = models.PositiveIntegerField(default=0)
+    failed_courses = models.PositiveIntegerField(default=0)
 
     class Meta:
         app_label = "percipio_openedx"
@@ -40,4 +40,4 @@ class BackfillRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"backfill {self.pk}: looked={self.looked} statements={self.statements} at={self.course_key or '-'}"
+        return f"backfill {self.pk}: observed={self.observed} statements={self.statements} at={self.course_key or '-'}"

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.encrypted import EncryptedSecretField
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 
 class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]

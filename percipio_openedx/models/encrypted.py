@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from percipio_openedx import encryption
-from percipio_openedx.secrets import Secret, StoredSecret
+from percipio_openedx.secret import Secret, StoredSecret
 
 if TYPE_CHECKING:
     _Field = models.Field[Secret | str, Secret]

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from percipio_openedx.data import Told
+    from percipio_openedx.data import Reported
 
 # The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
@@ -34,7 +34,7 @@ class LearnerCourse(models.Model):
 
     ``site_id`` is the site that the course run belonged to at the last look; it is no part of what the row is.
     ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    The two percents (``Share``) are the progress that the platform's dear function said last, ``activity_version`` what
+    The two percents (``Progress``) are the progress that the platform's dear function said last, ``activity_version`` what
     they depended on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only
     when that changed. What it could not say is never remembered. ``observe_again_at`` is when the learner has to be
     looked at again though nobody may do anything: when the course may show a certificate that is there already.
@@ -48,13 +48,13 @@ class LearnerCourse(models.Model):
     site_id = models.PositiveIntegerField()
     registration = models.UUIDField(unique=True)
 
-    told_started = models.BooleanField(default=False)
-    told_percent = models.PositiveSmallIntegerField(default=0)
-    told_passed = models.BooleanField(default=False)
-    told_completed = models.BooleanField(default=False)
-    told_passed_round = models.PositiveIntegerField(default=0)
-    told_completed_round = models.PositiveIntegerField(default=0)
-    told_turned_at = models.DateTimeField(null=True, blank=True)
+    reported_started = models.BooleanField(default=False)
+    reported_percent = models.PositiveSmallIntegerField(default=0)
+    reported_passed = models.BooleanField(default=False)
+    reported_completed = models.BooleanField(default=False)
+    reported_passed_round = models.PositiveIntegerField(default=0)
+    reported_completed_round = models.PositiveIntegerField(default=0)
+    reported_turned_at = models.DateTimeField(null=True, blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
@@ -62,7 +62,7 @@ class LearnerCourse(models.Model):
     percent_unlocked_seen = models.PositiveSmallIntegerField(null=True, blank=True)
     hold_reason = models.CharField(max_length=24, default="", blank=True)
     observe_again_at = models.DateTimeField(null=True, blank=True)
-    looked_at = models.DateTimeField(null=True, blank=True)
+    observed_at = models.DateTimeField(null=True, blank=True)
 
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -85,27 +85,27 @@ class LearnerCourse(models.Model):
         return f"user={self.user_id} course={self.course_key} site={self.site_id}"
 
     @property
-    def told(self) -> Told:
+    def reported(self) -> Reported:
         """What has been reported so far, as the milestones compare it."""
         # Here and not above: the LMS starts with this model, and without what compares.
-        from percipio_openedx.data import Told
+        from percipio_openedx.data import Reported
 
-        return Told(
-            started=self.told_started,
-            percent=self.told_percent,
-            passed=self.told_passed,
-            completed=self.told_completed,
-            passed_round=self.told_passed_round,
-            completed_round=self.told_completed_round,
-            turned_at=self.told_turned_at,
+        return Reported(
+            started=self.reported_started,
+            percent=self.reported_percent,
+            passed=self.reported_passed,
+            completed=self.reported_completed,
+            passed_round=self.reported_passed_round,
+            completed_round=self.reported_completed_round,
+            turned_at=self.reported_turned_at,
         )
 
-    def remember(self, told: Told) -> None:
+    def remember(self, reported: Reported) -> None:
         """Take over what is reported from now on (the caller saves)."""
-        self.told_started = told.started
-        self.told_percent = told.percent
-        self.told_passed = told.passed
-        self.told_completed = told.completed
-        self.told_passed_round = told.passed_round
-        self.told_completed_round = told.completed_round
-        self.told_turned_at = told.turned_at
+        self.reported_started = reported.started
+        self.reported_percent = reported.percent
+        self.reported_passed = reported.passed
+        self.reported_completed = reported.completed
+        self.reported_passed_round = reported.passed_round
+        self.reported_completed_round = reported.completed_round
+        self.reported_turned_at = reported.turned_at

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -40,8 +40,8 @@ class State(models.TextChoices):
     SENDING = "sending", "being sent"
     DELIVERED = "delivered", "delivered"
     PARKED = "parked", "parked"
-    ABANDONED = "abandoned", "given up"
-    KEPT = "kept", "kept"
+    DISCARDED = "discarded", "discarded"
+    SKIPPED = "skipped", "skipped"
 
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
@@ -52,7 +52,7 @@ STALE = "stale"
 LONGEST_LEASE = timedelta(hours=1)
 
 
-CAN_BE_GIVEN_UP = (State.PARKED, State.WAITING, State.OUTDATED)
+CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 _AS_NEW: dict[str, Any] = {
     "lease": None,
     "leased_until": None,
@@ -148,10 +148,10 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         """waiting -> waiting, outdated -> outdated: it is due then, whatever was stored."""
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
-    def give_up(self, at: datetime, answer: str) -> int:
+    def discard(self, at: datetime, answer: str) -> int:
         """parked, waiting or outdated -> abandoned, by an operator's decision only."""
-        chosen = self.filter(state__in=CAN_BE_GIVEN_UP)
-        return chosen.update(state=State.ABANDONED, settled_at=at, answer=answer)
+        chosen = self.filter(state__in=CAN_BE_DISCARDED)
+        return chosen.update(state=State.DISCARDED, settled_at=at, answer=answer)
 
     def queue(self, at: datetime) -> int:
         """settled -> waiting, byte for byte as it is; nothing is held against it any more.
@@ -161,7 +161,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         """
         return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
 
-    def send_again(self, at: datetime) -> int:
+    def requeue(self, at: datetime) -> int:
         """settled -> waiting or outdated; the id stays the same, and nothing is held against it any more.
 
         By an operator's decision, or a reconciliation. What Percipio may have, or a pull client may have read, stays as
@@ -270,8 +270,8 @@ class Statement(models.Model):
         ordering: ClassVar[list[str]] = ["id"]
         # What an operator may do beside seeing: each act has a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("send_again_statement", _("Can send statements again")),
-            ("give_up_statement", _("Can give statements up")),
+            ("requeue_statement", _("Can send statements again")),
+            ("discard_statement", _("Can give statements up")),
             ("export_statement", _("Can export statements")),
             ("preview_statement", _("Can preview what would be reported")),
         ]
@@ -325,7 +325,7 @@ class Held:
 
     def keep(self, at: datetime) -> int:
         """sending -> kept: the API in force has no form for it."""
-        return self._settle(State.KEPT, at, None, "")
+        return self._settle(State.SKIPPED, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
         held = Statement.objects.filter(pk__in=self._pks).held_by(self._lease)

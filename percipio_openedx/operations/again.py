@@ -45,7 +45,7 @@ class Choice:
         return rows if self.status is None else rows.filter(status=self.status)
 
 
-def send_again(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
+def requeue(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
     """Queue them, batch by batch in the order of their ids; the number that is queued.
 
     Arguments:
@@ -59,7 +59,7 @@ def send_again(choice: Choice, is_over: Callable[[], bool], on_done: Callable[[i
         if not pks:
             break
         last = pks[-1]
-        done = Statement.objects.filter(pk__in=pks).send_again(now)
+        done = Statement.objects.filter(pk__in=pks).requeue(now)
         queued += done
         on_done(done)
     return queued

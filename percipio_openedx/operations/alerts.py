@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.codes import ProblemCode, Severity
 from percipio_openedx.delivery import signals
+from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.operations import diagnosis, problems, status
@@ -117,7 +117,7 @@ def _change(row: Alert, problem: Problem | None) -> None:
     is_on = problem is not None
     changed = Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(
         is_on=is_on,
-        is_told=not is_on and not row.is_told,
+        is_announced=not is_on and not row.is_announced,
         changed_at=timezone.now(),
         words=row.words if problem is None else _text(problem),
     )
@@ -138,15 +138,15 @@ def _text(problem: Problem) -> str:
 
 def tell() -> datetime | None:
     """Mail what has not been told yet, in one mail; when the rest may be told, None if there is none."""
-    waiting = Alert.objects.filter(is_told=False)
+    waiting = Alert.objects.filter(is_announced=False)
     if not waiting.exists():
         return None
     addresses = _addresses()
     if not addresses:
-        waiting.update(is_told=True)
+        waiting.update(is_announced=True)
         return None
     now = timezone.now()
-    last: datetime | None = Alert.objects.aggregate(at=Max("told_at"))["at"]
+    last: datetime | None = Alert.objects.aggregate(at=Max("announced_at"))["at"]
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
     mine = [row for row in waiting.order_by("pk") if _claim(row, now)]
@@ -155,8 +155,8 @@ def tell() -> datetime | None:
     is_mailed = _mailed(mine, addresses)
     for row in mine:
         # Unless it changed meanwhile: then whoever changed it decides.
-        ours = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=now)
-        ours.update(**({"is_told": True} if is_mailed else {"told_at": row.told_at}))
+        ours = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_announced=False, announced_at=now)
+        ours.update(**({"is_announced": True} if is_mailed else {"announced_at": row.announced_at}))
     return None if is_mailed else now + timedelta(seconds=EVERY)
 
 
@@ -166,8 +166,8 @@ def _claim(row: Alert, now: datetime) -> bool:
     It is told only when the mail has left: where a process ends in between, another one tells it. So a mail may come
     twice, and none is lost.
     """
-    untold = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_told=False, told_at=row.told_at)
-    return untold.update(told_at=now) == 1
+    unannounced = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_announced=False, announced_at=row.announced_at)
+    return unannounced.update(announced_at=now) == 1
 
 
 def _addresses() -> Sequence[str]:

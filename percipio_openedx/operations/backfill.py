@@ -22,10 +22,10 @@ from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.operations.scope import Enrolled, Scope
 from percipio_openedx.reporting import failures
-from percipio_openedx.reporting.look import look
+from percipio_openedx.reporting.observe import observe
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import nothing_new
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Outcome:
 
     run: BackfillRun
     is_finished: bool = False
-    troubled: list[str] = field(default_factory=list)
+    failed_courses: list[str] = field(default_factory=list)
     failed: int = 0
 
 
@@ -140,10 +140,10 @@ class Backfill:
         run: BackfillRun,
         pause: Pause,
         rate: float | None = None,
-        on_looked: Callable[[int], object] = int,
+        on_observed: Callable[[int], object] = int,
     ) -> None:
         self._scope, self._run, self._pause, self._rate = scope, run, pause, rate
-        self._on_looked = on_looked
+        self._on_observed = on_observed
         self._sites = Sites()
         self._size = AT_ONCE if rate is None else max(1, min(AT_ONCE, int(rate)))
         self.outcome = Outcome(run)
@@ -187,11 +187,11 @@ class Backfill:
                 part = rows[start : start + self._size]
                 began = time.monotonic()
                 user_ids = [user_id for _, user_id, _ in part if user_id in chosen]
-                self._look(configuration, course_key, courses, [one for one in user_ids if one not in settled])
-                self._run.looked += sum(1 for one in user_ids if one in settled)
+                self._observe(configuration, course_key, courses, [one for one in user_ids if one not in settled])
+                self._run.observed += sum(1 for one in user_ids if one in settled)
                 self._run.enrollment_id = part[-1][0]
                 self._run.save()
-                self._on_looked(len(part))
+                self._on_observed(len(part))
                 # A loop that is no task sees yesterday's truth otherwise.
                 edx_platform.forget_request()
                 if self._rate is not None:
@@ -223,25 +223,25 @@ class Backfill:
         # Whoever it is that cannot be read: the look at all of them finds out.
         return set()
 
-    def _look(self, configuration: Configuration, course_key: str, courses: CourseBook, user_ids: list[int]) -> None:
+    def _observe(self, configuration: Configuration, course_key: str, courses: CourseBook, user_ids: list[int]) -> None:
         if not user_ids:
             return
-        looked = look(configuration, course_key, courses.get(course_key), user_ids, timezone.now(), again=True)
-        self._run.looked += looked.looked
-        self._run.statements += looked.statements
-        self._run.held += looked.held
-        self.outcome.failed += len(looked.problems)
+        counts = observe(configuration, course_key, courses.get(course_key), user_ids, timezone.now(), again=True)
+        self._run.observed += counts.observed
+        self._run.statements += counts.statements
+        self._run.held += counts.held
+        self.outcome.failed += len(counts.problems)
         # Somebody else looks at them at this moment; a worker comes back to them.
         now = timezone.now()
         Notice.objects.bulk_create(
             Notice(user_id=user_id, course_key=course_key, reason=Reason.BACKFILL, noticed_at=now)
-            for user_id in sorted(looked.busy)
+            for user_id in sorted(counts.busy)
         )
 
     def _trouble(self, course_key: str, reason: str) -> None:
         logger.warning("backfill left a course out course=%s problem=%s", course_key, reason)
         failures.note_course(course_key, reason)
-        self._run.troubled += 1
+        self._run.failed_courses += 1
         self._run.save()
-        if len(self.outcome.troubled) < NAMED:
-            self.outcome.troubled.append(course_key)
+        if len(self.outcome.failed_courses) < NAMED:
+            self.outcome.failed_courses.append(course_key)

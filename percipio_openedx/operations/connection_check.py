@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import XAPI_VERSION
@@ -23,11 +22,12 @@ from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page
 from percipio_openedx.delivery.retry import seconds_until
 from percipio_openedx.delivery.statuses import json_of
+from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
 from percipio_openedx.operations import connection_fixes as fixes
 from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import words_of
-from percipio_openedx.secrets import Secret
+from percipio_openedx.secret import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
 PATIENCE = 5.0

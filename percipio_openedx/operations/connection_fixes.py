@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from percipio_openedx.addresses import read_url
 from percipio_openedx.config import Configuration
-from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorised, Unreachable
+from percipio_openedx.config.addresses import read_url
+from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorized, Unreachable
 
 
 def of_the_way(words: str, url: str) -> str:
@@ -44,7 +44,7 @@ def of_the_token(error: DeliveryError, url: str) -> str:
         return of_the_way(error.message, url)
     if isinstance(error, Throttled):
         return _("Percipio asks for a pause. Try again in a few minutes.")
-    if isinstance(error, Unauthorised):
+    if isinstance(error, Unauthorized):
         if error.status in (404, 405, 410):
             return _("This is not the address of a token endpoint. ") + region(url)
         return _(

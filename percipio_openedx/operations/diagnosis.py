@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.codes import ProblemCode, Severity
+from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.operations.problems import (
     NOTICES,

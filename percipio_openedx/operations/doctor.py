@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import CompletedOn, ProblemCode, Severity
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -34,7 +34,7 @@ from percipio_openedx.operations.findings import Finding, Verdict, doubtful, ski
 from percipio_openedx.operations.problems import Problem
 from percipio_openedx.operations.sites import configurations, names, newest_rows
 from percipio_openedx.operations.snapshot import SiteStatus, Snapshot
-from percipio_openedx.secrets import StoredSecret
+from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
 # Course runs whose grading is asked for.
@@ -142,8 +142,8 @@ def _checks(snapshot: Snapshot) -> Checks:
     for found in snapshot.destinations:
         if found.row.plain_answer_trusted_at is not None:
             believed = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
-            told = {"answer": found.row.plain_answer, "at": f"{found.row.plain_answer_trusted_at:%Y-%m-%d}"}
-            yield _("plain answer"), [], believed % told
+            reported = {"answer": found.row.plain_answer, "at": f"{found.row.plain_answer_trusted_at:%Y-%m-%d}"}
+            yield _("plain answer"), [], believed % reported
     yield _("parked statements"), [(ProblemCode.PARKED, False)], _("none")
     yield _("statements to be built anew"), [(ProblemCode.NOT_REBUILT, False)], None
     times = [one.waiting_since for one in snapshot.destinations if one.waiting_since]

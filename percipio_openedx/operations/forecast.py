@@ -15,18 +15,18 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting.findings import LearnerFinding
-from percipio_openedx.reporting.look import examine
+from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
 
 
 @dataclass(slots=True)
 class Forecast:
     """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not.
 
-    ``troubled`` are course runs that the LMS could not be asked about, with the reason.
+    ``failed_courses`` are course runs that the LMS could not be asked about, with the reason.
     """
 
     courses: int = 0
@@ -34,13 +34,13 @@ class Forecast:
     examined: int = 0
     statements: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
-    troubled: dict[str, str] = field(default_factory=dict)
+    failed_courses: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """For JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
-        troubled = {"troubled": self.troubled} if self.troubled else {}
-        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **troubled}
+        failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
+        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
 
 
 def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callable[[int], object] = int) -> Forecast:
@@ -59,7 +59,7 @@ def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callab
     sites = Sites()
     counts = scope.courses(sites.site_of)
     courses, unknown = sites.reporting(counts)
-    found = Forecast(courses=len(courses), enrollments=sum(counts[key] for key in courses), troubled=unknown)
+    found = Forecast(courses=len(courses), enrollments=sum(counts[key] for key in courses), failed_courses=unknown)
     each = None if sample is None else max(1, sample // max(1, len(courses)))
     for course_key in courses:
         left = None if sample is None else sample - found.examined
@@ -73,7 +73,7 @@ def forecast(scope: Scope, sample: int | None, pause: Pause, on_examined: Callab
             _course(found, scope, configuration, course_key, most, on_examined)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
-            found.troubled[course_key] = contained.reason
+            found.failed_courses[course_key] = contained.reason
     return found
 
 

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from kombu.exceptions import KombuError, OperationalError
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import CompletedOn
+from percipio_openedx.enums import CompletedOn
 from percipio_openedx.event_routing import backend
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.statement import Statement
@@ -101,7 +101,7 @@ def platform_functions() -> Iterator[Finding]:
             yield wrong(f"LMS: {name}", str(error), str(UPGRADE))
     if not broken:
         yield well(_("LMS functions"), _("%(count)s answer") % {"count": len(FUNCTIONS)})
-    sources = edx_platform.share_sources()
+    sources = edx_platform.progress_sources()
     if sources:
         yield well(_("course progress"), _("from %(source)s") % {"source": sources[0]})
     else:

@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from percipio_openedx.codes import Pause, ProblemCode, Severity
+from percipio_openedx.enums import Pause, ProblemCode, Severity
 
 # The subject of what no worker takes up.
 NOTICES = "notices"
@@ -37,7 +37,7 @@ TITLES: Mapping[str, str | Promise] = {
 
 # Why a destination is paused, each with what can be done about it.
 PAUSES: Mapping[str, str | Promise] = {
-    Pause.UNAUTHORISED: gettext_lazy(
+    Pause.UNAUTHORIZED: gettext_lazy(
         "Percipio refuses the credentials. Test the connection and correct the configuration."
     ),
     Pause.NOT_FOUND: gettext_lazy(

@@ -21,7 +21,7 @@ from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import retired
 
 AT_ONCE = 1000
-SETTLED = (State.DELIVERED, State.KEPT, State.ABANDONED)
+SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
 
 Step = Callable[[int], object]
 

@@ -19,9 +19,9 @@ from django.db.models import Max
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.client import PercipioClient
+from percipio_openedx.enums import Api
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.erasure import ErasureRequest
@@ -212,7 +212,7 @@ class Reconciliation:
             self.tally.checked += len(chunk)
             if self._fix and missing:
                 rows = Statement.objects.filter(pk__in=[pk for pk, _, _ in missing], state=State.DELIVERED)
-                self.tally.queued += rows.send_again(timezone.now())
+                self.tally.queued += rows.requeue(timezone.now())
             for pk, uuid, kind in missing:
                 yield Found(Difference.MISSING, str(uuid), kind, f"row={pk}")
             self._on_checked(len(chunk))

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.data import RetiredNames
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.reporting import retirement

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from percipio_openedx.codes import Pause
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination

@@ -23,8 +23,8 @@ from django.db import connections, router
 from django.db.models import Count, Min, Q
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import Pause
 from percipio_openedx.delivery import misdated
+from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt

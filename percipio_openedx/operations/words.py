@@ -10,12 +10,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.codes import HoldReason, Kind, Outcome, Why
+from percipio_openedx.enums import HoldReason, Kind, Outcome, UnreportedReason
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 
 if TYPE_CHECKING:
-    from percipio_openedx.unsaid import Unsaid
+    from percipio_openedx.reporting.unreported import Unreported
 
 Words = str | Promise
 
@@ -43,8 +43,8 @@ STATES: Mapping[str, Words] = {
     State.SENDING: _("being sent"),
     State.DELIVERED: _("delivered"),
     State.PARKED: _("parked"),
-    State.ABANDONED: _("given up"),
-    State.KEPT: _("kept"),
+    State.DISCARDED: _("discarded"),
+    State.SKIPPED: _("skipped"),
 }
 
 REASONS: Mapping[str, Words] = {
@@ -83,27 +83,27 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
 }
 
-WHYS: Mapping[Why, Words] = {
-    Why.NO_ACTIVITY: _("the learner has not done anything in the course yet"),
-    Why.COMPLETED_BEFORE: _("nothing is reported after the completion"),
-    Why.SHARE_UNKNOWN: _("the LMS does not say how much is done"),
-    Why.NO_SHARE: _("no unit is done yet"),
-    Why.WHOLE_SHARE: _("everything is done, and 99 percent were told; what is missing is the completion"),
-    Why.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
-    Why.NO_GRADE: _("the LMS has no grade of this learner"),
-    Why.NOT_PASSED: _("the learner has not passed yet"),
-    Why.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
-    Why.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
-    Why.UNITS_LOCKED: _(
+UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
+    UnreportedReason.NO_ACTIVITY: _("the learner has not done anything in the course yet"),
+    UnreportedReason.COMPLETED_BEFORE: _("nothing is reported after the completion"),
+    UnreportedReason.PROGRESS_UNKNOWN: _("the LMS does not say how much is done"),
+    UnreportedReason.NO_PROGRESS: _("no unit is done yet"),
+    UnreportedReason.ALL_UNITS: _("everything is done, and 99 percent were told; what is missing is the completion"),
+    UnreportedReason.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
+    UnreportedReason.NO_GRADE: _("the LMS has no grade of this learner"),
+    UnreportedReason.NOT_PASSED: _("the learner has not passed yet"),
+    UnreportedReason.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
+    UnreportedReason.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
+    UnreportedReason.UNITS_LOCKED: _(
         "%(percent)s percent of the units are done, and the others are locked for this learner, for instance in audit "
         "mode. They count as not done, unless PERCIPIO_LOCKED_UNITS leaves them out"
     ),
-    Why.NO_CERTIFICATE: _("there is no certificate, and completion goes by it"),
-    Why.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
-    Why.CERTIFICATE_NOT_SHOWN: _(
+    UnreportedReason.NO_CERTIFICATE: _("there is no certificate, and completion goes by it"),
+    UnreportedReason.CERTIFICATE_NOT_HELD: _("the certificate is not held (any more), and completion goes by it"),
+    UnreportedReason.CERTIFICATE_NOT_SHOWN: _(
         "there is a certificate, but the course does not show its certificates yet, and completion goes by it"
     ),
-    Why.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
+    UnreportedReason.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
 OUTCOMES: Mapping[str, Words] = {
     Outcome.ACCEPTED: _("taken"),
@@ -112,7 +112,7 @@ OUTCOMES: Mapping[str, Words] = {
     Outcome.PLAIN: _("a success that names nothing"),
     Outcome.DOUBT: _("in doubt"),
     Outcome.LATER: _("put off"),
-    Outcome.UNAUTHORISED: _("credentials refused"),
+    Outcome.UNAUTHORIZED: _("credentials refused"),
     Outcome.NOT_FOUND: _("address unknown there"),
     Outcome.TOO_LARGE: _("too large"),
     Outcome.REFUSED: _("refused"),
@@ -138,6 +138,6 @@ def of_problem(problem: str) -> str:
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
 
 
-def of_unsaid(unsaid: Unsaid, step: int) -> str:
+def of_unreported(unreported: Unreported, step: int) -> str:
     """Why a milestone is not reported; ``step`` is the site's progress step in percent."""
-    return str(WHYS[unsaid.why]) % {"percent": unsaid.percent, "step": step}
+    return str(UNREPORTED_REASONS[unreported.why]) % {"percent": unreported.percent, "step": step}

@@ -20,10 +20,10 @@ from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, rea
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
-from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import failures, inbox, retirement
 from percipio_openedx.reporting.inbox import Group
-from percipio_openedx.reporting.look import look
+from percipio_openedx.reporting.observe import observe
+from percipio_openedx.reporting.observed_state import CourseBook
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +40,11 @@ class ReportSummary:
     ``broken`` is why something about all notices could not be done, ``''`` if it was; the notices were taken up.
     """
 
-    looked: int = 0
+    observed: int = 0
     statements: int = 0
     held: int = 0
     next_at: datetime | None = None
-    in_trouble: bool = False
+    has_problem: bool = False
     broken: str = ""
 
 
@@ -59,7 +59,7 @@ def report_due(deadline: float | None = None) -> ReportSummary:
     began = timezone.now()
     for course_key, group in inbox.due_groups(began):
         if course_key == EVERY_COURSE:
-            summary.in_trouble |= not _report_everywhere(group)
+            summary.has_problem |= not _report_everywhere(group)
         elif not _report_course(course_key, group, courses, summary, deadline):
             summary.next_at = timezone.now()
             return summary
@@ -80,7 +80,7 @@ def _prepare(summary: ReportSummary) -> None:
         with bulkhead(Boundary.STEP) as contained:
             act()
         if contained.error is not None:
-            summary.in_trouble = True
+            summary.has_problem = True
             logger.error("observing goes on without %s error=%s", name, contained.reason)
             if not is_outage(contained.error):
                 summary.broken = contained.reason
@@ -96,7 +96,7 @@ def _report_course(
     with bulkhead(Boundary.COURSE) as contained:
         return _observe_course(course_key, group, courses, summary, deadline)
     error = contained.error
-    summary.in_trouble = True
+    summary.has_problem = True
     if error is not None and (isinstance(error, PercipioConfigurationError) or is_outage(error)):
         logger.warning("course not looked at course=%s problem=%s", course_key, contained.reason)
     else:
@@ -122,12 +122,12 @@ def _observe_course(
         if user_ids and not learners:
             continue
         course = courses.get(course_key)
-        looked = look(configuration, course_key, course, learners, timezone.now(), deadline)
-        inbox.delete(group.keys_of(set(learners) - looked.busy - looked.unfinished))
-        summary.looked += looked.looked
-        summary.statements += looked.statements
-        summary.held += looked.held
-        summary.in_trouble |= bool(looked.busy or looked.problems)
+        counts = observe(configuration, course_key, course, learners, timezone.now(), deadline)
+        inbox.delete(group.keys_of(set(learners) - counts.busy - counts.unfinished))
+        summary.observed += counts.observed
+        summary.statements += counts.statements
+        summary.held += counts.held
+        summary.has_problem |= bool(counts.busy or counts.problems)
     failures.course_is_well(course_key)
     return True
 
@@ -181,7 +181,7 @@ def _notice_anew(group: Group, user_ids: Sequence[int]) -> None:
 
 def _next_at(summary: ReportSummary, began: datetime) -> datetime | None:
     now = timezone.now()
-    if summary.in_trouble:
+    if summary.has_problem:
         return now + AFTER_TROUBLE
     oldest = failures.oldest_notice(now)
     noticed = None if oldest is None else inbox.believable(oldest, now) + timedelta(seconds=config.gathering())

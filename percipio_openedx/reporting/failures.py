@@ -11,10 +11,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part, wait
 from percipio_openedx.reporting.findings import Unobserved
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from percipio_openedx import config, identity
+from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Told, Truth
+from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Observed, Reported
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, StatementError
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import Part
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.observation.truths import Seen
+from percipio_openedx.reporting import identity
+from percipio_openedx.reporting.observed_state import ObservedLearner
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Unobserved:
 
 
 @dataclass(slots=True)
-class Looked:
+class ObservationCounts:
     """How an observation went: learners observed, statements made, learners held back.
 
     ``busy`` are those whom somebody else observes, ``unfinished`` those of whom nothing could be decided in time, and
@@ -39,7 +40,7 @@ class Looked:
     platform was asked for somebody's progress and answered.
     """
 
-    looked: int = 0
+    observed: int = 0
     statements: int = 0
     held: int = 0
     busy: set[int] = field(default_factory=set)
@@ -67,8 +68,8 @@ class LearnerFinding:
     """
 
     row: LearnerCourse
-    truth: Truth
-    told: Told
+    observed: Observed
+    reported: Reported
     identity: LearnerIdentity | None = None
     milestones: tuple[Milestone, ...] = ()
     statements: list[tuple[Milestone, BuiltStatement]] = field(default_factory=list)
@@ -88,7 +89,7 @@ class LearnerFinding:
         """
         if is_outage(error):
             raise error
-        self.hold, self.told, self.milestones = HoldReason.UNSAYABLE, self.row.told, ()
+        self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
         logger.warning(
             "statement not built user=%s course=%s field=%s error=%s",
@@ -101,18 +102,21 @@ class LearnerFinding:
     def update_row(self) -> None:
         """Write what is reported from now on to the row, which the caller saves if ``is_news``."""
         row = self.row
-        is_same = self.told == row.told and (str(self.hold), self.again_at) == (row.hold_reason, row.observe_again_at)
+        is_same = self.reported == row.reported and (str(self.hold), self.again_at) == (
+            row.hold_reason,
+            row.observe_again_at,
+        )
         self.is_news = bool(self.statements) or self.asked or not is_same
         if self.is_news:
-            row.remember(self.told)
+            row.remember(self.reported)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
             self.first_sequence = row.sequence + 1
             row.sequence += len(self.statements)
 
 
-def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> LearnerFinding:
+def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
     """Return a finding that says who the learner is to Percipio, or why nothing is reported."""
-    finding = LearnerFinding(row=row, truth=seen.truth, told=row.told)
+    finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
         finding.hold = HoldReason.UNKNOWN_LEARNER
@@ -120,7 +124,7 @@ def finding_of(row: LearnerCourse, seen: Seen, configuration: Configuration) -> 
         finding.hold = HoldReason.RETIRED
     elif not learner.is_active:
         finding.hold = HoldReason.INACTIVE
-    elif seen.truth.enrollment is None:
+    elif seen.observed.enrollment is None:
         finding.hold = HoldReason.NOT_ENROLLED
     else:
         with bulkhead(Boundary.NAME) as contained:

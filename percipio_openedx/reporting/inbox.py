@@ -17,12 +17,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.milestones import LONGEST_WAIT
+from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.observation_failure import ObservationFailure, Part
 from percipio_openedx.reporting import failures
-from percipio_openedx.transactions import persistently, without_gap_locks
+from percipio_openedx.reporting.milestones import LONGEST_WAIT
 
 logger = logging.getLogger(__name__)
 

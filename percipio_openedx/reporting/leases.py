@@ -11,9 +11,9 @@ from django.db import IntegrityError
 from django.db.models import Q
 
 from percipio_openedx import config
+from percipio_openedx.db import persistently
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.models.statement import LONGEST_LEASE
-from percipio_openedx.transactions import persistently
 
 # Longer than an observation takes, in which the platform may need half a second for each learner's progress; a worker
 # that died gives its learners back after this.

@@ -9,24 +9,25 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from percipio_openedx import config, edx_platform, milestones
-from percipio_openedx.codes import Undone
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Told, Truth
+from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
+from percipio_openedx.enums import Undone
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.observation.truths import CourseBook
-from percipio_openedx.reporting.look import examine
-from percipio_openedx.unsaid import Unsaid, unsaid
+from percipio_openedx.reporting import milestones
+from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# What has been reported, in the order of the fields of ``Told``.
+# What has been reported, in the order of the fields of ``Reported``.
 REPORTED_COLUMNS = (
-    "told_started",
-    "told_percent",
-    "told_passed",
-    "told_completed",
-    "told_passed_round",
-    "told_completed_round",
-    "told_turned_at",
+    "reported_started",
+    "reported_percent",
+    "reported_passed",
+    "reported_completed",
+    "reported_passed_round",
+    "reported_completed_round",
+    "reported_turned_at",
 )
 
 
@@ -40,7 +41,7 @@ class Preview:
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
         told: what was reported before.
         statements: the milestones that are due, each as it would be sent.
-        unsaid: the milestones that are not, each with its reason.
+        unreported: the milestones that are not, each with its reason.
         problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
     """
 
@@ -48,10 +49,10 @@ class Preview:
     configuration: Configuration | None = None
     course: Course | None = None
     hold: str = ""
-    told: Told = field(default_factory=Told)
-    truth: Truth = field(default_factory=Truth)
+    reported: Reported = field(default_factory=Reported)
+    observed: Observed = field(default_factory=Observed)
     statements: tuple[tuple[Milestone, BuiltStatement], ...] = ()
-    unsaid: tuple[Unsaid, ...] = ()
+    unreported: tuple[Unreported, ...] = ()
     problem: str = ""
 
 
@@ -77,22 +78,22 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             if row is None:
                 registration = registration_for(config.lms_root(), user_id, course_key)
                 row = LearnerCourse(registration=registration, site_id=site_id, **key)
-            told = row.told
+            reported = row.reported
             (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
         finally:
             # Whatever the platform wrote on the way (an external id on its first use) is taken back.
             transaction.set_rollback(True)
     due = finding.milestones
-    missing = [] if finding.hold else unsaid(told, finding.truth, configuration.policy, due)
+    missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
     return Preview(
         site_id=site_id,
         configuration=configuration,
         course=course,
         hold=str(finding.hold),
-        told=told,
-        truth=finding.truth,
+        reported=reported,
+        observed=finding.observed,
         statements=tuple(finding.statements),
-        unsaid=tuple(missing),
+        unreported=tuple(missing),
         problem=finding.problem.reason if finding.problem else "",
     )
 
@@ -114,25 +115,25 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
         return set()
     policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    told = {user_id: Told(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
     # Nothing is reported after a completion, but that it was taken back.
-    found = {user_id for user_id, one in told.items() if one.completed and policy.undone is Undone.KEEP}
-    user_ids = [user_id for user_id in told if user_id not in found]
+    found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
+    user_ids = [user_id for user_id in reported if user_id not in found]
     if not user_ids:
         return found
     activities = edx_platform.activities(course.key, user_ids)
     grades = edx_platform.grades(course.key, user_ids)
     certificates = edx_platform.certificates(course.key, user_ids)
     for user_id in user_ids:
-        truth = Truth(
+        observed = Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, Activity()),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
         )
-        waits = milestones.needs_percent(told[user_id], truth, policy)
-        waits = waits or milestones.awaits_certificate(told[user_id], truth, policy)
-        if not waits and not milestones.due(told[user_id], truth, policy)[1]:
+        waits = milestones.needs_percent(reported[user_id], observed, policy)
+        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
+        if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
             found.add(user_id)
     return found

@@ -22,23 +22,22 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.codes import HoldReason
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Telling
+from percipio_openedx.data import StatementContext
+from percipio_openedx.db import persistently
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.observation_failure import wait
 from percipio_openedx.models.pull import PullClient
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.observation import truths
-from percipio_openedx.observation.truths import CourseBook, Seen
-from percipio_openedx.reporting import store
+from percipio_openedx.reporting import observed_state, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
-from percipio_openedx.reporting.look import telling_of
+from percipio_openedx.reporting.observe import context_of
+from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
 from percipio_openedx.reporting.store import Replacement
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.reading import milestone_of
-from percipio_openedx.transactions import persistently
 
 logger = logging.getLogger(__name__)
 
@@ -176,10 +175,10 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if course is None or not course.is_reported:
         raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT)
     user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(truths.read, course_key, is_graded=course.is_graded, configuration=configuration)
+    read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
-    telling = telling_of(configuration, course)
+    context = context_of(configuration, course)
     built: list[Replacement] = []
     reasons: dict[int, str] = {}
     for row in rows:
@@ -187,7 +186,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
         with bulkhead(Boundary.STATEMENT) as contained:
             if user_id in unread:
                 raise unread[user_id]
-            built.append(_build(row, seen[user_id], configuration, telling))
+            built.append(_build(row, seen[user_id], configuration, context))
         if contained.error is not None:
             _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
@@ -197,7 +196,9 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     _put_off(reasons, rows, work)
 
 
-def _build(row: Statement, seen: Seen, configuration: Configuration, telling: Callable[..., Telling]) -> Replacement:
+def _build(
+    row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
+) -> Replacement:
     """Build a statement anew.
 
     Raises:
@@ -212,7 +213,7 @@ def _build(row: Statement, seen: Seen, configuration: Configuration, telling: Ca
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
     who = {"identity": finding.identity, "registration": row.registration}
-    built = build(telling(milestone=milestone, **who), now=timezone.now())
+    built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
     check_columns(milestone, built)

@@ -18,7 +18,8 @@ from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import Api
+from percipio_openedx.db import persistently, without_gap_locks
+from percipio_openedx.enums import Api
 from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.attempt import DeliveryAttempt
 from percipio_openedx.models.destination import Destination
@@ -28,7 +29,6 @@ from percipio_openedx.models.observation_failure import ObservationFailure
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.statements.people import learner_of
 from percipio_openedx.statements.personal import Personal, personal
-from percipio_openedx.transactions import persistently, without_gap_locks
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Destination: ("last_error", "plain_answer"),
     Statement: ("answer",),
 }
-WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.ABANDONED)
+WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
 # Where a statement can be that never left.
-UNSENT = (State.OUTDATED, State.WAITING, State.KEPT, State.ABANDONED)
+UNSENT = (State.OUTDATED, State.WAITING, State.SKIPPED, State.DISCARDED)
 AT_ONCE = 500
 # What the admin's log calls a row that is gone.
 GONE = "(erased)"

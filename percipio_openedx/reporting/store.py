@@ -17,6 +17,7 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement
+from percipio_openedx.db import persistently, without_gap_locks, write_alias
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.ledger import StatementLedger
@@ -24,7 +25,6 @@ from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.topic import TopicTerm
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.statements.terms import topic_of
-from percipio_openedx.transactions import persistently, without_gap_locks, write_alias
 
 TICK = timedelta(microseconds=1)
 # A server takes no longer statement than ``max_allowed_packet``, 16 MB in MariaDB; a row may have 16 KB and more.
@@ -204,10 +204,10 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
     if same := [finding.row.pk for finding in findings if finding.row.pk in held and not finding.is_news]:
-        LearnerCourse.objects.filter(pk__in=same).update(looked_at=now, lease=None, leased_until=None)
+        LearnerCourse.objects.filter(pk__in=same).update(observed_at=now, lease=None, leased_until=None)
     if news := [finding.row for finding in findings if finding.row.pk in held and finding.is_news]:
         for row in news:
-            row.looked_at, row.lease, row.leased_until = now, None, None
+            row.observed_at, row.lease, row.leased_until = now, None, None
         # One INSERT ... ON DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
         by_target = connections[write_alias()].features.supports_update_conflicts_with_target
         LearnerCourse.objects.bulk_create(

@@ -14,8 +14,8 @@ from event_routing_backends.processors.xapi.transformer_processor import XApiPro
 from eventtracking.processors.exceptions import NoTransformerImplemented
 from openedx_filters.exceptions import OpenEdxFilterException
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import BuiltStatement, Telling
+from percipio_openedx.data import BuiltStatement, StatementContext
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
@@ -55,7 +55,7 @@ class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
 _processor = PercipioXApiProcessor()
 
 
-def build(telling: Telling, *, now: datetime) -> BuiltStatement:
+def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
     """Return the statement and the Track record of one milestone.
 
     Arguments:
@@ -65,9 +65,9 @@ def build(telling: Telling, *, now: datetime) -> BuiltStatement:
     Raises:
         StatementError: the milestone cannot be expressed; it names the field, never its value.
     """
-    at = moment(telling.milestone.at, now)
-    track = record_of(telling, at)
-    event = event_of(telling, at)
+    at = moment(context.milestone.at, now)
+    track = record_of(context, at)
+    event = event_of(context, at)
     (transformed,) = _processor.transform_event(event)
     statement = normalize(transformed, at)
     body = fitted(statement)
@@ -96,7 +96,7 @@ def moment(at: datetime, now: datetime) -> datetime:
     return earlier.replace(microsecond=earlier.microsecond // 1000 * 1000)
 
 
-def record_of(telling: Telling, at: datetime) -> bytes | None:
+def record_of(context: StatementContext, at: datetime) -> bytes | None:
     """Return the Track record of a milestone; None for passed and retracted, for which Track has no form.
 
     The fields and their formats are those of Percipio's tracking page: whole percent, whole seconds (left out
@@ -109,20 +109,20 @@ def record_of(telling: Telling, at: datetime) -> bytes | None:
     Raises:
         StatementError: the course has no content id, or the learner no name that Track takes.
     """
-    milestone = telling.milestone
+    milestone = context.milestone
     status = TRACK_STATUS.get(milestone.kind)
     if status is None:
         return None
-    if not telling.content_id:
+    if not context.content_id:
         raise StatementError("content_id", "is empty")
-    if not telling.identity.scalar:
+    if not context.identity.scalar:
         raise StatementError("user", "is empty")
     record: dict[str, Any] = {
-        "content_id": telling.content_id,
-        "user": telling.identity.scalar,
+        "content_id": context.content_id,
+        "user": context.identity.scalar,
         "status": status,
         "event_date": at.replace(microsecond=0).isoformat().removesuffix("+00:00") + "Z",
-        "completion_percentage": _percentage(telling),
+        "completion_percentage": _percentage(context),
     }
     seconds = known_seconds(milestone.seconds)
     if seconds is not None:
@@ -130,7 +130,7 @@ def record_of(telling: Telling, at: datetime) -> bytes | None:
     return frozen(record, "record")
 
 
-def _percentage(telling: Telling) -> int:
-    if telling.milestone.kind is Kind.PROGRESSED:
-        return telling.milestone.percent or 0
-    return 100 if telling.milestone.kind is Kind.COMPLETED else 0
+def _percentage(context: StatementContext) -> int:
+    if context.milestone.kind is Kind.PROGRESSED:
+        return context.milestone.percent or 0
+    return 100 if context.milestone.kind is Kind.COMPLETED else 0

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import Milestone, Telling
+from percipio_openedx.data import Milestone, StatementContext
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids, people
 from percipio_openedx.statements.content import course_facts
@@ -24,7 +24,7 @@ LONGEST_PLATFORM: Final = 200
 MOST_SECONDS: Final = 100 * 366 * 24 * 3600
 
 
-def event_of(telling: Telling, at: datetime) -> dict[str, Any]:
+def event_of(context: StatementContext, at: datetime) -> dict[str, Any]:
     """Return the event of a milestone.
 
     Arguments:
@@ -34,41 +34,41 @@ def event_of(telling: Telling, at: datetime) -> dict[str, Any]:
     Raises:
         StatementError: a fact cannot be expressed; it names the field.
     """
-    milestone = telling.milestone
+    milestone = context.milestone
     return {
         "name": event_name(milestone.kind),
         "timestamp": at,
         "context": {
-            "course_id": telling.course.key,
-            "org_id": telling.course.org,
-            "registration": telling.registration,
-            "platform": plain(telling.platform, LONGEST_PLATFORM),
+            "course_id": context.course.key,
+            "org_id": context.course.org,
+            "registration": context.registration,
+            "platform": plain(context.platform, LONGEST_PLATFORM),
         },
         "data": {
-            "statement_id": ids.statement_id(telling.registration, milestone.kind, milestone.value),
-            "learner": people.learner(telling.identity),
-            "activity_id": telling.activity_id,
-            "course": course_facts(telling.course, telling.lms_root),
+            "statement_id": ids.statement_id(context.registration, milestone.kind, milestone.value),
+            "learner": people.learner(context.identity),
+            "activity_id": context.activity_id,
+            "course": course_facts(context.course, context.lms_root),
             **_result(milestone),
-            "retracts": retracted_id(telling),
+            "retracts": retracted_id(context),
         },
     }
 
 
-def retracted_id(telling: Telling) -> UUID | None:
+def retracted_id(context: StatementContext) -> UUID | None:
     """Return the id of the statement that a retraction takes back; None for every other milestone.
 
     Raises:
         StatementError: a retraction that names nothing, or another retraction (Data 2.3.2: those cannot be
             voided).
     """
-    milestone = telling.milestone
+    milestone = context.milestone
     if milestone.kind is not Kind.RETRACTED:
         return None
     if milestone.retracts in (None, Kind.RETRACTED, Kind.PROGRESSED):
         raise StatementError("object.id", "a retraction needs one earlier statement that it takes back")
     target = Milestone(kind=milestone.retracts, at=milestone.at, round=milestone.round)
-    return ids.statement_id(telling.registration, target.kind, target.value)
+    return ids.statement_id(context.registration, target.kind, target.value)
 
 
 def known_seconds(seconds: int | None) -> int | None:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.data import LearnerIdentity
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import people
 from percipio_openedx.statements.iri import address_of

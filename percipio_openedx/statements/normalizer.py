@@ -165,11 +165,11 @@ def _shorten(statement: dict[str, Any], field: str, excess: int, *, may_vanish: 
     texts: dict[str, str] = definition.get(field, {})
     if not texts:
         return
-    share = (sum(map(json_size, texts.values())) - excess) // len(texts)
-    if share < _LEAST and may_vanish:
+    progress = (sum(map(json_size, texts.values())) - excess) // len(texts)
+    if progress < _LEAST and may_vanish:
         del definition[field]
         return
-    definition[field] = {language: cut_to_size(text, max(share, _LEAST)) for language, text in texts.items()}
+    definition[field] = {language: cut_to_size(text, max(progress, _LEAST)) for language, text in texts.items()}
 
 
 def _drop_instructors(statement: dict[str, Any], excess: int) -> None:

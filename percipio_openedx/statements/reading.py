@@ -9,8 +9,8 @@ from typing import Any
 
 import isodate
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.data import Milestone, Score
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 
 ROUND = "round-"

@@ -35,7 +35,7 @@ from tincan import (
     Verb,
 )
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.statements.content import CourseFacts, language_map
 from percipio_openedx.statements.vocabulary import (
     ACTIVITY_COURSE,

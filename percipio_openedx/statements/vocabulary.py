@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 
 # The header X-Experience-API-Version (Communication 3.3). A statement itself carries no version (Data
 # 2.4.10).

@@ -44,11 +44,11 @@ def pages(world: World) -> dict[str, str]:
         "connection": address("test_connection", 1),
         "statement": address("statement_change", parked),
         "configuration": address("percipioconfiguration_add"),
-        "import": address("courseanswer_import"),
+        "import": address("courseoverride_import"),
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
     }
     models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")
-    lists = (*models, "erasurerequest", "courseanswer", "percipioconfiguration", "pullclient", "pullaudit")
+    lists = (*models, "erasurerequest", "courseoverride", "percipioconfiguration", "pullclient", "pullaudit")
     return found | {f"list-{name}": address(f"{name}_changelist") for name in lists}
 
 
@@ -58,7 +58,7 @@ def furnished(world: World) -> World:
     Statement.objects.filter(state=State.PARKED).update(answer="400: the object's id is unknown to this organization")
     alerts.check(at_once=True)
     scope = Scope(org="DemoX")
-    BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=world.now, looked=1234)
+    BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=world.now, observed=1234)
     registrations = "\n".join([str(world.by_state[State.PARKED].registration)] * 3)
     ErasureRequest.objects.create(site_id=1, registrations=registrations, statements=3, erased_at=world.now)
     PercipioConfiguration.objects.create(site=Site.objects.get(pk=1), enabled=True)
@@ -121,8 +121,8 @@ def test_the_overview_says_its_sentence_and_draws_its_plot(furnished: World, vis
         "bar.getBoundingClientRect().height, getComputedStyle(bar).fill])"
     )
     assert len(bars) == 7
-    assert all(height > 0 for height, _colour in bars)
-    assert len({colour for _height, colour in bars}) >= 5
+    assert all(height > 0 for height, _color in bars)
+    assert len({color for _height, color in bars}) >= 5
 
 
 def test_from_the_search_for_a_learner_to_the_time_line(furnished: World, visit: Visit) -> None:
@@ -155,7 +155,7 @@ def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnishe
     browser.click('#changelist-filter a[href*="state=parked"]')
     browser.wait_for("1 statement")
     browser.click("#action-toggle")
-    browser.run("document.querySelector('select[name=action]').value = 'send_again'")
+    browser.run("document.querySelector('select[name=action]').value = 'requeue'")
     browser.click('#changelist .actions button[type="submit"]')
     browser.wait_for("They keep their ids")
     assert furnished_state(furnished) == State.PARKED

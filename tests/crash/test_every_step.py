@@ -22,12 +22,12 @@ from django.db import IntegrityError, connection
 from django.db.models import ProtectedError
 from django.utils import timezone
 
-from percipio_openedx.codes import Pause
-from percipio_openedx.models import Alert, CourseAnswer, Destination, LearnerCourse, Notice, Statement
+from percipio_openedx.enums import Pause
+from percipio_openedx.models import Alert, CourseOverride, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
+from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import report_due
-from percipio_openedx.run import run_once
 from tests.crash.steps import DONE, ENDED, End, in_a_child
 from tests.integration.builders import a_course, a_learner, block, enrolled
 from tests.integration.test_reporting import grade
@@ -90,7 +90,7 @@ class World:
         self.renew()
         assert in_a_child(report_due).code == DONE
         for key in {key for _, key, _ in self.notices}:
-            CourseAnswer.objects.create(course_key=key, content_id=f"mended:{key}")
+            CourseOverride.objects.create(course_key=key, content_id=f"mended:{key}")
         assert set(Statement.objects.values_list("state", flat=True)) == {State.OUTDATED}
 
 
@@ -147,7 +147,7 @@ def the_passes_after_it() -> None:
             return
 
 
-def told(world: World) -> dict[str, list[str]]:
+def reported(world: World) -> dict[str, list[str]]:
     """By registration, the verbs in the order of their arrival."""
     found: dict[str, list[str]] = {}
     for statement in world.percipio.statements():
@@ -163,7 +163,7 @@ def left() -> dict[str, int]:
         "leased statements": Statement.objects.exclude(lease=None).count(),
         "leased learners": LearnerCourse.objects.exclude(lease=None).count(),
         "notices": Notice.objects.count(),
-        "untold alerts": Alert.objects.filter(is_told=False).count(),
+        "untold alerts": Alert.objects.filter(is_announced=False).count(),
     }
 
 
@@ -210,7 +210,7 @@ def unfinished(world: World, end: End, every: int, renew: Callable[[], None] | N
     renew = renew or world.renew
     renew()
     whole = in_a_child(a_pass)
-    should = told(world)
+    should = reported(world)
     assert (whole.code, sorted(should.values()), left()) == (DONE, EXPECTED, NOTHING_LEFT), whole.said
 
     right = {"passes": DONE, "told": should, "mails": True, **NOTHING_LEFT}
@@ -220,7 +220,7 @@ def unfinished(world: World, end: End, every: int, renew: Callable[[], None] | N
         broken = in_a_child(a_pass, at=step, end=end)
         after = in_a_child(the_passes_after_it, ahead=LATER)
         mails = len(list(world.mails.glob("*"))) > 0
-        found = {"passes": after.code, "told": told(world), "mails": mails, **left()}
+        found = {"passes": after.code, "told": reported(world), "mails": mails, **left()}
         if found != right:
             wrong[step] = [broken.said, after.said, {name: found[name] for name in right if found[name] != right[name]}]
     return wrong

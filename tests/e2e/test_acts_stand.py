@@ -66,11 +66,11 @@ def test_enrolment_completion_grade_and_certificate_stand(spoilt: str) -> None:
     client.force_login(learner)
     place = f"/courses/{course}/xblock/{block(course, 0)}/handler"
 
-    enrolment = client.post("/change_enrollment", {"course_id": str(course), "enrollment_action": "enroll"})
+    enrollment = client.post("/change_enrollment", {"course_id": str(course), "enrollment_action": "enroll"})
     # Who audits gets no certificate.
     CourseEnrollment.objects.update(mode="honor")
     answers = [
-        enrolment,
+        enrollment,
         client.post(f"{place}/publish_completion", {"completion": "1.0"}),
         client.post(f"{place}/xmodule_handler/problem_check", {"correct": "1"}),
         client.post(f"/courses/{course}/generate_user_cert"),

@@ -49,10 +49,10 @@ def running(folder: Path) -> list[int]:
     found = []
     for each in Path("/proc").glob("[0-9]*"):
         try:
-            told = (each / "environ").read_bytes()
+            reported = (each / "environ").read_bytes()
         except OSError:
             continue
-        if f"DEMO_VAR={folder}\0".encode() in told and int(each.name) != os.getpid():
+        if f"DEMO_VAR={folder}\0".encode() in reported and int(each.name) != os.getpid():
             found.append(int(each.name))
     return found
 

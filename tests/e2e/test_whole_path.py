@@ -9,7 +9,7 @@ from completion.models import BlockCompletion
 from lms.djangoapps.grades.api import CourseGradeFactory
 
 from percipio_openedx.models import DeliveryAttempt, LearnerCourse, PercipioConfiguration, Statement
-from percipio_openedx.run import run_once
+from percipio_openedx.operations.run import run_once
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
@@ -75,7 +75,7 @@ def test_an_outage_delays_and_loses_nothing(arriving: Any) -> None:
     deliver()
     assert kinds(arriving) == []
     assert Statement.objects.get().state == "waiting"
-    assert LearnerCourse.objects.get().told_started
+    assert LearnerCourse.objects.get().reported_started
 
     arriving.set_scenario("ok")
     waiting = Statement.objects.get()

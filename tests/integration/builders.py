@@ -68,14 +68,14 @@ def a_site(domain: str, *orgs: str) -> Site:
     return site
 
 
-def shares_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def progress_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Of which learners the platform is asked for the dear share, one after the other."""
     asked: list[int] = []
-    share = edx_platform.completed_share
+    progress = edx_platform.learner_progress
 
     def counted(course_key: str, user: Any) -> Any:
         asked.append(user.pk)
-        return share(course_key, user)
+        return progress(course_key, user)
 
-    monkeypatch.setattr(edx_platform, "completed_share", counted)
+    monkeypatch.setattr(edx_platform, "learner_progress", counted)
     return asked

@@ -128,7 +128,7 @@ def test_pages(trouble: Any) -> None:
     shown["trial"] = client.post(reverse("admin:percipio_openedx_test_connection", args=[1]))
     typed = {"site": "1", "client_id": "x", "new_password": SECRET, "api_url": "https://10.0.0.1", "region": "mars"}
     shown["mistakes"] = client.post(reverse("admin:percipio_openedx_percipioconfiguration_add"), typed)
-    for action in ("send_again", "give_up"):
+    for action in ("requeue", "discard"):
         listed = reverse("admin:percipio_openedx_statement_changelist")
         chosen = list(Statement.objects.filter(state=State.PARKED).values_list("pk", flat=True))
         shown[action] = client.post(listed, {"action": action, "_selected_action": chosen}, follow=True)

@@ -23,9 +23,9 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 
 from demo.learning.faults import Fault, broken
 from percipio_openedx import edx_platform
-from percipio_openedx.codes import Kind, Why
 from percipio_openedx.data import Certificate
 from percipio_openedx.edx_platform import achievements
+from percipio_openedx.enums import Kind, UnreportedReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
@@ -58,7 +58,7 @@ def becomes(learner: Any, day: int, *statuses: str) -> None:
             )
 
 
-def look(learner: Any, day: float) -> datetime | None:
+def observe(learner: Any, day: float) -> datetime | None:
     """A pass on that day, and when the next one is worth making."""
     with time_machine.travel(MARCH + day * DAY, tick=False):
         return report_due().next_at
@@ -94,7 +94,7 @@ def test_a_certificate_counts_from_when_it_was_there_to_be_shown(
 ) -> None:
     for day, status in story:
         becomes(learner, day, status)
-    look(learner, 100)
+    observe(learner, 100)
 
     assert completions() == ([] if since is None else [f"{MARCH + since * DAY:%Y-%m-%d}"])
 
@@ -103,7 +103,7 @@ def test_a_certificate_without_a_history_counts_from_its_last_change(learner: An
     becomes(learner, 10, "downloadable")
     GeneratedCertificate.history.all().delete()
     GeneratedCertificate.objects.update(modified_date=MARCH + 20 * DAY)
-    look(learner, 100)
+    observe(learner, 100)
 
     assert completions() == [f"{MARCH + 20 * DAY:%Y-%m-%d}"]
 
@@ -115,17 +115,17 @@ def shows(behavior: str, **changes: Any) -> None:
 def test_a_certificate_that_the_course_does_not_show_yet_is_told_when_it_does(learner: Any) -> None:
     shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
     becomes(learner, 10, "downloadable")
-    assert look(learner, 10) == MARCH + 11 * DAY
+    assert observe(learner, 10) == MARCH + 11 * DAY
     assert completions() == []
     with time_machine.travel(MARCH + 10 * DAY, tick=False):
-        why = {one.kind: one.why for one in preview(learner.pk, KEY).unsaid}
-    assert why[Kind.COMPLETED] is Why.CERTIFICATE_NOT_SHOWN
+        why = {one.kind: one.why for one in preview(learner.pk, KEY).unreported}
+    assert why[Kind.COMPLETED] is UnreportedReason.CERTIFICATE_NOT_SHOWN
 
     for day in (11.5, 12.5, 39.6):
-        look(learner, day)
+        observe(learner, day)
     assert completions() == []
-    assert look(learner, 39.7) == MARCH + 40 * DAY
-    assert look(learner, 40.01) is None
+    assert observe(learner, 39.7) == MARCH + 40 * DAY
+    assert observe(learner, 40.01) is None
     assert completions() == [f"{MARCH + 40 * DAY:%Y-%m-%d}"]
     assert LearnerCourse.objects.get().observe_again_at is None
 
@@ -148,7 +148,7 @@ def test_a_certificate_counts_from_the_day_from_which_the_course_shows_it(
 ) -> None:
     shows(behavior, **changes)
     becomes(learner, 10, "downloadable")
-    look(learner, 100)
+    observe(learner, 100)
 
     assert completions() == ([] if expected is None else [f"{MARCH + expected * DAY:%Y-%m-%d}"])
 
@@ -156,9 +156,9 @@ def test_a_certificate_counts_from_the_day_from_which_the_course_shows_it(
 def test_a_day_that_is_brought_forward_is_seen_within_a_day(learner: Any) -> None:
     shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
     becomes(learner, 10, "downloadable")
-    look(learner, 10)
+    observe(learner, 10)
     shows("end_with_date", certificate_available_date=MARCH + 10.5 * DAY)
-    look(learner, 11.1)
+    observe(learner, 11.1)
 
     assert completions() == [f"{MARCH + 10.5 * DAY:%Y-%m-%d}"]
 
@@ -166,10 +166,10 @@ def test_a_day_that_is_brought_forward_is_seen_within_a_day(learner: Any) -> Non
 def test_a_time_that_a_wrong_clock_left_is_no_wait_for_a_month(learner: Any) -> None:
     shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
     becomes(learner, 10, "downloadable")
-    look(learner, 10)
+    observe(learner, 10)
     LearnerCourse.objects.update(observe_again_at=MARCH + 50 * DAY)
     shows("early_no_info")
-    look(learner, 11)
+    observe(learner, 11)
 
     assert completions() == [f"{MARCH + 10 * DAY:%Y-%m-%d}"]
 
@@ -177,13 +177,13 @@ def test_a_time_that_a_wrong_clock_left_is_no_wait_for_a_month(learner: Any) -> 
 def test_whoever_waits_for_a_day_is_not_written_again_at_every_look(learner: Any) -> None:
     shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
     becomes(learner, 10, "downloadable")
-    look(learner, 10)
+    observe(learner, 10)
     noticed(learner, 10.1)
     with CaptureQueriesContext(connection) as asked:
-        look(learner, 10.2)
+        observe(learner, 10.2)
 
     assert LearnerCourse.objects.get().observe_again_at == MARCH + 11 * DAY
-    assert not [one["sql"] for one in asked if "told_started" in one["sql"] and one["sql"].startswith("UPDATE")]
+    assert not [one["sql"] for one in asked if "reported_started" in one["sql"] and one["sql"].startswith("UPDATE")]
 
 
 def test_a_site_that_goes_over_to_certificates_waits_for_those_that_are_there(learner: Any, settings: Any) -> None:
@@ -276,7 +276,7 @@ def test_a_certificate_is_news_of_the_day_from_which_it_is_shown(learner: Any) -
     shows("end_with_date", certificate_available_date=MARCH + 40 * DAY)
     becomes(learner, 10, "downloadable")
     Notice.objects.all().delete()
-    for since, until, told in (("2026-04-20", "2026-05-01", 0), ("2026-04-05", "2026-04-20", 2)):
+    for since, until, reported in (("2026-04-20", "2026-05-01", 0), ("2026-04-05", "2026-04-20", 2)):
         call_command("percipio_backfill", "--since", since, "--until", until)
         report_due()
-        assert Statement.objects.count() == told
+        assert Statement.objects.count() == reported

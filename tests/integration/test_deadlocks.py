@@ -59,8 +59,8 @@ def test_a_look_begins_again(verb: str, table: str) -> None:
     with connection.execute_wrapper(victim):
         report_due()
     assert not victim.left, "this look never came by that query"
-    told = Statement.objects.order_by("sequence").values_list("sequence", "kind", "value")
-    assert list(told) == [(1, "started", ""), (2, "progressed", "50")]
+    reported = Statement.objects.order_by("sequence").values_list("sequence", "kind", "value")
+    assert list(reported) == [(1, "started", ""), (2, "progressed", "50")]
     assert list(LearnerCourse.objects.values_list("user_id", "course_key", "sequence", "lease")) == [
         (learner.pk, KEY, 2, None)
     ]
@@ -82,7 +82,7 @@ def test_an_erasure_begins_again(table: str) -> None:
 def test_who_is_always_the_victim_gives_up_and_nothing_is_half_kept() -> None:
     a_learner_with_something_to_tell()
     with connection.execute_wrapper(Victim("INSERT", "statement", times=100)):
-        assert report_due().in_trouble
+        assert report_due().has_problem
     assert not Statement.objects.exists()
     assert not ObservationFailure.objects.exists(), "nobody's fault"
     assert LearnerCourse.objects.get().sequence == 0

@@ -18,7 +18,7 @@ from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
-from percipio_openedx.data import Course, Instructor, Share
+from percipio_openedx.data import Course, Instructor, Progress
 from percipio_openedx.edx_platform import signals
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
@@ -46,12 +46,12 @@ def learner() -> Any:
 
 
 def test_the_share_comes_from_the_progress_function(learner: Any) -> None:
-    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3, locked=0)
+    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3, locked=0)
 
 
 def test_without_it_from_the_summary(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, PROGRESS)
-    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3, locked=0)
+    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3, locked=0)
 
 
 def test_without_both_from_the_aggregator(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_without_both_from_the_aggregator(learner: Any, monkeypatch: pytest.Monk
     from django.utils import timezone
 
     without(monkeypatch, PROGRESS, SUMMARY)
-    assert edx_platform.completed_share(KEY, learner) is None
+    assert edx_platform.learner_progress(KEY, learner) is None
     key = CourseKey.from_string(KEY)
     Aggregator.objects.create(
         user=learner,
@@ -71,21 +71,21 @@ def test_without_both_from_the_aggregator(learner: Any, monkeypatch: pytest.Monk
         percent=0.75,
         last_modified=timezone.now(),
     )
-    assert edx_platform.completed_share(KEY, learner) == Share(complete=3, incomplete=1)
+    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=3, incomplete=1)
 
 
 def test_each_look_sees_what_is_true_now(learner: Any) -> None:
     """The platform caches its summary for a request; a second look in the same process sees the new completion."""
-    edx_platform.completed_share(KEY, learner)
+    edx_platform.learner_progress(KEY, learner)
     BlockCompletion.objects.submit_completion(
         user=learner, block_key=block(CourseKey.from_string(KEY), 1), completion=1.0
     )
-    assert edx_platform.completed_share(KEY, learner) == Share(complete=2, incomplete=2)
+    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=2, incomplete=2)
 
 
 def test_of_a_course_that_is_gone_nothing_is_known(learner: Any) -> None:
     with pytest.raises(PlatformUnavailable, match="ItemNotFoundError"):
-        edx_platform.completed_share("course-v1:GoneX+G+1", learner)
+        edx_platform.learner_progress("course-v1:GoneX+G+1", learner)
     assert edx_platform.course("course-v1:GoneX+G+1") is None
 
 
@@ -142,7 +142,7 @@ def test_a_share_that_nobody_could_say_is_no_answer(learner: Any) -> None:
         broken(Fault(KeyError("a block"), "get_course_blocks_completion_summary")),
         pytest.raises(PlatformUnavailable, match="KeyError"),
     ):
-        edx_platform.completed_share(KEY, learner)
+        edx_platform.learner_progress(KEY, learner)
 
 
 def test_a_count_below_zero_is_no_share(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_count_below_zero_is_no_share(learner: Any, monkeypatch: pytest.Monkey
     for module, name in ((PROGRESS, "calculate_progress_for_learner_in_course"), (SUMMARY, SUMMARY_FUNCTION)):
         monkeypatch.setattr(f"{module}.{name}", odd)
     with pytest.raises(PlatformUnavailable):
-        edx_platform.completed_share(KEY, learner)
+        edx_platform.learner_progress(KEY, learner)
 
 
 def test_the_version_of_the_outline_is_that_of_what_was_collected(
@@ -164,10 +164,10 @@ def test_the_version_of_the_outline_is_that_of_what_was_collected(
     with outline_lags():
         StoredCourse.objects.update(version="1" * 24)
         StoredBlock.objects.get(usage_key=CourseKey.from_string(KEY).make_usage_key("vertical", "unit3")).delete()
-        assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=3)
+        assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3)
         assert edx_platform.outline_version(KEY) == before
     update_course_in_cache(CourseKey.from_string(KEY))
-    assert edx_platform.completed_share(KEY, learner) == Share(complete=1, incomplete=2)
+    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=2)
     assert edx_platform.outline_version(KEY) != before
 
     BlockStructureModel.objects.all().delete()

@@ -34,7 +34,7 @@ FOREIGN = {
 # Of ours; keys, which may not change; and what an operator or the LMS chose, which is refused where it does not fit.
 OURS = {
     *("Alert.kind", "Alert.subject", "BackfillRun.course_key", "BackfillRun.scope", "BackfillRun.scope_key"),
-    *("CourseAnswer.content_id", "CourseAnswer.course_key", "DeliveryAttempt.api", "DeliveryAttempt.outcome"),
+    *("CourseOverride.content_id", "CourseOverride.course_key", "DeliveryAttempt.api", "DeliveryAttempt.outcome"),
     *("Destination.organization", "Destination.paused_reason", "ErasureRequest.api", "ErasureRequest.organization"),
     *("ErasureRequest.registrations", "LearnerCourse.activity_version", "LearnerCourse.course_key"),
     *("LearnerCourse.hold_reason", "Notice.course_key", "Notice.reason", "PullAudit.client_id", "PullClient.client_id"),

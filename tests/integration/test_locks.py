@@ -14,10 +14,10 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from percipio_openedx.capture import notices
+from percipio_openedx.db import without_gap_locks
 from percipio_openedx.models import LearnerCourse, Notice, Statement, StatementLedger
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import leases, report_due
-from percipio_openedx.transactions import without_gap_locks
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
 pytestmark = [

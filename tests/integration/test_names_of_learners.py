@@ -12,8 +12,8 @@ from social_django.models import UserSocialAuth
 from percipio_openedx import edx_platform
 from percipio_openedx.models import LearnerCourse, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import report_due
-from percipio_openedx.run import run_once
 from tests.integration.builders import a_course, a_learner, enrolled
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]

@@ -24,7 +24,7 @@ from percipio_openedx.models import Alert, Destination, Notice, ObservationFailu
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import due, failures, inbox, report_due
-from percipio_openedx.reporting.look import look
+from percipio_openedx.reporting.observe import check
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
 pytestmark = [
@@ -106,19 +106,19 @@ def test_what_happens_while_somebody_is_looked_at_is_looked_at_again(monkeypatch
     course, learner = a_course(), a_learner()
     enrolled(learner, course)
     Notice.objects.update(noticed_at=timezone.now() - AGO)
-    looks: list[list[int]] = []
+    observations: list[list[int]] = []
 
     def beside(*arguments: Any) -> Any:
-        looks.append(left())
-        if len(looks) == 1:
+        observations.append(left())
+        if len(observations) == 1:
             noticed(learner.pk)
             compacted()
-        return look(*arguments)
+        return check(*arguments)
 
-    monkeypatch.setattr(due, "look", beside)
+    monkeypatch.setattr(due, "observe", beside)
     report_due()
     report_due()
-    assert [len(there) for there in looks] == [1, 1]
+    assert [len(there) for there in observations] == [1, 1]
     assert left() == []
 
 
@@ -131,12 +131,12 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
     for _ in range(20):
         for learner in learners:
             noticed(learner.pk)
-    looked: list[int] = []
-    monkeypatch.setattr(due, "look", lambda *a: looked.extend(a[3]) or look(*a))
+    observed: list[int] = []
+    monkeypatch.setattr(due, "observe", lambda *a: observed.extend(a[3]) or check(*a))
     Notice.objects.update(noticed_at=timezone.now() - AGO)
 
     report_due()
-    assert sorted(looked) == sorted(learner.pk for learner in learners)
+    assert sorted(observed) == sorted(learner.pk for learner in learners)
     assert left() == []
 
 
@@ -245,7 +245,7 @@ def test_the_system_check_before_the_first_migration() -> None:
             editor.alter_db_table(Notice, "away", Notice._meta.db_table)
 
 
-@pytest.mark.parametrize("trouble", [{}, {"failures": 3}, {"paused_reason": "unauthorised"}])
+@pytest.mark.parametrize("trouble", [{}, {"failures": 3}, {"paused_reason": "unauthorized"}])
 def test_the_overview_says_it_first_whatever_else_is_wrong(admin_client: Client, trouble: dict[str, Any]) -> None:
     Destination.objects.create(site_id=1, **trouble)
     noticed(1)
@@ -280,7 +280,7 @@ def test_no_learner_waits_for_a_compaction(isolation: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
     beside.start()
-    from percipio_openedx.transactions import without_gap_locks
+    from percipio_openedx.db import without_gap_locks
 
     with without_gap_locks():
         Notice.objects.filter(pk__in=left()[:-1]).delete()

@@ -15,12 +15,12 @@ from openedx.core.djangoapps.content.block_structure.models import BlockStructur
 from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock
 from percipio_openedx import edx_platform
-from percipio_openedx.data import Share
+from percipio_openedx.data import Progress
 from percipio_openedx.models import LearnerCourse
-from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import report_due
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
-from tests.integration.builders import KEY, a_course, a_learner, enrolled, shares_asked
+from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
 from tests.integration.operations.conftest import Ran, command
 from tests.integration.test_reporting import complete, notice, reported
 
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 Again = Callable[[Any, Any], None]
 
 
-def look(learner: Any, course: Any) -> None:
+def observe(learner: Any, course: Any) -> None:
     """Somebody hints at the learner, and a worker looks."""
     notice(learner, course)
     report_due()
@@ -62,7 +62,7 @@ def last_unit(course: Any) -> Any:
     return StoredBlock.objects.filter(usage_key=course.make_usage_key("vertical", "unit3"))
 
 
-@pytest.mark.parametrize("again", [look, backfill])
+@pytest.mark.parametrize("again", [observe, backfill])
 @pytest.mark.parametrize(
     "change",
     [
@@ -83,7 +83,7 @@ def test_the_last_open_unit_is_gone(
 
 def test_a_unit_is_added(course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that holds nothing to be completed is complete."""
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     unit = last_unit(course).get()
     StoredBlock.objects.create(
         course=unit.course,
@@ -92,8 +92,8 @@ def test_a_unit_is_added(course: Any, learner: Any, monkeypatch: pytest.MonkeyPa
         block_type="vertical",
         position=9,
     )
-    look(learner, course)
-    look(learner, course)
+    observe(learner, course)
+    observe(learner, course)
     assert reported()[2:] == [("progressed", "80")]
     assert asked == [learner.pk]
 
@@ -102,31 +102,31 @@ def test_the_outline_follows_a_publication_late(course: Any, learner: Any, monke
     """A look in between is answered from the outline before, and that is not remembered as of the new one."""
     with outline_lags():
         last_unit(course).delete()
-        look(learner, course)
+        observe(learner, course)
         assert reported()[2:] == []
     update_course_in_cache(course)
-    look(learner, course)
+    observe(learner, course)
     assert reported()[2:] == [("completed", "")]
 
 
 def test_it_changes_while_the_platform_is_asked(course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    share = edx_platform.completed_share
+    progress = edx_platform.learner_progress
 
     def meanwhile(course_key: str, user: Any) -> Any:
-        found = share(course_key, user)
+        found = progress(course_key, user)
         last_unit(course).delete()
         return found
 
     with monkeypatch.context() as once:
-        once.setattr(edx_platform, "completed_share", meanwhile)
+        once.setattr(edx_platform, "learner_progress", meanwhile)
         last_unit(course).update(display_name="renamed")
-        look(learner, course)
+        observe(learner, course)
     assert reported()[2:] == []
-    look(learner, course)
+    observe(learner, course)
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [look, backfill])
+@pytest.mark.parametrize("again", [observe, backfill])
 def test_another_track(course: Any, again: Again, settings: Any) -> None:
     settings.PERCIPIO_LOCKED_UNITS = "leave_out"
     last_unit(course).update(gated=True)
@@ -145,12 +145,12 @@ def test_a_site_that_counts_otherwise_goes_by_what_is_remembered(
 ) -> None:
     """Both percents are of one answer of the platform, which serves whichever of them the site goes by."""
     last_unit(course).update(gated=True)
-    look(learner, course)
+    observe(learner, course)
     row = LearnerCourse.objects.get()
     assert (row.percent_seen, row.percent_unlocked_seen, reported()[2:]) == (75, 100, [])
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     settings.PERCIPIO_LOCKED_UNITS = "leave_out"
-    look(learner, course)
+    observe(learner, course)
     assert (asked, reported()[2:]) == ([], [("completed", "")])
 
 
@@ -159,7 +159,7 @@ def test_a_learner_who_may_open_nothing_is_asked_for_again(course: Any, monkeypa
     learner = a_learner()
     enrolled(learner, course)
     complete(learner, course, 0)
-    monkeypatch.setattr(edx_platform, "completed_share", lambda *_: Share(complete=0, incomplete=0, locked=4))
+    monkeypatch.setattr(edx_platform, "learner_progress", lambda *_: Progress(complete=0, incomplete=0, locked=4))
     report_due()
     row = LearnerCourse.objects.get()
     assert (row.activity_version, row.percent_seen, row.percent_unlocked_seen) == ("", None, None)
@@ -176,13 +176,13 @@ def test_what_nobody_can_compare_is_asked_for_by_a_back_fill(
     data = BlockStructureModel.objects.get()
     update_course_in_cache(course)
     BlockStructureModel.objects.update(modified=before["modified"], data_version=data.data_version)
-    look(learner, course)
+    observe(learner, course)
     assert reported()[2:] == []
     backfill(learner, course)
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [look, backfill])
+@pytest.mark.parametrize("again", [observe, backfill])
 def test_what_could_not_be_said_is_never_remembered(course: Any, again: Again) -> None:
     learner = a_learner()
     enrolled(learner, course)
@@ -199,9 +199,9 @@ def test_a_share_that_is_none_is_never_remembered(course: Any, monkeypatch: pyte
     enrolled(learner, course)
     complete(learner, course, 0, 1, 2, 3)
     with monkeypatch.context() as for_a_while:
-        for_a_while.setattr(edx_platform, "completed_share", lambda *_: None)
+        for_a_while.setattr(edx_platform, "learner_progress", lambda *_: None)
         report_due()
-    look(learner, course)
+    observe(learner, course)
     assert reported() == [("started", ""), ("completed", "")]
 
 
@@ -210,13 +210,13 @@ def test_without_a_version_it_is_asked_for_each_time(
     course: Any, learner: Any, hide: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was ever collected, or the platform stumbles over it: no reason to report less, or something old."""
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     if hide is None:
         monkeypatch.setattr(edx_platform, "outline_version", lambda _: "")
     for _ in range(3):
         if hide is not None:
             hide()
-        look(learner, course)
+        observe(learner, course)
     assert len(asked) == 3
     assert reported()[2:] == []
 
@@ -224,14 +224,14 @@ def test_without_a_version_it_is_asked_for_each_time(
 def test_what_is_remembered_serves_while_nothing_changes(
     course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     for _ in range(3):
-        look(learner, course)
+        observe(learner, course)
     assert asked == []
     CourseBook().get(KEY)
-    assert preview(learner.pk, KEY).truth.percent == 75
+    assert preview(learner.pk, KEY).observed.percent == 75
     assert asked == []
     complete(learner, course, 3)
     report_due()
     assert asked == [learner.pk]
-    assert LearnerCourse.objects.get().looked_at > timezone.now() - timedelta(minutes=1)
+    assert LearnerCourse.objects.get().observed_at > timezone.now() - timedelta(minutes=1)

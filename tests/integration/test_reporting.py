@@ -20,11 +20,11 @@ from social_django.models import UserSocialAuth
 
 from demo.learning.models import StoredBlock
 from percipio_openedx import config, edx_platform
-from percipio_openedx.codes import Kind, Why
-from percipio_openedx.data import Told
+from percipio_openedx.data import Reported
+from percipio_openedx.enums import Kind, UnreportedReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
-    CourseAnswer,
+    CourseOverride,
     LearnerCourse,
     Notice,
     ObservationFailure,
@@ -32,11 +32,11 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.observation.truths import CourseBook
-from percipio_openedx.reporting import inbox, leases, look, report_due
+from percipio_openedx.reporting import inbox, leases, observe, report_due
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
-from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -121,7 +121,7 @@ def test_a_lost_memory_makes_the_same_ids() -> None:
     grade(learner, course)
     report_due()
     before = set(Statement.objects.values_list("uuid", flat=True))
-    LearnerCourse.objects.update(told_started=False, told_passed=False, told_completed=False)
+    LearnerCourse.objects.update(reported_started=False, reported_passed=False, reported_completed=False)
     notice(learner, course)
     report_due()
 
@@ -156,8 +156,8 @@ def test_units_that_are_locked_for_a_learner_count_as_the_site_says(
     report_due()
 
     assert reported() == expected
-    why = {one.kind: (one.why, one.percent) for one in preview(learner.pk, str(course)).unsaid}
-    assert why.get(Kind.COMPLETED) == (None if locked_units == "leave_out" else (Why.UNITS_LOCKED, 50))
+    why = {one.kind: (one.why, one.percent) for one in preview(learner.pk, str(course)).unreported}
+    assert why.get(Kind.COMPLETED) == (None if locked_units == "leave_out" else (UnreportedReason.UNITS_LOCKED, 50))
 
 
 def test_the_choice_about_locked_units_holds_for_what_was_seen_before_it(settings: Any) -> None:
@@ -212,9 +212,9 @@ def test_passed_and_failed_again_before_anybody_looked_is_told_as_neither() -> N
             "retired",
         ),
         (lambda user: CourseEnrollment.objects.all().delete(), "not_enrolled"),
-        (lambda user: CourseAnswer.objects.create(course_key=KEY, is_reported=False), "course_left_out"),
+        (lambda user: CourseOverride.objects.create(course_key=KEY, is_reported=False), "course_left_out"),
         (
-            lambda user: CourseAnswer.objects.create(course_key="course:DemoX+CS101", is_reported=False),
+            lambda user: CourseOverride.objects.create(course_key="course:DemoX+CS101", is_reported=False),
             "course_left_out",
         ),
     ],
@@ -319,7 +319,7 @@ def test_a_broken_configuration_loses_nothing(settings: Any) -> None:
     settings.PERCIPIO_COMPLETED_ON = "whenever"
     course, learner = a_course(), a_learner()
     enrolled(learner, course)
-    assert report_due().in_trouble
+    assert report_due().has_problem
     assert Notice.objects.count() == 1
 
     settings.PERCIPIO_COMPLETED_ON = "passed"
@@ -332,7 +332,7 @@ def test_trouble_with_the_platform_loses_nothing(monkeypatch: pytest.MonkeyPatch
     enrolled(learner, course)
     with monkeypatch.context() as broken:
         broken.setattr(edx_platform, "grades", _unavailable)
-        assert report_due().in_trouble
+        assert report_due().has_problem
     assert ObservationFailure.objects.get().user_id == learner.pk
     assert LearnerCourse.objects.get().lease is None
 
@@ -368,10 +368,10 @@ def _unavailable(*_: object) -> Any:
 def test_a_burst_is_one_look_and_asks_for_one_share(monkeypatch: pytest.MonkeyPatch) -> None:
     course, learner = a_course(units=10), a_learner()
     enrolled(learner, course)
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     complete(learner, course, *range(9))
 
-    assert report_due().looked == 1
+    assert report_due().observed == 1
     assert len(asked) == 1
     assert reported() == [("started", ""), ("progressed", "90")]
 
@@ -380,7 +380,7 @@ def test_unchanged_completions_are_not_asked_for_again(monkeypatch: pytest.Monke
     course, learner = a_course(units=10), a_learner()
     enrolled(learner, course)
     complete(learner, course, 0)
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     for _ in range(3):
         notice(learner, course)
         report_due()
@@ -421,15 +421,15 @@ def test_what_is_told_is_kept() -> None:
     grade(learners[1], course)
     assert report_due().statements == 7
     kept = LearnerCourse.objects.order_by("user_id")
-    assert [(row.told, row.sequence) for row in kept] == [
-        (Told(started=True, percent=10), 2),
-        (Told(started=True, passed=True, completed=True), 3),
-        (Told(started=True), 1),
-        (Told(started=True), 1),
+    assert [(row.reported, row.sequence) for row in kept] == [
+        (Reported(started=True, percent=10), 2),
+        (Reported(started=True, passed=True, completed=True), 3),
+        (Reported(started=True), 1),
+        (Reported(started=True), 1),
     ]
     assert [bool(row.activity_version) for row in kept] == [True, False, False, False]
     assert set(kept.values_list("hold_reason", "lease", "leased_until")) == {("", None, None)}
-    assert {row.looked_at is None for row in kept} == {False}
+    assert {row.observed_at is None for row in kept} == {False}
 
 
 def test_a_look_at_many_may_last_longer() -> None:
@@ -452,12 +452,12 @@ def test_two_looks_never_overlap(reporting: Any) -> None:
     claim = leases.claim(configuration.site_id, KEY, [learner.pk], now)
     assert set(claim.rows) == {learner.pk}
 
-    looked = look(configuration, KEY, CourseBook().get(KEY), [learner.pk], now)
-    assert looked.busy == {learner.pk}
+    observed = observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], now)
+    assert observed.busy == {learner.pk}
     assert reported() == []
     # A look that lost its lease settles nothing.
     later = now + leases.LEASE + timedelta(seconds=1)
-    assert look(configuration, KEY, CourseBook().get(KEY), [learner.pk], later).statements == 1
+    assert observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], later).statements == 1
     leases.release(claim.lease)
     assert reported() == [("started", "")]
 
@@ -521,7 +521,7 @@ def test_a_look_that_finds_nothing_new_writes_only_that_it_was_made() -> None:
         report_due()
 
     after = LearnerCourse.objects.values().get()
-    assert after.pop("looked_at") > before.pop("looked_at")
+    assert after.pop("observed_at") > before.pop("observed_at")
     assert after == before
     assert not [query["sql"] for query in asked if "INSERT INTO" in query["sql"]]
 
@@ -543,5 +543,5 @@ def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pyt
     monkeypatch.setattr(inbox, "due_groups", groups)
     mine = report_due()
 
-    assert (mine.looked, beside[0].looked) == (0, 2)
+    assert (mine.observed, beside[0].observed) == (0, 2)
     assert not Notice.objects.exists()

@@ -21,10 +21,10 @@ from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, 
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import diagnosis, doctor, sites, status
+from percipio_openedx.operations.run import run_once
 from percipio_openedx.operations.words import Tone
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
-from percipio_openedx.run import run_once
 from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled
 from tests.integration.test_reporting import grade, notice
 
@@ -61,7 +61,7 @@ Move = Callable[[Any], int]
 
 
 @pytest.mark.parametrize("move", [another_site_id, another_organization])
-@pytest.mark.parametrize("how", ["look", "backfill"])
+@pytest.mark.parametrize("how", ["observe", "backfill"])
 def test_nothing_is_told_twice_when_a_courses_site_changes(learner: Any, settings: Any, move: Move, how: str) -> None:
     before = LearnerCourse.objects.get()
     moved_to = move(settings)
@@ -74,8 +74,8 @@ def test_nothing_is_told_twice_when_a_courses_site_changes(learner: Any, setting
 
     row = LearnerCourse.objects.get()
     assert (row.pk, row.registration, row.site_id) == (before.pk, before.registration, moved_to)
-    told = Statement.objects.order_by("id").values_list("kind", "site_id", "destination__site_id")
-    assert list(told) == [("started", 1, 1), ("passed", moved_to, moved_to), ("completed", moved_to, moved_to)]
+    reported = Statement.objects.order_by("id").values_list("kind", "site_id", "destination__site_id")
+    assert list(reported) == [("started", 1, 1), ("passed", moved_to, moved_to), ("completed", moved_to, moved_to)]
 
 
 @pytest.mark.parametrize("move", [another_site_id, another_organization])

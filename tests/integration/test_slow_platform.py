@@ -13,9 +13,8 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models import LearnerCourse, Notice, Statement
-from percipio_openedx.observation import truths
-from percipio_openedx.reporting import due, report_due
-from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, shares_asked
+from percipio_openedx.reporting import due, observed_state, report_due
+from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -32,9 +31,9 @@ EACH = 10.0
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Of whom the platform was asked; each answer moves the clock on, which starts at 0."""
-    learners = shares_asked(monkeypatch)
+    learners = progress_asked(monkeypatch)
     clock = SimpleNamespace(monotonic=lambda: len(learners) * EACH)
-    monkeypatch.setattr(truths, "time", clock)
+    monkeypatch.setattr(observed_state, "time", clock)
     monkeypatch.setattr(due, "time", clock)
     return learners
 
@@ -50,7 +49,7 @@ def learners() -> list[Any]:
     return found
 
 
-def told(kind: str) -> int:
+def reported(kind: str) -> int:
     return Statement.objects.filter(kind=kind).count()
 
 
@@ -63,8 +62,8 @@ def test_a_look_ends_with_the_answer_that_it_waits_for(
     reported = report_due(deadline)
 
     # Of the others nothing is decided: their notices stay, and nobody's lease.
-    assert (len(asked), told("started"), told("progressed"), reported.looked) == (in_time,) * 4
-    assert LearnerCourse.objects.exclude(looked_at=None).count() == in_time
+    assert (len(asked), reported("started"), reported("progressed"), reported.observed) == (in_time,) * 4
+    assert LearnerCourse.objects.exclude(observed_at=None).count() == in_time
     left = set(Notice.objects.values_list("user_id", flat=True))
     assert left == {learner.pk for learner in learners if learner.pk not in asked}
     assert not LearnerCourse.objects.exclude(lease=None).exists()
@@ -79,7 +78,7 @@ def test_the_rest_is_asked_by_the_next_runs_each_once(asked: list[int], learners
         assert runs <= LEARNERS
 
     assert sorted(asked) == sorted(learner.pk for learner in learners)
-    assert (told("started"), told("progressed")) == (LEARNERS, LEARNERS)
+    assert (reported("started"), reported("progressed")) == (LEARNERS, LEARNERS)
     assert not Notice.objects.exists()
 
 

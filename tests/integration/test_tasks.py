@@ -14,7 +14,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from percipio_openedx import slots, tasks
+from percipio_openedx import tasks
+from percipio_openedx.operations import run_slots
 
 Calls = list[float]
 
@@ -112,19 +113,19 @@ def test_much_work_calls_one_run_more_and_never_more_than_allowed(
     assert [round(countdown) for countdown in calls] == [0, 0]
     tasks.cache.clear()
     calls.clear()
-    with slots.taken(2, longest=60) as first:
-        assert first == slots.Slot(0, has_neighbour=True)
+    with run_slots.taken(2, longest=60) as first:
+        assert first == run_slots.Slot(0, has_neighbor=True)
         # The second place has no neighbour: it calls its own next run only.
         run_that_ends_with(monkeypatch, timezone.now())
         assert len(calls) == 1
-        with slots.taken(2, longest=60) as second:
-            assert second == slots.Slot(1, has_neighbour=False)
+        with run_slots.taken(2, longest=60) as second:
+            assert second == run_slots.Slot(1, has_neighbor=False)
             # All places are taken: the run ends at once, and comes again in case their holders were killed.
             run_that_ends_with(monkeypatch, None)
             run_that_ends_with(monkeypatch, None)
             assert [round(countdown) for countdown in calls] == [0, tasks.AFTER_A_BROKEN_RUN]
-    with slots.taken(2, longest=60) as again:
-        assert again == slots.Slot(0, has_neighbour=True)
+    with run_slots.taken(2, longest=60) as again:
+        assert again == run_slots.Slot(0, has_neighbor=True)
 
 
 def test_a_cache_that_remembers_nothing_multiplies_nothing(

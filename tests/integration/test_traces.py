@@ -167,7 +167,7 @@ def written(folder: Path) -> str:
     return "\n".join(path.read_text("utf-8", "replace") for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def told_by(text: str) -> list[str]:
+def reported_by(text: str) -> list[str]:
     """The lines that tell who it was: in clear, or in one of the forms."""
     lowered = [line for line in text.splitlines() if any(part in line.lower() for part in TELLING)]
     coded = {form(value) for value in VALUES for form in FORMS.values()} - set(VALUES)
@@ -197,7 +197,7 @@ def test_no_answer_tells_who_it_was_about(learner: Any, gossip: type[Gossip], fi
         gossip.form = staticmethod(write)
         for status in STATUSES if form == "percent" else (207, 401):
             tried(gossip, status)
-            assert told_by(kept_elsewhere()) == [], (form, status)
+            assert reported_by(kept_elsewhere()) == [], (form, status)
     leave_files(files, client)
     texts = [
         text
@@ -206,11 +206,11 @@ def test_no_answer_tells_who_it_was_about(learner: Any, gossip: type[Gossip], fi
         for text in model.objects.values_list(name, flat=True)
     ]
 
-    assert told_by(written(files)) == []
+    assert reported_by(written(files)) == []
     assert any("no … here" in text for text in texts), "what Percipio said is there, but for the learner"
     assert any((files / "mails").iterdir())
     outcomes = set(DeliveryAttempt.objects.values_list("outcome", flat=True))
-    assert {"partial", "refused", "later", "not_found", "unauthorised", "too_large", "conflict"} <= outcomes
+    assert {"partial", "refused", "later", "not_found", "unauthorized", "too_large", "conflict"} <= outcomes
 
 
 def test_a_learner_who_retires_is_nowhere_any_more(
@@ -229,7 +229,7 @@ def test_a_learner_who_retires_is_nowhere_any_more(
     Alert.objects.update(words=spoken)
     Statement.objects.update(answer=spoken, state=State.PARKED)
     operate(client)
-    assert told_by(kept_elsewhere())
+    assert reported_by(kept_elsewhere())
     LogEntry.objects.filter(object_repr__contains="statement ").update(change_message="an operator's act")
     ids = [
         str(uuid)
@@ -246,8 +246,8 @@ def test_a_learner_who_retires_is_nowhere_any_more(
 
     # That package keeps usernames by itself, and forgets them with its next aggregation.
     everywhere = rows(lambda table: table != "completion_aggregator_stalecompletion")
-    assert told_by(everywhere) == []
-    assert told_by(written(files)) == []
+    assert reported_by(everywhere) == []
+    assert reported_by(written(files)) == []
     assert [uuid for uuid in ids if uuid in everywhere] == []
     assert "ask Somebody" in everywhere, "only the learner is gone"
     assert not LearnerCourse.objects.filter(user_id=learner.pk, sequence__gt=0).exists()
@@ -261,7 +261,7 @@ def operate(client: Client) -> None:
     client.get(reverse("admin:percipio_openedx_learner"), {"q": NAME})
     client.get(reverse("admin:percipio_openedx_statement_changelist"), {"q": EMAIL})
     listed = reverse("admin:percipio_openedx_statement_changelist")
-    client.post(listed, {"action": "give_up", "_selected_action": pks, "confirmed": "1"})
+    client.post(listed, {"action": "discard", "_selected_action": pks, "confirmed": "1"})
     assert LogEntry.objects.exists()
 
 
@@ -273,7 +273,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
     ours = {
         "Alert": {"kind", "subject"},
         "BackfillRun": {"scope_key", "scope", "course_key"},
-        "CourseAnswer": {"course_key", "content_id"},
+        "CourseOverride": {"course_key", "content_id"},
         "DeliveryAttempt": {"api", "outcome"},
         "Destination": {"compared_with", "organization", "paused_reason"},
         "ErasureRequest": {"organization", "api", "registrations"},

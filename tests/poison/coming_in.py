@@ -12,8 +12,8 @@ from django.test import override_settings
 from openedx_filters import PipelineStep
 
 from demo.learning.faults import EVERY, Fault, broken
-from percipio_openedx import identity
 from percipio_openedx.capture import receivers
+from percipio_openedx.reporting import identity
 from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.poison.database import refusing
 from tests.poison.errors import TEXTS
@@ -195,5 +195,5 @@ def at_a_value(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
             lambda column=column, pair=pair, value=value: column.holding(pair, value),
             Sight.ANYWHERE,
             may_arrive=True,
-            changes_truth=True,
+            changes_observed=True,
         )

@@ -56,7 +56,7 @@ class _Run:
         self._stops = False
         self._poisons = [poison for place in places for poison in KINDS[place](world, self._rng, drawn)]
         self._hurt = frozenset(pair for poison in self._poisons for pair in poison.pairs)
-        self._changed = frozenset(pair for one in self._poisons if one.changes_truth for pair in one.pairs)
+        self._changed = frozenset(pair for one in self._poisons if one.changes_observed for pair in one.pairs)
         self._parkable = frozenset(pair for one in self._poisons if one.sight is Sight.ANSWERED for pair in one.pairs)
         self._wrong: list[str] = []
 
@@ -125,36 +125,36 @@ class _Run:
 
     def _lacking(self) -> dict[Pair, list[str]]:
         """The healthy ones of whom not everything has arrived."""
-        told = self._world.told()
+        reported = self._world.reported()
         return {
-            pair: told[pair]
+            pair: reported[pair]
             for pair, verbs in self._world.expected.items()
-            if pair not in self._hurt and told[pair] != verbs
+            if pair not in self._hurt and reported[pair] != verbs
         }
 
     def _compare(self) -> None:
-        world, told = self._world, self._world.told()
+        world, reported = self._world, self._world.reported()
         if lacking := self._lacking():
             self._say(f"healthy and not as they should be: {lacking}")
         for poison in self._poisons:
             for pair in poison.pairs:
-                self._compare_one(poison, pair, told[pair])
+                self._compare_one(poison, pair, reported[pair])
         if others := (world.set_aside() | world.held()) - self._hurt:
             self._say(f"set aside without a reason: {sorted(others)}")
         if self._wrong_at_percipio():
             self._say(f"what no right client does: {self._wrong_at_percipio()}")
 
-    def _compare_one(self, poison: Poison, pair: Pair, told: list[str]) -> None:
+    def _compare_one(self, poison: Poison, pair: Pair, reported: list[str]) -> None:
         expected = self._world.expected[pair]
         alone = sum(pair in other.pairs for other in self._poisons) == 1
-        if alone and not poison.may_arrive and told != expected[: len(told)]:
-            self._say(f"out of order: {pair} {told}")
-        if alone and told[: len(poison.least)] != poison.least:
-            self._say(f"lacks what could be told: {pair} {told}")
-        if alone and not poison.may_arrive and told != poison.least:
-            self._say(f"arrived in spite of the poison: {pair} {told}")
-        is_told = bool(told) if poison.changes_truth else told == expected
-        if not is_told and alone and not self._is_seen(poison, pair):
+        if alone and not poison.may_arrive and reported != expected[: len(reported)]:
+            self._say(f"out of order: {pair} {reported}")
+        if alone and reported[: len(poison.least)] != poison.least:
+            self._say(f"lacks what could be told: {pair} {reported}")
+        if alone and not poison.may_arrive and reported != poison.least:
+            self._say(f"arrived in spite of the poison: {pair} {reported}")
+        was_reported = bool(reported) if poison.changes_observed else reported == expected
+        if not was_reported and alone and not self._is_seen(poison, pair):
             self._say(f"seen nowhere ({poison.sight}): {pair}")
 
     def _is_seen(self, poison: Poison, pair: Pair) -> bool:
@@ -211,17 +211,17 @@ class _Run:
         What is parked holds up nobody, so of those who may arrive in spite of the poison the order is not kept; and of
         those whose truth was another one for a while, more may have been told.
         """
-        told = self._world.told()
+        reported = self._world.reported()
         return {
-            pair: told[pair]
+            pair: reported[pair]
             for pair, verbs in self._world.expected.items()
-            if not self._is_all(pair, verbs, told[pair])
+            if not self._is_all(pair, verbs, reported[pair])
         }
 
-    def _is_all(self, pair: Pair, verbs: list[str], told: list[str]) -> bool:
+    def _is_all(self, pair: Pair, verbs: list[str], reported: list[str]) -> bool:
         if pair in self._changed:
-            return Counter(verbs) <= Counter(told)
-        return sorted(told) == sorted(verbs) if pair in self._parkable else told == verbs
+            return Counter(verbs) <= Counter(reported)
+        return sorted(reported) == sorted(verbs) if pair in self._parkable else reported == verbs
 
     def _say_what_is_quoted(self) -> None:
         """openedx-filters logs what a step raises as it is, before anybody else sees it."""

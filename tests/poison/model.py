@@ -69,7 +69,7 @@ class Poison:
     sight: Sight
     least: list[str] = field(default_factory=list)
     may_arrive: bool = False
-    changes_truth: bool = False
+    changes_observed: bool = False
     log: str = ""
 
 

@@ -10,8 +10,8 @@ from percipio_openedx import reporting
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.operations import alerts
+from percipio_openedx.operations.run import Step
 from percipio_openedx.reporting import inbox
-from percipio_openedx.run import Step
 from tests.poison.errors import CANARY
 from tests.poison.model import Drawn
 from tests.poison.world import World
@@ -57,9 +57,11 @@ def _break(world: World, act: str, error: Exception) -> list[str]:
             wrong.append(f"not told as broken: {done.broken}")
         if done.next_at is None:
             wrong.append("no other pass is asked for")
-        told = world.told()
+        reported = world.reported()
         arriving = {"observing": early, "delivering": []}.get(act, pairs)
-        wrong += [f"did not arrive: {pair} {told[pair]}" for pair in arriving if told[pair] != world.expected[pair]]
+        wrong += [
+            f"did not arrive: {pair} {reported[pair]}" for pair in arriving if reported[pair] != world.expected[pair]
+        ]
         if act != "observing" and Statement.objects.count() != sum(map(len, world.expected.values())):
             wrong.append("not everything was observed")
         world.work()
@@ -67,9 +69,9 @@ def _break(world: World, act: str, error: Exception) -> list[str]:
         wrong.append("no operator was told")
     for _ in range(10):
         world.work()
-        if world.told() == world.expected and not world.left():
+        if world.reported() == world.expected and not world.left():
             break
-    if (world.told(), world.left()) != (world.expected, {}):
+    if (world.reported(), world.left()) != (world.expected, {}):
         wrong.append(f"left when all is well again: {world.left()}")
     if CANARY in str(list(Alert.objects.values())):
         wrong.append("an alert quotes")

@@ -55,7 +55,7 @@ def a_class(reporting: Any, learners: int, courses: int) -> Iterator[World]:
         with built.time():
             done = built.work()
         assert not done.broken
-        assert (built.told(), built.left(), percipio.wrong, built.misled()) == (built.expected, {}, [], [])
+        assert (built.reported(), built.left(), percipio.wrong, built.misled()) == (built.expected, {}, [], [])
         yield built
 
 

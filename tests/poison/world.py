@@ -37,7 +37,7 @@ from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.observation_failure import WHOLE_COURSE, Part
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
-from percipio_openedx.run import Pass, run_pass
+from percipio_openedx.operations.run import Pass, run_pass
 from tests.integration.builders import a_course, a_learner, a_site, block, enrolled
 from tests.integration.test_reporting import grade
 from tests.poison.percipio import SECOND_TOKEN, Percipio, registration
@@ -169,7 +169,7 @@ class World:
 
     # --- seeing -------------------------------------------------------------------------------------------------------
 
-    def told(self) -> dict[Pair, list[str]]:
+    def reported(self) -> dict[Pair, list[str]]:
         """By pair, the verbs in the order of their arrival."""
         found: dict[Pair, list[str]] = {pair: [] for pair in self.expected}
         for statement, _ in self.percipio.stored.values():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from percipio_sandbox.cli import main
-from percipio_sandbox.scenarios.catalogue import SCENARIOS, describe_all
+from percipio_sandbox.scenarios.catalog import SCENARIOS, describe_all
 from tests.sandbox.sending import CREDENTIALS, VERSION, asked_for, send_json, statement
 
 COMMAND = [sys.executable, "-W", "error", "-m", "percipio_sandbox"]

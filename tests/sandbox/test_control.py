@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from percipio_sandbox import Sandbox
-from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.catalog import SCENARIOS
 from tests.sandbox.sending import Partner, ask, record, send_json, statement, statements
 
 EMPTY_STATE = {
@@ -134,10 +134,10 @@ def test_a_wrong_request_is_refused(sandbox: Sandbox, method: str, path: str, st
 
 
 def test_the_scenarios_are_told(sandbox: Sandbox) -> None:
-    told = ask(f"{sandbox.url}/_sandbox/scenarios").json
+    reported = ask(f"{sandbox.url}/_sandbox/scenarios").json
 
-    assert [scenario["name"] for scenario in told] == list(SCENARIOS)
-    assert told[1] == {
+    assert [scenario["name"] for scenario in reported] == list(SCENARIOS)
+    assert reported[1] == {
         "name": "flaky",
         "description": "each request may meet a fault, chosen by chance from those that pass",
         "concerns": "all requests",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from percipio_sandbox.cli import _parser
 from percipio_sandbox.percipio import utc_now
-from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.catalog import SCENARIOS
 from percipio_sandbox.scenarios.plan import Plan
 from percipio_sandbox.scenarios.selection import MEANING
 

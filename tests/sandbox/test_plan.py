@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from percipio_sandbox import Sandbox, ScenarioError
 from percipio_sandbox.percipio import utc_now
-from percipio_sandbox.scenarios.catalogue import SCENARIOS, describe_all
+from percipio_sandbox.scenarios.catalog import SCENARIOS, describe_all
 from percipio_sandbox.scenarios.plan import Plan
 from tests.sandbox.sending import CREDENTIALS, Partner, send_json, statement
 

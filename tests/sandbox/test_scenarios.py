@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 
 from percipio_sandbox import Sandbox
-from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.catalog import SCENARIOS
 from tests.sandbox.sending import CREDENTIALS, Partner, Reply, ask, record, send_json, statement, statements
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -56,11 +56,11 @@ def learner(**more: Any) -> User:
     return user
 
 
-def submit(user: User, key: CourseKey, *names: str, share: float = 1.0) -> None:
+def submit(user: User, key: CourseKey, *names: str, progress: float = 1.0) -> None:
     """Complete blocks, in a request of its own."""
     for name in names:
         usage_key = key.make_usage_key(name.rstrip("0123456789"), name)
-        BlockCompletion.objects.submit_completion(user, usage_key, share)
+        BlockCompletion.objects.submit_completion(user, usage_key, progress)
     RequestCache.clear_all_namespaces()
 
 
@@ -86,7 +86,7 @@ def test_units_are_counted_as_the_platform_counts(
 ) -> None:
     user = learner()
     submit(user, course_key, *whole)
-    submit(user, course_key, *partly, share=0.9)
+    submit(user, course_key, *partly, progress=0.9)
     assert get_course_blocks_completion_summary(course_key, user) == expected
 
 
@@ -103,8 +103,8 @@ def test_locked_units_stand_between_an_auditing_learner_and_the_whole(
     user = learner()
     CourseEnrollment.objects.create(user=user, course_id=course_key, mode=mode)
     submit(user, course_key, *READ, *DONE)
-    shares = {f"{kind}_percentage": expected.pop(kind) for kind in ("complete", "locked", "incomplete")}
-    assert calculate_progress_for_learner_in_course(course_key, user) == {**expected, **shares}
+    answers = {f"{kind}_percentage": expected.pop(kind) for kind in ("complete", "locked", "incomplete")}
+    assert calculate_progress_for_learner_in_course(course_key, user) == {**expected, **answers}
 
 
 def test_hidden_units_count_for_the_staff_only(course_key: CourseKey) -> None:

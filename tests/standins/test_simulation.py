@@ -13,7 +13,7 @@ from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.grades.models import PersistentCourseGrade
 from waffle.testutils import override_switch
 
-from demo.learning import catalogue
+from demo.learning import catalog
 from demo.learning.simulation import Report, simulate
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def live() -> Report:
     return simulate(LEARNERS, COURSES, SEED)
 
 
-def truth() -> dict[str, list[tuple[Any, ...]]]:
+def observed() -> dict[str, list[tuple[Any, ...]]]:
     """All that the LMS knows of the class, but for the times at which rows were saved again."""
     return {
         "accounts": list(User.objects.order_by("id").values_list("id", "username", "email", "is_active")),
@@ -57,9 +57,9 @@ def truth() -> dict[str, list[tuple[Any, ...]]]:
 
 def test_the_same_class_again_changes_nothing() -> None:
     live()
-    before = truth()
+    before = observed()
     live()
-    assert truth() == before
+    assert observed() == before
 
 
 def test_the_class_has_every_kind_of_story() -> None:
@@ -78,7 +78,7 @@ def test_the_class_has_every_kind_of_story() -> None:
         "rolled back",
         "staff looked at a block",
     }
-    assert {path[1] for path in report.paths} == {plan.key for plan in catalogue.plans(COURSES)}
+    assert {path[1] for path in report.paths} == {plan.key for plan in catalog.plans(COURSES)}
 
 
 def test_who_never_arrived_and_who_was_retired() -> None:
@@ -100,8 +100,8 @@ def test_a_larger_class_begins_with_the_smaller_one() -> None:
 
 
 def test_more_courses_than_the_catalogue_has_are_made_up() -> None:
-    known = len(catalogue.CATALOGUE)
-    plans = catalogue.plans(known + 2)
-    assert plans[:known] == catalogue.CATALOGUE
+    known = len(catalog.CATALOGUE)
+    plans = catalog.plans(known + 2)
+    assert plans[:known] == catalog.CATALOGUE
     assert [plan.name for plan in plans[known:]] == [f"General Studies {known + 1}", f"General Studies {known + 2}"]
     assert len({plan.key for plan in plans}) == known + 2

@@ -25,14 +25,14 @@ BROAD_EXCEPTS = {
 }
 # Where items are set aside (``bulkheads.py``): by module, the boundaries that docs/architecture.md names.
 BULKHEADS = {
-    "observation/truths.py": ["PROGRESS"],
+    "reporting/observed_state.py": ["PROGRESS"],
     "operations/backfill.py": ["COURSE", "COURSE", "LEARNER", "LEARNER"],
     "operations/forecast.py": ["COURSE", "LEARNER"],
     "operations/retired.py": ["LEARNER", "LEARNER"],
     "reporting/due.py": ["COURSE", "LEARNER", "LEARNER", "STEP"],
     "reporting/failures.py": ["ROW"],
     "reporting/findings.py": ["NAME"],
-    "reporting/look.py": ["LEARNER", "STATEMENT", "STATEMENT"],
+    "reporting/observe.py": ["LEARNER", "STATEMENT", "STATEMENT"],
     "reporting/rebuild.py": ["COURSE", "LEARNER", "ROW", "STATEMENT"],
     "reporting/store.py": ["ROW", "ROW"],
     "run.py": ["STEP"],

@@ -75,13 +75,13 @@ def test_the_releases_are_those_that_are_pinned() -> None:
 
 def test_pip_audit_is_told_what_is_accepted(tmp_path: Path) -> None:
     done = audit(tmp_path, 'echo "$@"')
-    told = []
+    reported = []
     for release in RELEASES:
         ids = [each for finding in findings() if release in finding.versions for each in finding.ids]
         ignored = [word for each in ids for word in ("--ignore-vuln", each)]
         base = f"requirements/{release}/base.txt"
-        told += [base, " ".join(["-s", "osv", *OPTIONS, base, *ignored])]
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, told, "")
+        reported += [base, " ".join(["-s", "osv", *OPTIONS, base, *ignored])]
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, reported, "")
 
 
 def test_a_finding_that_is_not_accepted_fails(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def _entry(block: str) -> Entry:
     return Entry(source, translated, bool(re.search(r"^#,.*\bfuzzy\b", block, re.MULTILINE)))
 
 
-def catalogue(language: str, suffix: str) -> Path:
+def catalog(language: str, suffix: str) -> Path:
     return PACKAGE / "locale" / language / "LC_MESSAGES" / f"django.{suffix}"
 
 
@@ -62,17 +62,17 @@ def test_there_is_a_translated_language() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated(language: str) -> None:
-    found = entries(catalogue(language, "po"))
+    found = entries(catalog(language, "po"))
     assert len(found) > 300
     assert [entry.source for entry in found if entry.is_fuzzy or not all(entry.translated)] == []
-    assert "\n#~ " not in catalogue(language, "po").read_text(encoding="utf-8")
+    assert "\n#~ " not in catalog(language, "po").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_translation_holds_the_same_values(language: str) -> None:
     wrong = [
         (source, text)
-        for entry in entries(catalogue(language, "po"))
+        for entry in entries(catalog(language, "po"))
         for source, text in zip(entry.source, entry.translated, strict=True)
         if sorted(_PLACEHOLDER.findall(text)) != sorted(_PLACEHOLDER.findall(source))
     ]
@@ -81,9 +81,9 @@ def test_a_translation_holds_the_same_values(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_compiled_is_what_is_written(language: str) -> None:
-    with catalogue(language, "mo").open("rb") as compiled:
+    with catalog(language, "mo").open("rb") as compiled:
         read = gettext.GNUTranslations(compiled)
-    for entry in entries(catalogue(language, "po")):
+    for entry in entries(catalog(language, "po")):
         said = [read.gettext(entry.source[0])]
         if len(entry.source) == 2:
             said = [read.ngettext(*entry.source, 1), read.ngettext(*entry.source, 2)]
@@ -100,9 +100,9 @@ def test_no_text_of_the_code_is_missing(language: str, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     folder = tmp_path / "percipio_openedx"
     subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=120)
-    fresh = tmp_path / catalogue(language, "po").relative_to(ROOT)
+    fresh = tmp_path / catalog(language, "po").relative_to(ROOT)
     now = {entry.source for entry in entries(fresh)}
-    kept = {entry.source for entry in entries(catalogue(language, "po"))}
+    kept = {entry.source for entry in entries(catalog(language, "po"))}
     assert (now - kept, kept - now) == (set(), set())
 
 

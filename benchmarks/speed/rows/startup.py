@@ -24,7 +24,7 @@ ours = [name for name in sys.modules if name.startswith("percipio_openedx.")]
 print(json.dumps({"cpu": time.process_time() * 1000, "modules": len(sys.modules), "ours": len(ours)}))
 """
 # "import time: self [us] | cumulative | imported package", as CPython's option -X importtime writes it.
-TOLD = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+percipio_openedx(?:\.\S+)?$", re.MULTILINE)
+REPORTED = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+percipio_openedx(?:\.\S+)?$", re.MULTILINE)
 
 
 def _started(*options: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +33,7 @@ def _started(*options: str) -> subprocess.CompletedProcess[str]:
 
 def imports(quick: bool) -> Figures:
     """Milliseconds that our modules take, without what they import themselves."""
-    times = [int(microseconds) for microseconds in TOLD.findall(_started("-X", "importtime").stderr)]
+    times = [int(microseconds) for microseconds in REPORTED.findall(_started("-X", "importtime").stderr)]
     return {"ms": sum(times) / 1000, "modules": len(times)}
 
 

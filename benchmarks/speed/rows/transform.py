@@ -20,8 +20,8 @@ def _count(quick: bool) -> int:
 
 def ours(quick: bool) -> Figures:
     """A completion with score and time on task, another learner each time."""
-    from percipio_openedx.codes import Kind
-    from percipio_openedx.data import Course, LearnerIdentity, Milestone, Score, Telling
+    from percipio_openedx.data import Course, LearnerIdentity, Milestone, Score, StatementContext
+    from percipio_openedx.enums import Kind
     from percipio_openedx.models.learner_course import registration_for
     from percipio_openedx.statements.build import build
 
@@ -31,7 +31,7 @@ def ours(quick: bool) -> Figures:
 
     def build_one(number: int) -> None:
         build(
-            Telling(
+            StatementContext(
                 milestone=done,
                 identity=LearnerIdentity(email=f"learner{number}@example.com", name=f"Learner {number}"),
                 course=course,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from percipio_sandbox.journal import SeenRequest
 from percipio_sandbox.running import Sandbox
-from percipio_sandbox.scenarios.catalogue import describe_all
+from percipio_sandbox.scenarios.catalog import describe_all
 from percipio_sandbox.scenarios.model import ScenarioError
 
 _EPILOG = """\

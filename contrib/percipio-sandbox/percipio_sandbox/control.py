@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from percipio_sandbox.messages import HTML_TYPE, Answer, Incoming, Refusal, json_answer
 from percipio_sandbox.recorder import as_line, line_of
-from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.catalog import SCENARIOS
 from percipio_sandbox.scenarios.model import ScenarioError
 from percipio_sandbox.store import Ledger
 

@@ -76,14 +76,14 @@ class Command(OperatorCommand):
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
             self.say(_("held back: %(count)s. %(reason)s") % {"count": count, "reason": words.of(words.HOLDS, reason)})
-        for course_key, problem in sorted(found.troubled.items()):
+        for course_key, problem in sorted(found.failed_courses.items()):
             self.say(_("could not be looked at (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], interruption: Interruption) -> bool:
         before = None if options["restart"] else unfinished(scope)
         if before is not None and not options["as_json"]:
-            text = _("going on with backfill %(id)s: %(looked)s looked at before")
-            self.say(text % {"id": before.pk, "looked": before.looked})
+            text = _("going on with backfill %(id)s: %(observed)s looked at before")
+            self.say(text % {"id": before.pk, "observed": before.observed})
         run = before or begin(scope)
         with tqdm(desc="looked at", unit=" learners", disable=None) as bar:
             work = Backfill(scope, run, interruption, options["rate"], bar.update)
@@ -93,21 +93,23 @@ class Command(OperatorCommand):
         if run.statements:
             wake.on_commit()
         self._sum_up(outcome, as_json=options["as_json"])
-        return outcome.is_finished and not run.troubled
+        return outcome.is_finished and not run.failed_courses
 
     def _sum_up(self, outcome: Outcome, *, as_json: bool) -> None:
         run = outcome.run
-        names = ("looked", "statements", "held", "troubled")
+        names = ("observed", "statements", "held", "failed_courses")
         if as_json:
             counts = {name: getattr(run, name) for name in names}
             failed = {"failed": outcome.failed} if outcome.failed else {}
-            self.emit({"run": run.pk, "finished": outcome.is_finished, **counts, **failed, "courses": outcome.troubled})
+            self.emit(
+                {"run": run.pk, "finished": outcome.is_finished, **counts, **failed, "courses": outcome.failed_courses}
+            )
             return
         if outcome.is_finished:
             self.say(_("backfill %(id)s finished") % {"id": run.pk})
         else:
             self.say(_("backfill %(id)s interrupted; call it again to go on") % {"id": run.pk})
-        text = _("%(looked)s looked at, %(statements)s statements queued, %(held)s held back")
+        text = _("%(observed)s looked at, %(statements)s statements queued, %(held)s held back")
         self.say(text % {name: getattr(run, name) for name in names})
         if outcome.failed:
             text = ngettext(
@@ -116,7 +118,7 @@ class Command(OperatorCommand):
                 outcome.failed,
             )
             self.say(text % {"count": outcome.failed})
-        for course_key in outcome.troubled:
+        for course_key in outcome.failed_courses:
             self.say(_("could not be looked at (see the log): %(course)s") % {"course": course_key})
 
 

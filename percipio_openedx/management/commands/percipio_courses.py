@@ -13,7 +13,7 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from percipio_openedx.management.operator import OperatorCommand, UsageError
-from percipio_openedx.operations import course_answers
+from percipio_openedx.operations import course_overrides
 
 
 class Command(OperatorCommand):
@@ -38,14 +38,14 @@ class Command(OperatorCommand):
         if options["act"] == "import":
             return self._import(options["file"], dry_run=options["dry_run"], as_json=options["as_json"])
         if options["as_json"]:
-            self.emit(course_answers.stored())
+            self.emit(course_overrides.stored())
         else:
-            self.stdout.write(course_answers.written(), ending="")
+            self.stdout.write(course_overrides.written(), ending="")
         return True
 
     def _import(self, name: str, *, dry_run: bool, as_json: bool) -> bool:
         try:
-            taken = course_answers.take(course_answers.read(_content(name)), dry_run=dry_run)
+            taken = course_overrides.take(course_overrides.read(_content(name)), dry_run=dry_run)
         except ValidationError as error:
             if as_json:
                 self.emit({"problems": [each.params for each in error.error_list]})
@@ -67,7 +67,7 @@ class Command(OperatorCommand):
 
 
 def _content(name: str) -> bytes:
-    most = course_answers.MOST_BYTES + 1
+    most = course_overrides.MOST_BYTES + 1
     try:
         if name == "-":
             return sys.stdin.buffer.read(most)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx.codes import Api
+from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.models.erasure import ErasureRequest
 from percipio_openedx.operations import erasures

@@ -63,8 +63,8 @@ class Command(OperatorCommand):
             self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
             track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
             self.say(_("Track API: %(record)s") % {"record": track})
-        for one in found.unsaid:
-            why = words.of_unsaid(one, found.configuration.policy.progress_step)
+        for one in found.unreported:
+            why = words.of_unreported(one, found.configuration.policy.progress_step)
             self.say(_("not due: %(kind)s: %(why)s") % {"kind": words.of(words.KINDS, one.kind), "why": why})
         if not (found.hold or found.statements):
             self.say(_("nothing new to report"))
@@ -77,7 +77,7 @@ def _document(found: Preview) -> dict[str, Any]:
         "hold": found.hold,
         "problem": found.problem,
         "statements": [_statement(milestone, built) for milestone, built in found.statements],
-        "not_due": [{"kind": one.kind, "why": one.why, "percent": one.percent} for one in found.unsaid],
+        "not_due": [{"kind": one.kind, "why": one.why, "percent": one.percent} for one in found.unreported],
     }
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import Interruption, OperatorCommand, UsageError
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.again import Choice, send_again, try_now
+from percipio_openedx.operations.again import Choice, requeue, try_now
 from percipio_openedx.operations.sites import site_named
 from percipio_openedx.reporting import failures
 
@@ -56,7 +56,7 @@ class Command(OperatorCommand):
         # Of every site: a course that waits is read again, which is all that happens to it.
         observed = failures.try_now() if options["now"] else 0
         with Interruption() as interruption, tqdm(total=count, unit=" statements", disable=None) as bar:
-            queued = send_again(choice, interruption.is_asked, bar.update) if count else 0
+            queued = requeue(choice, interruption.is_asked, bar.update) if count else 0
         if queued or tried or observed:
             wake.on_commit()
         done = {"chosen": count, "queued": queued, "destinations": len(tried)}
@@ -86,9 +86,9 @@ def _choice(options: Mapping[str, Any]) -> Choice:
         uuids = tuple({UUID(text) for text in options["uuid"]})
     except ValueError:
         raise UsageError(_("an id of a statement is a UUID")) from None
-    if uuids and (options["parked"] or options["abandoned"]):
+    if uuids and (options["parked"] or options["discarded"]):
         raise UsageError(_("--uuid names single statements; leave --parked and --abandoned away"))
-    chosen = {State.PARKED: options["parked"], State.ABANDONED: options["abandoned"]}
+    chosen = {State.PARKED: options["parked"], State.DISCARDED: options["discarded"]}
     return Choice(
         states=tuple(state for state, wanted in chosen.items() if wanted),
         uuids=uuids,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import Interruption, OperatorCommand
 from percipio_openedx.operations.problems import STEPS
-from percipio_openedx.run import Pass, run_pass
+from percipio_openedx.operations.run import Pass, run_pass
 
 # Seconds between two passes of the loop, at the least and at the most.
 SHORTEST_PAUSE = 1.0

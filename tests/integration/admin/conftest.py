@@ -19,7 +19,7 @@ SEEING = (
     "view_deliveryattempt",
     "view_destination",
     "view_notice",
-    "view_courseanswer",
+    "view_courseoverride",
     "view_percipioconfiguration",
     "view_alert",
     "view_backfillrun",

@@ -50,23 +50,24 @@ def states() -> dict[int, str]:
 
 def test_send_again_asks_first(world: World, everything: Client, woken: list[int]) -> None:
     before = states()
-    response = act(everything, "send_again", *world.by_state.values())
+    response = act(everything, "requeue", *world.by_state.values())
 
     assert (response.status_code, states(), woken) == (200, before, [])
     assert "csrfmiddlewaretoken" in response.content.decode()
     assert response.context["states"] == [
-        (name, "1") for name in ("to be built anew", "waiting", "being sent", "delivered", "parked", "given up", "kept")
+        (name, "1")
+        for name in ("to be built anew", "waiting", "being sent", "delivered", "parked", "discarded", "skipped")
     ]
 
 
 def test_send_again_takes_what_is_settled(world: World, everything: Client, woken: list[int]) -> None:
-    act(everything, "send_again", *world.by_state.values(), confirmed="1")
+    act(everything, "requeue", *world.by_state.values(), confirmed="1")
 
     now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
     assert now == {
         **dict.fromkeys((State.WAITING, State.DELIVERED), State.WAITING),
         # What Percipio refused, or was never sent, is built anew first.
-        **dict.fromkeys((State.OUTDATED, State.PARKED, State.ABANDONED, State.KEPT), State.OUTDATED),
+        **dict.fromkeys((State.OUTDATED, State.PARKED, State.DISCARDED, State.SKIPPED), State.OUTDATED),
         State.SENDING: State.SENDING,
     }
     row = world.by_state[State.PARKED]
@@ -82,14 +83,14 @@ def test_send_again_takes_what_is_settled(world: World, everything: Client, woke
 
 
 def test_give_up_takes_what_waits_or_is_parked_and_keeps_percipios_words(world: World, everything: Client) -> None:
-    act(everything, "give_up", *world.by_state.values(), confirmed="1")
+    act(everything, "discard", *world.by_state.values(), confirmed="1")
 
     now = {state: Statement.objects.get(pk=row.pk).state for state, row in world.by_state.items()}
     assert now == {
         **dict(zip(State, State, strict=True)),
-        State.OUTDATED: State.ABANDONED,
-        State.WAITING: State.ABANDONED,
-        State.PARKED: State.ABANDONED,
+        State.OUTDATED: State.DISCARDED,
+        State.WAITING: State.DISCARDED,
+        State.PARKED: State.DISCARDED,
     }
     parked = Statement.objects.get(pk=world.by_state[State.PARKED].pk)
     assert parked.answer == f"given up by an operator; before that: 400: {HOSTILE}"
@@ -103,7 +104,7 @@ def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, wok
         a_statement(row, 1, State.PARKED, world.destination, at)
     first = Statement.objects.filter(state=State.PARKED).first()
     assert first is not None
-    act(everything, "send_again", first, query="?state=parked", select_across="1", confirmed="1")
+    act(everything, "requeue", first, query="?state=parked", select_across="1", confirmed="1")
 
     assert Statement.objects.filter(state=State.PARKED).count() == 0
     assert Statement.objects.filter(state=State.DELIVERED).count() == 1
@@ -111,7 +112,7 @@ def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, wok
 
 def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, monkeypatch: Any) -> None:
     monkeypatch.setattr(statement_actions, "AT_ONCE", 2)
-    Statement.objects.filter(pk=world.by_state[State.KEPT].pk).update(body=b'{"a":\n "b"}')
+    Statement.objects.filter(pk=world.by_state[State.SKIPPED].pk).update(body=b'{"a":\n "b"}')
     response = act(everything, "export", *world.by_state.values())
     content = b"".join(response.streaming_content)
 
@@ -123,11 +124,11 @@ def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, 
     assert LogEntry.objects.get().change_message == "Exported 7 statements as JSON lines."
 
 
-@pytest.mark.parametrize("action", ["send_again", "give_up", "export"])
+@pytest.mark.parametrize("action", ["requeue", "discard", "export"])
 def test_each_act_takes_its_own_permission(
     world: World, operator: Callable[..., Client], woken: list[int], action: str
 ) -> None:
-    others = {"send_again_statement", "give_up_statement", "export_statement"} - {f"{action}_statement"}
+    others = {"requeue_statement", "discard_statement", "export_statement"} - {f"{action}_statement"}
     before = states()
     without = act(
         operator("view_statement", *others, name="without"), action, world.by_state[State.PARKED], confirmed="1"
@@ -145,21 +146,21 @@ def test_an_act_takes_a_csrf_token(world: World, everything: Client) -> None:
     strict.cookies = everything.cookies
     before = states()
 
-    assert act(strict, "send_again", world.by_state[State.PARKED], confirmed="1").status_code == 403
+    assert act(strict, "requeue", world.by_state[State.PARKED], confirmed="1").status_code == 403
     assert states() == before
 
 
 def test_nothing_is_done_by_get(world: World, everything: Client) -> None:
     before = states()
     pk = world.by_state[State.PARKED].pk
-    everything.get(reverse(LIST), {"action": "send_again", "_selected_action": pk, "confirmed": "1"})
+    everything.get(reverse(LIST), {"action": "requeue", "_selected_action": pk, "confirmed": "1"})
 
     assert states() == before
 
 
 def test_a_long_choice_is_named_up_to_a_thousand(world: World, everything: Client, monkeypatch: Any) -> None:
     monkeypatch.setattr(statement_actions, "NAMED", 3)
-    act(everything, "send_again", *world.by_state.values(), confirmed="1")
+    act(everything, "requeue", *world.by_state.values(), confirmed="1")
 
     assert LogEntry.objects.exclude(object_id=None).count() == 3
     assert LogEntry.objects.get(object_id=None).object_repr == "4 statements"
@@ -167,14 +168,14 @@ def test_a_long_choice_is_named_up_to_a_thousand(world: World, everything: Clien
 
 def test_a_destination_is_tried_now(world: World, operator: Callable[..., Client], woken: list[int]) -> None:
     later = world.now + timedelta(hours=1)
-    Destination.objects.update(retry_at=later, failures=4, probe_until=later, paused_reason="unauthorised")
+    Destination.objects.update(retry_at=later, failures=4, probe_until=later, paused_reason="unauthorized")
     url = reverse("admin:percipio_openedx_destination_changelist")
     data = {"action": "try_now", "_selected_action": [world.destination.pk]}
     operator("view_destination", name="without").post(url, data)
     assert Destination.objects.get().retry_at == later
 
-    operator("view_destination", "send_again_statement", name="with").post(url, data)
+    operator("view_destination", "requeue_statement", name="with").post(url, data)
     row = Destination.objects.get()
     assert row.retry_at is not None and row.retry_at < later
-    assert (row.failures, row.probe_until, row.paused_reason, woken) == (4, None, "unauthorised", [1])
+    assert (row.failures, row.probe_until, row.paused_reason, woken) == (4, None, "unauthorized", [1])
     assert LogEntry.objects.get().object_id == str(row.pk)

@@ -9,14 +9,14 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.models import CourseAnswer
+from percipio_openedx.models import CourseOverride
 
-ADD = "admin:percipio_openedx_courseanswer_add"
+ADD = "admin:percipio_openedx_courseoverride_add"
 
 
 @pytest.fixture
 def editor(operator: Callable[..., Client]) -> Client:
-    return operator("add_courseanswer", "change_courseanswer", "view_courseanswer")
+    return operator("add_courseoverride", "change_courseoverride", "view_courseoverride")
 
 
 @pytest.mark.parametrize("key", ["course-v1:DemoX+CS101+2026", "course:DemoX+CS101", "DemoX/CS101/2026"])
@@ -24,7 +24,7 @@ def test_a_course_is_answered(editor: Client, key: str) -> None:
     response = editor.post(reverse(ADD), {"course_key": f" {key} ", "content_id": " abc "})
 
     assert response.status_code == 302
-    assert list(CourseAnswer.objects.values_list("course_key", "is_reported", "content_id")) == [(key, False, "abc")]
+    assert list(CourseOverride.objects.values_list("course_key", "is_reported", "content_id")) == [(key, False, "abc")]
     assert LogEntry.objects.count() == 1
 
 
@@ -34,7 +34,7 @@ def test_what_is_no_course_is_refused(editor: Client, key: str) -> None:
 
     assert response.status_code == 200
     assert list(response.context["adminform"].form.errors) == ["course_key"]
-    assert not CourseAnswer.objects.exists()
+    assert not CourseOverride.objects.exists()
 
 
 def test_a_viewer_cannot_write(viewer: Client) -> None:

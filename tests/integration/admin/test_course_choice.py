@@ -23,7 +23,7 @@ FIND = "admin:percipio_openedx_learner"
 
 
 @pytest.fixture(autouse=True)
-def catalogue() -> None:
+def catalog() -> None:
     """Two course runs, as the LMS lists them."""
     for key, name in ((KEY, "Cloud Foundations"), (OTHER_KEY, "Machine learning in the cloud")):
         CourseOverview.load_from_module_store(a_course(key, display_name=name))

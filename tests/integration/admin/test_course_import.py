@@ -11,12 +11,12 @@ from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from percipio_openedx.models import CourseAnswer
+from percipio_openedx.models import CourseOverride
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADDRESS = "/admin/percipio_openedx/courseanswer/import/"
-LIST = "/admin/percipio_openedx/courseanswer/"
+ADDRESS = "/admin/percipio_openedx/courseoverride/import/"
+LIST = "/admin/percipio_openedx/courseoverride/"
 
 
 def operator(*permissions: str) -> Client:
@@ -29,7 +29,7 @@ def operator(*permissions: str) -> Client:
 
 @pytest.fixture
 def client() -> Client:
-    return operator("view_courseanswer", "add_courseanswer", "change_courseanswer")
+    return operator("view_courseoverride", "add_courseoverride", "change_courseoverride")
 
 
 def send(client: Client, content: bytes) -> Any:
@@ -37,11 +37,11 @@ def send(client: Client, content: bytes) -> Any:
 
 
 def test_a_right_file_is_taken_over(client: Client) -> None:
-    CourseAnswer.objects.create(course_key="course:DemoX+OLD", content_id="old")
+    CourseOverride.objects.create(course_key="course:DemoX+OLD", content_id="old")
     answer = send(client, b"course_key,is_reported,content_id\ncourse:DemoX+CS101,yes,ext-101\ncourse:DemoX+OLD,no,\n")
 
     assert (answer.status_code, answer.headers["Location"]) == (302, LIST)
-    assert set(CourseAnswer.objects.values_list("course_key", "is_reported", "content_id")) == {
+    assert set(CourseOverride.objects.values_list("course_key", "is_reported", "content_id")) == {
         ("course:DemoX+CS101", True, "ext-101"),
         ("course:DemoX+OLD", False, ""),
     }
@@ -64,7 +64,7 @@ def test_a_wrong_line_changes_nothing(client: Client, content: bytes, said: str)
 
     assert said in page
     assert "<script>alert" not in page
-    assert not CourseAnswer.objects.exists()
+    assert not CourseOverride.objects.exists()
 
 
 def test_the_list_leads_to_the_import(client: Client) -> None:
@@ -73,7 +73,7 @@ def test_the_list_leads_to_the_import(client: Client) -> None:
 
 
 def test_who_may_not_write_may_not_import() -> None:
-    reader = operator("view_courseanswer", "change_courseanswer")
+    reader = operator("view_courseoverride", "change_courseoverride")
     assert ADDRESS not in reader.get(LIST).content.decode()
     assert send(reader, b"course_key\ncourse:DemoX+A\n").status_code == 403
-    assert not CourseAnswer.objects.exists()
+    assert not CourseOverride.objects.exists()

@@ -13,7 +13,7 @@ from django.urls import reverse
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.admin import paging, search
-from percipio_openedx.codes import Kind, Outcome
+from percipio_openedx.enums import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import words
@@ -46,7 +46,7 @@ def test_a_statement_is_found_by_its_id_and_by_its_registration(world: World, ev
 
     assert found(everything, q=str(row.uuid)) == {"parked"}
     assert found(everything, q=row.uuid.hex) == {"parked"}
-    assert found(everything, q=str(row.registration)) == {"parked", "abandoned", "kept"}
+    assert found(everything, q=str(row.registration)) == {"parked", "discarded", "skipped"}
     assert found(everything, q="00000000-0000-0000-0000-000000000000") == set()
 
 
@@ -124,7 +124,7 @@ def test_many_learners_in_a_course_are_searched_by_a_subquery(
     monkeypatch.setattr(search, "FEW", 1)
 
     assert len(found(everything, course=KEY)) == 6
-    assert found(everything, q=f"hostile {KEY}") == {"parked", "abandoned", "kept"}
+    assert found(everything, q=f"hostile {KEY}") == {"parked", "discarded", "skipped"}
 
 
 def test_statements_of_an_account_that_is_gone_are_found_by_its_id(world: World, everything: Client) -> None:
@@ -184,7 +184,7 @@ def test_the_count_of_each_narrowed_list_goes_by_an_index(
 def test_requests_are_filtered_by_their_outcome(world: World, everything: Client) -> None:
     url = reverse("admin:percipio_openedx_deliveryattempt_changelist")
 
-    assert len(everything.get(url, {"outcome": "unauthorised", "api": "statements"}).context["cl"].result_list) == 1
+    assert len(everything.get(url, {"outcome": "unauthorized", "api": "statements"}).context["cl"].result_list) == 1
     assert len(everything.get(url, {"outcome": "accepted"}).context["cl"].result_list) == 0
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from percipio_openedx.admin import large_course
 from percipio_openedx.admin.statements import StatementAdmin
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.reporting import report_due

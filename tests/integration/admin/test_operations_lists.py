@@ -21,7 +21,7 @@ OVERVIEW = "admin:percipio_openedx_overview"
 ERASURES = "admin:percipio_openedx_erasurerequest_changelist"
 
 
-def told(client: Client) -> list[tuple[str, str]]:
+def reported(client: Client) -> list[tuple[str, str]]:
     """Where and what the overview says is wrong."""
     response = client.get(reverse(OVERVIEW) + "?fresh")
     assert response.status_code == 200
@@ -47,7 +47,7 @@ def test_without_a_problem_the_overview_says_so(quiet: World, everything: Client
     page = everything.get(reverse(OVERVIEW) + "?fresh").content.decode()
 
     assert "No problem is known." in page
-    assert told(everything) == []
+    assert reported(everything) == []
 
 
 def test_a_destination_shows_the_plain_answer_that_is_believed(quiet: World, everything: Client) -> None:
@@ -61,13 +61,13 @@ def test_a_destination_shows_the_plain_answer_that_is_believed(quiet: World, eve
 
 
 def test_each_problem_is_a_sentence_with_its_place(quiet: World, everything: Client) -> None:
-    Destination.objects.update(paused_reason="unauthorised", organization="org-a")
+    Destination.objects.update(paused_reason="unauthorized", organization="org-a")
     parked, waiting = Statement.objects.order_by("pk")[:2]
     Statement.objects.filter(pk=parked.pk).update(state="parked")
     Statement.objects.filter(pk=waiting.pk).update(state="waiting")
     Notice.objects.update(noticed_at=quiet.now - timedelta(days=1))
     alerts.check(at_once=True)
-    found = dict(reversed(one) for one in told(everything))
+    found = dict(reversed(one) for one in reported(everything))
 
     where = "example.com, org-a"
     assert found.pop("Percipio refuses 1 statement; it is parked.") == where
@@ -80,7 +80,7 @@ def test_each_problem_is_a_sentence_with_its_place(quiet: World, everything: Cli
 
 def test_a_mail_that_has_not_left_is_said(quiet: World, everything: Client) -> None:
     Notice.objects.update(noticed_at=quiet.now - timedelta(days=1))
-    Alert.objects.create(kind="late", subject="notices", is_on=True, is_told=False, changed_at=quiet.now)
+    Alert.objects.create(kind="late", subject="notices", is_on=True, is_announced=False, changed_at=quiet.now)
 
     assert "The mail has not left yet." in everything.get(reverse(OVERVIEW)).content.decode()
 
@@ -107,12 +107,12 @@ def test_the_list_of_alerts(quiet: World, everything: Client) -> None:
     ],
 )
 def test_a_backfill_says_what_was_asked_for(quiet: World, everything: Client, scope: Scope, words: str) -> None:
-    run = BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=quiet.now, looked=7)
+    run = BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=quiet.now, observed=7)
     page = everything.get(reverse("admin:percipio_openedx_backfillrun_changelist")).content.decode()
 
     assert f'<td class="field-asked_for">{words}</td>' in page
     assert "not finished: running, or stopped" in page
-    BackfillRun.objects.filter(pk=run.pk).update(finished_at=timezone.now(), troubled=1)
+    BackfillRun.objects.filter(pk=run.pk).update(finished_at=timezone.now(), failed_courses=1)
     page = everything.get(reverse("admin:percipio_openedx_backfillrun_change", args=[run.pk])).content.decode()
     assert "finished, with courses left out" in page
 
@@ -155,6 +155,6 @@ def test_ticking_off_takes_its_own_permission(quiet: World, viewer: Client) -> N
 def test_a_german_operator_reads_german(quiet: World, everything: Client) -> None:
     Notice.objects.update(noticed_at=quiet.now - timedelta(days=1))
     with translation.override("de"):
-        (one,) = told(everything)
+        (one,) = reported(everything)
 
     assert one[1].startswith("Es scheint kein Worker zu laufen, oder er kommt nicht nach: Der älteste Hinweis wartet")

@@ -61,7 +61,7 @@ def failing(world: World) -> None:
 
 def paused(world: World) -> None:
     failing(world)
-    Destination.objects.update(paused_reason="unauthorised")
+    Destination.objects.update(paused_reason="unauthorized")
 
 
 def unseen(world: World) -> None:
@@ -148,7 +148,7 @@ def test_the_figures_add_up(world: World) -> None:
     counted: Counter[str] = Counter()
     for day in days.values():
         counted.update(day)
-    assert counted == {"waiting": 2, "delivered": 1, "parked": 1, "abandoned": 1, "kept": 1, "not_reported": 1}
+    assert counted == {"waiting": 2, "delivered": 1, "parked": 1, "discarded": 1, "skipped": 1, "not_reported": 1}
 
 
 def test_the_page_keeps_what_costs_for_a_minute_and_knows_how_it_is_now(world: World, everything: Client) -> None:
@@ -172,7 +172,7 @@ def test_the_page_draws_without_foreign_assets(world: World, everything: Client)
 
 
 def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
-    a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", looked_at=world.now)
+    a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", observed_at=world.now)
     figures = gathered(world.now)
 
     assert figures.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}

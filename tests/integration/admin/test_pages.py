@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from percipio_openedx.models import CourseAnswer, Destination, PercipioConfiguration
+from percipio_openedx.models import CourseOverride, Destination, PercipioConfiguration
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import HOSTILE, OTHER_KEY, World, a_learner_course, a_statement
 from tests.integration.builders import KEY
@@ -24,7 +24,7 @@ ROWS = (
     "deliveryattempt",
     "destination",
     "notice",
-    "courseanswer",
+    "courseoverride",
     "percipioconfiguration",
     "alert",
     "backfillrun",
@@ -75,7 +75,7 @@ def configured(world: World) -> World:
         api_url="http://127.0.0.1:9",
         token_url="http://127.0.0.1:9/token",
     )
-    CourseAnswer.objects.create(course_key=OTHER_KEY, content_id=HOSTILE)
+    CourseOverride.objects.create(course_key=OTHER_KEY, content_id=HOSTILE)
     return world
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from social_django.models import UserSocialAuth
 
-from percipio_openedx.codes import HoldReason
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice
 from percipio_openedx.operations import words
@@ -28,7 +28,7 @@ pytestmark = [
 
 OF_ANOTHER = "course-v1:OtherX+ART1+2026"
 # What would be known of somebody: none of it is typed below.
-TOLD = ("Danger", "stranger.private@example.com")
+REPORTED = ("Danger", "stranger.private@example.com")
 PAGES = {
     "find": ("admin:percipio_openedx_learner", "q"),
     "preview": ("admin:percipio_openedx_preview", "learner"),
@@ -84,24 +84,24 @@ def test_who_is_not_reported_is_not_shown(unreported: Any, everything: Client, n
         page = asked(everything, name, typed)
         assert page.status_code == 200
         text = page.content.decode().replace(f'value="{typed}"', "")
-        assert [told for told in TOLD if told in text] == [], typed
+        assert [reported for reported in REPORTED if reported in text] == [], typed
 
 
 @pytest.mark.parametrize("unreported", KINDS, indirect=True)
 def test_the_time_line_names_nobody_who_is_not_reported(unreported: Any, everything: Client) -> None:
     page = everything.get(reverse("admin:percipio_openedx_timeline", args=[unreported.pk, KEY])).content.decode()
 
-    assert [told for told in (*TOLD, "sneakers") if told in page] == []
+    assert [reported for reported in (*REPORTED, "sneakers") if reported in page] == []
     assert f"user {unreported.pk}, whom no site reports" in page
 
 
-@pytest.mark.parametrize("looked_at", [False, True])
-def test_who_is_reported_is_found_as_before(everything: Client, reporting: Any, looked_at: bool) -> None:
+@pytest.mark.parametrize("observed_at", [False, True])
+def test_who_is_reported_is_found_as_before(everything: Client, reporting: Any, observed_at: bool) -> None:
     reporting.PERCIPIO_LEARNERS = "sso:okta"
     person = a_stranger()
     UserSocialAuth.objects.create(user=person, provider="okta", uid="x-1")
     enrolled(person, a_course())
-    if looked_at:
+    if observed_at:
         report_due()
     Notice.objects.all().delete()
 
@@ -121,7 +121,7 @@ def test_why_somebody_is_not_reported_is_told_to_who_knows_them(everything: Clie
 
     text = page.content.decode()
     assert words.of(words.HOLDS, HoldReason.NOT_ENROLLED) in html.unescape(text)
-    assert [told for told in TOLD if told in text] == []
+    assert [reported for reported in REPORTED if reported in text] == []
 
 
 def entries() -> list[tuple[str, str]]:
@@ -178,7 +178,7 @@ def test_an_lms_that_cannot_tell_who_is_enrolled(
     stranger = a_stranger()
     monkeypatch.setattr("percipio_openedx.edx_platform.courses_of", broken)
     page = everything.get(reverse("admin:percipio_openedx_timeline", args=[stranger.pk, KEY])).content.decode()
-    assert [told for told in (*TOLD, "sneakers") if told in page] == []
+    assert [reported for reported in (*REPORTED, "sneakers") if reported in page] == []
     for name in PAGES:
         page = asked(everything, name, "stran")
         assert page.status_code == 200

@@ -13,11 +13,11 @@ from django.urls import reverse
 from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
-from percipio_openedx.codes import Kind, Why
-from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, Statement
+from percipio_openedx.enums import Kind, UnreportedReason
+from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
-from percipio_openedx.unsaid import Unsaid
+from percipio_openedx.reporting.unreported import Unreported
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 
 pytestmark = [
@@ -68,18 +68,18 @@ def test_after_the_report_there_is_nothing_new_but_afresh_there_is(amina: Any) -
 def test_it_says_why_the_rest_is_not_reported(amina: Any) -> None:
     report_due()
 
-    assert preview(amina.pk, KEY).unsaid == (
-        Unsaid(Kind.PROGRESSED, Why.STEP_NOT_REACHED, 30),
-        Unsaid(Kind.PASSED, Why.NO_GRADE),
-        Unsaid(Kind.COMPLETED, Why.NO_GRADE),
+    assert preview(amina.pk, KEY).unreported == (
+        Unreported(Kind.PROGRESSED, UnreportedReason.STEP_NOT_REACHED, 30),
+        Unreported(Kind.PASSED, UnreportedReason.NO_GRADE),
+        Unreported(Kind.COMPLETED, UnreportedReason.NO_GRADE),
     )
 
 
 def test_a_reason_to_hold_back_is_shown(amina: Any) -> None:
-    CourseAnswer.objects.create(course_key=KEY, is_reported=False)
+    CourseOverride.objects.create(course_key=KEY, is_reported=False)
 
     shown = preview(amina.pk, KEY)
-    assert (shown.hold, shown.statements, shown.unsaid) == ("course_left_out", (), ())
+    assert (shown.hold, shown.statements, shown.unreported) == ("course_left_out", (), ())
 
 
 def test_what_the_platform_writes_on_the_way_is_taken_back(amina: Any, reporting: Any) -> None:
@@ -143,13 +143,13 @@ def timeline(client: Client, user_id: int, course_key: str = KEY) -> Any:
     return response.context
 
 
-def told(context: Any) -> list[tuple[str, str]]:
+def reported(context: Any) -> list[tuple[str, str]]:
     return [(entry.title, entry.words) for _row, entries in context["lines"] for entry in entries]
 
 
 def test_the_time_line_goes_from_notice_to_answer(amina: Any, everything: Client) -> None:
     before = timeline(everything, amina.pk)
-    assert [title for title, _words in told(before)] == [
+    assert [title for title, _words in reported(before)] == [
         "Noticed: enrollment",
         *["Noticed: a block was completed"] * 3,
     ]
@@ -157,13 +157,13 @@ def test_the_time_line_goes_from_notice_to_answer(amina: Any, everything: Client
 
     report_due()
     after = timeline(everything, amina.pk)
-    assert told(after) == [
+    assert reported(after) == [
         ("started", "Waits for a worker."),
         ("progressed 30 %", "Waits: an earlier statement of this learner and course has to leave first."),
         ("Last looked at", "Everything that was due then is above."),
     ]
     assert after["due"] == []
-    assert after["unsaid"] == [
+    assert after["unreported"] == [
         ("progressed", "30 percent are done, which is no new step of 10 percent"),
         ("passed", "the LMS has no grade of this learner"),
         ("completed", "the LMS has no grade of this learner"),
@@ -176,7 +176,7 @@ def test_the_time_line_gives_the_reason_of_a_hold(amina: Any, everything: Client
 
     words = "Only learners of one single-sign-on provider are reported; this one is none of them."
     context = timeline(everything, amina.pk)
-    assert told(context) == [("Looked at, not reported", words)]
+    assert reported(context) == [("Looked at, not reported", words)]
     assert context["hold"] == words
 
 
@@ -184,7 +184,7 @@ def test_the_time_line_of_somebody_who_was_never_looked_at(amina: Any, everythin
     Notice.objects.all().delete()
     context = timeline(everything, amina.pk)
 
-    assert told(context) == []
+    assert reported(context) == []
     assert context["due"] == ["started", "progressed 30 %"]
     assert LearnerCourse.objects.count() == 0
     assert everything.get(reverse("admin:percipio_openedx_timeline", args=[1, "no key"])).status_code == 404

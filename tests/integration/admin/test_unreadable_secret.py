@@ -10,11 +10,12 @@ from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx import config, run
+from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
+from percipio_openedx.operations import run
 from percipio_sandbox import Sandbox
 from tests.integration.admin.test_pages import pages
 from tests.integration.admin.world import World

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.utils import timezone
 
-from percipio_openedx.codes import HoldReason, Kind
+from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models import DeliveryAttempt, Destination, LearnerCourse, Notice, Statement, StatementLedger
 from percipio_openedx.models.statement import OPEN_STATES, State
 from percipio_openedx.statements.vocabulary import VERBS
@@ -51,7 +51,7 @@ def a_world() -> World:
     for number, state in reversed(list(enumerate(STATES, start=1))):
         row = a_learner_course(amina.pk if number <= 3 else hostile.pk, KEY)
         by_state[state] = a_statement(row, number, state, destination, now - timedelta(days=number - 1))
-    a_learner_course(hostile.pk, OTHER_KEY, hold_reason=HoldReason.NO_SSO_LINK, looked_at=now)
+    a_learner_course(hostile.pk, OTHER_KEY, hold_reason=HoldReason.NO_SSO_LINK, observed_at=now)
     DeliveryAttempt.objects.create(
         destination=destination,
         api="statements",
@@ -59,7 +59,7 @@ def a_world() -> World:
         statements=3,
         accepted=0,
         status=403,
-        outcome="unauthorised",
+        outcome="unauthorized",
         duration_ms=120,
         answer=f"403: {HOSTILE}",
     )
@@ -70,7 +70,7 @@ def a_world() -> World:
 def a_learner_course(user_id: int, course_key: str, site_id: int = 1, **fields: Any) -> LearnerCourse:
     """A learner in a course, made at need."""
     registration = uuid5(NAMESPACE_URL, f"{user_id}|{course_key}|{site_id}")
-    defaults = {"registration": registration, "looked_at": timezone.now(), **fields}
+    defaults = {"registration": registration, "observed_at": timezone.now(), **fields}
     return LearnerCourse.objects.get_or_create(
         user_id=user_id, course_key=course_key, site_id=site_id, defaults=defaults
     )[0]

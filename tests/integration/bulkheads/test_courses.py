@@ -20,7 +20,7 @@ from demo.learning.faults import Fault, broken
 from percipio_openedx.models import (
     Alert,
     BackfillRun,
-    CourseAnswer,
+    CourseOverride,
     LearnerCourse,
     Notice,
     ObservationFailure,
@@ -28,8 +28,8 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
+from percipio_openedx.operations.run import run_once, run_pass
 from percipio_openedx.reporting import failures, report_due
-from percipio_openedx.run import run_once, run_pass
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import complete, grade, notice
 from tests.poison import CANARY, FEW, errors
@@ -151,7 +151,7 @@ def test_a_pass_says_when_it_is_to_be_tried_again(courses: dict[str, Any]) -> No
         run_once()
         run_once()
         quiet = report_due()
-    assert not quiet.in_trouble
+    assert not quiet.has_problem
     assert quiet.next_at == ObservationFailure.objects.get().retry_at > timezone.now() + timedelta(seconds=50)
 
 
@@ -180,7 +180,7 @@ def test_its_learners_act_meanwhile_and_nothing_is_lost(courses: dict[str, Any])
 def test_left_out_it_is_not_read(courses: dict[str, Any], left_out: str) -> None:
     with broken(fault(FEW[0])):
         run_once()
-        CourseAnswer.objects.create(course_key=left_out, is_reported=False)
+        CourseOverride.objects.create(course_key=left_out, is_reported=False)
         run_once()
     assert not ObservationFailure.objects.exists()
     assert not Notice.objects.exists()
@@ -227,15 +227,15 @@ def test_the_operator_is_told_once_and_once_that_it_is_over(courses: dict[str, A
         for _ in range(3):
             run_once()
             alerts.check(at_once=True)
-    (told,) = Alert.objects.filter(kind="unreadable")
-    assert told.is_on
-    assert BAD in told.words
-    assert "BlockStructureNotFound" in told.words
+    (reported,) = Alert.objects.filter(kind="unreadable")
+    assert reported.is_on
+    assert BAD in reported.words
+    assert "BlockStructureNotFound" in reported.words
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         run_once()
         alerts.check(at_once=True)
-    told.refresh_from_db()
-    assert not told.is_on
+    reported.refresh_from_db()
+    assert not reported.is_on
 
 
 def test_waiting_for_it_is_not_taken_for_a_worker_that_does_not_run(courses: dict[str, Any]) -> None:
@@ -286,7 +286,7 @@ def test_a_backfill_gets_past_it(courses: dict[str, Any], manage: Manage) -> Non
         ran = manage("percipio_backfill", "--json")
     assert ran.code == 1
     (document,) = ran.documents
-    assert (document["finished"], document["troubled"], document["courses"]) == (True, 1, [BAD])
+    assert (document["finished"], document["failed_courses"], document["courses"]) == (True, 1, [BAD])
     assert list(Statement.objects.values_list("learner_course__course_key", flat=True)) == [KEY, KEY]
     assert ObservationFailure.objects.get().course_key == BAD
     assert manage("percipio_backfill").code == 0

@@ -18,13 +18,13 @@ from openedx_filters import PipelineStep
 from social_django.models import UserSocialAuth
 
 from demo.learning.faults import Fault, broken
-from percipio_openedx import config, edx_platform, identity, milestones
+from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.reporting import report_due, retirement
+from percipio_openedx.reporting import identity, milestones, report_due, retirement
 from percipio_openedx.statements.transformers import VERB_FILTER
-from tests.integration.builders import KEY, a_course, a_learner, enrolled, shares_asked
+from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
 from tests.integration.test_reporting import complete, grade, hold, notice
 from tests.poison import CANARY, FEW, TEXTS, errors
 
@@ -222,7 +222,7 @@ def test_a_course_whose_progress_is_broken_is_not_asked_again_and_again(
     """Its learners are told all else, and the platform is left alone with them for growing intervals."""
     for learner in learners:
         complete(learner, course, 0)
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     with broken(Fault(ERRORS[NAMES[0]], "get_course_blocks_completion_summary")):
         report_due()
         assert len(asked) == 5
@@ -433,11 +433,11 @@ def test_comparing_breaks_for_one(learners: list[Any], monkeypatch: pytest.Monke
     due = milestones.due
     calls: list[Any] = []
 
-    def odd(told: Any, truth: Any, policy: Any) -> Any:
-        calls.append(truth)
+    def odd(reported: Any, observed: Any, policy: Any) -> Any:
+        calls.append(observed)
         if len(calls) == 5:
             raise TypeError("can't compare offset-naive and offset-aware datetimes")
-        return due(told, truth, policy)
+        return due(reported, observed, policy)
 
     with monkeypatch.context() as for_a_while:
         for_a_while.setattr(milestones, "due", odd)

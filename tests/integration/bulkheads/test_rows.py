@@ -23,9 +23,9 @@ from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.observation_failure import Part
-from percipio_openedx.observation.truths import CourseBook
 from percipio_openedx.reporting import failures, findings, leases, report_due
-from percipio_openedx.reporting.look import examine
+from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import complete, grade, notice
@@ -91,11 +91,13 @@ def test_a_statement_that_is_not_taken(course: Any, learners: list[Any]) -> None
     bad = learners[3]
     with refusing("INSERT", Statement, f"NEW.learner_course_id = {row_of(bad).pk}"):
         report_due()
-    told = {learner.pk: Statement.objects.filter(learner_course__user_id=learner.pk).count() for learner in learners}
-    assert told == {learner.pk: 1 if learner is bad else 3 for learner in learners}
+    reported = {
+        learner.pk: Statement.objects.filter(learner_course__user_id=learner.pk).count() for learner in learners
+    }
+    assert reported == {learner.pk: 1 if learner is bad else 3 for learner in learners}
     assert failing() == ids(bad)
     row = row_of(bad)
-    assert (row.sequence, row.told_passed, row.lease) == (1, False, None)
+    assert (row.sequence, row.reported_passed, row.lease) == (1, False, None)
     assert CANARY not in str(ObservationFailure.objects.values().get())
 
     report_due()
@@ -127,7 +129,7 @@ def test_what_is_told_cannot_be_remembered(course: Any, learners: list[Any]) -> 
     for learner in learners:
         grade(learner, course)
     bad = learners[0]
-    with refusing("UPDATE", LearnerCourse, f"NEW.user_id = {bad.pk} AND NEW.told_passed"):
+    with refusing("UPDATE", LearnerCourse, f"NEW.user_id = {bad.pk} AND NEW.reported_passed"):
         report_due()
     passed = set(Statement.objects.filter(kind="passed").values_list("learner_course__user_id", flat=True))
     assert passed == ids(*learners) - ids(bad)
@@ -151,7 +153,7 @@ def test_all_that_is_remembered_is_written_row_by_row(course: Any, learners: lis
     with refusing("UPDATE", LearnerCourse, f"NEW.user_id = {bad.pk} AND NEW.observe_again_at IS NOT NULL"):
         report_due()
     assert failing() == ids(bad)
-    seen = ("told_percent", "percent_seen", "percent_unlocked_seen")
+    seen = ("reported_percent", "percent_seen", "percent_unlocked_seen")
     others = LearnerCourse.objects.exclude(user_id=bad.pk)
     assert list(others.values_list(*seen)) == [(25, 25, 25)] * (LEARNERS - 1)
     assert others.filter(observe_again_at__gt=timezone.now()).count() == LEARNERS - 1
@@ -160,13 +162,13 @@ def test_all_that_is_remembered_is_written_row_by_row(course: Any, learners: lis
     CourseOverview.objects.update(certificates_display_behavior="early_no_info")
     for learner in learners:
         notice(learner, course)
-    with refusing("UPDATE", LearnerCourse, f"NEW.user_id = {bad.pk} AND NEW.told_turned_at IS NOT NULL"):
+    with refusing("UPDATE", LearnerCourse, f"NEW.user_id = {bad.pk} AND NEW.reported_turned_at IS NOT NULL"):
         report_due()
     assert failing() == ids(bad)
-    assert others.filter(told_completed=True, told_turned_at__isnull=False, observe_again_at=None).count() == 7
+    assert others.filter(reported_completed=True, reported_turned_at__isnull=False, observe_again_at=None).count() == 7
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
         report_due()
-    assert row_of(bad).told_turned_at is not None
+    assert row_of(bad).reported_turned_at is not None
     assert failing() == set()
 
 
@@ -301,7 +303,7 @@ def test_an_organization_beyond_its_column(
 def test_the_reason_of_a_failure_always_fits(course: Any) -> None:
     odd = type("Ä😀" * 300, (Exception,), {})()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("percipio_openedx.observation.truths.edx_platform.course", _raising(odd))
+        patch.setattr("percipio_openedx.reporting.observed_state.edx_platform.course", _raising(odd))
         notice(a_learner(), course)
         report_due()
     failure = ObservationFailure.objects.get()
@@ -326,7 +328,7 @@ def test_all_that_is_remembered_of_progress_fits(course: Any, monkeypatch: pytes
     row = LearnerCourse(
         user_id=learner.pk, course_key=KEY, site_id=1, registration="00000000-0000-4000-8000-000000000000"
     )
-    monkeypatch.setattr("percipio_openedx.observation.truths.edx_platform.outline_version", lambda _: "v" * 5000)
+    monkeypatch.setattr("percipio_openedx.reporting.observed_state.edx_platform.outline_version", lambda _: "v" * 5000)
     found = examine(config.for_site(1), KEY, CourseBook().get(KEY), {learner.pk: row}, timezone.now())
     longest = LearnerCourse._meta.get_field("activity_version").max_length
     assert found[0].row.percent_seen == 25

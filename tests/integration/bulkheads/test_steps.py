@@ -16,8 +16,8 @@ from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
+from percipio_openedx.operations.run import Step, run_once, run_pass
 from percipio_openedx.reporting import inbox
-from percipio_openedx.run import Step, run_once, run_pass
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.poison import CANARY, FEW, errors
 
@@ -139,17 +139,17 @@ def test_the_operator_is_told_once_and_once_that_it_is_over(step: Step) -> None:
         for _ in range(3):
             alerts.forget()
             run_once()
-    told = Alert.objects.get(kind="broken")
-    assert (told.subject, told.is_on) == (step.value, True)
-    assert "ValueError" in told.words
-    assert CANARY not in told.words
+    reported = Alert.objects.get(kind="broken")
+    assert (reported.subject, reported.is_on) == (step.value, True)
+    assert "ValueError" in reported.words
+    assert CANARY not in reported.words
     alerts.check(at_once=True)
-    told.refresh_from_db()
-    assert told.is_on, "nobody has made a pass since"
+    reported.refresh_from_db()
+    assert reported.is_on, "nobody has made a pass since"
     alerts.forget()
     run_once()
-    told.refresh_from_db()
-    assert not told.is_on
+    reported.refresh_from_db()
+    assert not reported.is_on
 
 
 def test_the_command_says_it_in_words(monkeypatch: pytest.MonkeyPatch, manage: Manage) -> None:

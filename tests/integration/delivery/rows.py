@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
+from percipio_openedx.enums import Kind
 from percipio_openedx.models import Destination, LearnerCourse, Statement
 from percipio_sandbox import Sandbox
 
@@ -34,14 +34,14 @@ def body_of(uuid: UUID, number: int, *, valid: bool = True) -> bytes:
     return json.dumps(statement).encode()
 
 
-def track_of(number: int, status: str = "started", share: int = 0) -> bytes:
+def track_of(number: int, status: str = "started", progress: int = 0) -> bytes:
     """A Track record that the sandbox takes."""
     record = {
         "content_id": f"course:Org+C{number}",
         "user": f"learner{number}@example.com",
         "status": status,
         "event_date": "2026-02-01T10:00:00Z",
-        "completion_percentage": share,
+        "completion_percentage": progress,
     }
     return json.dumps(record).encode()
 

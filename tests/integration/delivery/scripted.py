@@ -15,7 +15,7 @@ _LEARNER = re.compile(rb"learner(\d+)@")
 
 
 @dataclass(frozen=True)
-class Told:
+class Reported:
     """An answer; ``status`` None closes the connection without one."""
 
     status: int | None
@@ -23,9 +23,9 @@ class Told:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def refusal(status: int | None) -> Told:
+def refusal(status: int | None) -> Reported:
     """An answer with this status, in words that name it."""
-    return Told(status, json.dumps({"message": f"no, {status}"}).encode())
+    return Reported(status, json.dumps({"message": f"no, {status}"}).encode())
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Scripted:
     """
 
     url: str = ""
-    answer: Callable[[list[int]], Told | None] = lambda _: None
+    answer: Callable[[list[int]], Reported | None] = lambda _: None
     requests: list[list[int]] = field(default_factory=list)
     tokens: int = 0
     accepted: list[int] = field(default_factory=list)
@@ -66,34 +66,34 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.endswith("/token"):
             self.scripted.tokens += 1
-            self._say(Told(200, json.dumps({"access_token": "t", "expires_in": 3600}).encode()))
+            self._say(Reported(200, json.dumps({"access_token": "t", "expires_in": 3600}).encode()))
             return
         learners = [int(number) for number in _LEARNER.findall(sent)]
         with self.scripted.lock:
             self.scripted.requests.append(learners)
-            told = self.scripted.answer(learners)
-            if told is None:
+            reported = self.scripted.answer(learners)
+            if reported is None:
                 self.scripted.accepted += learners
-                told = Told(200, json.dumps(_ids(sent)).encode())
-        self._say(told)
+                reported = Reported(200, json.dumps(_ids(sent)).encode())
+        self._say(reported)
 
-    def _say(self, told: Told) -> None:
-        if told.status is None:
+    def _say(self, reported: Reported) -> None:
+        if reported.status is None:
             self.close_connection = True
             return
-        self.send_response(told.status)
+        self.send_response(reported.status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(told.body)))
-        for name, value in told.headers.items():
+        self.send_header("Content-Length", str(len(reported.body)))
+        for name, value in reported.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(told.body)
+        self.wfile.write(reported.body)
 
 
 def _ids(sent: bytes) -> Any:
     """What an LRS answers, and something of the kind for a record."""
-    told = json.loads(sent)
-    return [statement["id"] for statement in told] if isinstance(told, list) else {"status": "ok"}
+    reported = json.loads(sent)
+    return [statement["id"] for statement in reported] if isinstance(reported, list) else {"status": "ok"}
 
 
 @contextmanager

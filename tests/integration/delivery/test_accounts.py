@@ -112,7 +112,7 @@ def test_what_track_skipped_is_sent_as_statements_if_the_site_says_so(site: Sand
     for number in range(3):
         add(number)
     assert deliver_due(NOW).sent == 0
-    assert set(states().values()) == {State.KEPT}
+    assert set(states().values()) == {State.SKIPPED}
 
     settings.PERCIPIO_API = "statements"
     assert deliver_due(NOW).sent == 0
@@ -120,7 +120,7 @@ def test_what_track_skipped_is_sent_as_statements_if_the_site_says_so(site: Sand
     Statement.objects.filter(learner_course__user_id=2).update(voided_by=Statement.objects.first().uuid)
 
     assert deliver_due(NOW).sent == 2
-    assert states() == {0: State.DELIVERED, 1: State.DELIVERED, 2: State.KEPT}
+    assert states() == {0: State.DELIVERED, 1: State.DELIVERED, 2: State.SKIPPED}
     assert deliver_due(NOW).next_due is None
 
 
@@ -129,7 +129,7 @@ def test_on_track_it_stays_skipped(site: Sandbox, settings: Any) -> None:
     add(1)
     deliver_due(NOW)
 
-    assert (deliver_due(NOW).sent, states()) == (0, {1: State.KEPT})
+    assert (deliver_due(NOW).sent, states()) == (0, {1: State.SKIPPED})
 
 
 def test_a_site_says_so_for_itself(site: Sandbox, settings: Any) -> None:

@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 
 from percipio_openedx import __version__, config
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, Refused, Unavailable, Unreachable
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import body_of

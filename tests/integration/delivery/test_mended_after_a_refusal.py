@@ -19,7 +19,7 @@ from social_django.models import UserSocialAuth
 from percipio_openedx import edx_platform
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.models import (
-    CourseAnswer,
+    CourseOverride,
     Destination,
     LearnerCourse,
     PercipioConfiguration,
@@ -27,10 +27,10 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.again import Choice, send_again
+from percipio_openedx.operations.again import Choice, requeue
+from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import rebuild_due
 from percipio_openedx.reporting.retirement import erase
-from percipio_openedx.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import grade
@@ -102,7 +102,7 @@ def retry() -> None:
 def test_the_course_is_given_its_id_of_the_catalog(sandbox: Sandbox) -> None:
     course, _learner = refused()
     before = frozen()
-    CourseAnswer.objects.create(course_key=str(course), content_id="percipio-4711")
+    CourseOverride.objects.create(course_key=str(course), content_id="percipio-4711")
     retry()
     assert states() == {State.OUTDATED}
     work()
@@ -180,7 +180,7 @@ def test_what_waits_goes_to_the_organization_of_now(sandbox: Sandbox, settings: 
 
 def test_a_course_answer_counts_for_what_waits(sandbox: Sandbox, settings: Any) -> None:
     course, _learner = waiting(sandbox)
-    answer = CourseAnswer.objects.create(course_key=str(course), content_id="other")
+    answer = CourseOverride.objects.create(course_key=str(course), content_id="other")
     assert states() == {State.OUTDATED}
     rebuild_due()
     assert states() == {State.WAITING}
@@ -192,12 +192,12 @@ def test_a_course_answer_counts_for_what_waits(sandbox: Sandbox, settings: Any) 
 
 @pytest.mark.parametrize("act", ["save", "delete", "delete_many"])
 def test_a_course_answer_for_all_runs_counts_too(sandbox: Sandbox, settings: Any, act: str) -> None:
-    answer = CourseAnswer.objects.create(course_key="course:DemoX+CS101", content_id="before")
-    other = CourseAnswer.objects.create(course_key="course:DemoX+CS10", content_id="elsewhere")
+    answer = CourseOverride.objects.create(course_key="course:DemoX+CS101", content_id="before")
+    other = CourseOverride.objects.create(course_key="course:DemoX+CS10", content_id="elsewhere")
     waiting(sandbox)
     other.save()
     assert states() == {State.WAITING}
-    {"save": answer.save, "delete": answer.delete, "delete_many": CourseAnswer.objects.all().delete}[act]()
+    {"save": answer.save, "delete": answer.delete, "delete_many": CourseOverride.objects.all().delete}[act]()
     assert states() == {State.OUTDATED}
 
 
@@ -224,7 +224,7 @@ def test_what_was_delivered_keeps_its_bytes(sandbox: Sandbox, settings: Any) -> 
     assert states() == {State.DELIVERED}
     before = bodies()
     settings.PERCIPIO_CONTENT_ID = "course_run"
-    send_again(Choice(uuids=tuple(before)), lambda: False)
+    requeue(Choice(uuids=tuple(before)), lambda: False)
     assert states() == {State.WAITING}
     work()
     assert states() == {State.DELIVERED}

@@ -146,7 +146,7 @@ def test_one_broken_destination_does_not_hold_back_another(site: Sandbox) -> Non
 
     assert (result.sent, result.later) == (1, 1)
     assert dict(Destination.objects.values_list("organization", "paused_reason")) == {
-        "refused": "unauthorised",
+        "refused": "unauthorized",
         "taken": "",
     }
     assert [entry.organization for entry in site.entries] == ["taken"]

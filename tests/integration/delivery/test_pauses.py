@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def told() -> Iterator[list[tuple[str, str]]]:
+def reported() -> Iterator[list[tuple[str, str]]]:
     """What an operator was told: pauses with their reasons, and recoveries."""
     heard: list[tuple[str, str]] = []
 
@@ -45,7 +45,7 @@ def waiting() -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("scenario", ["token-refused", "forbidden"])
 def test_refused_credentials_pause_the_destination(
-    site: Sandbox, told: list[tuple[str, str]], scenario: str, caplog: pytest.LogCaptureFixture
+    site: Sandbox, reported: list[tuple[str, str]], scenario: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(4):
         add(number)
@@ -55,11 +55,11 @@ def test_refused_credentials_pause_the_destination(
     first = deliver_due(NOW)
     assert waiting() == before
     assert (first.sent, first.next_due) == (0, Destination.objects.get().retry_at)
-    assert Destination.objects.get().paused_reason == "unauthorised"
+    assert Destination.objects.get().paused_reason == "unauthorized"
     drain(first.next_due or NOW)
 
     assert set(Statement.objects.values_list("state", flat=True)) == {State.DELIVERED}
-    assert told == [("paused", "unauthorised"), ("recovered", "")]
+    assert reported == [("paused", "unauthorized"), ("recovered", "")]
     # Delivery's own lines: whoever is told of a pause may write one, too.
     own = [record for record in caplog.records if record.name.startswith("percipio_openedx.delivery.")]
     assert [record.levelno for record in own if record.levelno >= logging.ERROR] == [logging.ERROR]
@@ -74,11 +74,13 @@ def test_a_refused_token_is_tried_once_more_with_a_fresh_one(site: Sandbox) -> N
     assert deliver_due(NOW).sent == 1
 
     attempts = DeliveryAttempt.objects.order_by("id").values_list("status", "outcome", "accepted")
-    assert list(attempts) == [(403, "unauthorised", 0), (200, "accepted", 1)]
+    assert list(attempts) == [(403, "unauthorized", 0), (200, "accepted", 1)]
     assert [request.status for request in site.requests] == [200, 403, 200, 200]
 
 
-def test_a_wrong_address_pauses_and_parks_nothing(site: Sandbox, configured: Any, told: list[tuple[str, str]]) -> None:
+def test_a_wrong_address_pauses_and_parks_nothing(
+    site: Sandbox, configured: Any, reported: list[tuple[str, str]]
+) -> None:
     for number in range(3):
         add(number)
     configured(site, API_URL=f"{site.url}/elsewhere")
@@ -90,7 +92,7 @@ def test_a_wrong_address_pauses_and_parks_nothing(site: Sandbox, configured: Any
     configured(site)
     drain(first.next_due or NOW)
     assert set(Statement.objects.values_list("state", flat=True)) == {State.DELIVERED}
-    assert told == [("paused", "not_found"), ("recovered", "")]
+    assert reported == [("paused", "not_found"), ("recovered", "")]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_without_a_valid_configuration_the_destination_waits(
     site: Sandbox,
     configured: Any,
     settings: Any,
-    told: list[tuple[str, str]],
+    reported: list[tuple[str, str]],
     values: dict[str, Any],
     reason: str,
     expected: list[tuple[str, str]],
@@ -126,7 +128,7 @@ def test_without_a_valid_configuration_the_destination_waits(
     drain(NOW + timedelta(minutes=5))
     assert Statement.objects.get().state == State.DELIVERED
     assert Destination.objects.get().paused_reason == ""
-    assert told == expected
+    assert reported == expected
 
 
 def test_a_receiver_that_raises_changes_nothing(site: Sandbox) -> None:

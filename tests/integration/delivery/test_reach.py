@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 
 from percipio_openedx import config
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import signals
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError, Unreachable
 from percipio_openedx.models import Destination
 from percipio_openedx.operations import connection_check
@@ -226,10 +226,10 @@ def within(configured: Callable[..., None], sandbox: Sandbox, resolver: Resolver
 def test_a_destination_waits_and_says_why_once(
     within: Resolver, sandbox: Sandbox, configured: Callable[..., None]
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def paused(reason: str, **_: Any) -> None:
-        told.append(reason)
+        reported.append(reason)
 
     signals.destination_paused.connect(paused)
     try:
@@ -242,7 +242,7 @@ def test_a_destination_waits_and_says_why_once(
     row = Destination.objects.get()
     assert (row.paused_reason, row.failures, row.probe_until) == ("private_address", 0, None)
     assert "PERCIPIO_PRIVATE_HOSTS" in row.last_error
-    assert told == ["private_address"]
+    assert reported == ["private_address"]
     assert states() == {1: "waiting"}
 
     configured(sandbox)

@@ -12,8 +12,8 @@ from django.core.cache import cache
 from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.exceptions import Unauthorised, Unavailable
-from percipio_openedx.secrets import Secret
+from percipio_openedx.exceptions import Unauthorized, Unavailable
+from percipio_openedx.secret import Secret
 from percipio_sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -99,7 +99,7 @@ def test_it_is_refreshed_a_little_before_its_end(site: Sandbox, scenario: str) -
 @pytest.mark.parametrize(
     ("scenario", "error"),
     [
-        ("token-refused", Unauthorised),
+        ("token-refused", Unauthorized),
         ("token-html", Unavailable),
         ("token-500", Unavailable),
         ("outage:60", Unavailable),

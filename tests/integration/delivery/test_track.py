@@ -25,8 +25,8 @@ def track(sandbox: Sandbox, configured: Any) -> Sandbox:
 
 def test_records_arrive_as_they_are_kept_and_in_order(track: Sandbox) -> None:
     for number in range(12):
-        for sequence, (status, share) in enumerate([("started", 0), ("in_progress", 40), ("completed", 100)], 1):
-            add(number, sequence, track=track_of(number, status, share), destination=destination_of("org-1"))
+        for sequence, (status, progress) in enumerate([("started", 0), ("in_progress", 40), ("completed", 100)], 1):
+            add(number, sequence, track=track_of(number, status, progress), destination=destination_of("org-1"))
 
     assert deliver_due(NOW) == Delivered(sent=36)
 
@@ -47,9 +47,9 @@ def test_what_track_has_no_form_for_is_kept(track: Sandbox) -> None:
     assert deliver_due(NOW) == Delivered(sent=2)
     assert list(Statement.objects.order_by("id").values_list("state", flat=True)) == [
         State.DELIVERED,
-        State.KEPT,
+        State.SKIPPED,
         State.DELIVERED,
-        State.KEPT,
+        State.SKIPPED,
     ]
     assert [record["status"] for record in track.track] == ["started", "completed"]
 
@@ -57,7 +57,7 @@ def test_what_track_has_no_form_for_is_kept(track: Sandbox) -> None:
 def test_a_record_that_percipio_knows_already_is_delivered(track: Sandbox) -> None:
     row = add(1, track=track_of(1))
     deliver_due(NOW)
-    Statement.objects.filter(pk=row.pk).send_again(NOW)
+    Statement.objects.filter(pk=row.pk).requeue(NOW)
 
     assert deliver_due(NOW) == Delivered(sent=1)
     row.refresh_from_db()

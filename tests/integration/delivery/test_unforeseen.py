@@ -12,12 +12,12 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import breaker, session, trust
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.settle import settle
+from percipio_openedx.enums import Outcome
 from percipio_openedx.models import DeliveryAttempt, Destination
 from percipio_openedx.models.statement import State
 from percipio_sandbox import Sandbox

@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.attribution import IN_A_ROW, IN_A_ROW_LATER, LIMITS
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.outcomes import outcome_of
 from percipio_openedx.delivery.sender import THREADS
+from percipio_openedx.enums import Outcome
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.delivery.rows import NOW, add, destination_of, drain, states, track_of
-from tests.integration.delivery.scripted import Scripted, Told, refusal, running
+from tests.integration.delivery.scripted import Reported, Scripted, refusal, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,7 +105,7 @@ def test_a_culprit_is_found_and_parked_and_the_others_leave_at_once(
     assert destination().failures == 0
     alone = percipio.requests.count([where])
     # Where a fresh token is tried, or a connection that was open already broke, a request is made twice.
-    assert alone <= (2 if outcome_of(status or 401) is Outcome.UNAUTHORISED else 1) * limit_of(status)
+    assert alone <= (2 if outcome_of(status or 401) is Outcome.UNAUTHORIZED else 1) * limit_of(status)
 
 
 def test_it_waits_longer_each_time(percipio: Scripted) -> None:
@@ -132,8 +132,8 @@ def test_how_often_it_was_refused_outlives_the_worker(percipio: Scripted) -> Non
         counts.append(Statement.objects.values_list("refusals", flat=True).get(state=State.WAITING))
         at = deliver_due(at).next_due
 
-    assert counts == [{"unauthorised": count} for count in range(1, LIMITS[Outcome.UNAUTHORISED])]
-    assert Statement.objects.values_list("refusals", flat=True).get(state=State.PARKED) == {"unauthorised": 5}
+    assert counts == [{"unauthorized": count} for count in range(1, LIMITS[Outcome.UNAUTHORIZED])]
+    assert Statement.objects.values_list("refusals", flat=True).get(state=State.PARKED) == {"unauthorized": 5}
 
 
 def test_whatever_it_was_refused_for_is_forgotten_when_it_is_sent_again(percipio: Scripted) -> None:
@@ -154,7 +154,7 @@ def test_a_single_404_parks_nothing_that_was_put_off_before(percipio: Scripted) 
     fill(4)
     said = [503] * 6 + [404, 404, 503, 200]
 
-    def answer(learners: list[int]) -> Told | None:
+    def answer(learners: list[int]) -> Reported | None:
         if 2 not in learners or said[0] == 200:
             return None
         return refusal(said.pop(0) if learners == [2] else 503)
@@ -259,7 +259,7 @@ def test_named_in_a_207_or_refused_without_a_word(percipio: Scripted) -> None:
     """Two that Percipio names, one for which a firewall refuses the request, one that breaks the server."""
     fill(40)
 
-    def answer(learners: list[int]) -> Told | None:
+    def answer(learners: list[int]) -> Reported | None:
         if 11 in learners:
             return refusal(FIREWALL)
         if 31 in learners:
@@ -267,7 +267,7 @@ def test_named_in_a_207_or_refused_without_a_word(percipio: Scripted) -> None:
         named = [index for index, number in enumerate(learners) if number in (5, 25)]
         body = [{"index": index, "status": 422 if index in named else 200} for index in range(len(learners))]
         percipio.accepted += [number for index, number in enumerate(learners) if index not in named]
-        return Told(207, json.dumps(body).encode())
+        return Reported(207, json.dumps(body).encode())
 
     percipio.answer = answer
     drain(NOW)
@@ -280,7 +280,7 @@ def test_a_culprit_holds_back_its_own_learner_only_and_that_one_until_it_is_park
     fill(10)
     later = [add(number, 2) for number in range(10)]
     # Its first one is refused until it is parked, the second one is taken.
-    tries = 2 * LIMITS[Outcome.UNAUTHORISED]
+    tries = 2 * LIMITS[Outcome.UNAUTHORIZED]
     percipio.answer = lambda learners: refusal(FIREWALL) if 4 in learners and not parked() else None
 
     assert deliver_due(NOW).sent == 18
@@ -324,10 +324,10 @@ def test_several_workers_at_several_culprits(percipio: Scripted) -> None:
     ("status", "reason", "api"),
     [
         *((status, "refused", "statements") for status in (400, 415, 422, 431, 413)),
-        *((status, "unauthorised", "statements") for status in (401, 403)),
+        *((status, "unauthorized", "statements") for status in (401, 403)),
         *((status, "not_found", "statements") for status in (404, 410)),
         *((status, "", "statements") for status in (500, None)),
-        *((status, reason, "track") for status, reason in ((400, "refused"), (403, "unauthorised"), (503, ""))),
+        *((status, reason, "track") for status, reason in ((400, "refused"), (403, "unauthorized"), (503, ""))),
     ],
 )
 def test_where_everything_is_refused_the_destination_waits_and_nothing_is_parked(
@@ -390,7 +390,7 @@ def test_credentials_that_are_withdrawn_while_a_culprit_is_looked_for(percipio: 
 
     drain(NOW, rounds=6)
 
-    assert destination().paused_reason == "unauthorised"
+    assert destination().paused_reason == "unauthorized"
     assert in_state(State.PARKED) == []
     percipio.refuse({17: 403})
     drain(NOW + timedelta(days=1))
@@ -399,7 +399,7 @@ def test_credentials_that_are_withdrawn_while_a_culprit_is_looked_for(percipio: 
 
 def test_a_207_that_refuses_everything_by_name(percipio: Scripted) -> None:
     fill(64)
-    percipio.answer = lambda learners: Told(
+    percipio.answer = lambda learners: Reported(
         207,
         json.dumps(
             [{"index": index, "status": 400, "error": "unknown partner"} for index in range(len(learners))]
@@ -414,7 +414,7 @@ def test_a_207_that_refuses_everything_by_name(percipio: Scripted) -> None:
 
 def test_a_retry_after_is_the_destinations_own(percipio: Scripted) -> None:
     fill(20)
-    percipio.answer = lambda _: Told(503, b"{}", {"Retry-After": "600"})
+    percipio.answer = lambda _: Reported(503, b"{}", {"Retry-After": "600"})
 
     deliver_due(NOW)
 
@@ -424,7 +424,7 @@ def test_a_retry_after_is_the_destinations_own(percipio: Scripted) -> None:
 
 def test_too_many_requests_are_nobodys_fault(percipio: Scripted) -> None:
     fill(10)
-    percipio.answer = lambda learners: Told(429, b"{}") if len(percipio.requests) % 2 else None
+    percipio.answer = lambda learners: Reported(429, b"{}") if len(percipio.requests) % 2 else None
 
     drain(NOW)
 
@@ -459,7 +459,7 @@ def test_refused_alone_a_few_times_in_a_row_is_an_outage(percipio: Scripted) -> 
         at = deliver_due(at).next_due or at
         pauses.append(destination().paused_reason)
 
-    assert pauses == ["", "", "unauthorised"]
+    assert pauses == ["", "", "unauthorized"]
     assert Statement.objects.values_list("refusals", flat=True).get(state=State.WAITING) is None
 
 
@@ -469,7 +469,7 @@ def test_refused_alone_where_nothing_was_ever_accepted(percipio: Scripted) -> No
 
     deliver_due(NOW)
 
-    assert destination().paused_reason == "unauthorised"
+    assert destination().paused_reason == "unauthorized"
 
 
 def test_a_malformed_one_is_parked_though_there_is_nothing_to_compare_it_with(percipio: Scripted) -> None:
@@ -541,8 +541,8 @@ def test_probes_come_past_a_run_of_refused_ones(percipio: Scripted) -> None:
 def test_a_probe_with_one_that_failed_by_itself_before_tells_nothing(percipio: Scripted) -> None:
     """It is tried for want of another; a new one need not wait until the hour is over."""
     fill(1)
-    Statement.objects.update(refusals={"unauthorised": 2}, refused_after=1)
-    Destination.objects.update(failures=9, retry_at=NOW, paused_reason="unauthorised", successes=2)
+    Statement.objects.update(refusals={"unauthorized": 2}, refused_after=1)
+    Destination.objects.update(failures=9, retry_at=NOW, paused_reason="unauthorized", successes=2)
     percipio.refuse({0: FIREWALL})
 
     result = deliver_due(NOW)
@@ -550,7 +550,7 @@ def test_a_probe_with_one_that_failed_by_itself_before_tells_nothing(percipio: S
     row = destination()
     assert row.failures == 9
     assert row.retry_at is not None and row.retry_at <= NOW + timedelta(seconds=70)
-    assert Statement.objects.get().refusals == {"unauthorised": 2}
+    assert Statement.objects.get().refusals == {"unauthorized": 2}
     assert result.next_due is not None
     fill(1, 1)
     deliver_due(row.retry_at)

@@ -13,11 +13,11 @@ import pytest
 from django.test import override_settings
 
 from percipio_openedx import config
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery import adapter, claim, sender, session
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import Unavailable, Unreachable
 from percipio_openedx.models import Destination
 from percipio_openedx.models.statement import State

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.proof.questions import headers, likely, odd_pair, pair
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs.query import MORE, MOST, PARAMETERS, query_of, single_values
 from percipio_openedx.models import Statement

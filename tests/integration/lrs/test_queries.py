@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.lrs.clock import written
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State

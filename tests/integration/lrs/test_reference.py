@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.lrs.clock import written
 from percipio_openedx.models import Statement
 from percipio_openedx.statements.vocabulary import VERBS

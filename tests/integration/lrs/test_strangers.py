@@ -12,7 +12,7 @@ import pytest
 from ralph.models.xapi.base.statements import BaseXapiStatement
 from tincan import Agent, RemoteLRS, Verb
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.models import Statement
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.integration.lrs.gateway import gateway, token_for

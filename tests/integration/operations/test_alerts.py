@@ -15,7 +15,7 @@ from django.utils import timezone
 from percipio_openedx.models import Alert, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
-from percipio_openedx.run import run_once
+from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY
 from tests.integration.delivery.rows import add, destination_of
@@ -41,7 +41,7 @@ def on() -> set[tuple[str, str]]:
     return {(row.kind, row.subject) for row in Alert.objects.filter(is_on=True)}
 
 
-def pause(row: Destination, reason: str = "unauthorised") -> None:
+def pause(row: Destination, reason: str = "unauthorized") -> None:
     Destination.objects.filter(pk=row.pk).update(paused_reason=reason, last_error="401: wrong secret")
 
 
@@ -125,7 +125,7 @@ def test_after_a_mail_the_next_one_gathers(monkeypatch: pytest.MonkeyPatch) -> N
     assert timedelta(minutes=4) < later - timezone.now() <= timedelta(minutes=5)
     assert run_once() == later
 
-    Alert.objects.filter(told_at__isnull=False).update(told_at=timezone.now() - timedelta(minutes=6))
+    Alert.objects.filter(announced_at__isnull=False).update(announced_at=timezone.now() - timedelta(minutes=6))
     assert alerts.check(at_once=True) is None
     assert subjects() == ["[Percipio] 1 problem", "[Percipio] 7 problems"]
 
@@ -209,7 +209,7 @@ def test_a_mail_that_cannot_be_sent_is_sent_later(monkeypatch: pytest.MonkeyPatc
         patch.setattr(Broken, "error", error)
         patch.setattr(alerts, "get_connection", lambda **_: Broken())
         alerts.check(at_once=True)
-        assert [row.is_told for row in Alert.objects.filter(is_on=True)] == [False]
+        assert [row.is_announced for row in Alert.objects.filter(is_on=True)] == [False]
     alerts.check(at_once=True)
     assert subjects() == ["[Percipio] 1 problem"]
 
@@ -241,7 +241,7 @@ def test_two_workers_tell_once() -> None:
     found = alerts.errors(timezone.now())
     alerts.note(found)
     stale = Alert.objects.get()
-    Alert.objects.update(is_told=True)
+    Alert.objects.update(is_announced=True)
     assert not alerts._claim(stale, timezone.now())
     alerts.note(found)
     alerts.tell()
@@ -269,8 +269,8 @@ def test_queries_do_not_grow_with_the_destinations(django_assert_max_num_queries
 
 def test_every_pass_leaves_its_figures_for_the_monitoring(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, int] = {}
-    monkeypatch.setattr("percipio_openedx.run.set_custom_attribute", seen.__setitem__)
+    monkeypatch.setattr("percipio_openedx.operations.run.set_custom_attribute", seen.__setitem__)
     run_once()
     assert seen == {
-        f"percipio_{name}": 0 for name in ("looked", "statements", "held", "rebuilt", "sent", "parked", "later")
+        f"percipio_{name}": 0 for name in ("observed", "statements", "held", "rebuilt", "sent", "parked", "later")
     }

@@ -20,7 +20,7 @@ from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statemen
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.operations import backfill
 from percipio_openedx.reporting import leases
-from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, shares_asked
+from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -52,7 +52,7 @@ def history(manage: Manage) -> dict[str, Any]:
     return people
 
 
-def told() -> list[tuple[int, str, str]]:
+def reported() -> list[tuple[int, str, str]]:
     rows = Statement.objects.order_by("learner_course__course_key", "learner_course__user_id", "sequence")
     return list(rows.values_list("learner_course__user_id", "learner_course__course_key", "kind"))
 
@@ -74,22 +74,22 @@ def test_all_of_history(history: dict[str, Any], manage: Manage) -> None:
     ran = manage("percipio_backfill")
     assert ran.code == 0
     assert ran.lines[1] == "4 looked at, 7 statements queued, 0 held back"
-    assert told() == everything(history)
+    assert reported() == everything(history)
     again = manage("percipio_backfill", "--json")
     assert again.documents[0] | {"run": 0} == {
         "run": 0,
         "finished": True,
-        "looked": 4,
+        "observed": 4,
         "statements": 0,
         "held": 0,
-        "troubled": 0,
+        "failed_courses": 0,
         "courses": [],
     }
-    assert told() == everything(history)
+    assert reported() == everything(history)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "looked"),
+    ("arguments", "observed"),
     [
         (["--course", OTHER], 1),
         (["--course", OTHER, "--course", KEY], 4),
@@ -104,9 +104,9 @@ def test_all_of_history(history: dict[str, Any], manage: Manage) -> None:
         (["--since", "2099-01-01"], 0),
     ],
 )
-def test_a_part_of_history(history: dict[str, Any], manage: Manage, arguments: list[str], looked: int) -> None:
+def test_a_part_of_history(history: dict[str, Any], manage: Manage, arguments: list[str], observed: int) -> None:
     ran = manage("percipio_backfill", "--json", *arguments)
-    assert (ran.code, ran.documents[0]["looked"]) == (0, looked)
+    assert (ran.code, ran.documents[0]["observed"]) == (0, observed)
 
 
 def test_by_dates_whoever_did_something_within_them(history: dict[str, Any], manage: Manage) -> None:
@@ -114,15 +114,15 @@ def test_by_dates_whoever_did_something_within_them(history: dict[str, Any], man
     CourseEnrollment.objects.update(created=timezone.now() - timedelta(days=900))
     since = f"{timezone.now() - timedelta(days=1):%Y-%m-%d}"
     assert manage("percipio_backfill", "--since", since).code == 0
-    assert {user_id for user_id, _, _ in told()} == {history["amina"].pk, history["boris"].pk}
+    assert {user_id for user_id, _, _ in reported()} == {history["amina"].pk, history["boris"].pk}
     assert manage("percipio_backfill", "--until", since).code == 0
-    assert told() == everything(history)
+    assert reported() == everything(history)
 
 
 def test_a_site_of_its_own(history: dict[str, Any], manage: Manage) -> None:
     site = a_site("other.example", "OtherX")
     ran = manage("percipio_backfill", "--site", "other.example", "--json")
-    assert ran.documents[0]["looked"] == 1
+    assert ran.documents[0]["observed"] == 1
     assert set(LearnerCourse.objects.values_list("site_id", "course_key")) == {(site.pk, OTHER)}
 
 
@@ -154,30 +154,30 @@ def test_wherever_it_stops_it_goes_on(
 
     ran = manage("percipio_backfill", "--json")
     assert (ran.code, ran.documents[-1]["finished"]) == (0, True)
-    assert told() == everything(history)
+    assert reported() == everything(history)
     if not first.is_finished:
-        assert BackfillRun.objects.get().looked == 4
+        assert BackfillRun.objects.get().observed == 4
 
 
 def test_a_signal_stops_it_between_two_chunks(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backfill, "AT_ONCE", 1)
-    look = backfill.look
+    observe = backfill.observe
 
-    def looking(*args: Any, **how: Any) -> Any:
+    def observing(*args: Any, **how: Any) -> Any:
         signal.raise_signal(signal.SIGTERM)
-        return look(*args, **how)
+        return observe(*args, **how)
 
-    monkeypatch.setattr(backfill, "look", looking)
+    monkeypatch.setattr(backfill, "observe", observing)
     handler = signal.getsignal(signal.SIGTERM)
     ran = manage("percipio_backfill")
     assert (ran.code, ran.lines[0].split(maxsplit=2)[2]) == (1, "interrupted; call it again to go on")
-    assert BackfillRun.objects.get().looked == 1
+    assert BackfillRun.objects.get().observed == 1
     assert signal.getsignal(signal.SIGTERM) is handler
-    monkeypatch.setattr(backfill, "look", look)
+    monkeypatch.setattr(backfill, "observe", observe)
     assert manage("percipio_backfill").code == 0
-    assert told() == everything(history)
+    assert reported() == everything(history)
     assert manage("percipio_backfill", "--restart").code == 0
     assert BackfillRun.objects.count() == 2
 
@@ -195,7 +195,7 @@ def test_the_dear_share_is_asked_for_where_it_matters_and_each_time_anew(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is remembered of it depends on more than can be compared, so whoever goes through everybody asks again."""
-    asked = shares_asked(monkeypatch)
+    asked = progress_asked(monkeypatch)
     manage("percipio_backfill")
     assert asked == [history["boris"].pk]
     manage("percipio_backfill", "--restart")
@@ -222,7 +222,7 @@ def test_a_course_that_cannot_be_asked_about_is_named(
     monkeypatch.setattr(edx_platform, "course", broken)
     ran = manage("percipio_backfill")
     assert (ran.code, ran.lines[-1]) == (1, f"could not be looked at (see the log): {KEY}")
-    assert told() == everything(history)[-1:]
+    assert reported() == everything(history)[-1:]
 
 
 def test_a_dry_run_writes_nothing(history: dict[str, Any], manage: Manage) -> None:
@@ -268,7 +268,7 @@ def a_key() -> Any:
 def test_nobody_reports(history: dict[str, Any], manage: Manage, settings: Any) -> None:
     settings.PERCIPIO_CLIENT_ID = settings.PERCIPIO_PARTNER_NAME = settings.PERCIPIO_CLIENT_SECRET = ""
     ran = manage("percipio_backfill", "--json")
-    assert (ran.code, ran.documents[0]["looked"]) == (0, 0)
+    assert (ran.code, ran.documents[0]["observed"]) == (0, 0)
 
 
 @pytest.mark.parametrize(

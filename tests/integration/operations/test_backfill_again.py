@@ -15,7 +15,7 @@ from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.grades.models import PersistentCourseGrade
 
 from demo.learning.costs import CALLS
-from percipio_openedx.models import CourseAnswer, LearnerCourse, Notice, Statement
+from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
 from percipio_openedx.operations import backfill
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 
@@ -90,7 +90,7 @@ def test_nothing_new_is_read_and_nothing_written(amina: Any, course: Any, manage
     CALLS.clear()
     with CaptureQueriesContext(connection) as asked:
         again = _again(manage)
-    assert (again["looked"], again["statements"], again["held"]) == (2, 0, 0)
+    assert (again["observed"], again["statements"], again["held"]) == (2, 0, 0)
     assert (_untouched(amina), _untouched(idle)) == before
     written = [query["sql"] for query in asked if query["sql"].startswith(("INSERT", "UPDATE", "REPLACE"))]
     assert [sql for sql in written if "backfillrun" not in sql] == []
@@ -100,7 +100,7 @@ def test_nothing_new_is_read_and_nothing_written(amina: Any, course: Any, manage
 def test_the_progress_of_who_is_on_the_way_is_asked_for_again(amina: Any, manage: Manage) -> None:
     CALLS.clear()
     again = _again(manage)
-    assert (again["looked"], again["statements"]) == (1, 0)
+    assert (again["observed"], again["statements"]) == (1, 0)
     assert CALLS["calculate_progress_for_learner_in_course"] == 1
 
 
@@ -108,7 +108,7 @@ def test_of_the_completed_the_lms_is_asked_nothing(amina: Any, course: Any, mana
     _grade(amina, course)
     assert _again(manage)["statements"] == 2
     with CaptureQueriesContext(connection) as asked:
-        assert _again(manage)["looked"] == 1
+        assert _again(manage)["observed"] == 1
     tables = " ".join(query["sql"] for query in asked)
     assert "blockcompletion" not in tables
     assert "persistentcoursegrade" not in tables
@@ -133,7 +133,7 @@ def test_what_became_true_unnoticed(
     for name, value in rules.items():
         setattr(settings, name, value)
     change(amina, course)
-    assert _again(manage)["looked"] == 1
+    assert _again(manage)["observed"] == 1
     assert _kinds() == ["started", "progressed", *kinds]
     _again(manage)
     assert _kinds() == ["started", "progressed", *kinds]
@@ -161,7 +161,7 @@ def test_who_was_held_back_is_looked_at_again(course: Any, manage: Manage) -> No
 
 
 def test_a_course_that_is_left_out_now_is_said_so(amina: Any, manage: Manage) -> None:
-    CourseAnswer.objects.create(course_key=KEY, is_reported=False)
+    CourseOverride.objects.create(course_key=KEY, is_reported=False)
     assert _again(manage)["held"] == 1
     assert LearnerCourse.objects.get(user_id=amina.pk).hold_reason == "course_left_out"
 
@@ -175,15 +175,15 @@ def test_they_are_sifted_many_at_once(amina: Any, course: Any, manage: Manage, m
     assert _again(manage) | {"run": 0} == {
         "run": 0,
         "finished": True,
-        "looked": 12,
+        "observed": 12,
         "statements": 11,
         "held": 0,
-        "troubled": 0,
+        "failed_courses": 0,
         "courses": [],
     }
     late = a_learner("late")
     enrolled(late, course)
     CourseEnrollment.objects.filter(user=amina).update(is_active=False)
     again = _again(manage)
-    assert (again["looked"], again["statements"]) == (13, 1)
+    assert (again["observed"], again["statements"]) == (13, 1)
     assert Statement.objects.latest("pk").learner_course.user_id == late.pk

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.models import CourseAnswer
+from percipio_openedx.models import CourseOverride
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ HEAD = "course_key,is_reported,content_id\n"
 
 
 def answers() -> list[tuple[str, bool, str]]:
-    return list(CourseAnswer.objects.order_by("course_key").values_list("course_key", "is_reported", "content_id"))
+    return list(CourseOverride.objects.order_by("course_key").values_list("course_key", "is_reported", "content_id"))
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def file(tmp_path: Path) -> Callable[[str | bytes], str]:
 
 
 def test_a_file_is_taken_over(manage: Manage, file: Any) -> None:
-    CourseAnswer.objects.create(course_key="course:A+1", is_reported=False)
-    CourseAnswer.objects.create(course_key="course:A+2", content_id="two")
-    CourseAnswer.objects.create(course_key="course:A+9", content_id="nine")
+    CourseOverride.objects.create(course_key="course:A+1", is_reported=False)
+    CourseOverride.objects.create(course_key="course:A+2", content_id="two")
+    CourseOverride.objects.create(course_key="course:A+9", content_id="nine")
     name = file(f"{HEAD}course:A+1,true,one\ncourse:A+2,true,two\ncourse-v1:A+3+R,false,\n")
 
     before = answers()
@@ -65,14 +65,14 @@ def test_nothing_is_half_applied(manage: Manage, file: Any) -> None:
 
 
 def test_what_is_exported_can_be_imported(manage: Manage, file: Any) -> None:
-    CourseAnswer.objects.create(course_key="course:A+1", is_reported=False)
-    CourseAnswer.objects.create(course_key="course:A+2", content_id='a, "b" — 課程')
-    CourseAnswer.objects.create(course_key="course:A+3", content_id="=cmd|'/c calc'!A1")
-    CourseAnswer.objects.create(course_key="-Org/Course/Run", content_id="'@SUM(1)")
+    CourseOverride.objects.create(course_key="course:A+1", is_reported=False)
+    CourseOverride.objects.create(course_key="course:A+2", content_id='a, "b" — 課程')
+    CourseOverride.objects.create(course_key="course:A+3", content_id="=cmd|'/c calc'!A1")
+    CourseOverride.objects.create(course_key="-Org/Course/Run", content_id="'@SUM(1)")
     out = manage("percipio_courses", "export").out
     assert [cell for cell in out.replace("\n", ",").split(",") if cell.strip('"')[:1] in tuple("=+-@")] == []
     before = answers()
-    CourseAnswer.objects.all().delete()
+    CourseOverride.objects.all().delete()
     assert manage("percipio_courses", "import", file(out)).code == 0
     assert answers() == before
 

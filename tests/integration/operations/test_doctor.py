@@ -218,7 +218,7 @@ def test_a_function_of_the_lms_that_fails(monkeypatch: pytest.MonkeyPatch, door:
 
 
 def test_no_source_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edx_platform, "share_sources", list)
+    monkeypatch.setattr(edx_platform, "progress_sources", list)
     assert ill() == {"course progress": "wrong"}
 
 
@@ -262,7 +262,7 @@ def test_a_notice_that_waits_too_long() -> None:
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
-        ({"paused_reason": "unauthorised", "failures": 3}, "wrong"),
+        ({"paused_reason": "unauthorized", "failures": 3}, "wrong"),
         ({"failures": 1, "failing_since": timezone.now()}, "doubtful"),
     ],
 )

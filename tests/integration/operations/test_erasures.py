@@ -133,8 +133,8 @@ def test_what_never_left_needs_no_erasure(learner: Any) -> None:
         ({"state": State.WAITING, "attempts": 0, "status": 200}, 2),
         ({"state": State.SENDING, "attempts": 1}, 2),
         ({"state": State.PARKED, "attempts": 1, "status": 400}, 2),
-        ({"state": State.KEPT, "attempts": 0}, 0),
-        ({"state": State.ABANDONED, "attempts": 0}, 0),
+        ({"state": State.SKIPPED, "attempts": 0}, 0),
+        ({"state": State.DISCARDED, "attempts": 0}, 0),
         ({"state": State.DELIVERED, "attempts": 1, "status": 200}, 2),
     ],
 )

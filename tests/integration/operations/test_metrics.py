@@ -61,7 +61,7 @@ def test_the_figures(scraped: Any) -> None:
         Statement.objects.filter(pk=row.pk).update(state=state)
     first = Statement.objects.order_by("pk")[0]
     Statement.objects.filter(pk=first.pk).update(stored_at=timezone.now() - timedelta(hours=1))
-    Destination.objects.update(failures=2, paused_reason="unauthorised")
+    Destination.objects.update(failures=2, paused_reason="unauthorized")
     for minutes in (1, 60):
         DeliveryAttempt.objects.create(
             destination=Destination.objects.get(),

@@ -147,7 +147,7 @@ def test_what_is_not_ours(there: Sandbox, manage: Manage, settings: Any) -> None
 
 
 def test_what_is_not_delivered_is_not_missed(there: Sandbox, manage: Manage) -> None:
-    states = [State.WAITING, State.PARKED, State.ABANDONED, State.KEPT]
+    states = [State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED]
     for number, state in enumerate(states):
         Statement.objects.filter(uuid=uuid_of(number)).update(state=state)
     Statement.objects.filter(uuid=uuid_of(4)).update(settled_at=timezone.now())

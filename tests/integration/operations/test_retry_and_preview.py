@@ -43,8 +43,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
         {"state": State.DELIVERED, "status": 200},
         {"state": State.PARKED, "status": 400},
         {"state": State.PARKED, "status": 422},
-        {"state": State.ABANDONED, "status": 400},
-        {"state": State.KEPT},
+        {"state": State.DISCARDED, "status": 400},
+        {"state": State.SKIPPED},
     ]
     found = []
     for number, one in enumerate(values):

@@ -14,7 +14,7 @@ from benchmarks.proof.two_versions import PASS
 from percipio_openedx.management.commands import percipio_run
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.run import Pass, run_once
+from percipio_openedx.operations.run import Pass, run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
 
@@ -38,7 +38,7 @@ def test_the_harness_of_two_versions_reads_the_line_of_a_pass(
     arriving: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     enrolled(a_learner(), a_course())
-    with caplog.at_level("INFO", "percipio_openedx.run"):
+    with caplog.at_level("INFO", "percipio_openedx.operations.run"):
         run_once()
     assert [PASS.search(line).groups() for line in caplog.messages if line.startswith("pass ")] == [("1", "1", "1")]
 

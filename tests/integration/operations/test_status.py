@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from percipio_openedx.codes import HoldReason
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.models import (
     Alert,
     DeliveryAttempt,
@@ -264,7 +264,7 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
         "error",
     ),
     "paused": (
-        waiting(2 * HOUR, failures=3, paused_reason="unauthorised", retry_at=SOON, failing_since=-2 * HOUR),
+        waiting(2 * HOUR, failures=3, paused_reason="unauthorized", retry_at=SOON, failing_since=-2 * HOUR),
         {"paused": ERROR},
         "error",
     ),
@@ -322,7 +322,7 @@ def for_a_scraper() -> dict[str, str]:
     return {kind: severity for kind, severity, _subject in figures["problems"]}
 
 
-def told() -> set[str]:
+def reported() -> set[str]:
     alerts.check(at_once=True)
     return {row.kind for row in Alert.objects.filter(is_on=True)}
 
@@ -335,7 +335,7 @@ def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client
     assert {one.code.value: one.severity.value for one in diagnosis.find(status.take(timezone.now()))} == expected
     assert on_the_overview(admin_client) == expected
     assert for_a_scraper() == expected
-    assert told() == {code for code, severity in expected.items() if severity == ERROR}
+    assert reported() == {code for code, severity in expected.items() if severity == ERROR}
     assert len(mail.outbox) == (1 if ERROR in expected.values() else 0)
     assert by_the_doctor() == (expected, 1 if ERROR in expected.values() else 0)
     sites = admin_client.get(reverse(OVERVIEW)).context["sites"]
@@ -349,7 +349,7 @@ def test_tables_that_cannot_hold_every_character(monkeypatch: pytest.MonkeyPatch
 
     assert on_the_overview(admin_client) == for_a_scraper() == expected
     assert by_the_doctor() == (expected, 0)
-    assert told() == set()
+    assert reported() == set()
 
 
 def test_nobody_is_told_to_run_a_worker_while_percipio_is_down(settings: Any, admin_client: Client) -> None:
@@ -377,14 +377,14 @@ def test_a_notice_of_a_course_that_fails_is_late_when_its_time_has_come(settings
     STATES["a course that cannot be read"][0](settings)
     ObservationFailure.objects.update(retry_at=ago(MINUTE))
 
-    assert told() == {"late", "unreadable"}
+    assert reported() == {"late", "unreadable"}
 
 
 def test_a_problem_that_is_resolved_is_told_once(settings: Any) -> None:
     STATES["no worker looks"][0](settings)
-    assert told() == {"late"}
+    assert reported() == {"late"}
     Notice.objects.all().delete()
-    assert told() == told() == set()
+    assert reported() == reported() == set()
     assert [sent.subject for sent in mail.outbox] == ["[Percipio] 1 problem", "[Percipio] resolved"]
     assert not Alert.objects.get().is_on
 

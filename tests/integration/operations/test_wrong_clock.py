@@ -92,13 +92,13 @@ def test_a_notice_and_a_look_of_next_month(arriving: Sandbox) -> None:
     report_due()
     Statement.objects.all().delete()
     LearnerCourse.objects.update(
-        lease=uuid4(), leased_until=timezone.now() + MONTH, told_started=False, sequence=0, activity_version="x"
+        lease=uuid4(), leased_until=timezone.now() + MONTH, reported_started=False, sequence=0, activity_version="x"
     )
     Notice.objects.create(user_id=learner.pk, course_key=str(course), reason="grade", noticed_at=timezone.now() + MONTH)
 
     done = report_due()
 
-    assert (done.looked, done.in_trouble, reported()) == (1, False, [("started", "")])
+    assert (done.observed, done.has_problem, reported()) == (1, False, [("started", "")])
     assert not Notice.objects.exists()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from requests import Request
 from urllib3.util import parse_url
 
-from percipio_openedx.addresses import (
+from percipio_openedx.config.addresses import (
     NoUrl,
     PrivateHosts,
     Url,

@@ -9,7 +9,7 @@ import pytest
 
 from percipio_openedx import checks, encryption
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secrets import Secret, StoredSecret, UnreadableSecret
+from percipio_openedx.secret import Secret, StoredSecret, UnreadableSecret
 
 CANARY = Secret("canary-9d41")
 OLD, NEW = "the older text of keys 4f0a9c", "the newer text of keys 83be17"

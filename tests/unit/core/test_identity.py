@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
+from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import LearnerNotNamed
-from percipio_openedx.identity import identify, needs_links, scalar
-from percipio_openedx.secrets import Secret
+from percipio_openedx.reporting.identity import identify, needs_links, scalar
+from percipio_openedx.secret import Secret
 
 HOME = "https://acme.percipio.com"
 SITE = Configuration(

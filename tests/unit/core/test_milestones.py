@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import CompletedOn, Kind, LockedUnits, StartedOn, Undone
 from percipio_openedx.data import (
     Activity,
     Certificate,
     Enrollment,
     Grade,
     Milestone,
+    Observed,
     Policy,
+    Progress,
+    Reported,
     Score,
-    Share,
-    Told,
-    Truth,
 )
-from percipio_openedx.milestones import awaits_certificate, due, needs_percent
+from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.reporting.milestones import awaits_certificate, due, needs_percent
 
 MONDAY = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -31,8 +31,8 @@ def at(hours: float) -> datetime:
     return MONDAY + timedelta(hours=hours)
 
 
-def truth(**changes: object) -> Truth:
-    return replace(Truth(enrollment=Enrollment(created=at(0)), is_graded=True), **changes)
+def observed(**changes: object) -> Observed:
+    return replace(Observed(enrollment=Enrollment(created=at(0)), is_graded=True), **changes)
 
 
 PASSED = Grade(fraction=0.85, passing=True, passed_at=at(5), changed=at(5))
@@ -50,59 +50,59 @@ STARTED = Milestone(Kind.STARTED, at(0))
 
 
 @pytest.mark.parametrize(
-    ("told", "now", "policy", "expected"),
+    ("reported", "now", "policy", "expected"),
     [
         # nobody enrolled: nothing
-        (Told(), Truth(), Policy(), ()),
+        (Reported(), Observed(), Policy(), ()),
         # enrolled
-        (Told(), truth(), Policy(), (STARTED,)),
-        (Told(started=True), truth(), Policy(), ()),
+        (Reported(), observed(), Policy(), (STARTED,)),
+        (Reported(started=True), observed(), Policy(), ()),
         # started on first activity
-        (Told(), truth(), Policy(started_on=StartedOn.FIRST_ACTIVITY), ()),
+        (Reported(), observed(), Policy(started_on=StartedOn.FIRST_ACTIVITY), ()),
         (
-            Told(),
-            truth(**active(3)),
+            Reported(),
+            observed(**active(3)),
             Policy(started_on=StartedOn.FIRST_ACTIVITY),
             (Milestone(Kind.STARTED, at(1)),),
         ),
         # a step of progress carries the true share
-        (Told(), truth(**active(33)), Policy(), (STARTED, Milestone(Kind.PROGRESSED, at(4), percent=33))),
-        (Told(started=True, percent=33), truth(**active(39)), Policy(), ()),
+        (Reported(), observed(**active(33)), Policy(), (STARTED, Milestone(Kind.PROGRESSED, at(4), percent=33))),
+        (Reported(started=True, percent=33), observed(**active(39)), Policy(), ()),
         (
-            Told(started=True, percent=33),
-            truth(**active(40)),
+            Reported(started=True, percent=33),
+            observed(**active(40)),
             Policy(),
             (Milestone(Kind.PROGRESSED, at(4), percent=40),),
         ),
         # 0 is no progress, and all units without a completion are the most progress there is, once
-        (Told(started=True), truth(**active(0)), Policy(progress_step=1), ()),
-        (Told(started=True), truth(**active(100)), Policy(), (Milestone(Kind.PROGRESSED, at(4), percent=99),)),
+        (Reported(started=True), observed(**active(0)), Policy(progress_step=1), ()),
+        (Reported(started=True), observed(**active(100)), Policy(), (Milestone(Kind.PROGRESSED, at(4), percent=99),)),
         (
-            Told(started=True, percent=95),
-            truth(**active(100)),
+            Reported(started=True, percent=95),
+            observed(**active(100)),
             Policy(progress_step=100, completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.PROGRESSED, at(4), percent=99),),
         ),
-        (Told(started=True, percent=99), truth(**active(100)), Policy(progress_step=1), ()),
+        (Reported(started=True, percent=99), observed(**active(100)), Policy(progress_step=1), ()),
         # units that are locked for the learner count as not done, or are left out
         (
-            Told(started=True),
-            truth(**active(50), percent_unlocked=100),
+            Reported(started=True),
+            observed(**active(50), percent_unlocked=100),
             Policy(completed_on=CompletedOn.PROGRESS),
             (Milestone(Kind.PROGRESSED, at(4), percent=50),),
         ),
         (
-            Told(started=True),
-            truth(**active(50), percent_unlocked=100, is_graded=False),
+            Reported(started=True),
+            observed(**active(50), percent_unlocked=100, is_graded=False),
             Policy(completed_on=CompletedOn.PROGRESS, locked_units=LockedUnits.LEAVE_OUT),
             (Milestone(Kind.COMPLETED, at(4)),),
         ),
         # progress never goes back
-        (Told(started=True, percent=80), truth(**active(20)), Policy(), ()),
+        (Reported(started=True, percent=80), observed(**active(20)), Policy(), ()),
         # all at once, in order, and no progress beside the completion
         (
-            Told(),
-            truth(**active(90), grade=PASSED),
+            Reported(),
+            observed(**active(90), grade=PASSED),
             Policy(),
             (
                 STARTED,
@@ -112,8 +112,8 @@ STARTED = Milestone(Kind.STARTED, at(0))
         ),
         # a pass in a course that is completed by its units
         (
-            Told(started=True),
-            truth(**active(60), grade=PASSED),
+            Reported(started=True),
+            observed(**active(60), grade=PASSED),
             Policy(completed_on=CompletedOn.PROGRESS),
             (
                 Milestone(Kind.PROGRESSED, at(4), percent=60),
@@ -122,82 +122,82 @@ STARTED = Milestone(Kind.STARTED, at(0))
         ),
         # completed by units in a course without grades
         (
-            Told(started=True),
-            truth(**active(100), is_graded=False),
+            Reported(started=True),
+            observed(**active(100), is_graded=False),
             Policy(completed_on=CompletedOn.PROGRESS),
             (Milestone(Kind.COMPLETED, at(4)),),
         ),
         # the earliest of the three counts, and a later pass is not reported after it
         (
-            Told(started=True),
-            truth(**active(100), grade=PASSED, certificate=HELD),
+            Reported(started=True),
+            observed(**active(100), grade=PASSED, certificate=HELD),
             Policy(completed_on=CompletedOn.ANY),
             (Milestone(Kind.COMPLETED, at(4), score=SCORE, success=True),),
         ),
         # a certificate without any activity implies the start
         (
-            Told(),
-            truth(certificate=HELD, is_graded=False),
+            Reported(),
+            observed(certificate=HELD, is_graded=False),
             Policy(started_on=StartedOn.FIRST_ACTIVITY, completed_on=CompletedOn.CERTIFICATE),
             (STARTED, Milestone(Kind.COMPLETED, at(6))),
         ),
         # passed and failed again before anybody looked: neither is true any more
-        (Told(), truth(grade=FAILED_AGAIN), Policy(), (STARTED,)),
-        (Told(), truth(grade=FAILED_AGAIN), Policy(completed_on=CompletedOn.ANY), (STARTED,)),
+        (Reported(), observed(grade=FAILED_AGAIN), Policy(), (STARTED,)),
+        (Reported(), observed(grade=FAILED_AGAIN), Policy(completed_on=CompletedOn.ANY), (STARTED,)),
         # completed by a certificate while failing: success and score are of the same grade
         (
-            Told(started=True),
-            truth(grade=FAILED_AGAIN, certificate=HELD),
+            Reported(started=True),
+            observed(grade=FAILED_AGAIN, certificate=HELD),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.COMPLETED, at(6), score=Score(0.2), success=False),),
         ),
         # and neither contradicts a pass that was told and is kept
         (
-            Told(started=True, passed=True),
-            truth(grade=FAILED_AGAIN, certificate=HELD),
+            Reported(started=True, passed=True),
+            observed(grade=FAILED_AGAIN, certificate=HELD),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.COMPLETED, at(6)),),
         ),
         # a certificate counts from when it is held, not from when its row was made, nor from when it was renewed
         (
-            Told(started=True),
-            truth(certificate=replace(HELD, created=at(2), changed=at(7)), is_graded=False),
+            Reported(started=True),
+            observed(certificate=replace(HELD, created=at(2), changed=at(7)), is_graded=False),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.COMPLETED, at(7)),),
         ),
         (
-            Told(started=True),
-            truth(certificate=replace(HELD, created=at(2), held_since=at(3), changed=at(7)), is_graded=False),
+            Reported(started=True),
+            observed(certificate=replace(HELD, created=at(2), held_since=at(3), changed=at(7)), is_graded=False),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.COMPLETED, at(3)),),
         ),
         # and from the day from which the course shows it
         (
-            Told(started=True),
-            truth(certificate=replace(HELD, available_at=at(8)), is_graded=False),
+            Reported(started=True),
+            observed(certificate=replace(HELD, available_at=at(8)), is_graded=False),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.COMPLETED, at(8)),),
         ),
         (
-            Told(started=True),
-            truth(certificate=replace(HELD, available_at=at(8), is_available=False)),
+            Reported(started=True),
+            observed(certificate=replace(HELD, available_at=at(8), is_available=False)),
             Policy(completed_on=CompletedOn.CERTIFICATE),
             (),
         ),
         # a day that is put off takes nothing back
         (
-            Told(started=True, completed=True),
-            truth(certificate=replace(HELD, available_at=at(99), is_available=False)),
+            Reported(started=True, completed=True),
+            observed(certificate=replace(HELD, available_at=at(99), is_available=False)),
             Policy(undone=Undone.RETRACT, completed_on=CompletedOn.CERTIFICATE),
             (),
         ),
         # a revoked certificate completes nothing
-        (Told(started=True), truth(certificate=REVOKED), Policy(completed_on=CompletedOn.CERTIFICATE), ()),
+        (Reported(started=True), observed(certificate=REVOKED), Policy(completed_on=CompletedOn.CERTIFICATE), ()),
         # what the LMS takes back is kept, unless the site retracts
-        (Told(started=True, passed=True, completed=True), truth(grade=FAILED_AGAIN), Policy(), ()),
+        (Reported(started=True, passed=True, completed=True), observed(grade=FAILED_AGAIN), Policy(), ()),
         (
-            Told(started=True, passed=True, completed=True),
-            truth(grade=FAILED_AGAIN),
+            Reported(started=True, passed=True, completed=True),
+            observed(grade=FAILED_AGAIN),
             Policy(undone=Undone.RETRACT),
             (
                 Milestone(Kind.RETRACTED, at(9), retracts=Kind.COMPLETED),
@@ -206,14 +206,14 @@ STARTED = Milestone(Kind.STARTED, at(0))
         ),
         # retracted once, not in a loop; and passed again in a new round
         (
-            Told(started=True, passed_round=1, completed_round=1),
-            truth(grade=FAILED_AGAIN),
+            Reported(started=True, passed_round=1, completed_round=1),
+            observed(grade=FAILED_AGAIN),
             Policy(undone=Undone.RETRACT),
             (),
         ),
         (
-            Told(started=True, passed_round=1, completed_round=1),
-            truth(grade=PASSED),
+            Reported(started=True, passed_round=1, completed_round=1),
+            observed(grade=PASSED),
             Policy(undone=Undone.RETRACT),
             (
                 Milestone(Kind.PASSED, at(5), score=SCORE, success=True, round=1),
@@ -222,8 +222,8 @@ STARTED = Milestone(Kind.STARTED, at(0))
         ),
         # the second time has the second date
         (
-            Told(started=True, passed_round=1, completed_round=1, turned_at=at(9)),
-            truth(grade=replace(PASSED, changed=at(12))),
+            Reported(started=True, passed_round=1, completed_round=1, turned_at=at(9)),
+            observed(grade=replace(PASSED, changed=at(12))),
             Policy(undone=Undone.RETRACT),
             (
                 Milestone(Kind.PASSED, at(12), score=SCORE, success=True, round=1),
@@ -232,73 +232,75 @@ STARTED = Milestone(Kind.STARTED, at(0))
         ),
         # and whatever makes it complete again, it is later than the retraction
         (
-            Told(started=True, completed_round=1, turned_at=at(9)),
-            truth(**active(100), is_graded=False),
+            Reported(started=True, completed_round=1, turned_at=at(9)),
+            observed(**active(100), is_graded=False),
             Policy(undone=Undone.RETRACT, completed_on=CompletedOn.ANY),
             (Milestone(Kind.COMPLETED, at(9) + timedelta(milliseconds=1), round=1),),
         ),
         # completed by its units after the pass was gone: that pass takes nothing back when the course grows
         (
-            Told(started=True, completed=True, turned_at=at(11)),
-            truth(**active(90, last=11), grade=FAILED_AGAIN),
+            Reported(started=True, completed=True, turned_at=at(11)),
+            observed(**active(90, last=11), grade=FAILED_AGAIN),
             Policy(undone=Undone.RETRACT, completed_on=CompletedOn.ANY),
             (),
         ),
         # a revoked certificate takes back the completion, not the pass
         (
-            Told(started=True, passed=True, completed=True),
-            truth(grade=PASSED, certificate=REVOKED),
+            Reported(started=True, passed=True, completed=True),
+            observed(grade=PASSED, certificate=REVOKED),
             Policy(undone=Undone.RETRACT, completed_on=CompletedOn.CERTIFICATE),
             (Milestone(Kind.RETRACTED, at(8), retracts=Kind.COMPLETED),),
         ),
         # a course that grew a unit takes nothing back, nor does a grade that is not there
         (
-            Told(started=True, passed=True, completed=True),
-            truth(**active(90)),
+            Reported(started=True, passed=True, completed=True),
+            observed(**active(90)),
             Policy(undone=Undone.RETRACT, completed_on=CompletedOn.PROGRESS),
             (),
         ),
     ],
 )
-def test_due(told: Told, now: Truth, policy: Policy, expected: tuple[Milestone, ...]) -> None:
-    assert due(told, now, policy)[1] == expected
+def test_due(reported: Reported, now: Observed, policy: Policy, expected: tuple[Milestone, ...]) -> None:
+    assert due(reported, now, policy)[1] == expected
 
 
 @pytest.mark.parametrize(
-    ("share", "percent", "unlocked"),
+    ("progress", "percent", "unlocked"),
     [
-        (Share(2, 2), 50, 50),
-        (Share(2, 0, 2), 50, 100),
-        (Share(0, 0, 3), 0, None),
-        (Share(0, 0), None, None),
-        (Share(199, 1), 99, 99),
-        (Share(4, 0), 100, 100),
+        (Progress(2, 2), 50, 50),
+        (Progress(2, 0, 2), 50, 100),
+        (Progress(0, 0, 3), 0, None),
+        (Progress(0, 0), None, None),
+        (Progress(199, 1), 99, 99),
+        (Progress(4, 0), 100, 100),
     ],
 )
 def test_a_share_is_the_platforms_own_number_and_that_of_the_unlocked_units(
-    share: Share, percent: int | None, unlocked: int | None
+    progress: Progress, percent: int | None, unlocked: int | None
 ) -> None:
-    assert (share.percent, share.percent_unlocked) == (percent, unlocked)
+    assert (progress.percent, progress.percent_unlocked) == (percent, unlocked)
 
 
 WAITING = replace(HELD, is_available=False, available_at=at(99))
 
 
 @pytest.mark.parametrize(
-    ("told", "now", "completed_on", "expected"),
+    ("reported", "now", "completed_on", "expected"),
     [
-        (Told(), truth(certificate=WAITING), CompletedOn.CERTIFICATE, True),
-        (Told(), truth(certificate=replace(WAITING, available_at=None)), CompletedOn.ANY, True),
-        (Told(), truth(certificate=WAITING), CompletedOn.PASSED, False),
-        (Told(completed=True), truth(certificate=WAITING), CompletedOn.ANY, False),
-        (Told(), truth(certificate=HELD), CompletedOn.CERTIFICATE, False),
-        (Told(), truth(certificate=replace(WAITING, is_held=False)), CompletedOn.CERTIFICATE, False),
-        (Told(), truth(), CompletedOn.CERTIFICATE, False),
-        (Told(), Truth(certificate=WAITING), CompletedOn.CERTIFICATE, False),
+        (Reported(), observed(certificate=WAITING), CompletedOn.CERTIFICATE, True),
+        (Reported(), observed(certificate=replace(WAITING, available_at=None)), CompletedOn.ANY, True),
+        (Reported(), observed(certificate=WAITING), CompletedOn.PASSED, False),
+        (Reported(completed=True), observed(certificate=WAITING), CompletedOn.ANY, False),
+        (Reported(), observed(certificate=HELD), CompletedOn.CERTIFICATE, False),
+        (Reported(), observed(certificate=replace(WAITING, is_held=False)), CompletedOn.CERTIFICATE, False),
+        (Reported(), observed(), CompletedOn.CERTIFICATE, False),
+        (Reported(), Observed(certificate=WAITING), CompletedOn.CERTIFICATE, False),
     ],
 )
-def test_whether_a_certificate_is_awaited(told: Told, now: Truth, completed_on: CompletedOn, expected: bool) -> None:
-    assert awaits_certificate(told, now, Policy(completed_on=completed_on)) is expected
+def test_whether_a_certificate_is_awaited(
+    reported: Reported, now: Observed, completed_on: CompletedOn, expected: bool
+) -> None:
+    assert awaits_certificate(reported, now, Policy(completed_on=completed_on)) is expected
 
 
 policies = st.builds(
@@ -312,12 +314,12 @@ policies = st.builds(
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Truth]:
+def histories(draw: st.DrawFn) -> list[Observed]:
     """The states that a learner's life in a course goes through, each later one at a later hour, in any order
     of acts.
     """
     acts = draw(st.lists(st.sampled_from(["work", "pass", "certificate"]), min_size=1, max_size=8))
-    states = [Truth(enrollment=Enrollment(created=at(0)), is_graded=draw(st.booleans()))]
+    states = [Observed(enrollment=Enrollment(created=at(0)), is_graded=draw(st.booleans()))]
     for hour, act in enumerate(acts, start=1):
         now = states[-1]
         if act == "work":
@@ -334,10 +336,10 @@ def histories(draw: st.DrawFn) -> list[Truth]:
     return states
 
 
-def told_by(looks: list[Truth], policy: Policy) -> list[Milestone]:
-    told, found = Told(), []
-    for now in looks:
-        told, more = due(told, now, policy)
+def reported_by(observations: list[Observed], policy: Policy) -> list[Milestone]:
+    reported, found = Reported(), []
+    for now in observations:
+        reported, more = due(reported, now, policy)
         found.extend(more)
     return found
 
@@ -347,32 +349,32 @@ def facts(found: list[Milestone]) -> list[tuple[Kind, datetime]]:
 
 
 @given(history=histories(), policy=policies, data=st.data())
-def test_the_looks_do_not_matter(history: list[Truth], policy: Policy, data: st.DataObject) -> None:
+def test_the_looks_do_not_matter(history: list[Observed], policy: Policy, data: st.DataObject) -> None:
     """Any looks that end with the last state tell the same started, passed and completed, with the same
     times.
     """
     places = data.draw(st.lists(st.integers(0, len(history) - 1), max_size=12).map(sorted))
-    looks = [history[place] for place in places] + [history[-1]]
+    observations = [history[place] for place in places] + [history[-1]]
 
-    found = told_by(looks, policy)
+    found = reported_by(observations, policy)
 
-    assert facts(found) == facts(told_by([history[-1]], policy))
-    shares = [one.percent for one in found if one.kind is Kind.PROGRESSED]
-    assert shares == sorted(set(shares))
-    assert all(0 < share < 100 for share in shares if share is not None)
+    assert facts(found) == facts(reported_by([history[-1]], policy))
+    answers = [one.percent for one in found if one.kind is Kind.PROGRESSED]
+    assert answers == sorted(set(answers))
+    assert all(0 < progress < 100 for progress in answers if progress is not None)
 
 
 @given(history=histories(), policy=policies)
-def test_looking_twice_tells_nothing_new(history: list[Truth], policy: Policy) -> None:
-    told = Told()
+def test_looking_twice_tells_nothing_new(history: list[Observed], policy: Policy) -> None:
+    reported = Reported()
     for now in history:
-        told, _ = due(told, now, policy)
-        assert due(told, now, policy) == (told, ())
+        reported, _ = due(reported, now, policy)
+        assert due(reported, now, policy) == (reported, ())
 
 
 @given(history=histories(), policy=policies)
-def test_order_and_silence_after_completion(history: list[Truth], policy: Policy) -> None:
-    kinds = [one.kind for one in told_by(history, policy)]
+def test_order_and_silence_after_completion(history: list[Observed], policy: Policy) -> None:
+    kinds = [one.kind for one in reported_by(history, policy)]
 
     assert kinds[:1] in ([], [Kind.STARTED])
     assert kinds.count(Kind.STARTED) <= 1
@@ -382,27 +384,27 @@ def test_order_and_silence_after_completion(history: list[Truth], policy: Policy
 
 
 @given(history=histories(), policy=policies)
-def test_the_share_is_not_asked_for_in_vain(history: list[Truth], policy: Policy) -> None:
+def test_the_share_is_not_asked_for_in_vain(history: list[Observed], policy: Policy) -> None:
     """Where ``needs_percent`` says no, what is due is the same whatever the share."""
-    told = Told()
+    reported = Reported()
     for now in history:
-        if not needs_percent(told, now, policy):
+        if not needs_percent(reported, now, policy):
             outcomes = {
-                due(told, replace(now, percent=percent, percent_unlocked=percent), policy)
+                due(reported, replace(now, percent=percent, percent_unlocked=percent), policy)
                 for percent in (None, 0, 55, 100)
             }
             assert len(outcomes) == 1
-        told, _ = due(told, now, policy)
+        reported, _ = due(reported, now, policy)
 
 
 ACTS = ("work", "grow", "lock", "unlock", "reset", "pass", "fail", "hold", "revoke", "postpone", "show")
 
 
 @st.composite
-def turbulent_histories(draw: st.DrawFn) -> list[Truth]:
+def turbulent_histories(draw: st.DrawFn) -> list[Observed]:
     """Lives with everything that the LMS can take back: each state at an hour later than the one before."""
     is_graded = draw(st.booleans())
-    states = [Truth(enrollment=Enrollment(created=at(0)), is_graded=is_graded)]
+    states = [Observed(enrollment=Enrollment(created=at(0)), is_graded=is_graded)]
     units, locked, done = 4, 0, 0
     for hour, act in enumerate(draw(st.lists(st.sampled_from(ACTS), min_size=4, max_size=14)), start=1):
         now, moment = states[-1], at(hour)
@@ -435,9 +437,9 @@ def turbulent_histories(draw: st.DrawFn) -> list[Truth]:
             now = replace(now, certificate=replace(certificate, is_available=False, available_at=at(99)))
         elif act == "show" and certificate:
             now = replace(now, certificate=replace(certificate, is_available=True, available_at=moment))
-        share = Share(done, units - locked - done, locked)
+        progress = Progress(done, units - locked - done, locked)
         if now.activity.last is not None:
-            now = replace(now, percent=share.percent, percent_unlocked=share.percent_unlocked)
+            now = replace(now, percent=progress.percent, percent_unlocked=progress.percent_unlocked)
         states.append(now)
     return states
 
@@ -449,16 +451,16 @@ def turbulent_histories(draw: st.DrawFn) -> list[Truth]:
     unseen=st.sets(st.integers(0, 14), max_size=8),
 )
 def test_the_reports_of_a_learner_never_contradict_each_other(
-    history: list[Truth], policy: Policy, unseen: set[int]
+    history: list[Observed], policy: Policy, unseen: set[int]
 ) -> None:
     """Whatever happens in the LMS, and however seldom anybody looks."""
-    told = Told()
+    reported = Reported()
     reported: list[Milestone] = []
     for hour, now in enumerate(history):
         if hour in unseen:
             continue
-        told, found = due(told, now, policy)
-        assert due(told, now, policy) == (told, ())
+        reported, found = due(reported, now, policy)
+        assert due(reported, now, policy) == (reported, ())
         for one in found:
             assert one.at <= at(hour) + timedelta(milliseconds=len(history)), "nothing is dated after the look"
             if one.kind is Kind.PASSED:
@@ -473,11 +475,11 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
     _stand_together(reported)
 
 
-def _became_true(history: list[Truth], policy: Policy) -> list[datetime]:
+def _became_true(history: list[Observed], policy: Policy) -> list[datetime]:
     """When each way that may complete the course, and does now, came true in the LMS for the first time."""
     now = history[-1]
     by_grade = now.grade and now.grade.passing and policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
-    by_units = now.share(policy) == 100 and policy.completed_on in (CompletedOn.PROGRESS, CompletedOn.ANY)
+    by_units = now.progress(policy) == 100 and policy.completed_on in (CompletedOn.PROGRESS, CompletedOn.ANY)
     certificate = now.certificate
     by_certificate = certificate and policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
     return [

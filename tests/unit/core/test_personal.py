@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted, words_of
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.people import personal_of
@@ -109,9 +109,9 @@ def test_a_name_at_the_end_of_what_is_read_is_not_cut_in_two() -> None:
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_all_people_of_a_statement_are_known_and_of_a_record_its_user(case: str) -> None:
-    telling = CASES[case]
-    built = build(telling, now=NOW)
-    identity = telling.identity
+    context = CASES[case]
+    built = build(context, now=NOW)
+    identity = context.identity
     people = [identity.name, identity.email, identity.account]
     found = personal_of(b"[" + built.body + b"]")
     for value in filter(None, people):

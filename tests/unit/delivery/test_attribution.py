@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.attribution import (
     IN_A_ROW,
     IN_A_ROW_LATER,
@@ -21,10 +20,11 @@ from percipio_openedx.delivery.attribution import (
 )
 from percipio_openedx.delivery.judgement import Judgement
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Outcome
 
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
-UNAUTHORISED, NOT_FOUND = Outcome.UNAUTHORISED, Outcome.NOT_FOUND
-COUNTED = (REFUSED, LATER, UNAUTHORISED, NOT_FOUND)
+UNAUTHORIZED, NOT_FOUND = Outcome.UNAUTHORIZED, Outcome.NOT_FOUND
+COUNTED = (REFUSED, LATER, UNAUTHORIZED, NOT_FOUND)
 IN_DOUBT = (Outcome.DOUBT, Outcome.PLAIN)
 FAILURES = (*COUNTED, *IN_DOUBT)
 
@@ -109,7 +109,7 @@ def test_different_failures_are_not_in_a_row() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "batches"),
-    [(LATER, 1), (UNAUTHORISED, 1), (NOT_FOUND, 1), (REFUSED, 3), *((outcome, 1) for outcome in IN_DOUBT)],
+    [(LATER, 1), (UNAUTHORIZED, 1), (NOT_FOUND, 1), (REFUSED, 3), *((outcome, 1) for outcome in IN_DOUBT)],
 )
 def test_a_batch_that_fails_asks_for_a_single_one(outcome: Outcome, batches: int) -> None:
     turn = Turn()
@@ -124,12 +124,12 @@ def test_a_batch_that_fails_asks_for_a_single_one(outcome: Outcome, batches: int
 def test_once_others_are_accepted_all_of_a_batch_may_fail_alone() -> None:
     """Then halving needs no more comparing, and many that are refused do not open the breaker."""
     turn = Turn()
-    turn.batch(range(10), UNAUTHORISED)
+    turn.batch(range(10), UNAUTHORIZED)
     turn.alone(99, ACCEPTED)
-    turn.batch(range(5), UNAUTHORISED)
+    turn.batch(range(5), UNAUTHORIZED)
     assert not turn.attribution.wants_single
     for pk in range(10):
-        turn.alone(pk, UNAUTHORISED)
+        turn.alone(pk, UNAUTHORIZED)
     assert turn.opens is None
     assert turn.end() == dict.fromkeys(range(10), Fate.GUILTY)
 
@@ -160,7 +160,7 @@ def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
 # --- alone in its turn -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", [LATER, UNAUTHORISED, NOT_FOUND, *IN_DOUBT])
+@pytest.mark.parametrize("outcome", [LATER, UNAUTHORIZED, NOT_FOUND, *IN_DOUBT])
 def test_alone_where_others_were_accepted_before(outcome: Outcome) -> None:
     lone_failures = 0
     for number in range(IN_A_ROW):
@@ -172,7 +172,7 @@ def test_alone_where_others_were_accepted_before(outcome: Outcome) -> None:
         assert turn.opens is (outcome if is_last else None)
 
 
-@pytest.mark.parametrize("outcome", [LATER, UNAUTHORISED, NOT_FOUND, *IN_DOUBT])
+@pytest.mark.parametrize("outcome", [LATER, UNAUTHORIZED, NOT_FOUND, *IN_DOUBT])
 def test_alone_where_nothing_was_ever_accepted(outcome: Outcome) -> None:
     turn = Turn()
     turn.alone(1, outcome)
@@ -229,7 +229,7 @@ def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outc
 # --- probes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("outcome", [LATER, UNAUTHORISED, NOT_FOUND, *IN_DOUBT])
+@pytest.mark.parametrize("outcome", [LATER, UNAUTHORIZED, NOT_FOUND, *IN_DOUBT])
 def test_one_failure_of_a_probe_is_enough(outcome: Outcome) -> None:
     turn = Turn(Standing(is_failing=True, successes=3))
     turn.alone(1, outcome)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.judgement import Judgement, judge, may_be_stored
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Outcome
 
 IDS = [UUID(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}") for number in range(5)]
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -31,7 +31,7 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
         (Outcome.LATER, 503, 1, Judgement({0: Verdict(LATER, 503, "words")})),
         (Outcome.LATER, None, 5, Judgement(again=((0, 1, 2), (3, 4)), failed=LATER)),
         (Outcome.LATER, 429, 5, Judgement(trouble=LATER)),
-        (Outcome.UNAUTHORISED, 403, 1, Judgement({0: Verdict(Outcome.UNAUTHORISED, 403, "words")})),
+        (Outcome.UNAUTHORIZED, 403, 1, Judgement({0: Verdict(Outcome.UNAUTHORIZED, 403, "words")})),
         (Outcome.NOT_FOUND, 404, 1, Judgement({0: Verdict(Outcome.NOT_FOUND, 404, "words")})),
         (Outcome.NOT_FOUND, 404, 2, Judgement(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
         (Outcome.PARTIAL, 207, 1, Judgement({0: Verdict(REFUSED, 207, "words")})),
@@ -54,7 +54,7 @@ def test_what_a_207_leaves_out_is_sent_again() -> None:
 
 
 def test_no_token_is_about_no_statement() -> None:
-    for outcome in (Outcome.UNAUTHORISED, Outcome.LATER):
+    for outcome in (Outcome.UNAUTHORIZED, Outcome.LATER):
         answer = Answer(outcome, 401, "words", is_of_token=True)
         assert judge(answer, IDS) == Judgement(trouble=outcome)
 
@@ -82,7 +82,7 @@ def test_of_every_statement_something_is_said_or_it_is_sent_again_in_a_smaller_p
         (Outcome.REFUSED, 200, False),
         (Outcome.TOO_LARGE, 413, False),
         (Outcome.NOT_FOUND, 404, False),
-        (Outcome.UNAUTHORISED, 403, False),
+        (Outcome.UNAUTHORIZED, 403, False),
         (Outcome.LATER, 429, False),
         (Outcome.LATER, 407, False),
         (Outcome.LATER, 408, True),

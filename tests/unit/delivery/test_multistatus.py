@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.multistatus import verdicts
 from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.enums import Outcome
 
 A, B, C = IDS = tuple(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(3))
 YES, NO, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER

@@ -13,16 +13,16 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.failures import error_of_exception
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
 from percipio_openedx.delivery.statuses import outcome_of
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import (
     DeliveryError,
     Refused,
     Throttled,
     TooLarge,
-    Unauthorised,
+    Unauthorized,
     Unavailable,
     Unreachable,
 )
@@ -33,9 +33,9 @@ NAMED = {
     202: Outcome.ACCEPTED,
     204: Outcome.ACCEPTED,
     207: Outcome.PARTIAL,
-    401: Outcome.UNAUTHORISED,
-    402: Outcome.UNAUTHORISED,
-    403: Outcome.UNAUTHORISED,
+    401: Outcome.UNAUTHORIZED,
+    402: Outcome.UNAUTHORIZED,
+    403: Outcome.UNAUTHORIZED,
     404: Outcome.NOT_FOUND,
     405: Outcome.NOT_FOUND,
     410: Outcome.NOT_FOUND,
@@ -252,7 +252,7 @@ def test_the_words_name_what_happened_and_the_innermost_cause(error: BaseExcepti
         (Outcome.LATER, None, Unreachable),
         (Outcome.LATER, 503, Unavailable),
         (Outcome.LATER, 429, Throttled),
-        (Outcome.UNAUTHORISED, 401, Unauthorised),
+        (Outcome.UNAUTHORIZED, 401, Unauthorized),
         (Outcome.TOO_LARGE, 413, TooLarge),
         (Outcome.REFUSED, 400, Refused),
         (Outcome.NOT_FOUND, 404, Refused),

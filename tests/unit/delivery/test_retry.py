@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.retry import delay, next_time, retry_after_of
+from percipio_openedx.enums import Outcome
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -33,9 +33,9 @@ def least(low: float, high: float) -> float:
         (5, Outcome.LATER, None, 80.0),
         (11, Outcome.LATER, None, 3600.0),
         (10_000, Outcome.LATER, None, 3600.0),
-        (1, Outcome.UNAUTHORISED, None, 60.0),
+        (1, Outcome.UNAUTHORIZED, None, 60.0),
         (1, Outcome.NOT_FOUND, None, 60.0),
-        (7, Outcome.UNAUTHORISED, None, 3600.0),
+        (7, Outcome.UNAUTHORIZED, None, 3600.0),
         (9, Outcome.LATER, 20.0, 22.0),
         (1, Outcome.LATER, 0.0, 1.1),
         (1, Outcome.LATER, 86400.0, 86430.0),
@@ -58,9 +58,9 @@ def test_the_span_of_the_wait(failures: int, outcome: Outcome, retry_after: floa
     st.floats(0, 1),
 )
 def test_the_wait_is_always_a_sane_time(
-    failures: int, outcome: Outcome, retry_after: float | None, share: float
+    failures: int, outcome: Outcome, retry_after: float | None, progress: float
 ) -> None:
-    at = next_time(NOW, failures, outcome, retry_after, lambda low, high: low + (high - low) * share)
+    at = next_time(NOW, failures, outcome, retry_after, lambda low, high: low + (high - low) * progress)
     assert timedelta(seconds=1) <= at - NOW <= timedelta(seconds=86430)
 
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Outcome
 from percipio_openedx.delivery.judgement import judge
 from percipio_openedx.delivery.multistatus import read
 from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
+from percipio_openedx.enums import Outcome
 
 A, B, C = IDS = tuple(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(3))
 X = "11111111-2222-3333-4444-555555555555"

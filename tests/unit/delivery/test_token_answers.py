@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Api
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorised, Unavailable
-from percipio_openedx.secrets import Secret
+from percipio_openedx.enums import Api
+from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorized, Unavailable
+from percipio_openedx.secret import Secret
 
 SECRET = "canary-secret"
 CONFIGURATION = Configuration(
@@ -45,11 +45,11 @@ def test_a_token() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, b'{"error": "invalid_client"}', Unauthorised),
-        (401, b"", Unauthorised),
-        (403, b"<html>", Unauthorised),
-        (404, b"", Unauthorised),
-        (409, b"", Unauthorised),
+        (400, b'{"error": "invalid_client"}', Unauthorized),
+        (401, b"", Unauthorized),
+        (403, b"<html>", Unauthorized),
+        (404, b"", Unauthorized),
+        (409, b"", Unauthorized),
         (429, b"", Throttled),
         (301, b"", Unavailable),
         (204, b"", Unavailable),

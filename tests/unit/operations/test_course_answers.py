@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.operations import spreadsheets
-from percipio_openedx.operations.course_answers import COLUMNS, MOST_PROBLEMS, read
+from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, read
 
 KEY = "course-v1:DemoX+CS101+2026"
 HEAD = "course_key,is_reported,content_id\n"

@@ -19,11 +19,11 @@ from benchmarks.proof.two_versions import Side, Work
 from tests.unit.test_migrations_rule import troubles
 
 LOG = """\
-2026-11-25 22:33:53 INFO percipio_openedx.run pass looked=3 statements=2 held=1 rebuilt=1 sent=4 parked=0 later=1
+2026-11-25 22:33:53 INFO percipio_openedx.operations.run pass observed=3 statements=2 held=1 rebuilt=1 sent=4 parked=0 later=1
 Traceback (most recent call last):
 TypeError: run() takes 0 positional arguments but 1 was given
 2026-11-25 22:33:54 ERROR Received unregistered task of type 'percipio_openedx.tasks.of_next_version'.
-2026-11-25 22:33:55 INFO percipio_openedx.run pass looked=1 statements=1 held=0 sent=0 parked=0 later=0
+2026-11-25 22:33:55 INFO percipio_openedx.operations.run pass observed=1 statements=1 held=0 sent=0 parked=0 later=0
 TypeError: run() got an unexpected keyword argument 'site_id'
 """
 
@@ -75,5 +75,5 @@ def test_the_logs_say_what_a_version_did(tmp_path: Path) -> None:
 
     done = Side(Release("this code", tmp_path), lms).work()
 
-    assert done == Work(looked=8, made=6, sent=8, refused=6)
-    assert done.since(Work(looked=3, made=1, sent=0, refused=2)) == Work(looked=5, made=5, sent=8, refused=4)
+    assert done == Work(observed=8, made=6, sent=8, refused=6)
+    assert done.since(Work(observed=3, made=1, sent=0, refused=2)) == Work(observed=5, made=5, sent=8, refused=4)

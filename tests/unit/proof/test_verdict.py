@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.proof.truth import Expected
+from benchmarks.proof.expected import Expected
 from benchmarks.proof.verdict import Said, judge
 
 AT, LATER = "2026-05-01T08:00:00.000Z", "2026-05-02T08:00:00.000Z"
@@ -16,13 +16,13 @@ MUST = frozenset({("initialized", AT), ("passed", LATER), ("completed", LATER)})
 TRUE = Expected(site=1, name="Amina", retired=False, must=MUST, may=MUST | {("progressed", 20), ("progressed", 40)})
 
 
-def told(word: str, detail: object, **changed: object) -> Said:
+def reported(word: str, detail: object, **changed: object) -> Said:
     one = Said("demo-academy", KEY[0], "Amina", KEY[1], word, detail, "registration-1")
     return replace(one, **changed)
 
 
-START, TWENTY, FORTY = told("initialized", AT), told("progressed", 20), told("progressed", 40)
-PASS, END = told("passed", LATER), told("completed", LATER)
+START, TWENTY, FORTY = reported("initialized", AT), reported("progressed", 20), reported("progressed", 40)
+PASS, END = reported("passed", LATER), reported("completed", LATER)
 WHOLE = [START, TWENTY, FORTY, PASS, END]
 
 
@@ -47,8 +47,8 @@ def test_the_truth_is_no_fault_however_many_shares_were_seen(said: list[Said]) -
         ([*WHOLE[:4], replace(END, partner="demo-campus")], {"wrong site": 1}),
         ([*WHOLE[:4], replace(END, name="Bo")], {"wrong learner": 1}),
         ([*WHOLE[:4], replace(END, registration="another")], {"wrong learner": 1}),
-        ([START, told("progressed", 60), PASS, END], {"untrue": 1}),
-        ([*WHOLE, told("completed", AT)], {"untrue": 1, "doubled": 1}),
+        ([START, reported("progressed", 60), PASS, END], {"untrue": 1}),
+        ([*WHOLE, reported("completed", AT)], {"untrue": 1, "doubled": 1}),
     ],
 )
 def test_every_fault_is_seen(said: list[Said], expected: dict[str, int]) -> None:
@@ -69,4 +69,4 @@ def test_two_learners_never_share_a_registration() -> None:
 def test_of_the_retired_nothing_has_to_be_held_and_what_is_held_has_to_be_true() -> None:
     gone = replace(TRUE, retired=True)
     assert faults(true=gone) == Counter()
-    assert faults(START, told("completed", AT), true=gone) == Counter({"untrue": 1})
+    assert faults(START, reported("completed", AT), true=gone) == Counter({"untrue": 1})

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, StatementContext
+from percipio_openedx.enums import Kind
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -53,7 +53,7 @@ CROWD: Final = tuple(
 )
 
 
-def a_telling(kind: Kind, course: Course = CLOUD, **changes: Any) -> Telling:
+def a_context(kind: Kind, course: Course = CLOUD, **changes: Any) -> StatementContext:
     """A telling with plain defaults; changes go to the milestone where it has the field, else to the telling."""
     of_milestone = {name: changes.pop(name) for name in list(changes) if name in Milestone.__dataclass_fields__}
     milestone = Milestone(**{"kind": kind, "at": AT, **of_milestone})
@@ -66,65 +66,65 @@ def a_telling(kind: Kind, course: Course = CLOUD, **changes: Any) -> Telling:
         "content_id": "course:DemoX+CLOUD101",
         "activity_id": "course:DemoX+CLOUD101",
     }
-    return Telling(milestone=milestone, **{**defaults, **changes})
+    return StatementContext(milestone=milestone, **{**defaults, **changes})
 
 
 GRADED: Final[dict[str, Any]] = {"score": Score(0.857142), "success": True, "seconds": 1800}
 
-CASES: Final[dict[str, Telling]] = {
-    "started": a_telling(Kind.STARTED),
-    "started_account": a_telling(
+CASES: Final[dict[str, StatementContext]] = {
+    "started": a_context(Kind.STARTED),
+    "started_account": a_context(
         Kind.STARTED, identity=LearnerIdentity(home_page=LMS, account="john_doe", name="John Doe")
     ),
-    "started_unusual_address": a_telling(Kind.STARTED, identity=LearnerIdentity(email="50%off#1/a&b?{x}@example.com")),
-    "started_percipio_uuid": a_telling(
+    "started_unusual_address": a_context(Kind.STARTED, identity=LearnerIdentity(email="50%off#1/a&b?{x}@example.com")),
+    "started_percipio_uuid": a_context(
         Kind.STARTED,
         identity=LearnerIdentity(
             home_page="https://example.percipio.com", account="0e3c0a0a-7c3c-4d6b-8f0e-1f2d3c4b5a69", organization="o-1"
         ),
     ),
-    "progressed": a_telling(Kind.PROGRESSED, percent=40, seconds=3725),
-    "progressed_japanese": a_telling(Kind.PROGRESSED, JAPANESE, percent=73, seconds=59),
-    "progressed_unknown_duration": a_telling(Kind.PROGRESSED, percent=10),
-    "passed": a_telling(Kind.PASSED, score=Score(0.7), success=True),
-    "completed": a_telling(Kind.COMPLETED, **GRADED),
-    "completed_ungraded": a_telling(Kind.COMPLETED, replace(CLOUD, is_graded=False), seconds=36000),
-    "completed_not_passed": a_telling(Kind.COMPLETED, score=Score(0.4), success=False, seconds=0),
-    "completed_full_marks": a_telling(Kind.COMPLETED, score=Score(1.0), success=True),
-    "completed_arabic": a_telling(Kind.COMPLETED, ARABIC, **GRADED),
-    "completed_japanese": a_telling(Kind.COMPLETED, JAPANESE, **GRADED),
-    "completed_chinese": a_telling(Kind.COMPLETED, replace(CLOUD, name="云计算基础", language="zh_CN")),
-    "completed_british": a_telling(Kind.COMPLETED, replace(CLOUD, language="en-gb")),
-    "completed_unknown_language": a_telling(Kind.COMPLETED, replace(CLOUD, language="tlh")),
-    "completed_hostile_texts": a_telling(Kind.COMPLETED, HOSTILE, **GRADED),
-    "completed_one_instructor": a_telling(
+    "progressed": a_context(Kind.PROGRESSED, percent=40, seconds=3725),
+    "progressed_japanese": a_context(Kind.PROGRESSED, JAPANESE, percent=73, seconds=59),
+    "progressed_unknown_duration": a_context(Kind.PROGRESSED, percent=10),
+    "passed": a_context(Kind.PASSED, score=Score(0.7), success=True),
+    "completed": a_context(Kind.COMPLETED, **GRADED),
+    "completed_ungraded": a_context(Kind.COMPLETED, replace(CLOUD, is_graded=False), seconds=36000),
+    "completed_not_passed": a_context(Kind.COMPLETED, score=Score(0.4), success=False, seconds=0),
+    "completed_full_marks": a_context(Kind.COMPLETED, score=Score(1.0), success=True),
+    "completed_arabic": a_context(Kind.COMPLETED, ARABIC, **GRADED),
+    "completed_japanese": a_context(Kind.COMPLETED, JAPANESE, **GRADED),
+    "completed_chinese": a_context(Kind.COMPLETED, replace(CLOUD, name="云计算基础", language="zh_CN")),
+    "completed_british": a_context(Kind.COMPLETED, replace(CLOUD, language="en-gb")),
+    "completed_unknown_language": a_context(Kind.COMPLETED, replace(CLOUD, language="tlh")),
+    "completed_hostile_texts": a_context(Kind.COMPLETED, HOSTILE, **GRADED),
+    "completed_one_instructor": a_context(
         Kind.COMPLETED, replace(CLOUD, instructors=(Instructor("Jane Smith", "jane.smith@example.com"),))
     ),
-    "completed_several_instructors": a_telling(
+    "completed_several_instructors": a_context(
         Kind.COMPLETED,
         replace(
             CLOUD,
             instructors=(Instructor("Jane Smith"), Instructor("محمد علي"), Instructor("Kim", "kim@example.com")),
         ),
     ),
-    "completed_bare": a_telling(
+    "completed_bare": a_context(
         Kind.COMPLETED,
         Course(key="course-v1:DemoX+BARE+1", org="DemoX"),
         identity=replace(JOHN, name=""),
         platform="",
     ),
-    "completed_named_by_url": a_telling(
+    "completed_named_by_url": a_context(
         Kind.COMPLETED,
         content_id=f"{LMS}/courses/course-v1:DemoX+CLOUD101+2026",
         activity_id=f"{LMS}/courses/course-v1:DemoX+CLOUD101+2026",
     ),
-    "completed_again": a_telling(Kind.COMPLETED, round=1, **GRADED),
-    "completed_clock_ahead": a_telling(Kind.COMPLETED, at=datetime(2031, 1, 1, tzinfo=UTC)),
-    "completed_largest": a_telling(
+    "completed_again": a_context(Kind.COMPLETED, round=1, **GRADED),
+    "completed_clock_ahead": a_context(Kind.COMPLETED, at=datetime(2031, 1, 1, tzinfo=UTC)),
+    "completed_largest": a_context(
         Kind.COMPLETED,
         replace(ARABIC, name="أ" * 300, description="<p>سحابة 👩🏽‍💻 </p>" * 3000, instructors=CROWD),
         **GRADED,
     ),
-    "retracted_completed": a_telling(Kind.RETRACTED, retracts=Kind.COMPLETED),
-    "retracted_passed_again": a_telling(Kind.RETRACTED, retracts=Kind.PASSED, round=1),
+    "retracted_completed": a_context(Kind.RETRACTED, retracts=Kind.COMPLETED),
+    "retracted_passed_again": a_context(Kind.RETRACTED, retracts=Kind.PASSED, round=1),
 }

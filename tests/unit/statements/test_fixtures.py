@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.codes import Kind
+from percipio_openedx.enums import Kind
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.vocabulary import VERBS
@@ -38,7 +38,7 @@ def test_the_track_record_is_as_kept(name: str) -> None:
 
 
 def test_only_passed_and_retracted_have_no_track_record() -> None:
-    without = {telling.milestone.kind for name, telling in CASES.items() if not (RECORDS / f"{name}.json").exists()}
+    without = {context.milestone.kind for name, context in CASES.items() if not (RECORDS / f"{name}.json").exists()}
 
     assert without == {Kind.PASSED, Kind.RETRACTED}
 
@@ -48,7 +48,7 @@ def test_every_kept_file_has_a_case_and_every_case_a_file() -> None:
     records = {path.stem for path in RECORDS.iterdir()}
 
     assert statements == set(CASES)
-    assert records == {name for name, telling in CASES.items() if build(telling, now=NOW).track is not None}
+    assert records == {name for name, context in CASES.items() if build(context, now=NOW).track is not None}
 
 
 @pytest.mark.parametrize("path", sorted(STATEMENTS.iterdir()), ids=lambda path: path.stem)
@@ -76,13 +76,13 @@ def test_the_largest_statement_lost_its_description_alone() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_columns_say_what_the_body_says(name: str) -> None:
-    telling = CASES[name]
-    built = build(telling, now=NOW)
+    context = CASES[name]
+    built = build(context, now=NOW)
     statement = json.loads(built.body)
 
     assert str(built.id) == statement["id"]
-    assert built.verb == statement["verb"]["id"] == VERBS[telling.milestone.kind]
-    assert built.actor_key == ids.actor_key(telling.identity) == ids.actor_key_of(statement["actor"])
+    assert built.verb == statement["verb"]["id"] == VERBS[context.milestone.kind]
+    assert built.actor_key == ids.actor_key(context.identity) == ids.actor_key_of(statement["actor"])
     assert built.timestamp is not None
     assert built.timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z") == statement["timestamp"]
 
@@ -97,9 +97,9 @@ def test_a_retraction_points_to_the_statement_of_the_same_round() -> None:
 
 
 def test_the_same_telling_gives_the_same_bytes_at_any_time() -> None:
-    telling = CASES["completed_arabic"]
+    context = CASES["completed_arabic"]
 
-    assert build(telling, now=NOW) == build(telling, now=AT)
+    assert build(context, now=NOW) == build(context, now=AT)
 
 
 def test_a_milestone_from_a_clock_that_is_ahead_is_told_as_of_now() -> None:

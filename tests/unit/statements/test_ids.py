@@ -7,8 +7,8 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.data import LearnerIdentity
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 

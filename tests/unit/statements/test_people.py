@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.data import Instructor, LearnerIdentity
+from percipio_openedx.enums import Kind
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.iri import mailto
@@ -20,7 +20,7 @@ from percipio_openedx.statements.people import instructors
 from percipio_sandbox.validation.statements import problems_of
 from percipio_sandbox.validation.track import track_problems_of
 from tests.judges import assert_valid_statement
-from tests.unit.statements.cases import NOW, a_telling
+from tests.unit.statements.cases import NOW, a_context
 
 LMS = "https://lms.example.com"
 
@@ -87,7 +87,7 @@ ODD = ["first#last@example.com", "50%off@example.com", "who?@example.com", "{x}@
 @pytest.mark.parametrize("email", ODD)
 @pytest.mark.parametrize("kind", [Kind.STARTED, Kind.PROGRESSED, Kind.COMPLETED])
 def test_a_learner_with_an_unusual_address_is_named_in_both_apis(email: str, kind: Kind) -> None:
-    built = build(a_telling(kind, identity=LearnerIdentity(email=email, name="X"), percent=40), now=NOW)
+    built = build(a_context(kind, identity=LearnerIdentity(email=email, name="X"), percent=40), now=NOW)
     statement, record = json.loads(built.body), json.loads(built.track or b"")
 
     assert statement["actor"] == {"objectType": "Agent", "name": "X", "mbox": mailto(email)}
@@ -101,7 +101,7 @@ def test_a_learner_with_an_unusual_address_is_named_in_both_apis(email: str, kin
 def test_an_address_that_no_statement_can_name_does_not_keep_a_track_record() -> None:
     """Its statement, which is kept beside the record, names the learner by the hash that xAPI has for that."""
     email = "a..b@example.com"
-    built = build(a_telling(Kind.COMPLETED, identity=LearnerIdentity(email=email)), now=NOW)
+    built = build(a_context(Kind.COMPLETED, identity=LearnerIdentity(email=email)), now=NOW)
     hashed = hashlib.sha1(b"mailto:a..b@example.com", usedforsecurity=False).hexdigest()
 
     assert json.loads(built.track or b"")["user"] == email

@@ -14,14 +14,14 @@ from openedx_filters import PipelineStep
 from openedx_filters.exceptions import OpenEdxFilterException
 from tincan import Activity, Agent, Verb
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.data import LearnerIdentity, Milestone, Score, StatementContext
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import PercipioXApiProcessor, build
 from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, VERB_FILTER, PercipioRegistry
 from percipio_openedx.statements.vocabulary import VERBS, event_name
-from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, a_telling
+from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, a_context
 
 HERE = __name__
 COMPLETED = CASES["completed"]
@@ -154,7 +154,7 @@ def test_nothing_of_a_statement_is_logged(caplog: pytest.LogCaptureFixture, sett
     assert caplog.records == []
 
 
-IMPOSSIBLE: list[tuple[Telling, str]] = [
+IMPOSSIBLE: list[tuple[StatementContext, str]] = [
     (replace(COMPLETED, identity=LearnerIdentity(email="amina haddad")), "actor.mbox: is not an email address"),
     (
         replace(COMPLETED, identity=LearnerIdentity(account="a", home_page="here")),
@@ -166,22 +166,22 @@ IMPOSSIBLE: list[tuple[Telling, str]] = [
     ),
     (replace(COMPLETED, content_id=""), "content_id: is empty"),
     (replace(COMPLETED, activity_id="Cloud 101"), "object.id: is not an IRI"),
-    (a_telling(Kind.PROGRESSED), "result.extensions.progress: is not a whole percentage from 0 to 100"),
-    (a_telling(Kind.PROGRESSED, percent=101), "result.extensions.progress: is not a whole percentage from 0 to 100"),
-    (a_telling(Kind.PASSED, score=Score(float("nan"))), "result.score.scaled: is not a number"),
-    (a_telling(Kind.RETRACTED), "object.id: a retraction needs one earlier statement that it takes back"),
+    (a_context(Kind.PROGRESSED), "result.extensions.progress: is not a whole percentage from 0 to 100"),
+    (a_context(Kind.PROGRESSED, percent=101), "result.extensions.progress: is not a whole percentage from 0 to 100"),
+    (a_context(Kind.PASSED, score=Score(float("nan"))), "result.score.scaled: is not a number"),
+    (a_context(Kind.RETRACTED), "object.id: a retraction needs one earlier statement that it takes back"),
     (
-        a_telling(Kind.RETRACTED, retracts=Kind.RETRACTED),
+        a_context(Kind.RETRACTED, retracts=Kind.RETRACTED),
         "object.id: a retraction needs one earlier statement that it takes back",
     ),
     (replace(COMPLETED, milestone=Milestone(Kind.COMPLETED, AT.replace(tzinfo=None))), "timestamp: has no time zone"),
 ]
 
 
-@pytest.mark.parametrize(("telling", "problem"), IMPOSSIBLE)
-def test_what_cannot_be_said_is_an_error_without_personal_data(telling: Telling, problem: str) -> None:
+@pytest.mark.parametrize(("context", "problem"), IMPOSSIBLE)
+def test_what_cannot_be_said_is_an_error_without_personal_data(context: StatementContext, problem: str) -> None:
     with pytest.raises(StatementError) as caught:
-        build(telling, now=NOW)
+        build(context, now=NOW)
 
     assert str(caught.value) == problem
 
@@ -192,21 +192,21 @@ def test_a_learner_without_any_name_is_refused_for_track_too() -> None:
 
 
 def test_progress_carries_no_score() -> None:
-    built = build(a_telling(Kind.PROGRESSED, percent=40, score=Score(0.4)), now=NOW)
+    built = build(a_context(Kind.PROGRESSED, percent=40, score=Score(0.4)), now=NOW)
 
     assert "score" not in json.loads(built.body)["result"]
 
 
 @pytest.mark.parametrize(("fraction", "scaled", "raw"), [(1.04, 1, 100), (-0.1, 0, 0), (0.33333, 0.3333, 33.33)])
 def test_a_score_stays_within_its_bounds(fraction: float, scaled: float, raw: float) -> None:
-    result = json.loads(build(a_telling(Kind.PASSED, score=Score(fraction)), now=NOW).body)["result"]
+    result = json.loads(build(a_context(Kind.PASSED, score=Score(fraction)), now=NOW).body)["result"]
 
     assert result["score"] == {"scaled": scaled, "raw": raw, "min": 0, "max": 100}
 
 
 @pytest.mark.parametrize("seconds", [None, -5, 10**12])
 def test_a_time_on_task_that_cannot_be_is_left_out(seconds: int | None) -> None:
-    built = build(a_telling(Kind.PROGRESSED, percent=40, seconds=seconds), now=NOW)
+    built = build(a_context(Kind.PROGRESSED, percent=40, seconds=seconds), now=NOW)
 
     assert built.track is not None
     assert "duration" not in json.loads(built.body)["result"]

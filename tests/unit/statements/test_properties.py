@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.codes import Kind
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, Telling
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, StatementContext
+from percipio_openedx.enums import Kind
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.checker import check
 from tests.judges import LIMIT, assert_valid_statement
@@ -60,8 +60,8 @@ milestones = st.one_of(
         Milestone, kind=st.just(Kind.RETRACTED), at=MOMENTS, retracts=st.sampled_from([Kind.PASSED, Kind.COMPLETED])
     ),
 )
-tellings = st.builds(
-    Telling,
+contexts = st.builds(
+    StatementContext,
     milestone=milestones,
     identity=identities,
     course=courses,
@@ -73,10 +73,10 @@ tellings = st.builds(
 )
 
 
-@given(tellings)
+@given(contexts)
 @settings(max_examples=150)
-def test_every_telling_becomes_a_valid_statement(telling: Telling) -> None:
-    built = build(telling, now=NOW)
+def test_every_telling_becomes_a_valid_statement(context: StatementContext) -> None:
+    built = build(context, now=NOW)
     statement: dict[str, Any] = json.loads(built.body)
 
     check(statement)
@@ -86,18 +86,18 @@ def test_every_telling_becomes_a_valid_statement(telling: Telling) -> None:
     assert json.dumps(statement, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode() == built.body
 
 
-@given(tellings, st.datetimes(min_value=datetime(2100, 1, 2), timezones=st.just(UTC)))
+@given(contexts, st.datetimes(min_value=datetime(2100, 1, 2), timezones=st.just(UTC)))
 @settings(max_examples=50)
-def test_the_same_telling_is_the_same_statement_at_any_later_time(telling: Telling, now: datetime) -> None:
-    assert build(telling, now=datetime(2100, 1, 2, tzinfo=UTC)) == build(telling, now=now)
+def test_the_same_telling_is_the_same_statement_at_any_later_time(context: StatementContext, now: datetime) -> None:
+    assert build(context, now=datetime(2100, 1, 2, tzinfo=UTC)) == build(context, now=now)
 
 
-@given(tellings)
+@given(contexts)
 @settings(max_examples=50)
-def test_a_track_record_has_the_documented_fields_and_types(telling: Telling) -> None:
-    track = build(telling, now=NOW).track
+def test_a_track_record_has_the_documented_fields_and_types(context: StatementContext) -> None:
+    track = build(context, now=NOW).track
     if track is None:
-        assert telling.milestone.kind in {Kind.PASSED, Kind.RETRACTED}
+        assert context.milestone.kind in {Kind.PASSED, Kind.RETRACTED}
         return
     record: dict[str, Any] = json.loads(track)
 
@@ -105,4 +105,4 @@ def test_a_track_record_has_the_documented_fields_and_types(telling: Telling) ->
     assert datetime.strptime(record["event_date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) <= NOW
     assert type(record["completion_percentage"]) is int
     assert type(record.get("duration_spent", 0)) is int
-    assert record["user"] == telling.identity.scalar
+    assert record["user"] == context.identity.scalar

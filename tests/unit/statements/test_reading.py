@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.codes import Kind
 from percipio_openedx.data import Milestone, Score
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.reading import milestone_of
@@ -18,11 +18,11 @@ from tests.unit.statements.cases import AT, CASES, NOW
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_built_from_what_was_read_is_the_same(name: str) -> None:
-    telling = CASES[name]
-    built = build(telling, now=NOW)
-    milestone = telling.milestone
+    context = CASES[name]
+    built = build(context, now=NOW)
+    milestone = context.milestone
     read = milestone_of(milestone.kind, milestone.value, built.timestamp or AT, built.body)
-    assert build(replace(telling, milestone=read), now=NOW) == built
+    assert build(replace(context, milestone=read), now=NOW) == built
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_what_is_built_from_what_was_read_is_the_same(name: str) -> None:
     ],
 )
 def test_every_part_of_a_milestone_is_read(milestone: Milestone) -> None:
-    telling = replace(next(iter(CASES.values())), milestone=milestone)
-    body = build(telling, now=NOW).body
+    context = replace(next(iter(CASES.values())), milestone=milestone)
+    body = build(context, now=NOW).body
     assert milestone_of(milestone.kind, milestone.value, AT, body) == milestone
 
 
@@ -57,9 +57,9 @@ def test_what_was_never_made_is_named_without_its_value(kind: str, value: Any) -
 
 @pytest.mark.parametrize("seconds", [0, 1, 59, 60, 3600, 3725, 90061, 3_000_000_000])
 def test_a_duration_is_read_as_it_was_written(seconds: int) -> None:
-    telling = CASES["completed"]
-    milestone = replace(telling.milestone, seconds=seconds)
-    built = build(replace(telling, milestone=milestone), now=NOW)
+    context = CASES["completed"]
+    milestone = replace(context.milestone, seconds=seconds)
+    built = build(replace(context, milestone=milestone), now=NOW)
     assert milestone_of(milestone.kind, milestone.value, AT, built.body).seconds == seconds
 
 

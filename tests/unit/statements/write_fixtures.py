@@ -21,8 +21,8 @@ def main() -> None:
     from percipio_openedx.statements.build import build
     from tests.unit.statements.cases import CASES, NOW
 
-    for name, telling in CASES.items():
-        built = build(telling, now=NOW)
+    for name, context in CASES.items():
+        built = build(context, now=NOW)
         _write(FIXTURES / "statements" / f"{name}.json", built.body)
         if built.track is not None:
             _write(FIXTURES / "track_records" / f"{name}.json", built.track)

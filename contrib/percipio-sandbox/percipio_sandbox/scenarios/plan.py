@@ -17,7 +17,7 @@ from random import Random
 
 from percipio_sandbox.calls import Call
 from percipio_sandbox.messages import Answer
-from percipio_sandbox.scenarios.catalogue import SCENARIOS
+from percipio_sandbox.scenarios.catalog import SCENARIOS
 from percipio_sandbox.scenarios.mixtures import make_act
 from percipio_sandbox.scenarios.model import Act, Scenario, ScenarioError, Settings
 

@@ -12,7 +12,7 @@ from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 from waffle.models import Switch
 
 from demo.learning.accounts import ADMIN_USERNAME, add_admin
-from demo.learning.catalogue import CATALOGUE
+from demo.learning.catalog import CATALOGUE
 from demo.learning.destinations import add_accounts
 from demo.learning.publishing import publish
 

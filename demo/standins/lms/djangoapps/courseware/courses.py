@@ -51,4 +51,4 @@ def get_course_blocks_completion_summary(course_key: CourseKey, user: User) -> d
 
 def _whole_completions(user: User, course_key: CourseKey) -> set[str]:
     found = BlockCompletion.get_learning_context_completions(user, course_key)
-    return {str(usage_key) for usage_key, share in found.items() if share == 1.0}
+    return {str(usage_key) for usage_key, progress in found.items() if progress == 1.0}

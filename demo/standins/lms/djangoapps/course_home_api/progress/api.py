@@ -17,5 +17,5 @@ def calculate_progress_for_learner_in_course(course_key: CourseKey, user: User) 
         return {}
     total = sum(summary.values())
     kinds = ("complete", "locked", "incomplete")
-    shares = {f"{kind}_percentage": round(summary[f"{kind}_count"] / total, 2) if total else 0.0 for kind in kinds}
-    return {**summary, "total_count": total, **shares}
+    answers = {f"{kind}_percentage": round(summary[f"{kind}_count"] / total, 2) if total else 0.0 for kind in kinds}
+    return {**summary, "total_count": total, **answers}

@@ -13,13 +13,13 @@ def _size(quick: bool) -> int:
     return 1000 if quick else 4000
 
 
-def _looked(count: int) -> int:
+def _observed(count: int) -> int:
     """Everything that is due, as a worker looks at it; the number of learner-courses."""
     from percipio_openedx.reporting.due import report_due
 
     reported = report_due()
-    if reported.looked != count:
-        raise AssertionError(f"{reported.looked} of {count} were looked at: {reported}")
+    if reported.observed != count:
+        raise AssertionError(f"{reported.observed} of {count} were looked at: {reported}")
     return count
 
 
@@ -27,7 +27,7 @@ def _without_building() -> None:
     """The platform's look-ups and the observation as they are, but nothing to say."""
     from percipio_openedx.models import LearnerCourse
 
-    LearnerCourse.objects.update(told_started=True, told_passed=True, told_completed=True)
+    LearnerCourse.objects.update(reported_started=True, reported_passed=True, reported_completed=True)
 
 
 def _stub_platform() -> None:
@@ -65,15 +65,15 @@ def _again(quick: bool, *, stubbed: bool) -> Figures:
         _stub_platform()
     world.forget_reports()
     world.notices(count)
-    _looked(count)
+    _observed(count)
     _without_building()
     world.notices(100)
     with queries() as asked:
-        _looked(100)
+        _observed(100)
     small = len(asked)
     world.notices(count)
     with queries() as asked:
-        figures = whole(lambda: _looked(count))
+        figures = whole(lambda: _observed(count))
     return {**figures, "queries": len(asked) / count * 1000, "queries_of_100": small}
 
 
@@ -85,10 +85,10 @@ def reporting(quick: bool) -> Figures:
     _stub_platform()
     world.forget_reports()
     world.notices(200)
-    _looked(200)
+    _observed(200)
     world.notices(count, world.FIRST + 200)
     with queries() as asked:
-        figures = whole(lambda: _looked(count))
+        figures = whole(lambda: _observed(count))
     made = Statement.objects.count() / (count + 200)
     return {**figures, "queries": len(asked) / count * 1000, "statements": made}
 
@@ -116,7 +116,7 @@ def burst(quick: bool) -> Figures:
     report_due()
     again = CALLS["calculate_progress_for_learner_in_course"] - asked
     told = Statement.objects.filter(kind="progressed").count()
-    return {"looks": reported.looked, "progressed": told, "asked": asked, "asked_again": again}
+    return {"looks": reported.observed, "progressed": told, "asked": asked, "asked_again": again}
 
 
 def lines(results: Results) -> list[Line]:

@@ -13,10 +13,10 @@ KEY = "percipio_openedx:slot:%d"
 
 
 class Slot(NamedTuple):
-    """One of the places for a run. ``has_neighbour`` says that there is another one after it."""
+    """One of the places for a run. ``has_neighbor`` says that there is another one after it."""
 
     number: int
-    has_neighbour: bool
+    has_neighbor: bool
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def taken(places: int, longest: float) -> Iterator[Slot | None]:
         return
     is_ours = cache.get(KEY % number) == token
     try:
-        yield Slot(number, has_neighbour=is_ours and number + 1 < places)
+        yield Slot(number, has_neighbor=is_ours and number + 1 < places)
     finally:
         if is_ours:
             cache.delete(KEY % number)

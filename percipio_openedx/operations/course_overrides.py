@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.models.course_answer import CourseAnswer, outdate
+from percipio_openedx.models.course_override import CourseOverride, outdate
 from percipio_openedx.operations import spreadsheets
 
 COLUMNS = ("course_key", "is_reported", "content_id")
@@ -36,7 +36,7 @@ class Taken:
     freed: tuple[str, ...]
 
 
-def read(raw: bytes) -> list[CourseAnswer]:
+def read(raw: bytes) -> list[CourseOverride]:
     """Return the answers of a file, not saved.
 
     Raises:
@@ -53,7 +53,7 @@ def read(raw: bytes) -> list[CourseAnswer]:
     head = text.partition("\n")[0]
     delimiter = ";" if ";" in head and "," not in head else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    found: dict[str, tuple[int, CourseAnswer]] = {}
+    found: dict[str, tuple[int, CourseOverride]] = {}
     problems: list[ValidationError] = []
     try:
         names = reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
@@ -75,14 +75,14 @@ def read(raw: bytes) -> list[CourseAnswer]:
 
 
 def _taken_up(
-    found: dict[str, tuple[int, CourseAnswer]], line: int, row: dict[str, str], *, is_whole: bool
+    found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str], *, is_whole: bool
 ) -> list[ValidationError]:
     """Add the answer of a row to those that were found; return what is wrong with it instead."""
     if not is_whole:
         return [_problem(line, "", _("has not as many columns as the first line"))]
     values = {name: spreadsheets.original(cell.strip()) for name, cell in row.items()}
     word = values.get("is_reported", "").lower()
-    answer = CourseAnswer(
+    answer = CourseOverride(
         course_key=values["course_key"], is_reported=WORDS.get(word, True), content_id=values.get("content_id", "")
     )
     wrong: dict[str, list[str]] = {}
@@ -104,18 +104,18 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
     return ValidationError(text, params={"line": line, "field": field, "problem": problem})
 
 
-def take(answers: Sequence[CourseAnswer], *, dry_run: bool = False) -> Taken:
+def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
     """Store answers of ``read``, in one transaction. Courses that are not among them keep theirs.
 
     Arguments:
         answers: each course once.
         dry_run: count only.
     """
-    new: list[CourseAnswer] = []
-    changed: list[CourseAnswer] = []
+    new: list[CourseOverride] = []
+    changed: list[CourseOverride] = []
     freed: list[str] = []
     with transaction.atomic():
-        stored = {row.course_key.casefold(): row for row in CourseAnswer.objects.select_for_update()}
+        stored = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
         for answer in answers:
             row = stored.get(answer.course_key.casefold())
             if row is None:
@@ -126,15 +126,15 @@ def take(answers: Sequence[CourseAnswer], *, dry_run: bool = False) -> Taken:
                 row.updated_at = timezone.now()
                 changed.append(row)
         if not dry_run:
-            CourseAnswer.objects.bulk_create(new, batch_size=AT_ONCE)
-            CourseAnswer.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
+            CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
+            CourseOverride.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
             outdate(row.course_key for row in (*new, *changed))
     return Taken(len(new), len(changed), len(answers) - len(new) - len(changed), tuple(freed))
 
 
 def stored() -> list[dict[str, object]]:
     """Return every answer, by course."""
-    return list(CourseAnswer.objects.order_by("course_key").values(*COLUMNS))
+    return list(CourseOverride.objects.order_by("course_key").values(*COLUMNS))
 
 
 def written() -> str:

@@ -78,7 +78,7 @@ def run_pass(budget: float | None = None) -> Pass:
         times.append(timezone.now() + AFTER_A_BROKEN_STEP)
     done.next_at = min(times, default=None)
     counts = {
-        "looked": reported.looked,
+        "observed": reported.observed,
         "statements": reported.statements,
         "held": reported.held,
         "rebuilt": rebuilt.built,

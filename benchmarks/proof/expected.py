@@ -94,7 +94,7 @@ class Lms:
         for user, course_key, created in enrollments:
             course, (email, name, retired) = courses[course_key], people[user]
             site = sites.get(course.org, DEFAULT_SITE)
-            share = _share(course, done[user, course_key])
+            share = _progress(course, done[user, course_key])
             must, may = (_by_track if ACCOUNTS[site].by_track else _by_statements)(
                 created, grades.get((user, course_key)), share, last.get((user, course_key)), len(course.units)
             )
@@ -160,7 +160,7 @@ def connect(url: str) -> Any:
     )
 
 
-def _share(course: _Course, done: set[str]) -> int:
+def _progress(course: _Course, done: set[str]) -> int:
     complete = sum(1 for blocks in course.units.values() if blocks <= done)
     return complete * 100 // len(course.units)
 
@@ -174,7 +174,7 @@ def _by_statements(
     elif share > 0:
         must.add(("progressed", min(share, MOST_PROGRESS)))
     all_done = {("progressed", MOST_PROGRESS)} if share == 100 else set()
-    return must, _shares("progressed", share, units) | all_done
+    return must, _answers("progressed", share, units) | all_done
 
 
 def _by_track(
@@ -185,10 +185,10 @@ def _by_track(
         must.add(("completed", _second(last)))
     elif share > 0:
         must.add(("in_progress", share))
-    return must, _shares("in_progress", share, units)
+    return must, _answers("in_progress", share, units)
 
 
-def _shares(word: str, share: int, units: int) -> set[tuple[str, Any]]:
+def _answers(word: str, share: int, units: int) -> set[tuple[str, Any]]:
     """The shares that a learner had on the way, 0 and 100 left out."""
     every = {count * 100 // units for count in range(1, units)}
     return {(word, one) for one in every if one <= share}

@@ -89,20 +89,20 @@ class Outcome(StrEnum):
     # A success that its body denies, or does not come from Percipio: neither success nor refusal.
     DOUBT = "doubt"
     LATER = "later"
-    UNAUTHORISED = "unauthorised"
+    UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"
     REFUSED = "refused"
 
 
-class Why(StrEnum):
-    """Why a milestone is not reported although its learner is (``unsaid``)."""
+class UnreportedReason(StrEnum):
+    """Why a milestone is not reported although its learner is (``unreported``)."""
 
     NO_ACTIVITY = "no_activity"
     COMPLETED_BEFORE = "completed_before"
-    SHARE_UNKNOWN = "share_unknown"
-    NO_SHARE = "no_share"
-    WHOLE_SHARE = "whole_share"
+    PROGRESS_UNKNOWN = "progress_unknown"
+    NO_PROGRESS = "no_progress"
+    ALL_UNITS = "all_units"
     STEP_NOT_REACHED = "step_not_reached"
     NO_GRADE = "no_grade"
     NOT_PASSED = "not_passed"
@@ -144,7 +144,7 @@ class Severity(StrEnum):
 class Pause(StrEnum):
     """Why a destination pauses until a person fixes something."""
 
-    UNAUTHORISED = "unauthorised"
+    UNAUTHORIZED = "unauthorized"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
     OWN_CREDENTIALS = "own_credentials"

@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from percipio_openedx import config, edx_platform, milestones
+from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
-from percipio_openedx.codes import HoldReason, Kind
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Course, Policy, Telling, Truth
+from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
+from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.observation_failure import Part
-from percipio_openedx.observation import truths
-from percipio_openedx.reporting import failures, leases, store
-from percipio_openedx.reporting.findings import LearnerFinding, Looked, Unobserved, check_columns, finding_of
+from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
+from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
@@ -48,7 +47,7 @@ class ProgressOptions:
 ASK = ProgressOptions()
 
 
-def look(
+def observe(
     configuration: Configuration,
     course_key: str,
     course: Course | None,
@@ -57,7 +56,7 @@ def look(
     deadline: float | None = None,
     *,
     again: bool = False,
-) -> Looked:
+) -> ObservationCounts:
     """Observe these learners in this course run and keep what is new as statements to send.
 
     Arguments:
@@ -70,10 +69,10 @@ def look(
     """
     known = failures.known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
-    counts = Looked()
+    counts = ObservationCounts()
 
     def observe_some(part: Sequence[int]) -> None:
-        _look(configuration, course_key, course, part, now, options, counts)
+        _observe(configuration, course_key, course, part, now, options, counts)
 
     _, broken = apart(Boundary.LEARNER, user_ids, observe_some)
     counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in broken.items()}
@@ -82,14 +81,14 @@ def look(
     return counts
 
 
-def _look(
+def _observe(
     configuration: Configuration,
     course_key: str,
     course: Course | None,
     user_ids: Sequence[int],
     now: datetime,
     options: ProgressOptions,
-    counts: Looked,
+    counts: ObservationCounts,
 ) -> None:
     """Observe all of them or none, but for single rows that cannot be written; ``counts`` says how it went."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
@@ -106,7 +105,7 @@ def _look(
         if not is_settled:
             leases.release(claim.lease)
     counts.busy |= claim.busy
-    counts.looked += len(decided) - len(unwritten)
+    counts.observed += len(decided) - len(unwritten)
     counts.statements += made
     counts.held += sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten)
     counts.unfinished |= {finding.row.user_id for finding in findings if finding.is_unfinished}
@@ -136,25 +135,27 @@ def examine(
         return []
     if course is None or not course.is_reported:
         reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
-        return [LearnerFinding(row=row, truth=Truth(), told=row.told, hold=reason) for row in rows.values()]
+        return [
+            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
+        ]
     policy = configuration.policy
-    seen = truths.read(course_key, list(rows), course.is_graded, configuration)
+    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
     _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
             with bulkhead(Boundary.STATEMENT) as contained:
-                finding.told, finding.milestones = milestones.due(finding.told, finding.truth, policy)
+                finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
                 planned = finding.row.observe_again_at
-                finding.again_at = milestones.observe_again_at(finding.told, finding.truth, policy, now, planned)
+                finding.again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
             if contained.error is not None:
                 finding.hold_back(contained.error)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
-    seconds = truths.seconds_on_task(course_key, timed) if timed else {}
-    telling = telling_of(configuration, course)
+    seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
+    context = context_of(configuration, course)
     for finding in findings:
         with bulkhead(Boundary.STATEMENT) as contained:
-            _build(finding, telling, seconds.get(finding.row.user_id), now)
+            _build(finding, context, seconds.get(finding.row.user_id), now)
         if contained.error is not None:
             finding.hold_back(contained.error)
     return findings
@@ -167,39 +168,39 @@ def _ask_progress(
 
     Whose progress cannot be had gets a problem, and all else of theirs is reported.
     """
-    wanted = [finding for finding in findings if milestones.needs_percent(finding.told, finding.truth, policy)]
+    wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
     if not wanted:
         return
     # Before the question: if the outline changes meanwhile, the answer is remembered as one of the version before.
-    outline = truths.outline_version(course_key)
+    outline = observed_state.outline_version(course_key)
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
-        row, version = finding.row, truths.progress_version(finding.truth, outline)
+        row, version = finding.row, observed_state.progress_version(finding.observed, outline)
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
-            finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
+            finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
         elif options.is_broken:
             finding.problem = Unobserved(NOT_ASKED, Part.PROGRESS)
         else:
             asked[row.user_id] = finding, version
     if not asked:
         return
-    shares = truths.shares(course_key, list(asked), options.deadline)
+    answers = observed_state.answers(course_key, list(asked), options.deadline)
     done_by_now = edx_platform.activities(course_key, asked)
     for user_id, (finding, version) in asked.items():
-        if user_id in shares.failed:
-            finding.problem = Unobserved(shares.failed[user_id], Part.PROGRESS, is_courses=shares.is_broken)
+        if user_id in answers.failed:
+            finding.problem = Unobserved(answers.failed[user_id], Part.PROGRESS, is_courses=answers.is_broken)
             continue
-        if user_id not in shares.found:
+        if user_id not in answers.found:
             finding.is_unfinished = True
             continue
-        share = shares.found[user_id]
+        progress = answers.found[user_id]
         # Where something was finished meanwhile, the share may hold it already: with the times read before, it would
         # be dated too early. Its own notice brings the next observation.
-        if share is None or done_by_now.get(user_id, Activity()).version != finding.truth.activity.version:
+        if progress is None or done_by_now.get(user_id, Activity()).version != finding.observed.activity.version:
             continue
-        percent, unlocked = share.percent, share.percent_unlocked
-        finding.truth = replace(finding.truth, percent=percent, percent_unlocked=unlocked)
+        percent, unlocked = progress.percent, progress.percent_unlocked
+        finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
         # Both percents, of which the site's policy of the day chooses one, are remembered under one version, or neither
         # of them: what is unknown is asked for again, whatever it depends on.
         if percent is not None and unlocked is not None:
@@ -207,7 +208,9 @@ def _ask_progress(
             row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
 
 
-def _build(finding: LearnerFinding, telling: Callable[..., Telling], seconds: int | None, now: datetime) -> None:
+def _build(
+    finding: LearnerFinding, context: Callable[..., StatementContext], seconds: int | None, now: datetime
+) -> None:
     """Build the statements of a learner who can be named, all or none."""
     if finding.identity is None:
         return
@@ -215,18 +218,18 @@ def _build(finding: LearnerFinding, telling: Callable[..., Telling], seconds: in
     for milestone in finding.milestones:
         one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
         who = {"identity": finding.identity, "registration": finding.row.registration}
-        statement = build(telling(milestone=one, **who), now=now)
+        statement = build(context(milestone=one, **who), now=now)
         check_columns(one, statement)
         built.append((one, statement))
     finding.statements = built
 
 
-def telling_of(configuration: Configuration, course: Course) -> Callable[..., Telling]:
-    """Return a maker of ``Telling``, with what all statements of a course run have in common filled in."""
+def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
+    """Return a maker of ``StatementContext``, with what all statements of a course run have in common filled in."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(
-        Telling,
+        StatementContext,
         course=course,
         platform=config.platform_name(),
         lms_root=root,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import Share
+from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.exceptions import PlatformUnavailable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-def completed_share(course_key: str, user: User) -> Share | None:
+def learner_progress(course_key: str, user: User) -> Progress | None:
     """The units of a course run as the platform counts them for one learner: dear, 10 to 500 ms.
 
     Asked of ``calculate_progress_for_learner_in_course`` (Ulmo and later), else of the summary under it, else of the
@@ -29,40 +29,40 @@ def completed_share(course_key: str, user: User) -> Share | None:
     """
     key = parsed(course_key)
     failed: PlatformUnavailable | None = None
-    for source in (_share_from_progress, _share_from_summary, _share_from_aggregator):
+    for source in (_from_progress, _from_summary, _from_aggregator):
         try:
-            share = source(key, user)
+            progress = source(key, user)
         except PlatformUnavailable as error:
             failed = failed or error
             continue
         finally:
             forget_request()
-        if share is not None:
-            return share
+        if progress is not None:
+            return progress
     if failed is not None:
         raise failed
     return None
 
 
-def _share_from_progress(key: CourseKey, user: User) -> Share | None:
+def _from_progress(key: CourseKey, user: User) -> Progress | None:
     with platform("course_home_api.progress.api.calculate_progress_for_learner_in_course"):
         try:
             from lms.djangoapps.course_home_api.progress.api import calculate_progress_for_learner_in_course as progress
         except ImportError:
             return None
-        return _share(progress(key, user))
+        return _progress(progress(key, user))
 
 
-def _share_from_summary(key: CourseKey, user: User) -> Share | None:
+def _from_summary(key: CourseKey, user: User) -> Progress | None:
     with platform("courseware.courses.get_course_blocks_completion_summary"):
         try:
             from lms.djangoapps.courseware.courses import get_course_blocks_completion_summary as summary
         except ImportError:
             return None
-        return _share(summary(key, user))
+        return _progress(summary(key, user))
 
 
-def _share_from_aggregator(key: CourseKey, user: User) -> Share | None:
+def _from_aggregator(key: CourseKey, user: User) -> Progress | None:
     with platform("completion_aggregator.models.Aggregator"):
         try:
             from completion_aggregator.models import Aggregator
@@ -74,10 +74,10 @@ def _share_from_aggregator(key: CourseKey, user: User) -> Share | None:
             return None
         # Earned and possible are counted in blocks here: as a share they serve as units do.
         done = int(row.earned)
-        return _plausible(Share(complete=done, incomplete=max(0, int(row.possible) - done)))
+        return _plausible(Progress(complete=done, incomplete=max(0, int(row.possible) - done)))
 
 
-def share_sources() -> list[str]:
+def progress_sources() -> list[str]:
     """Which of the three sources of the share this LMS has, the preferred one first."""
     places = (
         ("lms.djangoapps.course_home_api.progress.api", "calculate_progress_for_learner_in_course"),
@@ -92,18 +92,18 @@ def share_sources() -> list[str]:
     return found
 
 
-def _share(counts: Any) -> Share | None:
+def _progress(counts: Any) -> Progress | None:
     if not isinstance(counts, Mapping) or "complete_count" not in counts:
         return None
-    share = Share(
+    progress = Progress(
         complete=int(counts["complete_count"]),
         incomplete=int(counts.get("incomplete_count", 0)),
         locked=int(counts.get("locked_count", 0)),
     )
-    return _plausible(share)
+    return _plausible(progress)
 
 
-def _plausible(share: Share) -> Share:
-    if min(share) < 0:
+def _plausible(progress: Progress) -> Progress:
+    if min(progress) < 0:
         raise ValueError("a number of units below zero")
-    return share
+    return progress

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from percipio_openedx.codes import Api, HoldReason
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
+from percipio_openedx.enums import Api, HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed
 from percipio_openedx.statements.iri import is_email
 

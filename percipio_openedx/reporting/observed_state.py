@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from percipio_openedx import config, edx_platform, identity
+from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Course, Learner, Share, Truth
+from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.course_override import CourseOverride
+from percipio_openedx.reporting import identity
 
 # A pause longer than this is not work (decided shape: "gaps over 30 minutes left out").
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -61,25 +62,27 @@ class CourseBook:
         return self._configurations[org]
 
 
-def _answer(course_key: str) -> CourseAnswer | None:
+def _answer(course_key: str) -> CourseOverride | None:
     """Return what an operator decided for the course run, else for all runs of the course."""
     keys = [course_key]
     # A text that is no key of a course run can have an answer of its own all the same.
     with suppress(PlatformUnavailable):
         keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    found = {answer.course_key: answer for answer in CourseAnswer.objects.filter(course_key__in=keys)}
+    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
     return next((found[key] for key in keys if key in found), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedLearner:
     """One learner and what is true, but for the expensive progress."""
 
     learner: Learner | None
-    truth: Truth
+    observed: Observed
 
 
-def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration) -> dict[int, Seen]:
+def read(
+    course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
+) -> dict[int, ObservedLearner]:
     """Read the observed state of these learners in this course run.
 
     Raises:
@@ -91,9 +94,9 @@ def read(course_key: str, user_ids: Sequence[int], is_graded: bool, configuratio
     grades = edx_platform.grades(course_key, user_ids)
     certificates = edx_platform.certificates(course_key, user_ids)
     return {
-        user_id: Seen(
+        user_id: ObservedLearner(
             learner=learners.get(user_id),
-            truth=Truth(
+            observed=Observed(
                 enrollment=enrollments.get(user_id),
                 activity=activities.get(user_id, Activity()),
                 grade=grades.get(user_id),
@@ -122,19 +125,19 @@ def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[
 
 
 @dataclass(slots=True)
-class Shares:
+class ProgressAnswers:
     """What the platform said of some learners' progress: the completed share, or None where it does not know.
 
     ``failed`` holds the reason of each learner whom it could not say, of those also whom it was not asked for after
     that; who is in neither was not asked for lack of time. ``is_broken`` says that it could say nobody's.
     """
 
-    found: dict[int, Share | None] = field(default_factory=dict)
+    found: dict[int, Progress | None] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     is_broken: bool = False
 
 
-def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> Shares:
+def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
     """Ask for the completed share learner by learner: 10 to 500 ms each.
 
     The bulkhead around the progress of one learner, without which everything else is reported all the same. Where it
@@ -144,7 +147,7 @@ def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = No
         deadline: ``time.monotonic()`` after which nobody is asked but the first.
     """
     users = edx_platform.users(user_ids)
-    shares = Shares()
+    answers = ProgressAnswers()
     # By chance, or the same few whom it cannot say would be met first each time.
     mixed = random.sample(user_ids, len(user_ids))
     for number, user_id in enumerate(mixed):
@@ -152,25 +155,25 @@ def shares(course_key: str, user_ids: Sequence[int], deadline: float | None = No
             break
         with bulkhead(Boundary.PROGRESS) as contained:
             user = users.get(user_id)
-            shares.found[user_id] = None if user is None else edx_platform.completed_share(course_key, user)
+            answers.found[user_id] = None if user is None else edx_platform.learner_progress(course_key, user)
         if contained.error is None:
             continue
         if is_outage(contained.error):
             raise contained.error
-        shares.failed[user_id] = contained.reason
-        if len(shares.failed) >= MOST_ALONE and not shares.found:
-            shares.is_broken = True
-            shares.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
+        answers.failed[user_id] = contained.reason
+        if len(answers.failed) >= MOST_ALONE and not answers.found:
+            answers.is_broken = True
+            answers.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
             break
-    return shares
+    return answers
 
 
-def progress_version(truth: Truth, outline_version: str) -> str:
+def progress_version(observed: Observed, outline_version: str) -> str:
     """Return a hash of all that a learner's progress depends on and that is cheap to tell; ``''`` if part is unknown.
 
     What is remembered under ``''`` is never used again: better to ask once more than to be wrong for ever.
     """
-    enrollment, activity = truth.enrollment, truth.activity
+    enrollment, activity = observed.enrollment, observed.activity
     if not outline_version or enrollment is None:
         return ""
     others = f"{outline_version}|{enrollment.mode}|{enrollment.is_active}"

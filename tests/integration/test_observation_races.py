@@ -29,13 +29,13 @@ def test_a_unit_finished_during_the_look_does_not_get_the_time_of_the_one_before
     BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, 0), completion=1.0)
     hours_ago = timezone.now() - timedelta(hours=3)
     BlockCompletion.objects.update(created=hours_ago, modified=hours_ago)
-    share = edx_platform.completed_share
+    progress = edx_platform.learner_progress
 
     def finishing(course_key: str, user: Any) -> Any:
         BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, 1), completion=1.0)
-        return share(course_key, user)
+        return progress(course_key, user)
 
-    monkeypatch.setattr(edx_platform, "completed_share", finishing)
+    monkeypatch.setattr(edx_platform, "learner_progress", finishing)
     report_due()
     report_due()
 

@@ -14,19 +14,19 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.access import ModelAdmin, demand
 from percipio_openedx.admin.labels import LABELS
-from percipio_openedx.models.course_answer import CourseAnswer
+from percipio_openedx.models.course_override import CourseOverride
 
 if TYPE_CHECKING:
-    _ModelForm = forms.ModelForm[CourseAnswer]
+    _ModelForm = forms.ModelForm[CourseOverride]
 else:
     _ModelForm = forms.ModelForm
 
 
-class CourseAnswerForm(_ModelForm):
+class CourseOverrideForm(_ModelForm):
     """What is decided for a course; the model judges the key."""
 
     class Meta:
-        model = CourseAnswer
+        model = CourseOverride
         fields = ("course_key", "is_reported", "content_id")
         labels: ClassVar[dict[str, Any]] = dict(LABELS)
         help_texts: ClassVar[dict[str, Any]] = {
@@ -40,27 +40,27 @@ class CourseImportForm(forms.Form):
 
     file = forms.FileField(label=_("CSV file"))
 
-    def clean_file(self) -> list[CourseAnswer]:
+    def clean_file(self) -> list[CourseOverride]:
         """Return the answers, or say what is wrong in which line."""
-        from percipio_openedx.operations import course_answers
+        from percipio_openedx.operations import course_overrides
 
-        return course_answers.read(self.cleaned_data["file"].read(course_answers.MOST_BYTES + 1))
+        return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
-@admin.register(CourseAnswer)
-class CourseAnswerAdmin(ModelAdmin):
+@admin.register(CourseOverride)
+class CourseOverrideAdmin(ModelAdmin):
     """The one table here that operators write by hand."""
 
-    form = CourseAnswerForm
+    form = CourseOverrideForm
     list_display = ("course_key", "is_reported", "content_id", "updated_at")
     list_filter = ("is_reported",)
     search_fields = ("course_key__startswith", "content_id__startswith")
-    change_list_template = "admin/percipio_openedx/course_answers.html"
+    change_list_template = "admin/percipio_openedx/course_overrides.html"
 
     def get_urls(self) -> list[Any]:
         """Add the import to Django's own pages."""
         page = self.admin_site.admin_view(self.import_page)
-        return [path("import/", page, name="percipio_openedx_courseanswer_import"), *super().get_urls()]
+        return [path("import/", page, name="percipio_openedx_courseoverride_import"), *super().get_urls()]
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> tuple[str, ...]:
         """Show when it was decided."""
@@ -73,22 +73,22 @@ class CourseAnswerAdmin(ModelAdmin):
             PermissionDenied: without the permissions to add and to change answers.
         """
         from percipio_openedx.admin.audit import noted
-        from percipio_openedx.operations import course_answers
+        from percipio_openedx.operations import course_overrides
 
-        demand(request, "add_courseanswer", "change_courseanswer")
+        demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             answers = form.cleaned_data["file"]
-            taken = course_answers.take(answers)
+            taken = course_overrides.take(answers)
             text = f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed"
-            noted(request, CourseAnswer, None, "CSV", text)
+            noted(request, CourseOverride, None, "CSV", text)
             said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
             messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
-            return HttpResponseRedirect(reverse("admin:percipio_openedx_courseanswer_changelist"))
+            return HttpResponseRedirect(reverse("admin:percipio_openedx_courseoverride_changelist"))
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": gettext("Import answers for courses"),
-            "opts": CourseAnswer._meta,
+            "opts": CourseOverride._meta,
             "form": form,
         }
         return TemplateResponse(request, "admin/percipio_openedx/course_import.html", context)

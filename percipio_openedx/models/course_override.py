@@ -21,7 +21,7 @@ ALL_RUNS = "course:"
 AT_ONCE = 500
 
 
-class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
+class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
     """What is deleted, or written by the batch, counts as what is saved."""
 
     def delete(self) -> tuple[int, dict[str, int]]:
@@ -32,7 +32,7 @@ class CourseAnswerQuerySet(models.QuerySet["CourseAnswer"]):
         return done
 
 
-class CourseAnswer(models.Model):
+class CourseOverride(models.Model):
     """A course that is left out, or that Percipio's catalog knows by another id.
 
     ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
@@ -47,7 +47,7 @@ class CourseAnswer(models.Model):
     content_id = models.CharField(max_length=255, default="", blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CourseAnswerQuerySet.as_manager()
+    objects = CourseOverrideQuerySet.as_manager()
 
     class Meta:
         app_label = "percipio_openedx"
@@ -89,7 +89,7 @@ def outdate(course_keys: Iterable[str]) -> None:
     """Have the open statements of these courses built anew before they leave: their answers have changed.
 
     Arguments:
-        course_keys: as in ``CourseAnswer.course_key``.
+        course_keys: as in ``CourseOverride.course_key``.
     """
     runs = sorted(_runs(set(course_keys)))
     for start in range(0, len(runs), AT_ONCE):

@@ -1,1 +1,0 @@
-"""Read the observed state from the LMS, by course run and in bulk."""

@@ -1,0 +1,97 @@
+"""Why a milestone is not reported, although its learner is. Pure; the mirror of ``milestones.due``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from percipio_openedx.data import Milestone, Observed, Policy, Reported
+from percipio_openedx.enums import CompletedOn, Kind, UnreportedReason
+
+# Of several ways to complete a course, the nearest are those where only this is missing.
+NEAR = (UnreportedReason.CERTIFICATE_NOT_SHOWN, UnreportedReason.UNITS_LOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreported:
+    """A kind of milestone that is not reported, and why; ``percent`` is the progress where the reason is about it."""
+
+    kind: Kind
+    why: UnreportedReason
+    percent: int | None = None
+
+
+def unreported(reported: Reported, observed: Observed, policy: Policy, due: Sequence[Milestone]) -> list[Unreported]:
+    """Return what is neither reported nor due, in the order in which it would be reported.
+
+    Arguments:
+        told: what was reported before.
+        truth: what the LMS says now.
+        policy: the site's choices.
+        due: what is to be reported now.
+    """
+    kinds = {milestone.kind for milestone in due}
+    found = []
+    if not reported.started and Kind.STARTED not in kinds:
+        found.append(Unreported(Kind.STARTED, UnreportedReason.NO_ACTIVITY))
+    if Kind.PROGRESSED not in kinds:
+        why = _progress(reported, observed, policy, kinds)
+        found.append(Unreported(Kind.PROGRESSED, why, observed.progress(policy)))
+    if not reported.passed and Kind.PASSED not in kinds:
+        found.append(Unreported(Kind.PASSED, _pass(observed) or UnreportedReason.COMPLETED_BEFORE))
+    if not reported.completed and Kind.COMPLETED not in kinds:
+        found.append(_completion(observed, policy))
+    return found
+
+
+def _progress(reported: Reported, observed: Observed, policy: Policy, due: set[Kind]) -> UnreportedReason:
+    percent = observed.progress(policy)
+    if reported.completed or Kind.COMPLETED in due:
+        return UnreportedReason.COMPLETED_BEFORE
+    if observed.activity.last is None:
+        return UnreportedReason.NO_ACTIVITY
+    if percent is None:
+        return UnreportedReason.PROGRESS_UNKNOWN
+    if percent == 0:
+        return UnreportedReason.NO_PROGRESS
+    return UnreportedReason.ALL_UNITS if percent >= 100 else UnreportedReason.STEP_NOT_REACHED
+
+
+def _pass(observed: Observed) -> UnreportedReason | None:
+    """Return why the learner has not passed; None if passed."""
+    if observed.grade is None:
+        return UnreportedReason.NO_GRADE
+    if observed.grade.passed_at is None:
+        return UnreportedReason.NOT_PASSED
+    return None if observed.grade.passing else UnreportedReason.NOT_PASSING_NOW
+
+
+def _completion(observed: Observed, policy: Policy) -> Unreported:
+    percent = observed.progress(policy)
+    match policy.completed_on:
+        case CompletedOn.PASSED:
+            return Unreported(Kind.COMPLETED, _pass(observed) or UnreportedReason.NOT_PASSED)
+        case CompletedOn.PROGRESS:
+            return Unreported(Kind.COMPLETED, _units(observed, percent), percent)
+        case CompletedOn.CERTIFICATE:
+            return Unreported(Kind.COMPLETED, _certificate(observed))
+    near = [why for why in (_certificate(observed), _units(observed, percent)) if why in NEAR]
+    return Unreported(Kind.COMPLETED, near[0] if near else UnreportedReason.NONE_OF_THREE, percent)
+
+
+def _units(observed: Observed, percent: int | None) -> UnreportedReason:
+    """Return why not all units are done."""
+    if observed.activity.last is None:
+        return UnreportedReason.NO_ACTIVITY
+    if percent is None:
+        return UnreportedReason.PROGRESS_UNKNOWN
+    is_locked = percent < 100 and observed.percent_unlocked == 100
+    return UnreportedReason.UNITS_LOCKED if is_locked else UnreportedReason.UNITS_LEFT
+
+
+def _certificate(observed: Observed) -> UnreportedReason:
+    """Return why there is no certificate that the learner can show."""
+    if observed.certificate is None:
+        return UnreportedReason.NO_CERTIFICATE
+    is_held = observed.certificate.is_held
+    return UnreportedReason.CERTIFICATE_NOT_SHOWN if is_held else UnreportedReason.CERTIFICATE_NOT_HELD
