@@ -32,12 +32,12 @@ def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
 class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
-    ``site_id`` is the site that the course run belonged to at the last look; it is no part of what the row is.
-    ``lease`` and ``leased_until`` say who is looking now: two looks at one learner and course never overlap.
-    The two percents (``Progress``) are the progress that the platform's dear function said last, ``activity_version`` what
+    ``site_id`` is the site that the course run belonged to when it was last observed; it is no part of what the row
+    is. ``lease`` and ``leased_until`` say who is observing now: two observations of one learner in one course never
+    overlap. The two percents are what the platform's expensive progress function said last, ``activity_version`` what
     they depended on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only
-    when that changed. What it could not say is never remembered. ``observe_again_at`` is when the learner has to be
-    looked at again though nobody may do anything: when the course may show a certificate that is there already.
+    when that changed. What it could not say is never remembered. ``observe_again_at`` is when to observe again though
+    nobody may do anything: when the course may show a certificate that is there already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """

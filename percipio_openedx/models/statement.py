@@ -23,9 +23,9 @@ class State(models.TextChoices):
     ::
 
         waiting --claim--> sending --accept--> delivered
-           ^  ^               |  +----park----> parked --give up--> abandoned
+           ^  ^               |  +----park----> parked --give up--> discarded
            |  +----release----+                    |
-           +---------------send again--------------+   (also from abandoned and delivered)
+           +---------------send again--------------+   (also from discarded and delivered)
 
         kept: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
         where the site says so, once it has changed the API.
@@ -82,7 +82,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def heads_of_line(self) -> StatementQuerySet:
         """With no earlier open statement of the same learner and course (their order is kept, nobody else's).
 
-        What is open was not settled: said so that the index leads past all that is (decision record 0011).
+        What is open was not settled: said so that the index leads past all that is (decision record 0018).
         """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),
@@ -149,7 +149,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
     def discard(self, at: datetime, answer: str) -> int:
-        """parked, waiting or outdated -> abandoned, by an operator's decision only."""
+        """parked, waiting or outdated -> discarded, by an operator's decision only."""
         chosen = self.filter(state__in=CAN_BE_DISCARDED)
         return chosen.update(state=State.DISCARDED, settled_at=at, answer=answer)
 

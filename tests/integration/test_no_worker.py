@@ -24,7 +24,7 @@ from percipio_openedx.models import Alert, Destination, Notice, ObservationFailu
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import due, failures, inbox, report_due
-from percipio_openedx.reporting.observe import check
+from percipio_openedx.reporting.observe import observe
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
 pytestmark = [
@@ -113,7 +113,7 @@ def test_what_happens_while_somebody_is_looked_at_is_looked_at_again(monkeypatch
         if len(observations) == 1:
             noticed(learner.pk)
             compacted()
-        return check(*arguments)
+        return observe(*arguments)
 
     monkeypatch.setattr(due, "observe", beside)
     report_due()
@@ -132,7 +132,7 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
         for learner in learners:
             noticed(learner.pk)
     observed: list[int] = []
-    monkeypatch.setattr(due, "observe", lambda *a: observed.extend(a[3]) or check(*a))
+    monkeypatch.setattr(due, "observe", lambda *a: observed.extend(a[3]) or observe(*a))
     Notice.objects.update(noticed_at=timezone.now() - AGO)
 
     report_due()

@@ -35,7 +35,7 @@ BULKHEADS = {
     "reporting/observe.py": ["LEARNER", "STATEMENT", "STATEMENT"],
     "reporting/rebuild.py": ["COURSE", "LEARNER", "ROW", "STATEMENT"],
     "reporting/store.py": ["ROW", "ROW"],
-    "run.py": ["STEP"],
+    "operations/run.py": ["STEP"],
 }
 
 
@@ -106,8 +106,8 @@ def test_settings_are_read_in_one_place() -> None:
         for call in calls(tree, "getattr")
         if call.args and isinstance(call.args[0], ast.Name) and call.args[0].id == "settings"
     }
-    # settings/common.py is where the defaults are laid under what the site has set; encryption.py reads the keys of a
-    # column that lies beneath config.
+    # settings/common.py is where the defaults are laid under what the site has set; encryption.py reads the keys
+    # of a column that lies beneath config.
     assert found == {"config/values.py", "encryption.py", "settings/common.py"}
 
 
