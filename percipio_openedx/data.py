@@ -148,8 +148,8 @@ class Milestone:
     """One fact to report, which came true in the LMS ``at`` that time.
 
     ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
-    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of what a
-    retraction takes back; ``retracts`` the kind of that statement.
+    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
+    what a retraction takes back; ``retracts`` the kind of that statement.
     """
 
     kind: Kind

@@ -39,11 +39,12 @@ def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
 class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
-    ``site_id`` is the site that the course run belonged to when it was last observed. ``lease`` and ``leased_until``
-    say who is observing now: no two observations of one row overlap. The two percents (``Progress``) are the progress that
-    the platform computed last, ``activity_version`` what it depended on (completions, outline, enrollment mode), so
-    that it is asked for only after a change; what it could not say is never remembered. ``observe_again_at`` is when to
-    observe again though nobody may do anything: when the course comes to show a certificate that is already there.
+    ``site_id`` is the site that the course run belonged to when it was last observed; it is no part of what the row
+    is. ``lease`` and ``leased_until`` say who is observing now: two observations of one learner in one course never
+    overlap. The two percents are what the platform's expensive progress function said last, ``activity_version`` what
+    they depended on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only
+    when that changed. What it could not say is never remembered. ``observe_again_at`` is when to observe again though
+    nobody may do anything: when the course may show a certificate that is there already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -92,12 +93,12 @@ class LearnerCourse(models.Model):
     @property
     def reported(self) -> Reported:
         """Return what has been reported so far."""
-        return Reported(**{name: getattr(self, f"told_{name}") for name in REPORTED})
+        return Reported(**{name: getattr(self, f"reported_{name}") for name in REPORTED})
 
     def remember(self, reported: Reported) -> None:
         """Take over what is reported from now on (the caller saves)."""
         for name in REPORTED:
-            setattr(self, f"told_{name}", getattr(reported, name))
+            setattr(self, f"reported_{name}", getattr(reported, name))
 
 
 class Part(StrEnum):

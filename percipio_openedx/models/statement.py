@@ -21,9 +21,9 @@ class State(models.TextChoices):
     ::
 
         waiting --claim--> sending --accept--> delivered
-           ^  ^               |  +----park----> parked --give up--> abandoned
+           ^  ^               |  +----park----> parked --give up--> discarded
            |  +----release----+                    |
-           +---------------send again--------------+   (also from abandoned and delivered)
+           +---------------send again--------------+   (also from discarded and delivered)
 
         kept: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
         where the site says so, once it has changed the API.
@@ -73,7 +73,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def heads_of_line(self) -> StatementQuerySet:
         """Select what has no earlier open statement of the same learner and course.
 
-        ``settled_at`` is NULL in all that is open: named so that the index leads past the rest (decision record 0011).
+        ``settled_at`` is NULL in all that is open: named so that the index leads past the rest (decision record 0018).
         """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),

@@ -34,7 +34,7 @@ from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State,
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
 from percipio_openedx.reporting import failures
-from percipio_openedx.reporting.due import MOST_AHEAD
+from percipio_openedx.reporting.inbox import MOST_AHEAD
 
 logger = logging.getLogger(__name__)
 

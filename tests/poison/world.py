@@ -23,7 +23,7 @@ from social_django.models import UserSocialAuth
 
 from demo.learning import faults
 from percipio_openedx import config
-from percipio_openedx.capture import boundary
+from percipio_openedx.capture import notices
 from percipio_openedx.delivery import tokens
 from percipio_openedx.models import (
     Destination,
@@ -110,7 +110,7 @@ class World:
         cache.clear()
         tokens.forget_all()
         alerts.forget()
-        boundary._warned_at.clear()
+        notices._warned_at.clear()
         for number in range(2 * len(ORGANIZATIONS)):
             is_second = number >= len(ORGANIZATIONS)
             Destination.objects.create(

@@ -454,7 +454,7 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
 ) -> None:
     """Whatever happens in the LMS, and however seldom anybody looks."""
     reported = Reported()
-    reported: list[Milestone] = []
+    all_found: list[Milestone] = []
     for hour, now in enumerate(history):
         if hour in unseen:
             continue
@@ -469,9 +469,9 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
                 assert (one.score, one.success) == (now.grade.fraction, now.grade.passing)
             if one.kind is Kind.COMPLETED:
                 assert one.at >= min(_became_true(history[: hour + 1], policy))
-        reported.extend(found)
+        all_found.extend(found)
 
-    _stand_together(reported)
+    _stand_together(all_found)
 
 
 def _became_true(history: list[Observed], policy: Policy) -> list[datetime]:
