@@ -19,10 +19,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.fitting import fitted
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.statement import StatementLedger
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.words import Words
+from percipio_openedx.redaction import fitted
 
 # Rows that can be paged through; whoever looks for an older one filters or searches.
 MAX_ROWS = 10_000

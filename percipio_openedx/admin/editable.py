@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.course_override import CourseOverride
-from percipio_openedx.models.pull import PullClient
+from percipio_openedx.models.configuration import CourseOverride
+from percipio_openedx.models.destination import PullClient
 from percipio_openedx.operations import course_overrides
 from percipio_openedx.settings.common import PULL_SCOPE
 

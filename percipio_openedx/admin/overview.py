@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
-from percipio_openedx.models.attempt import DeliveryAttempt
+from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import diagnosis, status, words

@@ -20,14 +20,10 @@ from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.backfill import BackfillRun
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
+from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import ObservationFailure, Part
-from percipio_openedx.models.pull import PullAudit
+from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
 from percipio_openedx.operations import erasures, sites, words
 from percipio_openedx.operations.problems import PAUSES, TITLES
 

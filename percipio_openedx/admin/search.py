@@ -24,7 +24,6 @@ from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.reporting import identity
 
 # Course runs that are offered at most.
 MAX_COURSES = 50
@@ -143,6 +142,9 @@ def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
 
 def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
     """Whether the site's rule is about this person, also where a value is missing to name them."""
+    # Here, so that the LMS starts without what observes.
+    from percipio_openedx.reporting import identity
+
     if configuration is None:
         return False
     try:

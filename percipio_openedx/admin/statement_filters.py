@@ -16,8 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import search
 from percipio_openedx.admin.base import MAX_ROWS, choice_filter
 from percipio_openedx.enums import Kind
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.statement import State, Statement, StatementLedger
 from percipio_openedx.operations import words
 from percipio_openedx.statements.vocabulary import VERBS
 

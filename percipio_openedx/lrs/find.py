@@ -26,10 +26,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from percipio_openedx.lrs.query import Query
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.statement import Statement, StatementQuerySet
-from percipio_openedx.models.topic import TopicTerm
-from percipio_openedx.statements.terms import activity_term, agent_term, verb_term
+from percipio_openedx.models.statement import Statement, StatementLedger, StatementQuerySet, TopicTerm
+from percipio_openedx.statements.ids import activity_term, agent_term, verb_term
 from percipio_openedx.statements.vocabulary import VERB_VOIDED
 
 # Bytes of statements in one answer; the one that passes the mark is still given.

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from percipio_openedx.lrs.find import StoredStatement, written
 from percipio_openedx.lrs.query import Form
-from percipio_openedx.statements.terms import CONTEXT_ACTIVITIES
+from percipio_openedx.statements.ids import CONTEXT_ACTIVITIES
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
 
 # What a statement that was received without a version has (Data 2.4.10), whatever the version of the request.

@@ -27,7 +27,7 @@ from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs import access, find, forms
 from percipio_openedx.lrs.find import NEVER, consistent_through, written
 from percipio_openedx.lrs.query import MORE, Continuation, Form, more_address, query_of, read_more, single_values
-from percipio_openedx.models.pull import PullClient
+from percipio_openedx.models.destination import PullClient
 from percipio_openedx.statements.ids import actor_key_of
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 

@@ -24,7 +24,7 @@ from percipio_openedx import config
 from percipio_openedx.delivery import signals
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.operations import diagnosis, problems, status
 from percipio_openedx.operations.problems import Problem
 

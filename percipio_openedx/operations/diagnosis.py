@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from percipio_openedx import config
 from percipio_openedx.enums import ProblemCode, Severity
-from percipio_openedx.models.observation_failure import ObservationFailure, Part
+from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.operations.problems import (
     NOTICES,
     PAUSES,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.operations import ErasureRequest
 
 
 def unknown(pks: Iterable[int]) -> list[int]:

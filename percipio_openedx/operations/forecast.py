@@ -17,9 +17,9 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.operations.backfill import AT_ONCE, Pause, Sites, raise_if_everybodys
 from percipio_openedx.operations.scope import Scope
-from percipio_openedx.reporting.courses import CourseBook
-from percipio_openedx.reporting.findings import Finding
+from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ def _course(
 
 def _examined(
     configuration: Configuration, course_key: str, courses: CourseBook, user_ids: Sequence[int]
-) -> list[Finding]:
+) -> list[LearnerFinding]:
     """Whatever the platform writes on the way (an external id on its first use) is taken back."""
     with transaction.atomic():
         try:

@@ -15,9 +15,8 @@ from django.core.cache import cache
 from django.db.models import Count, Max, Sum
 from django.utils import timezone
 
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.operations import diagnosis, status
 from percipio_openedx.operations.snapshot import Snapshot
 

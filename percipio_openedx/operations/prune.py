@@ -13,10 +13,8 @@ from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.backfill import BackfillRun
-from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.models.pull import PullAudit
+from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
+from percipio_openedx.models.operations import BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import retired
 
@@ -92,7 +90,7 @@ class Prune:
             gone.parked = self._statements((State.PARKED,), self._cutoffs.parked)
         if self._cutoffs.logs is not None:
             gone.attempts = self._rows(_attempts(self._cutoffs.logs))
-            gone.pulls = self._rows(PullAudit.objects.before(self._cutoffs.logs))
+            gone.pulls = self._rows(PullAudit.objects.filter(at__lt=self._cutoffs.logs))
             gone.backfills = self._rows(BackfillRun.objects.filter(finished_at__lt=self._cutoffs.logs))
             gone.erasures = self._rows(ErasureRequest.objects.filter(done_at__lt=self._cutoffs.logs))
         if not self._is_over():

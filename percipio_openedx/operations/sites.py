@@ -12,7 +12,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.statement import StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
 InForce = Configuration | PercipioConfigurationError | None

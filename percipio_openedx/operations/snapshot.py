@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.alert import Alert
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.learner_course import ObservationFailure
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.models.statement import OPEN_STATES, State
 from percipio_openedx.operations.sites import InForce
 

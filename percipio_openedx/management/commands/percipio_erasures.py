@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.operations import erasures
 from percipio_openedx.operations.sites import site_name
 

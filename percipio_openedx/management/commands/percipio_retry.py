@@ -23,7 +23,7 @@ class Command(OperatorCommand):
     """Queue statements again, each under its own id."""
 
     help = (
-        "Queues parked (--parked) or given-up (--abandoned) statements, or single ones (--uuid, whatever became of "
+        "Queues parked (--parked) or discarded (--discarded) statements, or single ones (--uuid, whatever became of "
         "them), to be sent again under their own ids: what Percipio refused is built anew from what the LMS says now, "
         "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
         "learners that the LMS could not read, and statements that could not be built anew."
@@ -32,7 +32,7 @@ class Command(OperatorCommand):
     def add_own_arguments(self, parser: CommandParser) -> None:
         """Which statements."""
         parser.add_argument("--parked", action="store_true", help="those that Percipio refused")
-        parser.add_argument("--abandoned", action="store_true", help="those that were given up")
+        parser.add_argument("--discarded", action="store_true", help="those that were discarded")
         parser.add_argument("--uuid", action="append", default=[], metavar="ID", help="this statement; repeatable")
         parser.add_argument("--site", metavar="SITE", help="only of this site (id or domain)")
         parser.add_argument("--organization", metavar="ID", help="only of this Percipio organization ('' for none)")
@@ -44,7 +44,7 @@ class Command(OperatorCommand):
         """Count or queue."""
         choice = _choice(options)
         if not (choice.states or choice.uuids or options["now"]):
-            raise UsageError(_("say which: --parked, --abandoned, --uuid ID, or --now"))
+            raise UsageError(_("say which: --parked, --discarded, --uuid ID, or --now"))
         count = choice.rows().count() if choice.states or choice.uuids else 0
         if choice.uuids and count < len(choice.uuids):
             text = _("%(count)s of the ids are unknown, or on their way already")
@@ -87,7 +87,7 @@ def _choice(options: Mapping[str, Any]) -> Choice:
     except ValueError:
         raise UsageError(_("an id of a statement is a UUID")) from None
     if uuids and (options["parked"] or options["discarded"]):
-        raise UsageError(_("--uuid names single statements; leave --parked and --abandoned away"))
+        raise UsageError(_("--uuid names single statements; leave --parked and --discarded away"))
     chosen = {State.PARKED: options["parked"], State.DISCARDED: options["discarded"]}
     return Choice(
         states=tuple(state for state, wanted in chosen.items() if wanted),

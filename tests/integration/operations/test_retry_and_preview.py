@@ -35,7 +35,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
-    """One statement in each state: waiting, sending, delivered, parked (400 and 422), abandoned, kept."""
+    """One statement in each state: waiting, sending, delivered, parked (400 and 422), discarded, kept."""
     monkeypatch.setattr(again, "AT_ONCE", 1)
     values: list[dict[str, Any]] = [
         {"state": State.WAITING},
@@ -58,8 +58,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     ("arguments", "moved"),
     [
         (["--parked"], {3, 4}),
-        (["--abandoned"], {5}),
-        (["--parked", "--abandoned"], {3, 4, 5}),
+        (["--discarded"], {5}),
+        (["--parked", "--discarded"], {3, 4, 5}),
         (["--parked", "--status", "422"], {4}),
         (["--parked", "--organization", ""], {3}),
         (["--parked", "--organization", "org-b"], {4}),
