@@ -111,7 +111,7 @@ def queue() -> dict[str, Callable[[], object]]:
     from percipio_openedx.db import without_gap_locks
     from percipio_openedx.delivery.claim import Claims, next_recovery, recover
     from percipio_openedx.delivery.dispatcher import _first_due, _ready
-    from percipio_openedx.models.statement import Held
+    from percipio_openedx.models.statement import Statement
 
     now, lease = datetime.now(UTC), uuid4()
     claimed: list[int] = []
@@ -123,7 +123,7 @@ def queue() -> dict[str, Callable[[], object]]:
 
     def settle() -> None:
         with without_gap_locks():
-            Held(claimed, lease).accept(now, 200)
+            Statement.objects.filter(pk__in=claimed).held_by(lease).accept(now, 200)
 
     return {
         "queue: ready": partial(_ready, now),

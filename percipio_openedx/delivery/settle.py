@@ -21,9 +21,8 @@ from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.retry import next_time
 from percipio_openedx.delivery.statuses import Verdict
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def settle(
         if in_doubt := [pk for one in landed for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
         for verdict, pks in _accepted(landed).items():
-            counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
+            counts = counts.plus(Counts(sent=_held(pks, lease).accept(now, verdict.status, verdict.words)))
         for ruling in rulings:
             counts = counts.plus(_apply(ruling, lease, now))
         for one in landed:
@@ -171,7 +170,7 @@ def _unproven(destination: Destination, since: int) -> StatementQuerySet:
 def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
     pks = [row.pk for row in rows]
-    return Held(pks, lease).keep(now)
+    return _held(pks, lease).keep(now)
 
 
 def _first(since: int) -> Coalesce:
@@ -211,7 +210,7 @@ def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
     words = verdict.words or "refused without a word"
     match ruling.fate:
         case Fate.UNPROVEN:
-            held = Held([row.pk], lease)
+            held = _held([row.pk], lease)
             return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
         case Fate.RELEASED:
             return Counts(later=release([row], lease, now, verdict, ruling.since))
@@ -230,7 +229,7 @@ def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Cou
     row, verdict = ruling.row, ruling.verdict
     refusals, is_parked = convicted(row.refusals, verdict.outcome)
     if is_parked:
-        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+        return Counts(parked=_held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
     due_at = next_time(now, refusals[verdict.outcome], verdict.outcome, None, random.uniform)
     if ruling.retry_after is not None:
         due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after, random.uniform))

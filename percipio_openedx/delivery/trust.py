@@ -17,10 +17,9 @@ from percipio_openedx.delivery.claim import Row
 from percipio_openedx.delivery.multistatus import parsed
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.enums import Outcome
-from percipio_openedx.fitting import fitted
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import fitted, words_of
 
 logger = logging.getLogger(__name__)
 

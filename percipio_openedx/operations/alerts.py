@@ -24,7 +24,7 @@ from percipio_openedx import config
 from percipio_openedx.delivery import signals
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.alert import Alert
+from percipio_openedx.models.operations import Alert
 from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.problems import Problem
 
@@ -126,7 +126,7 @@ def tell() -> datetime | None:
         return last + GATHER
     # One UPDATE claims them for ``GATHER``, so that of several workers one tells. They are told only when the mail has
     # left: where a process ends in between, another one tells them. So a mail may come twice, and none is lost.
-    waiting.exclude(told_at__gt=now - GATHER, told_at__lte=now).update(announced_at=now)
+    waiting.exclude(announced_at__gt=now - GATHER, announced_at__lte=now).update(announced_at=now)
     mine = list(waiting.filter(announced_at=now).order_by("pk"))
     if not mine:
         return None

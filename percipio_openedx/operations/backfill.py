@@ -18,12 +18,13 @@ from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
-from percipio_openedx.models.backfill import BackfillRun
 from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys
-from percipio_openedx.reporting import failures, nothing_new
-from percipio_openedx.reporting.courses import CourseBook
+from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.observe import observe
+from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.preview import nothing_new
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Backfill:
         """Return those who have nothing to report: no lease, no look, and nothing of theirs is written."""
         enrolled = {user_id: at for _, user_id, at in rows if at is not None and user_id in chosen}
         with bulkhead(Boundary.LEARNER) as contained:
-            return nothing_new.settled(configuration, course, enrolled)
+            return nothing_new(configuration, course, enrolled)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
         # Whoever it is that cannot be read: the look at all of them finds out.

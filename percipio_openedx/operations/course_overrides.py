@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.models.course_override import CourseOverride, outdate
+from percipio_openedx.models.configuration import CourseOverride, outdate
 
 COLUMNS = ("course_key", "is_reported", "content_id")
 BOOLEANS = {

@@ -19,8 +19,8 @@ from percipio_openedx import edx_platform
 from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.pull import PullClient
 from percipio_openedx.operations import (
     checks,
     connection_check,

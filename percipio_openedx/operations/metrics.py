@@ -19,9 +19,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from percipio_openedx import config
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import ObservationFailure
+from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.status import Snapshot
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
 from percipio_openedx.enums import Pause, ProblemCode, Severity
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.models.learner_course import Part
 
 if TYPE_CHECKING:
     # The LMS's web processes show titles of alerts, and start without the rest.

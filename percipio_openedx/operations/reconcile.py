@@ -25,10 +25,9 @@ from percipio_openedx import config
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.enums import Api
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 
 # Rows gone through, or requeued, at once.

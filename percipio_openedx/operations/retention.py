@@ -19,12 +19,10 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.data import RetiredNames
 from percipio_openedx.enums import HoldReason
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.backfill import BackfillRun
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
-from percipio_openedx.models.pull import PullAudit
+from percipio_openedx.models.operations import BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import retirement
 
@@ -87,7 +85,7 @@ class Prune:
             counts["parked"] = self._statements((State.PARKED,), before.parked)
         if before.logs is not None:
             counts["attempts"] = self._rows(_attempts(before.logs))
-            counts["pulls"] = self._rows(PullAudit.objects.before(before.logs))
+            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before.logs))
             counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before.logs))
             counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before.logs))
         if self._dry_run and not self._is_over():

@@ -55,18 +55,18 @@ def run_pass(budget: float | None = None) -> Pass:
     # Here, so that the LMS's web processes, which never come here, start without any of it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts
-    from percipio_openedx.reporting import PassCounts, Rebuilt, rebuild_due, report_due
+    from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
     alerts.connect()
     done = Pass()
     began = time.monotonic()
     deadline = None if budget is None else began + budget / 2
-    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), PassCounts())
+    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), ReportSummary())
     if reported.broken:
         done.broken[Step.OBSERVING] = reported.broken
     deadline = None if budget is None else time.monotonic() + max(1.0, (budget - (time.monotonic() - began)) / 2)
-    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), Rebuilt())
+    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
     # What a claim or an operator has outdated since is due, too.

@@ -22,9 +22,9 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting.courses import CourseBook
-from percipio_openedx.reporting.findings import Finding
+from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
 
 # Learners of one course that are examined together.
 AT_ONCE = 200
@@ -223,7 +223,7 @@ def _course(
 
 def _examined(
     configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
-) -> list[Finding]:
+) -> list[LearnerFinding]:
     """Examine, and roll back whatever the platform writes on the way (an external id on its first use)."""
     with transaction.atomic():
         try:

@@ -15,8 +15,7 @@ from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.statement import OPEN_STATES, State
+from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
 InForce = Configuration | PercipioConfigurationError | None

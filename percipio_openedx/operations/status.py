@@ -27,19 +27,15 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.delivery import misdated
 from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement
+from percipio_openedx.models.operations import Alert, ErasureRequest
+from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
-from percipio_openedx.reporting.due import MOST_AHEAD
+from percipio_openedx.reporting.inbox import MOST_AHEAD
 
 logger = logging.getLogger(__name__)
 

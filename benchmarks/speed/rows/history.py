@@ -11,7 +11,7 @@ from benchmarks.speed.measure import Figures, whole
 
 
 def ours(quick: bool) -> Figures:
-    """Everybody who enrolled in one course run; then the same once more, when all is told."""
+    """Everybody who enrolled in one course run; then the same once more, when all is reported."""
     from demo.learning.costs import CALLS
     from percipio_openedx.operations.backfill import Backfill, begin
     from percipio_openedx.operations.scope import Scope

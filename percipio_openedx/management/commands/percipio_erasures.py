@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
-from percipio_openedx.models.erasure import ErasureRequest
+from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.operations.retention import open_erasures, tick_off
 from percipio_openedx.operations.sites import site_name
 

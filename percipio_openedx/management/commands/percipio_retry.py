@@ -20,7 +20,7 @@ from percipio_openedx.reporting import failures
 
 class Command(OperatorCommand):
     help = (
-        "Queues parked (--parked) or given-up (--abandoned) statements, or single ones (--uuid, whatever became of "
+        "Queues parked (--parked) or discarded (--discarded) statements, or single ones (--uuid, whatever became of "
         "them), to be sent again under their own ids: what Percipio refused is built anew from what the LMS says now, "
         "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
         "learners that the LMS could not read, and statements that could not be built anew."
@@ -28,7 +28,7 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--parked", action="store_true", help="those that Percipio refused")
-        parser.add_argument("--abandoned", action="store_true", help="those that were given up")
+        parser.add_argument("--discarded", action="store_true", help="those that were discarded")
         parser.add_argument("--uuid", action="append", default=[], metavar="ID", help="this statement; repeatable")
         parser.add_argument("--site", metavar="SITE", help="only of this site (id or domain)")
         parser.add_argument("--organization", metavar="ID", help="only of this Percipio organization ('' for none)")
@@ -82,9 +82,9 @@ def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQ
     wanted = {State.PARKED: options["parked"], State.DISCARDED: options["discarded"]}
     states = [state for state, is_wanted in wanted.items() if is_wanted]
     if uuids and states:
-        raise UsageError(_("--uuid names single statements; leave --parked and --abandoned away"))
+        raise UsageError(_("--uuid names single statements; leave --parked and --discarded away"))
     if not (uuids or states or options["now"]):
-        raise UsageError(_("say which: --parked, --abandoned, --uuid ID, or --now"))
+        raise UsageError(_("say which: --parked, --discarded, --uuid ID, or --now"))
     rows = Statement.objects.exclude(state__in=OPEN_STATES)
     rows = rows.filter(uuid__in=uuids) if uuids else rows.filter(state__in=states)
     if site_id is not None:

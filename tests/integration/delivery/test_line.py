@@ -17,7 +17,7 @@ from percipio_openedx.delivery.claim import Claims, Row
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
-from percipio_openedx.models.statement import OPEN_STATES, Held, State, StatementQuerySet
+from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
@@ -34,7 +34,7 @@ def test_only_what_is_settled_has_a_time_of_settling() -> None:
     """The index of the open ones relies on it, at every arrow."""
     row = add(1)
     lease, until = uuid4(), NOW + timedelta(minutes=1)
-    claimed = Held([row.pk], lease)
+    claimed = Statement.objects.filter(pk=row.pk).held_by(lease)
 
     def held() -> StatementQuerySet:
         return rows().held_by(lease)

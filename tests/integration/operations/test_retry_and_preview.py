@@ -58,8 +58,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     ("arguments", "moved"),
     [
         (["--parked"], {3, 4}),
-        (["--abandoned"], {5}),
-        (["--parked", "--abandoned"], {3, 4, 5}),
+        (["--discarded"], {5}),
+        (["--parked", "--discarded"], {3, 4, 5}),
         (["--parked", "--status", "422"], {4}),
         (["--parked", "--organization", ""], {3}),
         (["--parked", "--organization", "org-b"], {4}),

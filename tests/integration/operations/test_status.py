@@ -304,7 +304,7 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
 
 def on_the_overview(client: Client) -> dict[str, str]:
     shown = client.get(reverse(OVERVIEW) + "?fresh").context["problems"]
-    return {one["problem"].code.value: one["tone"].value for one in shown}
+    return {one["problem"].code.value: one["problem"].severity.value for one in shown}
 
 
 def by_the_doctor() -> tuple[dict[str, str], int]:
@@ -340,7 +340,7 @@ def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client
     assert by_the_doctor() == (expected, 1 if ERROR in expected.values() else 0)
     sites = admin_client.get(reverse(OVERVIEW)).context["sites"]
     (here,) = [site for site in sites if site["status"].site_id == 1]
-    assert here["verdict"].tone == tone
+    assert here["headline"].tone == tone
 
 
 def test_tables_that_cannot_hold_every_character(monkeypatch: pytest.MonkeyPatch, admin_client: Client) -> None:
