@@ -98,7 +98,7 @@ compile_translations: $(INSTALLED)-test.stamp ## Compile the translations
 	cd percipio_openedx && $(abspath $(RUN)) -m django compilemessages
 
 pull_translations: ## Fetch the translations with openedx-atlas, where it is installed
-	cd percipio_openedx && atlas pull $(ATLAS_OPTIONS) translations/percipio_openedx/percipio_openedx/locale:locale
+	cd percipio_openedx && atlas pull $(ATLAS_OPTIONS) translations/percipio_openedx/percipio_openedx/conf/locale:conf/locale
 
 # --- Environments ----------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,8 @@ setup(
     package_data={
         "percipio_openedx": [
             "py.typed",
-            "locale/**/*",
+            "conf/locale/*/LC_MESSAGES/*",
+            "locale/*/LC_MESSAGES/*",
             "static/**/*",
             "templates/**/*",
         ],

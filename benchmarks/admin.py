@@ -85,8 +85,9 @@ BODY = json.dumps({"id": "x", "padding": "x" * 1200})
 # Pair n is course n mod 200 of learner n div 5; every tenth is held back.
 PAIRS = """
 INSERT INTO percipio_openedx_learnercourse
-  (id, user_id, course_key, site_id, registration, reported_started, reported_percent, reported_passed, reported_completed,
-   reported_passed_round, reported_completed_round, sequence, activity_version, hold_reason, observed_at)
+  (id, user_id, course_key, site_id, registration, reported_started, reported_percent, reported_passed,
+   reported_completed, reported_passed_round, reported_completed_round, sequence, activity_version, hold_reason,
+   observed_at)
 SELECT seq, seq DIV 5 + 1, CONCAT('course-v1:Org+C', seq MOD %(courses)s, '+R'), seq MOD 2 + 1, UUID(), 1, 0, 0, 0,
   0, 0, %(each)s, '', IF(seq MOD 10 = 0, 'no_sso_link', ''), %(began)s + INTERVAL seq * %(apart)s * %(each)s SECOND
 FROM seq_1_to_1000000000 WHERE seq <= %(last)s

@@ -3,9 +3,10 @@
 ``python -m benchmarks.backfill --size 100000 --size 300000`` fills a MariaDB of its own with so many learners in
 courses (10,000 learners, each in as many course runs as it takes), of whom nothing was reported, lets a process of its
 own report them all as ``percipio_backfill`` does, and prints the rate of the first and the last tenth and the most
-memory it took. "Again" is the same history once more, when all of it is told. With ``--killed`` that process is killed
-half-way, in the middle of a look, and another goes on: how long does it take until it has looked at somebody, and is
-each told of once? Those who were looked at when it was killed are left to a worker, which the suite has none of.
+memory it took. "Again" is the same history once more, when all of it is reported. With ``--killed`` that process is
+killed half-way, in the middle of an observation, and another goes on: how long does it take until it has observed
+somebody, and is each reported once? Those under observation when it was killed are left to a worker, which the suite
+has none of.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from percipio_openedx.operations.scope import Scope
 
 PARTS = 10
-# Seconds, less than a look at two hundred learners takes.
+# Seconds, less than an observation of two hundred learners takes.
 INTO_AN_OBSERVATION = 0.05
 
 
@@ -143,7 +145,7 @@ def _report(size: int) -> dict[str, float]:
 
     run = begin(scope)
     cpu = time.process_time()
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     cpu = time.process_time() - cpu
     if (run.observed, run.statements, Statement.objects.count()) != (size, size, size):
@@ -161,16 +163,16 @@ def _report(size: int) -> dict[str, float]:
 
 
 def _again(scope: Scope) -> float:
-    """The processor's seconds of the same once more, with nothing to tell."""
+    """Return the CPU seconds of the same once more, with nothing new to report."""
     from percipio_openedx.operations.backfill import Backfill, begin
 
     run = begin(scope)
-    work = Backfill(scope, run, _Never())
+    work = Backfill(scope, run, threading.Event())
     cpu = time.process_time()
     work.work(work.courses())
     cpu = time.process_time() - cpu
     if run.statements:
-        raise AssertionError(f"statements={run.statements}, and all was told")
+        raise AssertionError(f"statements={run.statements}, and all was reported")
     return cpu
 
 
@@ -188,13 +190,13 @@ def _half(size: int) -> dict[str, float]:
             print("half", flush=True)
         observed += count
 
-    work = Backfill(scope, begin(scope), _Never(), None, note)
+    work = Backfill(scope, begin(scope), threading.Event(), None, note)
     work.work(work.courses())
     return {}
 
 
 def _rest(size: int) -> dict[str, float]:
-    """What the command does when it is called again. ``first`` is the time of day when it had looked at somebody."""
+    """What the command does when it is called again. ``first`` is the time of day when it had observed somebody."""
     from percipio_openedx.models import Notice, Statement
     from percipio_openedx.operations.backfill import Backfill, unfinished
 
@@ -208,7 +210,7 @@ def _rest(size: int) -> dict[str, float]:
         nonlocal first
         first = first or time.time()
 
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     statements = Statement.objects.count()
     reported = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
@@ -216,16 +218,6 @@ def _rest(size: int) -> dict[str, float]:
     if statements != len(reported) or reported & left or len(reported) + len(left) != size:
         raise AssertionError(f"statements={statements} told={len(reported)} left={len(left)} of {size}")
     return {"first": first, "before": before, "told": len(reported), "left": len(left)}
-
-
-class _Never:
-    """Nobody asks the back-fill to end."""
-
-    def is_asked(self) -> bool:
-        return False
-
-    def wait(self, seconds: float) -> None:
-        return None
 
 
 STEPS: dict[str, Callable[[int], dict[str, float]]] = {
@@ -239,7 +231,7 @@ WHOLE = (
     "| --- | --- | --- | --- | --- | --- |",
 )
 KILLED = (
-    "| learners in courses | seconds until it looks at somebody again | looked at before | told | left to a worker |",
+    "| learners in courses | seconds until it observes again | observed before | reported | left to a worker |",
     "| --- | --- | --- | --- | --- |",
 )
 

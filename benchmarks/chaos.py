@@ -123,7 +123,7 @@ def _class(lms: Installation, chosen: argparse.Namespace) -> list[Program]:
 
 
 def _live_through(storm: Storm, pupils: Sequence[Program], chosen: argparse.Namespace) -> None:
-    """Events until the class has learnt and everything has happened.
+    """Events until the class has learned and everything has happened.
 
     Raises:
         RuntimeError: a part of the class ended with an error.

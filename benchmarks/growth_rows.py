@@ -68,8 +68,8 @@ FROM seq_1_to_1000000000 WHERE seq <= %(last)s
 # As pull.INSERT numbers them.
 PAIRS = """
 INSERT INTO percipio_openedx_learnercourse
-  (id, user_id, course_key, site_id, registration, reported_started, reported_percent, reported_passed, reported_completed,
-   reported_passed_round, reported_completed_round, sequence, activity_version, hold_reason)
+  (id, user_id, course_key, site_id, registration, reported_started, reported_percent, reported_passed,
+   reported_completed, reported_passed_round, reported_completed_round, sequence, activity_version, hold_reason)
 SELECT seq, (seq - 1) DIV 5 + 1, CONCAT('course-v1:Org+C', ((seq - 1) * 31) MOD %(courses)s, '+R'), %(site)s, UUID(),
   1, 0, 0, 0, 0, 0, %(steps)s, '', IF(seq MOD 10 = 0, 'no_sso_link', '')
 FROM seq_1_to_1000000000 WHERE seq <= %(last)s

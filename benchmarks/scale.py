@@ -1,9 +1,9 @@
 """What a large site needs, and where its first wall is: ``python -m benchmarks.scale`` prints the tables of the docs.
 
 A day is gone through minute by minute. Acts arrive along a curve with two peaks; each becomes a notice, notices of one
-learner and course are looked at together, some looks find something to report, and each organization's statements leave
-in batches, one request after another. What is not done in a minute waits for the next. The costs are those of
-docs/performance.md or assumptions, as docs/scale.md says; every one is an option.
+learner and course are observed together, some observations find something to report, and each organization's
+statements leave in batches, one request after another. What is not done in a minute waits for the next. The costs are
+those of docs/performance.md or assumptions, as docs/scale.md says; every one is an option.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Case:
     largest: float = _option(0.15, "share of the learners in the largest organization")
     active: float = _option(0.05, "share of the learners who do something on a day")
     acts: float = _option(30, "signals of one active learner on a day")
-    observations: float = _option(6, "looks at one active learner on a day (acts are gathered)")
+    observations: float = _option(6, "observations of one active learner on a day (acts are gathered)")
     statements: float = _option(1.5, "statements of one active learner on a day")
     peak: float = _option(3.0, "the busiest minute against the average one")
     runs: float = _option(2, "PERCIPIO_PARALLEL_RUNS")
@@ -38,18 +38,20 @@ class Case:
     limit: float = _option(0, "requests a minute that Percipio takes from one organization; 0 for any number")
     down: float = _option(0, "hours for which Percipio is down, from the morning's peak on")
     notice_ms: float = _option(0.130, "milliseconds in the learner's request (capture, MariaDB)")
-    observation_ms: float = _option(0.097, "milliseconds of a look that finds nothing new (look: 10,292 a second)")
+    observation_ms: float = _option(
+        0.097, "milliseconds of an observation that finds nothing new (look: 10,292 a second)"
+    )
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
-    asking: float = _option(0.5, "share of the looks that have to ask it, since something was completed")
+    asking: float = _option(0.5, "share of the observations that have to ask it, since something was completed")
     store_ms: float = _option(
-        0.317, "milliseconds to build and keep a statement (look with three statements: 1,050 a second)"
+        0.317, "milliseconds to build and store a statement (look with three statements: 1,050 a second)"
     )
     post_ms: float = _option(0.220, "milliseconds to claim and settle a statement (delivery, 20 ms: 4,546 a second)")
     bytes: float = _option(6_000, "bytes of a statement's row with its indexes (assumed)")
 
     @property
     def observation_seconds(self) -> float:
-        """Seconds of one look on the average, the LMS's own part included, without what it finds."""
+        """Return the seconds of one observation on average, the LMS's own part included, without what it finds."""
         return (self.observation_ms + self.asking * self.progress_ms) / 1000
 
     @property
@@ -143,8 +145,8 @@ def walls(case: Case) -> Iterator[tuple[str, float, float]]:
     largest = statements * max(case.shares())
     observing = people * case.observations * case.observation_seconds
     keeping = statements * (case.store_ms / 1000 + _seconds(case))
-    yield "runs busy with looking, keeping and sending", observing + keeping, case.runs
-    yield "statements kept for the largest site, one at a time under its ledger's lock", largest, 1000 / case.store_ms
+    yield "runs busy with observing, storing and sending", observing + keeping, case.runs
+    yield "statements stored for the largest site, one at a time under its ledger's lock", largest, 1000 / case.store_ms
     yield "statements sent to the largest organization, one request after another", largest, _most(case) / 60
     yield "notices inserted, by one connection's measure", people * case.acts, 1000 / case.notice_ms
 

@@ -1,8 +1,8 @@
 """Nothing lost while the LMS goes to another version of the plugin and back, with everybody at work.
 
 Two versions are installed, each in a folder of its own, and work on one MariaDB database and one broker: a class learns
-in LMS processes of both, workers of both look and send, the tables go to the second version and back, workers leave by
-themselves and are killed, and messages of other versions stand in the queue. In the end, what Percipio holds is
+in LMS processes of both, workers of both observe and send, the tables go to the second version and back, workers leave
+by themselves and are killed, and messages of other versions stand in the queue. In the end, what Percipio holds is
 compared with what the LMS's own tables say, as ``benchmarks.chaos`` does.
 
 ::
@@ -119,7 +119,7 @@ def _print(course: TwoVersions, lms: Installation, verdict: Verdict, changed: in
     for name, side in sides.items():
         text = f"{side.release.title}, tables {side.release.head}, {course.processes(side)} processes"
         print(f"  {name + ' version':<34} {text}")
-    print(f"\n  {'looked at, made, sent by':<48} {'first':>17} {'second':>20}  seconds")
+    print(f"\n  {'observed, made, sent by':<48} {'first':>17} {'second':>20}  seconds")
     for phase in course.phases:
         print(f"  {phase.title:<48} {phase.first}    {phase.second}  {phase.seconds:>7.1f}")
     refused = ", ".join(f"{side.work().refused} by the {name}" for name, side in sides.items())

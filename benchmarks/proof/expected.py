@@ -2,9 +2,9 @@
 
 A second opinion: plain SQL, and the rules as an operator would say them. A learner who is enrolled has *started*; has
 *passed* and *completed* where the grade says so (on the site that reports by the Track API: *completed* where every
-unit is done); and whoever is still on the way has the last share reported (99 where every unit is done, and that is not
-enough). Shares on the way there may be reported or not, depending on when somebody looked; they are true all the same,
-and grow.
+unit is done); and whoever is still on the way has the last progress reported (99 where every unit is done, and that is
+not enough). Progress on the way there may be reported or not, depending on when somebody observed it; it is true all
+the same, and grows.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 """A learner's address and a course's id in Percipio."""
 
 DEFAULT_SITE = 1
-# What is told of all units where they do not complete the course.
+# What is reported of all units where they do not complete the course.
 MOST_PROGRESS = 99
 
 

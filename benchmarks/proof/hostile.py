@@ -25,8 +25,7 @@ from percipio_openedx.delivery.exchange import Reply
 from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer, retry_after_of
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
-from percipio_openedx.lrs import more
-from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values
+from percipio_openedx.lrs.query import MORE, PARAMETERS, query_of, read_more, single_values
 from percipio_openedx.operations import course_overrides
 from percipio_openedx.redaction import words_of
 
@@ -83,7 +82,7 @@ BODIES = (
     | st.builds(lambda value, cut: json.dumps(value).encode()[:cut], JSON, st.integers(0, 80))
     | st.sampled_from([b"\xef\xbb\xbf[]", b"\xff\xfe[\x00]\x00", b"<html>no</html>", b"1" * 5000])
 )
-_NAMES = st.sampled_from([*PARAMETERS, more.MORE if hasattr(more, "MORE") else "more", "Since", "AGENT"]) | _TEXT
+_NAMES = st.sampled_from([*PARAMETERS, MORE, "Since", "AGENT"]) | _TEXT
 _VALUES = (
     _TEXT
     | st.sampled_from(
@@ -149,8 +148,8 @@ def _query(pairs: list[tuple[str, str]]) -> None:
     for name, value in pairs:
         given.appendlist(name, value)
     values = single_values(given.lists())
-    if "more" in values:
-        more.read(values, 1)
+    if MORE in values:
+        read_more(values, 1)
     else:
         query_of(values)
 

@@ -152,7 +152,7 @@ class Installation:
         return notices, statements
 
     def settle(self, patience: float) -> bool:
-        """Wait until nothing is left to look at or to send; False if that takes too long."""
+        """Wait until nothing is left to observe or to send; False if that takes too long."""
         until = time.monotonic() + patience
         quiet = 0
         while time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""The demo LMS with queues of the harness's own, a Percipio that is given up on soon, and short waits."""
+"""The demo LMS with queues of the harness's own, short time-outs, and short waits."""
 
 from __future__ import annotations
 

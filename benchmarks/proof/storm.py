@@ -191,7 +191,7 @@ class Storm:
             self._save(1, self._dice.choice(TASTES))
             return f"mistake {sorted(mistake)}"
         self._save(2, CAMPUS)
-        return "mended"
+        return "fixed"
 
     @staticmethod
     def _clear_cache() -> None:

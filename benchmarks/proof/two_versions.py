@@ -23,7 +23,7 @@ GROUPS = ((1, 16), (17, 32), (33, 44))
 WORKERS = 2
 # Seconds between two acts while a group takes its time, and that a phase may take.
 PAUSE, PATIENCE = 0.2, 120.0
-# Seconds after which a version that neither looks nor sends has come to a standstill: longer than the places of two
+# Seconds after which a version that neither observes nor sends has come to a standstill: longer than the places of two
 # killed runs are kept from others (180 s, `percipio_openedx.operations.run_slots`), for two is all there are.
 STANDSTILL = 210.0
 # Percipio's and the worker's waits pass quickly: so many seconds of the workers' clock every two seconds.
@@ -36,7 +36,7 @@ _REFUSED = re.compile(r"TypeError: run\(\) takes|TypeError: run\(\) got|Received
 
 @dataclass(frozen=True)
 class Work:
-    """What a version's workers did: learners' courses looked at, statements made and sent, messages refused."""
+    """What a version's workers did: learners' courses observed, statements made and sent, messages refused."""
 
     observed: int = 0
     made: int = 0
@@ -260,7 +260,7 @@ class TwoVersions:
         self.phases.append(Phase(title, self.first.work().since(first), self.second.work().since(second), seconds))
 
     def _until_working(self, *sides: Side, since: Work | None = None) -> None:
-        """Until each of these versions has looked at somebody and sent something, from now on or since then.
+        """Until each of these versions has observed somebody and sent something, from now on or since then.
 
         One that does not is written down, and the class goes on: what was lost by it shows in the end.
         """

@@ -98,14 +98,14 @@ def _judge_one(key: Key, one: Expected | None, reported: list[Said], verdict: Ve
     facts = Counter(said_one.fact for said_one in reported)
     for said_one in reported:
         if said_one.partner != account.partner:
-            verdict.fault("wrong site", f"{key} told to {said_one.partner}: {said_one.fact}")
+            verdict.fault("wrong site", f"{key} reported to {said_one.partner}: {said_one.fact}")
         if not one.retired and said_one.name is not None and said_one.name != one.name:
             verdict.fault("wrong learner", f"{key} is called {said_one.name}")
         if said_one.fact not in one.may:
             verdict.fault("untrue", f"{key} {said_one.fact}, true is {sorted(one.must, key=str)}")
     if not one.retired:
         for fact in one.must - facts.keys():
-            verdict.fault("lost", f"{key} {fact}, told was {[said_one.fact for said_one in reported]}")
+            verdict.fault("lost", f"{key} {fact}, reported was {[said_one.fact for said_one in reported]}")
     for fact, count in facts.items():
         if count > 1:
             verdict.fault("doubled", f"{key} {fact} {count} times")

@@ -2,7 +2,7 @@
 
 An answer leaves one round trip after the last byte of its request arrived; what the receiver does with the request is
 done meanwhile. The first answer on a connection waits two round trips more (TCP, and TLS 1.3 in one flight each).
-``GET /count`` says how many statements, requests and connections came, and how fast, and ``GET /reset/20`` begins anew
+``GET /count`` says how many statements, requests and connections came, and how fast, and ``GET /reset/20`` starts over
 with 20 ms.
 """
 

@@ -33,7 +33,7 @@ def running(processes: int = 2) -> Iterator[int]:
 
 
 def wait(is_done: Callable[[], bool]) -> None:
-    """Look again and again until something is so.
+    """Poll until something is so.
 
     Raises:
         TimeoutError: it never was.

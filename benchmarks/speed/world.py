@@ -117,7 +117,7 @@ def _insert(model: Any, rows: Sequence[Any]) -> None:
 
 
 def forget_reports() -> None:
-    """No statement, no notice, nobody looked at: as before the plugin's first day."""
+    """No statement, no notice, nobody observed: as before the plugin's first day."""
     from django.core.cache import cache
     from django.db import connection
 

@@ -1,1 +1,1 @@
-"""The first room: what happens in the LMS becomes a hint, in the learner's own transaction."""
+"""Step 1: a signal of the LMS becomes a notice, in the learner's own transaction. ``reporting`` takes it up."""

@@ -23,10 +23,9 @@ from django.dispatch import Signal
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.enums import Outcome, Pause
-from percipio_openedx.fitting import fitted
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import fitted, words_of
 
 logger = logging.getLogger(__name__)
 

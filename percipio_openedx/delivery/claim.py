@@ -175,7 +175,7 @@ def recover(now: datetime, most: int = 1000) -> int:
     if not dead:
         return 0
     expired = Statement.objects.filter(pk__in=dead).expired(now)
-    return expired.release(now, None, "the worker did not return", was_sent=True)
+    return expired.retry_later(now, None, "the worker did not return", was_sent=True)
 
 
 def next_recovery() -> datetime | None:

@@ -29,7 +29,7 @@ from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secret import Secret
-from percipio_openedx.statements.people import personal_of
+from percipio_openedx.statements.personal import personal_of
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
 XAPI_VERSION = "1.0.3"

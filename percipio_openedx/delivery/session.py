@@ -19,7 +19,7 @@ from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
-from percipio_openedx.delivery.settle import give_back, give_back_failed, refuses_all, reopen, settle, skip
+from percipio_openedx.delivery.settle import refuses_all, release, release_failed, reopen, settle, skip
 from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 
@@ -100,7 +100,7 @@ class DeliverySession:
             try:
                 self._take_in(self._sender.close())
             finally:
-                give_back(self._held.values(), self._lease, self._in_flight)
+                release(self._held.values(), self._lease, self._in_flight)
 
     def _is_over(self) -> bool:
         return self._problem is not None or self._attribution.is_inconclusive or self._is_late()
@@ -278,7 +278,7 @@ class DeliverySession:
             suspects[self._attribution.since(row, 0)].append(row)
         verdict = StatementVerdict(outcome, answer.status, answer.words)
         for since, rows in suspects.items():
-            self.counts["later"] += give_back_failed(rows, self._lease, now, verdict, since)
+            self.counts["later"] += release_failed(rows, self._lease, now, verdict, since)
             self._let_go(rows)
 
     # --- the end -----------------------------------------------------------------------------------------------------

@@ -18,9 +18,8 @@ from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.outcomes import next_time
 from percipio_openedx.delivery.sender import Response
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 
 
 @persistently
@@ -49,7 +48,7 @@ def settle(
         if in_doubt := [pk for one in responses for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
         for verdict, pks in accepted.items():
-            counts["sent"] += Held(pks, lease).accept(now, verdict.status, verdict.words)
+            counts["sent"] += _held(pks, lease).accept(now, verdict.status, verdict.words)
         for ruling in rulings:
             counts += _apply(ruling, lease, now)
         for one in responses:
@@ -61,17 +60,17 @@ def settle(
 
 
 @persistently
-def give_back(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) -> int:
+def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) -> int:
     """Give back rows that are held and not settled; of those in flight it is not known whether Percipio has them."""
     pks = [row.pk for row in rows]
     sent = [pk for pk in pks if pk in in_flight]
     unsent = [pk for pk in pks if pk not in in_flight]
-    count = _held(unsent, lease).put_back() if unsent else 0
-    return count + (_held(sent, lease).put_back(was_sent=True) if sent else 0)
+    count = _held(unsent, lease).release() if unsent else 0
+    return count + (_held(sent, lease).release(was_sent=True) if sent else 0)
 
 
 @persistently
-def give_back_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
+def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
     """Give back rows that a request held which failed, since it is the destination's fault, or may be.
 
     They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
@@ -82,8 +81,8 @@ def give_back_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: S
     """
     held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORIZED:
-        return held.put_back(refused_after=_first(since))
-    return held.release(now, verdict.status, verdict.words, refused_after=_first(since))
+        return held.release(refused_after=_first(since))
+    return held.retry_later(now, verdict.status, verdict.words, refused_after=_first(since))
 
 
 @persistently
@@ -117,7 +116,7 @@ def _unproven(destination: Destination, since: int) -> StatementQuerySet:
 @persistently
 def skip(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
-    return Held([row.pk for row in rows], lease).keep(now)
+    return _held([row.pk for row in rows], lease).skip(now)
 
 
 @persistently
@@ -142,9 +141,9 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
     blame: dict[str, Any]
     words = verdict.words or "refused without a word"
     if ruling.fate is Fate.RELEASED:
-        return Counter(later=give_back_failed([row], lease, now, verdict, ruling.since))
+        return Counter(later=release_failed([row], lease, now, verdict, ruling.since))
     if ruling.fate is Fate.UNPROVEN:
-        return Counter(parked=Held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since))
+        return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since))
     if ruling.fate is Fate.SUSPECTED:
         blame = {"refused_after": _first(ruling.since)}
         due_at = next_time(now, row.attempts, verdict.outcome)
@@ -152,12 +151,12 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
         # Guilty: it waits by itself, longer each time, until it is parked.
         refusals, is_parked = convicted(row.refusals, verdict.outcome)
         if is_parked:
-            return Counter(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+            return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
         blame = {"refusals": refusals}
         due_at = next_time(now, refusals[verdict.outcome], verdict.outcome)
         if ruling.retry_after is not None:
             due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after))
-    return Counter(later=_held([row.pk], lease).release(due_at, verdict.status, verdict.words, **blame))
+    return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.words, **blame))
 
 
 def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
@@ -167,8 +166,8 @@ def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
     """
     held = _held([row.pk for row in one.rows], lease)
     if one.judgment.problem is Outcome.UNAUTHORIZED:
-        return held.put_back()
-    return held.release(now, one.answer.status, one.answer.words)
+        return held.release()
+    return held.retry_later(now, one.answer.status, one.answer.words)
 
 
 def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:

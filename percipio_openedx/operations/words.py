@@ -120,12 +120,12 @@ OUTCOMES: Mapping[str, Words] = {
 
 
 def of(table: Mapping[Any, Words], code: str) -> str:
-    """The words of a code; the code itself where a later version wrote one that is not known here."""
+    """Return the words of a code; the code itself where a later version wrote one that is not known here."""
     return str(table.get(code, code))
 
 
 def of_milestone(kind: str, value: str) -> str:
-    """A milestone as the list names it: ``progressed 40 %``."""
+    """Return a milestone as the list names it: ``progressed 40 %``."""
     if kind == Kind.PROGRESSED and value:
         return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value}
     if kind == Kind.RETRACTED and value:
@@ -134,10 +134,10 @@ def of_milestone(kind: str, value: str) -> str:
 
 
 def of_problem(problem: str) -> str:
-    """What could not be found out or built of a learner, ``''`` if nothing."""
+    """Return what could not be found out or built of a learner, ``''`` if nothing."""
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
 
 
 def of_unreported(unreported: Unreported, step: int) -> str:
-    """Why a milestone is not reported; ``step`` is the site's progress step in percent."""
+    """Return why a milestone is not reported; ``step`` is the site's progress step in percent."""
     return str(UNREPORTED_REASONS[unreported.why]) % {"percent": unreported.percent, "step": step}

@@ -59,16 +59,16 @@ def reported(kind: str) -> int:
 def test_a_look_ends_with_the_answer_that_it_waits_for(
     asked: list[int], learners: list[Any], deadline: float | None, in_time: int
 ) -> None:
-    reported = report_due(deadline)
+    counts = report_due(deadline)
 
     # Of the others nothing is decided: their notices stay, and nobody's lease.
-    assert (len(asked), reported("started"), reported("progressed"), reported.observed) == (in_time,) * 4
+    assert (len(asked), reported("started"), reported("progressed"), counts.observed) == (in_time,) * 4
     assert LearnerCourse.objects.exclude(observed_at=None).count() == in_time
     left = set(Notice.objects.values_list("user_id", flat=True))
     assert left == {learner.pk for learner in learners if learner.pk not in asked}
     assert not LearnerCourse.objects.exclude(lease=None).exists()
-    assert (reported.next_at is None) is (in_time == LEARNERS)
-    assert reported.next_at is None or reported.next_at <= timezone.now()
+    assert (counts.next_at is None) is (in_time == LEARNERS)
+    assert counts.next_at is None or counts.next_at <= timezone.now()
 
 
 def test_the_rest_is_asked_by_the_next_runs_each_once(asked: list[int], learners: list[Any]) -> None:

@@ -20,7 +20,7 @@ NO_PROMISES: dict[str, set[str]] = {
         "What the LMS must have",
         "What was run",
         "Dependencies",
-        "What was looked at on 2026-11-25",
+        "What was checked on 2026-11-25",
         "What was found",
         "What remains",
     },

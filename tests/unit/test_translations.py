@@ -17,7 +17,7 @@ from django.utils import translation
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "percipio_openedx"
-LANGUAGES = sorted(path.name for path in (PACKAGE / "locale").iterdir() if path.is_dir() and path.name != "en")
+LANGUAGES = sorted(path.name for path in (PACKAGE / "conf" / "locale").iterdir() if path.is_dir() and path.name != "en")
 
 _FIELD = re.compile(r'^(msgctxt|msgid_plural|msgid|msgstr(?:\[\d\])?) (".*")$')
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[sd%]")
@@ -53,7 +53,7 @@ def _entry(block: str) -> Entry:
 
 
 def catalog(language: str, suffix: str) -> Path:
-    return PACKAGE / "locale" / language / "LC_MESSAGES" / f"django.{suffix}"
+    return PACKAGE / "conf" / "locale" / language / "LC_MESSAGES" / f"django.{suffix}"
 
 
 def test_there_is_a_translated_language() -> None:

@@ -1,4 +1,4 @@
-"""Looking at learners: how many a second, with what number of queries, and when the platform's progress is asked."""
+"""Observing learners: how many a second, with what number of queries, and when the platform's progress is asked."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def _size(quick: bool) -> int:
 
 
 def _observed(count: int) -> int:
-    """Everything that is due, as a worker looks at it; the number of learner-courses."""
+    """Observe everything that is due, as a worker does; return the number of learner-courses."""
     from percipio_openedx.reporting.due import report_due
 
     reported = report_due()
     if reported.observed != count:
-        raise AssertionError(f"{reported.observed} of {count} were looked at: {reported}")
+        raise AssertionError(f"{reported.observed} of {count} were observed: {reported}")
     return count
 
 
 def _without_building() -> None:
-    """The platform's look-ups and the observation as they are, but nothing to say."""
+    """The platform's look-ups and the observation as they are, but nothing to report."""
     from percipio_openedx.models import LearnerCourse
 
     LearnerCourse.objects.update(reported_started=True, reported_passed=True, reported_completed=True)
@@ -50,7 +50,7 @@ def _stub_platform() -> None:
 
 
 def unchanged(quick: bool) -> Figures:
-    """Nothing to report: the look alone, with the platform stubbed."""
+    """Observe alone, with nothing to report and the platform stubbed."""
     return _again(quick, stubbed=True)
 
 
@@ -94,7 +94,7 @@ def reporting(quick: bool) -> Figures:
 
 
 def burst(quick: bool) -> Figures:
-    """A hundred completions of one learner: notices written by the receivers, one look."""
+    """A hundred completions of one learner: notices written by the receivers, one observation."""
     from completion.models import BlockCompletion
     from opaque_keys.edx.keys import CourseKey
     from waffle.models import Switch
@@ -120,15 +120,15 @@ def burst(quick: bool) -> Figures:
 
 
 def lines(results: Results) -> list[Line]:
-    """Looks, then the burst."""
+    """Observations, then the burst."""
     found = []
     for database in (MARIADB, SQLITE):
         for case, what in (("unchanged", "nothing new"), ("reporting", "three statements each")):
             own = results.get((case, database))
             if own is not None:
-                found.append(_speed(own, f"look, platform stubbed, {what}, {database}", case == "unchanged"))
+                found.append(_speed(own, f"observing, platform stubbed, {what}, {database}", case == "unchanged"))
     if own := results.get(("real_platform", MARIADB)):
-        found.append(_speed(own, "look, the stand-ins' rows read, nothing new, mariadb", None))
+        found.append(_speed(own, "observing, the stand-ins' rows read, nothing new, mariadb", None))
     if own := results.get(("burst", MARIADB)):
         found.append(_burst(own))
     return found
@@ -136,7 +136,7 @@ def lines(results: Results) -> list[Line]:
 
 def _burst(own: Figures) -> Line:
     good = own["looks"] == 1 and own["progressed"] <= 1 and own["asked"] <= 1 and own["asked_again"] == 0
-    told = f"{own['looks']:.0f} look, {own['progressed']:.0f} progress statement, platform's progress asked"
+    told = f"{own['looks']:.0f} observation, {own['progressed']:.0f} progress statement, platform's progress asked"
     return Line("a burst of 100 completions", f"{told} {own['asked']:.0f} time", goal="at most 1 each", met=good)
 
 

@@ -20,7 +20,7 @@ PROCESSES = (1, 2, 4, 8, 16, 24)
 ROUND_TRIPS = (20, 100)
 # Statements for each process: so that all have work for as long, and start and end count for as little everywhere.
 EACH = 8000
-# Of the rate at 20 ms, with the most processes: what differs less is not told apart from the noise of the medians.
+# Of the rate at 20 ms, with the most processes: what differs less is within the noise of the medians.
 ALIKE = 0.95
 
 

@@ -12,7 +12,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.admin import statement_actions
+from percipio_openedx.admin import statements
 from percipio_openedx.capture import wake
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State
@@ -111,7 +111,7 @@ def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, wok
 
 
 def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(statement_actions, "AT_ONCE", 2)
+    monkeypatch.setattr(statements, "BATCH", 2)
     Statement.objects.filter(pk=world.by_state[State.SKIPPED].pk).update(body=b'{"a":\n "b"}')
     response = act(everything, "export", *world.by_state.values())
     content = b"".join(response.streaming_content)
@@ -159,7 +159,7 @@ def test_nothing_is_done_by_get(world: World, everything: Client) -> None:
 
 
 def test_a_long_choice_is_named_up_to_a_thousand(world: World, everything: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(statement_actions, "NAMED", 3)
+    monkeypatch.setattr(statements, "MAX_NAMED", 3)
     act(everything, "requeue", *world.by_state.values(), confirmed="1")
 
     assert LogEntry.objects.exclude(object_id=None).count() == 3

@@ -23,7 +23,7 @@ from percipio_openedx.delivery import exchange as exchange_module
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
-from percipio_openedx.models.encrypted import EncryptedSecretField
+from percipio_openedx.models.fields import EncryptedSecretField
 from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET

@@ -27,7 +27,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.again import Choice, requeue
+from percipio_openedx.operations.requeue import requeue
 from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import rebuild_due
 from percipio_openedx.reporting.retirement import erase
@@ -224,7 +224,7 @@ def test_what_was_delivered_keeps_its_bytes(sandbox: Sandbox, settings: Any) -> 
     assert states() == {State.DELIVERED}
     before = bodies()
     settings.PERCIPIO_CONTENT_ID = "course_run"
-    requeue(Choice(uuids=tuple(before)), lambda: False)
+    requeue(Statement.objects.filter(uuid__in=before), lambda: False)
     assert states() == {State.WAITING}
     work()
     assert states() == {State.DELIVERED}

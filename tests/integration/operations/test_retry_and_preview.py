@@ -13,7 +13,7 @@ from django.utils import timezone
 from percipio_openedx.capture import wake
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import again
+from percipio_openedx.operations import requeue
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of, states
 
@@ -36,7 +36,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     """One statement in each state: waiting, sending, delivered, parked (400 and 422), abandoned, kept."""
-    monkeypatch.setattr(again, "AT_ONCE", 1)
+    monkeypatch.setattr(requeue, "AT_ONCE", 1)
     values: list[dict[str, Any]] = [
         {"state": State.WAITING},
         {"state": State.SENDING, "lease": uuid4(), "leased_until": timezone.now() + timedelta(minutes=5)},
@@ -58,8 +58,8 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
     ("arguments", "moved"),
     [
         (["--parked"], {3, 4}),
-        (["--abandoned"], {5}),
-        (["--parked", "--abandoned"], {3, 4, 5}),
+        (["--discarded"], {5}),
+        (["--parked", "--discarded"], {3, 4, 5}),
         (["--parked", "--status", "422"], {4}),
         (["--parked", "--organization", ""], {3}),
         (["--parked", "--organization", "org-b"], {4}),

@@ -19,11 +19,11 @@ from benchmarks.proof.two_versions import Side, Work
 from tests.unit.test_migrations_rule import troubles
 
 LOG = """\
-2026-11-25 22:33:53 INFO percipio_openedx.operations.run pass observed=3 statements=2 held=1 rebuilt=1 sent=4 parked=0 later=1
+2026-11-25 22:33:53 INFO percipio_openedx.run pass observed=3 statements=2 held=1 rebuilt=1 sent=4 parked=0 later=1
 Traceback (most recent call last):
 TypeError: run() takes 0 positional arguments but 1 was given
 2026-11-25 22:33:54 ERROR Received unregistered task of type 'percipio_openedx.tasks.of_next_version'.
-2026-11-25 22:33:55 INFO percipio_openedx.operations.run pass observed=1 statements=1 held=0 sent=0 parked=0 later=0
+2026-11-25 22:33:55 INFO percipio_openedx.run pass observed=1 statements=1 held=0 sent=0 parked=0 later=0
 TypeError: run() got an unexpected keyword argument 'site_id'
 """
 
