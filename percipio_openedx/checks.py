@@ -68,6 +68,6 @@ def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[check
         return []
     if oldest is None:
         return []
-    text = gettext("No worker looks at what learners do: the oldest notice has been waiting since %(at)s.")
+    text = gettext("No worker observes what learners do: the oldest notice has been waiting since %(at)s.")
     hint = str(problems.RUN_A_WORKER)
     return [checks.Warning(text % {"at": problems.at(oldest)}, hint=hint, id="percipio.W015")]

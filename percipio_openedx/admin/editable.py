@@ -60,7 +60,7 @@ class CourseOverrideAdmin(OperatorAdmin):
         demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method != "POST" or not form.is_valid():
-            return self.page(request, "course_import.html", gettext("Import answers for courses"), form=form)
+            return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)
         answers = form.cleaned_data["file"]
         taken = course_overrides.take(answers)
         self.log(request, None, "CSV", f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed")

@@ -15,7 +15,7 @@ from percipio_openedx.operations.words import Words
 
 # By the names of fields, and of the bounds of a backfill (``operations.scope``).
 LABELS: Mapping[str, Words] = {
-    "accepted": _("Taken"),
+    "accepted": _("Accepted"),
     "answer": _("Answer"),
     "api": _("API"),
     "api_url": _("API address"),
@@ -175,7 +175,7 @@ HELP: dict[str, Words] = {
     "organization_from": _("sso:KEY, a key of the single-sign-on link's extra data. Empty: the organization id above."),
     "learners": _("all, or sso:PROVIDER for those only who came through that single-sign-on provider."),
     "send_names": _("Whether the full name travels with each statement, beside the id."),
-    "content_id": _("The id under which Percipio's catalog knows a course. Single courses can be answered apart."),
+    "content_id": _("The id under which Percipio's catalog knows a course. A course override can say otherwise."),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
     "locked_units": _(
         "For instance in audit mode. Where they count, such a learner never completes the course by units."

@@ -120,7 +120,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         if not search.is_course_key(course_key):
             raise Http404
         rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
-        self._log_learner(request, user_id, course_key, gettext("Looked at the time line."))
+        self._log_learner(request, user_id, course_key, gettext("Viewed the time line."))
         learner = edx_platform.learners([user_id]).get(user_id)
         if learner is not None and not any(search.is_shown(row) for row in rows):
             # Whoever cannot be told to be reported is not named either.

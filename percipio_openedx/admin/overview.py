@@ -206,7 +206,7 @@ def _days(sites: list[int], now: datetime) -> Days:
         counts[site_id].setdefault(day, {})[State.DELIVERED] = count
     others = made.filter(state__in=[state for state in State if state != State.DELIVERED])
     for site_id, day, state, count in others.values_list("site_id", "day", "state").annotate(Count("pk")):
-        # What is being sent waits until it is answered, and what is to be built anew until then.
+        # What is being sent waits until it is answered, and what is to be rebuilt until then.
         name = State.WAITING if state in OPEN_STATES else State(state)
         of_day = counts[site_id].setdefault(day, {})
         of_day[name] = of_day.get(name, 0) + count

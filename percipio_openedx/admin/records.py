@@ -248,7 +248,9 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
         rows = tick_off(queryset.values_list("pk", flat=True))
         self.log_each(request, rows, gettext("Ticked off by an operator."))
-        text = ngettext("%(count)s erasure is ticked off.", "%(count)s erasures are ticked off.", len(rows))
+        text = ngettext(
+            "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(rows)
+        )
         self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
 
 

@@ -31,7 +31,7 @@ STATES = {
 }
 # What came back last, for the states in which it says something. None of them has a lease.
 OUTCOMES = {
-    "taken": (_("taken"), Q(state=State.DELIVERED, leased_until=None)),
+    "taken": (_("accepted"), Q(state=State.DELIVERED, leased_until=None)),
     "refused": (_("refused (4xx)"), Q(state=State.PARKED, leased_until=None)),
     "throttled": (_("put off: too many requests (429)"), Q(state=State.WAITING, status=429, leased_until=None)),
     "broken": (_("put off: server error (5xx)"), Q(state=State.WAITING, status__gte=500, leased_until=None)),

@@ -105,35 +105,33 @@ class StatementAdmin(ReadOnlyAdmin):
     def track_json(self, row: Statement) -> str:
         return pretty_json(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
 
-    @admin.action(description=_("Send again"), permissions=["requeue"])
+    @admin.action(description=_("Requeue"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Let whatever is settled wait once more, under the same id: Percipio does not count it twice."""
         if "confirmed" not in request.POST:
             note = gettext(
-                "They keep their ids, so what Percipio has already is not counted twice. What it refused is built anew "
+                "They keep their ids, so what Percipio has already is not counted twice. What it refused is rebuilt "
                 "from what the LMS says now; what it may have stays as it is."
             )
-            return self._ask(request, queryset, gettext("Send statements again"), note)
+            return self._ask(request, queryset, gettext("Requeue statements"), note)
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
-        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Sent again by an operator."))
+        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Requeued by an operator."))
         wake.on_commit()
-        text = ngettext(
-            "%(count)s statement waits to be sent again.", "%(count)s statements wait to be sent again.", done
-        )
+        text = ngettext("%(count)s statement is requeued.", "%(count)s statements are requeued.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
 
-    @admin.action(description=_("Give up"), permissions=["discard"])
+    @admin.action(description=_("Discard"), permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Do not send what waits or is parked any more. It can be sent again later."""
         if "confirmed" not in request.POST:
             note = gettext(
                 "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
             )
-            return self._ask(request, queryset, gettext("Give statements up"), note)
+            return self._ask(request, queryset, gettext("Discard statements"), note)
         unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
-        done = self._do(request, queryset, unsent, discard, _("Given up by an operator."))
-        text = ngettext("%(count)s statement is given up.", "%(count)s statements are given up.", done)
+        done = self._do(request, queryset, unsent, discard, _("Discarded by an operator."))
+        text = ngettext("%(count)s statement is discarded.", "%(count)s statements are discarded.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
 
@@ -196,7 +194,7 @@ def discard(rows: StatementQuerySet) -> int:
         by_answer.setdefault(answer, []).append(pk)
     now = timezone.now()
     return sum(
-        rows.filter(pk__in=pks).discard(now, f"given up by an operator; before that: {answer or '-'}")
+        rows.filter(pk__in=pks).discard(now, f"discarded by an operator; before that: {answer or '-'}")
         for answer, pks in by_answer.items()
     )
 

@@ -76,13 +76,13 @@ def _why(row: Statement, is_held: bool) -> str:
         case State.DELIVERED:
             return _("Percipio has it.") if row.status != 409 else _("Percipio had it already.")
         case State.OUTDATED:
-            return f"{_('Is to be built anew from what the LMS says now.')} {row.answer}".strip()
+            return f"{_('Is to be rebuilt from what the LMS says now.')} {row.answer}".strip()
         case State.SKIPPED:
             return _("Not sent: the API in force has no form for this milestone.")
         case State.PARKED:
             return _("Not taken: Percipio refused it with “%(answer)s”.") % answer
         case State.DISCARDED:
-            return _("Not sent: %(answer)s.") % answer if row.answer else _("Not sent: it was given up.")
+            return _("Not sent: %(answer)s.") % answer if row.answer else _("Not sent: it was discarded.")
     if row.destination.paused_reason:
         return words.of(PAUSES, row.destination.paused_reason)
     if row.destination.failures:

@@ -123,8 +123,8 @@ class CourseOverride(models.Model):
     objects = CourseOverrideQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("course answer")
-        verbose_name_plural = _("course answers")
+        verbose_name = _("course override")
+        verbose_name_plural = _("course overrides")
         ordering: ClassVar[list[str]] = ["course_key"]
 
     def __str__(self) -> str:

@@ -94,11 +94,11 @@ class ErasureRequest(models.Model):
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        verbose_name = _("erasure to ask Percipio for")
-        verbose_name_plural = _("erasures to ask Percipio for")
+        verbose_name = _("erasure request")
+        verbose_name_plural = _("erasure requests")
         ordering: ClassVar[list[str]] = ["id"]
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("tick_off_erasurerequest", _("Can tick erasures off that Percipio has done")),
+            ("tick_off_erasurerequest", _("Can tick off erasure requests")),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["done_at", "id"], name="percipio_erasure_open"),

@@ -25,15 +25,15 @@ class State(models.TextChoices):
            |  +----release----+                    |
            +----------------requeue----------------+   (also from discarded and delivered)
 
-        kept: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
+        skipped: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
         where the site says so, once it has changed the API.
 
-        outdated: what was refused, or never sent, and is to be built anew under its id before it leaves (decision
-        record 0017). --rebuild--> waiting. *Send again* makes parked, given-up and kept statements so, unless Percipio
-        or somebody who pulls may have them; a changed configuration or course answer makes waiting ones so.
+        outdated: what was refused, or never sent, and is to be rebuilt under its id before it leaves (decision record
+        0017). --rebuild--> waiting. *Requeue* makes parked, discarded and skipped statements so, unless Percipio or
+        somebody who pulls may have them; a changed configuration or course override makes waiting ones so.
     """
 
-    OUTDATED = "outdated", "to be built anew"
+    OUTDATED = "outdated", "to be rebuilt"
     WAITING = "waiting", "waiting"
     SENDING = "sending", "being sent"
     DELIVERED = "delivered", "delivered"
@@ -241,8 +241,8 @@ class Statement(models.Model):
         ordering: ClassVar[list[str]] = ["id"]
         # What an operator may do beside seeing: each act has a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("requeue_statement", _("Can send statements again")),
-            ("discard_statement", _("Can give statements up")),
+            ("requeue_statement", _("Can requeue statements")),
+            ("discard_statement", _("Can discard statements")),
             ("export_statement", _("Can export statements")),
             ("preview_statement", _("Can preview what would be reported")),
         ]

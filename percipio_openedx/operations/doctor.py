@@ -106,11 +106,11 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         ),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
-        (_("statements to be built anew"), (ProblemCode.NOT_REBUILT,), None),
+        (_("statements to be rebuilt"), (ProblemCode.NOT_REBUILT,), None),
         (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),
         (_("clock"), (ProblemCode.CLOCK,), ""),
         (_("characters"), (ProblemCode.CHARACTERS,), ""),
-        (_("erasures"), (ProblemCode.ERASURES,), None),
+        (_("erasure requests"), (ProblemCode.ERASURES,), None),
     ]
 
 

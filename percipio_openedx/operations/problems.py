@@ -127,18 +127,18 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
     ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
         ngettext_lazy(
-            "Of %(count)s learner something could not be found out or told (%(reason)s).",
-            "Of %(count)s learners something could not be found out or told (%(reason)s).",
+            "Of %(count)s learner something could not be found out or reported (%(reason)s).",
+            "Of %(count)s learners something could not be found out or reported (%(reason)s).",
             "count",
         ),
         _("They are tried again by themselves; the admin lists them (observations that failed)."),
         Severity.WARNING,
     ),
     ProblemCode.NOT_REBUILT: ProblemKind(
-        _("statements cannot be built anew"),
+        _("statements cannot be rebuilt"),
         ngettext_lazy(
-            "%(count)s statement cannot be built anew: %(reason)s",
-            "%(count)s statements cannot be built anew: %(reason)s",
+            "%(count)s statement cannot be rebuilt: %(reason)s",
+            "%(count)s statements cannot be rebuilt: %(reason)s",
             "count",
         ),
         _("Remove the cause; they are tried again by themselves, or at once by percipio_retry --now."),
@@ -157,10 +157,10 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         Severity.WARNING,
     ),
     ProblemCode.ERASURES: ProblemKind(
-        _("erasures wait for a request to Skillsoft"),
+        _("erasure requests have to be sent to Skillsoft"),
         ngettext_lazy(
-            "%(count)s erasure has to be asked of Skillsoft.",
-            "%(count)s erasures have to be asked of Skillsoft.",
+            "%(count)s erasure request has to be sent to Skillsoft.",
+            "%(count)s erasure requests have to be sent to Skillsoft.",
             "count",
         ),
         _("Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID"),
@@ -178,7 +178,7 @@ PAUSES: Mapping[str, str | Promise] = {
     ),
     Pause.OWN_CREDENTIALS: _(
         "The site's own credentials were deleted. What was made with them is not sent with those of the settings: give "
-        "them again in the site's configuration, or give the statements up."
+        "them again in the site's configuration, or discard the statements."
     ),
     Pause.CONFIGURATION: _("The configuration has a mistake. Open it and correct it."),
     Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
@@ -188,7 +188,7 @@ PAUSES: Mapping[str, str | Promise] = {
 # The steps of a pass (``run.Step``).
 STEPS: Mapping[str, str | Promise] = {
     "observing": _("observing"),
-    "rebuilding": _("building statements anew"),
+    "rebuilding": _("rebuilding statements"),
     "delivering": _("delivering"),
     "alerting": _("alerting"),
 }

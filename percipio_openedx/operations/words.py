@@ -38,7 +38,7 @@ KINDS: Mapping[str, Words] = {
 }
 
 STATES: Mapping[str, Words] = {
-    State.OUTDATED: _("to be built anew"),
+    State.OUTDATED: _("to be rebuilt"),
     State.WAITING: _("waiting"),
     State.SENDING: _("being sent"),
     State.DELIVERED: _("delivered"),
@@ -75,7 +75,7 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.UNREADABLE_SSO: _("The data of the learner's single-sign-on link cannot be read. Correct or remove it."),
     HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
-    HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
+    HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course override says so and can be changed."),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
     HoldReason.ODD_ORGANIZATION: _(
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
@@ -88,7 +88,9 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
     UnreportedReason.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     UnreportedReason.PROGRESS_UNKNOWN: _("the LMS does not say how much is done"),
     UnreportedReason.NO_PROGRESS: _("no unit is done yet"),
-    UnreportedReason.ALL_UNITS: _("everything is done, and 99 percent were told; what is missing is the completion"),
+    UnreportedReason.ALL_UNITS: _(
+        "everything is done, and 99 percent were reported; what is missing is the completion"
+    ),
     UnreportedReason.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
     UnreportedReason.NO_GRADE: _("the LMS has no grade of this learner"),
     UnreportedReason.NOT_PASSED: _("the learner has not passed yet"),
@@ -106,8 +108,8 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
     UnreportedReason.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
 OUTCOMES: Mapping[str, Words] = {
-    Outcome.ACCEPTED: _("taken"),
-    Outcome.PARTIAL: _("some taken, some not"),
+    Outcome.ACCEPTED: _("accepted"),
+    Outcome.PARTIAL: _("some accepted, some not"),
     Outcome.CONFLICT: _("there already, or a contradiction"),
     Outcome.PLAIN: _("a success that names nothing"),
     Outcome.DOUBT: _("in doubt"),

@@ -87,7 +87,7 @@ def rebuild_due(deadline: float | None = None) -> RebuildSummary:
 
 
 def next_at() -> datetime | None:
-    """Return when the next statement is to be built anew; None where none is."""
+    """Return when the next statement is to be rebuilt; None where none is."""
     return min(_first_by_destination().values(), default=None)
 
 
@@ -151,7 +151,7 @@ def _pages(work: _Pass) -> Iterator[list[Statement]]:
 
 
 def _first_by_destination() -> dict[int, datetime]:
-    """Return when the first statement that is to be built anew is due, of each destination that has any."""
+    """Return when the first statement that is to be rebuilt is due, of each destination that has any."""
     found = Statement.objects.filter(state=State.OUTDATED).order_by()
     return dict(found.values_list("destination_id").annotate(Min("due_at")))
 
@@ -229,7 +229,7 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
         # One more than the failures in a row, since the pass that follows at once would find nothing else.
         due_at = now + wait(attempts + 2)
         put_off = persistently(Statement.objects.filter(pk__in=pks).put_off)
-        work.summary.put_off += put_off(due_at, f"cannot be built anew yet: {reason}")
+        work.summary.put_off += put_off(due_at, f"cannot be rebuilt yet: {reason}")
         logger.warning("not built anew statements=%s reason=%s", len(pks), reason)
 
 

@@ -71,7 +71,7 @@ def keep(
 
 
 def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[int, Exception]:
-    """Write statements over those that they replace, as far as these are still to be built anew; the ids stay.
+    """Write statements over those that they replace, as far as these are still to be rebuilt; the ids stay.
 
     Returns:
         By primary key, why a row cannot be written.

@@ -160,7 +160,7 @@ def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnishe
     browser.wait_for("They keep their ids")
     assert furnished_state(furnished) == State.PARKED
     browser.click('#content form input[type="submit"]')
-    browser.wait_for("1 statement waits to be sent again.")
+    browser.wait_for("1 statement is requeued.")
 
     # It was refused, so it is built anew first.
     assert furnished_state(furnished) == State.OUTDATED

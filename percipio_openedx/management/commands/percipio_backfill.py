@@ -83,12 +83,12 @@ class Command(OperatorCommand):
         for reason, count in sorted(found.held.items()):
             self.say(_("held back: %(count)s. %(reason)s") % {"count": count, "reason": words.of(words.HOLDS, reason)})
         for course_key, problem in sorted(found.failed_courses.items()):
-            self.say(_("could not be looked at (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
+            self.say(_("could not be observed (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
         if before is not None and not self.as_json:
-            text = _("going on with backfill %(id)s: %(observed)s looked at before")
+            text = _("going on with backfill %(id)s: %(observed)s observed before")
             self.say(text % {"id": before.pk, "observed": before.observed})
         run = before or begin(scope)
         with tqdm(desc="looked at", unit=" learners", disable=None) as bar:
@@ -111,7 +111,7 @@ class Command(OperatorCommand):
         if is_finished:
             text = _("backfill %(id)s finished")
         self.say(text % {"id": work.run.pk})
-        self.say(_("%(observed)s looked at, %(statements)s statements queued, %(held)s held back") % counts)
+        self.say(_("%(observed)s observed, %(statements)s statements queued, %(held)s held back") % counts)
         if work.failed:
             text = ngettext(
                 "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",
@@ -120,4 +120,4 @@ class Command(OperatorCommand):
             )
             self.say(text % {"count": work.failed})
         for course_key in work.unread:
-            self.say(_("could not be looked at (see the log): %(course)s") % {"course": course_key})
+            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_key})

@@ -15,7 +15,7 @@ from percipio_openedx.operations.doctor import examine
 
 SIGNS = {
     CheckVerdict.WELL: gettext_lazy("ok"),
-    CheckVerdict.DOUBTFUL: gettext_lazy("look"),
+    CheckVerdict.DOUBTFUL: gettext_lazy("check"),
     CheckVerdict.WRONG: gettext_lazy("WRONG"),
     CheckVerdict.SKIPPED: "-",
 }

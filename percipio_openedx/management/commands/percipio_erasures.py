@@ -34,7 +34,7 @@ class Command(OperatorCommand):
         known = ErasureRequest.objects.in_bulk(options["done"])
         unknown = sorted(set(options["done"]) - set(known))
         if unknown:
-            raise UsageError(_("there is no erasure %(id)s; nothing was ticked off") % {"id": unknown[0]})
+            raise UsageError(_("there is no erasure request %(id)s; nothing was ticked off") % {"id": unknown[0]})
         tick_off(options["done"])
         rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():

@@ -19,7 +19,7 @@ LABELS = {
     "attempts": gettext_lazy("records of requests to Percipio"),
     "pulls": gettext_lazy("records of pulls"),
     "backfills": gettext_lazy("finished backfills"),
-    "erasures": gettext_lazy("erasures that are done"),
+    "erasures": gettext_lazy("erasure requests that are done"),
     "retired": gettext_lazy("retired learners whose data was still here"),
     "resumed": gettext_lazy("courses of learners whose retirement was canceled, noticed anew"),
 }

@@ -99,6 +99,6 @@ class Command(OperatorCommand):
         text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
         self.say(text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:
-            self.say(_("%(site)s: %(count)s queued to be sent again") % {"site": site, "count": tally.queued})
+            self.say(_("%(site)s: %(count)s requeued") % {"site": site, "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
             self.say(_("run again with --fix to send what is missing again"))

@@ -21,7 +21,7 @@ from percipio_openedx.reporting import failures
 class Command(OperatorCommand):
     help = (
         "Queues parked (--parked) or discarded (--discarded) statements, or single ones (--uuid, whatever became of "
-        "them), to be sent again under their own ids: what Percipio refused is built anew from what the LMS says now, "
+        "them), to be sent again under their own ids: what Percipio refused is rebuilt from what the LMS says now, "
         "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
         "learners that the LMS could not read, and statements that could not be built anew."
     )
@@ -64,7 +64,7 @@ class Command(OperatorCommand):
         if self.as_json:
             self.emit(done)
             return
-        self.say(_("%(chosen)s chosen, %(queued)s queued to be sent again") % done)
+        self.say(_("%(chosen)s chosen, %(queued)s requeued") % done)
         text = ngettext(
             "%(destinations)s waiting destination is tried at once",
             "%(destinations)s waiting destinations are tried at once",

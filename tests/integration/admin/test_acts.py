@@ -24,7 +24,7 @@ LIST = "admin:percipio_openedx_statement_changelist"
 
 @pytest.fixture
 def world(world: World) -> World:
-    """The same with a statement that is to be built anew."""
+    """The same with a statement that is to be rebuilt."""
     row = a_learner_course(world.hostile.pk, KEY)
     at = world.now - timedelta(days=9)
     world.by_state[State.OUTDATED] = a_statement(row, 9, State.OUTDATED, world.destination, at)
@@ -56,7 +56,7 @@ def test_send_again_asks_first(world: World, everything: Client, woken: list[int
     assert "csrfmiddlewaretoken" in response.content.decode()
     assert response.context["states"] == [
         (name, "1")
-        for name in ("to be built anew", "waiting", "being sent", "delivered", "parked", "discarded", "skipped")
+        for name in ("to be rebuilt", "waiting", "being sent", "delivered", "parked", "discarded", "skipped")
     ]
 
 
@@ -93,7 +93,7 @@ def test_give_up_takes_what_waits_or_is_parked_and_keeps_percipios_words(world: 
         State.PARKED: State.DISCARDED,
     }
     parked = Statement.objects.get(pk=world.by_state[State.PARKED].pk)
-    assert parked.answer == f"given up by an operator; before that: 400: {HOSTILE}"
+    assert parked.answer == f"discarded by an operator; before that: 400: {HOSTILE}"
     assert LogEntry.objects.count() == 3
 
 

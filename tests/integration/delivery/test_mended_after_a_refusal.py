@@ -261,7 +261,7 @@ def test_who_can_be_named_no_more_waits_with_the_reason(sandbox: Sandbox, settin
     retry()
     rebuild_due()
     rows = list(Statement.objects.all())
-    assert {(row.state, row.answer) for row in rows} == {(State.OUTDATED, "cannot be built anew yet: no_email")}
+    assert {(row.state, row.answer) for row in rows} == {(State.OUTDATED, "cannot be rebuilt yet: no_email")}
     assert bodies() == before
     first = {row.due_at for row in rows}
     Statement.objects.bring_forward(rows[0].stored_at)

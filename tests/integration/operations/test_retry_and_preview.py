@@ -81,7 +81,7 @@ def test_what_is_sent_again(
 
 def test_single_statements(rows: list[Statement], manage: Manage) -> None:
     ran = manage("percipio_retry", "--uuid", str(rows[2].uuid), "--uuid", str(rows[6].uuid))
-    assert (ran.code, ran.lines[0]) == (0, "2 chosen, 2 queued to be sent again")
+    assert (ran.code, ran.lines[0]) == (0, "2 chosen, 2 requeued")
     # Percipio has the one; the other was never sent, and is built anew.
     assert (states()[2], states()[6]) == (State.WAITING, State.OUTDATED)
 

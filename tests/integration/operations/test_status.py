@@ -123,7 +123,7 @@ def parked(_settings: Any) -> None:
 
 
 def not_rebuilt(tries: int) -> State_:
-    """A statement is to be built anew, and could not be so often."""
+    """A statement is to be rebuilt, and could not be so often."""
 
     def make(_settings: Any) -> None:
         add(1)
@@ -279,8 +279,8 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
     "a course that cannot be read": (unreadable(3), {"unreadable": ERROR}, "error"),
     "a course without progress": (unreadable(3, "progress"), {"unreadable": ERROR}, "error"),
     "a learner who cannot be observed": (unreadable(3, user_id=7), {"unobserved": WARNING}, "warning"),
-    "a statement to be built anew": (not_rebuilt(0), {}, "well"),
-    "a statement that cannot be built anew": (not_rebuilt(2), {"not_rebuilt": WARNING}, "warning"),
+    "a statement to be rebuilt": (not_rebuilt(0), {}, "well"),
+    "a statement that cannot be rebuilt": (not_rebuilt(2), {"not_rebuilt": WARNING}, "warning"),
     "misconfigured": (misconfigured, {"misconfigured": ERROR}, "error"),
     "misconfigured beside another site": (
         misconfigured_beside_another,
