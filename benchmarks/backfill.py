@@ -17,6 +17,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -144,7 +145,7 @@ def _report(size: int) -> dict[str, float]:
 
     run = begin(scope)
     cpu = time.process_time()
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     cpu = time.process_time() - cpu
     if (run.observed, run.statements, Statement.objects.count()) != (size, size, size):
@@ -166,7 +167,7 @@ def _again(scope: Scope) -> float:
     from percipio_openedx.operations.backfill import Backfill, begin
 
     run = begin(scope)
-    work = Backfill(scope, run, _Never())
+    work = Backfill(scope, run, threading.Event())
     cpu = time.process_time()
     work.work(work.courses())
     cpu = time.process_time() - cpu
@@ -189,7 +190,7 @@ def _half(size: int) -> dict[str, float]:
             print("half", flush=True)
         observed += count
 
-    work = Backfill(scope, begin(scope), _Never(), None, note)
+    work = Backfill(scope, begin(scope), threading.Event(), None, note)
     work.work(work.courses())
     return {}
 
@@ -209,7 +210,7 @@ def _rest(size: int) -> dict[str, float]:
         nonlocal first
         first = first or time.time()
 
-    work = Backfill(scope, run, _Never(), None, note)
+    work = Backfill(scope, run, threading.Event(), None, note)
     work.work(work.courses())
     statements = Statement.objects.count()
     reported = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
@@ -217,16 +218,6 @@ def _rest(size: int) -> dict[str, float]:
     if statements != len(reported) or reported & left or len(reported) + len(left) != size:
         raise AssertionError(f"statements={statements} told={len(reported)} left={len(left)} of {size}")
     return {"first": first, "before": before, "told": len(reported), "left": len(left)}
-
-
-class _Never:
-    """Nobody asks the back-fill to end."""
-
-    def is_asked(self) -> bool:
-        return False
-
-    def wait(self, seconds: float) -> None:
-        return None
 
 
 STEPS: dict[str, Callable[[int], dict[str, float]]] = {

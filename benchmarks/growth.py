@@ -111,7 +111,7 @@ def queue() -> dict[str, Callable[[], object]]:
     from percipio_openedx.db import without_gap_locks
     from percipio_openedx.delivery.claim import Claims, next_recovery, recover
     from percipio_openedx.delivery.dispatcher import _first_due, _ready
-    from percipio_openedx.models.statement import Held
+    from percipio_openedx.models.statement import Statement
 
     now, lease = datetime.now(UTC), uuid4()
     claimed: list[int] = []
@@ -123,7 +123,7 @@ def queue() -> dict[str, Callable[[], object]]:
 
     def settle() -> None:
         with without_gap_locks():
-            Held(claimed, lease).accept(now, 200)
+            Statement.objects.filter(pk__in=claimed).held_by(lease).accept(now, 200)
 
     return {
         "queue: ready": partial(_ready, now),
@@ -139,9 +139,9 @@ def _watched() -> dict[str, Callable[[], object]]:
     from django.utils import timezone
 
     from percipio_openedx.operations.alerts import errors
-    from percipio_openedx.operations.metrics import figures
+    from percipio_openedx.operations.metrics import gauges
 
-    return {"alerts, once a minute": lambda: errors(timezone.now()), "metrics": lambda: list(figures())}
+    return {"alerts, once a minute": lambda: errors(timezone.now()), "metrics": lambda: list(gauges())}
 
 
 def _pulled(size: int) -> dict[str, Callable[[], object]]:
@@ -173,7 +173,7 @@ def _pages() -> dict[str, Callable[[], object]]:
 
 
 def _pruned() -> dict[str, Callable[[], object]]:
-    from percipio_openedx.operations.prune import Cutoffs, Prune
+    from percipio_openedx.operations.retention import Cutoffs, Prune
 
     cutoffs = Cutoffs(pull.BEGAN + timedelta(seconds=PRUNED), None, None)
     return {f"prune: the oldest {PRUNED}": Prune(cutoffs, lambda: False).run}

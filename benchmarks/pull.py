@@ -81,7 +81,7 @@ def fill(count: int) -> None:
 def make_topics() -> None:
     """A topic for each course and verb, in the order of their numbers."""
     from percipio_openedx.models import Destination, LearnerCourse, StatementLedger, TopicTerm
-    from percipio_openedx.statements.terms import terms_of
+    from percipio_openedx.statements.ids import terms_of
 
     Destination.objects.create(pk=1, site_id=SITE)
     LearnerCourse.objects.create(pk=1, user_id=1, course_key="x", site_id=SITE, registration=registration_of(0, 0))

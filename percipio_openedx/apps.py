@@ -11,7 +11,7 @@ from percipio_openedx.settings.common import keep_out_of_tracking_log
 
 LMS = "lms.djangoapp"
 
-# receiver, signal (a name in ``capture/signals.py``), sender
+# receiver, signal (a name in ``capture/receivers.py``), sender
 RECEIVERS = (
     ("enrollment_created", "COURSE_ENROLLMENT_CREATED", None),
     ("grade_changed", "PERSISTENT_GRADE_SUMMARY_CHANGED", None),
@@ -27,7 +27,7 @@ RECEIVERS = (
 
 
 def _receiver(name: str, signal: str, sender: str | None) -> dict[str, str]:
-    path = f"percipio_openedx.capture.signals.{signal}"
+    path = f"percipio_openedx.capture.receivers.{signal}"
     entry = {
         "receiver_func_name": name,
         "signal_path": path,
@@ -55,7 +55,7 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the checks, see to the tracking log, take up what waits, and switch nothing else on."""
+        """Register the checks, keep out of the tracking log, take up what waits, and switch nothing else on."""
         from percipio_openedx import checks, tasks
         from percipio_openedx.event_routing import backend
 

@@ -1,7 +1,7 @@
 """What goes wrong with one item stays with that item (docs/architecture.md, *Bulkheads*).
 
-This is an ``except Exception``. Whoever opens a bulkhead names the boundary at which it stands, says what became of the
-item, and goes on with the next one.
+A bulkhead is an ``except Exception``. Whoever opens one names its boundary, says what became of the item, and goes on
+with the next one.
 """
 
 from __future__ import annotations
@@ -44,20 +44,16 @@ class Boundary(StrEnum):
 class bulkhead:
     """A context for work on one item whose failure must reach no other: no ``Exception`` leaves it.
 
-    A worker's time limit is no failure of the item, and passes.
-
-    Arguments:
-        boundary: which of the boundaries of docs/architecture.md this is; a test counts them.
+    ``error`` is what ended the work, or None. A worker's time limit is no failure of the item, and passes.
     """
 
     def __init__(self, boundary: Boundary) -> None:
         self.boundary = boundary
-        # What ended the work, or None.
         self.error: Exception | None = None
 
     @property
     def reason(self) -> str:
-        """The error without anything that it quotes, ``''`` without one."""
+        """Return the error without anything that it quotes, ``''`` without one."""
         return "" if self.error is None else reason_of(self.error)
 
     def __enter__(self) -> bulkhead:
@@ -69,7 +65,10 @@ class bulkhead:
         if not isinstance(error, Exception) or isinstance(error, SoftTimeLimitExceeded):
             return False
         self.error = error
-        _mend_connections()
+        # The next item has to have a connection that works. Inside a transaction only its owner can begin again.
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
         return True
 
 
@@ -87,13 +86,10 @@ def apart(
         What the parts that went through returned, and by item the errors of those that broke alone.
 
     Raises:
-        Exception: the database is out of order, or several items broke and none went through: the trouble is that of
-            all of them.
+        Exception: the database is down, or several items broke and none went through: the problem is everybody's.
     """
     results: list[Result] = []
     broken: dict[Item, Exception] = {}
-    # The whole as it came. If that breaks, by chance: those that break may stand together, and would then always be met
-    # first.
     parts: list[Sequence[Item]] = [items] if items else []
     while parts:
         part = parts.pop()
@@ -105,6 +101,7 @@ def apart(
         if is_outage(error):
             raise error
         if len(part) > 1:
+            # Shuffled once: those that break may stand together, and would then always be met first.
             mixed = random.sample(part, len(part)) if part is items else part
             middle = len(mixed) // 2
             parts += [mixed[middle:], mixed[:middle]]
@@ -116,14 +113,14 @@ def apart(
 
 
 def reason_of(error: Exception) -> str:
-    """What an operator may read of an error: our own words, or the class of anybody else's, which quotes values."""
+    """Return what an operator may read of an error: our message, or the class of a foreign one (which quotes)."""
     ours = isinstance(error, PercipioError | PercipioConfigurationError)
     text = str(error) if ours else type(error).__name__
     return text.encode("ascii", "backslashreplace").decode("ascii")[:LONGEST_REASON]
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database as a whole, or somebody else's lock, is what an error is about, and no row or course.
+    """Whether an error is about the database as a whole, or somebody else's lock, and no row or course.
 
     Of an error that may mean either the database itself is asked: one that answers is well.
     """
@@ -131,15 +128,12 @@ def is_outage(error: BaseException) -> bool:
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         if isinstance(cause, OperationalError | InterfaceError):
-            return _is_lock(cause) or not _databases_answer()
+            code = cause.args[0] if cause.args else None
+            is_lock = code in _LOCKED if isinstance(code, int) else "lock" in str(code)
+            return is_lock or not _databases_answer()
         seen.add(id(cause))
         cause = cause.__cause__
     return False
-
-
-def _is_lock(error: OperationalError | InterfaceError) -> bool:
-    code = error.args[0] if error.args else None
-    return code in _LOCKED if isinstance(code, int) else "lock" in str(code)
 
 
 def _databases_answer() -> bool:
@@ -150,10 +144,3 @@ def _databases_answer() -> bool:
     except Error:
         return False
     return True
-
-
-def _mend_connections() -> None:
-    """Let the next item have a connection that works. Inside a transaction only its owner can begin again."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()

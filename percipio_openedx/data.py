@@ -1,7 +1,7 @@
 """The values that travel between the rooms. No Django, no platform, nothing that does anything.
 
-``Learner`` and ``LearnerIdentity`` are the only ones that hold personal data: a function whose signature
-has neither does not touch any.
+``Learner`` and ``LearnerIdentity`` are the only ones that hold personal data: a function whose signature has neither
+does not touch any.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Un
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One site's choices about what to report and when.
-
-    ``progress_step`` is in percent points, 1 to 100.
-    """
+    """One site's choices about what to report and when; ``progress_step`` in percent points, 1 to 100."""
 
     started_on: StartedOn = StartedOn.ENROLLMENT
     completed_on: CompletedOn = CompletedOn.PASSED
@@ -39,8 +36,7 @@ class Enrollment(NamedTuple):
 class Activity(NamedTuple):
     """When a learner did something in a course run, from the recorded block completions.
 
-    ``seconds`` is the time on task, or None where it cannot be known. ``version`` changes whenever the completions
-    changed, and is compared, never read.
+    ``seconds`` is the time on task, None where it cannot be known. ``version`` changes whenever the completions do.
     """
 
     first: datetime | None = None
@@ -60,8 +56,7 @@ class Progress(NamedTuple):
     def percent(self) -> int | None:
         """Return the whole percent of all units, rounded down; None where there are none.
 
-        As the platform's own number: a unit that is locked for this learner (content that is open to a paid enrollment
-        only, for instance) counts as not done.
+        As the platform counts: a unit that is locked for this learner (a paid enrollment's, say) is not done.
         """
         return _percent(self.complete, self.complete + self.incomplete + self.locked)
 
@@ -90,15 +85,11 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A course certificate, whose row may be older than the certificate itself.
+    """A course certificate, whose row (``created``, ``changed``) may be older than the certificate itself.
 
-    Arguments:
-        created: when the row was made; it may have begun as one that nobody could show.
-        is_held: whether the learner holds it now (its status is *downloadable*).
-        changed: when the row last changed.
-        held_since: since when it is held without a break; None where that is not known.
-        is_available: whether the course shows its certificates now.
-        available_at: the day from which it does; None where they are shown as soon as they are held, or never.
+    ``is_held`` means that its status is *downloadable* now, ``held_since`` since when without a break (None where that
+    is not known). ``is_available`` means that the course shows its certificates now, ``available_at`` from which day
+    (None where they are shown as soon as they are held, or never).
     """
 
     created: datetime
@@ -110,7 +101,7 @@ class Certificate:
 
     @property
     def awarded_at(self) -> datetime | None:
-        """Return since when the learner can show it; None where that is not so (yet, or any more)."""
+        """Return since when the learner can show it; None where that is not so now."""
         if not (self.is_held and self.is_available):
             return None
         since = self.held_since or self.changed or self.created
@@ -119,10 +110,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the LMS says of one learner in one course run at the moment of looking.
-
-    ``percent`` and ``percent_unlocked`` are those of ``Progress``; the site's policy says which one counts.
-    """
+    """What the LMS holds of one learner in one course run at the moment of observation; percents as in ``Progress``."""
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -143,7 +131,7 @@ class Reported:
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
     voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the latest completion or
-    retraction that was told: what is told again has to be later.
+    retraction that was reported: what is reported again has to be later. It never changes alone.
     """
 
     started: bool = False
@@ -152,35 +140,22 @@ class Reported:
     completed: bool = False
     passed_round: int = 0
     completed_round: int = 0
-    # It never changes alone, and so tells nothing apart.
     turned_at: datetime | None = field(default=None, compare=False)
-
-
-class Score(NamedTuple):
-    """A course grade as a score: ``scaled`` from 0 to 1; raw is the same in percent (min 0, max 100)."""
-
-    scaled: float
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One fact to report. ``value`` (with kind) tells it from every other fact of the same registration.
+    """One fact to report, which came true in the LMS ``at`` that time.
 
-    Arguments:
-        kind: which milestone.
-        at: when it came true in the LMS.
-        percent: the completed share in whole percent, for progressed only.
-        score: the grade, where the course is graded and the milestone carries one.
-        success: whether the learner has passed, for passed and completed in a graded course.
-        seconds: time on task, where known.
-        round: the round (see ``Reported``) of passed and completed, and of what a retraction takes back.
-        retracts: for retracted: the kind of the statement it takes back.
+    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
+    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
+    what a retraction takes back; ``retracts`` the kind of that statement.
     """
 
     kind: Kind
     at: datetime
     percent: int | None = None
-    score: Score | None = None
+    score: float | None = None
     success: bool | None = None
     seconds: int | None = None
     round: int = 0
@@ -188,13 +163,11 @@ class Milestone:
 
     @property
     def value(self) -> str:
-        """The part of the statement's id that is the milestone's own (decision record 0006)."""
+        """Return what, with the kind, distinguishes it within its registration (decision record 0006)."""
         if self.kind is Kind.PROGRESSED:
             return str(self.percent)
-        words = [str(self.retracts)] if self.retracts else []
-        if self.round:
-            words.append(f"round-{self.round}")
-        return ":".join(words)
+        parts = [str(self.retracts)] if self.retracts else []
+        return ":".join([*parts, f"round-{self.round}"] if self.round else parts)
 
 
 class Instructor(NamedTuple):
@@ -209,7 +182,7 @@ class Course:
     """A course run as statements describe it.
 
     ``language`` is what the course team chose (``''`` where unknown), ``content_id`` the operator's own id for
-    Percipio's catalogue (``''`` for the rule of the site).
+    Percipio's catalog (``''`` for the rule of the site).
     """
 
     key: str
@@ -227,9 +200,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """One single-sign-on link of a learner (a ``UserSocialAuth`` row); ``extra_data`` is None where it cannot be
-    read.
-    """
+    """One single-sign-on link (``UserSocialAuth`` row) of a learner; ``extra_data`` is None where unreadable."""
 
     id: int
     provider: str
@@ -258,7 +229,7 @@ class NameFormat(NamedTuple):
     suffix: str
 
     def fits(self, name: str) -> bool:
-        """Return whether a name has this form, whatever the case of its letters."""
+        """Whether a name has this form, whatever the case of its letters."""
         text = name.lower()
         return text.startswith(self.prefix) and text[len(self.prefix) :].endswith(self.suffix)
 
@@ -271,10 +242,10 @@ class RetiredNames:
     usernames: tuple[NameFormat, ...] = ()
 
     def has(self, learner: Learner) -> bool:
-        """Return whether an account has such a name.
+        """Whether an account has such a name.
 
-        The address is replaced as soon as the learner asks, the username with the account's end: one of an account that
-        can still be used says nothing, in whatever letters it begins.
+        The address is replaced when the learner asks, the username when the account ends: of an account in use the
+        username says nothing.
         """
         if any(form.fits(learner.email) for form in self.emails):
             return True
@@ -283,10 +254,9 @@ class RetiredNames:
 
 @dataclass(frozen=True, slots=True)
 class LearnerIdentity:
-    """How Percipio knows a learner: an email, or an account (xAPI 1.0.3 Data 2.4.2.3). Personal data.
+    """How Percipio knows a learner: an email, or a home page and an account (xAPI 1.0.3 Data 2.4.2.3). Personal data.
 
-    Either ``email`` is set, or ``home_page`` and ``account`` are. ``organization`` is the learner's own Percipio
-    organization, ``''`` for the site's.
+    ``organization`` is the learner's own Percipio organization, ``''`` for the site's.
     """
 
     email: str = field(default="", repr=False)
@@ -297,7 +267,7 @@ class LearnerIdentity:
 
     @property
     def scalar(self) -> str:
-        """The learner as the Track API names one: an email, an external user id or a Percipio UUID."""
+        """Return the learner as the Track API names one: an email, an external user id or a Percipio UUID."""
         return self.email or self.account
 
 
@@ -318,13 +288,8 @@ class StatementContext:
 class Grant(NamedTuple):
     """What an OAuth2 token of the LMS is good for. The token itself is not kept.
 
-    Arguments:
-        user_id: the token's user: of a service, the owner of the application.
-        scopes: what was granted.
-        client_id: the application that it is a token of, where that speaks for itself (client credentials) and can be
-            told; else None.
-        is_signed: whether it is a signed token.
-        filters: what the token is limited to, as it says itself.
+    ``user_id`` is, for a service, the application's owner; ``client_id`` None where the application does not speak for
+    itself (client credentials) or cannot be known, ``filters`` what the token says it is limited to.
     """
 
     user_id: int
@@ -336,11 +301,9 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
-    """A statement as it is kept and sent: frozen bytes, and the columns that it is found by.
+    """A statement as it is kept and sent: frozen bytes, and what it is found by (``statements.ids``).
 
-    ``track`` is the Track record of the same milestone, None where Track has no form for it. ``actor_key`` is the hash
-    of the learner's identifier, by which the statement resource finds a learner's statements, ``terms`` what else it
-    finds a statement by (``statements.terms``).
+    ``track`` is the Track record of the same milestone, None where Track has no form for it.
     """
 
     id: UUID

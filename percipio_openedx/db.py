@@ -11,7 +11,7 @@ from django.db import OperationalError, connections, router, transaction
 
 from percipio_openedx.models.statement import Statement
 
-# A deadlock's victim, or SQLite's busy writer, simply runs its short transaction again.
+# How often a deadlock's victim, or SQLite's busy writer, runs its short transaction.
 _RUNS = 4
 
 P = ParamSpec("P")
@@ -19,18 +19,17 @@ T = TypeVar("T")
 
 
 def write_alias() -> str:
-    """The database that the plugin's rows are written to."""
+    """Return the database that the plugin's rows are written to."""
     return router.db_for_write(Statement)
 
 
 @contextmanager
 def without_gap_locks() -> Iterator[None]:
-    """A transaction that locks rows only.
+    """Open a transaction that locks rows only.
 
-    Under REPEATABLE READ, MySQL and MariaDB also lock the gaps between the rows that a DELETE or UPDATE
-    passes, and the one after the
-    last: a learner's INSERT would wait for it. READ COMMITTED, for this one transaction, does not. Inside a
-    transaction that is open already nothing can be changed, and nothing is.
+    Under REPEATABLE READ, MySQL and MariaDB also lock the gaps around the rows that a DELETE or UPDATE passes, and a
+    learner's INSERT would wait for it. READ COMMITTED, for this one transaction, does not. A transaction that is
+    already open stays as it is.
     """
     database = write_alias()
     connection = connections[database]
@@ -42,11 +41,10 @@ def without_gap_locks() -> Iterator[None]:
 
 
 def persistently(function: Callable[P, T]) -> Callable[P, T]:
-    """Run a short transaction again that was a deadlock's victim or lost its connection. The last failure is raised.
+    """Run a short transaction again, from its beginning, that was a deadlock's victim or lost its connection.
 
-    The function is run from its beginning, so it must not have changed anything but the database. Inside a transaction
-    that is open already the database has undone that one too, and only its owner can begin again: the failure is
-    raised at once.
+    The function must change nothing but the database. The last failure is raised; inside an open transaction, which
+    the database has undone and only its owner can begin again, the first.
     """
 
     @wraps(function)

@@ -28,7 +28,7 @@ from percipio_openedx.secret import Secret, StoredSecret, UnreadableSecret
 SETTING = "PERCIPIO_ENCRYPTION_KEYS"
 # Characters. Tutor makes a SECRET_KEY of 24.
 SHORTEST = 16
-# Below that many different characters it was typed, not drawn.
+# Below that many different characters a key was typed, not drawn.
 _FEWEST_DIFFERENT = 5
 # What settings files ship with, for people to replace; the digits are edx-platform's own for development.
 _EXAMPLE = re.compile(
@@ -46,13 +46,13 @@ def problem() -> PercipioConfigurationError | None:
     name, keys = _named_keys()
     if not keys:
         return PercipioConfigurationError(SETTING, _("must be a list of texts, the newest key first"))
-    words = _weakness(keys[0])
-    return None if words is None else PercipioConfigurationError(name, words)
+    weakness = _weakness(keys[0])
+    return None if weakness is None else PercipioConfigurationError(name, weakness)
 
 
 @sensitive_variables()
 def has_weak_older_keys() -> bool:
-    """Return whether one of the keys after the newest, which only decrypt, is an example or short."""
+    """Whether one of the keys after the newest, which only decrypt, is an example or short."""
     return any(_weakness(key) is not None for key in _named_keys()[1][1:])
 
 
@@ -61,8 +61,8 @@ def seal(secret: Secret) -> bytes:
     """Encrypt with the newest key.
 
     Raises:
-        PercipioConfigurationError: that key is an example, short or missing: whoever reads the database, or a copy
-            of it, would read the secret.
+        PercipioConfigurationError: that key is an example, short or missing: whoever reads the database would read
+            the secret.
     """
     mistake = problem()
     if mistake is not None:
@@ -91,20 +91,16 @@ def resealed(secret: StoredSecret) -> bytes:
 
 
 def _named_keys() -> tuple[str, tuple[str, ...]]:
-    """The setting that the keys come from, and the keys, newest first; none of a setting that is no list of texts."""
+    """Return the setting that the keys come from, and the keys, newest first; none of a setting that is no list."""
     own = getattr(settings, SETTING, None)
-    if not own:
-        return "SECRET_KEY", _keys_of_the_lms()
-    is_list = isinstance(own, list | tuple) and all(isinstance(key, str) and key for key in own)
-    return SETTING, tuple(own) if is_list else ()
-
-
-def _keys_of_the_lms() -> tuple[str, ...]:
+    if own:
+        is_list = isinstance(own, list | tuple) and all(isinstance(key, str) and key for key in own)
+        return SETTING, tuple(own) if is_list else ()
     try:
-        return str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS)
+        return "SECRET_KEY", (str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS))
     except ImproperlyConfigured:
         # It is empty, as it may be where nothing is served.
-        return ()
+        return "SECRET_KEY", ()
 
 
 def _weakness(key: str) -> Promise | str | None:
@@ -123,9 +119,9 @@ def _weakness(key: str) -> Promise | str | None:
 
 @lru_cache(maxsize=8)
 def _ciphers(keys: tuple[str, ...]) -> tuple[Fernet, ...]:
-    """One cipher for each key (HKDF, RFC 5869: any text becomes a key of the right length)."""
     return tuple(Fernet(base64.urlsafe_b64encode(_derived(key.encode()))) for key in keys)
 
 
 def _derived(key: bytes) -> bytes:
+    """Make a key of the right length of any text (HKDF, RFC 5869)."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(key)

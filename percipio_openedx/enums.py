@@ -1,7 +1,4 @@
-"""The codes that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong.
-
-Apart from the values (``data``), for every process of the LMS reads these when it starts: the models need them.
-"""
+"""The choices that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong."""
 
 from __future__ import annotations
 
@@ -56,7 +53,7 @@ class Undone(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why a learner and course were looked at and nothing was reported. Shown to operators as it is."""
+    """Why nothing is reported of a learner in a course."""
 
     NOT_ENROLLED = "not_enrolled"
     INACTIVE = "inactive_account"
@@ -84,7 +81,7 @@ class Outcome(StrEnum):
     PARTIAL = "partial"
     CONFLICT = "conflict"
     # A success that says no more than its status does: believed at once of a Track record, of statements only when it
-    # was repeated (``delivery.trust``).
+    # was repeated (``delivery.breaker``).
     PLAIN = "plain"
     # A success that its body denies, or does not come from Percipio: neither success nor refusal.
     DOUBT = "doubt"
@@ -135,7 +132,7 @@ class ProblemCode(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad a problem is: an *error* keeps reports from arriving, or needs a person; a *warning* deserves a look."""
+    """How bad a problem is: an *error* keeps reports from arriving, or needs a person; a *warning* may wait."""
 
     ERROR = "error"
     WARNING = "warning"

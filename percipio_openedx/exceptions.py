@@ -1,24 +1,7 @@
-"""Every error this package raises, ordered by what the caller can do about it.
+"""Every error this package raises, in one tree, ordered by what the caller can do about it.
 
-::
-
-    PercipioError
-    ├── DeliveryError            one request to Percipio failed (``outcome`` says how)
-    │   ├── Unreachable          no answer: connection, TLS, time-out        -> later
-    │   ├── Unavailable          5xx, 408, 425, or an answer that is no answer -> later
-    │   ├── Throttled            429, with ``retry_after``                     -> later
-    │   ├── Unauthorized         401/403, or the token was refused             -> pause the destination
-    │   ├── TooLarge             413                                           -> smaller batches
-    │   └── Refused              another 4xx                                   -> split, then park
-    ├── StatementError           a milestone cannot be expressed; carries the field path
-    ├── LearnerNotNamed          no identity that Percipio would know; carries the reason
-    ├── QueryError               a question to the statement resource is malformed; carries the parameter
-    └── PlatformUnavailable      an edx-platform interface is missing or broken
-
-    PercipioConfigurationError   the operator has to change a setting (outside the tree, so that
-                                 nothing that handles delivery trouble can hide it)
-
-No message, ``str`` or ``repr`` of these holds a secret, a token or a learner's name or email.
+``PercipioConfigurationError`` stands outside the tree, so that nothing that handles delivery problems can hide it. No
+message, ``str`` or ``repr`` of these holds a secret, a token or a learner's name or email.
 """
 
 from __future__ import annotations
@@ -33,15 +16,10 @@ class PercipioError(Exception):
 
 
 class DeliveryError(PercipioError):
-    """A request to Percipio did not succeed.
+    """A request to Percipio did not succeed; ``message`` is for an operator, and redacted.
 
-    Arguments:
-        message: what happened, in words fit for an operator (already redacted).
-        status: the HTTP status, or None when no answer came.
-        retry_after: seconds the server asked to wait, or None.
-        duration: seconds the request took, or None.
-
-    ``is_of_token`` says that no token was to be had, so that nothing was sent.
+    ``retry_after`` (which the server asked for) and ``duration`` are in seconds. ``status`` is None when no answer
+    came. ``is_of_token`` says that no token was to be had, so that nothing was sent.
     """
 
     is_of_token = False
@@ -62,35 +40,33 @@ class DeliveryError(PercipioError):
 
 
 class Unreachable(DeliveryError):
-    """No answer at all: name look-up, connection, TLS, time-out, reset."""
+    """No answer at all (name look-up, connection, TLS, time-out, reset): retried later."""
 
 
 class Unavailable(DeliveryError):
-    """Percipio answered that it cannot now (5xx, 408, 425), or with something that is no answer."""
+    """5xx, 408, 425, or something that is no answer: retried later."""
 
 
 class Throttled(DeliveryError):
-    """429: too many requests; ``retry_after`` where the server said so."""
+    """429, the rate limit: retried after ``retry_after`` where the server said so."""
 
 
 class Unauthorized(DeliveryError):
-    """401 or 403, also from the token endpoint: the credentials, not the statements, are refused."""
+    """401 or 403, also from the token endpoint: the credentials are refused, and the destination pauses."""
 
 
 class TooLarge(DeliveryError):
-    """413: the batch, or a single statement, is too large."""
+    """413: the batch, or a single statement, is too large; smaller batches are made."""
 
 
 class Refused(DeliveryError):
-    """Another 4xx: this content will not be taken, however often it is sent."""
+    """Another 4xx: the batch is split, and the content that is not taken is parked."""
 
 
 class StatementError(PercipioError):
     """A milestone cannot be expressed as a valid statement or Track record.
 
-    Arguments:
-        path: the field at fault, as ``result.score.scaled``.
-        problem: what is wrong with it (without its value, which may be personal).
+    ``path`` is the field at fault, as ``result.score.scaled``; ``problem`` never has its value, which may be personal.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -100,7 +76,7 @@ class StatementError(PercipioError):
 
 
 class LearnerNotNamed(PercipioError):
-    """The learner has no identity that Percipio would know; ``reason`` is one of ``data.HoldReason``."""
+    """The learner has no identity that Percipio would know; ``reason`` is one of ``codes.HoldReason``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -108,11 +84,9 @@ class LearnerNotNamed(PercipioError):
 
 
 class QueryError(PercipioError):
-    """A question to the statement resource that cannot be answered.
+    """A question to the statement resource cannot be answered.
 
-    Arguments:
-        parameter: the query parameter or header at fault.
-        problem: what is wrong with it (without its value, which may be personal).
+    ``parameter`` is the query parameter or header at fault; ``problem`` never has its value, which may be personal.
     """
 
     def __init__(self, parameter: str, problem: str) -> None:
@@ -130,9 +104,9 @@ class PlatformUnavailable(PercipioError):
 
 
 class PercipioConfigurationError(ImproperlyConfigured):
-    """A setting is missing or wrong. The message names the setting and the mend.
+    """A setting is missing or wrong. The message names the setting and the fix.
 
-    ``str`` is English whatever the language in force, for logs; ``words`` and ``problem`` are the reader's.
+    ``str`` is English, for logs; ``words`` and ``problem`` are in the reader's language.
 
     Arguments:
         setting: as it is named in the LMS's settings.
@@ -149,10 +123,10 @@ class PercipioConfigurationError(ImproperlyConfigured):
 
     @property
     def problem(self) -> str:
-        """What is wrong, in the language in force."""
+        """Return what is wrong, in the language in force."""
         return str(self._problem) % self._values if self._values else str(self._problem)
 
     @property
     def words(self) -> str:
-        """The setting and what is wrong with it, in the language in force."""
+        """Return the setting and what is wrong with it, in the language in force."""
         return f"{self.setting}: {self.problem}"

@@ -1,8 +1,8 @@
-"""Percipio's words, made fit for a page and a log: short, and without anything personal or secret in them. Pure.
+"""Foreign text, made fit for pages, logs and columns: short, without personal data or secrets. Pure.
 
-What is encoded is read first (JSON's escapes, percent signs, HTML's entities, each as often as it was applied), so that
-a name is found in every form, and an operator reads plain words. What the request itself held of people is masked
-wherever it stands (``personal``); of anybody else what has the form of an address, or stands under a telling name.
+Encodings (JSON's escapes, percent signs, HTML's entities) are undone first, so that a name is found in every form. What
+the request held of people is masked wherever it stands (``personal``); of anybody else what looks like an address, or
+stands under a name such as ``email``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from percipio_openedx.fitting import fitted
 from percipio_openedx.statements.personal import MASK, NOBODY, Personal
 
 LONGEST = 1000
 _READ = 4000
-# So often is something encoded within something encoded.
+# How deep encodings within encodings are undone.
 _ROUNDS = 4
+
+REPLACEMENT = "\ufffd"
+# No database takes half a surrogate pair, PostgreSQL takes no NUL, and tables in MySQL's utf8mb3, as all of Open edX's
+# once were, take nothing beyond the Basic Multilingual Plane.
+_UNFIT = re.compile("[\0\ud800-\udfff\U00010000-\U0010ffff]")
 
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
@@ -37,13 +41,17 @@ _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/bfnrt]))")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _MEANS = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
-# Half a word, where a text was cut.
+# Part of a word, where a text was cut.
 _LAST = re.compile(r"[^\W_]+\Z")
 
 
+def fitted(text: str, longest: int | None = None) -> str:
+    """Return the text with U+FFFD for each character that some column cannot hold, cut to ``longest`` characters."""
+    return _UNFIT.sub(REPLACEMENT, text[:longest])
+
+
 def words_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NOBODY) -> str:
-    """The first 1,000 characters of an answer, with emails, names, credentials and anything that looks like a token
-    masked.
+    """Return the first 1,000 characters of an answer, without emails, names, credentials and whatever looks like one.
 
     Arguments:
         body: the answer as it came; need not be text.
@@ -52,38 +60,36 @@ def words_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NOBO
     """
     text = body[: _READ * 4].decode("utf-8", "replace")
     if len(body) > _READ * 4:
-        text = _LAST.sub("", text.rstrip("\ufffd"))
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, MASK)
+        text = _LAST.sub("", text.rstrip(REPLACEMENT))
+    for secret in filter(None, secrets):
+        text = text.replace(secret, MASK)
     return redacted(text, personal)
 
 
 def redacted(text: str, personal: Personal = NOBODY) -> str:
-    """A text of unknown origin in one line, masked and cut as ``words_of`` says."""
-    text = _whole(_cut(text, _READ))
+    """Return a text of unknown origin in one line, masked and cut as ``words_of`` does."""
+    text = _clean(_cut(text, _READ))
     for _ in range(_ROUNDS):
         text = personal.masked(_MEMBER.sub(rf"\1\2{MASK}\3", text))
-        plain = _read(text)
-        if plain == text:
+        decoded = _decoded(text)
+        if decoded == text:
             break
-        text = _whole(plain)
+        text = _clean(decoded)
     text = personal.masked(_SPACE.sub(" ", _TAG.sub(" ", _MEMBER.sub(rf"\1\2{MASK}\3", text))))
-    text = _BEARER.sub(rf"\1 {MASK}", text)
-    text = _EMAIL.sub(MASK, text)
+    text = _EMAIL.sub(MASK, _BEARER.sub(rf"\1 {MASK}", text))
     return fitted(_cut(_LONG.sub(MASK, text).strip(), LONGEST).strip())
 
 
 def _cut(text: str, longest: int) -> str:
-    """Without the half of a word that a cut would leave: it may be a name's, and could not be told for one."""
+    """Return the text cut between words: half of a name would not be recognized."""
     if len(text) <= longest:
         return text
     begun = text[:longest]
     return _LAST.sub("", begun) if text[longest].isalnum() else begun
 
 
-def _whole(text: str) -> str:
-    """Letters with their accents in one, half characters replaced, and without what is not seen."""
+def _clean(text: str) -> str:
+    """Return the text in NFC, half characters replaced, invisible ones taken out."""
     if text.isascii():
         return text.replace("\x00", "")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -91,13 +97,9 @@ def _whole(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(seen))
 
 
-def _read(text: str) -> str:
-    """One layer of encoding undone."""
+def _decoded(text: str) -> str:
+    """Undo one layer of encoding."""
     text = _PAIR.sub(lambda pair: chr(0x10000 + ((int(pair[1], 16) & 0x3FF) << 10) + (int(pair[2], 16) & 0x3FF)), text)
-    text = _ESCAPE.sub(_meant, text)
+    text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _MEANS.get(found[2], found[2]), text)
     text = _PERCENT.sub(lambda run: unquote(run[0], errors="replace"), text)
     return html.unescape(text)
-
-
-def _meant(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 16)) if escape[1] else _MEANS.get(escape[2], escape[2])

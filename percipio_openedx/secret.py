@@ -12,7 +12,7 @@ MASK = "••••••"
 class Secret:
     """A client secret or a token. ``str``, ``repr`` and formatting give a mask; only ``reveal`` gives the value.
 
-    Deliberately not a ``str``, so that it cannot slip into a log line, a JSON body or a task argument unseen.
+    Not a ``str``, so that it cannot slip into a log line, a JSON body or a task argument.
     """
 
     __slots__ = ("_value",)
@@ -24,7 +24,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value itself, for the one place that sends it."""
+        """Return the value, for the one place that sends it."""
         return self._value
 
     def __bool__(self) -> bool:
@@ -46,13 +46,7 @@ class Secret:
 
 
 class StoredSecret(Secret):
-    """A secret as a column keeps it.
-
-    Arguments:
-        value: what was decrypted.
-        sealed: the encrypted bytes themselves.
-        is_newest: whether it was the newest key that decrypted them.
-    """
+    """A secret as a column keeps it: ``sealed`` are the encrypted bytes, which the newest key decrypted or an older."""
 
     __slots__ = ("is_newest", "sealed")
 
@@ -63,7 +57,7 @@ class StoredSecret(Secret):
 
 
 class UnreadableSecret(StoredSecret):
-    """A stored secret that no key of this LMS decrypts: an ordinary state, in which somebody has to type it again.
+    """A stored secret that no key of this LMS decrypts: somebody has to type it again.
 
     It counts as there, and is written back as it is, for the key may return.
     """
@@ -73,24 +67,16 @@ class UnreadableSecret(StoredSecret):
     is_readable = False
 
     def __init__(self, sealed: bytes) -> None:
-        super().__init__("", sealed, is_newest=False)
+        # Its bytes stand for the value, so that it is true, and equal to itself alone.
+        super().__init__(sealed.hex(), sealed, is_newest=False)
 
     def reveal(self) -> str:
         """Raise ``PercipioConfigurationError``: there is nothing to reveal."""
         raise unreadable()
 
-    def __bool__(self) -> bool:
-        return True
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, UnreadableSecret) and other.sealed == self.sealed
-
-    def __hash__(self) -> int:
-        return hash(self.sealed)
-
 
 def unreadable() -> PercipioConfigurationError:
-    """Return the mistake that a secret which cannot be decrypted is, with its fix."""
+    """Return the error for a secret that cannot be decrypted, with its fix."""
     return PercipioConfigurationError(
         "PERCIPIO_CLIENT_SECRET",
         _(

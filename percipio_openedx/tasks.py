@@ -31,33 +31,24 @@ AFTER_A_BROKEN_RUN = 60
 BUDGET = 45.0
 
 
-# Acknowledged when it is done, so that a run whose process was killed is handed out again: it may run any
-# number of times.
+# Acknowledged when it is done, so that a run whose process was killed is handed out again: it may run any number of
+# times.
 @shared_task(name="percipio_openedx.tasks.run", ignore_result=True, acks_late=True, reject_on_worker_lost=True)
 @set_code_owner_attribute  # type: ignore[untyped-decorator]
 def run() -> None:
-    """Look at what is due, send what is due, and call the next run for when the rest is."""
-    later = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
+    """Observe what is due, send what is due, and call the next run for when the rest is."""
+    next_at: datetime | None = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
     with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
-        if slot is None:
-            # Enough are at work, or were killed at it: then this later run finds their places free.
-            _call_next(later)
-            return
-        next_at: datetime | None = later
         try:
-            next_at = run_once(budget=BUDGET)
+            # Without a slot enough are at work, or were killed at it: then the later run finds their places free.
+            if slot is not None:
+                next_at = run_once(budget=BUDGET)
         finally:
-            if next_at is not None:
-                _call_next(next_at, has_neighbor=slot.has_neighbor)
-
-
-def _call_next(at: datetime, *, has_neighbor: bool = False) -> None:
-    """The next run; and, when the time did not suffice, one more beside it, up to what the site allows."""
-    if config.is_eager():
-        return
-    if has_neighbor and at <= timezone.now():
-        _publish(countdown=0)
-    schedule(at)
+            if next_at is not None and not config.is_eager():
+                # The time did not suffice: one more beside the next run, up to what the site allows.
+                if slot is not None and slot.has_neighbor and next_at <= timezone.now():
+                    _publish(countdown=0)
+                schedule(next_at)
 
 
 def schedule(at: datetime) -> None:
@@ -65,11 +56,10 @@ def schedule(at: datetime) -> None:
     now = timezone.now()
     due = min(max(at, now), now + timedelta(seconds=LONGEST_COUNTDOWN))
     called: datetime | None = cache.get(SCHEDULED_KEY)
-    if called is not None and now < called <= due:
-        return
-    seconds = (due - now).total_seconds()
-    cache.set(SCHEDULED_KEY, due, timeout=int(seconds) + 1)
-    _publish(countdown=seconds)
+    if called is None or not now < called <= due:
+        seconds = (due - now).total_seconds()
+        cache.set(SCHEDULED_KEY, due, timeout=int(seconds) + 1)
+        _publish(countdown=seconds)
 
 
 def publish_first(key: str, window: int, countdown: float) -> None:
@@ -82,6 +72,11 @@ def publish_first(key: str, window: int, countdown: float) -> None:
         _publish(countdown)
 
 
+def _publish(countdown: float) -> None:
+    """Call without retries: the caller may be a learner's request, and the row is there whatever the message meets."""
+    run.apply_async(countdown=min(countdown, LONGEST_COUNTDOWN), retry=False)
+
+
 def connect_worker() -> None:
     """Let every worker of the LMS that starts take up what a killed one, or a lost message, left behind."""
     worker_ready.connect(_worker_ready, dispatch_uid="percipio_openedx.worker_ready")
@@ -90,8 +85,3 @@ def connect_worker() -> None:
 def _worker_ready(**_: Any) -> None:
     if config.is_on():
         publish_first(f"{SCHEDULED_KEY}:start", window=5, countdown=1)
-
-
-def _publish(countdown: float) -> None:
-    """Without retries: the caller may be a learner's request, and the row is there whatever the message meets."""
-    run.apply_async(countdown=min(countdown, LONGEST_COUNTDOWN), retry=False)

@@ -1,7 +1,6 @@
 """The addresses under ``/percipio/`` (see ``apps.py``).
 
-What answers them is imported with the first request: few processes of the LMS are ever asked, and each of them would
-start the slower for it.
+The views are imported with the first request, so that the LMS's processes do not start slower for them.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from django.views.decorators.csrf import csrf_exempt
 app_name = "percipio"
 
 
-# Outside a transaction, also where the LMS puts each request into one: statements are read after the moment up to
-# which they are promised, and not in a snapshot from before it.
+# Outside the LMS's transaction of the request: statements are read after the moment up to which they are promised, and
+# not in a snapshot from before it.
 @csrf_exempt
 @transaction.non_atomic_requests
 def statements(request: HttpRequest) -> HttpResponse:
-    """The statement resource, for whoever pulls."""
+    """Serve the statement resource."""
     from percipio_openedx.lrs.views import StatementsView
 
     return StatementsView.as_view()(request)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The figures, for a scraper."""
-    from percipio_openedx import metrics_view
+    """Show the figures, for a scraper."""
+    from percipio_openedx.operations import metrics as figures
 
-    return metrics_view.metrics(request)
+    return figures.view(request)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

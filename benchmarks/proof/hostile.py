@@ -20,15 +20,12 @@ from hypothesis import strategies as st
 
 from percipio_openedx import config
 from percipio_openedx.delivery import tokens
+from percipio_openedx.delivery.bodies import read
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.multistatus import verdicts
-from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
-from percipio_openedx.delivery.retry import retry_after_of
+from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer, retry_after_of
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
-from percipio_openedx.lrs import more
-from percipio_openedx.lrs.query import PARAMETERS, query_of, single_values
+from percipio_openedx.lrs.query import MORE, PARAMETERS, query_of, read_more, single_values
 from percipio_openedx.operations import course_overrides
 from percipio_openedx.redaction import words_of
 
@@ -85,7 +82,7 @@ BODIES = (
     | st.builds(lambda value, cut: json.dumps(value).encode()[:cut], JSON, st.integers(0, 80))
     | st.sampled_from([b"\xef\xbb\xbf[]", b"\xff\xfe[\x00]\x00", b"<html>no</html>", b"1" * 5000])
 )
-_NAMES = st.sampled_from([*PARAMETERS, more.MORE if hasattr(more, "MORE") else "more", "Since", "AGENT"]) | _TEXT
+_NAMES = st.sampled_from([*PARAMETERS, MORE, "Since", "AGENT"]) | _TEXT
 _VALUES = (
     _TEXT
     | st.sampled_from(
@@ -117,16 +114,16 @@ _SETTINGS = st.fixed_dictionaries(
 )
 
 
-def _multistatus(body: bytes) -> None:
+def _partial(body: bytes) -> None:
     """Every index that is judged was sent, and no statement is both judged and to be sent again."""
-    found = verdicts(body, IDS)
+    found = read(body, IDS, partial=True).verdicts
     assert set(found) <= set(range(len(IDS)))
     for ids in (IDS, IDS[:1]):
         outcome = outcome_of_answer(207, body)
-        judgement = judge(Answer(outcome, 207, "", None, 0.0, body), ids)
-        again = [index for part in judgement.again for index in part]
-        assert not set(again) & set(judgement.verdicts)
-        assert judgement.trouble is not None or sorted({*again, *judgement.verdicts}) == list(range(len(ids)))
+        judgment = judge(Answer(outcome, 207, "", None, 0.0, body), ids)
+        again = [index for part in judgment.again for index in part]
+        assert not set(again) & set(judgment.verdicts)
+        assert judgment.problem is not None or sorted({*again, *judgment.verdicts}) == list(range(len(ids)))
 
 
 def _answers(given: tuple[int, bytes, str]) -> None:
@@ -151,8 +148,8 @@ def _query(pairs: list[tuple[str, str]]) -> None:
     for name, value in pairs:
         given.appendlist(name, value)
     values = single_values(given.lists())
-    if "more" in values:
-        more.read(values, 1)
+    if MORE in values:
+        read_more(values, 1)
     else:
         query_of(values)
 
@@ -190,7 +187,7 @@ def _settings(values: dict[str, Any]) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    "207": Target(BODIES, _multistatus),
+    "207": Target(BODIES, _partial),
     "answers": Target(st.tuples(st.integers(100, 599), BODIES, _TEXT), _answers),
     "token": Target(st.tuples(st.sampled_from([200, 200, 200, 201, 400, 401, 500]), BODIES), _token, (DeliveryError,)),
     "pull": Target(QUERIES, _query, (QueryError,)),

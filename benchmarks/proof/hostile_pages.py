@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from benchmarks.proof.hostile import JSON, Target
 from benchmarks.proof.questions import headers, odd_pair, pair
 from percipio_openedx import config
-from percipio_openedx.admin.configuration import SECRET_NAME
-from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
+from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfigurationForm
 from percipio_openedx.enums import Kind
 from percipio_openedx.models import PercipioConfiguration, Statement
 from tests.integration.lrs.puller import Puller

@@ -148,8 +148,9 @@ def make(source: Path, *, against_the_rule: bool = False) -> None:
 
 
 def _models(package: Path) -> list[str]:
-    """The names of the models: what ``models`` exports."""
-    for node in ast.parse((package / "models" / "__init__.py").read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return list(ast.literal_eval(node.value))
-    raise DoesNotFit("the models are not exported by name")
+    """The names of the models: what ``models`` imports."""
+    tree = ast.parse((package / "models" / "__init__.py").read_text("utf-8"))
+    found = [alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    if not found:
+        raise DoesNotFit("the models are not imported by name")
+    return found

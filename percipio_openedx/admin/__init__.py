@@ -2,33 +2,10 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from django.apps import apps
 
-from percipio_openedx.admin import labels
-from percipio_openedx.admin.alerts import AlertAdmin
-from percipio_openedx.admin.configuration import PercipioConfigurationAdmin
-from percipio_openedx.admin.course_overrides import CourseOverrideAdmin
-from percipio_openedx.admin.destinations import DestinationAdmin
-from percipio_openedx.admin.erasures import ErasureRequestAdmin
-from percipio_openedx.admin.learner_courses import LearnerCourseAdmin
-from percipio_openedx.admin.pull import PullAuditAdmin, PullClientAdmin
-from percipio_openedx.admin.records import BackfillRunAdmin, DeliveryAttemptAdmin, NoticeAdmin, ObservationFailureAdmin
-from percipio_openedx.admin.statements import StatementAdmin
+from percipio_openedx.admin import configuration, editable, labels, learner_courses, records, statements
 
-labels.put(*(model for model in admin.site._registry if model._meta.app_label == "percipio_openedx"))
+__all__ = ["configuration", "editable", "learner_courses", "records", "statements"]
 
-__all__ = [
-    "AlertAdmin",
-    "BackfillRunAdmin",
-    "CourseOverrideAdmin",
-    "DeliveryAttemptAdmin",
-    "DestinationAdmin",
-    "ErasureRequestAdmin",
-    "LearnerCourseAdmin",
-    "NoticeAdmin",
-    "ObservationFailureAdmin",
-    "PercipioConfigurationAdmin",
-    "PullAuditAdmin",
-    "PullClientAdmin",
-    "StatementAdmin",
-]
+labels.put(*apps.get_app_config("percipio_openedx").get_models())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
+from django.contrib.sites.models import Site
+from django.db import transaction
 from django.db.models import QuerySet
+from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -18,82 +21,63 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from percipio_openedx import config
-from percipio_openedx.admin.access import TEST, ModelAdmin, may
+from percipio_openedx.admin.base import OperatorAdmin, demand, may
+from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfigurationForm, kept_secret
+from percipio_openedx.admin.labels import FIELDSETS
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secret import StoredSecret
 
-if TYPE_CHECKING:
-    _KeyedAdmin = ModelAdmin
-else:
-    _KeyedAdmin = KeyedConfigurationModelAdmin
-
+# The parameter of the form's address that names the version it starts from.
 SOURCE = "source"
-ADD = "admin:percipio_openedx_percipioconfiguration_add"
-# The secret's name in the page. The LMS writes the parameters of requests into its tracking log, and masks this one
-# there (``common/djangoapps/track/middleware.py`` of edx-platform).
-SECRET_NAME = "new_password"  # noqa: S105 - a name
-
-
-def carried() -> list[str]:
-    """What a new version starts from: all of the former one but the secret, which is kept and not carried around."""
-    return ["site", "enabled", *(name for name in config.FIELDS if name != "client_secret")]
+# What a new version starts from: all of the former one but the secret, which is kept and not carried around.
+CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "client_secret"))
 
 
 @admin.register(PercipioConfiguration)
-class PercipioConfigurationAdmin(_KeyedAdmin):
+class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  # type: ignore[misc]
     """Versions are added, never changed: who decided what, and when, stays visible."""
 
+    form = PercipioConfigurationForm
     save_as = False
-
-    @property
-    def form(self) -> Any:  # type: ignore[override]
-        """Imported with its words when a page shows it, as all is that few processes of the LMS need."""
-        from percipio_openedx.admin.configuration_form import PercipioConfigurationForm
-
-        return PercipioConfigurationForm
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: a change is a new version, which takes the permission to add."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PercipioConfiguration]:
-        """One version is found whether it is the newest or not."""
+        """Find one version whether it is the newest or not."""
         match = request.resolver_match
-        if match is not None and "object_id" in match.kwargs:
-            rows = PercipioConfiguration.objects.with_active_flag()
-        else:
-            rows = super().get_queryset(request)
-        found: QuerySet[PercipioConfiguration] = rows.select_related("site", "changed_by")
-        return found
+        is_one = match is not None and "object_id" in match.kwargs
+        every = PercipioConfiguration.objects.with_active_flag()
+        rows: QuerySet[PercipioConfiguration] = every if is_one else super().get_queryset(request)
+        return rows.select_related("site", "changed_by")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """The columns: never the secret."""
+        """Return the columns: never the secret."""
         columns: list[Any] = ["site", "enabled"]
         if self.has_add_permission(request):
             columns.append("edit_link")
-        if may(request, TEST):
+        if may(request, "test_percipioconfiguration"):
             columns.append("test_link")
         return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """By question; an old version says of its secret only whether it has one."""
-        from percipio_openedx.admin.configuration_choices import FIELDSETS
-
         fieldsets = [(title, {"fields": list(names)}) for title, names in FIELDSETS]
-        if obj is None:
-            return fieldsets
-        for _title, options in fieldsets:
-            options["fields"] = ["secret_state" if name == "client_secret" else name for name in options["fields"]]
-        fieldsets[0][1]["fields"] += ["change_date", "changed_by"]
+        if obj is not None:
+            for _title, options in fieldsets:
+                options["fields"] = ["secret_state" if name == "client_secret" else name for name in options["fields"]]
+            fieldsets[0][1]["fields"] += ["change_date", "changed_by"]
         return fieldsets
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """An old version as it was, but for the secret."""
-        return [] if obj is None else [*carried(), "secret_state", "change_date", "changed_by"]
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Let Django show the fieldsets to who may change nothing; the library would name the secret too."""
+        return ()
 
     @admin.display(description=_("Client secret"))
     def secret_state(self, row: PercipioConfiguration) -> str:
-        """Whether there is one, where, and whether it can be used."""
+        """Return whether there is one, where, and whether it can be used."""
         secret = row.client_secret
         if not row.client_id:
             return gettext("as the setting says")
@@ -107,18 +91,17 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
 
     @admin.display(description=_("Connection"))
     def test_link(self, row: PercipioConfiguration) -> str:
-        """The page from which the connection is tested."""
         address = reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
         return format_html('<a href="{}">{}</a>', address, gettext("Test"))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The newest version of the site, or the one named by ``source``, without its secret."""
+        """Start from the version named by ``source``, without its secret, or from the default site."""
         source = request.GET.get(SOURCE, "")
         rows = PercipioConfiguration.objects.all()
         row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
         if row is None:
             return {"site": config.default_site_id(), "enabled": True}
-        return {name: getattr(row, f"{name}_id" if name == "site" else name) for name in carried()}
+        return model_to_dict(row, CARRIED)
 
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
@@ -139,8 +122,6 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         Where it takes another secret, or none that can be read is stored, the form opens with that version, and the
         secret has to be typed.
         """
-        from percipio_openedx.admin.configuration_form import kept_secret
-
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
@@ -148,9 +129,10 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         target = PercipioConfiguration.objects.get(pk=chosen[0])
         secret = kept_secret(PercipioConfiguration.newest(target.site_id), target)
         if target.client_id and target.enabled and not (secret and secret.is_readable):
-            words = gettext("The secret of that version is not kept any more: type it here, and save.")
-            self.message_user(request, words, messages.WARNING)
-            return redirect(f"{reverse(ADD)}?{urlencode({SOURCE: target.pk})}")
+            missing = gettext("The secret of that version is not kept any more: type it here, and save.")
+            self.message_user(request, missing, messages.WARNING)
+            form = reverse("admin:percipio_openedx_percipioconfiguration_add")
+            return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
         target.client_secret = secret
         self.save_model(request, target, None, False)
         self.log_addition(request, target, gettext("Reverted to version %(pk)s.") % {"pk": chosen[0]})
@@ -158,16 +140,33 @@ class PercipioConfigurationAdmin(_KeyedAdmin):
         return None
 
     def get_urls(self) -> list[Any]:
-        """The test of the connection, beside Django's own pages."""
-        test = path(
-            "<int:site_id>/test/",
-            self.admin_site.admin_view(self.test_view),
-            name="percipio_openedx_test_connection",
-        )
-        return [test, *super().get_urls()]
+        view = self.admin_site.admin_view(self.test_view)
+        return [path("<int:site_id>/test/", view, name="percipio_openedx_test_connection"), *super().get_urls()]
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        """See ``connection``; imported when it is opened, for the LMS starts without the pages and what they need."""
-        from percipio_openedx.admin.connection import test_connection
+        """Show what would be tested; on POST, test it and show each of the doctor's checks of this site."""
+        demand(request, "test_percipioconfiguration")
+        site = get_object_or_404(Site, pk=site_id)
+        row = PercipioConfiguration.newest(site_id)
+        context: dict[str, Any] = {"row": row, "is_off": row is not None and not row.enabled}
+        try:
+            context["configuration"] = configuration = config.build(site_id, config.values_of(row))
+        except PercipioConfigurationError as error:
+            context["problem"] = f"{error.setting} {error.problem}"
+        else:
+            if request.method == "POST":
+                context.update(self._tested(request, site, configuration))
+        title = gettext("Connection of %(site)s to Percipio") % {"site": site.domain}
+        return self.page(request, "connection.html", title, site=site, **context)
 
-        return test_connection(self, request, site_id)
+    def _tested(self, request: HttpRequest, site: Site, configuration: config.Configuration) -> dict[str, Any]:
+        """Test the connection, with no transaction open while the network is waited for, and log what came of it."""
+        # Here, so that the LMS starts without them.
+        from percipio_openedx.operations import connection_check, doctor
+
+        tried = connection_check.examine(configuration)
+        steps = [*doctor.site(site.pk), *tried]
+        message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
+        with transaction.atomic():
+            self.log(request, str(site.pk), site.domain, message)
+        return {"steps": steps, "is_well": connection_check.is_well(tried)}

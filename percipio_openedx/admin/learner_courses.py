@@ -1,27 +1,34 @@
-"""Learners in courses: the list, the learner view with its time line, and the preview."""
+"""Learners in courses: their list, the search, the time line and the preview."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.sites.models import Site
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, search
-from percipio_openedx.admin.access import ReadOnlyAdmin
-from percipio_openedx.admin.paging import BoundedPaginator, choice_filter
+from percipio_openedx import edx_platform
+from percipio_openedx.admin import search, timeline
+from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand
+from percipio_openedx.admin.statements import pretty_json
+from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import words
 
 Rows = QuerySet[LearnerCourse]
+
+# Learners in courses that the search shows at most.
+MAX_FOUND = 100
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
@@ -29,11 +36,7 @@ def _held_for(reason: HoldReason) -> Callable[[], Q]:
     return lambda: Q(site_id__in=list(Site.objects.values_list("pk", flat=True)), hold_reason=reason)
 
 
-HELD = choice_filter(
-    _("not reported because"),
-    "hold",
-    {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason},
-)
+HELD = {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason}
 
 
 @admin.register(LearnerCourse)
@@ -41,48 +44,37 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row for each learner in a course run, as one site reports it."""
 
     list_display = ("user_id", "course_key", "site", "reported", "hold", "observed_at", "timeline_link")
-    list_filter = (HELD,)
+    list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice. That people were looked for is written down."""
-        query = search.understood(search_term)
+        """See ``search``; nothing is found twice. That people were looked for is logged."""
+        query = search.parse(search_term)
         if query.learner:
-            audit.searched(request, LearnerCourse)
-        if query.uuid is not None:
-            return queryset.filter(registration=query.uuid), False
-        if query.learner or query.course_key:
-            return queryset.filter(pk__in=search.learner_courses(query).values("pk")), False
-        return queryset, False
+            self.log_search(request)
+        return queryset.filter(pk__in=search.learner_courses(query).values("pk")) if any(query) else queryset, False
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
-        """What Percipio was told, in short."""
         reported = [
             gettext("started") if row.reported_started else "",
             f"{row.reported_percent} %" if row.reported_percent else "",
             gettext("passed") if row.reported_passed else "",
             gettext("completed") if row.reported_completed else "",
         ]
-        return ", ".join(word for word in reported if word)
+        return ", ".join(filter(None, reported))
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:
-        """The reason of the last look."""
-        return words.of(words.HOLDS, row.hold_reason) if row.hold_reason else ""
+        return words.of(words.HOLDS, row.hold_reason)
 
     @admin.display(description=_("Time line"))
     def timeline_link(self, row: LearnerCourse) -> str:
-        """To the time line."""
         address = reverse("admin:percipio_openedx_timeline", args=[row.user_id, row.course_key])
         return format_html('<a href="{}">{}</a>', address, gettext("Show"))
 
     def get_urls(self) -> list[Any]:
-        """The learner view and the preview, beside Django's own pages."""
         view = self.admin_site.admin_view
         return [
             path("find/", view(self.find_view), name="percipio_openedx_learner"),
@@ -92,19 +84,118 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         ]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """See ``learner``; imported when it is opened, as all pages are, so that the LMS starts without them."""
-        from percipio_openedx.admin import learner
-
-        return learner.find(self, request)
+        """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
+        demand(request, "view_learnercourse", "view_statement")
+        choice = search.find_course(request.GET.get("course", ""))
+        query = search.SearchTerms() if choice.problem else search.parse(request.GET.get("q", ""))
+        if choice.key:
+            query = query._replace(course_key=choice.key)
+        rows: list[LearnerCourse] = []
+        named: dict[int, Learner] = {}
+        problem = ""
+        if any(query):
+            rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
+            if query.uuid is None:
+                try:
+                    named = search.learners_named(query.learner, query.course_key)
+                except PlatformUnavailable as error:
+                    problem = str(error)
+        shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
+        if any(query):
+            self.log_search(request, len({*named, *shown}))
+        context = {
+            "choice": choice,
+            "query": query,
+            "is_asked": any(query),
+            "problem": problem,
+            "rows": [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows],
+            "is_cut": len(rows) == MAX_FOUND,
+            "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
+        }
+        return self.page(request, "learner.html", gettext("A learner's reports"), **context)
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
-        """See ``learner``."""
-        from percipio_openedx.admin import learner
-
-        return learner.show(self, request, user_id, course_key)
+        """Show one learner in one course run as a time line; named if a site reports them. That is logged."""
+        demand(request, "view_learnercourse", "view_statement")
+        if not search.is_course_key(course_key):
+            raise Http404
+        rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
+        self._log_learner(request, user_id, course_key, gettext("Viewed the time line."))
+        learner = edx_platform.learners([user_id]).get(user_id)
+        if learner is not None and not any(search.is_shown(row) for row in rows):
+            # Whoever cannot be told to be reported is not named either.
+            account, learner = learner, None
+            with suppress(PlatformUnavailable):
+                learner = search.reported({user_id: account}, course_key).get(user_id)
+        context = {
+            "learner": learner,
+            "user_id": user_id,
+            "course_key": course_key,
+            "lines": timeline.lines(rows, user_id, course_key),
+            **_now(user_id, course_key),
+        }
+        return self.page(request, "timeline.html", gettext("From notice to answer"), **context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """See ``learner``."""
-        from percipio_openedx.admin import learner
+        """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
+        demand(request, "preview_statement")
+        learner, course = (request.GET.get(name, "").strip() for name in ("learner", "course"))
+        found = self._previewed(request, learner, course) if learner or course else {}
+        return self.page(request, "preview.html", gettext("Preview"), **found)
 
-        return learner.preview_page(self, request)
+    def _previewed(self, request: HttpRequest, learner: str, course: str) -> dict[str, Any]:
+        choice = search.find_course(course)
+        if not choice.key:
+            return {"problem": choice.problem or gettext("Which course?"), "choice": choice}
+        try:
+            found = search.learners_named(learner, choice.key)
+        except PlatformUnavailable as error:
+            return {"problem": str(error)}
+        # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
+        account = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(learner)
+        if account is None:
+            self.log_search(request, len(found))
+            problem = gettext("No learner, or more than one, matches.")
+            return {"problem": problem, "candidates": list(found.values()), "choice": choice}
+        self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
+        now = _now(account.user_id, choice.key, afresh="afresh" in request.GET)
+        return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
+
+    def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
+        """Log that somebody looked at a learner, whom the LMS's own user id names."""
+        row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
+        self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
+
+
+def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
+    """Return what an observation would find at this moment: what is due, and why the rest is not."""
+    # Here, so that the LMS starts without it.
+    from percipio_openedx.reporting.preview import preview
+
+    try:
+        found = preview(user_id, course_key, afresh=afresh)
+    except PlatformUnavailable as error:
+        return {"problem": str(error)}
+    except PercipioConfigurationError as error:
+        return {"problem": error.words}
+    if found.configuration is None:
+        nothing = gettext("The site of this course reports nothing: it is switched off, or has no configuration.")
+        return {"problem": nothing}
+    step = found.configuration.policy.progress_step
+    statements = [
+        {
+            "title": words.of_milestone(milestone.kind, milestone.value),
+            "statement": pretty_json(built.body),
+            "track": pretty_json(built.track) if built.track else "",
+        }
+        for milestone, built in found.statements
+    ]
+    return {
+        "course": found.course,
+        "api": found.configuration.api,
+        "hold": words.of(words.HOLDS, found.hold),
+        "failure": words.of_problem(found.problem),
+        "statements": statements,
+        "due": [one["title"] for one in statements],
+        "unreported": [(words.of(words.KINDS, one.kind), words.of_unreported(one, step)) for one in found.unreported],
+    }

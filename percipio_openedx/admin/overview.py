@@ -1,148 +1,132 @@
-"""The overview: is it working? A face of ``operations.status`` and ``operations.problems``."""
+"""The overview: is it working? A face of ``operations.status`` and ``operations.problems``, with counts and charts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
+from django.core.cache import cache
+from django.db.models import Avg, Count, Max, Q, Sum
+from django.db.models.functions import TruncDate
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx.admin import figures
-from percipio_openedx.admin.access import ModelAdmin, demand
-from percipio_openedx.admin.figures import NOT_REPORTED, Figures, Traffic
-from percipio_openedx.admin.plot import plotted
+from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.enums import ProblemCode, Severity
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status, words
+from percipio_openedx.enums import Outcome, ProblemCode
+from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import OPEN_STATES, State, Statement
+from percipio_openedx.operations import problems, status, words
 from percipio_openedx.operations.problems import PAUSES, Problem
-from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.sites import DestinationStatus, SiteStatus, site_ids
+from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.operations.words import Tone
 
+NOT_REPORTED = "not_reported"
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
-# Problems, and course runs that cannot be read, that are named one by one.
-MOST_NAMED = 20
-_TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING}
+# Days in the chart, and the span of success rate and latency.
+DAYS = 14
+RECENTLY = timedelta(hours=24)
+CACHE_SECONDS = 60
+CACHE_KEY = "percipio_openedx:counts"
+
+# By site, day, and state (or NOT_REPORTED).
+Days = dict[int, dict[date, dict[str, int]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
+    """Show what is wrong, then every site with its headline, its counts, its charts and its destinations."""
+    demand(request, "view_destination")
+    cached = cached_counts(fresh="fresh" in request.GET)
+    snapshot = status.take(timezone.now(), cached.days)
+    found = problems.find(snapshot)
+    alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
+    return model_admin.page(
+        request,
+        "overview.html",
+        _("Percipio: is it working?"),
+        at=cached.at,
+        problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in found],
+        sites=[_site(site, found, snapshot, cached) for site in snapshot.sites.values()],
+        oldest_notice=snapshot.oldest_notice,
+        failing=snapshot.courses,
+        series=[(name, words.of(words.STATES, name)) for name in SERIES],
+    )
+
+
+class Headline(NamedTuple):
     """Whether all is well at a site, in one sentence, and how it is marked."""
 
     tone: Tone
-    words: str
+    sentence: str
 
 
-def overview(model_admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """Show what is wrong, then every site with its sentence, its figures, its plot and its destinations.
-
-    Raises:
-        PermissionDenied: without the permission to see destinations.
-    """
-    demand(request, "view_destination")
-    kept = figures.kept(fresh="fresh" in request.GET)
-    snapshot = status.take(timezone.now(), kept.days)
-    found = diagnosis.find(snapshot)
-    context: dict[str, Any] = {
-        **model_admin.admin_site.each_context(request),
-        "title": _("Percipio: is it working?"),
-        "opts": Destination._meta,
-        "at": kept.at,
-        "problems": shown(found, snapshot.alerts)[:MOST_NAMED],
-        "problems_more": max(0, len(found) - MOST_NAMED),
-        "sites": [_site(site, found, snapshot, kept) for site in snapshot.sites.values()],
-        "oldest_notice": snapshot.oldest_notice,
-        "failing": snapshot.courses[:MOST_NAMED],
-        "failing_more": max(0, len(snapshot.courses) - MOST_NAMED),
-        "series": [(name, words.of(words.STATES, name)) for name in SERIES] + [(NOT_REPORTED, _("not reported"))],
-    }
-    return TemplateResponse(request, "admin/percipio_openedx/overview.html", context)
-
-
-def shown(found: Sequence[Problem], alerts: Sequence[Alert]) -> list[dict[str, Any]]:
-    """Return each problem with its mark, and since when operators were told of it, if they were."""
-    reported = {(row.kind, row.subject): row for row in alerts}
-    return [
-        {"problem": one, "tone": _TONES[one.severity], "alert": reported.get((one.code.value, one.subject))}
-        for one in found
-    ]
-
-
-def verdict(site: SiteStatus, found: Sequence[Problem], snapshot: Snapshot) -> Verdict:
+def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) -> Headline:
     """Return the worst that can be said of a site: the first of its problems."""
-    waiting = ngettext("%(count)s statement waits.", "%(count)s statements wait.", site.waiting)
-    waits = f" {waiting % {'count': site.waiting}}" if site.waiting else ""
+    waiting = {"count": site.waiting}
+    waits = ""
+    if site.waiting:
+        waits = " " + ngettext("%(count)s statement waits.", "%(count)s statements wait.", site.waiting) % waiting
     if not snapshot.is_on:
-        quiet = _("Switched off: PERCIPIO_ENABLED is False. Nothing is noticed and nothing is sent.")
-        return Verdict(Tone.QUIET, quiet + waits)
-    here = [one for one in found if one.site_id in (None, site.site_id)]
+        off = _("Switched off: PERCIPIO_ENABLED is False. Nothing is noticed and nothing is sent.")
+        return Headline(Tone.QUIET, off + waits)
+    here = [one for one in problems if one.site_id in (None, site.site_id)]
     if site.in_force is None:
         here = [one for one in here if one.code is ProblemCode.UNCONFIGURED]
     if here:
-        return Verdict(_TONES[here[0].severity], here[0].sentence)
+        return Headline(Tone(here[0].severity.value), here[0].sentence)
     if site.in_force is None:
-        quiet = _("Nothing is reported: this site is switched off, or has no configuration.")
-        return Verdict(Tone.QUIET, quiet + waits)
+        nothing = _("Nothing is reported: this site is switched off, or has no configuration.")
+        return Headline(Tone.QUIET, nothing + waits)
     if site.waiting:
         text = ngettext(
             "All is well: %(count)s statement is on its way.",
             "All is well: %(count)s statements are on their way.",
             site.waiting,
         )
-        return Verdict(Tone.WELL, text % {"count": site.waiting})
+        return Headline(Tone.WELL, text % waiting)
     if not site.destinations:
-        return Verdict(Tone.WELL, _("All is well; nothing has been reported yet."))
-    return Verdict(Tone.WELL, _("All is well: everything that was reported has arrived."))
+        return Headline(Tone.WELL, _("All is well; nothing has been reported yet."))
+    return Headline(Tone.WELL, _("All is well: everything that was reported has arrived."))
 
 
-def _site(site: SiteStatus, found: Sequence[Problem], snapshot: Snapshot, kept: Figures) -> dict[str, Any]:
-    days = kept.days.get(site.site_id, {})
-    held = kept.held.get(site.site_id, {})
-    traffic = {one.row.pk: kept.traffic.get(one.row.pk, Traffic()) for one in site.destinations}
+def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: OverviewCounts) -> dict[str, Any]:
+    days = cached.days.get(site.site_id, {})
+    held = cached.held.get(site.site_id, {})
+    destinations = [_destination(one, cached.traffic.get(one.row.pk, {})) for one in site.destinations]
     return {
         "status": site,
-        "verdict": verdict(site, found, snapshot),
-        "delivered": sum(one.statements for one in traffic.values()),
+        "headline": headline(site, problems, snapshot),
+        "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
-        "plot": plotted(days, SERIES),
-        "held_plot": plotted(days, (NOT_REPORTED,)),
+        "chart": chart(days, SERIES),
+        "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(held.items())],
-        "destinations": [_destination(one, traffic[one.row.pk]) for one in sorted(site.destinations, key=_in_need)],
+        "destinations": sorted(destinations, key=lambda one: one["order"]),
     }
 
 
-def _in_need(found: DestinationStatus) -> tuple[bool, bool, str]:
-    """Those that need somebody first."""
-    return not found.is_paused, not (found.row.failures or found.parked), found.row.organization
-
-
-def _destination(found: DestinationStatus, traffic: Traffic) -> dict[str, Any]:
-    row = found.row
+def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str, Any]:
+    row, last_bad = found.row, traffic.get("last_bad")
+    state, breaker = State.DELIVERED, _("closed: requests go through")
     if row.paused_reason:
-        state, text = "parked", words.of(PAUSES, row.paused_reason)
+        state, breaker = State.PARKED, words.of(PAUSES, row.paused_reason)
     elif row.failures:
-        text = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures) % {
-            "count": row.failures
-        }
-        state = "waiting"
-    else:
-        state, text = "delivered", _("closed: requests go through")
+        failed = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures)
+        state, breaker = State.WAITING, failed % {"count": row.failures}
     return {
         "status": found,
-        "row": row,
+        # Those that need somebody first.
+        "order": (not found.is_paused, not (row.failures or found.parked), row.organization),
         "traffic": traffic,
-        "breaker": text,
+        "breaker": breaker,
         "breaker_state": state,
         "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
-        "last_outcome": words.of(words.OUTCOMES, traffic.last_bad.outcome) if traffic.last_bad else "",
+        "last_outcome": words.of(words.OUTCOMES, last_bad.outcome) if last_bad else "",
     }
 
 
@@ -156,3 +140,108 @@ def _token(site: SiteStatus) -> str:
     minutes = max(0, int((datetime.fromtimestamp(until, UTC) - timezone.now()) / timedelta(minutes=1)))
     text = ngettext("valid for %(minutes)s more minute", "valid for %(minutes)s more minutes", minutes)
     return text % {"minutes": minutes}
+
+
+class OverviewCounts(NamedTuple):
+    """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day.
+
+    They cost a second with millions of rows, so they are kept for a minute. A number of queries that does not grow.
+    """
+
+    at: datetime
+    traffic: dict[int, dict[str, Any]]
+    held: dict[int, dict[str, int]]
+    days: Days
+
+
+def cached_counts(*, fresh: bool) -> OverviewCounts:
+    """Return the counts, at most a minute old unless fresh ones are wanted."""
+    found: OverviewCounts | None = None if fresh else cache.get(CACHE_KEY)
+    if found is None:
+        found = take_counts(timezone.now())
+        cache.set(CACHE_KEY, found, timeout=CACHE_SECONDS)
+    return found
+
+
+def take_counts(now: datetime) -> OverviewCounts:
+    """Count for every site that is configured or ever reported, or held back, anything."""
+    sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
+    held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
+    # Greater than, so that the index on site and reason serves.
+    rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
+    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+        held[site_id][reason] = count
+    return OverviewCounts(now, _traffic(now), held, _days(sites, now))
+
+
+def _traffic(now: datetime) -> dict[int, dict[str, Any]]:
+    """Return, by destination, the requests of the last 24 hours, their success and latency, and the last failure."""
+    taken = Q(outcome__in=(Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.CONFLICT))
+    rows = DeliveryAttempt.objects.filter(started_at__gte=now - RECENTLY).order_by().values("destination_id")
+    columns: Any = rows.annotate(
+        requests=Count("pk"),
+        taken=Count("pk", filter=taken),
+        average_ms=Avg("duration_ms"),
+        longest_ms=Max("duration_ms"),
+        statements=Sum("accepted"),
+        bad=Max("pk", filter=~taken),
+    )
+    found = {row["destination_id"]: row for row in columns}
+    last_bad = DeliveryAttempt.objects.in_bulk([row["bad"] for row in found.values() if row["bad"]])
+    for row in found.values():
+        row["success_percent"] = row["taken"] * 100 // row["requests"]
+        row["last_bad"] = last_bad.get(row["bad"])
+    return found
+
+
+def _days(sites: list[int], now: datetime) -> Days:
+    """Return what became of the statements of each day (in UTC), and how many learners were held back then."""
+    first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [(first + timedelta(days=number)).date() for number in range(DAYS)]
+    counts: Days = {site_id: {day: {} for day in days} for site_id in sites}
+    # All statements are counted by an index alone, and the few that are not delivered by their states.
+    recent = Statement.objects.filter(site_id__in=sites, stored_at__gte=first).order_by()
+    made = recent.annotate(day=TruncDate("stored_at", tzinfo=UTC))
+    for site_id, day, count in made.values_list("site_id", "day").annotate(Count("pk")):
+        counts[site_id].setdefault(day, {})[State.DELIVERED] = count
+    others = made.filter(state__in=[state for state in State if state != State.DELIVERED])
+    for site_id, day, state, count in others.values_list("site_id", "day", "state").annotate(Count("pk")):
+        # What is being sent waits until it is answered, and what is to be rebuilt until then.
+        name = State.WAITING if state in OPEN_STATES else State(state)
+        of_day = counts[site_id].setdefault(day, {})
+        of_day[name] = of_day.get(name, 0) + count
+        of_day[State.DELIVERED] = max(0, of_day.get(State.DELIVERED, 0) - count)
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="", observed_at__gte=first).order_by()
+    by_day = held.annotate(day=TruncDate("observed_at", tzinfo=UTC))
+    for site_id, day, count in by_day.values_list("site_id", "day").annotate(Count("pk")):
+        counts[site_id].setdefault(day, {})[NOT_REPORTED] = count
+    return counts
+
+
+def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict[str, Any] | None:
+    """Stack the series of each day, from the bottom up, for the template ``chart.html``; None without any counts.
+
+    A bar is its series, the distance of its top from the upper edge, which stands for ``top``, and its count.
+    """
+    highest = max((sum(counts.get(name, 0) for name in series) for counts in days.values()), default=0)
+    if not highest:
+        return None
+    top = round_above(highest)
+    found = []
+    for day in sorted(days):
+        bars, place = [], top
+        for name in series:
+            if count := days[day].get(name, 0):
+                place -= count
+                bars.append((name, place, count))
+        found.append((day, bars))
+    return {"days": found, "top": top, "half": top // 2}
+
+
+def round_above(number: int) -> int:
+    """Return the smallest of 2, 4, 10, 20, 40, 100, ... that is not below the number."""
+    top = 2
+    while top < number:
+        # From 2 to 4 to 10.
+        top = top * 5 // 2 if str(top).startswith("4") else top * 2
+    return top

@@ -1,24 +1,78 @@
-"""Lists of what the plugin writes down for itself: requests, notices, observations that failed, back-fills, pulls."""
+"""What the plugin writes down: destinations and requests, notices and failures, backfills, alerts, erasures, pulls."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from typing import Any
 
-from django.contrib import admin
-from django.db.models import Q
-from django.utils.translation import gettext
+from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.access import ReadOnlyAdmin
-from percipio_openedx.admin.labels import SCOPES
-from percipio_openedx.admin.paging import BoundedPaginator, badge, choice_filter
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
+from percipio_openedx.admin.labels import LABELS
+from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.backfill import BackfillRun
+from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
+from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import ObservationFailure, Part
-from percipio_openedx.operations import words
+from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
+from percipio_openedx.operations import sites, words
+from percipio_openedx.operations.problems import PAUSES, TITLES
+
+
+@admin.register(Destination)
+class DestinationAdmin(ReadOnlyAdmin):
+    """One row for each endpoint of a site."""
+
+    list_display = (
+        *("site", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at", "last_error"),
+    )
+    list_display_links = ("site", "organization")
+    list_filter = (SiteFilter,)
+    ordering = ("site_id", "organization")
+    sortable_by = None
+    actions = ("try_now",)
+    # Trying a destination sends what waits there.
+    has_requeue_permission = permitted("requeue_statement")
+
+    @admin.display(description=_("Paused because"))
+    def pause(self, row: Destination) -> str:
+        return words.of(PAUSES, row.paused_reason)
+
+    @admin.action(description=_("Try now"), permissions=["requeue"])
+    def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
+        """Do not wait for the next time by itself: what was fixed is proved by the next request."""
+        # Here, as with the overview, so that the LMS starts without the delivery.
+        from percipio_openedx.delivery import breaker
+
+        rows = list(queryset)
+        for row in rows:
+            breaker.try_now(row, timezone.now())
+        self.log_each(request, rows, gettext("To be tried at once, by an operator."))
+        wake.on_commit()
+        text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))
+        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+
+    def get_urls(self) -> list[Any]:
+        page = path("overview/", self.admin_site.admin_view(self.overview_view), name="percipio_openedx_overview")
+        return [page, *super().get_urls()]
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        from percipio_openedx.admin.overview import overview
+
+        return overview(self, request)
+
+
+# The color of an outcome: that of the state in which it leaves the statements.
+COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORIZED: "parked"}
 
 
 @admin.register(DeliveryAttempt)
@@ -31,46 +85,38 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
     )
     list_filter = (
         choice_filter(_("API"), "api", {api.value: (api.value, Q(api=api)) for api in Api}),
-        choice_filter(
-            _("outcome"),
-            "outcome",
-            {value.value: (words.OUTCOMES.get(value, value.value), Q(outcome=value)) for value in Outcome},
-        ),
+        choice_filter(_("outcome"), "outcome", {one.value: (words.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
     )
     list_select_related = ("destination",)
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
 
     @admin.display(description=_("Outcome"))
     def outcome_badge(self, row: DeliveryAttempt) -> str:
-        """Return the outcome, in the color of what it means for the statements."""
-        state = {"accepted": "delivered", "refused": "parked", "unauthorized": "parked"}.get(row.outcome, "waiting")
-        return badge(state, words.of(words.OUTCOMES, row.outcome))
+        return badge(COLORS.get(row.outcome, "waiting"), words.of(words.OUTCOMES, row.outcome))
+
+
+class CourseRowAdmin(ReadOnlyAdmin):
+    """Rows that name a course run, or with an empty key all of a learner's. The oldest first."""
+
+    ordering = ("id",)
+
+    @admin.display(description=_("Course"))
+    def course(self, row: Notice | ObservationFailure) -> str:
+        return row.course_key if row.course_key != EVERY_COURSE else gettext("every course")
 
 
 @admin.register(Notice)
-class NoticeAdmin(ReadOnlyAdmin):
+class NoticeAdmin(CourseRowAdmin):
     """Hints that wait to be observed. They live for seconds: an old one means that no worker runs."""
 
     list_display = ("noticed_at", "user_id", "course", "why")
-    ordering = ("id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
-
-    @admin.display(description=_("Course"))
-    def course(self, row: Notice) -> str:
-        """Return the course run's key, or that all of them are meant."""
-        return row.course_key if row.course_key != EVERY_COURSE else gettext("every course")
 
     @admin.display(description=_("Why"))
     def why(self, row: Notice) -> str:
-        """Return what happened in the LMS."""
         return words.of(words.REASONS, row.reason)
 
 
 @admin.register(ObservationFailure)
-class ObservationFailureAdmin(ReadOnlyAdmin):
+class ObservationFailureAdmin(CourseRowAdmin):
     """One row for each course run, or learner in one, that waits to be tried again."""
 
     list_display = ("course", "who", "what", "reason", "failures", "failing_since", "retry_at")
@@ -83,23 +129,14 @@ class ObservationFailureAdmin(ReadOnlyAdmin):
     )
     fields = ("course", "who", "what", "reason", "failures", "failing_since", "failed_at", "retry_at")
     search_fields = ("course_key",)
-    ordering = ("id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
-
-    @admin.display(description=_("Course"))
-    def course(self, row: ObservationFailure) -> str:
-        """Return the course run's key, or that all of a learner's are meant."""
-        return row.course_key if row.course_key != EVERY_COURSE else gettext("every course")
 
     @admin.display(description=_("User id"))
     def who(self, row: ObservationFailure) -> str:
-        """Return the learner, or everybody."""
         return str(row.user_id) if row.user_id else gettext("all learners")
 
     @admin.display(description=_("What"))
     def what(self, row: ObservationFailure) -> str:
-        """Return that everything, or the progress alone, is not known."""
+        """Return what is not known: everything, or the progress alone."""
         progress = gettext("the progress of its learners; the rest is reported")
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
@@ -119,12 +156,10 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         "finished_at",
     )
     fields = (*list_display[:-1], "course_key", "enrollment_id", "finished_at")
-    ordering = ("-id",)
-    sortable_by = ()
 
     @admin.display(description=_("State"))
     def state_badge(self, row: BackfillRun) -> str:
-        """Return whether it came to its end, and without trouble."""
+        """Return whether it came to its end, and without a problem."""
         if row.finished_at is None:
             return badge("warning", gettext("not finished: running, or stopped"))
         if row.failed_courses:
@@ -133,13 +168,97 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Asked for"))
     def asked_for(self, row: BackfillRun) -> str:
-        """Return the bounds that were given, in words."""
         bounds: dict[str, object] = {}
         with contextlib.suppress(ValueError):
             bounds = json.loads(row.scope)
-        given = [f"{SCOPES.get(name, name)}: {_plain(value)}" for name, value in bounds.items() if value]
+        given = [f"{LABELS.get(name, name)}: {_bound(name, value)}" for name, value in bounds.items() if value]
         return "; ".join(given) or gettext("everything")
 
 
-def _plain(value: object) -> str:
+def _bound(name: str, value: object) -> str:
+    if name == "site_id" and isinstance(value, int):
+        return sites.site_name(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@admin.register(Alert)
+class AlertAdmin(ReadOnlyAdmin):
+    """One row for each problem that ever was; there are few."""
+
+    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_announced")
+    list_filter = (
+        choice_filter(
+            _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
+        ),
+    )
+    fields = list_display
+    ordering = ("-is_on", "-changed_at")
+
+    @admin.display(description=_("State"))
+    def state_badge(self, row: Alert) -> str:
+        return badge("error", gettext("problem")) if row.is_on else badge("well", gettext("resolved"))
+
+    @admin.display(description=_("Problem"))
+    def problem(self, row: Alert) -> str:
+        return words.of(TITLES, row.kind)
+
+
+@admin.register(ErasureRequest)
+class ErasureRequestAdmin(ReadOnlyAdmin):
+    """One row for each learner who was erased here after something had been sent.
+
+    They are named by pseudonyms, since whoever has the LMS's user ids can tell whose they are.
+    """
+
+    list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
+    list_filter = (
+        choice_filter(
+            _("state"),
+            "state",
+            {"open": (_("to be asked for"), Q(done_at=None)), "done": (_("done"), ~Q(done_at=None))},
+        ),
+    )
+    fields = (*list_display[1:-1], "registration_list", "note", "done_at")
+    actions = ("tick_off",)
+    has_tick_off_permission = permitted("tick_off_erasurerequest")
+
+    @admin.display(description=_("State"))
+    def state_badge(self, row: ErasureRequest) -> str:
+        return badge("well", gettext("done")) if row.done_at else badge("warning", gettext("to be asked for"))
+
+    @admin.display(description=_("Registrations (context.registration)"))
+    def registration_list(self, row: ErasureRequest) -> str:
+        return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', row.registrations)
+
+    @admin.display(description=_("Note"))
+    def note(self, row: ErasureRequest) -> str:
+        """Return what the registrations do not cover."""
+        if row.api != Api.TRACK:
+            return ""
+        return gettext(
+            "Some may have gone by the Track API, which carries no registration: name the learner’s id to Skillsoft, "
+            "from the LMS’s own retirement status, before the LMS cleans it up."
+        )
+
+    @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
+    def tick_off(self, request: HttpRequest, queryset: QuerySet[ErasureRequest]) -> None:
+        """Do as ``percipio_erasures --done`` does; what was ticked off before stays as it was."""
+        # Here, so that the LMS starts without it.
+        from percipio_openedx.operations.retention import tick_off
+
+        rows = tick_off(queryset.values_list("pk", flat=True))
+        self.log_each(request, rows, gettext("Ticked off by an operator."))
+        text = ngettext(
+            "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(rows)
+        )
+        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+
+
+@admin.register(PullAudit)
+class PullAuditAdmin(ReadOnlyAdmin):
+    """Every request of a pull client."""
+
+    list_display = ("at", "site", "client_id", "method", "asked", "status", "statements", "duration_ms")
+    list_filter = (SiteFilter, "status")
+    sortable_by = None
+    paginator = Paginator

@@ -1,38 +1,44 @@
-"""What an operator typed: a statement's id, a course key, a learner, or a learner and a course.
+"""What an operator typed (an id, a course, a learner, or a learner and a course), and whom an operator may see by name.
 
-Every search goes by an index. None looks into the statements' bodies.
+That is whom a site reports, and nobody else of the LMS's accounts. Every search goes by an index; none looks into the
+statements' bodies.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from percipio_openedx import edx_platform
-from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Learner
+from percipio_openedx.enums import HoldReason
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 
-if TYPE_CHECKING:
-    from percipio_openedx.data import Learner
-
 # Course runs that are offered at most.
-MOST_COURSES = 50
+MAX_COURSES = 50
 # Learners that one search names at most.
-MOST_LEARNERS = 50
+MAX_LEARNERS = 50
 # Accounts that are looked through for them, the first of each index.
-MOST_ACCOUNTS = 500
+MAX_ACCOUNTS = 500
 # Up to so many learners in courses are named one by one, so that the database begins with them.
 FEW = 2000
 
+# Held back since they are nobody's to report.
+_NOT_OURS = (HoldReason.NOT_SELECTED, HoldReason.RETIRED, HoldReason.INACTIVE, HoldReason.UNKNOWN_LEARNER)
 
-class Query(NamedTuple):
+
+class SearchTerms(NamedTuple):
     """A text, taken apart: at most one id and one course key; the rest names a learner."""
 
     learner: str = ""
@@ -40,7 +46,7 @@ class Query(NamedTuple):
     uuid: UUID | None = None
 
 
-def understood(text: str) -> Query:
+def parse(text: str) -> SearchTerms:
     """Take a text apart."""
     words, course_key, uuid = [], "", None
     for word in text.replace("\0", "").split():
@@ -50,82 +56,7 @@ def understood(text: str) -> Query:
             course_key = word
         else:
             words.append(word)
-    return Query(" ".join(words)[:254], course_key, uuid)
-
-
-def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
-    """Learners whom a site reports, by the beginning of username, email or name, or by the user id; none for no text.
-
-    Arguments:
-        course_key: only who is reported of this course run.
-
-    Raises:
-        PlatformUnavailable: the LMS cannot tell who is enrolled.
-    """
-    # Here, and not above: the lists of the admin are there when the LMS starts, and what they find is not.
-    from percipio_openedx.admin import people
-
-    found = people.reported(_accounts(text), course_key)
-    return dict(islice(found.items(), MOST_LEARNERS))
-
-
-def typed_in_full(text: str) -> Learner | None:
-    """The account whose user id, username or email was typed in full: whoever asks knows whom they mean."""
-    exact = [
-        account
-        for account in _accounts(text).values()
-        if text.lower() in (account.username.lower(), account.email.lower(), str(account.user_id))
-    ]
-    return exact[0] if len(exact) == 1 else None
-
-
-def _accounts(text: str) -> dict[int, Learner]:
-    if not text:
-        return {}
-    found = edx_platform.find_learners(text, MOST_ACCOUNTS)
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        found = {**edx_platform.learners([int(text)]), **found}
-    return found
-
-
-def learner_courses(query: Query) -> QuerySet[LearnerCourse]:
-    """The learners in courses that a query means."""
-    rows = LearnerCourse.objects.all()
-    if query.course_key:
-        rows = rows.filter(course_key=query.course_key)
-    if query.learner:
-        ids: set[int] = set()
-        with suppress(PlatformUnavailable):
-            ids |= set(learners_named(query.learner))
-        if (account := typed_in_full(query.learner)) is not None:
-            ids.add(account.user_id)
-        if query.learner.isascii() and query.learner.isdigit() and len(query.learner) < 19:
-            # Also where the account is gone.
-            ids.add(int(query.learner))
-        rows = rows.filter(user_id__in=ids)
-    return rows
-
-
-def statements(rows: QuerySet[Statement], query: Query) -> QuerySet[Statement]:
-    """Of these statements those that a query means."""
-    if query.uuid is not None:
-        known = Statement.objects.filter(uuid=query.uuid).exists()
-        rows = rows.filter(uuid=query.uuid) if known else rows.filter(learner_course__registration=query.uuid)
-    if query.learner:
-        rows = rows.filter(belonging_to(learner_courses(query)))
-    elif query.course_key:
-        rows = rows.filter(course_key=query.course_key)
-    return rows
-
-
-def belonging_to(found: QuerySet[LearnerCourse]) -> Q:
-    """Statements of these learners in courses: by their ids where they are few, else by a subquery.
-
-    With few of them the newest statements may lie anywhere in the table, and the ids lead there; with many of them the
-    newest are soon met in the order of the table.
-    """
-    pks = list(found.values_list("pk", flat=True)[: FEW + 1])
-    return Q(learner_course_id__in=pks if len(pks) <= FEW else found.values("pk"))
+    return SearchTerms(" ".join(words)[:254], course_key, uuid)
 
 
 def is_course_key(word: str) -> bool:
@@ -143,28 +74,140 @@ def _uuid(word: str) -> UUID | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class CourseChoice:
-    """What a text means: one course run's ``key``, or else a ``problem`` and what there is to choose from, by name."""
+def _user_ids(text: str) -> set[int]:
+    return {int(text)} if text.isascii() and text.isdigit() and len(text) < 19 else set()
+
+
+def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
+    """Return those ``reported``, by the beginning of username, email or name, or by the user id."""
+    return dict(islice(reported(_accounts(text), course_key).items(), MAX_LEARNERS))
+
+
+def typed_in_full(text: str) -> Learner | None:
+    """Return the account whose user id, username or email was typed in full: whoever asks knows whom they mean."""
+    exact = [
+        account
+        for account in _accounts(text).values()
+        if text.lower() in (account.username.lower(), account.email.lower(), str(account.user_id))
+    ]
+    return exact[0] if len(exact) == 1 else None
+
+
+def _accounts(text: str) -> dict[int, Learner]:
+    if not text:
+        return {}
+    return {**edx_platform.learners(_user_ids(text)), **edx_platform.find_learners(text, MAX_ACCOUNTS)}
+
+
+def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
+    """Return those of these accounts whom a site reports: something was, or would be with the next observation.
+
+    With a course run's key only what is, or would be, reported there.
+
+    Raises:
+        PlatformUnavailable: the LMS cannot tell who is enrolled.
+    """
+    rows = LearnerCourse.objects.filter(user_id__in=list(accounts)).exclude(hold_reason=HoldReason.RETIRED)
+    if course_key:
+        rows = rows.filter(course_key=course_key)
+    known = set(rows.filter(sequence__gt=0).values_list("user_id", flat=True))
+    others = {user_id: person for user_id, person in accounts.items() if user_id not in known and person.is_active}
+    known |= _selected(others, course_key)
+    return {user_id: person for user_id, person in accounts.items() if user_id in known}
+
+
+def is_shown(row: LearnerCourse) -> bool:
+    """Whether the learner of a row is one whom its site reports."""
+    return row.hold_reason not in _NOT_OURS or (row.sequence > 0 and row.hold_reason != HoldReason.RETIRED)
+
+
+def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
+    """Return who is enrolled in a course of a site that would report them."""
+    courses = edx_platform.courses_of(accounts)
+    if course_key:
+        courses = {user_id: keys & {course_key} for user_id, keys in courses.items()}
+    retiring, links = edx_platform.retiring(accounts), edx_platform.social_links(accounts)
+    of_org = cache(lambda org: config.for_site(config.site_id_for(org)))
+    of_course: dict[str, Configuration | None] = {}
+    for key in {key for keys in courses.values() for key in keys}:
+        with suppress(PlatformUnavailable, PercipioConfigurationError):
+            of_course[key] = of_org(edx_platform.org_of(key))
+    found = set()
+    for user_id, keys in courses.items():
+        person = replace(accounts[user_id], links=links.get(user_id, ()))
+        if user_id not in retiring and any(_is_selected(person, of_course.get(key)) for key in keys):
+            found.add(user_id)
+    return found
+
+
+def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
+    """Whether the site's rule is about this person, also where a value is missing to name them."""
+    # Here, so that the LMS starts without what observes.
+    from percipio_openedx.reporting import identity
+
+    if configuration is None:
+        return False
+    try:
+        identity.identify(person, configuration)
+    except LearnerNotNamed as error:
+        return error.reason != HoldReason.NOT_SELECTED
+    return True
+
+
+def learner_courses(query: SearchTerms) -> QuerySet[LearnerCourse]:
+    """Return the learners in courses that a query means; with an id, the one that it belongs to."""
+    rows = LearnerCourse.objects.all()
+    if query.uuid is not None:
+        of_statement = Statement.objects.filter(uuid=query.uuid).values_list("learner_course_id", flat=True)
+        return rows.filter(pk__in=list(of_statement)) if of_statement else rows.filter(registration=query.uuid)
+    if query.course_key:
+        rows = rows.filter(course_key=query.course_key)
+    if query.learner:
+        # An id also where the account is gone.
+        ids = _user_ids(query.learner)
+        with suppress(PlatformUnavailable):
+            ids |= learners_named(query.learner).keys()
+        if account := typed_in_full(query.learner):
+            ids.add(account.user_id)
+        rows = rows.filter(user_id__in=ids)
+    return rows
+
+
+def statements(rows: QuerySet[Statement], query: SearchTerms) -> QuerySet[Statement]:
+    """Return those of these statements that a query means."""
+    if query.uuid is not None:
+        known = Statement.objects.filter(uuid=query.uuid).exists()
+        rows = rows.filter(uuid=query.uuid) if known else rows.filter(learner_course__registration=query.uuid)
+    if query.learner:
+        # With few learners in courses the newest statements may lie anywhere in the table, and the ids lead there; with
+        # many the newest are soon met in the order of the table.
+        found = learner_courses(query._replace(uuid=None)).values_list("pk", flat=True)
+        pks = list(found[: FEW + 1])
+        return rows.filter(learner_course_id__in=pks if len(pks) <= FEW else found)
+    return rows.filter(course_key=query.course_key) if query.course_key else rows
+
+
+class CourseChoice(NamedTuple):
+    """What a text means: one course run's ``key``, or else a ``problem`` and what was found, by key and name."""
 
     key: str = ""
     problem: str = ""
-    found: dict[str, str] = field(default_factory=dict)
+    found: Sequence[tuple[str, str]] = ()
     is_cut: bool = False
 
 
-def chosen(text: str) -> CourseChoice:
-    """Return what was typed, understood; without a text neither a key nor a problem."""
+def find_course(text: str) -> CourseChoice:
+    """Return the course run that was typed by its key, or by a part of its key or name; empty for no text."""
     text = text.replace("\0", "").strip()[:255]
     if not text or is_course_key(text):
         return CourseChoice(text)
     try:
-        found = edx_platform.find_courses(text, MOST_COURSES + 1)
+        found = edx_platform.find_courses(text, MAX_COURSES + 1)
     except PlatformUnavailable as error:
         return CourseChoice(problem=_("The LMS cannot tell: %(error)s.") % {"error": error})
     if len(found) == 1:
         return CourseChoice(next(iter(found)))
     if not found:
         return CourseChoice(problem=_("No course has that in its name or key."))
-    is_cut = len(found) > MOST_COURSES
-    return CourseChoice("", _("Several courses are meant."), dict(islice(found.items(), MOST_COURSES)), is_cut)
+    offered = list(found.items())[:MAX_COURSES]
+    return CourseChoice(problem=_("Several courses match."), found=offered, is_cut=len(found) > MAX_COURSES)

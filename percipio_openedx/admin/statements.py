@@ -1,37 +1,39 @@
-"""The statements: found fast, read only, and what an operator may do with them."""
+"""The statements: found fast, read only, and what an operator may do with them. Each act is logged."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth import get_user_model
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import audit, search
-from percipio_openedx.admin.access import EXPORT, GIVE_UP, SEND_AGAIN, ReadOnlyAdmin, permitted
-from percipio_openedx.admin.paging import BoundedPaginator, badge
-from percipio_openedx.admin.statement_filters import (
-    CourseFilter,
-    OutcomeFilter,
-    SiteFilter,
-    StateFilter,
-    TimeFilter,
-    VerbFilter,
-)
-from percipio_openedx.models.statement import Statement
+from percipio_openedx.admin import search, statement_filters
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, bounded_count, count_text, permitted
+from percipio_openedx.capture import wake
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.operations import words
 
-if TYPE_CHECKING:
-    from django.contrib.admin.views.main import ChangeList
-
 Rows = QuerySet[Statement]
+Act = Callable[[StatementQuerySet], int]
+
+OF_WHAT = ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")
+DELIVERY = ("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination", "voided_by")
+
+BATCH = 500
+# Statements whose own history names the act; of more than these a single entry says how many there were.
+MAX_NAMED = 1000
 
 
 @admin.register(Statement)
@@ -40,144 +42,165 @@ class StatementAdmin(ReadOnlyAdmin):
 
     list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
     list_display_links = ("stored_at",)
-    list_filter = (SiteFilter, StateFilter, VerbFilter, OutcomeFilter, TimeFilter, CourseFilter)
+    list_filter = (SiteFilter, *statement_filters.FILTERS)
     search_fields = ("uuid",)
     search_help_text = _(
         "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
         "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 "
         "statements, a state shows what is among the newest 10,000 in that state."
     )
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = BoundedPaginator
     actions = ("requeue", "discard", "export")
+    has_requeue_permission = permitted("requeue_statement")
+    has_discard_permission = permitted("discard_statement")
+    has_export_permission = permitted("export_statement")
     fieldsets = (
-        (
-            None,
-            {"fields": ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")},
-        ),
-        (
-            _("Delivery"),
-            {
-                "fields": (
-                    *("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination"),
-                    "voided_by",
-                )
-            },
-        ),
+        (None, {"fields": OF_WHAT}),
+        (_("Delivery"), {"fields": DELIVERY}),
         (_("As it is sent"), {"fields": ("statement_json", "track_json")}),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """All of it."""
-        return [name for _title, options in self.fieldsets for name in options["fields"]]
-
     def get_queryset(self, request: HttpRequest) -> Rows:
         """Without the bodies, which no list shows, and without a join, which would spoil the order of the keys."""
+        learner = LearnerCourse.objects.filter(pk=OuterRef(OuterRef("learner_course_id"))).values("user_id")
+        username = get_user_model().objects.filter(pk__in=learner).values("username")[:1]
         rows: Rows = super().get_queryset(request)
-        return rows.defer("body", "track").prefetch_related("learner_course")
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """A page whose rows know the names to show."""
-        from percipio_openedx.admin.statement_actions import NamedChangeList
-
-        return NamedChangeList
-
-    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> BoundedPaginator:
-        """Return the pages; a rare state of a large course is looked for differently (``large_course``)."""
-        from percipio_openedx.admin import large_course
-
-        return BoundedPaginator(large_course.narrowed(request.GET, queryset), *args, **kwargs)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Statement | None:
-        """One row, with its names."""
-        from percipio_openedx.admin.statement_actions import named
-
-        row: Statement | None = super().get_object(request, object_id, from_field)
-        return named([row])[0] if row is not None else None
+        return rows.defer("body", "track").prefetch_related("learner_course").annotate(username=Subquery(username))
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice. That people were looked for is written down."""
-        query = search.understood(search_term)
+        """See ``search``; nothing is found twice. That people were looked for is logged."""
+        query = search.parse(search_term)
         if query.learner:
-            audit.searched(request, Statement)
-        return search.statements(queryset, query), False
-
-    # --- columns -----------------------------------------------------------------------------------------------------
+            self.log_search(request)
+        rows = search.statements(queryset, query)
+        # An act on all that a filter finds is done to all of it.
+        return (rows if request.method == "POST" else statement_filters.narrowed(rows, request.GET, query)), False
 
     @admin.display(description=_("Learner"))
-    def learner(self, row: Statement) -> str:
-        """The username, leading to the learner's time line."""
+    def learner(self, row: Any) -> str:
         found = row.learner_course
         address = reverse("admin:percipio_openedx_timeline", args=[found.user_id, found.course_key])
-        name = getattr(row, "username", None) or gettext("user %s") % found.user_id
-        return format_html('<a href="{}">{}</a>', address, name)
+        return format_html('<a href="{}">{}</a>', address, row.username or gettext("user %s") % found.user_id)
 
     @admin.display(description=_("Course"))
     def course(self, row: Statement) -> str:
-        """The course run's key."""
         return format_html("<bdi>{}</bdi>", row.learner_course.course_key)
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:
-        """What is reported."""
         return words.of_milestone(row.kind, row.value)
-
-    @admin.display(description=_("Site"))
-    def site(self, row: Statement) -> str:
-        """The domain."""
-        return getattr(row, "site_domain", None) or str(row.site_id)
 
     @admin.display(description=_("State"))
     def state_badge(self, row: Statement) -> str:
-        """Return the state, in its color."""
         return badge(row.state, words.of(words.STATES, row.state))
 
     @admin.display(description=_("Answer"))
     def short_answer(self, row: Statement) -> str:
-        """The beginning of Percipio's words."""
         return format_html("<bdi>{}</bdi>", row.answer[:80] + ("…" if len(row.answer) > 80 else ""))
 
     @admin.display(description=_("Statement"))
     def statement_json(self, row: Statement) -> str:
-        """The xAPI statement, laid out."""
-        return laid_out(row.body)
+        return pretty_json(row.body)
 
     @admin.display(description=_("Track record"))
     def track_json(self, row: Statement) -> str:
-        """The record of the same milestone for the Track API."""
-        return laid_out(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
+        return pretty_json(row.track) if row.track else gettext("none: the Track API has no form for this milestone")
 
-    # --- acts --------------------------------------------------------------------------------------------------------
-
-    has_requeue_permission = permitted(SEND_AGAIN)
-    has_discard_permission = permitted(GIVE_UP)
-    has_export_permission = permitted(EXPORT)
-
-    @admin.action(description=_("Send again"), permissions=["requeue"])
+    @admin.action(description=_("Requeue"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
-        """See ``statement_actions``."""
-        from percipio_openedx.admin import statement_actions
+        """Let whatever is settled wait once more, under the same id: Percipio does not count it twice."""
+        if "confirmed" not in request.POST:
+            note = gettext(
+                "They keep their ids, so what Percipio has already is not counted twice. What it refused is rebuilt "
+                "from what the LMS says now; what it may have stays as it is."
+            )
+            return self._ask(request, queryset, gettext("Requeue statements"), note)
+        now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
+        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Requeued by an operator."))
+        wake.on_commit()
+        text = ngettext("%(count)s statement is requeued.", "%(count)s statements are requeued.", done)
+        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        return None
 
-        return statement_actions.requeue(self, request, queryset)
-
-    @admin.action(description=_("Give up"), permissions=["discard"])
+    @admin.action(description=_("Discard"), permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
-        """See ``statement_actions``."""
-        from percipio_openedx.admin import statement_actions
-
-        return statement_actions.discard(self, request, queryset)
+        """Do not send what waits or is parked any more. It can be sent again later."""
+        if "confirmed" not in request.POST:
+            note = gettext(
+                "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
+            )
+            return self._ask(request, queryset, gettext("Discard statements"), note)
+        unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
+        done = self._do(request, queryset, unsent, discard, _("Discarded by an operator."))
+        text = ngettext("%(count)s statement is discarded.", "%(count)s statements are discarded.", done)
+        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        return None
 
     @admin.action(description=_("Export as JSON lines"), permissions=["export"])
     def export(self, request: HttpRequest, queryset: Rows) -> Any:
-        """See ``statement_actions``."""
-        from percipio_openedx.admin import statement_actions
+        """Return the statements as JSON lines, byte for byte as they are sent, oldest first."""
+        count = bounded_count(queryset)
+        text = ngettext(
+            "Exported %(count)s statement as JSON lines.", "Exported %(count)s statements as JSON lines.", count
+        )
+        self.log(request, None, gettext("statements"), text % {"count": count_text(count)})
+        name = f"percipio-statements-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        lines = (
+            # JSON has no line break inside a text; outside, it means nothing.
+            bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
+            for pks in batches(queryset)
+            for body in Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
+        )
+        return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
-        return statement_actions.export(request, queryset)
+    def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
+        """Ask first: how many there are, and in which states."""
+        counts = {state: bounded_count(rows.filter(state=state)) for state in State}
+        context = {
+            "note": note,
+            "states": [(words.of(words.STATES, state), count_text(count)) for state, count in counts.items() if count],
+            "action": request.POST.get("action", ""),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+        }
+        return self.page(request, "confirm.html", title, **context)
+
+    def _do(self, request: HttpRequest, rows: Rows, can: Rows, act: Act, message: Any) -> int:
+        """Do it to those of the rows that it can be done to, batch by batch. Log it for each, and return how many."""
+        done = 0
+        for pks in batches(rows):
+            chosen = list(can.filter(pk__in=pks).defer("body", "track"))
+            if done < MAX_NAMED:
+                self.log_each(request, chosen[: MAX_NAMED - done], str(message))
+            done += act(Statement.objects.filter(pk__in=[row.pk for row in chosen]))
+        if done > MAX_NAMED:
+            self.log(request, None, gettext("%s statements") % done, str(message))
+        return done
 
 
-def laid_out(body: Any) -> str:
-    """Frozen JSON as an operator can read it, escaped."""
+def batches(rows: Rows) -> Iterator[list[int]]:
+    """Yield the keys, oldest first, a batch at a time, so that memory does not grow with the choice."""
+    last = 0
+    while pks := list(rows.order_by("pk").filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
+        yield pks
+        last = pks[-1]
+
+
+def discard(rows: StatementQuerySet) -> int:
+    """Give these up. Percipio's last answer stays readable beside the decision."""
+    by_answer: dict[str, list[int]] = {}
+    for pk, answer in rows.values_list("pk", "answer"):
+        by_answer.setdefault(answer, []).append(pk)
+    now = timezone.now()
+    return sum(
+        rows.filter(pk__in=pks).discard(now, f"discarded by an operator; before that: {answer or '-'}")
+        for answer, pks in by_answer.items()
+    )
+
+
+def pretty_json(body: Any) -> str:
+    """Return frozen JSON as an operator can read it, escaped."""
     text = bytes(body).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)

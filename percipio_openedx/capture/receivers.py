@@ -1,97 +1,83 @@
-"""The receivers: each appends one notice and never raises. Connected by the table in ``apps.py``."""
+"""The receivers: each appends one notice and never raises. Connected by the table in ``apps.py``.
+
+A signal that a release of the LMS lacks is harmless (``edx_platform.signal``).
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models.signals import post_save
+
 from percipio_openedx import config
 from percipio_openedx.capture import notices, wake
-from percipio_openedx.capture.boundary import contained
+from percipio_openedx.edx_platform import signal
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 
-Hint = tuple[int | None, Any, Reason]
-Reader = Callable[..., Hint | None]
+LEARNING = "openedx_events.learning.signals"
+
+COURSE_ENROLLMENT_CREATED = signal(LEARNING, "COURSE_ENROLLMENT_CREATED")
+PERSISTENT_GRADE_SUMMARY_CHANGED = signal(LEARNING, "PERSISTENT_GRADE_SUMMARY_CHANGED")
+COURSE_PASSING_STATUS_UPDATED = signal(LEARNING, "COURSE_PASSING_STATUS_UPDATED")
+CERTIFICATE_CREATED = signal(LEARNING, "CERTIFICATE_CREATED")
+CERTIFICATE_REVOKED = signal(LEARNING, "CERTIFICATE_REVOKED")
+COURSE_GRADE_PASSED_FIRST_TIME = signal("lms.djangoapps.grades.signals.signals", "COURSE_GRADE_PASSED_FIRST_TIME")
+USER_RETIRE_LMS_MISC = signal("openedx.core.djangoapps.user_api.accounts.signals", "USER_RETIRE_LMS_MISC")
+USER_RETIRE_LMS_CRITICAL = signal("openedx.core.djangoapps.user_api.accounts.signals", "USER_RETIRE_LMS_CRITICAL")
+ROW_SAVED = post_save
 
 
-def notice(read: Reader) -> Callable[..., None]:
-    """Make a receiver of a function that reads user id, course key and reason from what the signal carries.
+def notice(reason: Reason, read: Callable[..., tuple[Any, Any]]) -> Callable[..., None]:
+    """Make a receiver that appends a notice.
 
     Whatever is wrong, the learner's request goes on. The receiver returns None, since openedx-events logs what
     receivers return.
+
+    Arguments:
+        reason: of the notice.
+        read: takes user id and course key from what the signal carries; without a user id nothing is noticed.
     """
 
-    @functools.wraps(read)
-    def receiver(sender: Any = None, **kwargs: Any) -> None:
-        contained(read.__name__, lambda: _note(read, kwargs))
+    def note(carried: dict[str, Any]) -> None:
+        user_id, course_key = read(**carried) if config.is_on() else (None, None)
+        if user_id:
+            notices.append(int(user_id), str(course_key), reason)
+            wake.on_commit()
+
+    def receiver(sender: Any = None, **carried: Any) -> None:
+        notices.contained(reason, lambda: note(carried))
 
     return receiver
 
 
-def _note(read: Reader, carried: dict[str, Any]) -> None:
-    if not config.is_on():
-        return
-    hint = read(**carried)
-    if hint is None or not hint[0]:
-        return
-    notices.append(int(hint[0]), str(hint[1]), hint[2])
-    wake.on_commit()
+def _of(data: Any) -> tuple[Any, Any]:
+    return data.user.id, data.course.course_key
 
 
-@notice
-def enrollment_created(enrollment: Any, **_: Any) -> Hint:
-    """Somebody was enrolled, or enrolled again."""
-    return enrollment.user.id, enrollment.course.course_key, Reason.ENROLLMENT
+def _completion(instance: Any, raw: bool = False, **_: Any) -> tuple[Any, Any]:
+    """Pass over fixtures, and learning contexts that are no course."""
+    is_course = not raw and getattr(instance.context_key, "is_course", False)
+    return (instance.user_id, instance.context_key) if is_course else (None, None)
 
 
-@notice
-def grade_changed(grade: Any, **_: Any) -> Hint:
-    """A course grade was computed again, changed or not."""
-    return grade.user_id, grade.course.course_key, Reason.GRADE
-
-
-@notice
-def passing_status_updated(course_passing_status: Any, **_: Any) -> Hint:
-    """A regrade ended above or below the pass mark."""
-    return course_passing_status.user.id, course_passing_status.course.course_key, Reason.PASSING
-
-
-@notice
-def passed_first_time(user_id: Any, course_id: Any, **_: Any) -> Hint:
-    """A learner passed for the first time; the timestamp is saved only after this signal."""
-    return int(user_id), course_id, Reason.FIRST_PASS
-
-
-@notice
-def certificate_created(certificate: Any, **_: Any) -> Hint:
-    """A certificate was saved in a passing state, for the first or any further time."""
-    return certificate.user.id, certificate.course.course_key, Reason.CERTIFICATE
-
-
-@notice
-def certificate_revoked(certificate: Any, **_: Any) -> Hint:
-    """A certificate was taken back."""
-    return certificate.user.id, certificate.course.course_key, Reason.REVOCATION
-
-
-@notice
-def block_completed(instance: Any, raw: bool = False, **_: Any) -> Hint | None:
-    """A block's completion changed. Fixtures and learning contexts that are no course are passed over."""
-    if raw or not getattr(instance.context_key, "is_course", False):
-        return None
-    return instance.user_id, instance.context_key, Reason.COMPLETION
-
-
-@notice
-def sso_link_saved(instance: Any, raw: bool = False, **_: Any) -> Hint | None:
-    """A single-sign-on link appeared, or brought new values: who could not be named before may be nameable now."""
-    if raw:
-        return None
-    return instance.user_id, EVERY_COURSE, Reason.SSO_LINK
-
-
-@notice
-def learner_retired(user: Any, **_: Any) -> Hint:
-    """The platform retires an account: everything about it is to be erased here."""
-    return user.id, EVERY_COURSE, Reason.RETIREMENT
+# Enrolled, or enrolled again.
+enrollment_created = notice(Reason.ENROLLMENT, lambda enrollment, **_: _of(enrollment))
+# A course grade was computed again, changed or not.
+grade_changed = notice(Reason.GRADE, lambda grade, **_: (grade.user_id, grade.course.course_key))
+# A regrade ended above or below the pass mark.
+passing_status_updated = notice(Reason.PASSING, lambda course_passing_status, **_: _of(course_passing_status))
+# Passed for the first time; the timestamp is saved only after this signal.
+passed_first_time = notice(Reason.FIRST_PASS, lambda user_id, course_id, **_: (user_id, course_id))
+# A certificate was saved in a passing state, for the first or any further time.
+certificate_created = notice(Reason.CERTIFICATE, lambda certificate, **_: _of(certificate))
+# A certificate was taken back.
+certificate_revoked = notice(Reason.REVOCATION, lambda certificate, **_: _of(certificate))
+# A block's completion changed.
+block_completed = notice(Reason.COMPLETION, _completion)
+# A single-sign-on link appeared, or brought new values: who could not be named before may be nameable now.
+sso_link_saved = notice(
+    Reason.SSO_LINK, lambda instance, raw=False, **_: (None if raw else instance.user_id, EVERY_COURSE)
+)
+# The platform retires an account: everything about it is to be erased here.
+learner_retired = notice(Reason.RETIREMENT, lambda user, **_: (user.id, EVERY_COURSE))

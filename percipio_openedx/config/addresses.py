@@ -1,6 +1,6 @@
-"""Addresses: of the web, read once and in one way only, and of hosts, public or of the operator's own network.
+"""Addresses of the web, read in one way only, and of hosts, public or of the operator's own network (SSRF). Pure.
 
-Pure: no name is looked up here. ``delivery/adapter.py`` does that, and asks here about each address that it finds.
+Pure: no name is looked up here. ``delivery/exchange.py`` does that, and asks here about each address that it finds.
 """
 
 from __future__ import annotations
@@ -10,18 +10,39 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
-
-from urllib3.util import parse_url
 
 Address = IPv4Address | IPv6Address
 
-# --- addresses of the web --------------------------------------------------------------------------------------------
-
-# RFC 3986 2: unreserved, reserved and escaped characters. No backslash, no blank, nothing outside ASCII.
-_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
-_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?")
+# Of RFC 3986 only what nobody reads in two ways: no backslash, no blank, no user name, nothing outside ASCII, a port
+# without a zero in front. Releases of Python that Open edX ships read ``http://evil.example\\[::1]/`` as this machine.
+_REST = r"[A-Za-z0-9\-._~:/\[\]@!$&'()*+,;=%]*"
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?:(?P<name>[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?)|\[(?P<address>[0-9a-f:.]+)\])"
+    rf"(?::(?P<port>[1-9][0-9]{{0,4}}))?(?P<path>/{_REST})?(?:\?(?P<query>{_REST}(?:\?{_REST})*))?(?:\#{_REST})?",
+    re.ASCII | re.IGNORECASE,
+)
 _PORTS = {"http": 80, "https": 443}
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+# Whatever packets to it may end in one's own network, or nowhere: the IANA registries of special-purpose addresses
+# (RFC 6890), each block as a whole. The standard library's tables differ between releases (3.11.7 takes 192.0.0.192 for
+# public).
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(block)
+    for block in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
+        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        # Inside Azure, every machine's own host (Microsoft: "What is IP address 168.63.129.16?").
+        "168.63.129.16/32",
+    )
+)
+# All of IPv6 that is given out (RFC 4291 2.4), but for the blocks with a purpose of their own.
+_GLOBAL_6 = IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = tuple(IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"))
+# An IPv4 address stands in the last four bytes (RFC 6052 2.1).
+_TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
 class NoUrl(ValueError):
@@ -32,11 +53,7 @@ class NoUrl(ValueError):
 class Url:
     """An http or https address.
 
-    Arguments:
-        scheme: ``http`` or ``https``.
-        host: a name in lower case, or an address; one of IPv6 without its brackets.
-        port: the one that is written there, else that of the scheme.
-        target: what a server is asked for: path and query.
+    ``host`` is a name in lower case, or an address (of IPv6 without brackets), ``target`` path and query.
     """
 
     scheme: str
@@ -46,73 +63,44 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Scheme, host and port: whom a request goes to."""
+        """Return scheme, host and port: whom a request goes to."""
         return self.scheme, self.host, self.port
 
     @property
     def path(self) -> str:
-        """The path without the query."""
+        """Return the path without the query."""
         return self.target.partition("?")[0]
 
 
 def read_url(text: str) -> Url:
     """Read an address for everybody: who checks, who connects and who asks go by this reading alone.
 
-    ``urllib.parse`` and ``urllib3`` (which makes the connections) have to agree on scheme, host and port. Releases of
-    Python that Open edX ships read ``http://evil.example\\[::1]/`` as this very machine, and ``urllib3`` does not.
-
     Raises:
-        NoUrl: it is none, it can be read in two ways, or it holds a user name.
+        NoUrl: it is none, or could be read in two ways.
     """
-    try:
-        parts, other = urlsplit(text), parse_url(text)
-        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
-    except ValueError:
-        raise NoUrl from None
-    authority = (f"[{host}]" if ":" in host else host) + ("" if port is None else f":{port}")
-    is_plain = (
-        _CHARACTERS.fullmatch(text) is not None
-        and parts.netloc.lower() == authority
-        and (_NAME.fullmatch(host) is not None or _is_ipv6(host))
-        and scheme in _PORTS
-        and port != 0
-    )
-    if not is_plain or (scheme, host, port) != (other.scheme, (other.host or "").strip("[]"), other.port):
+    parts = _URL.fullmatch(text)
+    if parts is None:
         raise NoUrl
-    path = parts.path or "/"
-    return Url(scheme, host, port or _PORTS[scheme], f"{path}?{parts.query}" if parts.query else path)
+    scheme, host = parts["scheme"].lower(), (parts["name"] or parts["address"]).lower()
+    port, path = int(parts["port"] or _PORTS[scheme]), parts["path"] or "/"
+    if port > 65535:
+        raise NoUrl
+    if parts["address"]:
+        try:
+            IPv6Address(host)
+        except ValueError:
+            raise NoUrl from None
+    return Url(scheme, host, port, f"{path}?{parts['query']}" if parts["query"] else path)
 
 
-def _is_ipv6(host: str) -> bool:
-    try:
-        return IPv6Address(host).scope_id is None
-    except ValueError:
-        return False
+def is_segment(text: str) -> bool:
+    """Whether a text can stand in an address as one segment of its path, and names the same place for everybody.
 
-
-# --- addresses of hosts ----------------------------------------------------------------------------------------------
-
-# Whatever packets to it may end in one's own network, or nowhere. The standard library's tables differ from release to
-# release (3.11.7 takes 192.0.0.192 for public), so they are not gone by.
-# Source: the IANA registries of special-purpose addresses (RFC 6890), each block as a whole.
-_NOT_PUBLIC_4 = tuple(
-    IPv4Network(block)
-    for block in (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
-        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        # A public address that answers inside Azure only, as every machine's own host (Microsoft: "What is IP address
-        # 168.63.129.16?").
-        "168.63.129.16/32",
-    )
-)
-# All of IPv6 that is given out (RFC 4291 2.4), but for the blocks with a purpose of their own.
-_GLOBAL_6 = IPv6Network("2000::/3")
-_NOT_PUBLIC_6 = tuple(IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"))
-# An IPv4 address stands in the last four bytes (RFC 6052 2.1).
-_TRANSLATED = IPv6Network("64:ff9b::/96")
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+    ``.`` and ``..`` are steps within the path (RFC 3986 3.3 and 5.2.4), an encoded slash is a separator to many
+    servers, and what cannot be seen, or is a blank at an end, is a mistake.
+    """
+    is_plain = text.isprintable() and text == text.strip() and "/" not in text and "\\" not in text
+    return is_plain and text not in ("", ".", "..")
 
 
 class NoPlace(ValueError):
@@ -131,26 +119,9 @@ class PrivateHosts:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def allow(self, host: str, address: Address) -> bool:
-        """Whether a request for ``host`` may go to ``address``.
-
-        Arguments:
-            host: as the configured address names it.
-            address: one that the host's name stands for, or that is written there itself.
-        """
-        if host.lower() in self.names:
-            return True
+        """Whether a request for ``host``, as it is configured, may go to ``address``, which it stands for."""
         plain = getattr(address, "ipv4_mapped", None) or address
-        return any(plain in network for network in self.networks)
-
-
-def is_segment(text: str) -> bool:
-    """Whether a text can stand in an address as one segment of its path, and names the same place for everybody.
-
-    ``.`` and ``..`` are steps within the path (RFC 3986 3.3 and 5.2.4), also where they are percent-encoded; a slash,
-    though encoded, is a separator to many servers; what cannot be seen, or is a blank at an end, is a mistake.
-    """
-    is_plain = text.isprintable() and text == text.strip() and "/" not in text and "\\" not in text
-    return is_plain and text not in ("", ".", "..")
+        return host.lower() in self.names or any(plain in network for network in self.networks)
 
 
 def private_hosts(given: Iterable[object]) -> PrivateHosts:
@@ -173,13 +144,13 @@ def private_hosts(given: Iterable[object]) -> PrivateHosts:
 
 
 def literal(host: str) -> Address | None:
-    """The address that a URL's host is, in any of the forms that a resolver takes (``127.1``, ``0x7f000001``)."""
+    """Return the address that a host is, in any form that a resolver takes (``127.1``, ``0x7f000001``)."""
     try:
         return ip_address(host)
     except ValueError:
         pass
     try:
-        # The C library's rules, which getaddrinfo goes by, too; but nothing after a blank.
+        # By the C library's rules, as getaddrinfo; but nothing after a blank.
         return None if host.split() != [host] else IPv4Address(socket.inet_aton(host))
     except (OSError, ValueError):
         return None
@@ -191,10 +162,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is somebody's on the internet: neither private, shared, link-local, multicast nor reserved.
-
-    An IPv6 form of an IPv4 address is judged as that.
-    """
+    """Whether an address is somebody's on the internet. An IPv6 form of an IPv4 address is judged as that."""
     if isinstance(address, IPv4Address):
         return not any(address in block for block in _NOT_PUBLIC_4)
     inner = address.ipv4_mapped or address.sixtofour

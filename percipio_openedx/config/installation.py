@@ -1,13 +1,19 @@
-"""What is set for the whole LMS, in the settings ``PERCIPIO_*`` alone."""
+"""What is set for the LMS as a whole: ``PERCIPIO_*`` settings without a site, and what the LMS says of itself.
+
+Each function that reads a ``PERCIPIO_*`` setting raises ``PercipioConfigurationError`` where it is wrong.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.config.values import names, setting, whole
+from percipio_openedx.data import NameFormat, RetiredNames
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret
 from percipio_openedx.settings.common import DEFAULTS
@@ -17,17 +23,21 @@ RATE = re.compile(r"[1-9][0-9]{0,5}/(?:second|minute|hour|day)")
 
 
 def is_on() -> bool:
-    """Whether the plugin does anything at all (``PERCIPIO_ENABLED``)."""
+    """Whether the plugin does anything at all."""
     return bool(setting("PERCIPIO_ENABLED", True))
 
 
+def _whole(name: str, least: int, most: int) -> int:
+    return whole(name, setting(name, DEFAULTS[name]), least, most)
+
+
 def observe_after() -> int:
-    """Seconds during which a learner's acts are gathered before they are looked at."""
-    return whole("PERCIPIO_OBSERVE_AFTER", setting("PERCIPIO_OBSERVE_AFTER", 30), 0, 86400)
+    """Return the seconds during which a learner's acts are gathered before the learner is observed."""
+    return _whole("PERCIPIO_OBSERVE_AFTER", 0, 86400)
 
 
 def gathering() -> int:
-    """The same for whoever has to go on: the default where the setting is wrong, which the system checks say."""
+    """Return the same without raising: the default where the setting is wrong, which the system checks report."""
     try:
         return observe_after()
     except PercipioConfigurationError:
@@ -35,16 +45,22 @@ def gathering() -> int:
 
 
 def parallel_runs() -> int:
-    """How many runs may work at the same time (``PERCIPIO_PARALLEL_RUNS``)."""
-    return whole("PERCIPIO_PARALLEL_RUNS", setting("PERCIPIO_PARALLEL_RUNS", 2), 1, 64)
+    """Return how many runs may work at the same time."""
+    return _whole("PERCIPIO_PARALLEL_RUNS", 1, 64)
+
+
+def alert_after() -> int:
+    """Return the seconds that something may wait before operators are alerted."""
+    return _whole("PERCIPIO_ALERT_AFTER", 60, 30 * 86400)
+
+
+def retention_days(what: str = "") -> int:
+    """Return the days that rows are kept, 0 for ever; ``what`` is empty, ``PARKED`` or ``LOG``."""
+    return _whole(f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS", 0, 36500)
 
 
 def pull_rate() -> str:
-    """How often one client may ask the statement resource, as ``120/minute``; empty for as often as it likes.
-
-    Raises:
-        PercipioConfigurationError: the setting is neither empty nor of that form.
-    """
+    """Return how often one client may ask the statement resource, as ``120/minute``; empty for as often as it likes."""
     rate = setting("PERCIPIO_PULL_RATE", DEFAULTS["PERCIPIO_PULL_RATE"]) or ""
     if rate and not (isinstance(rate, str) and RATE.fullmatch(rate)):
         raise PercipioConfigurationError(
@@ -54,11 +70,7 @@ def pull_rate() -> str:
 
 
 def alert_emails() -> tuple[str, ...]:
-    """Who is told when something is out of order (``PERCIPIO_ALERT_EMAILS``).
-
-    Raises:
-        PercipioConfigurationError: the setting is no list of addresses.
-    """
+    """Return who is mailed about problems."""
     given = setting("PERCIPIO_ALERT_EMAILS", DEFAULTS["PERCIPIO_ALERT_EMAILS"]) or ()
     is_list = isinstance(given, list | tuple | set | frozenset)
     if not is_list or not all(isinstance(one, str) and "@" in one for one in given):
@@ -66,28 +78,8 @@ def alert_emails() -> tuple[str, ...]:
     return tuple(given)
 
 
-def alert_after() -> int:
-    """Seconds that something may wait before operators are told (``PERCIPIO_ALERT_AFTER``).
-
-    Raises:
-        PercipioConfigurationError: the setting is no whole number from 60 to 30 days.
-    """
-    name = "PERCIPIO_ALERT_AFTER"
-    return whole(name, setting(name, DEFAULTS[name]), 60, 30 * 86400)
-
-
-def retention_days(what: str = "") -> int:
-    """Days that rows are kept, 0 for ever (``PERCIPIO_RETENTION_DAYS``, or with ``what``: ``PARKED`` or ``LOG``).
-
-    Raises:
-        PercipioConfigurationError: the setting is no whole number from 0 to 100 years.
-    """
-    name = f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS"
-    return whole(name, setting(name, DEFAULTS[name]), 0, 36500)
-
-
 def metrics_token() -> Secret:
-    """With which a scraper may read the metrics; an empty one for: nobody may."""
+    """Return the token of the metrics page; an empty one where nobody may read it."""
     return Secret(str(setting("PERCIPIO_METRICS_TOKEN", "") or ""))
 
 
@@ -95,9 +87,91 @@ def unknown_settings() -> dict[str, str]:
     """Return every ``PERCIPIO_*`` setting that nothing reads, with the one that was probably meant, or ``""``."""
     known = {name.removeprefix(PREFIX): name for name in DEFAULTS}
     found = {}
-    for name in sorted(names(PREFIX)):
-        if name not in DEFAULTS:
-            # Without what all of them begin with, by which they are all alike.
-            nearest = get_close_matches(name.removeprefix(PREFIX), known, 1)
-            found[name] = known[nearest[0]] if nearest else ""
+    for name in sorted(set(names(PREFIX)) - set(DEFAULTS)):
+        # Compared without the prefix, by which all of them are alike.
+        nearest = get_close_matches(name.removeprefix(PREFIX), known, 1)
+        found[name] = known[nearest[0]] if nearest else ""
     return found
+
+
+def lms_root() -> str:
+    """Return this LMS's address, without a slash at the end."""
+    return str(setting("LMS_ROOT_URL", "") or "").rstrip("/")
+
+
+def platform_name() -> str:
+    """Return the LMS's own name: the ``context.platform`` of every statement."""
+    return str(setting("PLATFORM_NAME", "") or "Open edX")
+
+
+def default_language() -> str:
+    """Return the LMS's own language."""
+    return str(setting("LANGUAGE_CODE", "en-us") or "en-us")
+
+
+def default_site_id() -> int:
+    """Return ``SITE_ID`` of the settings."""
+    return int(setting("SITE_ID", 1) or 1)
+
+
+def is_eager() -> bool:
+    """Whether Celery tasks run inside the caller, as in development: then nothing schedules itself."""
+    return bool(setting("CELERY_ALWAYS_EAGER", False) or setting("CELERY_TASK_ALWAYS_EAGER", False))
+
+
+def is_debug() -> bool:
+    """Whether Django runs with ``DEBUG``."""
+    return bool(setting("DEBUG", False))
+
+
+def cache_backend() -> str:
+    """Return the class of the default cache, as a dotted path."""
+    return str(setting("CACHES", {}).get("default", {}).get("BACKEND", ""))
+
+
+def retired_names() -> RetiredNames:
+    """Return how the LMS renames retired accounts (``RETIRED_EMAIL_*``, ``RETIRED_USERNAME_*``).
+
+    The platform's defaults are among them, for accounts that were retired before a site chose others. A form without a
+    prefix is left out: it would fit accounts that are in use.
+    """
+    email, username = (setting(f"RETIRED_{name}_PREFIX", "retired__user_") for name in ("EMAIL", "USERNAME"))
+    domain = setting("RETIRED_EMAIL_DOMAIN", "retired.invalid")
+    emails = ("retired__user_{}", "retired__user@{}", f"{email}{{}}@{domain}", setting("RETIRED_EMAIL_FMT", ""))
+    usernames = ("retired__user_{}", f"{username}{{}}", setting("RETIRED_USERNAME_FMT", ""))
+    return RetiredNames(emails=_name_formats(emails), usernames=_name_formats(usernames))
+
+
+def _name_formats(formats: Iterable[object]) -> tuple[NameFormat, ...]:
+    parts = [text.lower().partition("{}") for text in formats if isinstance(text, str)]
+    # In order, each once.
+    return tuple(dict.fromkeys(NameFormat(prefix, suffix) for prefix, hashed, suffix in parts if prefix and hashed))
+
+
+def tracked_addresses() -> list[str]:
+    """Return those of the plugin's addresses whose parameters the LMS writes into its tracking log.
+
+    It leaves a request out where one of ``TRACKING_IGNORE_URL_PATTERNS`` matches the path from its beginning, and
+    writes no parameters where that fails. Source: ``common/djangoapps/track/middleware.py`` of edx-platform.
+    """
+    found = []
+    for name, arguments in (("admin:app_list", ["percipio_openedx"]), ("percipio:statements", [])):
+        try:
+            path = "/" + reverse(name, args=arguments).removeprefix(get_script_prefix())
+        except NoReverseMatch:
+            # An LMS without Django's admin.
+            continue
+        try:
+            if not any(re.match(pattern, path) for pattern in setting("TRACKING_IGNORE_URL_PATTERNS", [])):
+                found.append(path)
+        except (TypeError, re.error):
+            continue
+    return found
+
+
+def token_keys() -> tuple[str | None, str | None]:
+    """Return the public keys and the secret key with which the LMS signs tokens (``JWT_AUTH``), None if missing."""
+    jwt_auth = setting("JWT_AUTH", {})
+    issuers = jwt_auth.get("JWT_ISSUERS") or [{}]
+    secret_key = issuers[0].get("SECRET_KEY") or jwt_auth.get("JWT_SECRET_KEY")
+    return jwt_auth.get("JWT_PUBLIC_SIGNING_JWK_SET") or None, secret_key or None

@@ -12,7 +12,7 @@ from percipio_openedx.config.values import setting
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 KEEP = "PERCIPIO_KEEP_EVENT_ROUTING"
-# Open edX Aspects, which reads what event-routing-backends logs, also where no router is configured.
+# Open edX Aspects reads what event-routing-backends logs, also where no router is configured.
 _ASPECTS = "platform_plugin_aspects"
 # The loggers to which event-routing-backends writes statements.
 _LOGGERS = ("xapi_tracking", "caliper_tracking")
@@ -27,10 +27,10 @@ _ADDED_TO = frozenset(
 
 
 def keep_event_routing() -> bool | None:
-    """What the operator has decided (``PERCIPIO_KEEP_EVENT_ROUTING``); None to find out.
+    """Return what the operator has decided; None to find out.
 
     Raises:
-        PercipioConfigurationError: the setting is none of the three.
+        PercipioConfigurationError: the setting is neither True, False nor None.
     """
     value = setting(KEEP, None)
     if value is None or isinstance(value, bool):
@@ -39,9 +39,9 @@ def keep_event_routing() -> bool | None:
 
 
 def routing_is_asked_for_by() -> str:
-    """What asks that events are routed: the name of a setting, an app or a logger; ``""`` if nothing does.
+    """Return the setting, app or logger that asks for events to be routed; ``""`` if none does.
 
-    Whether a router is configured, the database has to say.
+    A router may be configured besides, in the database.
     """
     keep = _decided()
     if keep is not None:
@@ -66,7 +66,7 @@ def _decided() -> bool | None:
 
 
 def _changed_setting() -> str:
-    """A setting of event-routing-backends that the site has set to anything, in its YAML file or after it."""
+    """Return a setting of event-routing-backends that the site has set, in its YAML file or after it."""
     from event_routing_backends.settings.common import plugin_settings
 
     untouched: Any = SimpleNamespace(LMS_ROOT_URL="")
@@ -83,7 +83,7 @@ def _changed_setting() -> str:
 
 
 def _form(node: Any) -> Any:
-    """A backend without what differs from one LMS to the other by itself: names of events, and its address."""
+    """Return a backend without what differs from one LMS to the other by itself: names of events, and its address."""
     if isinstance(node, Mapping):
         return {key: _form(value) for key, value in node.items() if key not in ("whitelist", "sensor_id")}
     return [_form(each) for each in node] if isinstance(node, list | tuple) else node

@@ -12,10 +12,8 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.config.installation import is_on
-from percipio_openedx.config.lms import default_site_id, lms_root, platform_name
-from percipio_openedx.config.places import REGIONS, address
-from percipio_openedx.config.values import choice, flag, identifier, member, setting, sso_or, whole
+from percipio_openedx.config.installation import default_site_id, is_on, lms_root, platform_name
+from percipio_openedx.config.values import address, choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
 from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -30,6 +28,10 @@ SERVICE_PATH = "/content-aggregation/v1"
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
 CONTENT_IDS = ("course", "course_run", "url")
 
+# Each taken as a whole from one place, never mixed from the row and the settings: whose learners go where.
+ADDRESSES = ("region", "api_url", "token_url")
+CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
+# What a site's row may set; a literal, which the documentation reads.
 FIELDS = (
     "region",
     "api_url",
@@ -55,26 +57,24 @@ FIELDS = (
     "timeout",
 )
 
-# Whose learners go where: taken together from one place, never mixed from the row and the settings.
-CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
-ADDRESSES = ("region", "api_url", "token_url")
-
-
 # What of a configuration shapes a statement, or says whose it is and where it goes.
 SHAPING = (
-    "site_id",
-    "api",
-    "partner",
-    "organization",
-    "client_id",
-    "learner_id",
-    "learner_home_page",
-    "organization_from",
-    "learners",
-    "send_names",
-    "content_id",
-    "own_credentials",
+    *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
+    *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
 )
+
+
+# Skillsoft's data centers: addresses of the API and of the token endpoint. (The token address of "development" is on
+# Skillsoft's page, the others are in use by edX.)
+REGIONS: dict[str, tuple[str, str]] = {
+    "us": ("https://api.percipio.com", "https://oauth2-provider.percipio.com/oauth2-provider/token"),
+    "eu": ("https://dew1-api.percipio.com", "https://euc1-prod-oauth2-provider.percipio.com/oauth2-provider/token"),
+    "development": (
+        "https://api.develop.squads-dev.com",
+        "https://oauth2-provider.develop.squads-dev.com/oauth2-provider/token",
+    ),
+    "custom": ("", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +106,27 @@ class Configuration:
 
     @property
     def fingerprint(self) -> str:
-        """Return a short hash of everything here that shapes statements: the same for the same choices, always.
-
-        Addresses, times, sizes and the policy (what is reported, and when) are not among it: they change no statement
-        that is made already.
-        """
+        """Return a short hash of all that shapes statements: the same for the same choices, always."""
         shape = [str(getattr(self, name)) for name in SHAPING]
         text = json.dumps([*shape, lms_root(), platform_name()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def endpoint(self, resource: str, organization: str = "") -> str:
-        """The address of ``statements`` or ``track`` for this partner and, where given, an organization.
+        """Return the address of ``statements`` or ``track`` for this partner and, where given, an organization.
 
         Source: "Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*.
         """
-        part = f"/organizations/{_quoted(organization)}" if organization else ""
-        return f"{self.api_url}{SERVICE_PATH}/partners/{_quoted(self.partner)}{part}/{resource}"
+        part = f"/organizations/{quote(organization, safe='')}" if organization else ""
+        return f"{self.api_url}{SERVICE_PATH}/partners/{quote(self.partner, safe='')}{part}/{resource}"
 
 
 def site_id_for(course_org: str) -> int:
-    """The site that an organisation's courses belong to; the default site where none claims it."""
+    """Return the site that an organization's courses belong to; the default site where none claims it."""
     return edx_platform.site_id_of_org(course_org) or default_site_id()
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """The configuration in force for a site, or None where nothing is configured or the site is switched off.
+    """Return the configuration in force for a site; None where nothing is configured or the site is switched off.
 
     Raises:
         PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
@@ -142,14 +138,8 @@ def for_site(site_id: int) -> Configuration | None:
 
 
 def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuration | None:
-    """Return the same of a site's newest row, which the caller has read; None where the site has no row.
-
-    Raises:
-        PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
-    """
-    if not is_on():
-        return None
-    if stored is not None and not stored.enabled:
+    """Return the same as ``for_site``, with the site's newest row given."""
+    if not is_on() or (stored is not None and not stored.enabled):
         return None
     values = values_of(stored)
     if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
@@ -161,7 +151,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     """Check raw values, named as the fields of ``PercipioConfiguration``, and make a configuration of them.
 
     Raises:
-        PercipioConfigurationError: a value is missing or out of range; the message names the setting and the mend.
+        PercipioConfigurationError: a value is missing or out of range; the message names the setting and the fix.
     """
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
@@ -169,19 +159,18 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     client_secret = _secret(values["client_secret"])
     if not client_secret.is_readable:
         raise unreadable()
-    region = choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))
-    learner_home_page = str(values["learner_home_page"] or "") or lms_root()
+    api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,
         api=member("PERCIPIO_API", values["api"], Api),
-        api_url=address("PERCIPIO_API_URL", values["api_url"] or REGIONS[region].api_url),
-        token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or REGIONS[region].token_url),
+        api_url=address("PERCIPIO_API_URL", values["api_url"] or api_url),
+        token_url=address("PERCIPIO_TOKEN_URL", values["token_url"] or token_url),
         partner=identifier("PERCIPIO_PARTNER_NAME", values["partner_name"]),
         organization=identifier("PERCIPIO_ORGANIZATION_ID", values["organization_id"]),
         client_id=str(values["client_id"]),
         client_secret=client_secret,
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
-        learner_home_page=learner_home_page,
+        learner_home_page=str(values["learner_home_page"] or "") or lms_root(),
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
         learners=sso_or("PERCIPIO_LEARNERS", values["learners"], ("all",)),
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
@@ -206,14 +195,14 @@ def _policy(values: Mapping[str, Any]) -> Policy:
 
 
 def setting_values() -> dict[str, Any]:
-    """The raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field name; the secret is masked."""
+    """Return the raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field; the secret is masked."""
     return _masked({name: setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
 
 
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
-    """The raw values in force with a site's own row, which need not be saved; the settings' alone without one.
+    """Return the raw values in force with a site's row, which need not be saved; those of the settings without one.
 
-    A secret that is stored and cannot be decrypted is among them as an ``UnreadableSecret``, which ``build`` refuses.
+    A stored secret that cannot be decrypted is an ``UnreadableSecret``, which ``build`` refuses.
     """
     values = setting_values()
     if row is None:
@@ -228,18 +217,14 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
 
 
 def _masked(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with the secret put where no report of an error shows it; an empty one is empty text."""
+    """Return the same with the secret put where no error report shows it; an empty one is empty text."""
     secret = values["client_secret"]
     return {**values, "client_secret": _secret(secret) if secret else ""}
 
 
-def _name(field_name: str) -> str:
-    return f"PERCIPIO_{field_name.upper()}"
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")
-
-
 def _secret(value: Any) -> Secret:
     return value if isinstance(value, Secret) else Secret(str(value))
+
+
+def _name(field_name: str) -> str:
+    return f"PERCIPIO_{field_name.upper()}"

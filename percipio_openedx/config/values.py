@@ -1,7 +1,7 @@
 """Reading one of Django's settings, and checking one value: the only place that does.
 
-Each check takes the setting's name, which its mistake names, and the value as somebody wrote it. It returns the value
-as the plugin uses it, and raises ``PercipioConfigurationError`` where it is none.
+Each check takes the setting's name, which its error names, and the value as somebody wrote it. It returns the value as
+the plugin uses it, and raises ``PercipioConfigurationError`` where it is wrong.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.config.addresses import is_segment
+from percipio_openedx.config import addresses
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.settings.common import DEFAULTS
 
 # Characters that the columns of partners and organizations hold.
 LONGEST_IDENTIFIER = 128
@@ -26,7 +27,7 @@ Member = TypeVar("Member", bound=StrEnum)
 
 
 def setting(name: str, default: Any) -> Any:
-    """The raw value of a setting, or the default where the site sets nothing."""
+    """Return the raw value of a setting, or the default where the site sets nothing."""
     return getattr(settings, name, default)
 
 
@@ -36,12 +37,12 @@ def names(prefix: str) -> list[str]:
 
 
 def member(name: str, value: Any, members: type[Member]) -> Member:
-    """One of the members of an enumeration, by its value."""
+    """Check one of the members of an enumeration, by its value."""
     return members(choice(name, value, tuple(member.value for member in members)))
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """One of the words that are allowed."""
+    """Check one of the texts that are allowed."""
     if value not in allowed:
         problem = _("is %(value)s; it must be one of %(allowed)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
@@ -49,10 +50,10 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def is_identifier(text: str) -> bool:
-    """Whether a text can be an id of Percipio's in an address: what single sign-on says may be anything.
+    """Whether a text from single sign-on, which may be anything, can be an id of Percipio's in an address.
 
-    It has 1 to 128 printable characters, no blank, no ``@`` (an address of a person) and no dot segment, which clients
-    and servers take out of an address (RFC 3986 section 5.2.4): the request would go to somebody else's.
+    It has 1 to 128 printable characters, no blank, no ``@`` (a person's address) and no dot segment, which clients and
+    servers take out of an address (RFC 3986 section 5.2.4): the request would go to somebody else's.
     """
     if not 0 < len(text) <= LONGEST_IDENTIFIER or not text.isprintable() or "@" in text or any(map(str.isspace, text)):
         return False
@@ -60,9 +61,9 @@ def is_identifier(text: str) -> bool:
 
 
 def identifier(name: str, value: Any) -> str:
-    """A partner or an organization, as Skillsoft gave it; it may be empty."""
+    """Check a partner or an organization, as Skillsoft gave it; it may be empty."""
     text = str(value or "")
-    if text and not (len(text) <= LONGEST_IDENTIFIER and text.isprintable() and is_segment(text)):
+    if text and not (len(text) <= LONGEST_IDENTIFIER and text.isprintable() and addresses.is_segment(text)):
         problem = _(
             "is no id as it stands in an address: at most 128 printable characters, no slash, no blank at an end, and "
             "neither . nor .."
@@ -71,12 +72,12 @@ def identifier(name: str, value: Any) -> str:
     return text
 
 
-def sso_or(name: str, value: Any, words: tuple[str, ...]) -> str:
-    """One of the words, or ``sso:`` with the name of a field of single sign-on."""
+def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Check one of the texts that are allowed, or ``sso:`` with the name of a field of single sign-on."""
     text = str(value or "")
-    if text in words or (text.startswith("sso:") and len(text) > len("sso:")):
+    if text in allowed or (text.startswith("sso:") and len(text) > len("sso:")):
         return text
-    named = ", ".join(word for word in words if word)
+    named = ", ".join(filter(None, allowed))
     problem = (
         _("is %(value)s; it must be %(allowed)s or sso:<name>")
         if named
@@ -86,7 +87,7 @@ def sso_or(name: str, value: Any, words: tuple[str, ...]) -> str:
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:
-    """A whole number, also written as a text, between two bounds that belong to it."""
+    """Check a whole number, also written as a text, between two bounds (inclusive)."""
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and WHOLE.fullmatch(value.strip())):
         problem = _("is %(value)s; it must be a whole number from %(least)s to %(most)s")
@@ -100,7 +101,53 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def flag(name: str, value: Any) -> bool:
-    """True or False, and nothing that only counts as such."""
+    """Check True or False, and nothing that only counts as such."""
     if isinstance(value, bool):
         return value
     raise PercipioConfigurationError(name, _("is %(value)s; it must be True or False"), value=repr(value))
+
+
+def address(name: str, value: Any) -> str:
+    """Check an https address; plain http is for a loopback host only (a sandbox on the same machine)."""
+    text = str(value or "").rstrip("/")
+    authority = text.partition("://")[2].partition("/")[0]
+    if not authority:
+        raise PercipioConfigurationError(name, _("is empty or no full address; PERCIPIO_REGION custom needs one"))
+    if "@" in authority or set(text) & set("?#"):
+        raise PercipioConfigurationError(name, _("must hold no user name, query or fragment"))
+    try:
+        url = addresses.read_url(text)
+    except addresses.NoUrl:
+        problem = _("is not an address, or one that can be read in more than one way; write https://host/path")
+        raise PercipioConfigurationError(name, problem) from None
+    if url.scheme != "https" and not addresses.is_loopback(url.host):
+        raise PercipioConfigurationError(name, _("must begin with https:// (http only for this machine itself)"))
+    if not _may_be_named(url.host):
+        problem = _("names %(host)s, which is no public address; if that is meant, add it to PERCIPIO_PRIVATE_HOSTS")
+        raise PercipioConfigurationError(name, problem, host=url.host)
+    return text
+
+
+def _may_be_named(host: str) -> bool:
+    """Whether a host may stand in an address. Names are looked up when a connection is made."""
+    found = addresses.literal(host)
+    if found is None or addresses.is_public(found) or addresses.is_loopback(host):
+        return True
+    try:
+        return private_hosts().allow(host, found)
+    except PercipioConfigurationError:
+        # A list that cannot be read allows nothing; the system checks and the doctor report it.
+        return False
+
+
+def private_hosts() -> addresses.PrivateHosts:
+    """Return what may be reached although it is not public (``PERCIPIO_PRIVATE_HOSTS``)."""
+    name = "PERCIPIO_PRIVATE_HOSTS"
+    given = setting(name, DEFAULTS[name]) or ()
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise PercipioConfigurationError(name, _("must be a list of host names, addresses and networks"))
+    try:
+        return addresses.private_hosts(given)
+    except addresses.NoPlace as error:
+        problem = _("names %(value)s, which is no host name, address or network")
+        raise PercipioConfigurationError(name, problem, value=error.given) from None

@@ -9,16 +9,17 @@ statement suffers for it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
-from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
-from percipio_openedx.delivery.judgement import Judgement
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import Judgment
 from percipio_openedx.enums import Outcome
 
 # Statements that fail alone, in the same way, one after the other and with nothing accepted between, until that is
-# taken for the destination's failure: as long as nothing was accepted in this turn, and afterwards, when it is more
+# taken for the destination's failure: as long as nothing was accepted in this session, and afterwards, when it is more
 # likely that a few which are refused lie together.
 IN_A_ROW = 3
 IN_A_ROW_LATER = 6
@@ -38,22 +39,22 @@ NEVER_PARKED = (Outcome.DOUBT, Outcome.PLAIN)
 _BATCHES: Mapping[Outcome, int] = {Outcome.REFUSED: 3}
 
 
-class Sent(Protocol):
-    """What has to be known of a statement that was sent."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What of a claimed statement delivery needs.
 
-    @property
-    def pk(self) -> int: ...
+    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
+    ``refused_after`` as in ``models.statement``.
+    """
 
-    @property
-    def refusals(self) -> Mapping[str, int]:
-        """How often it failed alone while others were accepted, by the kind of failure."""
-
-    @property
-    def refused_after(self) -> int | None:
-        """The destination's successes when a request that held it failed first, and it was not known why."""
-
-
-S = TypeVar("S", bound=Sent)
+    pk: int
+    uuid: UUID
+    attempts: int
+    body: bytes = field(repr=False)
+    track: bytes | None = field(repr=False)
+    until: datetime
+    refusals: Mapping[str, int] = field(default_factory=dict)
+    refused_after: int | None = None
 
 
 class Fate(Enum):
@@ -70,71 +71,50 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling(Generic[S]):
+class Ruling:
     """One statement, what was said of it, and what becomes of it.
 
-    ``since`` are the destination's successes when a request that held it failed first in this turn; ``retry_after`` is
-    in seconds, where it was asked.
+    ``since`` are the destination's successes when a request that held it failed first in this session; ``retry_after``
+    is in seconds, where it was asked.
     """
 
-    row: S
-    verdict: Verdict
-    fate: Fate
+    row: Row
+    verdict: StatementVerdict
     since: int
     retry_after: float | None = None
+    fate: Fate = Fate.SUSPECTED
 
 
-@dataclass(frozen=True, slots=True)
-class _Suspect(Generic[S]):
-    row: S
-    verdict: Verdict
-    since: int
-    retry_after: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a destination stood when a turn began.
+class Attribution:
+    """The failures of one session, in the order in which the answers came.
 
     Arguments:
-        is_failing: its circuit breaker is open, and this turn probes.
+        is_failing: the destination's circuit breaker is open, and this session probes.
         refuses_all: it is open because every statement was refused.
-        successes: how often it accepted something, as far as that is counted (``DeliverySession``).
-        lone_failures: statements that failed alone since then.
+        successes: how often the destination accepted something, as far as that is counted (``DeliverySession``).
+        lone_failures: statements in a row that failed alone since then; to be remembered with the destination.
     """
 
-    is_failing: bool = False
-    refuses_all: bool = False
-    successes: int = 0
-    lone_failures: int = 0
-
-
-class Attribution(Generic[S]):
-    """The failures of one turn at one destination, in the order in which the answers came.
-
-    ``opens`` is the failure for which the circuit breaker is to be opened, None as long as there is none;
-    ``is_inconclusive`` says that the probe was made with a statement that failed by itself before, for want of another,
-    and failed again; ``has_accepted`` whether anything was accepted in this session; ``events`` counts the answers;
-    ``lone_failures`` counts the statements in a row that failed alone, to be remembered with the destination.
-    """
-
-    def __init__(self, standing: Standing) -> None:
-        self._standing = standing
-        self._is_probing = standing.is_failing
-        self._successes = standing.successes
-        self._pending: list[_Suspect[S]] = []
-        # Answers so far; and which of them failed last, and last told that something was accepted after a failure.
-        self.events = 0
-        self._failed_at = 0
-        self._accepted_at = 0
+    def __init__(
+        self, *, is_failing: bool = False, refuses_all: bool = False, successes: int = 0, lone_failures: int = 0
+    ) -> None:
+        self._was_new = is_failing or not successes
+        self._refuses_all = refuses_all
+        self._is_probing = is_failing
+        self._successes = successes
+        self._pending: list[Ruling] = []
+        # Answers so far; which of them failed last, and last said that something was accepted after a failure.
+        self.events = self._failed_at = self._accepted_at = 0
         self.has_accepted = False
         # When a batch that held it failed first, by key: counted in events, and in successes.
         self._suspected: dict[int, tuple[int, int]] = {}
         self._batches = 0
         self._batch_failure = Outcome.LATER
+        # The failure for which the circuit breaker is to be opened.
         self.opens: Outcome | None = None
+        # The probe was made, for want of another, with a statement that failed by itself before, and failed again.
         self.is_inconclusive = False
-        self.lone_failures = standing.lone_failures
+        self.lone_failures = lone_failures
 
     @property
     def is_unsure(self) -> bool:
@@ -147,29 +127,24 @@ class Attribution(Generic[S]):
         return self._batches >= _BATCHES.get(self._batch_failure, 1) or len(self._pending) >= IN_A_ROW - 1
 
     def is_after_failures(self, sent_at: int) -> bool:
-        """Return whether a request was sent when everything was known that has failed by now.
+        """Return whether a request, sent when ``events`` was this, was sent after all failures by now were known.
 
         Only then its acceptance says anything of whose these failures are: several requests are in flight at once, and
         what was sent before a failure was known may have been read before that, too.
-
-        Arguments:
-            sent_at: ``events`` when it was sent.
         """
         return sent_at >= self._failed_at
 
     def heard(
         self,
-        rows: Sequence[S],
-        judgement: Judgement,
+        rows: Sequence[Row],
+        judgment: Judgment,
         successes: int,
         retry_after: float | None = None,
         sent_at: int | None = None,
-    ) -> list[Ruling[S]]:
-        """Take in an answer, and say what is decided by it.
+    ) -> list[Ruling]:
+        """Take in an answer, and return what is decided by it.
 
         Arguments:
-            rows: of the request.
-            judgement: of the answer.
             successes: of the destination up to now; not asked for where something was accepted.
             retry_after: seconds that it asked to wait.
             sent_at: ``events`` when the request was sent; after everything that was heard before where it is None.
@@ -177,22 +152,22 @@ class Attribution(Generic[S]):
         is_after = sent_at is None or self.is_after_failures(sent_at)
         self.events += 1
         blamed = [
-            _Suspect(rows[index], verdict, self.since(rows[index], successes), retry_after)
-            for index, verdict in judgement.verdicts.items()
+            Ruling(rows[index], verdict, self.since(rows[index], successes), retry_after)
+            for index, verdict in judgment.verdicts.items()
             if verdict.outcome is not Outcome.ACCEPTED
         ]
-        if len(blamed) < len(judgement.verdicts):
+        if len(blamed) < len(judgment.verdicts):
             self.has_accepted = True
             return [*(self._accepted() if is_after else []), *_ruled(blamed, Fate.GUILTY)]
         self._failed_at = self.events
         self._successes = successes
         known = [one for one in blamed if self._says_nothing_new(one)]
-        pending = [one for one in blamed if not self._says_nothing_new(one)]
+        pending = [one for one in blamed if one not in known]
         self._pending += pending
         failures = [one.verdict.outcome for one in pending if not self._is_proven(one.row)]
-        if judgement.failed is not None and self._is_unproven_batch(rows, judgement.failed):
-            failures.append(judgement.failed)
-        if not judgement.verdicts or not judgement.again:
+        if judgment.failed is not None and self._is_unproven_batch(rows, judgment.failed):
+            failures.append(judgment.failed)
+        if not judgment.verdicts or not judgment.again:
             # Else some were named, and nothing was said of the others: these are asked first.
             self.opens = self.opens or self._destinations_own(failures, retry_after)
         if not self._is_probing:
@@ -201,27 +176,28 @@ class Attribution(Generic[S]):
         self.is_inconclusive = bool(known)
         return _ruled(known, Fate.SUSPECTED)
 
-    def give_up(self) -> list[Ruling[S]]:
-        """The destination is in trouble, for certain: whatever failed meanwhile may be of that."""
-        return self._rule(Fate.RELEASED)
+    def release(self) -> list[Ruling]:
+        """Release whatever failed and is not decided: it may be the destination's fault."""
+        rulings = _ruled(self._pending, Fate.RELEASED)
+        self._pending.clear()
+        return rulings
 
-    def end(self, *, is_drained: bool) -> list[Ruling[S]]:
-        """The turn ends: say what becomes of whatever is not decided yet.
+    def end(self, *, is_drained: bool) -> list[Ruling]:
+        """Return what becomes of whatever is not decided when the session ends.
 
-        Arguments:
-            is_drained: nothing else is due. If not, the next turn can compare more.
+        Where something else is due (not ``is_drained``) the next session can compare more.
         """
         if self.opens is None and self._batches:
             # The time was up before a part of it could be sent.
             self.opens = self._batch_failure
-        if self.opens is not None:
-            return self._rule(Fate.RELEASED)
         unproven = self._unproven()
-        proven = [one for one in self._pending if one not in unproven]
         refused = [one for one in unproven if one.verdict.outcome is Outcome.REFUSED]
         failed = [one for one in unproven if one.verdict.outcome is not Outcome.REFUSED]
-        if not self.has_accepted and self._may_open(refused, failed):
-            return self._rule(Fate.RELEASED)
+        if self.opens is None and not self.has_accepted:
+            self._open_at_the_end(refused, failed)
+        if self.opens is not None:
+            return self.release()
+        proven = [one for one in self._pending if one not in unproven]
         self._pending.clear()
         return [
             *_ruled(proven, Fate.GUILTY),
@@ -229,22 +205,24 @@ class Attribution(Generic[S]):
             *_ruled(refused, Fate.UNPROVEN if is_drained else Fate.RELEASED),
         ]
 
-    def was_in_failed_batch(self, row: S) -> bool:
-        """Whether a batch that held it failed in this turn."""
+    def was_in_failed_batch(self, row: Row) -> bool:
+        """Return whether a batch that held it failed in this session."""
         return row.pk in self._suspected
 
-    def since(self, row: S, successes: int) -> int:
-        """The destination's successes when a request that held it failed first in this turn: these, if one does now."""
+    def since(self, row: Row, successes: int) -> int:
+        """Return the destination's successes when a request that held it failed first: these, if one does now."""
         return self._suspected.get(row.pk, (0, successes))[1]
 
-    def _accepted(self) -> list[Ruling[S]]:
+    def _accepted(self) -> list[Ruling]:
         self._accepted_at = self.events
         self._batches = self.lone_failures = 0
         self._is_probing = False
-        return self._rule(Fate.GUILTY)
+        rulings = _ruled(self._pending, Fate.GUILTY)
+        self._pending.clear()
+        return rulings
 
-    def _is_unproven_batch(self, rows: Sequence[S], outcome: Outcome) -> bool:
-        """Remember a batch that failed; whether that may be the destination's fault."""
+    def _is_unproven_batch(self, rows: Sequence[Row], outcome: Outcome) -> bool:
+        """Remember a batch that failed; return whether that may be the destination's fault."""
         is_unproven = not all(self._is_proven(row) for row in rows)
         if is_unproven:
             self._batches += 1
@@ -253,14 +231,14 @@ class Attribution(Generic[S]):
             self._suspected.setdefault(row.pk, (self.events, self._successes))
         return is_unproven
 
-    def _says_nothing_new(self, suspect: _Suspect[S]) -> bool:
-        """Whether a failure says nothing of the destination: the statement failed by itself before."""
+    def _says_nothing_new(self, one: Ruling) -> bool:
+        """Return whether a failure says nothing of the destination: the statement failed by itself before."""
         if self._is_probing:
-            return suspect.verdict.outcome is not Outcome.REFUSED and self._is_proven(suspect.row)
-        return bool(suspect.row.refusals)
+            return one.verdict.outcome is not Outcome.REFUSED and self._is_proven(one.row)
+        return bool(one.row.refusals)
 
     def _destinations_own(self, failures: Sequence[Outcome], retry_after: float | None) -> Outcome | None:
-        """The failure that is the destination's, with these of the last answer; None where that is not known."""
+        """Return the failure that is the destination's, with these of the last answer; None where none is known."""
         failed = [outcome for outcome in failures if outcome is not Outcome.REFUSED]
         if failed and (self._is_probing or retry_after is not None):
             return failed[-1]
@@ -268,36 +246,29 @@ class Attribution(Generic[S]):
         most = IN_A_ROW_LATER if self.has_accepted else IN_A_ROW
         return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
 
-    def _may_open(self, refused: Sequence[_Suspect[S]], failed: Sequence[_Suspect[S]]) -> bool:
-        """Whether the breaker opens at the end of a turn in which nothing was accepted."""
+    def _open_at_the_end(self, refused: Sequence[Ruling], failed: Sequence[Ruling]) -> None:
+        """Open the breaker where nothing was accepted and that is enough to tell."""
         if failed:
-            is_new = self._standing.is_failing or not self._standing.successes
             self.lone_failures += len(failed)
-            if is_new or self.lone_failures >= IN_A_ROW:
+            if self._was_new or self.lone_failures >= IN_A_ROW:
                 self.opens = failed[-1].verdict.outcome
-        elif refused and self._standing.refuses_all:
+        elif refused and self._refuses_all:
             self.opens = Outcome.REFUSED
-        return self.opens is not None
 
-    def _unproven(self) -> list[_Suspect[S]]:
-        """Those that may fail for the destination's sake: while it fails, all of them."""
+    def _unproven(self) -> list[Ruling]:
+        """Return those that may fail for the destination's sake: while it fails, all of them."""
         return [one for one in self._pending if self._is_probing or not self._is_proven(one.row)]
 
-    def _is_proven(self, row: S) -> bool:
-        """Whether something was accepted after this one had failed for the first time: so it fails by itself."""
+    def _is_proven(self, row: Row) -> bool:
+        """Return whether something was accepted after this one had failed first: so it fails by itself."""
         since = self._suspected.get(row.pk)
         if row.refusals or (since is not None and since[0] < self._accepted_at):
             return True
         return row.refused_after is not None and (self.has_accepted or row.refused_after < self._successes)
 
-    def _rule(self, fate: Fate) -> list[Ruling[S]]:
-        rulings = _ruled(self._pending, fate)
-        self._pending.clear()
-        return rulings
-
 
 def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, int], bool]:
-    """The refusals of a statement with one more of this kind, and whether it is to be parked now.
+    """Return a statement's refusals with one more of this kind, and whether it is to be parked now.
 
     Counted by kind: a single 404 parks nothing that was put off a few times before.
     """
@@ -306,5 +277,5 @@ def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, 
     return {**refusals, outcome.value: count}, is_parked
 
 
-def _ruled(suspects: Iterable[_Suspect[S]], fate: Fate) -> list[Ruling[S]]:
-    return [Ruling(one.row, one.verdict, fate, one.since, one.retry_after) for one in suspects]
+def _ruled(rulings: Iterable[Ruling], fate: Fate) -> list[Ruling]:
+    return [replace(one, fate=fate) for one in rulings]

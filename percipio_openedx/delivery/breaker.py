@@ -1,27 +1,39 @@
-"""How a destination fares: a circuit breaker of one row, shared by all workers.
+"""How a destination fares: a circuit breaker of one row, shared by all workers, and whether its plain answers count.
 
-A failure that is the destination's own (``attribution`` says which are) closes the way for everybody until
-``retry_at``. Then one worker wins the probe, sends one statement, and only its success opens the way. Every change is
-one conditional UPDATE, so that ten workers that fail together count as one.
+A failure that is the destination's own (``attribution`` says which are) opens the breaker: nobody sends until
+``retry_at``. Then one worker wins the probe, sends one statement, and only its success closes the breaker. Every change
+is one conditional UPDATE, so that ten workers that fail together count as one.
+
+``200 OK`` and nothing else is what a server may answer that stored everything (Skillsoft's page shows no body), and
+what a proxy answers that stored nothing. Of a Track record it is believed at once. Of statements, which can be sent
+again, it is believed when it has stayed the same for a while, or when the repetition is answered 409. That is
+remembered until the destination names what it stored after all (decision record 0014).
 """
 
 from __future__ import annotations
 
 import logging
-import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q
+from django.dispatch import Signal
 
-from percipio_openedx.delivery import signals
-from percipio_openedx.delivery.attribution import Standing
-from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.retry import next_time
+from percipio_openedx.delivery.bodies import parsed
+from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.redaction import fitted, words_of
 
 logger = logging.getLogger(__name__)
+
+# Sent after the change is stored, with ``send_robust``. A destination's credentials or configuration are refused:
+# destination_id, site_id, organization, reason, words.
+destination_paused = Signal()
+# It has taken a statement again, or its configuration is valid again: destination_id, site_id, organization.
+destination_recovered = Signal()
 
 _REASONS = {
     Outcome.UNAUTHORIZED: Pause.UNAUTHORIZED,
@@ -29,22 +41,25 @@ _REASONS = {
     Outcome.REFUSED: Pause.REFUSED,
 }
 # Seconds until a site whose settings are missing or wrong is looked at again (nothing is sent, so it may be soon), and
-# until the next probe where one told nothing.
+# until the next probe where one said nothing.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
+# So long a plain answer has to stay the same: with the backoff it is asked four times more at the least, which a proxy
+# that is being restarted does not outlast. Where statements were taken before, something stands in the way more likely,
+# and somebody looks.
+TRUSTED_AFTER = timedelta(minutes=10)
+TRUSTED_AFTER_SUCCESS = timedelta(days=1)
 
 
 def may_send(destination: Destination, now: datetime, longest_request: float) -> bool:
-    """Whether this worker may send there now: the way is open, or it has just won the probe.
+    """Return whether this worker may send there now: the breaker is closed, or it has just won the probe.
 
     Arguments:
-        destination: as read at the start of the turn.
-        now: the present.
         longest_request: seconds that the probe may take; if its worker dies, another one may probe after that.
     """
     if destination.retry_at is not None and destination.retry_at > now:
         return False
-    if not is_failing(destination):
+    if not destination.failures:
         return True
     free = Q(probe_until__isnull=True) | Q(probe_until__lt=now)
     until = now + timedelta(seconds=longest_request + _PROBE_MARGIN)
@@ -52,27 +67,7 @@ def may_send(destination: Destination, now: datetime, longest_request: float) ->
     return won.update(probe_until=until) == 1
 
 
-def is_failing(destination: Destination) -> bool:
-    """Whether the last request failed, so that the next one is a probe."""
-    return destination.failures > 0
-
-
-def standing(destination: Destination) -> Standing:
-    """How it stands at the beginning of a turn."""
-    return Standing(
-        is_failing=is_failing(destination),
-        refuses_all=destination.paused_reason == Pause.REFUSED,
-        successes=destination.successes,
-        lone_failures=destination.lone_failures,
-    )
-
-
-def failed(
-    destination: Destination,
-    answer: Answer,
-    now: datetime,
-    outcome: Outcome | None = None,
-) -> None:
+def failed(destination: Destination, answer: Answer, now: datetime, outcome: Outcome | None = None) -> None:
     """Store a failure of the destination, and when it is to be tried again.
 
     Only the first failure since the destination was read counts; whoever comes second takes the time that the first
@@ -84,10 +79,12 @@ def failed(
     """
     outcome = outcome or answer.outcome
     failures = destination.failures + 1
-    retry_at = next_time(now, failures, outcome, answer.retry_after, random.uniform)
+    retry_at = next_time(now, failures, outcome, answer.retry_after)
     # While the credentials are refused an outage in between changes nothing about that.
     reason = _REASONS.get(outcome, destination.paused_reason)
-    stored = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
+    is_new = bool(reason) and destination.paused_reason != reason
+    stored = _update(
+        destination,
         failures=failures,
         retry_at=retry_at,
         paused_reason=reason,
@@ -96,80 +93,81 @@ def failed(
         probe_until=None,
         lone_failures=0,
     )
-    newly = destination.paused_reason != reason
-    destination.refresh_from_db()
-    if not stored:
-        return
-    logger.log(
-        logging.ERROR if reason and newly else logging.WARNING,
-        "destination waits destination=%s site=%s outcome=%s status=%s failures=%s retry_at=%s",
-        *(destination.pk, destination.site_id, outcome, answer.status, failures, retry_at.isoformat()),
-    )
-    if reason and newly:
-        _tell_paused(destination)
+    if stored:
+        logger.log(
+            logging.ERROR if is_new else logging.WARNING,
+            "destination waits destination=%s site=%s outcome=%s status=%s failures=%s retry_at=%s",
+            *(destination.pk, destination.site_id, outcome, answer.status, failures, retry_at.isoformat()),
+        )
+    if stored and is_new:
+        _report_paused(destination)
 
 
 def hold(destination: Destination, reason: str, words: str, now: datetime) -> None:
     """Let a destination wait because of this side's settings: no request failed, so no probe is needed afterwards."""
-    newly = destination.paused_reason != reason
+    is_new = destination.paused_reason != reason
     destination.retry_at = now + timedelta(seconds=RECONSIDER)
     destination.paused_reason = reason
     destination.last_error = words
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
-    if newly:
-        is_mistake = reason != Pause.NOT_CONFIGURED
-        level = logging.ERROR if is_mistake else logging.INFO
-        logger.log(
-            level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason
-        )
-        if is_mistake:
-            _tell_paused(destination)
+    if not is_new:
+        return
+    is_mistake = reason != Pause.NOT_CONFIGURED
+    level = logging.ERROR if is_mistake else logging.INFO
+    logger.log(level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason)
+    if is_mistake:
+        _report_paused(destination)
+
+
+def resume(destination: Destination) -> None:
+    """Take back what ``hold`` set: the settings are valid again.
+
+    Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
+    """
+    reason = destination.paused_reason
+    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
+        destination.paused_reason, destination.last_error = "", ""
+        destination.save(update_fields=["paused_reason", "last_error"])
+        if reason != Pause.NOT_CONFIGURED:
+            _report_recovered(destination)
 
 
 def put_off(destination: Destination, now: datetime) -> None:
-    """Store that a probe told nothing: the next one is made soon, and not later each time."""
-    retry_at = now + timedelta(seconds=RECONSIDER)
-    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
-        retry_at=retry_at, probe_until=None
-    )
-    destination.refresh_from_db()
+    """Store that a probe said nothing: the next one is made soon, and not later each time."""
+    _update(destination, retry_at=now + timedelta(seconds=RECONSIDER), probe_until=None)
 
 
 def failed_alone(destination: Destination, lone_failures: int) -> None:
-    """Store how many statements in a row failed alone; too few to close the way."""
-    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(lone_failures=lone_failures)
-    destination.refresh_from_db()
+    """Store how many statements in a row failed alone; too few to open the breaker."""
+    _update(destination, lone_failures=lone_failures)
+
+
+def leave(destination: Destination) -> None:
+    """Give a probe back that was not made, so that the next worker need not wait for its end."""
+    _update(destination, probe_until=None)
 
 
 def count(destination: Destination, at: datetime | None) -> int:
-    """Count that something was accepted at that time, if any; the successes of the destination up to now."""
+    """Count that something was accepted at that time, if any; return the destination's successes up to now."""
     rows = Destination.objects.filter(pk=destination.pk)
     if at is not None:
-        rows.update(**_accepted(at))
+        rows.update(last_success_at=at, successes=F("successes") + 1)
     return int(rows.values_list("successes", flat=True).get())
 
 
-def succeeded(destination: Destination, at: datetime, *, is_counted: bool = False) -> None:
-    """Store that the destination took something at that time; opens the way for all where it was closed.
+def succeeded(destination: Destination, at: datetime | None = None, *, is_counted: bool = False) -> None:
+    """Close the breaker: the destination took something, or speaks of statements again.
 
     Arguments:
+        at: when it took something; None where it took nothing.
         is_counted: ``count`` did the rest.
     """
-    _open(destination, **({"last_success_at": at} if is_counted else _accepted(at)))
-
-
-def revived(destination: Destination) -> None:
-    """The destination speaks of statements again, though it takes none: whatever else was wrong with it is mended."""
-    _open(destination)
-
-
-def _accepted(at: datetime) -> dict[str, Any]:
-    return {"last_success_at": at, "successes": F("successes") + 1}
-
-
-def _open(destination: Destination, **more: Any) -> None:
-    was_failing, reason = is_failing(destination), destination.paused_reason
-    opened = Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(
+    was_failing, reason = destination.failures > 0, destination.paused_reason
+    more: dict[str, Any] = {} if at is None else {"last_success_at": at}
+    if at is not None and not is_counted:
+        more["successes"] = F("successes") + 1
+    closed = _update(
+        destination,
         failures=0,
         retry_at=None,
         paused_reason="",
@@ -179,33 +177,14 @@ def _open(destination: Destination, **more: Any) -> None:
         lone_failures=0,
         **more,
     )
-    destination.refresh_from_db()
-    if opened and (was_failing or reason):
-        logger.info("destination well again destination=%s site=%s", destination.pk, destination.site_id)
-    if opened and reason:
-        _tell_recovered(destination)
-
-
-def resume(destination: Destination) -> None:
-    """The settings are well again: what ``hold`` set is taken back.
-
-    Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
-    """
-    reason = destination.paused_reason
-    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
-        destination.paused_reason, destination.last_error = "", ""
-        destination.save(update_fields=["paused_reason", "last_error"])
-        if reason != Pause.NOT_CONFIGURED:
-            _tell_recovered(destination)
-
-
-def leave(destination: Destination) -> None:
-    """Give a probe back that was not made, so that the next worker need not wait for its end."""
-    Destination.objects.filter(pk=destination.pk, failures=destination.failures).update(probe_until=None)
+    if closed and (was_failing or reason):
+        logger.info("destination recovered destination=%s site=%s", destination.pk, destination.site_id)
+    if closed and reason:
+        _report_recovered(destination)
 
 
 def try_now(destination: Destination, now: datetime) -> None:
-    """An operator does not want to wait: the next request is made at once. A probe, if the last one failed."""
+    """Let the next request be made at once, as an operator wants; it is a probe if the last one failed."""
     Destination.objects.filter(pk=destination.pk).update(retry_at=now, probe_until=None)
 
 
@@ -216,8 +195,59 @@ def limit_batches(destination: Destination, limit: int | None) -> None:
         destination.save(update_fields=["batch_limit"])
 
 
-def _tell_paused(destination: Destination) -> None:
-    signals.destination_paused.send_robust(
+def believes(destination: Destination, answer: Answer, now: datetime) -> bool:
+    """Return whether a plain answer of this destination counts as success now."""
+    since = destination.plain_answer_since
+    if answer.outcome is not Outcome.PLAIN or since is None or destination.plain_answer != _manner_of(answer):
+        return False
+    after = TRUSTED_AFTER if destination.last_success_at is None else TRUSTED_AFTER_SUCCESS
+    return destination.plain_answer_trusted_at is not None or now - since >= after
+
+
+def learn(destination: Destination, answer: Answer, pks: Sequence[int], now: datetime) -> None:
+    """Remember what the answer to a request with these statements says of the destination's plain answers."""
+    is_open = bool(destination.plain_answer) and destination.plain_answer_trusted_at is None
+    if answer.outcome is Outcome.PLAIN and destination.plain_answer != _manner_of(answer):
+        _remember(destination, plain_answer=_manner_of(answer), plain_answer_since=now, plain_answer_trusted_at=None)
+    elif answer.outcome is Outcome.ACCEPTED and answer.body and destination.plain_answer:
+        _remember(destination, plain_answer="", plain_answer_since=None, plain_answer_trusted_at=None)
+    elif is_open and (believes(destination, answer, now) or _is_known_there(answer, pks)):
+        _remember(destination, plain_answer_trusted_at=now)
+        logger.info("plain answers believed destination=%s site=%s", destination.pk, destination.site_id)
+
+
+def _is_known_there(answer: Answer, pks: Sequence[int]) -> bool:
+    """Return whether a statement is known there whose last answer was a success that named nothing."""
+    is_known = answer.outcome is Outcome.CONFLICT and len(pks) == 1
+    return is_known and Statement.objects.filter(pk=pks[0], status__in=(200, 201)).exists()
+
+
+def _manner_of(answer: Answer) -> str:
+    """Return the words by which a plain answer is recognized; of an object its names, since values change."""
+    said = parsed(answer.body)
+    if isinstance(said, dict):
+        words = "{" + ", ".join(sorted(said)) + "}"
+    else:
+        words = words_of(answer.body, personal=answer.personal) or "no words"
+    return fitted(f"{answer.status}: {words}", 255)
+
+
+def _remember(destination: Destination, **fields: Any) -> None:
+    for name, value in fields.items():
+        setattr(destination, name, value)
+    destination.save(update_fields=list(fields))
+
+
+def _update(destination: Destination, **fields: Any) -> bool:
+    """Change the row unless another worker has stored a failure or a success since, and read it again."""
+    rows = Destination.objects.filter(pk=destination.pk, failures=destination.failures)
+    is_stored = rows.update(**fields) == 1
+    destination.refresh_from_db()
+    return is_stored
+
+
+def _report_paused(destination: Destination) -> None:
+    destination_paused.send_robust(
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,
@@ -227,8 +257,8 @@ def _tell_paused(destination: Destination) -> None:
     )
 
 
-def _tell_recovered(destination: Destination) -> None:
-    signals.destination_recovered.send_robust(
+def _report_recovered(destination: Destination) -> None:
+    destination_recovered.send_robust(
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Min
+from django.db.models import Min, Q, QuerySet
 
 from percipio_openedx.db import persistently, write_alias
-from percipio_openedx.models.statement import State, Statement, StatementQuerySet
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.outcomes import LONGEST_WAIT
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import LONGEST_LEASE, State, Statement, StatementQuerySet
 
-# Seconds beyond what one request may take: a turn, and the settling. Whoever does not come back by then is taken for
+logger = logging.getLogger(__name__)
+
+# Seconds beyond what one request may take, for waiting and settling. Whoever does not come back by then is taken for
 # dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
 # Two workers that read the same candidates at the same moment: the slower one reads again, this often.
@@ -23,24 +28,6 @@ _READS = 3
 # Rows of the queue that are looked through at once for heads of line.
 PAGE = 900
 _COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What of a claimed statement delivery needs.
-
-    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. ``refusals`` and
-    ``refused_after`` as in ``models.statement``.
-    """
-
-    pk: int
-    uuid: UUID
-    attempts: int
-    body: bytes = field(repr=False)
-    track: bytes | None = field(repr=False)
-    until: datetime
-    refusals: Mapping[str, int] = field(default_factory=dict)
-    refused_after: int | None = None
 
 
 class Claims:
@@ -72,7 +59,8 @@ class Claims:
             most: rows.
         """
         for _ in range(_READS):
-            candidates = list(islice(_heads(self._destination_id, now, most), most))
+            due = self._due(now).order_by("due_at", "id")
+            candidates = list(islice(chain.from_iterable(_free_heads(due, most)), most))
             self.is_drained = len(candidates) < most
             rows = self._take(candidates, now)
             if rows or not candidates:
@@ -83,19 +71,33 @@ class Claims:
     def probe(self, now: datetime, *, newest: bool) -> tuple[Row, ...]:
         """Claim one statement to try a failing destination with: rather one of which nothing bad is known.
 
+        Else any, not the same one each time; rather none that failed by itself before.
+
         Arguments:
             now: what counts as due.
             newest: look from the end of the queue. Statements that are refused often lie together, such as those of a
                 course that a back-fill has queued: from the other end one comes past them sooner.
         """
-        pk = _unsuspected(self._destination_id, now, newest=newest) or _any(self._destination_id, now)
+        pk, due = self._unsuspected(now, newest=newest), self._due(now).order_by("due_at", "id")
+        for suspects in (due.filter(refusals__isnull=True), due):
+            if pk is None and (free := next(_free_heads(suspects), None)):
+                pk = random.choice(free)  # noqa: S311 - a place, not a secret
         rows = self._take_one(pk, now)
         self.is_drained = not rows
         return rows
 
     def control(self, now: datetime) -> tuple[Row, ...]:
         """Claim the newest statement of which nothing bad is known, to compare others with that failed; if any."""
-        return self._take_one(_unsuspected(self._destination_id, now, newest=True), now)
+        return self._take_one(self._unsuspected(now, newest=True), now)
+
+    def _due(self, now: datetime) -> StatementQuerySet:
+        return Statement.objects.filter(destination_id=self._destination_id).due(now)
+
+    def _unsuspected(self, now: datetime, *, newest: bool) -> int | None:
+        """Return the oldest or the newest head of line that was never in a request that failed."""
+        due = self._due(now).filter(refused_after__isnull=True, refusals__isnull=True)
+        pages = _free_heads(due.order_by(*(("-due_at", "-id") if newest else ("due_at", "id"))))
+        return next((free[0] for free in pages), None)
 
     def _take_one(self, pk: int | None, now: datetime) -> tuple[Row, ...]:
         return () if pk is None else self._take([pk], now)
@@ -110,32 +112,8 @@ class Claims:
         return _take(candidates, self._lease, now + self._lasts) if candidates else ()
 
 
-def _heads(destination_id: int, now: datetime, most: int) -> Iterator[int]:
-    """Yield the due heads of line in the order in which they came due, read in pages, the first of the wanted size."""
-    due = Statement.objects.filter(destination_id=destination_id).due(now).order_by("due_at", "id")
-    for free in _free_heads(due, most):
-        yield from free
-
-
-def _unsuspected(destination_id: int, now: datetime, *, newest: bool) -> int | None:
-    """The oldest or the newest head of line that was never in a request that failed."""
-    due = Statement.objects.filter(destination_id=destination_id).due(now)
-    ends = ("-due_at", "-id") if newest else ("due_at", "id")
-    heads = _free_heads(due.filter(refused_after__isnull=True, refusals__isnull=True).order_by(*ends))
-    return next((free[0] for free in heads), None)
-
-
-def _any(destination_id: int, now: datetime) -> int | None:
-    """Any head of line, not the same one each time; rather none that failed by itself before."""
-    due = Statement.objects.filter(destination_id=destination_id).due(now).order_by("due_at", "id")
-    for suspects in (due.filter(refusals__isnull=True), due):
-        for free in _free_heads(suspects):
-            return random.choice(free)  # noqa: S311 - a place, not a secret
-    return None
-
-
 def _free_heads(due: StatementQuerySet, first: int = PAGE) -> Iterator[list[int]]:
-    """Yield the heads of line among these, in pages; none is empty.
+    """Yield the heads of line among these, in pages; none is empty, and the first looks through so many rows.
 
     Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
     index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
@@ -175,34 +153,65 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 
 
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
-    """What delivery needs of these rows, with so many more tries than are stored."""
-    found = {
-        pk: Row(pk, uuid, attempts + more, bytes(body), _bytes(track), until, refusals or {}, refused_after)
-        for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS)
-    }
+    """Return what delivery needs of these rows, with so many more tries than are stored."""
+    found = {}
+    for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS):
+        # PostgreSQL's driver gives binary values as memoryviews.
+        record = None if track is None else bytes(track)
+        found[pk] = Row(pk, uuid, attempts + more, bytes(body), record, until, refusals or {}, refused_after)
     return tuple(found[pk] for pk in order if pk in found)
 
 
-def _bytes(value: bytes | memoryview | None) -> bytes | None:
-    """As PostgreSQL's driver gives binary values, or as the others do."""
-    return None if value is None else bytes(value)
-
-
-def recover(now: datetime, most: int = 1000) -> int:
-    """Give back what workers that did not return had claimed; whether Percipio has it is unknown, so it is sent
-    again. So is what a worker holds for longer than any does, since its clock was ahead.
-    """
-    dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
-    return _give_back(dead, now) if dead else 0
+# --- what dead workers and wrong clocks left -------------------------------------------------------------------------
 
 
 @persistently
-def _give_back(dead: list[int], now: datetime) -> int:
+def recover(now: datetime, most: int = 1000) -> int:
+    """Give back what workers that did not return had claimed, and what is held for longer than any worker holds it.
+
+    Whether Percipio has it is unknown, so it is sent again.
+    """
+    dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
+    if not dead:
+        return 0
     expired = Statement.objects.filter(pk__in=dead).expired(now)
-    return expired.release(now, None, "the worker did not return", was_sent=True)
+    return expired.retry_later(now, None, "the worker did not return", was_sent=True)
 
 
 def next_recovery() -> datetime | None:
-    """When the first lease that is out now ends."""
+    """Return when the first lease that is out now ends."""
     first: datetime | None = Statement.objects.filter(state=State.SENDING).aggregate(at=Min("leased_until"))["at"]
     return first
+
+
+def misdated_statements(now: datetime) -> StatementQuerySet:
+    """Return the statements that wait for longer than anything is put off, since a clock was ahead once."""
+    # All destinations that there are: said so that the queue's index answers.
+    ids = list(Destination.objects.values_list("pk", flat=True))
+    waiting = (State.WAITING, State.OUTDATED)
+    return Statement.objects.filter(state__in=waiting, destination_id__in=ids, due_at__gt=_latest(now))
+
+
+def misdated_leases(now: datetime) -> StatementQuerySet:
+    """Return the statements that are held for longer than any worker holds them."""
+    return Statement.objects.filter(state=State.SENDING, leased_until__gt=now + LONGEST_LEASE)
+
+
+def misdated_destinations(now: datetime) -> QuerySet[Destination]:
+    """Return the destinations that wait, or are probed, for longer than any does."""
+    return Destination.objects.filter(Q(retry_at__gt=_latest(now)) | Q(probe_until__gt=now + LONGEST_LEASE))
+
+
+@persistently
+def correct_times(now: datetime) -> int:
+    """Make due now what a clock that was ahead put off too far; return the number of rows."""
+    statements, destinations = misdated_statements(now), misdated_destinations(now)
+    if not statements.exists() and not destinations.exists():
+        return 0
+    count = statements.bring_forward(now) + destinations.update(retry_at=now, probe_until=None)
+    logger.warning("times in the future corrected rows=%s", count)
+    return count
+
+
+def _latest(now: datetime) -> datetime:
+    return now + timedelta(seconds=LONGEST_WAIT)

@@ -14,17 +14,22 @@ from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx.config import SERVICE_PATH, Configuration
 from percipio_openedx.config.addresses import read_url
+from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, is_challenge, outcome_of_answer
-from percipio_openedx.delivery.retry import retry_after_of
-from percipio_openedx.delivery.statuses import json_of, outcome_of
+from percipio_openedx.delivery.outcomes import (
+    Answer,
+    answer_of,
+    error_of,
+    is_challenge,
+    outcome_of_answer,
+    retry_after_of,
+)
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secret import Secret
-from percipio_openedx.statements.people import personal_of
-from percipio_openedx.statements.personal import NOBODY
+from percipio_openedx.statements.personal import personal_of
 
 # xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
 XAPI_VERSION = "1.0.3"
@@ -40,7 +45,7 @@ _FRESH = 60.0
 
 
 def longest_call(configuration: Configuration) -> float:
-    """Seconds that one call of the client may take at the most: two tokens, two requests, each newly connected."""
+    """Return the seconds that a call may take at most: two tokens, two requests, each newly connected."""
     return 4 * (PATIENCE + 1) * configuration.timeout
 
 
@@ -56,9 +61,6 @@ class PercipioClient:
         self._tokens = Tokens(configuration)
         self._believed_until = 0.0
         self._threads = threading.local()
-
-    def __repr__(self) -> str:
-        return f"<PercipioClient site={self._configuration.site_id}>"
 
     def post_statements(self, bodies: Sequence[bytes], organization: str = "") -> Answer:
         """Send frozen statements in one array, byte for byte as they are kept.
@@ -100,14 +102,6 @@ class PercipioClient:
             yield page
             url = self._next(url, more)
 
-    def check_token(self) -> None:
-        """Get a token, the one in use where there is one.
-
-        Raises:
-            DeliveryError: there is none to be had.
-        """
-        self._tokens.current()
-
     def _session(self) -> Session:
         if not hasattr(self._threads, "session"):
             self._threads.session = Session()
@@ -115,7 +109,7 @@ class PercipioClient:
         return session
 
     def _next(self, url: str, more: str) -> str:
-        """The address of the next page; it must stay with the service, for our token goes with it."""
+        """Return the address of the next page; it must stay with the service, for our token goes with it."""
         if not more:
             return ""
         try:
@@ -139,19 +133,33 @@ class PercipioClient:
         *,
         is_record: bool = False,
     ) -> Answer:
-        """One request, and after a 401 or 403 one more with a fresh token. Never raises for the other side's sake.
+        """Make one request, and after a 401 or 403 one more with a fresh token. Raise nothing for Percipio's sake.
 
         A refusal that a fresh token did not help against is about something else, and so are those right after it: the
         token endpoint is not asked for each of many statements that a firewall refuses.
         """
+
+        def sent(token: Secret) -> Answer:
+            timeout, session = self._configuration.timeout, self._session()
+            reply = exchange(
+                method, url, timeout=timeout, token=token, body=body, headers=headers, longest=longest, session=session
+            )
+            outcome = outcome_of(reply.status)
+            if method == "POST" and outcome is Outcome.ACCEPTED:
+                outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
+            if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
+                outcome = Outcome.DOUBT
+            secrets = (token.reveal(), self._configuration.client_secret.reveal())
+            return _answer_of(reply, outcome, secrets, body)
+
         try:
             token = self._tokens.current()
-            answer = self._sent(method, url, token, body, headers, longest, is_record=is_record)
+            answer = sent(token)
             if answer.outcome is not Outcome.UNAUTHORIZED or time.monotonic() < self._believed_until:
                 return answer
             self._tokens.refused(token)
             fresh = self._tokens.current()
-            again = self._sent(method, url, fresh, body, headers, longest, is_record=is_record)
+            again = sent(fresh)
             if again.status == 401:
                 self._tokens.refused(fresh)
             if again.outcome is Outcome.UNAUTHORIZED:
@@ -160,62 +168,25 @@ class PercipioClient:
         except DeliveryError as error:
             return answer_of(error)
 
-    def _sent(
-        self,
-        method: str,
-        url: str,
-        token: Secret,
-        body: bytes | None,
-        headers: Mapping[str, str],
-        longest: int,
-        *,
-        is_record: bool,
-    ) -> Answer:
-        reply = exchange(
-            method,
-            url,
-            timeout=self._configuration.timeout,
-            token=token,
-            body=body,
-            headers=headers,
-            longest=longest,
-            session=self._session(),
-        )
-        secrets = (token.reveal(), self._configuration.client_secret.reveal())
-        return _classified(reply, secrets, body, is_post=method == "POST", is_record=is_record)
 
-
-def _classified(
-    reply: Reply, secrets: tuple[str, ...], sent: bytes | None, *, is_post: bool, is_record: bool
-) -> Answer:
-    outcome = outcome_of(reply.status)
-    if is_post and outcome is Outcome.ACCEPTED:
-        outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
-    if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
-        outcome = Outcome.DOUBT
-    words = ""
-    personal = NOBODY if outcome is Outcome.ACCEPTED else personal_of(sent)
-    if outcome is not Outcome.ACCEPTED:
-        about = _ABOUT.get(outcome, "")
-        words = f"{reply.status}: {about}{words_of(reply.body, secrets, personal) or 'no words'}"
-        if 300 <= reply.status < 400:
-            words = f"{reply.status}: a redirect, which is not followed; check the address"
-    return Answer(
-        outcome,
-        reply.status,
-        words,
-        retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
-        reply.duration,
-        reply.body,
-        personal=personal,
-    )
+def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
+    """Return what is kept of a reply: of a success nothing, else Percipio's words without what is personal."""
+    retry_after = retry_after_of(reply.headers.get("Retry-After"), timezone.now())
+    if outcome is Outcome.ACCEPTED:
+        return Answer(outcome, reply.status, "", retry_after, reply.duration, reply.body)
+    personal = personal_of(sent)
+    words = f"{_ABOUT.get(outcome, '')}{words_of(reply.body, secrets, personal) or 'no words'}"
+    if 300 <= reply.status < 400:
+        words = "a redirect, which is not followed; check the address"
+    words = f"{reply.status}: {words}"
+    return Answer(outcome, reply.status, words, retry_after, reply.duration, reply.body, personal=personal)
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
-    """The statements of a page and the link to the next."""
+    """Return the statements of a page and the link to the next."""
     if answer.outcome is not Outcome.ACCEPTED:
         raise error_of(answer)
-    result = json_of(answer.body)
+    result = parsed(answer.body)
     statements = result.get("statements") if isinstance(result, dict) else None
     if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
         raise Unavailable("the answer is no page of statements", status=answer.status)
@@ -224,7 +195,7 @@ def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    """Whether a path lies below a prefix, with no way up hidden in it."""
+    """Return whether a path lies below a prefix, with no way up hidden in it."""
     return path.startswith(f"{prefix}/") and not any(
         part in path.lower() for part in ("/..", "%2e", "%2f", "\\", "%5c")
     )

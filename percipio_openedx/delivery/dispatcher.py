@@ -1,4 +1,4 @@
-"""Everything that is due leaves: all destinations in turn, none able to hold back another."""
+"""Everything that is due leaves: one destination after the other, none able to hold back another."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import zip_longest
 
 from django.db.models import F, Min, Q
@@ -16,12 +18,12 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.config.addresses import is_segment
-from percipio_openedx.delivery import breaker, misdated
-from percipio_openedx.delivery.claim import next_recovery, recover
+from percipio_openedx.delivery import breaker
+from percipio_openedx.delivery.claim import correct_times, next_recovery, recover
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.session import Allowance, DeliverySession
-from percipio_openedx.delivery.settle import Counts, requeue_skipped
+from percipio_openedx.delivery.session import DeliverySession
+from percipio_openedx.delivery.settle import requeue_skipped
 from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.destination import Destination
@@ -29,9 +31,9 @@ from percipio_openedx.models.statement import State, Statement
 
 logger = logging.getLogger(__name__)
 
-# Seconds that one destination may work while others wait for their turn.
+# Seconds of a delivery session while other destinations wait.
 TURN = 10.0
-# So many of the destinations whose turn it is are taken in an order of the run's own.
+# So many of the destinations that are due are taken in an order of the run's own.
 ALIKE = 8
 
 
@@ -65,29 +67,29 @@ class _Run:
         self._now = now
         self._until = None if budget is None else now() + timedelta(seconds=budget)
         self._left = limit
-        self._counts = Counts()
-        self._configurations: dict[int, config.Configuration | PercipioConfigurationError | None] = {}
+        self._counts: Counter[str] = Counter()
+        self._for_site = cache(config.for_site)
 
     def run(self) -> Delivered:
-        misdated.correct(self._now())
+        correct_times(self._now())
         recover(self._now())
         while self._may_go_on():
             self._queue_skipped()
             destinations = _ready(self._now())
-            before = self._counts
+            before = self._counts.copy()
             for destination in destinations:
                 if self._may_go_on():
                     self._serve(destination, alone=len(destinations) == 1)
             if self._counts == before:
                 break
-        counts = self._counts
-        return Delivered(counts.sent, counts.parked, counts.later, self._next_due())
+        times = [at for at in (_first_due(self._now()), next_recovery()) if at is not None]
+        return Delivered(**self._counts, next_due=min(times, default=None))
 
     def _queue_skipped(self) -> None:
-        """What the Track API had no form for waits again where the site, which reports statements now, says so."""
+        """Queue what the Track API had no form for where the site, which reports statements now, says so."""
         for destination in Destination.objects.filter(pk__in=_firsts(State.SKIPPED)):
             try:
-                configuration = self._configured(destination.site_id)
+                configuration = self._for_site(destination.site_id)
             except PercipioConfigurationError:
                 continue
             if configuration is not None and configuration.send_skipped and configuration.api is Api.STATEMENTS:
@@ -98,13 +100,11 @@ class _Run:
         return in_time and (self._left is None or self._left > 0)
 
     def _serve(self, destination: Destination, *, alone: bool) -> None:
-        """The boundary: whatever happens at one destination, its rows are given back and the others have their turn."""
+        """Stand as the boundary: whatever happens at one destination, the others are served."""
         try:
             configuration = self._configuration(destination)
-            if configuration is None:
-                return
-            if breaker.may_send(destination, self._now(), longest_call(configuration)):
-                self._work(DeliverySession(destination, configuration, self._allowance(alone)))
+            if configuration and breaker.may_send(destination, self._now(), longest_call(configuration)):
+                self._work(destination, configuration, alone=alone)
         except PercipioConfigurationError as error:
             # Seen only when a connection was made: the host stands at an address that may not be reached.
             breaker.leave(destination)
@@ -112,55 +112,37 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - the delivery boundary
             self._report(destination, error)
 
-    def _work(self, session: DeliverySession) -> None:
-        try:
-            session.run()
-        finally:
-            self._counts = self._counts.plus(session.counts)
-            if self._left is not None:
-                self._left -= session.claimed
-
-    def _allowance(self, alone: bool) -> Allowance:
+    def _work(self, destination: Destination, configuration: config.Configuration, *, alone: bool) -> None:
         until = self._until
         if not alone:
             end = self._now() + timedelta(seconds=TURN)
             until = end if until is None else min(end, until)
-        return Allowance(self._now, until, self._left)
-
-    def _configured(self, site_id: int) -> config.Configuration | None:
-        """A site's configuration, looked up once a run.
-
-        Raises:
-            PercipioConfigurationError: there is a mistake in it.
-        """
-        if site_id not in self._configurations:
-            try:
-                self._configurations[site_id] = config.for_site(site_id)
-            except PercipioConfigurationError as error:
-                self._configurations[site_id] = error
-        found = self._configurations[site_id]
-        if isinstance(found, PercipioConfigurationError):
-            raise found
-        return found
+        session = DeliverySession(destination, configuration, self._now, until, self._left)
+        try:
+            session.run()
+        finally:
+            self._counts += session.counts
+            if self._left is not None:
+                self._left -= session.claimed
 
     def _configuration(self, destination: Destination) -> config.Configuration | None:
-        """The configuration to send with; without one the destination waits and says why."""
+        """Return the configuration to send with; without one the destination waits and says why."""
+        found, problem = None, Pause.CONFIGURATION
         try:
-            found = self._configured(destination.site_id)
+            found, words = self._for_site(destination.site_id), ""
         except PercipioConfigurationError as error:
-            breaker.hold(destination, Pause.CONFIGURATION, str(error), self._now())
-            return None
-        if found is None:
-            words = "no configuration is in force for this site, or it is switched off"
-            breaker.hold(destination, Pause.NOT_CONFIGURED, words, self._now())
-            return None
-        if destination.own_credentials and not found.own_credentials:
-            words = "the credentials of the site's own, with which this was made, are there no more"
-            breaker.hold(destination, Pause.OWN_CREDENTIALS, words, self._now())
-            return None
-        if destination.organization and not is_segment(destination.organization):
-            words = f"{destination.organization!r} cannot stand in an address"
-            breaker.hold(destination, Pause.CONFIGURATION, words, self._now())
+            words = str(error)
+        else:
+            if found is None:
+                problem = Pause.NOT_CONFIGURED
+                words = "no configuration is in force for this site, or it is switched off"
+            elif destination.own_credentials and not found.own_credentials:
+                problem = Pause.OWN_CREDENTIALS
+                words = "the credentials of the site's own, with which this was made, are there no more"
+            elif destination.organization and not is_segment(destination.organization):
+                words = f"{destination.organization!r} cannot stand in an address"
+        if found is None or words:
+            breaker.hold(destination, problem, words, self._now())
             return None
         if found.own_credentials and not destination.own_credentials:
             # They are the site's statements, whatever it had before.
@@ -180,17 +162,12 @@ class _Run:
             destination.refresh_from_db()
             answer = Answer(Outcome.LATER, None, f"an error inside this LMS ({name}); see its log")
             breaker.failed(destination, answer, self._now())
-        except Exception as again:  # noqa: BLE001 - as above, with the database itself in trouble
+        except Exception as again:  # noqa: BLE001 - as above, and the database itself fails
             logger.error("destination cannot be stored destination=%s error=%s", destination.pk, type(again).__name__)
-
-    def _next_due(self) -> datetime | None:
-        now = self._now()
-        times = [at for at in (_first_due(now), next_recovery()) if at is not None]
-        return min(times, default=None)
 
 
 def _ready(now: datetime) -> list[Destination]:
-    """Destinations with something due that need not wait, each time one that is well and one that is to be probed.
+    """Return the destinations with something due that need not wait: by turns one that is well and one to be probed.
 
     Those that were served longest ago come first, a few of them in any order: runs beside each other would all claim
     from the same one, and mostly in vain. A probe may last as long as its time-outs, so the well ones neither wait for
@@ -199,20 +176,16 @@ def _ready(now: datetime) -> list[Destination]:
     may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
     due = [pk for pk, first_at in _firsts(State.WAITING).items() if first_at <= now]
     found = Destination.objects.filter(may, pk__in=due)
-    well = found.filter(failures=0).order_by(F("last_success_at").asc(nulls_first=True), "pk")
+    well = list(found.filter(failures=0).order_by(F("last_success_at").asc(nulls_first=True), "pk"))
     failing = found.filter(failures__gt=0).order_by("retry_at", "pk")
-    pairs = zip_longest(_mixed(list(well)), failing)
+    parts = [well[start : start + ALIKE] for start in range(0, len(well), ALIKE)]
+    mixed = [destination for part in parts for destination in random.sample(part, len(part))]
+    pairs = zip_longest(mixed, failing)
     return [destination for pair in pairs for destination in pair if destination is not None]
 
 
-def _mixed(well: Sequence[Destination]) -> list[Destination]:
-    """The order kept by and large: each ``ALIKE`` of them shuffled among themselves."""
-    parts = [well[start : start + ALIKE] for start in range(0, len(well), ALIKE)]
-    return [destination for part in parts for destination in random.sample(part, len(part))]
-
-
 def _first_due(now: datetime) -> datetime | None:
-    """When the first destination has something to do: its first head of line, but not before it may be tried."""
+    """Return when the first destination has something to do: its first head of line, but not before it may be tried."""
     times = []
     for destination in Destination.objects.filter(pk__in=_firsts(State.WAITING)):
         # A query for each, which ends at its first row. As a subquery of one for all, MariaDB reads every statement.
@@ -220,16 +193,13 @@ def _first_due(now: datetime) -> datetime | None:
         at = heads.order_by("due_at", "id").values_list("due_at", flat=True).first()
         if at is None:
             continue
-        if destination.retry_at is not None:
-            at = max(at, destination.retry_at)
-        if destination.failures and destination.probe_until is not None:
-            at = max(at, destination.probe_until)
-        times.append(max(at, now))
+        probed_until = destination.probe_until if destination.failures else None
+        times.append(max(at, now, destination.retry_at or now, probed_until or now))
     return min(times, default=None)
 
 
 def _firsts(state: State) -> dict[int, datetime]:
-    """Of each destination with statements in this state, when the first of them comes due.
+    """Return when the first statement in this state comes due, of each destination that has any.
 
     MariaDB and MySQL read two entries of the queue's index for each destination. As a condition on the destinations,
     MariaDB reads everything that waits where that is a small part of the table.

@@ -3,42 +3,76 @@
 TLS is always verified, with the certificates and the proxies that ``requests`` takes from the environment; no redirect
 is followed, no cookie kept, no password taken from a ``netrc``.
 
+Against SSRF a host's addresses are checked where the connection is made and not where the setting is read, since a name
+may stand for another address a moment later (DNS rebinding). A connection that stays open is not checked again.
+
 ``sensitive_variables`` keeps what is sent (the secret, the token, learners) out of Django's reports of unforeseen
 errors: those show the variables of every frame, also of ``requests`` and ``urllib3`` beneath.
 """
 
 from __future__ import annotations
 
+import http.client
+import socket
+import ssl
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Any
 
 import requests
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
-from urllib3.exceptions import HTTPError
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import exceptions as urllib3_errors
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from percipio_openedx import __version__
-from percipio_openedx.config.addresses import is_loopback, read_url
-from percipio_openedx.delivery.adapter import CheckedAdapter
-from percipio_openedx.delivery.failures import error_of_exception
-from percipio_openedx.exceptions import DeliveryError, Unavailable, Unreachable
+from percipio_openedx import __version__, config
+from percipio_openedx.config.addresses import is_loopback, is_public, read_url
+from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable, Unreachable
 from percipio_openedx.secret import Secret
 
 LONGEST_ANSWER = 1024 * 1024
 LONGEST_PAGE = 32 * 1024 * 1024
-_CHUNK = 65536
 # An answer may take this many times the time-out.
 PATIENCE = 3.0
+# Addresses of a host that are tried; together they have the time of one.
+MOST_ADDRESSES = 3
+_CHUNK = 65536
 _HEADERS = {"User-Agent": f"percipio-openedx/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 # Some servers name a character set where a coding belongs, or say that there is none.
 _NO_CODING = frozenset({"", "identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1"})
 # Those of requests are OSErrors; while the body is read the lower layers' come through.
-_FAILURES = (HTTPError, HTTPException, OSError, ValueError, zlib.error, DeliveryError)
+_FAILURES = (urllib3_errors.HTTPError, http.client.HTTPException, OSError, ValueError, zlib.error, DeliveryError)
+_TLS = "the server's certificate is not trusted, or TLS failed"
+_SLOW = "no answer within the time-out"
+_CUT = "the connection failed or was cut"
+# What is said of an error: the first that it or one of its causes is. Our words only: an exception's own text may hold
+# an address with credentials, or a piece of what was sent.
+_PROBLEMS: Mapping[type[BaseException], str] = {
+    urllib3_errors.ProxyError: "the proxy refused or could not be reached",
+    urllib3_errors.SSLError: _TLS,
+    ssl.SSLError: _TLS,
+    zlib.error: "the answer cannot be decoded",
+    socket.gaierror: "the host's name cannot be resolved",
+    UnicodeError: "the host's name cannot be resolved",
+    # A time-out by its class, but any failure to connect.
+    urllib3_errors.NewConnectionError: _CUT,
+    urllib3_errors.ConnectTimeoutError: "no connection within the time-out",
+    urllib3_errors.TimeoutError: _SLOW,
+    TimeoutError: _SLOW,
+    ConnectionError: _CUT,
+    http.client.HTTPException: "the answer broke off",
+    # Those of requests that are about an address or a header.
+    ValueError: "the request could not be made",
+    urllib3_errors.HTTPError: _CUT,
+    OSError: _CUT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +83,6 @@ class Reply:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     duration: float
-
-
-class Session(requests.Session):
-    """Open connections of one thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.headers.clear()
-        self.headers.update(_HEADERS)
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Else requests would put a netrc's password in the token's place.
-        self.auth = lambda request: request
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, CheckedAdapter())
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: requests would read the whole body of a redirect, though it does not follow it."""
 
 
 @sensitive_variables()
@@ -92,49 +109,67 @@ def exchange(
     Raises:
         Unreachable: no answer, or not within the time.
         Unavailable: an answer that is too long or cannot be decoded.
+        PercipioConfigurationError: the host stands at an address that may not be reached.
     """
     started = time.monotonic()
     sent = dict(headers or {})
     if token is not None:
         sent["Authorization"] = f"Bearer {token.reveal()}"
+    own = session or Session()
     try:
-        if session is not None:
-            return _send(session, method, url, timeout, body, sent, longest, started)
-        with Session() as own:
-            return _send(own, method, url, timeout, body, sent, longest, started)
+        host = read_url(url).host
+        # A proxy would be sent in clear what was to stay on this machine, and has a 127.0.0.1 of its own.
+        proxies = {"no_proxy": host} if is_loopback(host) else None
+        with own.request(
+            method,
+            url,
+            data=body,
+            headers=sent,
+            timeout=(timeout, timeout),
+            allow_redirects=False,
+            proxies=proxies,
+            stream=True,
+        ) as response:
+            raw = _read(response, longest, started, timeout * PATIENCE)
+        if not _is_plain_frame(response):
+            # What is left on the connection would be read as the answer to the next request.
+            own.close()
+        content = _decoded(raw, response.headers.get("Content-Encoding", ""), longest)
+        return Reply(response.status_code, response.headers, content, time.monotonic() - started)
     except _FAILURES as error:
         raise error_of_exception(error, time.monotonic() - started) from None
+    finally:
+        if session is None:
+            own.close()
 
 
-def _send(
-    session: Session,
-    method: str,
-    url: str,
-    timeout: float,
-    body: bytes | None,
-    headers: Mapping[str, str],
-    longest: int,
-    started: float,
-) -> Reply:
-    host = read_url(url).host
-    # A proxy would be sent in clear what was to stay on this machine, and has a 127.0.0.1 of its own.
-    proxies = {"no_proxy": host} if is_loopback(host) else None
-    with session.request(
-        method,
-        url,
-        data=body,
-        headers=headers,
-        timeout=(timeout, timeout),
-        allow_redirects=False,
-        proxies=proxies,
-        stream=True,
-    ) as response:
-        raw = _read(response, longest, started, timeout * PATIENCE)
-    if not _is_plain_frame(response):
-        # What is left on the connection would be read as the answer to the next request.
-        session.close()
-    content = _decoded(raw, response.headers.get("Content-Encoding", ""), longest)
-    return Reply(response.status_code, response.headers, content, time.monotonic() - started)
+def error_of_exception(error: BaseException, duration: float | None = None) -> DeliveryError:
+    """Return the typed error of what a request raised, after so many seconds."""
+    if isinstance(error, DeliveryError):
+        error.duration = duration
+        return error
+    causes = list(_causes_of(error))
+    for kind, words in _PROBLEMS.items():
+        if any(isinstance(one, kind) for one in causes):
+            typed = Unavailable if kind is zlib.error else Unreachable
+            return typed(f"{words} ({type(causes[-1]).__name__})", duration=duration)
+    return Unreachable(f"the request failed ({type(error).__name__})", duration=duration)
+
+
+def _causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what ``requests`` and ``urllib3`` wrapped in it, outermost first."""
+    seen: set[int] = set()
+    inner: Any = error
+    while isinstance(inner, BaseException) and id(inner) not in seen:
+        yield inner
+        seen.add(id(inner))
+        wrapped = getattr(inner, "reason", None) or next(
+            (part for part in inner.args if isinstance(part, BaseException)), None
+        )
+        inner = wrapped or inner.__cause__ or (None if inner.__suppress_context__ else inner.__context__)
+
+
+# --- the answer ------------------------------------------------------------------------------------------------------
 
 
 def _read(response: requests.Response, longest: int, started: float, seconds: float) -> bytes:
@@ -155,13 +190,13 @@ def _read(response: requests.Response, longest: int, started: float, seconds: fl
 
 
 def _frames(response: requests.Response) -> list[str]:
-    """What the headers say of the body's length."""
+    """Return what the headers say of the body's length."""
     headers: Any = response.raw.headers
     return [*headers.getlist("Content-Length"), *headers.getlist("Transfer-Encoding")]
 
 
 def _is_plain_frame(response: requests.Response) -> bool:
-    """Whether it is clear where the answer ended."""
+    """Return whether it is clear where the answer ended."""
     frames = _frames(response)
     has_no_body = response.status_code < 200 or response.status_code in (204, 205, 304)
     return set(frames) <= {"0"} and response.status_code >= 200 if has_no_body else len(frames) == 1
@@ -182,3 +217,141 @@ def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
     if not decoder.eof:
         raise Unavailable("the answer broke off")
     return content
+
+
+# --- the connection --------------------------------------------------------------------------------------------------
+
+
+class Session(requests.Session):
+    """Open connections of one thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headers.clear()
+        self.headers.update(_HEADERS)
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # Else requests would put a netrc's password in the token's place.
+        self.auth = lambda request: request
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter(pool_connections=4, pool_maxsize=1))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: requests would read the whole body of a redirect, though it does not follow it."""
+
+
+class _HttpResponse(http.client.HTTPResponse):
+    """Skip interim answers, as a client must (RFC 9110 15.2); ``http.client`` skips 100 alone.
+
+    Else the next request on the connection would read the answer to this one.
+    """
+
+    _has_begun = _has_interim = False
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            self._has_begun = True
+            if not 100 <= status < 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            self._has_interim = True
+            http.client.parse_headers(self.fp)
+
+    def begin(self) -> None:
+        """Read status and headers; what breaks off after a part of an answer is no closed connection."""
+        try:
+            super().begin()
+        except ConnectionError:
+            if self._has_begun:
+                raise http.client.IncompleteRead(b"") from None
+            raise
+        self.will_close = self.will_close or self._has_interim
+
+
+class _Checked:
+    """Connect to an address that was checked, and to no other. A proxy looks the host up by itself."""
+
+    response_class: Any = _HttpResponse
+
+    def _new_conn(self: Any) -> Any:
+        if self.proxy:
+            return super()._new_conn()  # type: ignore[misc]
+        host, timeout = self.host, self.timeout
+        addresses = checked_addresses(host, self.port)[:MOST_ADDRESSES]
+        self.timeout = timeout / len(addresses)
+        try:
+            for address in addresses:
+                self._dns_host = address
+                try:
+                    return super()._new_conn()  # type: ignore[misc]
+                except (urllib3_errors.NewConnectionError, urllib3_errors.ConnectTimeoutError):
+                    if address == addresses[-1]:
+                        raise
+        finally:
+            self._dns_host, self.timeout = host, timeout
+
+
+def checked_addresses(host: str, port: int) -> list[str]:
+    """Return the addresses that a host's name stands for, in the order in which the system would try them.
+
+    One that is not allowed refuses them all: which of them is used would be the choice of who answers for the name.
+
+    Raises:
+        PercipioConfigurationError: an address is not public, and ``PERCIPIO_PRIVATE_HOSTS`` does not allow it.
+        OSError: nobody knows the host.
+    """
+    found = socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in found))
+    for text in addresses:
+        address = ip_address(text)
+        is_itself = is_loopback(host) and is_loopback(text)
+        if not (is_public(address) or is_itself or config.private_hosts().allow(host, address)):
+            problem = _(
+                "%(host)s stands at %(address)s, which is no public address; add the host here if that is meant"
+            )
+            raise PercipioConfigurationError("PERCIPIO_PRIVATE_HOSTS", problem, host=host, address=address)
+    return addresses
+
+
+class _Connection(_Checked, HTTPConnection):
+    pass
+
+
+class _TLSConnection(_Checked, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **options)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """Send; once more over a new connection where an open one was closed before a byte of an answer came.
+
+        That says nothing of the server. RFC 9110 9.2.2 allows it for what is idempotent: tokens, reads, and statements,
+        which have ids; of Track records see decision record 0014.
+        """
+        pool: Any = self.get_connection_with_tls_context(
+            request, options["verify"], options["proxies"], options["cert"]
+        )
+        opened = pool.num_connections
+        try:
+            return super().send(request, *args, **options)
+        except requests.ConnectionError as error:
+            is_closed = any(isinstance(one, ConnectionResetError | ssl.SSLEOFError) for one in _causes_of(error))
+            if not is_closed or pool.num_connections > opened:
+                raise
+        return super().send(request, *args, **options)

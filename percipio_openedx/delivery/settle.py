@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,65 +13,13 @@ from django.db.models import PositiveBigIntegerField, Value
 from django.db.models.functions import Coalesce
 
 from percipio_openedx.db import persistently, write_alias
-from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Ruling, convicted
-from percipio_openedx.delivery.claim import Row
-from percipio_openedx.delivery.judgement import Judgement, may_be_stored
-from percipio_openedx.delivery.outcomes import Answer
-from percipio_openedx.delivery.retry import next_time
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import next_time
+from percipio_openedx.delivery.sender import Response
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.statement import Held, State, Statement, StatementQuerySet
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One request that came back (or did not): what it held, what was answered, what that means."""
-
-    rows: tuple[Row, ...]
-    started_at: datetime
-    answer: Answer
-    judgement: Judgement
-
-    @property
-    def accepted(self) -> int:
-        """How many of the statements were accepted."""
-        return sum(verdict.outcome is Outcome.ACCEPTED for verdict in self.judgement.verdicts.values())
-
-    @property
-    def in_doubt(self) -> list[int]:
-        """The keys of the rows that Percipio may have stored, though it did not say so."""
-        if self.answer.is_of_token or self.accepted == len(self.rows):
-            return []
-        found = []
-        for index, row in enumerate(self.rows):
-            said = self.judgement.verdicts.get(index, self.answer)
-            is_accepted = said is not self.answer and said.outcome is Outcome.ACCEPTED
-            if not is_accepted and may_be_stored(said.outcome, said.status):
-                found.append(row.pk)
-        return found
-
-    @property
-    def settled(self) -> tuple[Row, ...]:
-        """The rows that ``settle`` lets go of: those that were accepted, or all if the answer was about none."""
-        if self.judgement.trouble is not None:
-            return self.rows
-        verdicts = self.judgement.verdicts.items()
-        return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Rows settled by one call."""
-
-    sent: int = 0
-    parked: int = 0
-    later: int = 0
-
-    def plus(self, other: Counts) -> Counts:
-        """Both together."""
-        return Counts(self.sent + other.sent, self.parked + other.parked, self.later + other.later)
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 
 
 @persistently
@@ -80,49 +27,50 @@ def settle(
     destination: Destination,
     api: Api,
     lease: UUID,
-    landed: Sequence[Response],
-    rulings: Sequence[Ruling[Row]],
+    responses: Sequence[Response],
+    rulings: Sequence[Ruling],
     now: datetime,
-) -> Counts:
+) -> Counter[str]:
     """Settle what was accepted and what was decided; rows that are to be sent again, or not decided, stay claimed.
 
     Arguments:
         lease: rows that it holds no longer are somebody else's, and left alone.
-        landed: what came back.
+        responses: what came back.
         rulings: what becomes of statements that failed alone, now or before.
-        now: the time of settling.
     """
-    counts = Counts()
+    counts: Counter[str] = Counter()
+    accepted: dict[StatementVerdict, list[int]] = defaultdict(list)
+    for one in responses:
+        for index, verdict in one.judgment.verdicts.items():
+            if verdict.outcome is Outcome.ACCEPTED:
+                accepted[verdict].append(one.rows[index].pk)
     with transaction.atomic(using=write_alias()):
-        if in_doubt := [pk for one in landed for pk in one.in_doubt]:
+        if in_doubt := [pk for one in responses for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
-        for verdict, pks in _accepted(landed).items():
-            counts = counts.plus(Counts(sent=Held(pks, lease).accept(now, verdict.status, verdict.words)))
+        for verdict, pks in accepted.items():
+            counts["sent"] += _held(pks, lease).accept(now, verdict.status, verdict.words)
         for ruling in rulings:
-            counts = counts.plus(_apply(ruling, lease, now))
-        for one in landed:
-            if one.judgement.trouble is not None:
-                counts = counts.plus(_apply_trouble(one, lease, now))
-        DeliveryAttempt.objects.bulk_create(attempt for one in landed for attempt in _attempts(one, destination, api))
+            counts += _apply(ruling, lease, now)
+        for one in responses:
+            if one.judgment.problem is not None:
+                counts["later"] += _wait_for_destination(one, lease, now)
+        attempts = [attempt for one in responses for attempt in _attempts(one, destination, api)]
+        DeliveryAttempt.objects.bulk_create(attempts)
     return counts
 
 
 @persistently
-def put_back(rows: Iterable[Row], lease: UUID, on_their_way: Container[int] = ()) -> int:
-    """Give back rows that are held and not settled.
-
-    Arguments:
-        on_their_way: keys of those that were sent, and of whose answer nothing is known.
-    """
+def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) -> int:
+    """Give back rows that are held and not settled; of those in flight it is not known whether Percipio has them."""
     pks = [row.pk for row in rows]
-    sent = [pk for pk in pks if pk in on_their_way]
-    unsent = [pk for pk in pks if pk not in on_their_way]
-    count = _held(unsent, lease).put_back() if unsent else 0
-    return count + (_held(sent, lease).put_back(was_sent=True) if sent else 0)
+    sent = [pk for pk in pks if pk in in_flight]
+    unsent = [pk for pk in pks if pk not in in_flight]
+    count = _held(unsent, lease).release() if unsent else 0
+    return count + (_held(sent, lease).release(was_sent=True) if sent else 0)
 
 
 @persistently
-def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, since: int) -> int:
+def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
     """Give back rows that a request held which failed, since it is the destination's fault, or may be.
 
     They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
@@ -131,12 +79,10 @@ def release(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Verdict, s
     Arguments:
         since: the destination's successes when a request that held them failed first.
     """
-    pks = [row.pk for row in rows]
-    if not pks:
-        return 0
+    held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORIZED:
-        return _held(pks, lease).put_back(refused_after=_first(since))
-    return _held(pks, lease).release(now, verdict.status, verdict.words, refused_after=_first(since))
+        return held.release(refused_after=_first(since))
+    return held.retry_later(now, verdict.status, verdict.words, refused_after=_first(since))
 
 
 @persistently
@@ -150,7 +96,7 @@ def reopen(destination: Destination, since: int, now: datetime) -> int:
 
 
 def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Whether several learners were refused since anything was accepted, with these who are not parked yet.
+    """Return whether several learners were refused since anything was accepted, with these who are not parked yet.
 
     Arguments:
         since: as for ``reopen``.
@@ -162,21 +108,15 @@ def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bo
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:
-    """What was parked since then with nothing to compare it with, so that nothing could be counted."""
+    """Return what was parked since then with nothing to compare it with, so that nothing could be counted."""
     parked = Statement.objects.filter(destination=destination, state=State.PARKED, refusals__isnull=True)
     return parked.filter(refused_after__gte=since)
 
 
 @persistently
-def keep(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
+def skip(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
     """Settle rows for which the Track API has no form."""
-    pks = [row.pk for row in rows]
-    return Held(pks, lease).keep(now)
-
-
-def _first(since: int) -> Coalesce:
-    """Since when it fails: what was accepted later tells whose fault that was."""
-    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
+    return _held([row.pk for row in rows], lease).skip(now)
 
 
 @persistently
@@ -191,62 +131,43 @@ def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
     return Statement.objects.filter(pk__in=pks).held_by(lease)
 
 
-def _accepted(landed: Sequence[Response]) -> dict[Verdict, list[int]]:
-    """The rows of each verdict that accepts: a whole batch that was accepted is one UPDATE."""
-    groups: dict[Verdict, list[int]] = defaultdict(list)
-    for one in landed:
-        same, pks = None, []
-        for index, verdict in one.judgement.verdicts.items():
-            if verdict.outcome is not Outcome.ACCEPTED:
-                continue
-            if verdict is not same:
-                # Looked up once for all that were accepted together: to compare verdicts takes longer than the rest.
-                same, pks = verdict, groups[verdict]
-            pks.append(one.rows[index].pk)
-    return groups
+def _first(since: int) -> Coalesce:
+    """Since when it fails: what was accepted later tells whose fault that was."""
+    return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
-def _apply(ruling: Ruling[Row], lease: UUID, now: datetime) -> Counts:
+def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
     row, verdict = ruling.row, ruling.verdict
+    blame: dict[str, Any]
     words = verdict.words or "refused without a word"
-    match ruling.fate:
-        case Fate.UNPROVEN:
-            held = Held([row.pk], lease)
-            return Counts(parked=held.park(now, verdict.status, words, refused_after=ruling.since))
-        case Fate.RELEASED:
-            return Counts(later=release([row], lease, now, verdict, ruling.since))
-        case Fate.SUSPECTED:
-            due_at = next_time(now, row.attempts, verdict.outcome, None, random.uniform)
-            waiting = _held([row.pk], lease)
-            return Counts(
-                later=waiting.release(due_at, verdict.status, verdict.words, refused_after=_first(ruling.since))
-            )
-        case Fate.GUILTY:
-            return _convict(ruling, lease, now, words)
+    if ruling.fate is Fate.RELEASED:
+        return Counter(later=release_failed([row], lease, now, verdict, ruling.since))
+    if ruling.fate is Fate.UNPROVEN:
+        return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since))
+    if ruling.fate is Fate.SUSPECTED:
+        blame = {"refused_after": _first(ruling.since)}
+        due_at = next_time(now, row.attempts, verdict.outcome)
+    else:
+        # Guilty: it waits by itself, longer each time, until it is parked.
+        refusals, is_parked = convicted(row.refusals, verdict.outcome)
+        if is_parked:
+            return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+        blame = {"refusals": refusals}
+        due_at = next_time(now, refusals[verdict.outcome], verdict.outcome)
+        if ruling.retry_after is not None:
+            due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after))
+    return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.words, **blame))
 
 
-def _convict(ruling: Ruling[Row], lease: UUID, now: datetime, words: str) -> Counts:
-    """It waits by itself, longer each time, until it is parked."""
-    row, verdict = ruling.row, ruling.verdict
-    refusals, is_parked = convicted(row.refusals, verdict.outcome)
-    if is_parked:
-        return Counts(parked=Held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
-    due_at = next_time(now, refusals[verdict.outcome], verdict.outcome, None, random.uniform)
-    if ruling.retry_after is not None:
-        due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after, random.uniform))
-    held = _held([row.pk], lease)
-    return Counts(later=held.release(due_at, verdict.status, verdict.words, refusals=refusals))
-
-
-def _apply_trouble(one: Response, lease: UUID, now: datetime) -> Counts:
-    """The destination's trouble, and nothing about these rows: they stay due.
+def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
+    """Give back the rows of a request that failed for the destination's problem: they stay due.
 
     Where nothing was sent for want of a token that is refused they are untouched.
     """
     held = _held([row.pk for row in one.rows], lease)
-    if one.judgement.trouble is Outcome.UNAUTHORIZED:
-        return Counts(later=held.put_back())
-    return Counts(later=held.release(now, one.answer.status, one.answer.words))
+    if one.judgment.problem is Outcome.UNAUTHORIZED:
+        return held.release()
+    return held.retry_later(now, one.answer.status, one.answer.words)
 
 
 def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
@@ -257,7 +178,7 @@ def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[Del
             api=api.value,
             started_at=one.started_at,
             statements=len(one.rows),
-            accepted=one.accepted if answer is one.answer else 0,
+            accepted=len(one.accepted) if answer is one.answer else 0,
             status=answer.status,
             outcome=answer.outcome.value,
             duration_ms=round(answer.duration * 1000),

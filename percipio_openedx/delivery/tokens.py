@@ -2,7 +2,7 @@
 
 Source: "Authentication" of Skillsoft's page, with a JSON body where RFC 6749 has a form. A token is kept in Django's
 cache, encrypted with the newest of the keys that encrypt client secrets (``encryption``), and in the memory of the
-process, so that sending costs no look-up.
+process, so that it is not fetched for each request where there is no working cache.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx import encryption
 from percipio_openedx.config import Configuration
+from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, error_of
-from percipio_openedx.delivery.retry import retry_after_of
-from percipio_openedx.delivery.statuses import json_of, outcome_of
+from percipio_openedx.delivery.outcomes import Answer, error_of, retry_after_of
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
 from percipio_openedx.redaction import words_of
@@ -35,7 +34,9 @@ UNKNOWN_LIFE = 300.0
 LONGEST_LIFE = 86400.0
 # Refreshed this long before it ends, or at nine tenths of a short life.
 MARGIN = 60.0
-_PREFIX = "percipio_openedx:token:"
+
+_memory: dict[str, Token] = {}
+_fetching = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Token:
     until: float
 
     def is_fresh(self) -> bool:
-        """Whether it may still be used."""
+        """Return whether it may still be used."""
         return time.time() < self.until
 
 
@@ -55,18 +56,13 @@ class Tokens:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
-        self._key = (
-            _PREFIX
-            + salted_hmac(
-                "percipio_openedx.delivery.tokens",
-                json.dumps([configuration.token_url, configuration.client_id, configuration.client_secret.reveal()]),
-                algorithm="sha256",
-            ).hexdigest()
-        )
+        account = [configuration.token_url, configuration.client_id, configuration.client_secret.reveal()]
+        hashed = salted_hmac("percipio_openedx.delivery.tokens", json.dumps(account), algorithm="sha256")
+        self._key = f"percipio_openedx:token:{hashed.hexdigest()}"
 
     @sensitive_variables()
     def current(self) -> Secret:
-        """A token that may be used, from memory, from the cache, or fetched now.
+        """Return a token that may be used, from memory, from the cache, or fetched now.
 
         Raises:
             DeliveryError: the token endpoint did not give one.
@@ -77,15 +73,14 @@ class Tokens:
         return token.value
 
     def held_until(self) -> float | None:
-        """Until when the token in hand may be used, in seconds since the epoch; None without one. Fetches nothing."""
+        """Return until when the token in hand may be used, in seconds since the epoch; None without one."""
         token = self._known()
         return None if token is None else token.until
 
     def refused(self, value: Secret) -> None:
         """Forget a token that the API did not take, unless somebody has replaced it already."""
-        with _lock:
-            if (known := _memory.get(self._key)) and known.value == value:
-                del _memory[self._key]
+        if (known := _memory.get(self._key)) and known.value == value:
+            _memory.pop(self._key, None)
         stored = self._stored()
         if stored is not None and stored.value == value:
             cache.delete(self._key)
@@ -95,16 +90,14 @@ class Tokens:
         if token is None or not token.is_fresh():
             token = self._stored()
             if token is not None:
-                self._remember(token)
+                _memory[self._key] = token
         return token
 
     def _stored(self) -> Token | None:
         sealed = cache.get(self._key)
-        if not isinstance(sealed, bytes):
-            return None
-        found = encryption.unseal(sealed)
-        if not found.is_newest:
-            # The keys have changed since: as good as no token, and the next one takes its place.
+        found = encryption.unseal(sealed) if isinstance(sealed, bytes) else None
+        if found is None or not found.is_newest:
+            # Where the keys have changed since it is as good as none, and the next one takes its place.
             return None
         try:
             value, until = json.loads(found.reveal())
@@ -119,34 +112,14 @@ class Tokens:
         except DeliveryError as error:
             error.is_of_token = True
             raise
-        self._progress(token)
-        self._remember(token)
-        return token
-
-    def _progress(self, token: Token) -> None:
+        _memory[self._key] = token
         try:
             sealed = encryption.seal(Secret(json.dumps([token.value.reveal(), token.until])))
         except PercipioConfigurationError:
             # There is no key to encrypt with, as the doctor says: each process fetches a token of its own.
-            return
+            return token
         cache.set(self._key, sealed, timeout=max(1, math.ceil(token.until - time.time())))
-
-    def _remember(self, token: Token) -> None:
-        with _lock:
-            if len(_memory) > 1000:
-                _memory.clear()
-            _memory[self._key] = token
-
-
-_memory: dict[str, Token] = {}
-_lock = threading.Lock()
-_fetching = threading.Lock()
-
-
-def forget_all() -> None:
-    """Forget the tokens that this process has in memory (the shared cache keeps its own)."""
-    with _lock:
-        _memory.clear()
+        return token
 
 
 @sensitive_variables()
@@ -171,8 +144,8 @@ def fetch(configuration: Configuration) -> Token:
         headers={"Content-Type": "application/json"},
     )
     if reply.status not in (200, 201):
-        raise error_of(_refusal(reply, configuration))
-    answer = json_of(reply.body)
+        raise _refusal(reply, configuration)
+    answer = parsed(reply.body)
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(value, str) or not _is_token(value):
         raise Unavailable("the token endpoint's answer holds no token", status=reply.status, duration=reply.duration)
@@ -180,34 +153,30 @@ def fetch(configuration: Configuration) -> Token:
     return Token(Secret(value), time.time() + life - min(MARGIN, life / 10))
 
 
-def _refusal(reply: Reply, configuration: Configuration) -> Answer:
+def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
     """Any 4xx but those of the moment is about the credentials or the address: a person has to look (RFC 6749 5.2)."""
-    outcome = outcome_of(reply.status)
-    if outcome is not Outcome.LATER and reply.status >= 400:
-        outcome = Outcome.UNAUTHORIZED
-    else:
-        outcome = Outcome.LATER
+    is_refused = reply.status >= 400 and outcome_of(reply.status) is not Outcome.LATER
     words = words_of(reply.body, (configuration.client_secret.reveal(),))
-    return Answer(
-        outcome,
-        reply.status,
-        f"token endpoint, {reply.status}: {words}".rstrip(": "),
-        retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
-        reply.duration,
+    return error_of(
+        Answer(
+            Outcome.UNAUTHORIZED if is_refused else Outcome.LATER,
+            reply.status,
+            f"token endpoint, {reply.status}: {words}".rstrip(": "),
+            retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
+            reply.duration,
+        )
     )
 
 
 def _is_token(value: str) -> bool:
-    """Whether it can stand in a header (RFC 6750 2.1 allows less; nothing that breaks a line gets through)."""
+    """Return whether it can stand in a header (RFC 6750 2.1 allows less; nothing that breaks a line gets through)."""
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def _life(said: object) -> float:
-    """Seconds a token lives: a number, or a number as text, else ``UNKNOWN_LIFE``."""
-    if isinstance(said, bool) or not isinstance(said, int | float | str):
-        return UNKNOWN_LIFE
+    """Return the seconds that a token lives: a number, or a number as text, else ``UNKNOWN_LIFE``."""
     try:
-        seconds = float(said)
+        seconds = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else 0.0
     except (ValueError, OverflowError):
         return UNKNOWN_LIFE
     return min(seconds, LONGEST_LIFE) if seconds > 0 and math.isfinite(seconds) else UNKNOWN_LIFE

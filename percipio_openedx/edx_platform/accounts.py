@@ -15,7 +15,6 @@ from percipio_openedx.edx_platform.door import platform
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-
 # How often extra data of single sign-on may have been written as a text of itself.
 MOST_NESTED = 3
 
@@ -25,7 +24,7 @@ EXTERNAL_ID_TYPE = "xapi"
 
 @platform("auth.models.User")
 def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
-    """Accounts by id, with the profile's name. One query."""
+    """Return accounts by id, with the profile's name. One query."""
     rows = get_user_model().objects.filter(pk__in=user_ids)
     columns = ("pk", "is_active", "username", "email", "profile__name")
     return {
@@ -36,25 +35,25 @@ def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
 
 @platform("auth.models.User")
 def find_learners(text: str, limit: int) -> dict[int, Learner]:
-    """Accounts whose username, email or profile name begins with ``text``, an exact username or email first.
+    """Return accounts whose username, email or profile name begins with ``text``, an exact username or email first.
 
-    Each by an index that the platform has. Three queries.
+    Three queries, each by an index that the platform has.
     """
     found: dict[int, Learner] = {}
     for column in ("username", "email", "profile__name"):
         rows = get_user_model().objects.filter(**{f"{column}__istartswith": text}).order_by(column)
         found.update(learners(list(rows.values_list("pk", flat=True)[:limit])))
-    exact = {text.lower()}
-    ordered = sorted(found.values(), key=lambda learner: not {learner.username.lower(), learner.email.lower()} & exact)
+    exact = text.lower()
+    ordered = sorted(found.values(), key=lambda one: exact not in (one.username.lower(), one.email.lower()))
     return {learner.user_id: learner for learner in ordered[:limit]}
 
 
 @platform("social_django.models.UserSocialAuth")
 def names_of(user_id: int) -> list[str]:
-    """What an account is, and before its retirement was, known by: username, email, name, single-sign-on uids.
+    """Return what an account is, or before its retirement was, known by: username, email, name, single-sign-on uids.
 
     Raises:
-        PlatformUnavailable: one of them cannot be read: whoever erases by half of the names leaves the other half.
+        PlatformUnavailable: one of them cannot be read. To erase by half of the names would leave the other half.
     """
     from social_django.models import UserSocialAuth
 
@@ -65,20 +64,20 @@ def names_of(user_id: int) -> list[str]:
     return [str(value) for value in found if value]
 
 
+@platform("user_api.models.UserRetirementStatus")
 def _names_before(user_id: int) -> list[tuple[str, str, str]]:
-    with platform("user_api.models.UserRetirementStatus"):
-        try:
-            from openedx.core.djangoapps.user_api.models import UserRetirementStatus
-        except (ImportError, RuntimeError):
-            # Not there, or installed and not one of the LMS's apps.
-            return []
-        columns = ("original_username", "original_email", "original_name")
-        return list(UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns))
+    try:
+        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+    except (ImportError, RuntimeError):
+        # Not there, or installed and not one of the LMS's apps.
+        return []
+    columns = ("original_username", "original_email", "original_name")
+    return list(UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns))
 
 
 @platform("auth.models.User")
 def user_id_of(text: str) -> int | None:
-    """The account of a user id, a username or an email, all exact; None where there is none."""
+    """Return the account of a user id, a username or an email, all exact."""
     rows = get_user_model().objects.order_by("pk")
     if text.isascii() and text.isdigit() and len(text) < 10:
         found = rows.filter(pk=int(text))
@@ -89,25 +88,21 @@ def user_id_of(text: str) -> int | None:
 
 @platform("auth.models.User")
 def users(user_ids: Iterable[int]) -> dict[int, User]:
-    """Whole accounts, which the platform's progress functions ask for. One query."""
+    """Return whole accounts, which the platform's progress functions ask for. One query."""
     return dict(get_user_model().objects.in_bulk(list(user_ids)))
 
 
+@platform("user_api.models.UserRetirementStatus")
 def retiring(user_ids: Iterable[int]) -> set[int]:
-    """Those who asked to be forgotten: a retirement was requested, and the row is still there."""
-    with platform("user_api.models.UserRetirementStatus"):
-        from openedx.core.djangoapps.user_api.models import UserRetirementStatus
+    """Return those who asked to be forgotten: a retirement was requested, and its row is still there."""
+    from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 
-        rows = UserRetirementStatus.objects.filter(user_id__in=user_ids)
-        return set(rows.values_list("user_id", flat=True))
+    return set(UserRetirementStatus.objects.filter(user_id__in=user_ids).values_list("user_id", flat=True))
 
 
 @platform("auth.models.User")
 def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
-    """Return the ids of accounts that have the name of a retired one, in order, whatever the case of its letters.
-
-    MariaDB and MySQL find them by the platform's indexes on address and username, which do not know the case either.
-    """
+    """Return the ids of accounts that have the name of a retired one, in order, whatever the case of its letters."""
     by_email, by_username = Q(pk__in=()), Q(pk__in=())
     for prefix, suffix in names.emails:
         by_email |= Q(email__istartswith=prefix, email__iendswith=suffix)
@@ -121,9 +116,8 @@ def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
     return sorted(found)[:limit]
 
 
-@platform("auth.models.User")
 def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
-    """Return accounts that have the name of a retired one and whose retirement cannot be cancelled any more.
+    """Return accounts that have the name of a retired one and whose retirement cannot be canceled any more.
 
     The address is replaced when the learner asks; until the pipeline takes it up (``PENDING``) it can be taken back.
     """
@@ -139,18 +133,17 @@ def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
 
 @platform("external_user_ids.models.ExternalId")
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
-    """The pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
-    users = list(get_user_model().objects.filter(pk__in=user_ids))
-    with platform("external_user_ids.models.ExternalId"):
-        from openedx.core.djangoapps.external_user_ids.models import ExternalId
+    """Return the pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
+    from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
-        found = ExternalId.batch_get_or_create_user_ids(users, EXTERNAL_ID_TYPE) or {}
+    accounts = list(get_user_model().objects.filter(pk__in=user_ids))
+    found = ExternalId.batch_get_or_create_user_ids(accounts, EXTERNAL_ID_TYPE) or {}
     return {user_id: str(row.external_user_id) for user_id, row in found.items()}
 
 
 @platform("social_django.models.UserSocialAuth")
 def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
-    """Single-sign-on links by learner, oldest first. One query."""
+    """Return single-sign-on links by learner, oldest first. One query."""
     from social_django.models import UserSocialAuth
 
     found: dict[int, list[SocialLink]] = {}
@@ -163,8 +156,8 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
 def _read(extra: Any) -> dict[str, Any] | None:
     """Return a link's extra data; None where it cannot be read.
 
-    Several versions of social-auth-app-django stored it as a JSON text within the JSON (its issues 464 and 465), and a
-    later save of such a row may have done so again.
+    Versions of social-auth-app-django stored it as a JSON text within the JSON (its issues 464 and 465), and later
+    saves of such a row may have done so again.
     """
     for _ in range(MOST_NESTED):
         if not isinstance(extra, str):

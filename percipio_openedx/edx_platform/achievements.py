@@ -1,25 +1,70 @@
-"""What learners did in a course run, by course and in bulk: activity, grades, certificates."""
+"""What learners did in a course run, by course and in bulk: enrollments, activity, grades, certificates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Max, Min, Q
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import Activity, Certificate, Grade
+from percipio_openedx.data import Activity, Certificate, Enrollment, Grade
 from percipio_openedx.edx_platform.door import parsed, platform
 
 DONE = Q(completion__gt=0)
 
 
+def _enrollment_rows(**filters: Any) -> Any:
+    from common.djangoapps.student.models import CourseEnrollment
+
+    return CourseEnrollment.objects.filter(**filters).order_by()
+
+
+@platform("student.models.CourseEnrollment")
+def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollment]:
+    """Return enrollment rows by learner, active or not. One query."""
+    rows = _enrollment_rows(user_id__in=user_ids, course_id=parsed(course_key))
+    return {
+        user_id: Enrollment(created=created, is_active=is_active, mode=mode)
+        for user_id, created, is_active, mode in rows.values_list("user_id", "created", "is_active", "mode")
+        if created is not None
+    }
+
+
+@platform("student.models.CourseEnrollment")
+def enrollment_counts(user_id: int | None = None) -> dict[str, int]:
+    """Return every course run that anybody (or one learner) was ever enrolled in, and its number of rows. One query."""
+    rows = _enrollment_rows() if user_id is None else _enrollment_rows(user_id=user_id)
+    counted = rows.values_list("course_id").annotate(Count("id"))
+    return {str(key): count for key, count in counted.iterator()}
+
+
+@platform("student.models.CourseEnrollment")
+def courses_of(user_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Return the course runs that these learners were ever enrolled in. One query."""
+    found: dict[int, set[str]] = {}
+    for user_id, key in _enrollment_rows(user_id__in=user_ids).values_list("user_id", "course_id"):
+        found.setdefault(user_id, set()).add(str(key))
+    return found
+
+
+@platform("student.models.CourseEnrollment")
+def enrollments_after(
+    course_key: str, after: int, limit: int, user_id: int | None = None
+) -> list[tuple[int, int, datetime | None]]:
+    """Return enrollment id, user id and time of creation, in the order of the ids (which the course's index serves)."""
+    rows = _enrollment_rows(course_id=parsed(course_key), id__gt=after)
+    rows = rows if user_id is None else rows.filter(user_id=user_id)
+    return list(rows.order_by("id").values_list("id", "user_id", "created")[:limit])
+
+
 @platform("completion.models.BlockCompletion")
 def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
-    """First and latest recorded completion by learner, without the time on task. One query.
+    """Return first and latest recorded completion by learner, without the time on task. One query.
 
-    A completion of 0.0 is what is left of one that was taken back (a learner's state was deleted): a change, since less
-    is done now, and nothing that the learner did.
+    A completion of 0.0 is what is left of one that was taken back (a learner's state was deleted): it changes the
+    version, and is nothing that the learner did.
     """
     from completion.models import BlockCompletion
 
@@ -43,7 +88,7 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
 
 @platform("completion.models.BlockCompletion")
 def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[datetime]]:
-    """Every recorded moment of activity by learner, in order. One query; for the few who have something to report."""
+    """Return every recorded moment of activity by learner, in order: for the few with something to report."""
     from completion.models import BlockCompletion
 
     found: dict[int, list[datetime]] = {}
@@ -53,28 +98,25 @@ def activity_times(course_key: str, user_ids: Iterable[int]) -> dict[int, list[d
     return {user_id: sorted(times) for user_id, times in found.items()}
 
 
+@platform("grades.models.PersistentCourseGrade")
 def grades(course_key: str, user_ids: Iterable[int]) -> dict[int, Grade]:
-    """Stored course grades by learner. One query.
+    """Return stored course grades by learner. One query, where ``CourseGradeFactory().read`` costs one each."""
+    from lms.djangoapps.grades.models import PersistentCourseGrade
 
-    The row and not ``CourseGradeFactory().read``: that costs a query each, and computes nothing more.
-    """
-    with platform("grades.models.PersistentCourseGrade"):
-        from lms.djangoapps.grades.models import PersistentCourseGrade
-
-        rows = PersistentCourseGrade.objects.filter(user_id__in=user_ids, course_id=parsed(course_key))
-        columns = ("user_id", "percent_grade", "letter_grade", "passed_timestamp", "modified")
-        return {
-            user_id: Grade(fraction=percent, passing=bool(letter), passed_at=passed_at, changed=modified)
-            for user_id, percent, letter, passed_at, modified in rows.values_list(*columns)
-        }
+    rows = PersistentCourseGrade.objects.filter(user_id__in=user_ids, course_id=parsed(course_key))
+    columns = ("user_id", "percent_grade", "letter_grade", "passed_timestamp", "modified")
+    return {
+        user_id: Grade(fraction=percent, passing=bool(letter), passed_at=passed_at, changed=modified)
+        for user_id, percent, letter, passed_at, modified in rows.values_list(*columns)
+    }
 
 
 def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certificate]:
     """Return course certificates by learner. One query, and two more where anybody holds one.
 
-    Held means that it is there to be shown (``downloadable``). Its row may be older: one whose learner has no verified
-    identity begins as ``unverified`` (edx-platform's ADR certificates/006), and each renewal saves it again. So its
-    history says since when it is held without a break.
+    Held means ``downloadable``. The row may be older than that: it begins as ``unverified`` for a learner without a
+    verified identity (edx-platform's ADR certificates/006), and each renewal saves it again. So its history says since
+    when it is held without a break.
     """
     key = parsed(course_key)
     with platform("certificates.models.GeneratedCertificate"):
@@ -100,40 +142,40 @@ def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certific
     }
 
 
+@platform("certificates.api.certificates_viewable_for_course")
 def _shown(key: CourseKey) -> tuple[bool, datetime | None]:
     """Return whether the course shows its certificates now, and the day from which it does.
 
-    The day is None where they are shown as soon as they are held, or where no day is set. Whether they are shown is for
-    the platform to say; the day follows its rules (``certificates.utils.should_certificate_be_visible``).
+    The day is None where they are shown as soon as they are held, or where no day is set; it follows the platform's
+    rules (``certificates.utils.should_certificate_be_visible``).
     """
-    with platform("certificates.api.certificates_viewable_for_course"):
-        from lms.djangoapps.certificates.api import certificates_viewable_for_course
-        from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+    from lms.djangoapps.certificates.api import certificates_viewable_for_course
+    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-        try:
-            # Not ``get_course_overview_or_none``, for which a course that cannot be read is none either.
-            overview = CourseOverview.get_from_id(key)
-        except CourseOverview.DoesNotExist:
-            return False, None
-        is_shown = bool(certificates_viewable_for_course(overview))
-        if overview.self_paced or overview.certificates_show_before_end:
-            return is_shown, None
-        # Values of ``xmodule.data.CertificatesDisplayBehaviors``.
-        days = {"end_with_date": overview.certificate_available_date, "end": overview.end}
-        return is_shown, days.get(str(overview.certificates_display_behavior))
+    try:
+        # Not ``get_course_overview_or_none``, which gives None for a course that cannot be read, too.
+        overview = CourseOverview.get_from_id(key)
+    except CourseOverview.DoesNotExist:
+        return False, None
+    is_shown = bool(certificates_viewable_for_course(overview))
+    if overview.self_paced or overview.certificates_show_before_end:
+        return is_shown, None
+    # Values of ``xmodule.data.CertificatesDisplayBehaviors``.
+    days = {"end_with_date": overview.certificate_available_date, "end": overview.end}
+    return is_shown, days.get(str(overview.certificates_display_behavior))
 
 
+@platform("certificates.models.GeneratedCertificate.history")
 def _held_since(pks: Iterable[int]) -> dict[int, datetime]:
-    """Return since when each of these certificates is held; those of whose history nothing is known are absent."""
-    with platform("certificates.models.GeneratedCertificate.history"):
-        from lms.djangoapps.certificates.data import CertificateStatuses
-        from lms.djangoapps.certificates.models import GeneratedCertificate
+    """Return since when each of these certificates is held; those without a history are absent."""
+    from lms.djangoapps.certificates.data import CertificateStatuses
+    from lms.djangoapps.certificates.models import GeneratedCertificate
 
-        rows = GeneratedCertificate.history.filter(id__in=pks).order_by("history_date", "history_id")
-        found: dict[int, datetime] = {}
-        for pk, at, status in rows.values_list("id", "history_date", "status"):
-            if status == CertificateStatuses.downloadable:
-                found.setdefault(pk, at)
-            else:
-                found.pop(pk, None)
-        return found
+    rows = GeneratedCertificate.history.filter(id__in=pks).order_by("history_date", "history_id")
+    found: dict[int, datetime] = {}
+    for pk, at, status in rows.values_list("id", "history_date", "status"):
+        if status == CertificateStatuses.downloadable:
+            found.setdefault(pk, at)
+        else:
+            found.pop(pk, None)
+    return found

@@ -18,11 +18,11 @@ _ONE_REQUEST = timedelta(seconds=10)
 
 
 def opaque_token(request: Request) -> Grant:
-    """Whose opaque token a request carries in ``Authorization: Bearer``, judged by the platform.
+    """Return the grant of the opaque token in a request's ``Authorization: Bearer``, judged by the platform.
 
     Raises:
         AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
-        PlatformUnavailable: the platform's class is missing, or stumbled over the token.
+        PlatformUnavailable: the platform's class is missing, or failed on the token.
     """
     from rest_framework.exceptions import APIException
 
@@ -50,105 +50,94 @@ def is_service(application: Any, user_id: int) -> bool:
     )
 
 
+@platform("oauth2_provider.models.Application")
 def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: datetime) -> str | None:
-    """The application that a signed token of a service is of, by its client id; None where nobody can tell.
+    """Return the client id of the application that a service's signed token is of; None where nobody can tell.
 
-    A signed token names its user and no application (``oauth_dispatch/jwt.py``: ``aud`` is the same for all, and there
-    is no ``azp``, no ``client_id``). So the user has to own a single application, of whatever kind. And since there may
-    have been another one when the token was issued, that application must have been given a token just then: the LMS
-    makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes that with its application.
-
-    Arguments:
-        user_id: whom the token names.
-        scopes: what it grants.
-        issued_at: its ``iat``, a whole second.
-
-    Raises:
-        PlatformUnavailable: the platform's models are missing.
+    A signed token names its user and no application (``oauth_dispatch/jwt.py``). So the user has to own a single
+    application, of whatever kind, and that one must have been given a token just when this was issued, for there may
+    have been another then: the LMS makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes
+    that with its application. ``issued_at`` is the token's ``iat``, a whole second.
     """
-    with platform("oauth2_provider.models.Application"):
-        from oauth2_provider.models import get_access_token_model, get_application_model
+    from oauth2_provider.models import get_access_token_model, get_application_model
 
-        owned = list(get_application_model().objects.filter(user_id=user_id)[:2])
-        if len(owned) != 1 or not is_service(owned[0], user_id):
-            return None
-        tokens = get_access_token_model().objects.filter(
-            application=owned[0],
-            user_id=user_id,
-            created__gte=issued_at - _ONE_REQUEST,
-            created__lt=issued_at + timedelta(seconds=1),
-        )
-        given = (frozenset(scope.split()) for scope in tokens.values_list("scope", flat=True))
-        return str(owned[0].client_id) if scopes in given else None
+    owned = list(get_application_model().objects.filter(user_id=user_id)[:2])
+    if len(owned) != 1 or not is_service(owned[0], user_id):
+        return None
+    tokens = get_access_token_model().objects.filter(
+        application=owned[0],
+        user_id=user_id,
+        created__gte=issued_at - _ONE_REQUEST,
+        created__lt=issued_at + timedelta(seconds=1),
+    )
+    given = (frozenset(scope.split()) for scope in tokens.values_list("scope", flat=True))
+    return str(owned[0].client_id) if scopes in given else None
 
 
+@platform("oauth2_provider.models.Application")
 def signed_token_problem(client_id: str) -> str:
-    """Why signed tokens of an application are refused, in words for an operator; ``''`` if they are not."""
-    with platform("oauth2_provider.models.Application"):
-        from oauth2_provider.models import get_application_model
+    """Return why signed tokens of an application are refused, for an operator; ``''`` if they are not."""
+    from oauth2_provider.models import get_application_model
 
-        model = get_application_model()
-        user_id = model.objects.filter(client_id=client_id).values_list("user_id", flat=True).first()
-        others = model.objects.filter(user_id=user_id).exclude(client_id=client_id).count() if user_id else 0
-        if not others:
-            return ""
-        return _(
-            "Its user owns other applications as well (%(count)s). A signed token (JWT) does not say which application "
-            "it is of, so those of this application are refused."
-        ) % {"count": others}
+    model = get_application_model()
+    user_id = model.objects.filter(client_id=client_id).values_list("user_id", flat=True).first()
+    others = model.objects.filter(user_id=user_id).exclude(client_id=client_id).count() if user_id else 0
+    if not others:
+        return ""
+    return _(
+        "Its user owns other applications as well (%(count)s). A signed token (JWT) does not say which application "
+        "it is of, so those of this application are refused."
+    ) % {"count": others}
+
+
+@platform("oauth_dispatch.models.ApplicationAccess")
+def _access(client_id: str) -> Any:
+    from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
+
+    return ApplicationAccess.objects.filter(application__client_id=client_id).first()
 
 
 def filters_of(client_id: str) -> list[str]:
-    """What an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
-    with platform("oauth_dispatch.models.ApplicationAccess"):
-        from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
-
-        access = ApplicationAccess.objects.filter(application__client_id=client_id).first()
-        return [str(one) for one in access.filters or ()] if access else []
+    """Return what an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
+    access = _access(client_id)
+    return [str(one) for one in access.filters or ()] if access else []
 
 
+@platform("oauth2_provider.models.Application")
 def application_mistakes(client_id: str, scope: str) -> list[str]:
-    """What keeps an OAuth2 application from asking for a scope by client credentials, in words for an operator."""
-    with platform("oauth2_provider.models.Application"):
-        from oauth2_provider.models import get_application_model
+    """Return what keeps an application from asking for a scope by client credentials, for an operator."""
+    from oauth2_provider.models import get_application_model
 
-        model = get_application_model()
-        application = model.objects.filter(client_id=client_id).first()
-        if application is None:
-            return [_("There is no OAuth2 application with this client id.")]
-        mistakes = []
-        if application.authorization_grant_type != model.GRANT_CLIENT_CREDENTIALS:
-            mistakes.append(_("Its grant type is not client credentials."))
-        if application.client_type != model.CLIENT_CONFIDENTIAL:
-            mistakes.append(_("Its client type is not confidential."))
-        if application.user_id is None:
-            mistakes.append(_("It has no user: tokens of a service are its owner's."))
-        if scope not in _scopes_of(application):
-            mistakes.append(_("It has no application access with the scope %(scope)s.") % {"scope": scope})
-        if filters := filters_of(client_id):
-            mistakes.append(
-                _(
-                    "Its application access is limited to %(filters)s. A pull client reads the whole site, so its "
-                    "tokens are refused."
-                )
-                % {"filters": ", ".join(filters)}
+    model = get_application_model()
+    application = model.objects.filter(client_id=client_id).first()
+    if application is None:
+        return [_("There is no OAuth2 application with this client id.")]
+    mistakes = []
+    if application.authorization_grant_type != model.GRANT_CLIENT_CREDENTIALS:
+        mistakes.append(_("Its grant type is not client credentials."))
+    if application.client_type != model.CLIENT_CONFIDENTIAL:
+        mistakes.append(_("Its client type is not confidential."))
+    if application.user_id is None:
+        mistakes.append(_("It has no user: tokens of a service are its owner's."))
+    access = _access(client_id)
+    if access is None or scope not in access.scopes:
+        mistakes.append(_("It has no application access with the scope %(scope)s.") % {"scope": scope})
+    if filters := filters_of(client_id):
+        mistakes.append(
+            _(
+                "Its application access is limited to %(filters)s. A pull client reads the whole site, so its "
+                "tokens are refused."
             )
-        if is_restricted(client_id) and (problem := signed_token_problem(client_id)):
-            mistakes.append(_("It is restricted, so that only its signed tokens are good.") + f" {problem}")
-        return mistakes
+            % {"filters": ", ".join(filters)}
+        )
+    if is_restricted(client_id) and (problem := signed_token_problem(client_id)):
+        mistakes.append(_("It is restricted, so that only its signed tokens are good.") + f" {problem}")
+    return mistakes
 
 
-def _scopes_of(application: Any) -> list[str]:
-    with platform("oauth_dispatch.models.ApplicationAccess"):
-        from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
-
-        access = ApplicationAccess.objects.filter(application=application).first()
-        return list(access.scopes) if access else []
-
-
+@platform("oauth_dispatch.models.RestrictedApplication")
 def is_restricted(client_id: str) -> bool:
     """Whether the platform restricts an application: its opaque tokens are no good, only signed ones are."""
-    with platform("oauth_dispatch.models.RestrictedApplication"):
-        from openedx.core.djangoapps.oauth_dispatch.models import RestrictedApplication
+    from openedx.core.djangoapps.oauth_dispatch.models import RestrictedApplication
 
-        return bool(RestrictedApplication.objects.filter(application__client_id=client_id).exists())
+    return bool(RestrictedApplication.objects.filter(application__client_id=client_id).exists())

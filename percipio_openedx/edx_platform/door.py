@@ -13,52 +13,16 @@ from opaque_keys.edx.keys import CourseKey
 from percipio_openedx.exceptions import PercipioError, PlatformUnavailable
 
 
-def parsed(course_key: str) -> CourseKey:
-    """The platform's own key object of a course run.
-
-    Raises:
-        PlatformUnavailable: the text is no course key.
-    """
-    with platform("course key"):
-        try:
-            return CourseKey.from_string(course_key)
-        except InvalidKeyError:
-            raise PlatformUnavailable("course key", "cannot be read") from None
-
-
-def org_of(course_key: str) -> str:
-    """The organisation part of a course run's key.
-
-    Raises:
-        PlatformUnavailable: the text is no course key.
-    """
-    return parsed(course_key).org or ""
-
-
-def number_of(course_key: str) -> str:
-    """The part of a course run's key that all runs of the course share, beside the organization.
-
-    Raises:
-        PlatformUnavailable: the text is no course key.
-    """
-    return parsed(course_key).course or ""
-
-
-def forget_request() -> None:
-    """Clear the per-request caches, or a loop sees yesterday's truth (the platform clears them only after a task)."""
-    RequestCache.clear_all_namespaces()
-
-
 @contextmanager
 def platform(name: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Make ``PlatformUnavailable`` of anything that the platform raises; also a decorator of a whole function.
 
-    The bulkhead around reading the platform: its exceptions, those of XBlocks and of the course store derive from
-    ``Exception`` alone, and a course can hold anything. A worker's time limit is no failure of the platform: it passes.
+    The bulkhead around reading the platform: exceptions of edx-platform, XBlocks and the course store derive from
+    ``Exception`` alone. A worker's time limit passes.
 
     Arguments:
         name: which of its functions or models is read, for the operator.
-        passing: exceptions by which the platform answers, and which the caller knows.
+        passing: exceptions by which the platform answers.
     """
     try:
         yield
@@ -71,3 +35,31 @@ def platform(name: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[N
             raise
         # Its message may name people, so only its class goes on.
         raise PlatformUnavailable(name, f"failed with {type(error).__name__}") from error
+
+
+def parsed(course_key: str) -> CourseKey:
+    """Return the platform's own key of a course run.
+
+    Raises:
+        PlatformUnavailable: the text is no course key.
+    """
+    with platform("course key"):
+        try:
+            return CourseKey.from_string(course_key)
+        except InvalidKeyError:
+            raise PlatformUnavailable("course key", "cannot be read") from None
+
+
+def org_of(course_key: str) -> str:
+    """Return the organization in a course run's key (``parsed`` says what is raised)."""
+    return parsed(course_key).org or ""
+
+
+def number_of(course_key: str) -> str:
+    """Return the course number in a course run's key, which all runs of a course share."""
+    return parsed(course_key).course or ""
+
+
+def forget_request() -> None:
+    """Clear the per-request caches, or a loop sees old values (the platform clears them only after a task)."""
+    RequestCache.clear_all_namespaces()

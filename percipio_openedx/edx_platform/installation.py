@@ -1,12 +1,35 @@
-"""What this LMS has switched on that the plugin depends on, or lives beside."""
+"""What this LMS has: its sites, the signals of its release, and what is switched on."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from importlib import import_module
 
 from django.db import connections, transaction
+from django.db.models import Q
+from django.dispatch import Signal
 
 from percipio_openedx.edx_platform.door import platform
+
+# An address of IPv6 stands in brackets.
+_HOST = re.compile(r"(?P<name>\[[^\[\]]+\]|[^:\[\]]+)(?::[0-9]*)?")
+
+missing_signals: list[str] = []
+
+
+def signal(module: str, name: str) -> Signal:
+    """Return a signal of the platform or of openedx-events, or one that nobody sends where this release lacks it.
+
+    The plugin loader would stop the LMS at a path that is not there. ``missing_signals`` is for the operator.
+    """
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        missing_signals.append(f"{module}.{name}")
+        return Signal()
+    return found  # type: ignore[no-any-return]
 
 
 def is_completion_on() -> bool:
@@ -18,12 +41,9 @@ def is_completion_on() -> bool:
 
 
 def has_other_lrs() -> bool:
-    """Whether event-routing-backends has been given a place to route events to (for another LRS than Percipio).
+    """Whether event-routing-backends has a router configured (for another LRS than Percipio).
 
-    Within a transaction in a savepoint: where its table is missing, the transaction of whoever asks goes on.
-
-    Raises:
-        PlatformUnavailable: its table cannot be read.
+    Asked in a savepoint: where its table is missing, the caller's transaction goes on.
     """
     with platform("event_routing_backends.models.RouterConfiguration"):
         from event_routing_backends.models import RouterConfiguration
@@ -31,3 +51,56 @@ def has_other_lrs() -> bool:
         rows = RouterConfiguration.objects.current_set().filter(enabled=True)
         with transaction.atomic(rows.db) if connections[rows.db].in_atomic_block else nullcontext():
             return bool(rows.exists())
+
+
+def site_id_of_org(org: str) -> int | None:
+    """Return the site whose enabled configuration lists ``org`` in ``course_org_filter``, the lowest of several.
+
+    Compared here and not by the platform's text search, which misses letters outside ASCII.
+    """
+    return next((site_id for site_id, named in _claims() if org in named), None)
+
+
+def sites_of_orgs() -> set[int]:
+    """Return the sites to which any organization belongs; one whose organizations are all a lower site's is none."""
+    found: dict[str, int] = {}
+    for site_id, named in _claims():
+        for org in named:
+            found.setdefault(org, site_id)
+    return set(found.values())
+
+
+def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the site of each enabled site configuration, in order, and the organizations that it names."""
+    with platform("site_configuration.models.SiteConfiguration"):
+        from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
+
+        rows = SiteConfiguration.objects.filter(enabled=True).order_by("site_id")
+        found = list(rows.values_list("site_id", "site_values"))
+    for site_id, values in found:
+        named = values.get("course_org_filter") if isinstance(values, Mapping) else None
+        named = named if isinstance(named, list | tuple) else (named,)
+        yield int(site_id), tuple(org for org in named if isinstance(org, str) and org)
+
+
+@platform("sites.models.Site")
+def site_id_of_host(host: str) -> int | None:
+    """Return the site of a ``Host`` header, whatever port stands there or in the site's domain.
+
+    The platform's look-up (edx-django-sites-extensions) compares the whole header, so that it takes any host behind a
+    port for the default site.
+    """
+    # The CMS imports this module, and need not have the app.
+    from django.contrib.sites.models import Site
+
+    parts = _HOST.fullmatch(host.lower())
+    if parts is None:
+        return None
+    name = parts["name"].removesuffix(".")
+    domains = Q(domain__iexact=host) | Q(domain__iexact=name) | Q(domain__istartswith=f"{name}:")
+    found = {domain.lower(): pk for pk, domain in Site.objects.filter(domains).values_list("pk", "domain")}
+    for written in (host.lower(), name):
+        if written in found:
+            return int(found[written])
+    # Of two sites at two ports of one name neither is meant for sure.
+    return int(found.popitem()[1]) if len(found) == 1 else None

@@ -10,7 +10,6 @@ a router first.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import Any
 
@@ -42,23 +41,17 @@ class _Routers:
     """Whether event-routing-backends has been given a place to route events to, as last asked."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._known, self._until = False, 0.0
 
     def are_there(self) -> bool:
         """Go by the last answer while it is good. Where there is none to be had, that goes on."""
         if time.monotonic() >= self._until:
-            with self._lock:
-                if time.monotonic() >= self._until:
-                    self._ask()
+            try:
+                self._known = edx_platform.has_other_lrs()
+            except PlatformUnavailable as error:
+                logger.warning("event routing unknown reason=%s", error)
+            self._until = time.monotonic() + GOOD_FOR
         return self._known
-
-    def _ask(self) -> None:
-        try:
-            self._known = edx_platform.has_other_lrs()
-        except PlatformUnavailable as error:
-            logger.warning("event routing unknown reason=%s", error)
-        self._until = time.monotonic() + GOOD_FOR
 
     def forget(self, **_: Any) -> None:
         """Ask again at the next event."""
@@ -87,7 +80,7 @@ def settle() -> None:
 
 
 def state() -> str:
-    """What becomes of events in this process: ``routed``, ``on demand``, or ``""`` for nothing."""
+    """Return what becomes of events in this process: ``routed``, ``on demand``, or ``""`` for nothing."""
     backend = _backends().get(NAME)
     if backend is None:
         return ""
@@ -95,6 +88,6 @@ def state() -> str:
 
 
 def _backends() -> dict[str, Any]:
-    """The tracker's own, by name; none where event tracking is switched off (``EVENT_TRACKING_ENABLED``)."""
+    """Return the tracker's own, by name; none where event tracking is switched off (``EVENT_TRACKING_ENABLED``)."""
     tracker = TRACKERS.get(DEFAULT_TRACKER_NAME)
     return tracker.backends if tracker is not None else {}

@@ -32,7 +32,7 @@ from percipio_openedx.bulkheads import is_outage
 from percipio_openedx.data import Grant
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.lrs.query import MORE, PARAMETERS
-from percipio_openedx.models.pull import PullAudit, PullClient
+from percipio_openedx.models.destination import PullAudit, PullClient
 from percipio_openedx.settings.common import PULL_SCOPE
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which statements answer a question, read off the indexes in the order of their storing.
+"""Which statements answer a question, read off the indexes in the order of their storing, and up to when that is all.
 
 Whatever is read asks for equal values in the leading columns of an index whose last column is ``stored_at``, so that a
 page costs about as many index entries as it has statements, wherever in the table it lies:
@@ -15,24 +15,28 @@ conditions for StatementRefs): its topic has the terms of both. Voided statement
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import connections, router
-from django.db.models import QuerySet
+from django.db import OperationalError, connections, router, transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from percipio_openedx.lrs.query import Query
-from percipio_openedx.models.statement import Statement, StatementQuerySet
-from percipio_openedx.models.topic import TopicTerm
-from percipio_openedx.statements.terms import activity_term, agent_term, verb_term
+from percipio_openedx.models.statement import Statement, StatementLedger, StatementQuerySet, TopicTerm
+from percipio_openedx.statements.ids import activity_term, agent_term, verb_term
 from percipio_openedx.statements.vocabulary import VERB_VOIDED
 
 # Bytes of statements in one answer; the one that passes the mark is still given.
 LARGEST: Final = 4 * 1024 * 1024
 # Topics whose statements are read by one query: a course has a handful, an instructor of many courses hundreds.
 TOGETHER: Final = 50
+
+# The honest "consistent through" for those who may see nothing.
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TICK: Final = timedelta(microseconds=1)
 
@@ -107,14 +111,14 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
         terms.append(verb_term(query.verb))
     registration = {"registration": query.registration} if query.registration else {}
     if agent:
-        reading.tried(terms, actor_key=agent, **registration)
+        reading.filtered(terms, actor_key=agent, **registration)
         # What takes one of them back may name another address: the learner has a new one since.
-        reading.tried(terms, uuid__in=reading.takers_back(agent), **registration)
+        reading.filtered(terms, uuid__in=reading.voiding_ids(agent), **registration)
         if not query.related_agents:
             return
         terms.insert(0, agent_term(agent))
     if registration:
-        reading.tried(terms, **registration)
+        reading.filtered(terms, **registration)
     elif agent or query.activity_key:
         reading.of_topics(terms)
     elif not query.verb:
@@ -140,7 +144,7 @@ class _Reading:
         """Read those that have these values, which lead into an index that is in the order of storing."""
         self._take(self._within(**equal).values_list("stored_at", "pk")[: self._wanted])
 
-    def tried(self, terms: Sequence[str], **equal: Any) -> None:
+    def filtered(self, terms: Sequence[str], **equal: Any) -> None:
         """Read those that have these values, as few have, and a topic with all these terms."""
         if not terms:
             return self.first(**equal)
@@ -167,7 +171,7 @@ class _Reading:
             found = found.filter(topic__in=known.filter(term=term).values("topic"))
         return found
 
-    def takers_back(self, actor_key: str) -> list[UUID]:
+    def voiding_ids(self, actor_key: str) -> list[UUID]:
         """Return what takes back a statement of this actor."""
         rows = _statements().filter(site_id=self._site_id, actor_key=actor_key, voided_by__isnull=False)
         return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
@@ -193,3 +197,35 @@ def _statements() -> StatementQuerySet:
 def _stored(rows: StatementQuerySet) -> dict[int, StoredStatement]:
     found = rows.values_list("pk", "uuid", "stored_at", "body")
     return {pk: StoredStatement(uuid, stored_at, bytes(body)) for pk, uuid, stored_at, body in found}
+
+
+def written(moment: datetime) -> str:
+    """Return a moment with microseconds and ``Z``, as in ``stored`` and X-Experience-API-Consistent-Through."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def consistent_through(site_id: int) -> datetime:
+    """Return the moment up to which no statement of a site can appear any more: now, where no writer is at work.
+
+    Writers store a site's statements one after the other, under the lock of its ledger row, with times that grow from
+    the row's own. So nothing can ever be stored at or before the time that stands in a row whose lock is ours; it is
+    moved on to now, so that a writer whose clock is behind ours still stores later. Where a writer holds the lock, the
+    time that stands there *committed* is the answer: whatever that writer brings is later. Nobody waits.
+
+    To be called outside a transaction: the statements have to be read afterwards, not in an older snapshot.
+    """
+    database = router.db_for_write(StatementLedger)
+    rows = StatementLedger.objects.using(database).filter(site_id=site_id)
+    can_skip = connections[database].features.has_select_for_update_skip_locked
+    # On SQLite there is one lock for all, and whoever writes just now keeps it.
+    with suppress(OperationalError), transaction.atomic(using=database):
+        if not can_skip:
+            rows.update(last_stored_at=F("last_stored_at"))  # the lock first, or what is read may be old
+        row = (rows.select_for_update(skip_locked=True) if can_skip else rows).first()
+        if row is not None:
+            row.last_stored_at = max(row.last_stored_at, timezone.now())
+            row.save(update_fields=["last_stored_at"])
+            return row.last_stored_at
+    # Another has the lock, or there is no row yet.
+    committed, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
+    return committed.last_stored_at

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from percipio_openedx.lrs.clock import written
-from percipio_openedx.lrs.find import StoredStatement
+from percipio_openedx.lrs.find import StoredStatement, written
 from percipio_openedx.lrs.query import Form
-from percipio_openedx.statements.terms import CONTEXT_ACTIVITIES
+from percipio_openedx.statements.ids import CONTEXT_ACTIVITIES
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
 
 # What a statement that was received without a version has (Data 2.4.10), whatever the version of the request.
@@ -27,7 +26,7 @@ def authority(home_page: str) -> dict[str, Any]:
     return {"objectType": "Agent", "account": {"homePage": home_page, "name": "percipio-openedx"}}
 
 
-def shaped(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
+def formatted(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
     """Return a statement as it is answered.
 
     Exact are the very bytes that are sent to Percipio, with what an LRS adds put in before the closing brace.

@@ -1,4 +1,4 @@
-"""From the query string to a ``Query`` (xAPI 1.0.3, Communication 2.1.3).
+"""From the query string to a ``Query`` (xAPI 1.0.3, Communication 2.1.3), and the address of an answer's next page.
 
 Whatever is unknown, repeated, empty or malformed is refused by name.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 from uuid import UUID
+
+from django.core import signing
 
 from percipio_openedx.exceptions import QueryError, StatementError
 from percipio_openedx.statements.checker import check_agent
@@ -20,6 +23,7 @@ from percipio_openedx.statements.ids import activity_key, actor_key_of
 from percipio_openedx.statements.iri import is_iri
 
 MORE: Final = "more"
+MORE_SECONDS: Final = 24 * 60 * 60
 # The most statements in one answer; also what is given where nobody asks for less (``limit`` absent or 0).
 MOST: Final = 500
 LONGEST_AGENT: Final = 8000
@@ -179,3 +183,65 @@ PARAMETERS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "attachments": ("attachments", _flag),
     "ascending": ("ascending", _flag),
 }
+
+_SALT: Final = "percipio_openedx.lrs.more"
+# Fields of a query that JSON has no form for.
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "registration": UUID,
+    "since": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
+    "form": Form,
+}
+
+
+class Continuation(NamedTuple):
+    """Where an answer goes on.
+
+    Nothing stored later than ``ceiling`` belongs to it, so that what is stored meanwhile does not move the pages. The
+    next page begins behind ``after``, when the last statement given was stored; None for the first page.
+    """
+
+    query: Query
+    ceiling: datetime
+    after: datetime | None = None
+
+
+def more_address(path: str, site_id: int, continuation: Continuation) -> str:
+    """Return the ``more`` of an answer: the resource's own path, and in its query, signed, all that it takes to go on.
+
+    It is good for 24 hours (xAPI 1.0.3, Data 2.5), for one site, and for the question it began with.
+    """
+    query, *moments = continuation
+    state = {
+        "site": site_id,
+        "moments": [str(moment) for moment in moments],
+        "query": {
+            field.name: str(value) if field.name in _READ else value
+            for field in fields(query)
+            if (value := getattr(query, field.name)) != field.default
+        },
+    }
+    return f"{path}?{urlencode({MORE: signing.dumps(state, salt=_SALT, compress=True)})}"
+
+
+def read_more(values: Mapping[str, str], site_id: int) -> Continuation:
+    """Return what a request with ``more`` goes on with.
+
+    Some clients send the parameters of their first request again: then they have to be the same.
+
+    Raises:
+        QueryError: it was not made here, is older than 24 hours, is another site's or another question's.
+    """
+    try:
+        state = signing.loads(values[MORE], salt=_SALT, max_age=MORE_SECONDS)
+    except signing.SignatureExpired:
+        raise QueryError(MORE, "is older than 24 hours; ask again from the beginning") from None
+    except signing.BadSignature:
+        raise QueryError(MORE, "was not made by this resource") from None
+    if state["site"] != site_id:
+        raise QueryError(MORE, "belongs to another client's answer")
+    query = Query(**{name: _READ[name](value) if name in _READ else value for name, value in state["query"].items()})
+    again = {name: text for name, text in values.items() if name != MORE}
+    if again and query_of(again) != query:
+        raise QueryError(MORE, "belongs to a question with other parameters")
+    return Continuation(query, *map(datetime.fromisoformat, state["moments"]))

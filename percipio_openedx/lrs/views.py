@@ -24,10 +24,10 @@ from rest_framework.views import APIView
 from percipio_openedx import config
 from percipio_openedx.data import Grant
 from percipio_openedx.exceptions import QueryError
-from percipio_openedx.lrs import access, find, forms, more
-from percipio_openedx.lrs.clock import NEVER, consistent_through, written
-from percipio_openedx.lrs.query import MORE, Form, query_of, single_values
-from percipio_openedx.models.pull import PullClient
+from percipio_openedx.lrs import access, find, forms
+from percipio_openedx.lrs.find import NEVER, consistent_through, written
+from percipio_openedx.lrs.query import MORE, Continuation, Form, more_address, query_of, read_more, single_values
+from percipio_openedx.models.destination import PullClient
 from percipio_openedx.statements.ids import actor_key_of
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
@@ -44,7 +44,7 @@ _VERSION: Final = re.compile(r"1\.0(?:\.[0-9]{1,9})?")
 class StatementsView(APIView):
     """The statements that were reported for the site of whoever asks (xAPI 1.0.3, Communication 2.1.3).
 
-    To be served outside a transaction: see ``clock.consistent_through``.
+    To be served outside a transaction: see ``find.consistent_through``.
     """
 
     authentication_classes = (access.TokenAuthentication,)
@@ -84,17 +84,17 @@ class StatementsView(APIView):
         site_id = self.client.site_id
         values = single_values(request.query_params.lists())
         if MORE in values:
-            return self._page(site_id, more.read(values, site_id))
+            return self._page(site_id, read_more(values, site_id))
         query = query_of(values)
         if uuid := query.statement_id or query.voided_id:
             found = find.single(site_id, uuid, voided=query.voided_id is not None)
             if found is None:
                 raise NotFound("There is no such statement.")
-            (body,) = self._shaped([found], query.form)
+            (body,) = self._formatted([found], query.form)
             return self._answer(body, query.attachments, found.stored_at)
-        return self._page(site_id, more.Continuation(query, min(self.through, query.until or self.through)))
+        return self._page(site_id, Continuation(query, min(self.through, query.until or self.through)))
 
-    def _page(self, site_id: int, at: more.Continuation) -> HttpResponse:
+    def _page(self, site_id: int, at: Continuation) -> HttpResponse:
         query = at.query
         window = find.Window(query.since, at.ceiling, query.ascending)
         if at.after is not None:
@@ -102,18 +102,18 @@ class StatementsView(APIView):
         found = find.page(site_id, query, window, actor_key_of(self._authority()))
         rest = ""
         if found.goes_on_after:
-            rest = more.address(self.request.path, site_id, at._replace(after=found.goes_on_after))
-        statements = b",".join(self._shaped(found.statements, query.form))
+            rest = more_address(self.request.path, site_id, at._replace(after=found.goes_on_after))
+        statements = b",".join(self._formatted(found.statements, query.form))
         result = b'{"statements":[' + statements + b'],"more":' + json.dumps(rest).encode() + b"}"  # Data 2.5
         return self._answer(result, query.attachments)
 
     def _authority(self) -> dict[str, Any]:
         return forms.authority(config.lms_root() or "https://openedx.invalid")
 
-    def _shaped(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
+    def _formatted(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
         self.given = len(statements)
         by, languages = self._authority(), parse_accept_lang_header(self.request.headers.get("Accept-Language", ""))
-        return [forms.shaped(each, form, by, languages) for each in statements]
+        return [forms.formatted(each, form, by, languages) for each in statements]
 
     def _answer(self, body: bytes, attachments: bool, last_modified: datetime | None = None) -> HttpResponse:
         """Return a successful answer.

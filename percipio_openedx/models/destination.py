@@ -1,32 +1,31 @@
-"""Where statements go: one site's endpoint and one Percipio organization, and how it fares."""
+"""Where statements go: destinations that they are sent to, clients that pull them, and each request of both."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import ClassVar
 
+from django.contrib.sites.models import Site
 from django.db import IntegrityError, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.models.exact import ExactCharField
-from percipio_openedx.models.fields import ForeignTextField
+from percipio_openedx.models.fields import ExactCharField, ForeignTextField
 
 
 class Destination(models.Model):
-    """One endpoint as one site reports to it. It fails, pauses and recovers by itself, alone.
+    """One endpoint as one site reports to it, with its own circuit breaker.
 
-    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint.
-    ``own_credentials`` says that its statements were made while the site had credentials of its own: they are never
-    sent with those of the settings.
+    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. With
+    ``own_credentials`` its statements were made while the site had credentials of its own, and are never sent with
+    those of the settings.
 
-    While ``retry_at`` lies ahead nothing is sent; after it, one request probes, and only its success opens the way for
-    all. ``failures`` counts how often in a row the circuit breaker was opened, ``lone_failures`` the statements that
-    failed alone since something was accepted and were not enough to open it. ``successes`` counts turns in which
-    something was accepted, and each time that something was after something had failed: a clock that is never wrong.
-    ``paused_reason`` is set when a person has to mend something: then an operator is told.
+    Nothing is sent before ``retry_at``; after it one request probes, and only its success closes the circuit breaker.
+    ``failures`` counts how often in a row it was opened, ``lone_failures`` the statements that failed alone since
+    something was accepted without opening it. ``successes`` counts turns in which something was accepted, and each
+    acceptance after a failure: a clock that is never wrong. ``paused_reason`` waits for a person to fix something.
 
     ``plain_answer`` is a success that named nothing of what it stored, given since ``plain_answer_since`` and believed
-    since ``plain_answer_trusted_at`` (``delivery.trust``).
+    since ``plain_answer_trusted_at`` (``delivery.breaker``).
 
     ``compared_with`` is the fingerprint of the configuration with which everything that waits here was compared last
     (``reporting.rebuild``).
@@ -56,7 +55,6 @@ class Destination(models.Model):
     compared_with = models.CharField(max_length=16, default="", blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -70,14 +68,107 @@ class Destination(models.Model):
 
     @classmethod
     def of(cls, site_id: int, organization: str, *, own_credentials: bool) -> Destination:
-        """The destination of a site and an organization, made at need.
+        """Return the destination of a site and an organization, made if need be.
 
-        Arguments:
-            own_credentials: the site has its own. What was made with those of the settings is taken along then.
+        A site that comes to have its own credentials takes along what was made with those of the settings.
         """
         rows = cls.objects.filter(site_id=site_id, organization=organization)
         if own_credentials and not rows.filter(own_credentials=True).exists():
-            # Whoever does the same at this moment has made it, or taken it along.
+            # Another worker at the same moment has made it, or taken it along.
             with contextlib.suppress(IntegrityError), transaction.atomic(using=router.db_for_write(cls)):
                 rows.filter(own_credentials=False).update(own_credentials=True)
         return cls.objects.get_or_create(site_id=site_id, organization=organization, own_credentials=own_credentials)[0]
+
+
+class DeliveryAttempt(models.Model):
+    """One HTTP request to Percipio: when, how many statements, what came back, how long. No token, no whole body.
+
+    .. no_pii: Counts, times, a status and at most 1,000 characters of Percipio's answer, redacted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="attempts")
+    api = models.CharField(max_length=12)
+    started_at = models.DateTimeField()
+    statements = models.PositiveIntegerField()
+    accepted = models.PositiveIntegerField(default=0)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    outcome = models.CharField(max_length=16)
+    duration_ms = models.PositiveIntegerField()
+    answer = ForeignTextField(max_length=1000, default="", blank=True)
+
+    class Meta:
+        verbose_name = _("delivery attempt")
+        verbose_name_plural = _("delivery attempts")
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["destination", "started_at"], name="percipio_attempt_time"),
+            models.Index(fields=["started_at"], name="percipio_attempt_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.pk}: {self.outcome} status={self.status or '-'} statements={self.statements}"
+
+
+class PullClient(models.Model):
+    """An OAuth2 application of the LMS that may read one site's statements. There is none until a person names one.
+
+    ``client_id`` is the application's, as text: an application that is made anew has to be named anew.
+
+    .. no_pii: An application's id and a site.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    client_id = models.CharField(max_length=100, unique=True)
+    enabled = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("pull client")
+        verbose_name_plural = _("pull clients")
+
+    def __str__(self) -> str:
+        return f"pull client {self.pk} site={self.site_id} {'on' if self.enabled else 'off'}"
+
+    @classmethod
+    def sites(cls) -> set[int]:
+        """Return the sites whose statements somebody may read, or by the log has read.
+
+        What was read must not change any more: statements are immutable (xAPI 1.0.3 Data 2.3.1).
+        """
+        may = set(cls.objects.filter(enabled=True).values_list("site_id", flat=True))
+        # Site by site, each ending at its first row: the log of pulls is long.
+        asked = set(PullAudit.objects.order_by().values_list("site_id", flat=True).distinct())
+        read = PullAudit.objects.filter(statements__gt=0)
+        return may | {site_id for site_id in asked - may if read.filter(site_id=site_id).exists()}
+
+
+class PullAudit(models.Model):
+    """One request of a pull client; of refused ones only the first sixty of each client in an hour.
+
+    ``asked`` holds the names of the parameters, never their values, which name learners. The rows outlive the client.
+
+    .. no_pii: An application's id, names of parameters, counts and times.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    site_id = models.PositiveIntegerField()
+    client_id = models.CharField(max_length=100)
+    method = ForeignTextField(max_length=8)
+    asked = ForeignTextField(max_length=255, default="", blank=True)
+    status = models.PositiveSmallIntegerField()
+    statements = models.PositiveIntegerField(default=0)
+    duration_ms = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("pull")
+        verbose_name_plural = _("pulls")
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["at"], name="percipio_pull_at"),
+            models.Index(fields=["site_id", "at"], name="percipio_pull_site"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pull {self.pk}: site={self.site_id} status={self.status} statements={self.statements}"

@@ -1,4 +1,4 @@
-"""A column for words that are not ours."""
+"""The package's own columns: exact text, foreign text, an encrypted secret."""
 
 from __future__ import annotations
 
@@ -6,22 +6,81 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from percipio_openedx.fitting import fitted
+from percipio_openedx import encryption
+from percipio_openedx.redaction import fitted
+from percipio_openedx.secret import Secret, StoredSecret
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
+    _Field = models.Field[Secret | str, Secret]
 else:
     _CharField = models.CharField
+    _Field = models.Field
+
+
+class ExactCharField(_CharField):
+    """A ``CharField`` that every database compares character by character.
+
+    MySQL and MariaDB otherwise take ``acme``, ``ACME`` and ``ácme`` for equal, in unique constraints and in ``WHERE``.
+    They still ignore blanks at the end: strip them before writing.
+    """
+
+    def db_parameters(self, connection: Any) -> Any:
+        parameters: dict[str, Any] = dict(super().db_parameters(connection))
+        if connection.vendor == "mysql":
+            parameters["collation"] = "utf8mb4_bin"
+        return parameters
 
 
 class ForeignTextField(_CharField):
     """A text of unknown origin, made to fit its column whenever it is written or compared.
 
-    Whatever somebody else wrote, no word of it may keep the rest of the row from being written: what no column takes
-    becomes U+FFFD, and what is too long is cut. Not for what is looked up or sent again, which may not change.
+    Nothing that somebody else wrote may keep a row from being written: characters that a column cannot hold become
+    U+FFFD, and what is too long is cut. Not for values that are looked up or sent again.
     """
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return the text as the column takes it."""
         prepared = super().get_prep_value(value)
         return fitted(prepared, self.max_length) if isinstance(prepared, str) else prepared
+
+
+class EncryptedSecretField(_Field):
+    """A ``Secret``, stored as ciphertext; text that is assigned to it becomes one.
+
+    Reading never raises: what no key decrypts is an ``UnreadableSecret``. Saving encrypts with the newest key, and
+    leaves an unreadable secret as it is. It cannot be searched for, and ``dumpdata`` writes nothing of it.
+    """
+
+    description = "A secret, encrypted"
+    empty_values = (None, "", b"", Secret(""))
+
+    def get_internal_type(self) -> str:
+        return "BinaryField"
+
+    def to_python(self, value: Any) -> Any:
+        return Secret(value) if isinstance(value, str) else value
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Secret | None:
+        if value is None:
+            return None
+        return encryption.unseal(bytes(value)) if value else Secret("")
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        # For lookups, which can only ask whether there is a secret: ``exclude(client_secret=b"")``.
+        return connection.Database.Binary(value) if isinstance(value, bytes) else value
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        """Encrypt the value.
+
+        Raises:
+            PercipioConfigurationError: the newest key is not fit to encrypt with.
+        """
+        if isinstance(value, StoredSecret):
+            sealed = encryption.resealed(value)
+        else:
+            secret = value if isinstance(value, Secret) else Secret(value or "")
+            sealed = encryption.seal(secret) if secret else b""
+        return connection.Database.Binary(sealed)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return ""

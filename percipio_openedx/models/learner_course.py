@@ -1,30 +1,37 @@
-"""What has been reported of one learner in one course run."""
+"""What has been reported of one learner in one course run, and what could not be observed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from percipio_openedx.data import Reported
+from percipio_openedx.data import Reported
 
 # The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
+
+# The fields of ``Reported``, each of which has a column of its own.
+REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+
+FIRST_WAIT = timedelta(seconds=60)
+LONGEST_WAIT = timedelta(hours=1)
+# What lies further ahead than that, and than the clocks of two servers differ, was written by a clock that was wrong.
+FURTHEST = LONGEST_WAIT + timedelta(minutes=5)
+
+# The ``user_id`` of an ``ObservationFailure`` of a course run as a whole.
+WHOLE_COURSE = 0
 
 
 def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
     """Return the registration of a learner in a course run (xAPI 1.0.3 Data 2.4.6.1): always the same.
 
-    A course run belongs to one site at a time, so the site's number is no part of it: that of the default site is
-    changed by operators (``SITE_ID``), and nothing is a new fact because of it.
-
-    Arguments:
-        lms_root: keeps two installations that report to the same partner apart.
-        user_id: the LMS's own id of the learner.
-        course_key: of the course run.
+    The site is no part of it: operators change ``SITE_ID``, and nothing is a new fact because of it. ``lms_root`` keeps
+    two installations that report to the same partner apart.
     """
     return uuid5(NAMESPACE, f"{lms_root}|{user_id}|{course_key}")
 
@@ -68,7 +75,6 @@ class LearnerCourse(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("learner in a course")
         verbose_name_plural = _("learners in courses")
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -86,26 +92,96 @@ class LearnerCourse(models.Model):
 
     @property
     def reported(self) -> Reported:
-        """What has been reported so far, as the milestones compare it."""
-        # Here and not above: the LMS starts with this model, and without what compares.
-        from percipio_openedx.data import Reported
-
-        return Reported(
-            started=self.reported_started,
-            percent=self.reported_percent,
-            passed=self.reported_passed,
-            completed=self.reported_completed,
-            passed_round=self.reported_passed_round,
-            completed_round=self.reported_completed_round,
-            turned_at=self.reported_turned_at,
-        )
+        """Return what has been reported so far."""
+        return Reported(**{name: getattr(self, f"reported_{name}") for name in REPORTED})
 
     def remember(self, reported: Reported) -> None:
         """Take over what is reported from now on (the caller saves)."""
-        self.reported_started = reported.started
-        self.reported_percent = reported.percent
-        self.reported_passed = reported.passed
-        self.reported_completed = reported.completed
-        self.reported_passed_round = reported.passed_round
-        self.reported_completed_round = reported.completed_round
-        self.reported_turned_at = reported.turned_at
+        for name in REPORTED:
+            setattr(self, f"reported_{name}", getattr(reported, name))
+
+
+class Part(StrEnum):
+    """What of a course or a learner it is: everything, or only the expensive progress."""
+
+    OBSERVATION = "observation"
+    PROGRESS = "progress"
+
+
+class ObservationFailureQuerySet(models.QuerySet["ObservationFailure"]):
+    """Failures by what they are about, and by whether they are to be tried again."""
+
+    def of_courses(self) -> ObservationFailureQuerySet:
+        """Select those of whole course runs."""
+        return self.filter(user_id=WHOLE_COURSE)
+
+    def of_learners(self) -> ObservationFailureQuerySet:
+        """Select those of single learners."""
+        return self.exclude(user_id=WHOLE_COURSE)
+
+    def waiting(self, now: datetime) -> ObservationFailureQuerySet:
+        """Select those not to be tried yet, among them what has just failed in the pass that began before."""
+        return self.filter(retry_at__gte=now, retry_at__lte=now + FURTHEST)
+
+    def due(self, now: datetime) -> ObservationFailureQuerySet:
+        """Select those to be tried again, or with a time that cannot be right."""
+        return self.exclude(retry_at__gte=now, retry_at__lte=now + FURTHEST)
+
+
+class ObservationFailure(models.Model):
+    """A course run (``user_id`` 0), or a learner in one, that the LMS could not be asked about.
+
+    A course run waits with all its notices until ``retry_at``, and holds up nobody else. Of a learner this row is the
+    hint to observe again, for no other may come. Where only the progress is missing (``part``) the rest was reported.
+    An empty ``course_key`` stands for all courses of a learner whose erasure failed. ``failures`` counts the tries in a
+    row, ``failed_at`` is the last, ``reason`` the class of what was raised or our own message.
+
+    .. no_pii: The row holds the LMS's own user id, a course key and the class of an error.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    course_key = models.CharField(max_length=255)
+    user_id = models.PositiveBigIntegerField(default=WHOLE_COURSE)
+    part = models.CharField(max_length=16, default=Part.OBSERVATION.value)
+    reason = models.CharField(max_length=255)
+    failures = models.PositiveIntegerField(default=1)
+    failing_since = models.DateTimeField()
+    failed_at = models.DateTimeField()
+    retry_at = models.DateTimeField()
+
+    objects = ObservationFailureQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("observation that failed")
+        verbose_name_plural = _("observations that failed")
+        ordering: ClassVar[list[str]] = ["id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["course_key", "user_id", "part"], name="percipio_of_unique"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["retry_at"], name="percipio_of_retry"),
+        ]
+
+    def __str__(self) -> str:
+        who = f" user={self.user_id}" if self.user_id else ""
+        return f"course={self.course_key}{who} {self.part}: {self.reason}"
+
+    def waits(self, now: datetime) -> bool:
+        """Whether it is not to be tried yet, as ``ObservationFailureQuerySet.waiting``."""
+        return now <= self.retry_at <= now + FURTHEST
+
+    def count(self, reason: str, now: datetime) -> None:
+        """Note a failure (the caller saves). Of parallel runs that fail together only one is counted."""
+        if not self.waits(now):
+            self.failures += 1
+            self.retry_at = now + wait(self.failures)
+        self.reason, self.failed_at = reason, now
+
+
+def wait(failures: int) -> timedelta:
+    """Return the backoff after failures in a row: none after the first, then a minute, doubled up to an hour."""
+    if failures < 2:
+        return timedelta()
+    # Larger powers would overflow after years of failing.
+    doubled: int = 2 ** min(failures - 2, 16)
+    return min(LONGEST_WAIT, FIRST_WAIT * doubled)

@@ -1,4 +1,4 @@
-"""The hint that a learner did something in a course: written in the learner's request, deleted once looked at."""
+"""The hint that a learner did something: written in the learner's request, deleted once the learner was observed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EVERY_COURSE = ""
 
 
 class Reason(StrEnum):
-    """Why somebody should look. Told apart for the operator, and where the look itself differs."""
+    """Why to observe: for the operator to read, and where the observation itself differs."""
 
     ENROLLMENT = "enrollment"
     COMPLETION = "completion"
@@ -29,12 +29,12 @@ class Reason(StrEnum):
 
 
 class Notice(models.Model):
-    """*Look at this learner in this course run.* Append-only; nothing in it is believed but the pair of ids.
+    """*Observe this learner in this course run.* Append-only; nothing in it is believed but the pair of ids.
 
-    There is no index but the primary key and no foreign key: the INSERT happens in the learner's own request and
-    must neither wait for a row of another table nor take part in a gap lock.
+    It has no index but the primary key and no foreign key: the INSERT happens in the learner's own request, and must
+    neither wait for a row of another table nor take part in a gap lock.
 
-    .. no_pii: The row holds the LMS's own user id and a course key, and lives until the next look.
+    .. no_pii: The row holds the LMS's own user id and a course key, and lives until the next observation.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -44,7 +44,6 @@ class Notice(models.Model):
     noticed_at = models.DateTimeField()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("notice")
         verbose_name_plural = _("notices")
         ordering: ClassVar[list[str]] = ["id"]

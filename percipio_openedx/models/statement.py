@@ -1,8 +1,7 @@
-"""One report, frozen: the outbox and the archive in one row, with every arrow of its delivery state."""
+"""One report, frozen: outbox and archive in one row, with every transition of its delivery state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,31 +10,30 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import Kind
-from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.pull import PullClient
 
 
 class State(models.TextChoices):
-    """Where a statement is on its way.
+    """Where a statement stands.
 
     ::
 
         waiting --claim--> sending --accept--> delivered
-           ^  ^               |  +----park----> parked --give up--> discarded
+           ^  ^               |  +----park----> parked --discard--> discarded
            |  +----release----+                    |
-           +---------------send again--------------+   (also from discarded and delivered)
+           +----------------requeue----------------+   (also from discarded and delivered)
 
-        kept: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
+        skipped: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
         where the site says so, once it has changed the API.
 
-        outdated: what was refused, or never sent, and is to be built anew under its id before it leaves (decision
-        record 0017). --rebuild--> waiting. *Send again* makes parked, given-up and kept statements so, unless Percipio
-        or somebody who pulls may have them; a changed configuration or course answer makes waiting ones so.
+        outdated: what was refused, or never sent, and is to be rebuilt under its id before it leaves (decision record
+        0017). --rebuild--> waiting. *Requeue* makes parked, discarded and skipped statements so, unless Percipio or
+        somebody who pulls may have them; a changed configuration or course override makes waiting ones so.
     """
 
-    OUTDATED = "outdated", "to be built anew"
+    OUTDATED = "outdated", "to be rebuilt"
     WAITING = "waiting", "waiting"
     SENDING = "sending", "being sent"
     DELIVERED = "delivered", "delivered"
@@ -45,44 +43,37 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
-# The fingerprint of what is being sent while what shaped it changes: no configuration's, so that it is built anew
-# should it wait again.
+CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
+# Marks what is being sent while what shaped it changes: no configuration's fingerprint, so it is built anew if it waits
+# again.
 STALE = "stale"
-# No worker holds anything for longer: with the longest time-out it is half of that.
+# No worker holds anything for longer: twice what the longest time-out allows.
 LONGEST_LEASE = timedelta(hours=1)
 
-
-CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
-_AS_NEW: dict[str, Any] = {
-    "lease": None,
-    "leased_until": None,
-    "attempts": 0,
-    "settled_at": None,
-    "refusals": None,
-    "refused_after": None,
-}
+_NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
+_AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refusals": None, "refused_after": None}
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
-    """Names that read like the domain, and the arrows of ``State``: with those of ``Held``, nothing else writes the
-    delivery fields.
+    """The transitions of ``State``: nothing else writes the delivery fields.
 
-    The arrows work on whole sets, since rows are claimed and settled by the batch. Those that a lease holds are reached
-    through ``held_by``: a worker whose lease ran out gives nothing back.
+    They work on sets, for rows are claimed and settled by the batch, and return how many rows changed. What a worker
+    settles it takes from ``held_by``, so that one whose lease ran out changes nothing. ``blame`` are new values of
+    ``refusals`` and ``refused_after``; ``was_sent`` says that Percipio may have the statement.
     """
 
     def open(self) -> StatementQuerySet:
-        """Still on their way."""
+        """Select what is still on its way."""
         return self.filter(state__in=OPEN_STATES)
 
     def due(self, now: datetime) -> StatementQuerySet:
-        """Waiting, and their time has come."""
+        """Select what waits and whose time has come."""
         return self.filter(state=State.WAITING, due_at__lte=now)
 
     def heads_of_line(self) -> StatementQuerySet:
-        """With no earlier open statement of the same learner and course (their order is kept, nobody else's).
+        """Select what has no earlier open statement of the same learner and course.
 
-        What is open was not settled: said so that the index leads past all that is (decision record 0018).
+        ``settled_at`` is NULL in all that is open: named so that the index leads past the rest (decision record 0018).
         """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),
@@ -93,82 +84,75 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(~models.Exists(earlier))
 
     def held_by(self, lease: UUID) -> StatementQuerySet:
-        """Being sent under this very lease."""
+        """Select what is being sent under a lease."""
         return self.filter(state=State.SENDING, lease=lease)
 
     def expired(self, now: datetime) -> StatementQuerySet:
-        """Being sent by a worker that did not come back in time, or whose clock was ahead."""
+        """Select what is being sent by a worker that did not come back in time, or whose clock was ahead."""
         ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
         return self.filter(ended, state=State.SENDING)
 
+    def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
+        """Select what waits, was built with another configuration than that of a fingerprint, and nobody can have."""
+        return self.filter(state=State.WAITING, in_doubt=False).exclude(built_by__in=("", built_by))
+
     def claim(self, lease: UUID, until: datetime) -> int:
-        """waiting -> sending, for the holder of ``lease``, until then."""
+        """Take rows (waiting -> sending) for the holder of ``lease``."""
         return self.filter(state=State.WAITING).update(
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
 
-    def release(
+    def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
+        """Settle (sending -> delivered): Percipio has it."""
+        return self._settle(State.DELIVERED, at, status, answer)
+
+    def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+        """Settle (sending -> parked): Percipio refuses this content, and a person has to look at it."""
+        return self._settle(State.PARKED, at, status, answer, **blame)
+
+    def skip(self, at: datetime) -> int:
+        """Settle (sending -> kept): the API in force has no form for it."""
+        return self._settle(State.SKIPPED, at, None, "")
+
+    def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
+        mine = self.filter(state=State.SENDING)
+        return mine.update(state=state, settled_at=at, status=status, answer=answer, **_NO_LEASE, **blame)
+
+    def retry_later(
         self, due_at: datetime, status: int | None, answer: str, *, was_sent: bool = False, **blame: Any
     ) -> int:
-        """sending -> waiting: not now, again at ``due_at``.
-
-        Arguments:
-            was_sent: it was sent, or may have been, and nobody knows what became of it.
-            blame: new values of ``refusals`` and ``refused_after``, where it was refused.
-        """
+        """Defer (sending -> waiting) until ``due_at``."""
         if was_sent:
             blame["in_doubt"] = True
-        return self.update(
-            state=State.WAITING,
-            lease=None,
-            leased_until=None,
-            due_at=due_at,
-            status=status,
-            answer=answer,
-            **blame,
-        )
+        return self.update(state=State.WAITING, due_at=due_at, status=status, answer=answer, **_NO_LEASE, **blame)
+
+    def release(self, *, was_sent: bool = False, **blame: Any) -> int:
+        """Put rows back (sending -> waiting) with their time and count of attempts unchanged."""
+        if was_sent:
+            blame["in_doubt"] = True
+        return self.update(state=State.WAITING, attempts=models.F("attempts") - 1, **_NO_LEASE, **blame)
 
     def doubt(self) -> int:
-        """Percipio may have stored it: from now on its bytes and its destination stay."""
+        """Note that Percipio may have stored it: its bytes and its destination stay from now on."""
         return self.filter(in_doubt=False).update(in_doubt=True)
 
-    def put_back(self, *, was_sent: bool = False, **blame: Any) -> int:
-        """sending -> waiting: neither its time nor its count changes.
-
-        Arguments:
-            was_sent: it was sent, or may have been, and nobody knows what became of it.
-        """
-        if was_sent:
-            blame["in_doubt"] = True
-        return self.update(
-            state=State.WAITING, lease=None, leased_until=None, attempts=models.F("attempts") - 1, **blame
-        )
-
     def bring_forward(self, at: datetime) -> int:
-        """waiting -> waiting, outdated -> outdated: it is due then, whatever was stored."""
+        """Make what is waiting or outdated due then, whatever was stored."""
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
     def discard(self, at: datetime, answer: str) -> int:
-        """parked, waiting or outdated -> discarded, by an operator's decision only."""
-        chosen = self.filter(state__in=CAN_BE_DISCARDED)
-        return chosen.update(state=State.DISCARDED, settled_at=at, answer=answer)
+        """Abandon what is parked, waiting or outdated, by an operator's decision only."""
+        return self.filter(state__in=CAN_BE_DISCARDED).update(state=State.DISCARDED, settled_at=at, answer=answer)
 
     def queue(self, at: datetime) -> int:
-        """settled -> waiting, byte for byte as it is; nothing is held against it any more.
-
-        By a site's choice to send what was skipped, or because the destination turned out to refuse everything
-        (``delivery.settle.reopen``).
-        """
+        """Send what is settled (settled -> waiting), byte for byte as it is."""
         return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
 
     def requeue(self, at: datetime) -> int:
-        """settled -> waiting or outdated; the id stays the same, and nothing is held against it any more.
+        """Send again what is settled (settled -> waiting or outdated): an operator or a reconciliation asks for it.
 
-        By an operator's decision, or a reconciliation. What Percipio may have, or a pull client may have read, stays as
-        it is; everything else is built anew, so that what was mended meanwhile counts.
-
-        Returns:
-            How many there are of both.
+        What Percipio may have, or a pull client may have read, stays as it is; everything else is built anew under its
+        id, so that what was fixed meanwhile counts.
         """
         settled = self.exclude(state__in=OPEN_STATES)
         stays = models.Q(state=State.DELIVERED) | models.Q(in_doubt=True) | models.Q(site_id__in=PullClient.sites())
@@ -176,51 +160,39 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         # What the first UPDATE found is settled no more.
         return queued + settled.update(state=State.OUTDATED, due_at=at, **_AS_NEW)
 
-    def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
-        """Waiting, built with another configuration than the one of this fingerprint, and nobody can have it yet.
-
-        Where no fingerprint is stored there is nothing to compare.
-        """
-        return self.filter(state=State.WAITING, in_doubt=False).exclude(built_by__in=("", built_by))
-
     def outdate(self, at: datetime) -> int:
-        """waiting -> outdated, unless somebody may have it; what is being sent is so when it waits again."""
+        """Have it built anew (waiting -> outdated) unless somebody may have it; what is being sent follows later."""
         mine = self.filter(in_doubt=False)
         mine.filter(state=State.SENDING).update(built_by=STALE)
         return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
 
     def put_off(self, due_at: datetime, reason: str) -> int:
-        """outdated -> outdated: it cannot be built now; tried again at ``due_at``."""
+        """Try again to build it at ``due_at`` (outdated -> outdated)."""
         chosen = self.filter(state=State.OUTDATED)
         return chosen.update(due_at=due_at, answer=reason, attempts=models.F("attempts") + 1)
 
     def keep_as_it_is(self, at: datetime) -> int:
-        """outdated -> waiting, byte for byte as it is: somebody may have read it meanwhile."""
+        """Send it byte for byte as it is (outdated -> waiting): somebody may have read it meanwhile."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, attempts=0, in_doubt=True)
 
     def rebuild(self, at: datetime, **made: Any) -> int:
-        """outdated -> waiting, with new content under the same id.
-
-        Arguments:
-            made: the new content, and what shaped it.
-        """
+        """Send it with new content (``made``) under the same id (outdated -> waiting)."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, **_AS_NEW, **made)
 
 
 class Statement(models.Model):
     """A milestone as it was, or will be, reported. Immutable but for its delivery fields, once anybody may have it.
 
-    ``body`` is the xAPI statement as it is sent (UTF-8 JSON, kept as bytes so that no character set of the database
-    can change it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
+    ``body`` is the xAPI statement as it is sent (UTF-8 JSON, as bytes so that no character set of the database changes
+    it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
 
-    ``refusals`` counts, by the kind of refusal, how often it failed alone while others were accepted. ``refused_after``
-    is the destination's number of ``successes`` when a request that held it failed first, and it was not known whose
-    fault that was: a greater one now says that others were accepted since (decision record 0016).
+    ``refusals`` counts, by kind of refusal, how often it failed alone while others were accepted. ``refused_after`` is
+    the destination's ``successes`` when a request that held it first failed through nobody's known fault: a greater
+    number now says that others were accepted since (decision record 0016).
 
-    ``in_doubt`` says that Percipio may have stored it, or somebody may have pulled it, though nothing confirms it: no
-    answer, a doubtful one, a 5xx. ``built_by`` is the fingerprint of the configuration that shaped it
-    (``Configuration.fingerprint``). What is not in doubt may be built anew (decision record 0017); of an outdated one
-    ``attempts`` and ``answer`` say how often that could not be done, and why.
+    ``in_doubt`` says that Percipio may have stored it, or a pull client read it, though nothing confirms it. What is
+    not in doubt may be built anew (decision record 0017); of an outdated one ``attempts`` and ``answer`` say how often
+    that failed, and why. ``built_by`` is the fingerprint of the configuration that shaped it.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -264,14 +236,13 @@ class Statement(models.Model):
     objects = StatementQuerySet.as_manager()
 
     class Meta:
-        app_label = "percipio_openedx"
         verbose_name = _("statement")
         verbose_name_plural = _("statements")
         ordering: ClassVar[list[str]] = ["id"]
         # What an operator may do beside seeing: each act has a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
-            ("requeue_statement", _("Can send statements again")),
-            ("discard_statement", _("Can give statements up")),
+            ("requeue_statement", _("Can requeue statements")),
+            ("discard_statement", _("Can discard statements")),
             ("export_statement", _("Can export statements")),
             ("preview_statement", _("Can preview what would be reported")),
         ]
@@ -300,35 +271,44 @@ class Statement(models.Model):
         return f"<Statement {self.uuid} {self.kind} {self.state}>"
 
 
-class Held:
-    """Statements by their keys, as far as a lease holds them: the arrows that settle.
+class StatementLedger(models.Model):
+    """When the newest statement of a site was stored.
 
-    A worker whose lease ran out settles nothing.
+    Its row is locked while statements are inserted, so that ``stored_at`` grows in the order of the commits: whoever
+    polls by ``since`` misses none that a slower writer committed later. Learners' requests never touch it.
+
+    .. no_pii: One time for each site.
     """
 
-    def __init__(self, pks: Sequence[int], lease: UUID) -> None:
-        self._pks = pks
-        self._lease = lease
+    site_id = models.PositiveIntegerField(primary_key=True)
+    last_stored_at = models.DateTimeField()
 
-    def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
-        """sending -> delivered: Percipio has it."""
-        return self._settle(State.DELIVERED, at, status, answer)
+    def __str__(self) -> str:
+        return f"site={self.site_id} last_stored_at={self.last_stored_at:%Y-%m-%dT%H:%M:%SZ}"
 
-    def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        """sending -> parked: Percipio refuses this content; a person has to look at it.
 
-        Arguments:
-            blame: new values of ``refusals``, where others were accepted, or of ``refused_after``, where there was
-                nothing to compare it with.
-        """
-        return self._settle(State.PARKED, at, status, answer, **blame)
+class TopicTerm(models.Model):
+    """One term (``statements.ids.terms_of``) that the statements of a topic are found by.
 
-    def keep(self, at: datetime) -> int:
-        """sending -> kept: the API in force has no form for it."""
-        return self._settle(State.SKIPPED, at, None, "")
+    A topic is what a statement says apart from its learner: all learners' *completed* statements of one course have the
+    same. A query by anything but the learner is answered from this small table first, and then reads each topic's
+    statements in the order of their storing (``Statement.topic``).
 
-    def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        held = Statement.objects.filter(pk__in=self._pks).held_by(self._lease)
-        return held.update(
-            state=state, lease=None, leased_until=None, settled_at=at, status=status, answer=answer, **blame
-        )
+    .. no_pii: Hashes of verbs, activities and instructors.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    site_id = models.PositiveIntegerField()
+    topic = models.UUIDField()
+    term = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["site_id", "topic", "term"], name="percipio_term_unique"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["site_id", "term", "topic"], name="percipio_term_topics"),
+        ]
+
+    def __str__(self) -> str:
+        return f"term {self.pk} topic={self.topic}"

@@ -1,4 +1,4 @@
-"""Telling operators: once when a problem begins, and once more when it is resolved.
+"""Tell operators once when a problem begins, and once more when it is resolved.
 
 The state is a row, so that ten workers tell once, and a restart tells nothing twice. A mail that could not be sent is
 tried again with the next pass. Mails are in the LMS's own language, logs in English.
@@ -21,16 +21,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.delivery import signals
+from percipio_openedx.delivery import breaker
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.operations import diagnosis, problems, status
+from percipio_openedx.models.operations import Alert
+from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.problems import Problem
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two looks at the rows. Kept by each process for itself: a pass must not need a cache.
+# Seconds between two checks. Kept by each process for itself: a pass must not need a cache.
 EVERY = 60.0
 # Seconds that a mail server may take.
 MAIL_TIMEOUT = 10
@@ -39,7 +39,6 @@ GATHER = timedelta(minutes=5)
 # Things that one mail names, when a course store is away and no course can be read, say.
 MOST_LINES = 50
 
-
 _checked: dict[int, float] = {}
 
 
@@ -47,7 +46,7 @@ def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> 
     """Compare what is wrong with what was told, and tell what changed.
 
     Arguments:
-        at_once: whatever was checked lately; else at most once a minute and process, since it counts rows.
+        at_once: check now; else at most once a minute and process, since it counts rows.
         broken: the steps of this pass that broke, by name with the reason; None if there was no pass.
 
     Returns:
@@ -62,40 +61,28 @@ def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> 
         return tell()
 
 
-def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems that operators are told of.
-
-    Arguments:
-        now: the present.
-        broken: the steps of a pass that broke, as in ``check``; None for those that are known.
-    """
-    found = [one for one in diagnosis.find(status.take(now)) if one.severity is Severity.ERROR]
-    if broken is None:
-        return found
-    steps = [problems.broken_step(step, problems.what_broke(step, why)) for step, why in broken.items()]
-    return [one for one in found if one.code is not ProblemCode.BROKEN] + steps
-
-
-def forget() -> None:
+def forget(**_: Any) -> None:
     """Forget when this process checked last: the next pass does."""
     _checked.clear()
 
 
 def connect() -> None:
     """Let the pass in which a destination pauses or recovers tell of it. Once a process."""
-    for signal in (signals.destination_paused, signals.destination_recovered):
-        signal.connect(_changed, dispatch_uid="percipio_openedx.alerts")
+    for signal in (breaker.destination_paused, breaker.destination_recovered):
+        signal.connect(forget, dispatch_uid="percipio_openedx.alerts")
 
 
-def _changed(**_: Any) -> None:
-    forget()
-
-
-# --- what was told ---------------------------------------------------------------------------------------------------
+def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Problem]:
+    """Return the problems that operators are told of; ``broken`` as in ``check``, None for the steps that are known."""
+    found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
+    if broken is None:
+        return found
+    steps = [problems.broken_step(step, why) for step, why in broken.items()]
+    return [one for one in found if one.code is not ProblemCode.BROKEN] + steps
 
 
 def note(found: Iterable[Problem]) -> None:
-    """Remember what began and what is over. What came and went before anybody was told needs no telling."""
+    """Remember what began and what is resolved. What came and went before anybody was told needs no telling."""
     wrong = {(one.code.value, one.subject): one for one in found}
     known = {(row.kind, row.subject): row for row in Alert.objects.all()}
     for (kind, subject), one in wrong.items():
@@ -103,45 +90,33 @@ def note(found: Iterable[Problem]) -> None:
         if row is None:
             row = Alert.objects.get_or_create(kind=kind, subject=subject, defaults={"changed_at": timezone.now()})[0]
         if not row.is_on:
-            _change(row, one)
-    for row in known.values():
-        if row.is_on and (row.kind, row.subject) not in wrong:
-            _change(row, None)
+            where = f"{one.where}: " if one.where else ""
+            # Of a step that broke the sentence alone: it is read back (``problems.find``).
+            text = one.sentence if one.code is ProblemCode.BROKEN else f"{where}{one.sentence} {one.fix}"
+            _change(row, is_on=True, is_announced=False, words=text)
+    for key, row in known.items():
+        if row.is_on and key not in wrong:
+            _change(row, is_on=False, is_announced=not row.is_announced)
 
 
-def _change(row: Alert, problem: Problem | None) -> None:
-    """Switch an alert on, or off where there is no problem any more.
-
-    One conditional UPDATE, so that of several workers one makes the change.
-    """
-    is_on = problem is not None
-    changed = Alert.objects.filter(pk=row.pk, is_on=row.is_on).update(
-        is_on=is_on,
-        is_announced=not is_on and not row.is_announced,
-        changed_at=timezone.now(),
-        words=row.words if problem is None else _text(problem),
-    )
-    if changed:
-        logger.log(
-            logging.ERROR if is_on else logging.INFO, "alert kind=%s subject=%s on=%s", row.kind, row.subject, is_on
-        )
-
-
-def _text(problem: Problem) -> str:
-    """Return where, what, and what to do."""
-    where = f"{problem.where}: " if problem.where else ""
-    if problem.code is ProblemCode.BROKEN:
-        # Read back as the sentence (``problems.find``).
-        return problem.sentence
-    return f"{where}{problem.sentence} {problem.fix}"
+def _change(row: Alert, *, is_on: bool, **values: Any) -> None:
+    """Switch an alert on or off by one conditional UPDATE, so that of several workers one makes the change."""
+    unchanged = Alert.objects.filter(pk=row.pk, is_on=row.is_on)
+    if unchanged.update(is_on=is_on, changed_at=timezone.now(), **values):
+        level = logging.ERROR if is_on else logging.INFO
+        logger.log(level, "alert kind=%s subject=%s on=%s", row.kind, row.subject, is_on)
 
 
 def tell() -> datetime | None:
-    """Mail what has not been told yet, in one mail; when the rest may be told, None if there is none."""
+    """Mail what has not been told yet, in one mail; return when the rest may be told, None if there is none."""
     waiting = Alert.objects.filter(is_announced=False)
     if not waiting.exists():
         return None
-    addresses = _addresses()
+    addresses: Sequence[str] = ()
+    try:
+        addresses = config.alert_emails()
+    except PercipioConfigurationError as error:
+        logger.warning("alert not mailed problem=%s", error)
     if not addresses:
         waiting.update(is_announced=True)
         return None
@@ -149,57 +124,38 @@ def tell() -> datetime | None:
     last: datetime | None = Alert.objects.aggregate(at=Max("announced_at"))["at"]
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
-    mine = [row for row in waiting.order_by("pk") if _claim(row, now)]
+    # One UPDATE claims them for ``GATHER``, so that of several workers one tells. They are told only when the mail has
+    # left: where a process ends in between, another one tells them. So a mail may come twice, and none is lost.
+    waiting.exclude(announced_at__gt=now - GATHER, announced_at__lte=now).update(announced_at=now)
+    mine = list(waiting.filter(announced_at=now).order_by("pk"))
     if not mine:
         return None
-    is_mailed = _mailed(mine, addresses)
+    is_mailed = _mail(mine, addresses)
     for row in mine:
         # Unless it changed meanwhile: then whoever changed it decides.
-        ours = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_announced=False, announced_at=now)
-        ours.update(**({"is_announced": True} if is_mailed else {"announced_at": row.announced_at}))
+        ours = waiting.filter(pk=row.pk, is_on=row.is_on, announced_at=now)
+        ours.update(**({"is_announced": True} if is_mailed else {"announced_at": None}))
     return None if is_mailed else now + timedelta(seconds=EVERY)
 
 
-def _claim(row: Alert, now: datetime) -> bool:
-    """Have it to oneself for ``GATHER``.
-
-    It is told only when the mail has left: where a process ends in between, another one tells it. So a mail may come
-    twice, and none is lost.
-    """
-    unannounced = Alert.objects.filter(pk=row.pk, is_on=row.is_on, is_announced=False, announced_at=row.announced_at)
-    return unannounced.update(announced_at=now) == 1
-
-
-def _addresses() -> Sequence[str]:
-    try:
-        return config.alert_emails()
-    except PercipioConfigurationError as error:
-        logger.warning("alert not mailed problem=%s", error)
-        return ()
-
-
-def _mailed(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
+def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
+    """Mail these; return whether the mail left."""
     wrong = sum(row.is_on for row in rows)
-    begun, over = _("PROBLEM"), _("resolved")
+    states = {True: _("PROBLEM"), False: _("resolved")}
     lines = [
-        f"{begun if row.is_on else over} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}"
-        for row in rows[:MOST_LINES]
+        f"{states[row.is_on]} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}" for row in rows[:MOST_LINES]
     ]
     if len(rows) > MOST_LINES:
         lines.append(_("and %(count)s more: see the alerts in the admin.") % {"count": len(rows) - MOST_LINES})
     subject = ngettext("%(count)s problem", "%(count)s problems", wrong) % {"count": wrong} if wrong else _("resolved")
     end = _("percipio_doctor and the overview in the admin say what is wrong now.")
-    body = "\n\n".join([config.lms_root(), *lines, end])
-    return _sent(EmailMessage(f"[Percipio] {subject}", body, None, list(addresses)))
-
-
-def _sent(mail: EmailMessage) -> bool:
-    """Whether the mail left. Silently, since backends raise errors of their own: they then say that none was sent."""
+    mail = EmailMessage(f"[Percipio] {subject}", "\n\n".join([config.lms_root(), *lines, end]), None, list(addresses))
     try:
+        # Silently, since backends raise errors of their own: they then say that none was sent.
         mail.connection = get_connection(fail_silently=True, timeout=MAIL_TIMEOUT)
         is_sent = mail.send() != 0
     except (smtplib.SMTPException, OSError):
         is_sent = False
     if not is_sent:
-        logger.error("alert not mailed recipients=%s", len(mail.to))
+        logger.error("alert not mailed recipients=%s", len(addresses))
     return is_sent

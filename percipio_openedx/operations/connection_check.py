@@ -1,4 +1,4 @@
-"""Whether one site can reach Percipio and may write there, step by step, with the fix for each step that fails.
+"""Test whether one site can reach Percipio and may write there, step by step, with the fix for each step that fails.
 
 Stores nothing at Percipio: it reads one statement and sends an empty batch (or, with the Track API, an empty record,
 which is malformed). The causes are those of "Troubleshooting and Error Codes" on Skillsoft's page *Tracking Content and
@@ -7,25 +7,25 @@ Learning Activity*, and of the way there: proxy, certificate, clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx.config import Configuration
+from percipio_openedx.config.addresses import read_url
 from percipio_openedx.delivery import tokens
+from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import is_challenge, is_page
-from percipio_openedx.delivery.retry import seconds_until
-from percipio_openedx.delivery.statuses import json_of
+from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_until
 from percipio_openedx.enums import Api
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError
-from percipio_openedx.operations import connection_fixes as fixes
-from percipio_openedx.operations.findings import Finding, Verdict, doubtful, skipped, well, wrong
+from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
+from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import words_of
 from percipio_openedx.secret import Secret
 
@@ -38,14 +38,23 @@ _JSON = {"Content-Type": "application/json"}
 # Seen by the part of Percipio that checks content: who may not write does not get there.
 _WRITABLE = frozenset({200, 201, 202, 204, 207, 400, 409, 422})
 
+_PROXY = gettext_lazy(
+    "The proxy of this server's environment (HTTPS_PROXY) stands in the way: check its address and credentials, or "
+    "name Percipio's hosts in NO_PROXY."
+)
+_PRIVATE = gettext_lazy(
+    "Percipio's own hosts have public addresses. Check the region, the address, and what this server's DNS says of "
+    "%(host)s. If it is meant to stand inside your network, add it to PERCIPIO_PRIVATE_HOSTS in the LMS's settings."
+)
+_BUSY = gettext_lazy("Percipio asks for a pause. Try again in a few minutes.")
 
-def examine(configuration: Configuration) -> list[Finding]:
+
+def examine(configuration: Configuration) -> list[CheckResult]:
     """Try the way, the clock, the token, a read and an empty write, in that order; what follows a failure is skipped.
 
     Arguments:
         configuration: the site's, from ``config.build``; whether the site is switched on does not matter.
     """
-    configuration = replace(configuration, timeout=min(configuration.timeout, PATIENCE))
     names = {
         "reach": _("Percipio's API answers"),
         "clock": _("This server's clock is right"),
@@ -53,104 +62,93 @@ def examine(configuration: Configuration) -> list[Finding]:
         "read": _("Statements can be read"),
         "write": _("Statements can be written") if configuration.api is Api.STATEMENTS else _("Records can be written"),
     }
-    steps = _steps(configuration)
-    done = [replace(step, name=names[step.name]) for step in steps]
-    tried = {step.name for step in steps}
-    return done + [skipped(words, "") for name, words in names.items() if name not in tried]
+    done: dict[str, CheckResult] = {}
+    for step in _steps(replace(configuration, timeout=min(configuration.timeout, PATIENCE))):
+        done[step.name] = replace(step, name=names[step.name])
+        # The clock comes with the first answer, whatever that is.
+        if step.verdict is CheckVerdict.WRONG and step.name != "reach":
+            break
+    return [done.get(step) or skipped(name, "") for step, name in names.items()]
 
 
-def is_well(steps: list[Finding]) -> bool:
+def is_well(steps: Iterable[CheckResult]) -> bool:
     """Return whether statements can be delivered: a step that is wrong leaves those after it untried."""
-    return all(step.verdict is not Verdict.WRONG for step in steps)
+    return all(step.verdict is not CheckVerdict.WRONG for step in steps)
 
 
-def _steps(configuration: Configuration) -> list[Finding]:
-    url = configuration.endpoint("statements", configuration.organization)
+def _steps(configuration: Configuration) -> Iterator[CheckResult]:
+    step, url = "reach", configuration.endpoint("statements", configuration.organization)
     try:
         reply = exchange("GET", url, timeout=configuration.timeout, headers=_HEADERS)
-    except (DeliveryError, PercipioConfigurationError) as error:
-        return [_not_reached("reach", error, url)]
-    steps = [_reached(reply, url), _clock(reply.headers, timezone.now())]
-    if steps[0].verdict is Verdict.WRONG:
-        return steps
-    try:
+        reached = _reached(reply, url)
+        yield reached
+        yield _clock(reply.headers, timezone.now())
+        if reached.verdict is CheckVerdict.WRONG:
+            return
+        step, url = "token", configuration.token_url
         token = tokens.fetch(configuration).value
+        yield well("token")
+        step, url = "read", configuration.endpoint("statements", configuration.organization) + "?limit=1"
+        yield _read(url, configuration, token)
+        resource = "track" if configuration.api is Api.TRACK else "statements"
+        step, url = "write", configuration.endpoint(resource, configuration.organization)
+        yield _write(url, configuration, token)
     except DeliveryError as error:
-        return [*steps, wrong("token", error.message, fixes.of_the_token(error, configuration.token_url))]
+        fix = _token_fix(error, url) if step == "token" else _way_fix(error.message, url)
+        yield wrong(step, error.message, fix)
     except PercipioConfigurationError as error:
-        return [*steps, _not_reached("token", error, configuration.token_url)]
-    steps.append(well("token"))
-    for attempt in (_read, _write):
-        step = attempt(configuration, token)
-        steps.append(step)
-        if step.verdict is Verdict.WRONG:
-            break
-    return steps
+        yield wrong(step, error.words, _PRIVATE % {"host": read_url(url).host})
 
 
-def _not_reached(name: str, error: DeliveryError | PercipioConfigurationError, url: str) -> Finding:
-    """No answer, or no request: where the host stands at an address that may not be reached."""
-    if isinstance(error, PercipioConfigurationError):
-        return wrong(name, error.words, fixes.private_address(url))
-    return wrong(name, error.message, fixes.of_the_way(error.message, url))
-
-
-def _reached(reply: Reply, url: str) -> Finding:
-    """Without a token any answer will do, but for a proxy's or a redirection."""
+def _reached(reply: Reply, url: str) -> CheckResult:
+    """Accept any answer, for there was no token, but a proxy's or a redirection."""
     if reply.status == 407:
-        return wrong("reach", _("407: the proxy wants a name and a password"), fixes.proxy())
+        return wrong("reach", _("407: the proxy wants a name and a password"), str(_PROXY))
     if 300 <= reply.status < 400:
-        return wrong("reach", _("%s: a redirect, which is not followed") % reply.status, fixes.region(url))
+        return wrong("reach", _("%s: a redirect, which is not followed") % reply.status, _region(url))
     return well("reach", _("in %s milliseconds") % max(1, round(reply.duration * 1000)))
 
 
-def _clock(headers: Mapping[str, str], now: datetime) -> Finding:
+def _clock(headers: Mapping[str, str], now: datetime) -> CheckResult:
     """Compare with the ``Date`` of the answer (RFC 9110 6.6.1), which counts whole seconds."""
     ahead = seconds_until(headers.get("Date", ""), now)
     if ahead is None:
         return skipped("clock", _("the answer does not say what time it is there"))
     seconds = round(abs(ahead))
-    if abs(ahead) > LARGEST_SKEW:
-        way = _("ahead of") if ahead < 0 else _("behind")
-        words = _("%(seconds)s seconds %(way)s Percipio's") % {"seconds": seconds, "way": way}
-        return doubtful("clock", words, fixes.clock())
-    return well("clock", _("within %s seconds of Percipio's") % max(1, seconds))
+    if abs(ahead) <= LARGEST_SKEW:
+        return well("clock", _("within %s seconds of Percipio's") % max(1, seconds))
+    way = _("ahead of") if ahead < 0 else _("behind")
+    seen = _("%(seconds)s seconds %(way)s Percipio's") % {"seconds": seconds, "way": way}
+    fix = _("Set this server's clock by a time service (NTP): tokens are valid from one moment to another.")
+    return doubtful("clock", seen, fix)
 
 
-def _read(configuration: Configuration, token: Secret) -> Finding:
-    """One statement, or none, of this site's organization."""
+def _read(url: str, configuration: Configuration, token: Secret) -> CheckResult:
+    """Read one statement, or none, of this site's organization."""
     if configuration.api is Api.TRACK:
         return skipped("read", _("not tried: the Track API has nothing to read"))
-    url = configuration.endpoint("statements", configuration.organization) + "?limit=1"
-    try:
-        reply = exchange("GET", url, timeout=configuration.timeout, token=token, headers=_HEADERS)
-    except (DeliveryError, PercipioConfigurationError) as error:
-        return _not_reached("read", error, url)
+    reply = exchange("GET", url, timeout=configuration.timeout, token=token, headers=_HEADERS)
     if reply.status == 200:
-        if isinstance(json_of(reply.body), dict):
-            return well("read")
-        return wrong("read", _("%s, but not an answer of Percipio's") % reply.status, fixes.region(url))
+        return well("read") if isinstance(parsed(reply.body), dict) else _not_percipios("read", reply, url)
     seen = _seen(reply, configuration, token)
     if reply.status in (400, 405, 501):
         return doubtful("read", seen, _("Reading back is not offered here; sending does not need it."))
-    return wrong("read", seen, fixes.of_the_status(reply.status, configuration))
+    return wrong("read", seen, _status_fix(reply.status, configuration))
 
 
-def _write(configuration: Configuration, token: Secret) -> Finding:
-    """An empty batch, or an empty record: refused for its content or taken as nothing, if writing is allowed."""
-    resource, body = ("track", b"{}") if configuration.api is Api.TRACK else ("statements", b"[]")
-    url = configuration.endpoint(resource, configuration.organization)
-    headers = _JSON if configuration.api is Api.TRACK else {**_JSON, **_HEADERS}
-    try:
-        reply = exchange("POST", url, timeout=configuration.timeout, token=token, body=body, headers=headers)
-    except (DeliveryError, PercipioConfigurationError) as error:
-        return _not_reached("write", error, url)
-    if reply.status in _WRITABLE:
-        if is_challenge(reply.headers) or is_page(reply.status, reply.body):
-            return wrong("write", _("%s, but not an answer of Percipio's") % reply.status, fixes.region(url))
-        return well("write", _("%s to an empty request: nothing was stored") % reply.status)
-    seen = _seen(reply, configuration, token)
-    return wrong("write", seen, fixes.of_the_status(reply.status, configuration))
+def _write(url: str, configuration: Configuration, token: Secret) -> CheckResult:
+    """Send an empty batch, or an empty record: refused for its content or taken as nothing, if writing is allowed."""
+    body, headers = (b"{}", _JSON) if configuration.api is Api.TRACK else (b"[]", {**_JSON, **_HEADERS})
+    reply = exchange("POST", url, timeout=configuration.timeout, token=token, body=body, headers=headers)
+    if reply.status not in _WRITABLE:
+        return wrong("write", _seen(reply, configuration, token), _status_fix(reply.status, configuration))
+    if is_challenge(reply.headers) or is_page(reply.status, reply.body):
+        return _not_percipios("write", reply, url)
+    return well("write", _("%s to an empty request: nothing was stored") % reply.status)
+
+
+def _not_percipios(name: str, reply: Reply, url: str) -> CheckResult:
+    return wrong(name, _("%s, but not an answer of Percipio's") % reply.status, _region(url))
 
 
 @sensitive_variables()
@@ -158,3 +156,70 @@ def _seen(reply: Reply, configuration: Configuration, token: Secret) -> str:
     secrets = (token.reveal(), configuration.client_secret.reveal())
     said = words_of(reply.body, secrets) or _("no words")
     return f"{reply.status}: {said}"[:300]
+
+
+def _region(url: str) -> str:
+    return _("Check the region, or the address: %(host)s.") % {"host": read_url(url).host}
+
+
+def _way_fix(message: str, url: str) -> str:
+    """Return what to do where no answer came; the message ends with the class of the cause."""
+    said = message.lower()
+    if "proxy" in said:
+        return str(_PROXY)
+    if "certificate" in said or "tls" in said:
+        fix = _(
+            "The certificate of %(host)s is not trusted. A proxy that inspects traffic has to be left out for this "
+            "host, or its authority added to the server's certificates (REQUESTS_CA_BUNDLE)."
+        )
+    elif "resol" in said or "gaierror" in said:
+        fix = _("Nobody knows a host named %(host)s. Check the region, the address, and this server's DNS.")
+    else:
+        fix = _(
+            "No connection to %(host)s. Check that the firewall lets this server out to it (HTTPS, port 443), whether "
+            "a proxy has to be used (HTTPS_PROXY), and the region."
+        )
+    return fix % {"host": read_url(url).host}
+
+
+def _token_fix(error: DeliveryError, url: str) -> str:
+    if isinstance(error, Unreachable):
+        return _way_fix(error.message, url)
+    if isinstance(error, Throttled):
+        return str(_BUSY)
+    if isinstance(error, Unauthorized):
+        if error.status in (404, 405, 410):
+            return _("This is not the address of a token endpoint. ") + _region(url)
+        return _(
+            "The client id or the client secret is wrong, or they belong to another region: credentials of one data "
+            "center are unknown in the others. Type the secret again; if that does not help, ask Skillsoft whether "
+            "the service account is still valid."
+        )
+    if error.status is not None and error.status >= 500:
+        return _("Percipio's token endpoint has problems of its own. Try again later.")
+    return _("What answers there is not Percipio's token endpoint. ") + _region(url)
+
+
+def _status_fix(status: int, configuration: Configuration) -> str:
+    """Return what to do where the API refuses a token that was just given."""
+    unknown = _("partner %s") % configuration.partner
+    if configuration.organization:
+        both = {"partner": unknown, "organization": configuration.organization}
+        unknown = _("%(partner)s, or the organization %(organization)s") % both
+    fixes = {
+        401: _(
+            "The token is not accepted. Token address and API address must belong to the same region; a wrong clock "
+            "on this server has the same effect."
+        ),
+        403: _(
+            "The service account may not do this. Ask Skillsoft to give it the permission CONTENT_AGGREGATION, for the "
+            "partner %(partner)s and the organization in use."
+        )
+        % {"partner": configuration.partner},
+        404: _("Percipio does not know the %(unknown)s. Check both names, and the region.") % {"unknown": unknown},
+        407: str(_PROXY),
+        429: str(_BUSY),
+    }
+    if status >= 500:
+        return _("Percipio has problems of its own. What waits is sent by itself when that is over.")
+    return fixes.get(status) or _region(configuration.api_url)

@@ -1,14 +1,16 @@
 """What was decided for single courses, in and out as CSV: all lines of a file, or none.
 
 A file has a head line with ``course_key`` and any of ``is_reported`` and ``content_id``, in any order, then one course
-a line. Commas or semicolons; a byte-order mark does no harm.
+a line. Commas or semicolons; a byte-order mark does no harm. What is written opens in a spreadsheet program without
+running as a formula, and is read back unchanged.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
@@ -16,14 +18,23 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.models.course_override import CourseOverride, outdate
-from percipio_openedx.operations import spreadsheets
+from percipio_openedx.models.configuration import CourseOverride, outdate
 
 COLUMNS = ("course_key", "is_reported", "content_id")
-WORDS = {"": True, "true": True, "yes": True, "y": True, "1": True, "false": False, "no": False, "n": False, "0": False}
+BOOLEANS = {
+    "": True,
+    **dict.fromkeys(("true", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "0"), False),
+}
 MOST_BYTES = 32 * 1024 * 1024
 MOST_PROBLEMS = 100
 AT_ONCE = 500
+
+# What programs take for the beginning of a formula (OWASP, "CSV Injection"): the last four are the wide forms of the
+# first, which some programs make of them. With another separator than ours, a cell may begin in the middle of one.
+_STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_AT_FIRST = re.compile(f"^( *)('*[{_STARTS}\t\r\n])")
+_INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +69,17 @@ def read(raw: bytes) -> list[CourseOverride]:
     try:
         names = reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
         if "course_key" not in names or not set(names) <= set(COLUMNS) or len(set(names)) < len(names):
-            text = _("the first line must name the columns, each once: %(columns)s")
-            raise _problem(1, "", text % {"columns": ",".join(COLUMNS)})
+            wanted = _("the first line must name the columns, each once: %(columns)s")
+            raise _problem(1, "", wanted % {"columns": ",".join(COLUMNS)})
         for row in reader:
             if len(problems) >= MOST_PROBLEMS:
                 problems.append(_problem(reader.line_num, "", _("there are more problems after this")))
                 break
             cells = [cell.strip() for cell in row.values() if isinstance(cell, str)]
-            if any(cells) or None in row:
-                problems += _taken_up(found, reader.line_num, row, is_whole=len(cells) == len(names) == len(row))
+            if len(cells) == len(names) == len(row):
+                problems += _take_up(found, reader.line_num, row) if any(cells) else []
+            elif any(cells) or None in row:
+                problems.append(_problem(reader.line_num, "", _("has not as many columns as the first line")))
     except csv.Error as error:
         problems.append(_problem(max(1, reader.reader.line_num), "", _("is no CSV: %(error)s") % {"error": error}))
     if problems:
@@ -74,29 +87,25 @@ def read(raw: bytes) -> list[CourseOverride]:
     return [answer for _line, answer in found.values()]
 
 
-def _taken_up(
-    found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str], *, is_whole: bool
-) -> list[ValidationError]:
-    """Add the answer of a row to those that were found; return what is wrong with it instead."""
-    if not is_whole:
-        return [_problem(line, "", _("has not as many columns as the first line"))]
-    values = {name: spreadsheets.original(cell.strip()) for name, cell in row.items()}
-    word = values.get("is_reported", "").lower()
+def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str]) -> list[ValidationError]:
+    """Add the answer of a row to those that were found; return what is wrong with it."""
+    values = {name: original(cell.strip()) for name, cell in row.items()}
+    is_reported = BOOLEANS.get(values.get("is_reported", "").lower())
     answer = CourseOverride(
-        course_key=values["course_key"], is_reported=WORDS.get(word, True), content_id=values.get("content_id", "")
+        course_key=values["course_key"], is_reported=is_reported is not False, content_id=values.get("content_id", "")
     )
-    wrong: dict[str, list[str]] = {}
+    mistakes: dict[str, list[str]] = {}
     try:
         answer.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        wrong = error.message_dict
-    if word not in WORDS:
-        wrong["is_reported"] = [_("must be true or false")]
+        mistakes = error.message_dict
+    if is_reported is None:
+        mistakes["is_reported"] = [_("must be true or false")]
     # The database may not tell upper from lower case.
     before, _answer = found.setdefault(answer.course_key.casefold(), (line, answer))
     if before != line:
-        wrong["course_key"] = [_("is in line %(line)s already") % {"line": before}]
-    return [_problem(line, name, " ".join(texts)) for name, texts in wrong.items()]
+        mistakes["course_key"] = [_("is in line %(line)s already") % {"line": before}]
+    return [_problem(line, name, " ".join(texts)) for name, texts in mistakes.items()]
 
 
 def _problem(line: int, field: str, problem: str) -> ValidationError:
@@ -115,9 +124,9 @@ def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
     changed: list[CourseOverride] = []
     freed: list[str] = []
     with transaction.atomic():
-        stored = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
+        stored_rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
         for answer in answers:
-            row = stored.get(answer.course_key.casefold())
+            row = stored_rows.get(answer.course_key.casefold())
             if row is None:
                 new.append(answer)
             elif (row.is_reported, row.content_id) != (answer.is_reported, answer.content_id):
@@ -139,7 +148,32 @@ def stored() -> list[dict[str, object]]:
 
 def written() -> str:
     """Return every answer as the CSV that ``read`` takes."""
-    rows = [
-        [str(value).lower() if value in (True, False) else str(value) for value in row.values()] for row in stored()
-    ]
-    return spreadsheets.written([COLUMNS, *rows])
+    rows = (
+        [str(value).lower() if isinstance(value, bool) else str(value) for value in row.values()] for row in stored()
+    )
+    return as_csv([COLUMNS, *rows])
+
+
+def as_csv(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV, for every export of this plugin.
+
+    Each cell is quoted: Python 3.11 does not see that one with a carriage return has to be.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """Return a cell as text: with an apostrophe before whatever would be a formula."""
+    return _AT_FIRST.sub(r"\1'\2", _INSIDE.sub(r"\1'\2", cell))
+
+
+def original(cell: str) -> str:
+    """Return what ``harmless`` was given."""
+    return _INSIDE.sub(_unquoted, _AT_FIRST.sub(_unquoted, cell))
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    return found[1] + found[2].removeprefix("'")

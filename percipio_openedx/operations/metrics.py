@@ -1,7 +1,7 @@
-"""Figures for whoever scrapes, in Prometheus's text form (``prometheus_client``, the ``metrics`` extra).
+"""``/percipio/metrics`` and ``percipio_metrics``: figures for whoever scrapes, in Prometheus's text form.
 
 A face of ``status`` and ``problems``: what waits, how destinations fare, what is wrong, what was sent lately. Ids only,
-nobody is named.
+nobody is named. The text form needs ``prometheus_client`` (the ``metrics`` extra).
 """
 
 from __future__ import annotations
@@ -11,53 +11,58 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 
-from django.core.cache import cache
 from django.db.models import Count, Max, Sum
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.operations import diagnosis, status
-from percipio_openedx.operations.snapshot import Snapshot
+from percipio_openedx import config
+from percipio_openedx.models.destination import DeliveryAttempt
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
+from percipio_openedx.operations import problems, status
+from percipio_openedx.operations.status import Snapshot
 
 PREFIX = "percipio_"
 # The span of the figures about requests: longer than two scrapes lie apart.
 LATELY = timedelta(minutes=5)
-# Seconds for which the text is kept, so that several scrapers cost one count.
-KEPT = 15
-KEY = "percipio_openedx:metrics"
 
+Values = dict[tuple[str, ...], float]
 Labels = dict[int, tuple[str, str]]
 
 
 @dataclass(slots=True)
-class Figure:
-    """One gauge: its name, what it means, its labels and, by their values, its numbers."""
+class Gauge:
+    """One figure: its name, what it means, its labels and, by their values, its numbers."""
 
     name: str
     meaning: str
     labels: tuple[str, ...] = ()
-    values: dict[tuple[str, ...], float] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
 
 
-def figures() -> Iterator[Figure]:
-    """Yield all of them; a number of queries that does not grow with statements or destinations."""
+def gauges() -> Iterator[Gauge]:
+    """Yield all figures; the number of queries does not grow with statements or destinations."""
     snapshot = status.take(timezone.now())
     labels = {found.row.pk: (str(found.row.site_id), found.row.organization) for found in snapshot.destinations}
     yield from _destinations(snapshot, labels)
     yield from _requests(snapshot.at, labels)
     yield from _observing(snapshot)
-    yield from _problems(snapshot)
+    alerts: Values = {(row.kind, row.subject): 1.0 for row in snapshot.alerts}
+    yield Gauge("alerts", "1 for each problem that operators were told of", ("kind", "subject"), alerts)
+    found: Values = {(one.code.value, one.severity.value, one.subject): 1.0 for one in problems.find(snapshot)}
+    yield Gauge("problems", "1 for each problem, whether told or not", ("kind", "severity", "subject"), found)
+    yield Gauge("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
 
 
-def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Figure]:
+def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     names = ("site", "organization")
-    counts = Figure("statements", "Statements that are not settled, by state", (*names, "state"))
-    oldest = Figure("oldest_statement_seconds", "Age of the oldest open statement", names)
-    paused = Figure("destination_paused", "1 where a person has to fix something", names)
-    failing = Figure("destination_failures", "Failed requests in a row", names)
-    success = Figure("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
+    counts = Gauge("statements", "Statements that are not settled, by state", (*names, "state"))
+    oldest = Gauge("oldest_statement_seconds", "Age of the oldest open statement", names)
+    paused = Gauge("destination_paused", "1 where a person has to fix something", names)
+    failing = Gauge("destination_failures", "Failed requests in a row", names)
+    success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
     # An organization that was reported to with credentials of the site's own, and with those of the settings, has two.
     for found in snapshot.destinations:
         row, label = found.row, labels[found.row.pk]
@@ -66,16 +71,16 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Figure]:
         age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
         at = row.last_success_at.timestamp() if row.last_success_at else 0
         is_paused = int(bool(row.paused_reason))
-        for figure, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
-            figure.values[label] = max(figure.values.get(label, 0), value)
+        for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
+            gauge.values[label] = max(gauge.values.get(label, 0), value)
     yield from (counts, oldest, paused, failing, success)
 
 
-def _requests(now: datetime, labels: Labels) -> Iterator[Figure]:
+def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
     names = ("site", "organization", "outcome")
-    requests = Figure("requests_5m", "Requests of the last five minutes, by outcome", names)
-    accepted = Figure("accepted_5m", "Statements that were taken in the last five minutes", names)
-    longest = Figure("request_longest_seconds_5m", "The longest request of the last five minutes", names)
+    requests = Gauge("requests_5m", "Requests of the last five minutes, by outcome", names)
+    accepted = Gauge("accepted_5m", "Statements that were taken in the last five minutes", names)
+    longest = Gauge("request_longest_seconds_5m", "The longest request of the last five minutes", names)
     lately = DeliveryAttempt.objects.filter(started_at__gte=now - LATELY).order_by()
     grouped = lately.values_list("destination_id", "outcome")
     for pk, outcome, count, taken, milliseconds in grouped.annotate(Count("pk"), Sum("accepted"), Max("duration_ms")):
@@ -86,70 +91,64 @@ def _requests(now: datetime, labels: Labels) -> Iterator[Figure]:
     yield from (requests, accepted, longest)
 
 
-def _observing(snapshot: Snapshot) -> Iterator[Figure]:
+def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
     age = (snapshot.at - snapshot.oldest_notice).total_seconds() if snapshot.oldest_notice else 0
-    yield Figure("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
-    failing = Figure("observation_failures", "Course runs and learners that cannot be observed", ("of", "part"))
-    for of, rows in (
-        ("course", ObservationFailure.objects.of_courses()),
-        ("learner", ObservationFailure.objects.of_learners()),
-    ):
-        for part, count in rows.order_by().values_list("part").annotate(Count("pk")):
+    yield Gauge("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
+    failing = Gauge("observation_failures", "Course runs and learners that cannot be observed", ("of", "part"))
+    courses, learners = ObservationFailure.objects.of_courses(), ObservationFailure.objects.of_learners()
+    for of, failures in (("course", courses), ("learner", learners)):
+        for part, count in failures.order_by().values_list("part").annotate(Count("pk")):
             failing.values[of, part] = count
     yield failing
-    held = Figure("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
+    held = Gauge("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
     # Every site, and greater than, so that the index on site and reason serves.
-    learners = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
-    for site_id, reason, count in learners.values_list("site_id", "hold_reason").annotate(Count("pk")):
+    rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
+    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
         held.values[str(site_id), reason] = count
     yield held
 
 
-def _problems(snapshot: Snapshot) -> Iterator[Figure]:
-    alerts = Figure("alerts", "1 for each problem that operators were told of", ("kind", "subject"))
-    alerts.values = {(row.kind, row.subject): 1 for row in snapshot.alerts}
-    yield alerts
-    found = Figure("problems", "1 for each problem, whether told or not", ("kind", "severity", "subject"))
-    found.values = {(one.code.value, one.severity.value, one.subject): 1 for one in diagnosis.find(snapshot)}
-    yield found
-    yield Figure("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
-
-
-# --- the text --------------------------------------------------------------------------------------------------------
-
-
 def is_available() -> bool:
-    """Return whether ``prometheus_client`` is installed: it comes with the ``metrics`` extra."""
+    """Return whether ``prometheus_client`` is installed."""
     return find_spec("prometheus_client") is not None
 
 
-def text() -> tuple[bytes, str]:
-    """Return the page and its content type, at most a few seconds old."""
-    from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-    kept: bytes | None = cache.get(KEY)
-    if kept is None:
-        kept = _written()
-        cache.set(KEY, kept, timeout=KEPT)
-    return kept, CONTENT_TYPE_LATEST
-
-
-def _written() -> bytes:
+def text() -> bytes:
+    """Return the figures as Prometheus reads them."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector
 
-    class Figures(Collector):
+    class Gauges(Collector):
         """Reads the database when asked, and keeps nothing: every process would say the same."""
 
         def collect(self) -> Iterator[GaugeMetricFamily]:
             """Yield each figure as a gauge."""
-            for figure in figures():
-                family = GaugeMetricFamily(PREFIX + figure.name, figure.meaning, labels=figure.labels)
-                for labels, value in figure.values.items():
+            for gauge in gauges():
+                family = GaugeMetricFamily(PREFIX + gauge.name, gauge.meaning, labels=gauge.labels)
+                for labels, value in gauge.values.items():
                     family.add_metric(labels, value)
                 yield family
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures())
+    registry.register(Gauges())
     return generate_latest(registry)
+
+
+@never_cache
+@require_safe
+def view(request: HttpRequest) -> HttpResponse:
+    """Show the figures to whoever shows the token. Cookies are not looked at.
+
+    Raises:
+        Http404: no token is set, or the extra is not installed.
+    """
+    token = config.metrics_token()
+    if not token or not is_available():
+        raise Http404
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not constant_time_compare(given.strip(), token.reveal()):
+        return HttpResponse("a bearer token is needed\n", status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(text(), content_type=CONTENT_TYPE_LATEST)

@@ -1,78 +1,32 @@
-"""What can be wrong with a running installation, as typed values: what, how bad, a sentence, and what to do.
+"""What can be wrong with a running installation, found from one ``Snapshot``: the answer that four faces show.
 
-``diagnosis`` finds them. Alerts tell of every error; the overview, the doctor and the metrics show warnings as well.
+Alerts tell of every error; the overview, the doctor and the metrics show warnings as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx import config
 from percipio_openedx.enums import Pause, ProblemCode, Severity
+from percipio_openedx.models.learner_course import Part
+
+if TYPE_CHECKING:
+    # The LMS's web processes show titles of alerts, and start without the rest.
+    from percipio_openedx.operations.sites import SiteStatus
+    from percipio_openedx.operations.status import Snapshot
 
 # The subject of what no worker takes up.
 NOTICES = "notices"
-
-TITLES: Mapping[str, str | Promise] = {
-    ProblemCode.MISCONFIGURED: gettext_lazy("the configuration has a mistake"),
-    ProblemCode.NO_COURSES: gettext_lazy("no course can belong to the site"),
-    ProblemCode.UNCONFIGURED: gettext_lazy("nothing is configured"),
-    ProblemCode.LATE: gettext_lazy("something waits for too long"),
-    ProblemCode.PAUSED: gettext_lazy("nothing is sent"),
-    ProblemCode.BROKEN: gettext_lazy("a step of the worker breaks"),
-    ProblemCode.FAILING: gettext_lazy("Percipio cannot be reached"),
-    ProblemCode.UNREADABLE: gettext_lazy("a course cannot be read"),
-    ProblemCode.PARKED: gettext_lazy("statements are refused"),
-    ProblemCode.UNOBSERVED: gettext_lazy("learners cannot be observed"),
-    ProblemCode.NOT_REBUILT: gettext_lazy("statements cannot be built anew"),
-    ProblemCode.CLOCK: gettext_lazy("a clock is wrong"),
-    ProblemCode.CHARACTERS: gettext_lazy("tables cannot hold every character"),
-    ProblemCode.ERASURES: gettext_lazy("erasures wait for a request to Skillsoft"),
-}
-
-# Why a destination is paused, each with what can be done about it.
-PAUSES: Mapping[str, str | Promise] = {
-    Pause.UNAUTHORIZED: gettext_lazy(
-        "Percipio refuses the credentials. Test the connection and correct the configuration."
-    ),
-    Pause.NOT_FOUND: gettext_lazy(
-        "Percipio does not know the address. Check the partner, the organization and the region."
-    ),
-    Pause.REFUSED: gettext_lazy(
-        "Percipio refuses every statement. Its answer says why; test the connection and remove the cause."
-    ),
-    Pause.OWN_CREDENTIALS: gettext_lazy(
-        "The site's own credentials were deleted. What was made with them is not sent with those of the settings: give "
-        "them again in the site's configuration, or give the statements up."
-    ),
-    Pause.CONFIGURATION: gettext_lazy("The configuration has a mistake. Open it and correct it."),
-    Pause.PRIVATE_ADDRESS: gettext_lazy(
-        "Percipio's host stands at an address inside your network. Test the connection."
-    ),
-    Pause.NOT_CONFIGURED: gettext_lazy("The site is switched off, or has no configuration."),
-}
-
-# The steps of a pass, as ``run.Step`` names them.
-STEPS: Mapping[str, str | Promise] = {
-    "observing": gettext_lazy("observing"),
-    "rebuilding": gettext_lazy("building statements anew"),
-    "delivering": gettext_lazy("delivering"),
-    "alerting": gettext_lazy("alerting"),
-}
-
-# What a wrong clock stored, as ``status`` counts it.
-TIMES: Mapping[str, str | Promise] = {
-    "statements": gettext_lazy("statements"),
-    "destinations": gettext_lazy("destinations"),
-    "notices": gettext_lazy("notices"),
-    "learners in courses": gettext_lazy("learners in courses"),
-    "times of storing": gettext_lazy("times of storing"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +46,175 @@ class Problem:
     site_id: int | None = None
 
 
-def subject_of(destination_id: int) -> str:
-    """Return how a destination is named in a row."""
-    return f"destination:{destination_id}"
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """What an operator reads of one kind of problem. All lazy; ``sentence`` and ``fix`` have places for values."""
+
+    title: str | Promise
+    sentence: Any
+    fix: Any
+    severity: Severity = Severity.ERROR
+
+
+RUN_A_WORKER = _("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
+
+KINDS: Mapping[ProblemCode, ProblemKind] = {
+    ProblemCode.MISCONFIGURED: ProblemKind(
+        _("the configuration has a mistake"),
+        _("Nothing is sent: %(setting)s %(problem)s."),
+        _("Correct %(setting)s, in the settings or in the site's configuration."),
+    ),
+    ProblemCode.NO_COURSES: ProblemKind(
+        _("no course can belong to the site"),
+        _(
+            "Nothing is reported: no course can belong to this site. A course belongs to the site whose "
+            "course_org_filter names its organization, else to SITE_ID (%(default)s)."
+        ),
+        _(
+            "Configure the site that the courses belong to, or change SITE_ID or course_org_filter. Then run "
+            "percipio_backfill: of what happened meanwhile nothing was noticed."
+        ),
+    ),
+    ProblemCode.UNCONFIGURED: ProblemKind(
+        _("nothing is configured"),
+        _("Nothing is reported: no site has a configuration."),
+        _("Set PERCIPIO_PARTNER_NAME, PERCIPIO_CLIENT_ID and PERCIPIO_CLIENT_SECRET, or use the admin."),
+    ),
+    ProblemCode.LATE: ProblemKind(
+        _("something waits for too long"),
+        _("No worker seems to run, or it cannot keep up: the oldest statement has been waiting since %(at)s."),
+        RUN_A_WORKER,
+    ),
+    ProblemCode.PAUSED: ProblemKind(
+        _("nothing is sent"),
+        ngettext_lazy(
+            "Nothing is sent, and %(count)s statement waits.",
+            "Nothing is sent, and %(count)s statements wait.",
+            "count",
+        ),
+        _("percipio_doctor --online says more. It is then tried by itself, or at once: percipio_retry --now"),
+    ),
+    ProblemCode.BROKEN: ProblemKind(
+        _("a step of the worker breaks"),
+        _("A step of the worker breaks, %(step)s: %(reason)s."),
+        _("Its log says more. The other steps are done."),
+    ),
+    ProblemCode.FAILING: ProblemKind(
+        _("Percipio cannot be reached"),
+        ngettext_lazy(
+            "Percipio cannot be reached or has problems of its own, since %(at)s: %(count)s statement waits and leaves "
+            "by itself.",
+            "Percipio cannot be reached or has problems of its own, since %(at)s: %(count)s statements wait and leave "
+            "by themselves.",
+            "count",
+        ),
+        _("Nothing is lost: it is tried again by itself. percipio_doctor --online says more."),
+    ),
+    ProblemCode.UNREADABLE: ProblemKind(
+        _("a course cannot be read"),
+        _("Since %(at)s the LMS cannot read %(course)s (%(reason)s). Its reports wait; all others leave."),
+        _("Repair the course in the LMS, or leave it out (percipio_courses); percipio_retry --now tries it at once."),
+    ),
+    ProblemCode.PARKED: ProblemKind(
+        _("statements are refused"),
+        ngettext_lazy(
+            "Percipio refuses %(count)s statement; it is parked.",
+            "Percipio refuses %(count)s statements; they are parked.",
+            "count",
+        ),
+        _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
+    ),
+    ProblemCode.UNOBSERVED: ProblemKind(
+        _("learners cannot be observed"),
+        ngettext_lazy(
+            "Of %(count)s learner something could not be found out or reported (%(reason)s).",
+            "Of %(count)s learners something could not be found out or reported (%(reason)s).",
+            "count",
+        ),
+        _("They are tried again by themselves; the admin lists them (observations that failed)."),
+        Severity.WARNING,
+    ),
+    ProblemCode.NOT_REBUILT: ProblemKind(
+        _("statements cannot be rebuilt"),
+        ngettext_lazy(
+            "%(count)s statement cannot be rebuilt: %(reason)s",
+            "%(count)s statements cannot be rebuilt: %(reason)s",
+            "count",
+        ),
+        _("Remove the cause; they are tried again by themselves, or at once by percipio_retry --now."),
+        Severity.WARNING,
+    ),
+    ProblemCode.CLOCK: ProblemKind(
+        _("a clock is wrong"),
+        _("A clock was ahead: there are times in the future (%(found)s)."),
+        _("See that the clocks of all servers are right. What was put off is due now, with the next pass."),
+        Severity.WARNING,
+    ),
+    ProblemCode.CHARACTERS: ProblemKind(
+        _("tables cannot hold every character"),
+        _("No emoji and no rare characters in %(tables)s; in what Percipio says they are replaced."),
+        _("Convert these tables, with the LMS's own, to utf8mb4. Nothing is lost until then."),
+        Severity.WARNING,
+    ),
+    ProblemCode.ERASURES: ProblemKind(
+        _("erasure requests have to be sent to Skillsoft"),
+        ngettext_lazy(
+            "%(count)s erasure request has to be sent to Skillsoft.",
+            "%(count)s erasure requests have to be sent to Skillsoft.",
+            "count",
+        ),
+        _("Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID"),
+        Severity.WARNING,
+    ),
+}
+TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.items()}
+
+# Why a destination is paused, each with what can be done about it.
+PAUSES: Mapping[str, str | Promise] = {
+    Pause.UNAUTHORIZED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
+    Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
+    Pause.REFUSED: _(
+        "Percipio refuses every statement. Its answer says why; test the connection and remove the cause."
+    ),
+    Pause.OWN_CREDENTIALS: _(
+        "The site's own credentials were deleted. What was made with them is not sent with those of the settings: give "
+        "them again in the site's configuration, or discard the statements."
+    ),
+    Pause.CONFIGURATION: _("The configuration has a mistake. Open it and correct it."),
+    Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
+    Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+}
+
+# The steps of a pass (``run.Step``).
+STEPS: Mapping[str, str | Promise] = {
+    "observing": _("observing"),
+    "rebuilding": _("rebuilding statements"),
+    "delivering": _("delivering"),
+    "alerting": _("alerting"),
+}
+
+
+def find(snapshot: Snapshot) -> list[Problem]:
+    """Return what is wrong, in the language in force, what explains the rest first."""
+    # A step of a pass breaks: only the pass that it broke can tell, and it has left an alert.
+    fix = str(KINDS[ProblemCode.BROKEN].fix)
+    broken = [row for row in snapshot.alerts if row.kind == ProblemCode.BROKEN]
+    found = [Problem(ProblemCode.BROKEN, Severity.ERROR, row.subject, row.words, fix) for row in broken]
+    found += _stored(snapshot)
+    # Where nothing reports, switched off or never begun, whatever waits keeps nothing from arriving.
+    if snapshot.reports():
+        found += _observing(snapshot)
+        for site in snapshot.sites.values():
+            found += _of_site(site, snapshot)
+    elif not any(site.is_chosen for site in snapshot.sites.values()):
+        found.append(_problem(ProblemCode.UNCONFIGURED, "sites"))
+    order = list(ProblemCode)
+    return sorted(found, key=lambda one: (one.severity is not Severity.ERROR, order.index(one.code)))
+
+
+def broken_step(step: str, reason: str) -> Problem:
+    """Return that a step of a pass breaks."""
+    return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
 
 
 def at(moment: datetime) -> str:
@@ -102,17 +222,94 @@ def at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def run_a_worker() -> str:
-    """Return what to do where no worker seems to run."""
-    return _("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
+def _problem(
+    code: ProblemCode,
+    subject: str,
+    *,
+    sentence: Any = None,
+    more: str = "",
+    severity: Severity | None = None,
+    site: SiteStatus | None = None,
+    organization: str = "",
+    **values: object,
+) -> Problem:
+    """Return a problem with the texts and the severity of its kind, unless others are given.
+
+    ``more`` stands behind the sentence; ``values`` are for the places of sentence and fix.
+    """
+    kind = KINDS[code]
+    text = (kind.sentence if sentence is None else sentence) % values + more
+    where = ", ".join(part for part in (site.name if site else "", organization) if part)
+    severity = severity or kind.severity
+    return Problem(code, severity, subject, text, kind.fix % values, where, site.site_id if site else None)
 
 
-def broken_step(step: str, sentence: str) -> Problem:
-    """Return that a step of a pass breaks, in the words of whoever saw it (``what_broke``)."""
-    fix = _("Its log says more. The other steps are done.")
-    return Problem(ProblemCode.BROKEN, Severity.ERROR, step, sentence, fix)
+def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
+    subject = f"site:{site.site_id}"
+    if site.in_force is None:
+        return
+    if site.mistake is not None:
+        setting, mistake = site.mistake.setting, site.mistake.problem
+        yield _problem(ProblemCode.MISCONFIGURED, subject, site=site, setting=setting, problem=mistake)
+    elif not site.may_have_courses:
+        yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
+    for found in site.destinations:
+        row = found.row
+        here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
+        if found.parked:
+            yield here(ProblemCode.PARKED, count=found.parked)
+        # Where the configuration has a mistake, that is what the others wait for.
+        if site.mistake is not None:
+            continue
+        if found.is_late and found.waiting_since is not None:
+            yield here(ProblemCode.LATE, at=at(found.waiting_since))
+        said = f" ({row.last_error})" if row.last_error else ""
+        if found.is_paused:
+            sentence = None if found.waiting else _("Nothing is sent.")
+            why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
+            yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
+        elif row.failures:
+            since = row.failing_since or snapshot.at
+            # An error once it lasts.
+            severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
+            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, at=at(since))
 
 
-def what_broke(step: str, reason: str) -> str:
-    """Return the sentence about a step that broke, in the language in force."""
-    return _("A step of the worker breaks, %(step)s: %(reason)s.") % {"step": STEPS.get(step, step), "reason": reason}
+def _observing(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.late_notice is not None:
+        text = _("No worker seems to run, or it cannot keep up: the oldest notice has been waiting since %(at)s.")
+        yield _problem(ProblemCode.LATE, NOTICES, sentence=text, at=at(snapshot.late_notice))
+    no_progress = _(
+        "Since %(at)s the LMS cannot say how far learners are in %(course)s (%(reason)s). The rest is reported."
+    )
+    for row in snapshot.courses:
+        yield _problem(
+            ProblemCode.UNREADABLE,
+            _hashed("course", f"{row.course_key}|{row.part}"),
+            sentence=no_progress if row.part == Part.PROGRESS else None,
+            more=" " + gettext("Tried again at %(at)s.") % {"at": at(row.retry_at)},
+            # A first failure is most often the moment's, and over with the next pass.
+            severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
+            at=at(row.failing_since),
+            course=row.course_key,
+            reason=row.reason,
+        )
+    for reason, count in snapshot.learners.items():
+        yield _problem(ProblemCode.UNOBSERVED, _hashed("learners", reason), count=count, reason=reason)
+    for reason, count in snapshot.not_rebuilt.items():
+        yield _problem(ProblemCode.NOT_REBUILT, _hashed("rebuild", reason), count=count, reason=reason)
+
+
+def _hashed(what: str, text: str) -> str:
+    return f"{what}:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def _stored(snapshot: Snapshot) -> Iterator[Problem]:
+    """Yield what is wrong with what is stored, whether or not anything is reported."""
+    if snapshot.future_times:
+        found = ", ".join(f"{gettext(what)}: {count}" for what, count in snapshot.future_times.items())
+        yield _problem(ProblemCode.CLOCK, "clock", found=found)
+    if snapshot.charsets:
+        yield _problem(ProblemCode.CHARACTERS, "tables", tables=", ".join(snapshot.charsets))
+    if snapshot.open_erasures:
+        yield _problem(ProblemCode.ERASURES, "erasures", count=snapshot.open_erasures)

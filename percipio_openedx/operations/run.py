@@ -1,4 +1,4 @@
-"""One pass of the worker: look at what is due, build anew what is to be, send what is due, say when to come again."""
+"""One pass of the worker: observe what is due, build anew what is outdated, send what waits, say when to come again."""
 
 from __future__ import annotations
 
@@ -41,42 +41,41 @@ class Pass:
 
 
 def run_once(budget: float | None = None) -> datetime | None:
-    """Look and deliver, and say when the next pass is due (None: when the next notice comes). Never raises.
+    """Run a pass, and return when the next one is due (None: when the next notice comes). Never raises.
 
     Arguments:
-        budget: seconds to work for, about; None for as long as it takes. Looking gets half of it, building anew half of
-            what is left then.
+        budget: seconds to work for, about; None for as long as it takes. Observing gets half of it, building anew half
+            of what is left then.
     """
     return run_pass(budget).next_at
 
 
 def run_pass(budget: float | None = None) -> Pass:
-    """The same, and say how it went."""
+    """Run a pass as ``run_once`` does, and return how it went."""
     # Here, so that the LMS's web processes, which never come here, start without any of it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts
-    from percipio_openedx.reporting import PassCounts, Rebuilt, rebuild_due, report_due
+    from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
     alerts.connect()
     done = Pass()
     began = time.monotonic()
     deadline = None if budget is None else began + budget / 2
-    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), PassCounts())
+    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), ReportSummary())
     if reported.broken:
         done.broken[Step.OBSERVING] = reported.broken
     deadline = None if budget is None else time.monotonic() + max(1.0, (budget - (time.monotonic() - began)) / 2)
-    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), Rebuilt())
+    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
     # What a claim or an operator has outdated since is due, too.
     to_build = _step(done, Step.REBUILDING, next_rebuild, None)
     broken = {str(step): why for step, why in done.broken.items()}
     to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
-    times = [at for at in (reported.next_at, to_build, delivered.next_due, to_tell) if at is not None]
-    if done.broken:
-        times.append(timezone.now() + AFTER_A_BROKEN_STEP)
-    done.next_at = min(times, default=None)
+    broken_at = timezone.now() + AFTER_A_BROKEN_STEP if done.broken else None
+    times = (reported.next_at, to_build, delivered.next_due, to_tell, broken_at)
+    done.next_at = min((at for at in times if at is not None), default=None)
     counts = {
         "observed": reported.observed,
         "statements": reported.statements,
@@ -86,21 +85,17 @@ def run_pass(budget: float | None = None) -> Pass:
         "parked": delivered.parked,
         "later": delivered.later,
     }
-    _monitored(counts)
+    for name, count in counts.items():
+        # For the site's monitoring service, as custom attributes of the task or command.
+        set_custom_attribute(f"percipio_{name}", count)
     logger.info("pass %s", " ".join(f"{name}={count}" for name, count in counts.items()))
     return done
 
 
 def _step(done: Pass, step: Step, work: Callable[[], T], otherwise: T) -> T:
-    """The bulkhead around one step: whatever breaks it, the other steps are done, and the next pass is called."""
+    """Work behind a bulkhead: whatever breaks this step, the others are done, and the next pass is called."""
     with bulkhead(Boundary.STEP) as contained:
         return work()
     done.broken[step] = contained.reason
     logger.error("step of a pass broke step=%s error=%s", step, contained.reason)
     return otherwise
-
-
-def _monitored(counts: dict[str, int]) -> None:
-    """For the site's monitoring service, as custom attributes of the task or command."""
-    for name, count in counts.items():
-        set_custom_attribute(f"percipio_{name}", count)

@@ -1,4 +1,4 @@
-"""How many runs may work at the same time, counted in the LMS's shared cache."""
+"""Run slots: how many runs may work at the same time, counted in the LMS's shared cache."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ KEY = "percipio_openedx:slot:%d"
 
 
 class Slot(NamedTuple):
-    """One of the places for a run. ``has_neighbor`` says that there is another one after it."""
+    """One of the slots. ``has_neighbor`` says that there is another one after it."""
 
     number: int
     has_neighbor: bool
 
 
 @contextmanager
-def taken(places: int, longest: float) -> Iterator[Slot | None]:
-    """Take a place among so many; None when all are taken, for then enough runs are at work.
+def taken(count: int, longest: float) -> Iterator[Slot | None]:
+    """Take one of so many slots; None when all are taken, for then enough runs are at work.
 
-    A cache that remembers nothing gives the first place to everybody and no neighbour to anybody: runs are
-    safe beside each other, and none calls a second one.
+    A cache that remembers nothing gives the first slot to everybody and no neighbor to anybody: runs are safe beside
+    each other, and none calls a second one.
 
     Arguments:
-        places: how many runs may work at once.
-        longest: seconds after which a place that nobody gave back is free again.
+        count: how many runs may work at once.
+        longest: seconds after which a slot that nobody gave back is free again.
     """
     token = uuid4().hex
-    number = next((place for place in range(places) if cache.add(KEY % place, token, timeout=int(longest))), None)
+    number = next((slot for slot in range(count) if cache.add(KEY % slot, token, timeout=int(longest))), None)
     if number is None:
         yield None
         return
     is_ours = cache.get(KEY % number) == token
     try:
-        yield Slot(number, has_neighbor=is_ours and number + 1 < places)
+        yield Slot(number, has_neighbor=is_ours and number + 1 < count)
     finally:
         if is_ours:
             cache.delete(KEY % number)

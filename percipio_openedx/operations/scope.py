@@ -1,15 +1,33 @@
-"""What part of history a backfill is about."""
+"""Which part of history a back-fill is about, and what it would report of it: examined without keeping anything."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cache, partial
+from itertools import chain
+from typing import Any
 
-from percipio_openedx import edx_platform
-from percipio_openedx.exceptions import PlatformUnavailable
+from django.db import transaction
+from django.utils import timezone
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.reporting.findings import LearnerFinding
+from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
+
+# Learners of one course that are examined together.
+AT_ONCE = 200
 
 # Enrollment id, user id, time of creation.
 Enrolled = tuple[int, int, datetime | None]
@@ -21,7 +39,7 @@ class Scope:
 
     Arguments:
         site_id: only courses of this site.
-        org: only courses of this organisation.
+        org: only courses of this organization.
         course_keys: only these course runs.
         user_id: only this learner.
         since, until: only learners of whom the LMS knows an act in the course within this time: an enrollment, a
@@ -37,43 +55,19 @@ class Scope:
 
     @property
     def text(self) -> str:
-        """The same text for the same scope."""
+        """Return the same text for the same scope."""
         return json.dumps({**asdict(self), "course_keys": sorted(self.course_keys)}, sort_keys=True, default=str)
 
     @property
     def key(self) -> str:
-        """A short name of the scope."""
+        """Return a short name of the scope."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    def courses(self, site_of: Callable[[str], int]) -> dict[str, int]:
-        """The course runs in the order in which they are taken, with their numbers of enrollments.
-
-        Arguments:
-            site_of: the site of an organisation.
-
-        Raises:
-            PlatformUnavailable: the LMS could not be asked.
-        """
-        counts = edx_platform.enrollment_counts(self.user_id)
-        return {key: counts[key] for key in sorted(counts) if self._has(key, site_of)}
-
-    def _has(self, course_key: str, site_of: Callable[[str], int]) -> bool:
-        if self.course_keys and course_key not in self.course_keys:
-            return False
-        if not self.org and self.site_id is None:
-            return True
-        try:
-            org = edx_platform.org_of(course_key)
-        except PlatformUnavailable:
-            # Nobody's: an enrollment in what is no course run.
-            return False
-        return (not self.org or org == self.org) and (self.site_id is None or site_of(org) == self.site_id)
-
     def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:
-        """Those of the enrolled who did something within the time."""
-        if self.since is None and self.until is None:
-            return {user_id for _, user_id, _ in rows}
+        """Return those of the enrolled who did something within the time."""
         user_ids = [user_id for _, user_id, _ in rows]
+        if self.since is None and self.until is None:
+            return set(user_ids)
         spans = [(user_id, created, created) for _, user_id, created in rows]
         for user_id, activity in edx_platform.activities(course_key, user_ids).items():
             spans.append((user_id, activity.first, activity.last))
@@ -89,3 +83,167 @@ class Scope:
         if first is None or last is None:
             return False
         return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
+
+
+class Sites:
+    """The configurations of the course runs' sites, each read once a run."""
+
+    def __init__(self) -> None:
+        self._site_of = cache(config.site_id_for)
+        self._in_force = cache(config.for_site)
+
+    def configuration(self, course_key: str) -> Configuration | None:
+        """Return what is in force for a course run, or None, or raise ``PercipioConfigurationError``."""
+        return self._in_force(self._site_of(edx_platform.org_of(course_key)))
+
+    def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
+        """Return the course runs of a scope from ``first`` on, as far as their sites report.
+
+        Returns:
+            By course run, in the order in which they are taken, the number of enrollments; and the reason for those
+            whose site cannot be told.
+
+        Raises:
+            PlatformUnavailable: the LMS could not be asked.
+            PercipioConfigurationError: a site is configured wrongly.
+        """
+        counts = edx_platform.enrollment_counts(scope.user_id)
+        found, unknown = {}, {}
+        for course_key in sorted(key for key in counts if key >= first and self._is_in(scope, key)):
+            with bulkhead(Boundary.COURSE) as contained:
+                if self.configuration(course_key) is not None:
+                    found[course_key] = counts[course_key]
+            if contained.error is not None:
+                raise_if_everybodys(contained.error)
+                unknown[course_key] = contained.reason
+        return found, unknown
+
+    def _is_in(self, scope: Scope, course_key: str) -> bool:
+        if scope.course_keys and course_key not in scope.course_keys:
+            return False
+        if not scope.org and scope.site_id is None:
+            return True
+        try:
+            org = edx_platform.org_of(course_key)
+        except PlatformUnavailable:
+            # Nobody's: an enrollment in what is no course run.
+            return False
+        return (not scope.org or org == scope.org) and (scope.site_id is None or self._site_of(org) == scope.site_id)
+
+
+def raise_if_everybodys(error: Exception) -> None:
+    """Raise an error that is about all items: a site that is configured wrongly, a database that does not work."""
+    if isinstance(error, PercipioConfigurationError):
+        raise error
+    if is_outage(error):
+        raise PlatformUnavailable("the database", f"failed with {type(error).__name__}") from error
+
+
+@dataclass(slots=True)
+class Forecast:
+    """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not.
+
+    ``failed_courses`` are course runs that the LMS could not be asked about, with the reason.
+    """
+
+    courses: int = 0
+    enrollments: int = 0
+    examined: int = 0
+    statements: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    failed_courses: dict[str, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
+        failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
+        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
+
+
+def forecast(
+    scope: Scope, sample: int | None, stop: threading.Event, on_examined: Callable[[int], object] = int
+) -> Forecast:
+    """Count, and examine.
+
+    Arguments:
+        sample: learners in courses to examine, spread evenly over the courses; None for all.
+        stop: asked between two courses.
+        on_examined: called with the number of those just examined.
+
+    Raises:
+        PercipioConfigurationError: a site is configured wrongly.
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    sites = Sites()
+    counts, unknown = sites.courses(scope)
+    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), failed_courses=unknown)
+    each = None if sample is None else max(1, sample // max(1, len(counts)))
+    for course_key in counts:
+        left = None if sample is None else sample - found.examined
+        if stop.is_set() or left == 0:
+            break
+        configuration = sites.configuration(course_key)
+        if configuration is None:
+            continue
+        most = None if each is None or left is None else min(each, left)
+        with bulkhead(Boundary.COURSE) as contained:
+            for count in _course(found, scope, configuration, course_key, most):
+                on_examined(count)
+        if contained.error is not None:
+            raise_if_everybodys(contained.error)
+            found.failed_courses[course_key] = contained.reason
+    return found
+
+
+def _course(
+    found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int | None
+) -> Iterator[int]:
+    """Examine at most so many learners of a course; yield the number of enrollments of each chunk."""
+    courses, after, done = CourseBook(), 0, 0
+    while most is None or done < most:
+        limit = AT_ONCE if most is None else min(AT_ONCE, most - done)
+        rows = edx_platform.enrollments_after(course_key, after, limit, scope.user_id)
+        if not rows:
+            return
+        after = rows[-1][0]
+        done += len(rows)
+        user_ids = sorted(scope.learners(course_key, rows))
+        # Before the learners: a course that cannot be read is nobody's fault among them.
+        course = courses.get(course_key)
+        work = partial(_examined, configuration, course_key, course)
+        parts, broken = apart(Boundary.LEARNER, user_ids, work)
+        for finding in chain.from_iterable(parts):
+            found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
+            found.held.update([str(finding.hold)] if finding.hold else [])
+        found.held.update(reason_of(error) for error in broken.values())
+        found.examined += len(user_ids)
+        yield len(rows)
+        edx_platform.forget_request()
+
+
+def _examined(
+    configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
+) -> list[LearnerFinding]:
+    """Examine, and roll back whatever the platform writes on the way (an external id on its first use)."""
+    with transaction.atomic():
+        try:
+            rows = _rows(configuration.site_id, course_key, user_ids)
+            return examine(configuration, course_key, course, rows, timezone.now())
+        finally:
+            transaction.set_rollback(True)
+
+
+def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
+    """Return the rows as they are, and for the others some that are not saved."""
+    root = config.lms_root()
+    rows = {
+        user_id: LearnerCourse(
+            user_id=user_id,
+            course_key=course_key,
+            site_id=site_id,
+            registration=registration_for(root, user_id, course_key),
+        )
+        for user_id in user_ids
+    }
+    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
+    return rows | {row.user_id: row for row in known}

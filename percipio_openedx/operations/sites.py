@@ -1,21 +1,90 @@
-"""The sites that report, and what is wrong with those that should."""
+"""The sites that report, what is in force there, and how they fare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib.sites.models import Site
 from django.utils.translation import gettext as _
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
 InForce = Configuration | PercipioConfigurationError | None
+
+
+@dataclass(slots=True)
+class DestinationStatus:
+    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late."""
+
+    row: Destination
+    counts: dict[str, int] = field(default_factory=dict)
+    waiting_since: datetime | None = None
+    is_late: bool = False
+
+    @property
+    def waiting(self) -> int:
+        """Return the number of statements that are still on their way."""
+        return sum(self.counts.get(state, 0) for state in OPEN_STATES)
+
+    @property
+    def parked(self) -> int:
+        """Return the number of statements that Percipio refused."""
+        return self.counts.get(State.PARKED, 0)
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether a person has to fix something. A site that was switched off is no such case."""
+        return self.row.paused_reason not in ("", Pause.NOT_CONFIGURED)
+
+
+@dataclass(slots=True)
+class SiteStatus:
+    """One site: its name, what is in force there, and its destinations.
+
+    ``is_chosen`` says that somebody decided about it: the whole LMS, or this site's row, is switched off, or it has
+    credentials. ``may_have_courses`` says whether a course can belong to it, if it has a configuration of its own.
+    """
+
+    site_id: int
+    name: str
+    in_force: InForce = None
+    is_chosen: bool = True
+    may_have_courses: bool = True
+    destinations: list[DestinationStatus] = field(default_factory=list)
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """Return the configuration in force, if there is one without a mistake."""
+        return self.in_force if isinstance(self.in_force, Configuration) else None
+
+    @property
+    def mistake(self) -> PercipioConfigurationError | None:
+        """Return the mistake in the configuration, if there is one."""
+        return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
+
+    @property
+    def waiting(self) -> int:
+        """Return the number of statements that are still on their way."""
+        return sum(one.waiting for one in self.destinations)
+
+    @property
+    def parked(self) -> int:
+        """Return the number of statements that Percipio refused."""
+        return sum(one.parked for one in self.destinations)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """Return when the oldest waiting statement was stored."""
+        return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
 
 
 def site_ids() -> list[int]:
@@ -24,11 +93,6 @@ def site_ids() -> list[int]:
     ids |= set(Destination.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(StatementLedger.objects.values_list("pk", flat=True))
     return sorted(ids | {config.default_site_id()})
-
-
-def configurations() -> dict[int, InForce]:
-    """Return, by site, what is in force there. A number of queries that does not grow with the sites."""
-    return in_force(site_ids(), newest_rows())
 
 
 def newest_rows() -> dict[int, PercipioConfiguration]:
@@ -47,6 +111,16 @@ def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict
     return found
 
 
+def configurations() -> dict[int, InForce]:
+    """Return, by site, what is in force there. The number of queries does not grow with the sites."""
+    return in_force(site_ids(), newest_rows())
+
+
+def reporting() -> dict[int, Configuration]:
+    """Return the configurations of the sites that report."""
+    return {site_id: one for site_id, one in configurations().items() if isinstance(one, Configuration)}
+
+
 def names(ids: Iterable[int]) -> dict[int, str]:
     """Return each site's domain; its number where the LMS has no such site (any more)."""
     wanted = set(ids)
@@ -55,26 +129,23 @@ def names(ids: Iterable[int]) -> dict[int, str]:
 
 
 def site_name(site_id: int) -> str:
-    """Return one site's domain, as ``names``."""
+    """Return one site's name, as ``names`` does."""
     return names([site_id])[site_id]
 
 
+def site_named(text: str) -> int | None:
+    """Return the site of an id or a domain, with or without a port; None if there is none."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text) if Site.objects.filter(pk=int(text)).exists() else None
+    return edx_platform.site_id_of_host(text)
+
+
 def without_courses() -> set[int]:
-    """Return the sites that have a configuration of their own, switched on, and to which no course can belong.
+    """Return the sites whose own configuration is switched on, and to which no course can belong.
 
-    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. A configuration
-    of any other site is read by nobody, whatever is right in it.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
+    A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. Raises
+    ``PlatformUnavailable`` where the LMS cannot be asked.
     """
     newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
     configured = {site_id for site_id, is_enabled in newest if is_enabled}
     return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()
-
-
-def site_named(text: str) -> int | None:
-    """Return the site of an id or a domain, with any port or none; None where there is none."""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text) if Site.objects.filter(pk=int(text)).exists() else None
-    return edx_platform.site_id_of_host(text)

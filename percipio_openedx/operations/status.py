@@ -1,5 +1,4 @@
-"""Is it well? One snapshot of a running installation, of which the overview, the doctor, the alerts and the metrics
-are faces (``problems`` says what is wrong with it).
+"""Take one snapshot of a running installation. The overview, the doctor, the alerts and the metrics are faces of it.
 
 *Late* has one meaning, and it is decided here:
 
@@ -14,31 +13,29 @@ are faces (``problems`` says what is wrong with it).
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.apps import apps
 from django.db import connections, router
 from django.db.models import Count, Min, Q
+from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.delivery import misdated
+from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
 from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.alert import Alert
-from percipio_openedx.models.attempt import DeliveryAttempt
-from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.ledger import StatementLedger
+from percipio_openedx.models.destination import DeliveryAttempt, Destination
+from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import ObservationFailure
-from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement
+from percipio_openedx.models.operations import Alert, ErasureRequest
+from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
 from percipio_openedx.operations import sites
-from percipio_openedx.operations.snapshot import DestinationStatus, SiteStatus, Snapshot
+from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
-from percipio_openedx.reporting.due import MOST_AHEAD
+from percipio_openedx.reporting.inbox import MOST_AHEAD
 
 logger = logging.getLogger(__name__)
 
@@ -49,18 +46,48 @@ MOST_COURSES = 100
 # Destinations whose overdue statements are looked at one by one, and how many of them; further ones are late.
 MOST_SEARCHED = 5
 PAGE = 500
-# Notices have no index but their key: so many of the newest are looked at for a clock that is wrong.
+# Notices have no index but their key: so many of the newest are searched for times in the future.
 NEWEST_NOTICES = 1000
-# MySQL's and MariaDB's name for UTF-8 as it is; others hold a part of Unicode.
-WHOLE_UNICODE = "utf8mb4"
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """The installation at one moment.
+
+    ``late_notice`` is when the oldest notice was written that waits for a worker, ``oldest_notice`` the oldest that no
+    failing course holds up. ``courses`` are the course runs that cannot be read; ``learners`` counts single ones by
+    reason, ``not_rebuilt`` statements that could not be built anew by reason, ``future_times`` what a wrong clock
+    stored. ``charsets`` are tables that cannot hold every character.
+    """
+
+    at: datetime
+    patience: timedelta
+    is_on: bool
+    sites: dict[int, SiteStatus]
+    oldest_notice: datetime | None
+    late_notice: datetime | None
+    courses: Sequence[ObservationFailure]
+    learners: dict[str, int]
+    not_rebuilt: dict[str, int]
+    future_times: dict[str, int]
+    charsets: Sequence[str]
+    open_erasures: int
+    alerts: Sequence[Alert]
+
+    @property
+    def destinations(self) -> list[DestinationStatus]:
+        """Return those of every site, in the order of the sites."""
+        return [found for site in self.sites.values() for found in site.destinations]
+
+    def reports(self) -> bool:
+        """Return whether any site reports, or would but for a mistake."""
+        return any(site.in_force is not None for site in self.sites.values())
 
 
 def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     """Read everything, with a number of queries that does not grow with sites, destinations or rows.
 
-    Arguments:
-        now: the present.
-        more_sites: ids of sites to be named beside those that are configured or ever reported.
+    ``more_sites`` are sites to be named beside those that are configured or ever reported.
     """
     patience = waiting_time()
     destinations = _destinations(now, now - patience)
@@ -100,10 +127,8 @@ def waiting_time() -> timedelta:
 def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datetime | None:
     """Return when the oldest notice was written that a worker should have taken up long ago; None if there is none.
 
-    Arguments:
-        now: the present.
-        mistaken: sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
-            find them out where it matters.
+    ``mistaken`` are sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
+    read the configurations where it matters.
     """
     before = now - waiting_time() - timedelta(seconds=config.gathering())
     # What a wrong clock wrote says nothing about how long it has waited.
@@ -123,14 +148,9 @@ def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datet
 
 
 def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
-    if course_key == EVERY_COURSE:
-        return False
     with suppress(PlatformUnavailable):
-        return config.site_id_for(edx_platform.org_of(course_key)) in site_ids
+        return course_key != EVERY_COURSE and config.site_id_for(edx_platform.org_of(course_key)) in site_ids
     return False
-
-
-# --- sites and destinations ------------------------------------------------------------------------------------------
 
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
@@ -200,21 +220,18 @@ def _may_leave(destination_id: int, before: datetime) -> bool:
     return Statement.objects.filter(pk__in=page).heads_of_line().exists()
 
 
-# --- what else may be wrong ------------------------------------------------------------------------------------------
-
-
 def _future_times(now: datetime) -> dict[str, int]:
-    """Return how many times a clock stored that was ahead, by what they are of; nothing waits for them."""
+    """Count the times in the future that a wrong clock stored, by what they are of; nothing waits for them."""
     far = now + MOST_AHEAD
     newest = Notice.objects.order_by("-pk").values_list("noticed_at", flat=True)[:NEWEST_NOTICES]
     # With a lease, so that its index leads to the few that have one.
     leased = LearnerCourse.objects.filter(lease__isnull=False, leased_until__gt=now + LONGEST_LEASE)
     counts = {
-        "statements": misdated.statements(now).count() + misdated.leases(now).count(),
-        "destinations": Destination.objects.filter(misdated.destinations(now)).count(),
-        "notices": sum(at > far for at in newest),
-        "learners in courses": leased.count(),
-        "times of storing": StatementLedger.objects.filter(last_stored_at__gt=far).count(),
+        gettext_noop("statements"): misdated_statements(now).count() + misdated_leases(now).count(),
+        gettext_noop("destinations"): misdated_destinations(now).count(),
+        gettext_noop("notices"): sum(at > far for at in newest),
+        gettext_noop("learners in courses"): leased.count(),
+        gettext_noop("times of storing"): StatementLedger.objects.filter(last_stored_at__gt=far).count(),
     }
     return {what: count for what, count in counts.items() if count}
 
@@ -228,8 +245,8 @@ def incomplete_charsets() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT table_name, character_set_name FROM information_schema.columns WHERE "
-            "table_schema = DATABASE() AND character_set_name NOT IN (%s, 'ascii') AND table_name IN %s "
+            "table_schema = DATABASE() AND character_set_name NOT IN ('utf8mb4', 'ascii') AND table_name IN %s "
             "ORDER BY table_name, character_set_name",
-            [WHOLE_UNICODE, tables],
+            [tables],
         )
         return [f"{table} ({charset})" for table, charset in cursor.fetchall()]

@@ -38,7 +38,7 @@ KINDS: Mapping[str, Words] = {
 }
 
 STATES: Mapping[str, Words] = {
-    State.OUTDATED: _("to be built anew"),
+    State.OUTDATED: _("to be rebuilt"),
     State.WAITING: _("waiting"),
     State.SENDING: _("being sent"),
     State.DELIVERED: _("delivered"),
@@ -75,7 +75,7 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.UNREADABLE_SSO: _("The data of the learner's single-sign-on link cannot be read. Correct or remove it."),
     HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
-    HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course answer says so and can be changed."),
+    HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course override says so and can be changed."),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
     HoldReason.ODD_ORGANIZATION: _(
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
@@ -88,7 +88,9 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
     UnreportedReason.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     UnreportedReason.PROGRESS_UNKNOWN: _("the LMS does not say how much is done"),
     UnreportedReason.NO_PROGRESS: _("no unit is done yet"),
-    UnreportedReason.ALL_UNITS: _("everything is done, and 99 percent were told; what is missing is the completion"),
+    UnreportedReason.ALL_UNITS: _(
+        "everything is done, and 99 percent were reported; what is missing is the completion"
+    ),
     UnreportedReason.STEP_NOT_REACHED: _("%(percent)s percent are done, which is no new step of %(step)s percent"),
     UnreportedReason.NO_GRADE: _("the LMS has no grade of this learner"),
     UnreportedReason.NOT_PASSED: _("the learner has not passed yet"),
@@ -106,8 +108,8 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
     UnreportedReason.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
 OUTCOMES: Mapping[str, Words] = {
-    Outcome.ACCEPTED: _("taken"),
-    Outcome.PARTIAL: _("some taken, some not"),
+    Outcome.ACCEPTED: _("accepted"),
+    Outcome.PARTIAL: _("some accepted, some not"),
     Outcome.CONFLICT: _("there already, or a contradiction"),
     Outcome.PLAIN: _("a success that names nothing"),
     Outcome.DOUBT: _("in doubt"),
@@ -120,12 +122,12 @@ OUTCOMES: Mapping[str, Words] = {
 
 
 def of(table: Mapping[Any, Words], code: str) -> str:
-    """The words of a code; the code itself where a later version wrote one that is not known here."""
+    """Return the words of a code; the code itself where a later version wrote one that is not known here."""
     return str(table.get(code, code))
 
 
 def of_milestone(kind: str, value: str) -> str:
-    """A milestone as the list names it: ``progressed 40 %``."""
+    """Return a milestone as the list names it: ``progressed 40 %``."""
     if kind == Kind.PROGRESSED and value:
         return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value}
     if kind == Kind.RETRACTED and value:
@@ -134,10 +136,10 @@ def of_milestone(kind: str, value: str) -> str:
 
 
 def of_problem(problem: str) -> str:
-    """What could not be found out or built of a learner, ``''`` if nothing."""
+    """Return what could not be found out or built of a learner, ``''`` if nothing."""
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
 
 
 def of_unreported(unreported: Unreported, step: int) -> str:
-    """Why a milestone is not reported; ``step`` is the site's progress step in percent."""
+    """Return why a milestone is not reported; ``step`` is the site's progress step in percent."""
     return str(UNREPORTED_REASONS[unreported.why]) % {"percent": unreported.percent, "step": step}

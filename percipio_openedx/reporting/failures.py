@@ -1,4 +1,4 @@
-"""What could not be observed: kept as rows, so that it waits, is seen, and is tried again."""
+"""What could not be observed: kept as rows, so that it waits, is seen by operators, and is tried again."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
 from percipio_openedx.db import persistently, without_gap_locks
+from percipio_openedx.models.learner_course import WHOLE_COURSE, ObservationFailure, Part, wait
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.observation_failure import WHOLE_COURSE, ObservationFailure, Part, wait
-from percipio_openedx.reporting.findings import Problem
+from percipio_openedx.reporting.findings import Unobserved
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +28,13 @@ LONGEST_KEY = 255
 
 
 def unhindered(now: datetime) -> QuerySet[Notice]:
-    """The notices whose course run (or, of every course, whose learner) does not wait because it failed.
+    """Return the notices whose course run (or, of every course, whose learner) does not wait because it failed.
 
     The keys stand in the query as values: a join of the two tables would fail where an operator has converted one of
     them to another character set.
     """
     waiting = ObservationFailure.objects.waiting(now).filter(part=Part.OBSERVATION)
-    rows = list(
-        waiting.filter(Q(user_id=WHOLE_COURSE) | Q(course_key=EVERY_COURSE)).values_list("course_key", "user_id")
-    )
+    rows = waiting.filter(Q(user_id=WHOLE_COURSE) | Q(course_key=EVERY_COURSE)).values_list("course_key", "user_id")
     courses = [course_key for course_key, user_id in rows if user_id == WHOLE_COURSE]
     learners = [user_id for _, user_id in rows if user_id != WHOLE_COURSE]
     notices = Notice.objects.all()
@@ -48,20 +46,18 @@ def unhindered(now: datetime) -> QuerySet[Notice]:
 
 
 def oldest_notice(now: datetime) -> datetime | None:
-    """When the oldest notice was written that a worker should have taken up."""
+    """Return when the oldest notice was written that a worker should have taken up."""
     return unhindered(now).order_by("pk").values_list("noticed_at", flat=True).first()
 
 
 def due_learners(now: datetime) -> Iterator[dict[str, list[int]]]:
-    """Learners by course run who failed before and are to be tried again, but for courses that wait as a whole."""
+    """Yield learners by course run who failed and are to be tried again, but for courses that wait as a whole."""
     waiting = ObservationFailure.objects.waiting(now).of_courses()
     held = set(waiting.values_list("course_key", "part"))
+    rows = ObservationFailure.objects.due(now).of_learners().exclude(course_key=EVERY_COURSE)
+    rows = rows.order_by("pk")
     last = 0
-    while True:
-        rows = ObservationFailure.objects.due(now).of_learners().exclude(course_key=EVERY_COURSE)
-        page = list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", "course_key", "user_id", "part")[:PAGE])
-        if not page:
-            return
+    while page := list(rows.filter(pk__gt=last).values_list("pk", "course_key", "user_id", "part")[:PAGE]):
         last = page[-1][0]
         found: dict[str, list[int]] = {}
         for _, course_key, user_id, part in page:
@@ -70,36 +66,10 @@ def due_learners(now: datetime) -> Iterator[dict[str, list[int]]]:
         yield found
 
 
-def due_courses(now: datetime) -> list[str]:
-    """Course runs that failed as a whole and are to be tried again."""
-    rows = ObservationFailure.objects.due(now).of_courses().filter(part=Part.OBSERVATION)
-    return list(rows.order_by("pk").values_list("course_key", flat=True))
-
-
-def tidy(now: datetime) -> None:
-    """Forget that the platform could not say a course run's progress where nobody waits for it any more."""
-    due = list(ObservationFailure.objects.due(now).of_courses().filter(part=Part.PROGRESS))
-    for row in due:
-        learners = ObservationFailure.objects.of_learners().filter(course_key=row.course_key, part=Part.PROGRESS)
-        if not learners.exists():
-            _forget([row])
-
-
-def still_due(course_key: str, user_ids: Collection[int], now: datetime) -> set[int]:
-    """Those of the learners whom no run beside this one has looked at since."""
-    rows = ObservationFailure.objects.due(now).filter(user_id__in=user_ids, course_key=course_key)
-    return set(rows.values_list("user_id", flat=True))
-
-
 def next_retry(began: datetime) -> datetime | None:
-    """When the first of those is to be tried again that a pass which began at this moment did not try."""
+    """Return when the first is to be tried again that a pass which began at this moment did not try."""
     later = ObservationFailure.objects.filter(retry_at__gte=began)
     return later.order_by("retry_at").values_list("retry_at", flat=True).first()
-
-
-def failing_courses() -> frozenset[str]:
-    """The keys of the course runs in which anything failed."""
-    return frozenset(ObservationFailure.objects.values_list("course_key", flat=True).order_by().distinct())
 
 
 def try_now() -> int:
@@ -108,12 +78,12 @@ def try_now() -> int:
     return ObservationFailure.objects.waiting(now).update(retry_at=now - timedelta(seconds=1))
 
 
-# --- what became of a look -------------------------------------------------------------------------------------------
+# --- what became of an observation -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The failures of one course run that are known when a look begins: its own, and those of some of its learners."""
+class KnownFailures:
+    """The failures known when an observation begins: of its course run, and of some of the learners in it."""
 
     course_key: str
     rows: Sequence[ObservationFailure]
@@ -123,37 +93,46 @@ class Known:
         return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self.rows)
 
     def settle(
-        self, well: Collection[int], problems: Mapping[int, Problem], *, has_progress: bool = False
+        self, well: Collection[int], problems: Mapping[int, Unobserved], *, has_progress: bool = False
     ) -> frozenset[int]:
         """Forget the failures of those who are well now, and keep those of the others.
 
         Arguments:
-            well: learners who were looked at, and of whom nothing is missing.
+            well: learners who were observed, and of whom nothing is missing.
             problems: by learner, what is missing.
             has_progress: whether the platform said somebody's progress.
 
         Returns:
             Of whom that could not be kept, so that their notices have to stay.
         """
+        over = []
+        for row in self.rows:
+            problem = problems.get(row.user_id)
+            if row.user_id == WHOLE_COURSE:
+                is_over = row.part == Part.PROGRESS and has_progress
+            else:
+                is_over = row.user_id in well or (problem is not None and problem.part != row.part)
+            if is_over:
+                over.append(row)
+        _forget(over)
         unkept: frozenset[int] = frozenset()
-        _forget([row for row in self.rows if _is_over(row, well, problems, has_progress=has_progress)])
         for part in Part:
-            named = {user_id: one.reason for user_id, one in problems.items() if one.part is part}
-            courses = [one.reason for one in problems.values() if one.part is part and one.is_courses]
-            if courses and not has_progress:
-                named[WHOLE_COURSE] = courses[0]
-            unkept |= note(self.course_key, named, part)
+            reasons = {user_id: one.reason for user_id, one in problems.items() if one.part is part}
+            of_course = [one.reason for one in problems.values() if one.part is part and one.is_courses]
+            if of_course and not has_progress:
+                reasons[WHOLE_COURSE] = of_course[0]
+            unkept |= note(self.course_key, reasons, part)
         return unkept
 
 
-def known(course_key: str, user_ids: Iterable[int]) -> Known:
-    """What is known of these learners, and of the course run's progress. One query."""
+def known(course_key: str, user_ids: Iterable[int]) -> KnownFailures:
+    """Return what is known of these learners, and of the course run's progress. One query."""
     rows = ObservationFailure.objects.filter(user_id__in=[WHOLE_COURSE, *user_ids], course_key=course_key)
-    return Known(course_key, list(rows))
+    return KnownFailures(course_key, list(rows))
 
 
 def note_course(course_key: str, reason: str) -> None:
-    """A course run could not be observed as a whole."""
+    """Count that a course run could not be observed as a whole."""
     note(course_key, {WHOLE_COURSE: reason})
 
 
@@ -191,44 +170,36 @@ def _note(course_key: str, user_ids: Collection[int], reasons: Mapping[int, str]
     for row in before.values():
         row.count(reasons[row.user_id], now)
     ObservationFailure.objects.bulk_update(before.values(), ["failures", "reason", "failed_at", "retry_at"])
-    new = [
-        ObservationFailure(
-            course_key=course_key,
-            user_id=user_id,
-            part=part,
-            reason=reasons[user_id],
-            failing_since=now,
-            failed_at=now,
-            retry_at=now + wait(1),
-        )
+    times = {"failing_since": now, "failed_at": now, "retry_at": now + wait(1)}
+    new = (
+        ObservationFailure(course_key=course_key, user_id=user_id, part=part, reason=reasons[user_id], **times)
         for user_id in user_ids
         if user_id not in before
-    ]
+    )
     ObservationFailure.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def course_is_well(course_key: str) -> None:
-    """A course run that failed was observed, or is not to be any more."""
+    """Forget that a course run could not be observed: it was, or is not to be any more."""
     _forget(ObservationFailure.objects.of_courses().filter(course_key=course_key, part=Part.OBSERVATION))
 
 
 def forget_course(course_key: str) -> None:
-    """Nothing of a course run is reported any more."""
+    """Forget all failures of a course run of which nothing is reported any more."""
     _forget(ObservationFailure.objects.filter(course_key=course_key))
 
 
-def _is_over(
-    row: ObservationFailure, well: Collection[int], problems: Mapping[int, Problem], *, has_progress: bool
-) -> bool:
-    if row.user_id == WHOLE_COURSE:
-        return row.part == Part.PROGRESS and has_progress
-    problem = problems.get(row.user_id)
-    return row.user_id in well or (problem is not None and problem.part != row.part)
+def tidy(now: datetime) -> None:
+    """Forget that the platform could not say a course run's progress where nobody waits for it any more."""
+    for row in ObservationFailure.objects.due(now).of_courses().filter(part=Part.PROGRESS):
+        learners = ObservationFailure.objects.of_learners().filter(course_key=row.course_key, part=Part.PROGRESS)
+        if not learners.exists():
+            _forget([row])
 
 
 @persistently
 def _forget(rows: Iterable[ObservationFailure]) -> None:
-    """Unless one failed once more meanwhile: then somebody has looked since, and the row is that look's."""
+    """Unless one failed once more meanwhile: then somebody has observed since, and the row is that observation's."""
     alike: dict[datetime, list[int]] = {}
     for row in rows:
         alike.setdefault(row.failed_at, []).append(row.pk)

@@ -1,27 +1,28 @@
-"""What a look finds: the values that its steps hand on."""
+"""What one observation finds: of a course run's learners together, and of each of them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from percipio_openedx.bulkheads import is_outage, reason_of
+from percipio_openedx import config
+from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
+from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Observed, Reported
 from percipio_openedx.enums import HoldReason
-from percipio_openedx.exceptions import StatementError
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.exceptions import LearnerNotNamed, StatementError
+from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.reporting import identity
+from percipio_openedx.reporting.observed_state import ObservedLearner
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Unobserved:
     """What of a learner could not be observed, and why; ``is_courses`` if that was so for others in the course, too."""
 
     reason: str
@@ -30,10 +31,39 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Finding:
-    """What one look found for one learner: what to tell, or why nothing is told.
+class ObservationCounts:
+    """How an observation went: learners observed, statements made, learners held back.
 
-    ``problem`` is what could not be found out, built or kept, although another look may well be able to.
+    ``busy`` are those whom somebody else observes, ``unfinished`` those of whom nothing could be decided in time, and
+    ``problems`` says what is missing of others: that is kept as ``ObservationFailure``. ``has_progress`` says that the
+    platform was asked for somebody's progress and answered.
+    """
+
+    observed: int = 0
+    statements: int = 0
+    held: int = 0
+    busy: set[int] = field(default_factory=set)
+    unfinished: set[int] = field(default_factory=set)
+    problems: dict[int, Unobserved] = field(default_factory=dict)
+    has_progress: bool = False
+
+
+@dataclass(slots=True)
+class LearnerFinding:
+    """What is to be reported of one learner in the course run, or why nothing is.
+
+    Arguments:
+        row: what was reported before; the progress that is asked for is written to it at once (unsaved).
+        truth: what the LMS says.
+        told: what has been reported when the milestones are.
+        hold: why the learner is held back, or ``''``.
+        asked: the platform was asked for the progress, and answered.
+        again_at: when to observe again although nobody may do anything (``LearnerCourse.observe_again_at``).
+        is_unfinished: the time was up before the platform could be asked for the progress. Then nothing is decided: of
+            several ways to complete a course, the one that was not asked for may be the earliest.
+        problem: what could not be found out, built or kept, although another observation may well be able to.
+        first_sequence: the place of the first statement in the line of the learner and course.
+        is_news: whether anything of the row changes, but that somebody has observed.
     """
 
     row: LearnerCourse
@@ -42,117 +72,90 @@ class Finding:
     identity: LearnerIdentity | None = None
     milestones: tuple[Milestone, ...] = ()
     statements: list[tuple[Milestone, BuiltStatement]] = field(default_factory=list)
-    first_sequence: int = 0
     hold: str = ""
     asked: bool = False
-    # When to look again although nobody may do anything (``LearnerCourse.observe_again_at``).
     again_at: datetime | None = None
-    # The time was up before the platform could be asked for the share. Then nothing is decided: of several ways to
-    # complete a course, the one that was not asked for may be the earliest.
     is_unfinished: bool = False
-    problem: Problem | None = None
+    problem: Unobserved | None = None
+    first_sequence: int = 0
+    is_news: bool = False
 
-    @property
-    def is_news(self) -> bool:
-        """Whether anything of the row changes, but that somebody has looked (``asked``: the platform, for the share).
+    def hold_back(self, error: Exception) -> None:
+        """Report nothing of this learner now, and try again later: no notice says that a filter step was mended, say.
 
-        To be read before the row is written to.
+        Raises:
+            Exception: the error itself, where it is about the database as a whole.
         """
+        if is_outage(error):
+            raise error
+        self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
+        self.statements, self.problem = [], Unobserved(reason_of(error))
+        logger.warning(
+            "statement not built user=%s course=%s field=%s error=%s",
+            self.row.user_id,
+            self.row.course_key,
+            error.path if isinstance(error, StatementError) else "-",
+            type(error).__name__,
+        )
+
+    def update_row(self) -> None:
+        """Write what is reported from now on to the row, which the caller saves if ``is_news``."""
         row = self.row
-        same = (
-            not (self.statements or self.asked) and self.reported == row.reported and str(self.hold) == row.hold_reason
+        is_same = self.reported == row.reported and (str(self.hold), self.again_at) == (
+            row.hold_reason,
+            row.observe_again_at,
         )
-        return not same or self.again_at != row.observe_again_at
+        self.is_news = bool(self.statements) or self.asked or not is_same
+        if self.is_news:
+            row.remember(self.reported)
+            row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
+            self.first_sequence = row.sequence + 1
+            row.sequence += len(self.statements)
 
 
-@dataclass(frozen=True, slots=True)
-class ObservationCounts:
-    """How a look went: learners looked at, statements made, learners held back.
-
-    ``busy`` are those whom somebody else looks at, ``unfinished`` those of whom nothing could be decided in time, and
-    ``problems`` says what is missing of others: that is kept as ``ObservationFailure``. ``has_progress`` says that the
-    platform was asked for somebody's progress and answered.
-    """
-
-    observed: int = 0
-    statements: int = 0
-    held: int = 0
-    busy: frozenset[int] = frozenset()
-    unfinished: frozenset[int] = frozenset()
-    problems: Mapping[int, Problem] = field(default_factory=dict)
-    has_progress: bool = False
-
-    def plus(self, other: ObservationCounts) -> ObservationCounts:
-        """Both together."""
-        return ObservationCounts(
-            observed=self.observed + other.observed,
-            statements=self.statements + other.statements,
-            held=self.held + other.held,
-            busy=self.busy | other.busy,
-            unfinished=self.unfinished | other.unfinished,
-            problems={**self.problems, **other.problems},
-            has_progress=self.has_progress or other.has_progress,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """How the platform may be asked for learners' progress, which is dear.
-
-    Arguments:
-        deadline: ``time.monotonic()`` after which it is asked for nobody but the first; None for no limit.
-        again: also where nothing is known to have changed since it was asked last.
-        is_broken: it could say nobody's lately, and is not asked.
-    """
-
-    deadline: float | None = None
-    again: bool = False
-    is_broken: bool = False
-
-
-ASK = Asking()
+def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
+    """Return a finding that says who the learner is to Percipio, or why nothing is reported."""
+    finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
+    learner = seen.learner
+    if learner is None:
+        finding.hold = HoldReason.UNKNOWN_LEARNER
+    elif learner.is_retired:
+        finding.hold = HoldReason.RETIRED
+    elif not learner.is_active:
+        finding.hold = HoldReason.INACTIVE
+    elif seen.observed.enrollment is None:
+        finding.hold = HoldReason.NOT_ENROLLED
+    else:
+        with bulkhead(Boundary.NAME) as contained:
+            try:
+                named = identity.identify(learner, configuration)
+            except LearnerNotNamed as error:
+                finding.hold = error.reason
+                return finding
+            # The site's own was checked where it was configured.
+            if named.organization == configuration.organization or config.is_identifier(named.organization):
+                finding.identity = named
+            else:
+                finding.hold = HoldReason.ODD_ORGANIZATION
+        if contained.error is not None:
+            finding.hold_back(contained.error)
+    return finding
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
     """Refuse a statement that its row cannot hold; the site's filter steps may have made it so.
 
-    Asked here and alike for every database: SQLite takes any length, the others none that is too long.
+    Alike for every database: SQLite takes any length, the others none that is too long.
 
     Raises:
         StatementError: it names the column, never the value.
     """
-    texts = {
-        "kind": milestone.kind.value,
-        "value": milestone.value,
-        "verb": built.verb,
-        "actor_key": built.actor_key,
-    }
-    for column, text in texts.items():
+    kind, value = milestone.kind.value, milestone.value
+    for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
         if len(text) > _longest(column):
             raise StatementError(column, f"is longer than {_longest(column)} characters")
 
 
-@cache
 def _longest(column: str) -> int:
     field_of_row: Any = Statement._meta.get_field(column)
     return int(field_of_row.max_length)
-
-
-def hold_back(finding: Finding, error: Exception) -> None:
-    """Tell nothing of this learner now, and try again later: no notice says that a filter step was mended, say.
-
-    Raises:
-        Exception: the error itself, where it is about the database as a whole.
-    """
-    if is_outage(error):
-        raise error
-    finding.hold, finding.reported, finding.milestones = HoldReason.UNSAYABLE, finding.row.reported, ()
-    finding.statements, finding.problem = [], Problem(reason_of(error))
-    field_at_fault = error.path if isinstance(error, StatementError) else "-"
-    logger.warning(
-        "statement not built user=%s course=%s field=%s error=%s",
-        finding.row.user_id,
-        finding.row.course_key,
-        field_at_fault,
-        type(error).__name__,
-    )

@@ -20,7 +20,7 @@ SSO = "sso:"
 
 
 def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
-    """The learner as ``PERCIPIO_LEARNER_ID`` names one, in the organization that ``PERCIPIO_ORGANIZATION_FROM`` gives.
+    """Name the learner by ``PERCIPIO_LEARNER_ID``, in the organization that ``PERCIPIO_ORGANIZATION_FROM`` gives.
 
     Raises:
         LearnerNotNamed: with the reason that an operator is shown.
@@ -50,7 +50,7 @@ def needs_links(configuration: Configuration) -> bool:
 
 
 def scalar(value: Any) -> str:
-    """A single text of what an identity provider sent, which may be a list of one, a number, or nothing.
+    """Return a single text of what an identity provider sent, which may be a list of one, a number, or nothing.
 
     A list of several different values names nobody.
     """
@@ -63,11 +63,11 @@ def scalar(value: Any) -> str:
 
 
 def _selected(learner: Learner, rule: str) -> Sequence[SocialLink]:
-    """The links that count: all, or those of the one provider whose learners are reported."""
+    """Return the links that count: all, or those of the one provider whose learners are reported."""
     if not rule.startswith(SSO):
         return learner.links
     provider = rule.removeprefix(SSO)
-    links = [link for link in learner.links if provider in (link.provider, _slug(link))]
+    links = [link for link in learner.links if provider in (link.provider, _saml_uid(link)[0])]
     if not links:
         raise LearnerNotNamed(HoldReason.NOT_SELECTED)
     return links
@@ -82,53 +82,38 @@ def _account(learner: Learner, links: Sequence[SocialLink], rule: str) -> str:
         return learner.external_id
     if not links:
         raise LearnerNotNamed(HoldReason.NO_SSO_LINK)
-    if rule == "sso_uid":
-        return _only([_remote_id(link) for link in links])
-    return _only(_values(links, rule))
+    found = {_saml_uid(link)[1] for link in links} if rule == "sso_uid" else _values(links, rule)
+    return _agreed(found - {""}, HoldReason.NO_SSO_VALUE)
 
 
 def _organization(links: Sequence[SocialLink], configuration: Configuration) -> str:
     rule = configuration.organization_from
-    if not rule:
+    found = _values(links, rule) if rule else set()
+    if not found and (configuration.organization or not rule):
         return configuration.organization
-    found = set(_values(links, rule)) - {""}
-    if len(found) > 1:
-        raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO)
-    if found:
-        return found.pop()
-    if configuration.organization:
-        return configuration.organization
-    raise LearnerNotNamed(HoldReason.NO_ORGANIZATION)
+    return _agreed(found, HoldReason.NO_ORGANIZATION)
 
 
-def _values(links: Sequence[SocialLink], rule: str) -> list[str]:
+def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
     """Return what the links say under the key of a rule ``sso:<key>``.
 
     Raises:
         LearnerNotNamed: one cannot be read, and might say anything; the others are no answer then.
     """
-    found = []
-    for link in links:
-        if link.extra_data is None:
-            raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
-        found.append(scalar(link.extra_data.get(rule.removeprefix(SSO))))
-    return found
+    if any(link.extra_data is None for link in links):
+        raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
+    key = rule.removeprefix(SSO)
+    return {scalar((link.extra_data or {}).get(key)) for link in links} - {""}
 
 
-def _only(values: Sequence[str]) -> str:
-    """The one value that the links agree on: several rows are common, two answers are nobody's."""
-    found = set(values) - {""}
-    if not found:
-        raise LearnerNotNamed(HoldReason.NO_SSO_VALUE)
-    if len(found) > 1:
-        raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO)
+def _agreed(found: set[str], if_none: HoldReason) -> str:
+    """Return the one value that the links agree on: several rows are common, two answers are nobody's."""
+    if len(found) != 1:
+        raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO if found else if_none)
     return found.pop()
 
 
-def _slug(link: SocialLink) -> str:
-    return link.uid.partition(":")[0] if link.provider == SAML and ":" in link.uid else ""
-
-
-def _remote_id(link: SocialLink) -> str:
-    """The uid as the identity provider knows it, without the platform's prefix."""
-    return link.uid.partition(":")[2] if _slug(link) else link.uid
+def _saml_uid(link: SocialLink) -> tuple[str, str]:
+    """Return the identity provider's slug and the uid as that provider knows it; ``''`` and the uid of any other."""
+    slug, colon, remote_id = link.uid.partition(":")
+    return (slug, remote_id) if link.provider == SAML and colon and slug else ("", link.uid)

@@ -1,4 +1,4 @@
-"""One look at some learners of one course run: observe, compare, build, keep.
+"""One observation of some learners of one course run: lease, read the LMS, compare, build, store.
 
 Bulkheads stand around each learner here: what breaks the reading or the writing of many is found by halves and set
 aside alone, and who cannot be named, or of whom no statement can be built, is held back alone.
@@ -7,35 +7,43 @@ aside alone, and who cannot be named, or of whom no statement can be built, is h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial, reduce
+from functools import partial
 
-from percipio_openedx import config
+from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Learner, Observed, Policy, StatementContext
+from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
 from percipio_openedx.enums import HoldReason, Kind
-from percipio_openedx.exceptions import LearnerNotNamed
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.reporting import failures, identity, leases, milestones, observed_state, progress, recheck, store
-from percipio_openedx.reporting.findings import (
-    ASK,
-    Asking,
-    Finding,
-    ObservationCounts,
-    Problem,
-    check_columns,
-    hold_back,
-)
-from percipio_openedx.reporting.observed_state import ObservedLearner
+from percipio_openedx.models.learner_course import LearnerCourse, Part
+from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
+from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
-__all__ = ["Asking", "Finding", "ObservationCounts", "context_of", "examine", "finding_of", "observe"]
-
 # The milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
+# The reason of whoever is not asked for, since the platform failed for others of the course before.
+NOT_ASKED = "the platform failed for others in this course"
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressOptions:
+    """How the platform may be asked for the expensive progress.
+
+    Arguments:
+        deadline: ``time.monotonic()`` after which it is asked for nobody but the first; None for no limit.
+        again: also where nothing is known to have changed since it was asked last.
+        is_broken: it could say nobody's lately, and is not asked.
+    """
+
+    deadline: float | None = None
+    again: bool = False
+    is_broken: bool = False
+
+
+ASK = ProgressOptions()
 
 
 def observe(
@@ -48,26 +56,28 @@ def observe(
     *,
     again: bool = False,
 ) -> ObservationCounts:
-    """Look at these learners in this course run and keep what is new as statements to send.
+    """Observe these learners in this course run and keep what is new as statements to send.
 
     Arguments:
-        deadline: ``time.monotonic()`` after which the platform is not asked for further learners' shares.
-        again: ask for them also where nothing is known to have changed.
+        deadline: ``time.monotonic()`` after which the platform is not asked for further learners' progress.
+        again: ask for it also where nothing is known to have changed.
 
     Raises:
-        Exception: none of them could be looked at, so that it is not the learners: the course run, or the database.
+        Exception: none of them could be observed, so that it is not the learners: the course run, or the database.
             The leases are given back and nothing was decided.
     """
     known = failures.known(course_key, user_ids)
-    asking = Asking(deadline, again, known.progress_waits(now))
-    parts, broken = apart(
-        Boundary.LEARNER, user_ids, lambda part: _observe(configuration, course_key, course, part, now, asking)
-    )
-    alone = ObservationCounts(problems={user_id: Problem(reason_of(error)) for user_id, error in broken.items()})
-    counts = reduce(ObservationCounts.plus, parts, alone)
-    well = set(user_ids) - counts.busy - counts.unfinished - set(counts.problems)
-    unkept = known.settle(well, counts.problems, has_progress=counts.has_progress)
-    return replace(counts, busy=counts.busy | unkept) if unkept else counts
+    options = ProgressOptions(deadline, again, known.progress_waits(now))
+    counts = ObservationCounts()
+
+    def observe_some(part: Sequence[int]) -> None:
+        _observe(configuration, course_key, course, part, now, options, counts)
+
+    _, broken = apart(Boundary.LEARNER, user_ids, observe_some)
+    counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in broken.items()}
+    well = set(user_ids) - counts.busy - counts.unfinished - counts.problems.keys()
+    counts.busy |= known.settle(well, counts.problems, has_progress=counts.has_progress)
+    return counts
 
 
 def _observe(
@@ -76,32 +86,31 @@ def _observe(
     course: Course | None,
     user_ids: Sequence[int],
     now: datetime,
-    asking: Asking,
-) -> ObservationCounts:
-    """All or nothing, but for single rows that cannot be written."""
+    options: ProgressOptions,
+    counts: ObservationCounts,
+) -> None:
+    """Observe all of them or none, but for single rows that cannot be written; ``counts`` says how it went."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
     if not claim.rows:
-        return ObservationCounts(busy=claim.busy)
+        counts.busy |= claim.busy
+        return
     is_settled = False
     try:
-        findings = examine(configuration, course_key, course, claim.rows, now, asking=asking)
+        findings = examine(configuration, course_key, course, claim.rows, now, options=options)
         decided = [finding for finding in findings if not finding.is_unfinished]
         made, unwritten = store.keep(configuration, claim.lease, decided, now)
         is_settled = len(decided) == len(findings) and not unwritten
     finally:
         if not is_settled:
             leases.release(claim.lease)
-    problems = {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
-    problems |= {user_id: Problem(reason_of(error)) for user_id, error in unwritten.items()}
-    return ObservationCounts(
-        observed=len(decided) - len(unwritten),
-        statements=made,
-        held=sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten),
-        busy=claim.busy,
-        unfinished=frozenset(finding.row.user_id for finding in findings if finding.is_unfinished),
-        problems=problems,
-        has_progress=any(finding.asked for finding in findings),
-    )
+    counts.busy |= claim.busy
+    counts.observed += len(decided) - len(unwritten)
+    counts.statements += made
+    counts.held += sum(1 for finding in decided if finding.hold and finding.row.user_id not in unwritten)
+    counts.unfinished |= {finding.row.user_id for finding in findings if finding.is_unfinished}
+    counts.problems |= {finding.row.user_id: finding.problem for finding in decided if finding.problem is not None}
+    counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in unwritten.items()}
+    counts.has_progress |= any(finding.asked for finding in findings)
 
 
 def examine(
@@ -111,112 +120,111 @@ def examine(
     rows: Mapping[int, LearnerCourse],
     now: datetime,
     *,
-    asking: Asking = ASK,
-) -> list[Finding]:
-    """What is to be told of the learners of these rows, by user id: nothing is leased and nothing is kept.
+    options: ProgressOptions = ASK,
+) -> list[LearnerFinding]:
+    """Return what is to be reported of the learners of these rows: nothing is leased and nothing is kept.
+
+    Arguments:
+        rows: by user id.
 
     Raises:
         Exception: the platform could not be asked about all of them at once.
     """
-    findings = _find(configuration, course_key, course, rows, now, asking)
-    _build(configuration, course, findings, now)
-    return findings
-
-
-def _find(
-    configuration: Configuration,
-    course_key: str,
-    course: Course | None,
-    rows: Mapping[int, LearnerCourse],
-    now: datetime,
-    asking: Asking,
-) -> list[Finding]:
     if not rows:
         return []
     if course is None or not course.is_reported:
         reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
-        return [Finding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()]
+        return [
+            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
+        ]
+    policy = configuration.policy
     seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
-    progress.ask(course_key, findings, configuration.policy, asking)
+    _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
-            _compare(finding, configuration.policy, now)
-    _add_seconds(course_key, findings)
+            with bulkhead(Boundary.STATEMENT) as contained:
+                finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
+                planned = finding.row.observe_again_at
+                finding.again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
+            if contained.error is not None:
+                finding.hold_back(contained.error)
+    timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
+    seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
+    context = context_of(configuration, course)
+    for finding in findings:
+        with bulkhead(Boundary.STATEMENT) as contained:
+            _build(finding, context, seconds.get(finding.row.user_id), now)
+        if contained.error is not None:
+            finding.hold_back(contained.error)
     return findings
 
 
-def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> Finding:
-    finding = Finding(row=row, observed=seen.observed, reported=row.reported)
-    learner = seen.learner
-    if learner is None:
-        finding.hold = HoldReason.UNKNOWN_LEARNER
-    elif learner.is_retired:
-        finding.hold = HoldReason.RETIRED
-    elif not learner.is_active:
-        finding.hold = HoldReason.INACTIVE
-    elif seen.observed.enrollment is None:
-        finding.hold = HoldReason.NOT_ENROLLED
-    else:
-        _name(finding, learner, configuration)
-    return finding
+def _ask_progress(
+    course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
+) -> None:
+    """Find out how much these learners have completed: where it can matter, and what it depends on has changed.
 
-
-def _name(finding: Finding, learner: Learner, configuration: Configuration) -> None:
-    with bulkhead(Boundary.NAME) as contained:
-        try:
-            named = identity.identify(learner, configuration)
-        except LearnerNotNamed as error:
-            finding.hold = error.reason
-            return
-        # The site's own was checked where it was configured.
-        if named.organization != configuration.organization and not config.is_identifier(named.organization):
-            finding.hold = HoldReason.ODD_ORGANIZATION
-            return
-        finding.identity = named
-    if contained.error is not None:
-        hold_back(finding, contained.error)
-
-
-def _compare(finding: Finding, policy: Policy, now: datetime) -> None:
-    with bulkhead(Boundary.STATEMENT) as contained:
-        finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
-        finding.again_at = recheck.time_for(finding.row, finding.reported, finding.observed, policy, now)
-    if contained.error is not None:
-        hold_back(finding, contained.error)
-
-
-def _add_seconds(course_key: str, findings: Sequence[Finding]) -> None:
-    timed = [finding for finding in findings if any(found.kind in TIMED for found in finding.milestones)]
-    if not timed:
+    Whose progress cannot be had gets a problem, and all else of theirs is reported.
+    """
+    wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
+    if not wanted:
         return
-    seconds = observed_state.seconds_on_task(course_key, [finding.row.user_id for finding in timed])
-    for finding in timed:
-        worked = seconds.get(finding.row.user_id)
-        finding.milestones = tuple(
-            replace(found, seconds=worked) if found.kind in TIMED else found for found in finding.milestones
-        )
-
-
-def _build(configuration: Configuration, course: Course | None, findings: Sequence[Finding], now: datetime) -> None:
-    if course is None:
+    # Before the question: if the outline changes meanwhile, the answer is remembered as one of the version before.
+    outline = observed_state.outline_version(course_key)
+    asked: dict[int, tuple[LearnerFinding, str]] = {}
+    for finding in wanted:
+        row, version = finding.row, observed_state.progress_version(finding.observed, outline)
+        if version and row.activity_version == version and not options.again:
+            percent, unlocked = row.percent_seen, row.percent_unlocked_seen
+            finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
+        elif options.is_broken:
+            finding.problem = Unobserved(NOT_ASKED, Part.PROGRESS)
+        else:
+            asked[row.user_id] = finding, version
+    if not asked:
         return
-    context = context_of(configuration, course)
-    for finding in findings:
-        if not finding.milestones or finding.identity is None:
+    answers = observed_state.answers(course_key, list(asked), options.deadline)
+    done_by_now = edx_platform.activities(course_key, asked)
+    for user_id, (finding, version) in asked.items():
+        if user_id in answers.failed:
+            finding.problem = Unobserved(answers.failed[user_id], Part.PROGRESS, is_courses=answers.is_broken)
             continue
-        who = partial(context, identity=finding.identity, registration=finding.row.registration)
-        with bulkhead(Boundary.STATEMENT) as contained:
-            built = [(found, build(who(milestone=found), now=now)) for found in finding.milestones]
-            for milestone, statement in built:
-                check_columns(milestone, statement)
-            finding.statements = built
-        if contained.error is not None:
-            hold_back(finding, contained.error)
+        if user_id not in answers.found:
+            finding.is_unfinished = True
+            continue
+        progress = answers.found[user_id]
+        # Where something was finished meanwhile, the share may hold it already: with the times read before, it would
+        # be dated too early. Its own notice brings the next observation.
+        if progress is None or done_by_now.get(user_id, Activity()).version != finding.observed.activity.version:
+            continue
+        percent, unlocked = progress.percent, progress.percent_unlocked
+        finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
+        # Both percents, of which the site's policy of the day chooses one, are remembered under one version, or neither
+        # of them: what is unknown is asked for again, whatever it depends on.
+        if percent is not None and unlocked is not None:
+            finding.asked, row = True, finding.row
+            row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
+
+
+def _build(
+    finding: LearnerFinding, context: Callable[..., StatementContext], seconds: int | None, now: datetime
+) -> None:
+    """Build the statements of a learner who can be named, all or none."""
+    if finding.identity is None:
+        return
+    built = []
+    for milestone in finding.milestones:
+        one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
+        who = {"identity": finding.identity, "registration": finding.row.registration}
+        statement = build(context(milestone=one, **who), now=now)
+        check_columns(one, statement)
+        built.append((one, statement))
+    finding.statements = built
 
 
 def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
-    """What all tellings of a course run have in common, filled in."""
+    """Return a maker of ``StatementContext``, with what all statements of a course run have in common filled in."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(

@@ -1,4 +1,4 @@
-"""What the LMS says of many learners in one course run, in a number of queries that does not grow with them."""
+"""What the LMS says of course runs, and of many learners in one of them in a number of queries that does not grow."""
 
 from __future__ import annotations
 
@@ -6,19 +6,75 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Learner, Observed, Progress
+from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.reporting import identity, time_on_task
+from percipio_openedx.models.configuration import CourseOverride
+from percipio_openedx.reporting import identity
+
+# A pause longer than this is not work (decided shape: "gaps over 30 minutes left out").
+LONGEST_PAUSE = timedelta(minutes=30)
+
+
+class CourseBook:
+    """The courses of one pass. Nothing is kept longer: a renamed course is reported by its new name."""
+
+    def __init__(self) -> None:
+        self._courses: dict[str, Course | None] = {}
+        self._configurations: dict[str, Configuration | None] = {}
+
+    def get(self, course_key: str) -> Course | None:
+        """Return a course run as it is to be reported, or None where the LMS does not know it.
+
+        A course that is left out is not read, for that may be why it is left out: the LMS cannot read it.
+
+        Raises:
+            PlatformUnavailable: the platform could not be asked.
+        """
+        if course_key not in self._courses:
+            answer = _answer(course_key)
+            if answer is not None and not answer.is_reported:
+                course: Course | None = Course(key=course_key, org="", is_reported=False)
+            else:
+                course = edx_platform.course(course_key)
+                if course is not None and answer is not None:
+                    course = replace(course, content_id=answer.content_id)
+            self._courses[course_key] = course
+        return self._courses[course_key]
+
+    def configuration(self, course_key: str) -> Configuration | None:
+        """Return what is in force at the site of a course run; None where it reports nothing.
+
+        Raises:
+            PlatformUnavailable: the key is none.
+            PercipioConfigurationError: the site is configured wrongly.
+        """
+        org = edx_platform.org_of(course_key)
+        if org not in self._configurations:
+            self._configurations[org] = config.for_site(config.site_id_for(org))
+        return self._configurations[org]
+
+
+def _answer(course_key: str) -> CourseOverride | None:
+    """Return what an operator decided for the course run, else for all runs of the course."""
+    keys = [course_key]
+    # A text that is no key of a course run can have an answer of its own all the same.
+    with suppress(PlatformUnavailable):
+        keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
+    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
+    return next((found[key] for key in keys if key in found), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedLearner:
-    """One learner and what is true, but for the dear share of completed units."""
+    """One learner and what is true, but for the expensive progress."""
 
     learner: Learner | None
     observed: Observed
@@ -27,7 +83,7 @@ class ObservedLearner:
 def read(
     course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
 ) -> dict[int, ObservedLearner]:
-    """Look at these learners in this course run.
+    """Read the observed state of these learners in this course run.
 
     Raises:
         PlatformUnavailable: the platform could not be asked; nothing was decided.
@@ -52,6 +108,22 @@ def read(
     }
 
 
+def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+    learners, names = edx_platform.learners(user_ids), config.retired_names()
+    retiring = edx_platform.retiring(user_ids)
+    links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
+    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
+    return {
+        user_id: replace(
+            learner,
+            is_retired=user_id in retiring or names.has(learner),
+            links=links.get(user_id, ()),
+            external_id=external.get(user_id, ""),
+        )
+        for user_id, learner in learners.items()
+    }
+
+
 @dataclass(slots=True)
 class ProgressAnswers:
     """What the platform said of some learners' progress: the completed share, or None where it does not know.
@@ -66,7 +138,7 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """The completed share, asked learner by learner: 10 to 500 ms each.
+    """Ask for the completed share learner by learner: 10 to 500 ms each.
 
     The bulkhead around the progress of one learner, without which everything else is reported all the same. Where it
     fails for the first few, nobody else is asked: what is wrong then is the course.
@@ -97,22 +169,19 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
 
 
 def progress_version(observed: Observed, outline_version: str) -> str:
-    """Everything, as far as it can be told cheaply, that a learner's progress depends on; ``''`` where part is unknown.
+    """Return a hash of all that a learner's progress depends on and that is cheap to tell; ``''`` if part is unknown.
 
     What is remembered under ``''`` is never used again: better to ask once more than to be wrong for ever.
-
-    Arguments:
-        truth: whose completions and whose enrollment's mode count.
-        outline_version: of the course run.
     """
-    if not outline_version or observed.enrollment is None:
+    enrollment, activity = observed.enrollment, observed.activity
+    if not outline_version or enrollment is None:
         return ""
-    others = f"{outline_version}|{observed.enrollment.mode}|{observed.enrollment.is_active}"
-    return f"{observed.activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
+    others = f"{outline_version}|{enrollment.mode}|{enrollment.is_active}"
+    return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
 
 
 def outline_version(course_key: str) -> str:
-    """The version of the outline in which units are counted; ``''`` where the LMS cannot say: it only saves asking."""
+    """Return the version of the outline in which units are counted; ``''`` where unknown: it only saves asking."""
     try:
         return edx_platform.outline_version(course_key)
     except PlatformUnavailable as error:
@@ -121,28 +190,16 @@ def outline_version(course_key: str) -> str:
         return ""
 
 
-def versions(course_key: str, user_ids: Iterable[int]) -> dict[int, str]:
-    """What the learners' completions are now, as ``Activity.version`` says it; those with none are absent."""
-    return {user_id: seen.version for user_id, seen in edx_platform.activities(course_key, user_ids).items()}
-
-
 def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:
-    """Time on task of those who have something to report."""
-    times = edx_platform.activity_times(course_key, user_ids)
-    return {user_id: time_on_task.seconds(moments) for user_id, moments in times.items()}
+    """Return the time on task of those who have something to report."""
+    return {user_id: worked(times) for user_id, times in edx_platform.activity_times(course_key, user_ids).items()}
 
 
-def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
-    learners, names = edx_platform.learners(user_ids), config.retired_names()
-    retiring = edx_platform.retiring(user_ids)
-    links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
-    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
-    return {
-        user_id: replace(
-            learner,
-            is_retired=user_id in retiring or names.has(learner),
-            links=links.get(user_id, ()),
-            external_id=external.get(user_id, ""),
-        )
-        for user_id, learner in learners.items()
-    }
+def worked(times: Sequence[datetime]) -> int | None:
+    """Return whole seconds between moments of activity, the long pauses left out; None where nothing can be known.
+
+    Arguments:
+        times: in order.
+    """
+    gaps = (later - earlier for earlier, later in pairwise(times))
+    return int(sum((gap for gap in gaps if gap <= LONGEST_PAUSE), timedelta()).total_seconds()) or None

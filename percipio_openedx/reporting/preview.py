@@ -1,32 +1,45 @@
-"""What a learner and a course would produce now: looked at as always, but nothing is sent and nothing is written."""
+"""Observing without sending or writing anything: what a learner would produce, and who would produce nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Course, Milestone, Observed, Reported
+from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
+from percipio_openedx.enums import Undone
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting.courses import CourseBook
+from percipio_openedx.reporting import milestones
 from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
+
+# What has been reported, in the order of the fields of ``Reported``.
+REPORTED_COLUMNS = (
+    "reported_started",
+    "reported_percent",
+    "reported_passed",
+    "reported_completed",
+    "reported_passed_round",
+    "reported_completed_round",
+    "reported_turned_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What one look finds.
+    """What one observation finds.
 
     Arguments:
-        site_id: the site that the course belongs to.
-        configuration: in force there; None where that site reports nothing.
+        configuration: in force at the course's site; None where that reports nothing.
         course: as the LMS describes it; None where it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
         told: what was reported before.
-        truth: what the LMS says.
         statements: the milestones that are due, each as it would be sent.
         unreported: the milestones that are not, each with its reason.
         problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
@@ -44,11 +57,9 @@ class Preview:
 
 
 def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
-    """Look at a learner in a course run as a worker would.
+    """Observe a learner in a course run as a worker would.
 
     Arguments:
-        user_id: the LMS's own id of the learner.
-        course_key: of the course run.
         afresh: as if nothing had been reported yet, instead of what is new since the last report.
 
     Raises:
@@ -59,37 +70,70 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
     configuration = config.for_site(site_id)
     if configuration is None:
         return Preview(site_id)
+    key = {"user_id": user_id, "course_key": course_key}
     with transaction.atomic():
         try:
-            return _observed(configuration, user_id, course_key, afresh)
+            course = CourseBook().get(course_key)
+            row = None if afresh else LearnerCourse.objects.filter(**key).first()
+            if row is None:
+                registration = registration_for(config.lms_root(), user_id, course_key)
+                row = LearnerCourse(registration=registration, site_id=site_id, **key)
+            reported = row.reported
+            (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
         finally:
             # Whatever the platform wrote on the way (an external id on its first use) is taken back.
             transaction.set_rollback(True)
-
-
-def _observed(configuration: Configuration, user_id: int, course_key: str, afresh: bool) -> Preview:
-    course = CourseBook().get(course_key)
-    row = _row(configuration.site_id, user_id, course_key, afresh)
-    reported = row.reported
-    (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
+    due = finding.milestones
+    missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
     return Preview(
-        site_id=configuration.site_id,
+        site_id=site_id,
         configuration=configuration,
         course=course,
         hold=str(finding.hold),
         reported=reported,
         observed=finding.observed,
         statements=tuple(finding.statements),
+        unreported=tuple(missing),
         problem=finding.problem.reason if finding.problem else "",
-        unreported=()
-        if finding.hold
-        else tuple(unreported(reported, finding.observed, configuration.policy, finding.milestones)),
     )
 
 
-def _row(site_id: int, user_id: int, course_key: str, afresh: bool) -> LearnerCourse:
-    """The row as it is, or one that is not saved."""
-    key = {"user_id": user_id, "course_key": course_key}
-    row = None if afresh else LearnerCourse.objects.filter(**key).first()
-    registration = registration_for(config.lms_root(), user_id, course_key)
-    return row or LearnerCourse(registration=registration, site_id=site_id, **key)
+def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
+    """Return the learners of whom everything is reported that is true now, for whoever goes through everybody.
+
+    Compared is what an observation compares, but for the account: who has nothing to report needs no name. Who was held
+    back, or never observed, is none of them; nor is anybody whose progress matters. What is remembered of it depends on
+    more than can be compared here (cohorts, the rules of gating), so that the platform is asked once more.
+
+    Arguments:
+        enrolled: learners, and when they were first enrolled in the course run.
+
+    Raises:
+        PlatformUnavailable: the platform could not be asked.
+    """
+    if course is None or not course.is_reported:
+        return set()
+    policy = configuration.policy
+    rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
+    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    # Nothing is reported after a completion, but that it was taken back.
+    found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
+    user_ids = [user_id for user_id in reported if user_id not in found]
+    if not user_ids:
+        return found
+    activities = edx_platform.activities(course.key, user_ids)
+    grades = edx_platform.grades(course.key, user_ids)
+    certificates = edx_platform.certificates(course.key, user_ids)
+    for user_id in user_ids:
+        observed = Observed(
+            enrollment=Enrollment(enrolled[user_id]),
+            activity=activities.get(user_id, Activity()),
+            grade=grades.get(user_id),
+            certificate=certificates.get(user_id),
+            is_graded=course.is_graded,
+        )
+        waits = milestones.needs_percent(reported[user_id], observed, policy)
+        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
+        if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
+            found.add(user_id)
+    return found

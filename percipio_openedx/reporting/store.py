@@ -1,12 +1,13 @@
-"""Keeping what a look found: the statements, in the order of their storing, and what is told from now on."""
+"""Store what was found: statements in the order of their storing, and what has been reported from now on.
+
+The bulkhead around writing rows stands here: a row that breaks its transaction is found by halves and set aside alone.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connections
@@ -15,67 +16,38 @@ from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.data import BuiltStatement
 from percipio_openedx.db import persistently, without_gap_locks, write_alias
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.ledger import StatementLedger
-from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.reporting.topics import topics_of
-
-if TYPE_CHECKING:
-    from percipio_openedx.reporting.findings import Finding
+from percipio_openedx.models.statement import State, Statement, StatementLedger, TopicTerm
+from percipio_openedx.reporting.findings import LearnerFinding
+from percipio_openedx.statements.ids import topic_of
 
 TICK = timedelta(microseconds=1)
 # A server takes no longer statement than ``max_allowed_packet``, 16 MB in MariaDB; a row may have 16 KB and more.
 ROWS_IN_AN_INSERT = 200
-# Rows that one UPDATE has to save from being written by themselves, to be worth its own cost.
-WORTH_AN_UPDATE = 50
 
-REPORTED_FIELDS = (
-    "reported_started",
-    "reported_percent",
-    "reported_passed",
-    "reported_completed",
-    "reported_passed_round",
-    "reported_completed_round",
-    "reported_turned_at",
-    "sequence",
-    "activity_version",
-    "percent_seen",
-    "percent_unlocked_seen",
-    "hold_reason",
-    "observe_again_at",
-)
+# What identifies a row of a learner and course, and is never written again.
+_IDENTIFYING = ("id", "user_id", "course_key", "site_id", "registration")
+ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if field.name not in _IDENTIFYING]
 
-STATEMENT_FIELDS = (
-    "uuid",
-    "learner_course",
-    "sequence",
-    "course_key",
-    "kind",
-    "value",
-    "registration",
-    "verb",
-    "actor_key",
-    "topic",
-    "happened_at",
-    "stored_at",
-    "body",
-    "track",
-    "destination",
-)
+
+class Replacement(NamedTuple):
+    """A statement, what was built anew in its place, and the Percipio organization that this goes to."""
+
+    row: Statement
+    built: BuiltStatement
+    organization: str
 
 
 def keep(
-    configuration: Configuration, lease: UUID, findings: Sequence[Finding], now: datetime
+    configuration: Configuration, lease: UUID, findings: Sequence[LearnerFinding], now: datetime
 ) -> tuple[int, dict[int, Exception]]:
-    """Insert the statements and remember what was told, in one transaction.
+    """Insert the statements and remember what was reported, in one transaction.
 
-    Whatever is no longer held under ``lease`` is left alone: somebody else has looked since. A statement that is there
-    already (same id: same fact) is not made twice.
-
-    The bulkhead around writing rows: a row that breaks its transaction is found by halves and set aside alone.
+    Whatever is no longer held under ``lease`` is left alone: somebody else has observed since. A statement that is
+    there already (same id: same fact) is not made twice.
 
     Returns:
         The number of statements that are new, and by user id the error of each learner whose rows cannot be written.
@@ -83,197 +55,215 @@ def keep(
     Raises:
         Exception: nobody's can.
     """
-    prepared = {finding.row.user_id: _Prepared.of(finding) for finding in findings}
+    for finding in findings:
+        finding.update_row()
+    by_user = {finding.row.user_id: finding for finding in findings}
 
     def write(user_ids: Sequence[int]) -> int:
-        return _keep_some(configuration, lease, [prepared[user_id] for user_id in user_ids], now)
+        some = [by_user[user_id] for user_id in user_ids]
+        built = [statement for finding in some for _, statement in finding.statements]
+        organizations = {_organization(finding) for finding in some if finding.statements}
+        shared = _shared(configuration, organizations, built, now) if built else None
+        return _keep(lease, some, shared, now)
 
-    made, unwritten = apart(Boundary.ROW, list(prepared), write)
+    made, unwritten = apart(Boundary.ROW, list(by_user), write)
     return sum(made), unwritten
 
 
-class _Prepared(NamedTuple):
-    """A finding, its row as it shall be, and whether anything of it changes but that somebody has looked."""
+def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[int, Exception]:
+    """Write statements over those that they replace, as far as these are still to be rebuilt; the ids stay.
 
-    finding: Finding
-    is_news: bool
-
-    @classmethod
-    def of(cls, finding: Finding) -> _Prepared:
-        is_news = finding.is_news
-        if is_news:
-            row = finding.row
-            row.remember(finding.reported)
-            row.hold_reason = str(finding.hold)
-            row.observe_again_at = finding.again_at
-            finding.first_sequence = row.sequence + 1
-            row.sequence += len(finding.statements)
-        return cls(finding, is_news)
-
-
-def _keep_some(configuration: Configuration, lease: UUID, prepared: Sequence[_Prepared], now: datetime) -> int:
-    news = [one.finding for one in prepared if one.is_news]
-    same = [one.finding.row.pk for one in prepared if not one.is_news]
-    if not any(finding.statements for finding in news):
-        _remember(lease, news, same, now)
-        return 0
-    make_ledger(configuration.site_id, now)
-    destinations = _destinations(configuration, news)
-    topics = topics_of(configuration.site_id, (built for finding in news for _, built in finding.statements))
-    built_by = configuration.fingerprint
-    return _keep(_Kept(configuration.site_id, lease, news, same, destinations, topics, built_by, now))
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """All that one transaction writes: made before it begins, and not changed by it, so that it can be run again."""
-
-    site_id: int
-    lease: UUID
-    news: Sequence[Finding]
-    same: Sequence[int]
-    destinations: Mapping[str, Destination]
-    topics: Mapping[UUID, UUID]
-    built_by: str
-    now: datetime
-
-
-@persistently
-def _keep(kept: _Kept) -> int:
-    with without_gap_locks():
-        clock = Clock(kept.site_id)
-        held = _write_down(kept.lease, kept.news, kept.same, kept.now)
-        mine = [finding for finding in kept.news if finding.row.pk in held]
-        rows = [_statement(made, kept, clock) for made in _new_ones(mine)]
-        shared = {"site_id": kept.site_id, "state": State.WAITING, "due_at": kept.now, "built_by": kept.built_by}
-        attributes = {field.name: field.attname for field in Statement._meta.concrete_fields}
-        names = [attributes[name] for name in STATEMENT_FIELDS]
-        made = (Statement(**dict(zip(names, row, strict=True)), **shared) for row in rows)
-        Statement.objects.bulk_create(made, batch_size=ROWS_IN_AN_INSERT)
-        _mark_voided(mine)
-        clock.close()
-    return len(rows)
-
-
-@persistently
-def _remember(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: datetime) -> None:
-    with without_gap_locks():
-        _write_down(lease, news, same, now)
-
-
-def _write_down(lease: UUID, news: Sequence[Finding], same: Sequence[int], now: datetime) -> set[int]:
-    """Write what is told of those still held, and end the lease; the rows that were still held."""
-    pks = [*same, *(finding.row.pk for finding in news)]
-    rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
-    held = set(rows.values_list("pk", flat=True))
-    if only_observed := [pk for pk in same if pk in held]:
-        LearnerCourse.objects.filter(pk__in=only_observed).update(observed_at=now, lease=None, leased_until=None)
-    _tell([finding.row for finding in news if finding.row.pk in held], now)
-    return held
-
-
-def _tell(rows: Sequence[LearnerCourse], now: datetime) -> None:
-    """An UPDATE for all that are told the same, as when many enroll. Where they differ, all in one INSERT ... ON
-    DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
+    Returns:
+        By primary key, why a row cannot be written.
     """
-    shared = {"observed_at": now, "lease": None, "leased_until": None}
-    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for row in rows:
-        alike[tuple(getattr(row, name) for name in REPORTED_FIELDS)].append(row.pk)
-    if len(alike) <= max(1, len(rows) // WORTH_AN_UPDATE):
-        for reported, pks in alike.items():
-            values = dict(zip(REPORTED_FIELDS, reported, strict=True)) | shared
-            LearnerCourse.objects.filter(pk__in=pks).update(**values)
-        return
-    for row in rows:
-        row.observed_at, row.lease, row.leased_until = now, None, None
-    by_target = connections[write_alias()].features.supports_update_conflicts_with_target
-    LearnerCourse.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        update_fields=(*REPORTED_FIELDS, *shared),
-        unique_fields=["id"] if by_target else None,
-    )
+    by_pk = {one.row.pk: one for one in made}
 
+    def write(pks: Sequence[int]) -> None:
+        some, now = [by_pk[pk] for pk in pks], timezone.now()
+        built, organizations = [one.built for one in some], {one.organization for one in some}
+        _rewrite(some, _shared(configuration, organizations, built, now))
 
-class _New(NamedTuple):
-    """A statement that is to be inserted, and where it stands in its learner's line."""
-
-    finding: Finding
-    sequence: int
-    milestone: Milestone
-    built: BuiltStatement
-
-
-def _new_ones(findings: Sequence[Finding]) -> list[_New]:
-    made = [
-        _New(finding, sequence, milestone, built)
-        for finding in findings
-        for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
-    ]
-    ids = [one.built.id for one in made]
-    known = set(Statement.objects.filter(uuid__in=ids).values_list("uuid", flat=True))
-    return [one for one in made if one.built.id not in known]
-
-
-def _statement(new: _New, kept: _Kept, clock: Clock) -> tuple[Any, ...]:
-    """The values of ``STATEMENT_FIELDS``."""
-    row, built = new.finding.row, new.built
-    organization = new.finding.identity.organization if new.finding.identity else ""
-    return (
-        built.id,
-        row.pk,
-        new.sequence,
-        row.course_key,
-        new.milestone.kind.value,
-        new.milestone.value,
-        row.registration,
-        built.verb,
-        built.actor_key,
-        kept.topics[built.id],
-        built.timestamp or new.milestone.at,
-        clock.next(),
-        built.body,
-        built.track,
-        kept.destinations[organization].pk,
-    )
-
-
-def _mark_voided(findings: Sequence[Finding]) -> None:
-    for finding in findings:
-        for _, built in finding.statements:
-            if built.retracts is not None:
-                Statement.objects.filter(uuid=built.retracts).update(voided_by=built.id)
-
-
-@persistently
-def _destinations(configuration: Configuration, findings: Sequence[Finding]) -> dict[str, Destination]:
-    organizations = {finding.identity.organization for finding in findings if finding.identity is not None}
-    return {
-        organization: Destination.of(configuration.site_id, organization, own_credentials=configuration.own_credentials)
-        for organization in sorted(organizations)
-    }
-
-
-@persistently
-def make_ledger(site_id: int, now: datetime) -> None:
-    StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
+    _, unwritten = apart(Boundary.ROW, list(by_pk), write)
+    return unwritten
 
 
 class Clock:
     """The times of storing, one after the other, while this site's ledger row is locked."""
 
     def __init__(self, site_id: int) -> None:
-        ledger = StatementLedger.objects.filter(site_id=site_id)
+        self._ledger = StatementLedger.objects.filter(site_id=site_id)
         # An UPDATE first: it takes the row's lock, and on SQLite the write lock, before anything is read.
-        ledger.update(last_stored_at=F("last_stored_at"))
-        self._ledger = ledger
-        # The time now, not that of the look: nobody may have been told that all before this moment is there already.
-        self._last = max(timezone.now(), ledger.values_list("last_stored_at", flat=True).get())
+        self._ledger.update(last_stored_at=F("last_stored_at"))
+        # The time now, not that of the observation: nobody may have been told that all before now is there already.
+        self._last = max(timezone.now(), self._ledger.values_list("last_stored_at", flat=True).get())
 
     def next(self) -> datetime:
+        """Return the next time."""
         self._last += TICK
         return self._last
 
     def close(self) -> None:
+        """Write the last time to the ledger."""
         self._ledger.update(last_stored_at=self._last)
+
+
+# --- what statements of a site have in common -------------------------------------------------------------------------
+
+
+class _Shared(NamedTuple):
+    """What statements refer to: destinations by organization, topics by statement; and the configuration."""
+
+    site_id: int
+    destinations: Mapping[str, Destination]
+    topics: Mapping[UUID, UUID]
+    built_by: str
+
+    def content(self, built: BuiltStatement, organization: str) -> dict[str, Any]:
+        return {
+            "verb": built.verb,
+            "actor_key": built.actor_key,
+            "topic": self.topics[built.id],
+            "body": built.body,
+            "track": built.track,
+            "destination_id": self.destinations[organization].pk,
+            "built_by": self.built_by,
+        }
+
+
+@persistently
+def _shared(
+    configuration: Configuration, organizations: Iterable[str], built: Sequence[BuiltStatement], now: datetime
+) -> _Shared:
+    """Make these rows where they are missing, and the site's ledger."""
+    site_id = configuration.site_id
+    StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
+    destinations = {
+        name: Destination.of(site_id, name, own_credentials=configuration.own_credentials)
+        for name in sorted(organizations)
+    }
+    return _Shared(site_id, destinations, topics_of(site_id, built), configuration.fingerprint)
+
+
+def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
+    """Return the topic of each statement, by the statement's id; the terms of those that are new are stored.
+
+    A statement that takes another back is found by whatever finds the other (xAPI 1.0.3, Communication 2.1.3, filter
+    conditions for StatementRefs), and so has the other's terms besides its own.
+
+    Arguments:
+        site_id: the site of all of them.
+        built: the statements; those that they take back are stored already.
+    """
+    terms = {each.id: each.terms for each in built}
+    for each in built:
+        if each.retracts is not None:
+            topic = Statement.objects.filter(uuid=each.retracts).values("topic")
+            stored = TopicTerm.objects.filter(site_id=site_id, topic__in=topic).values_list("term", flat=True)
+            terms[each.id] = each.terms.union(stored)
+    topics = {uuid: topic_of(of_one) for uuid, of_one in terms.items()}
+    wanted = {topics[uuid]: of_one for uuid, of_one in terms.items()}
+    rows = TopicTerm.objects.filter(site_id=site_id, topic__in=list(wanted))
+    new = sorted(wanted.keys() - set(rows.values_list("topic", flat=True).distinct()))
+    if new:
+        # All of them or none; another worker may have been faster.
+        TopicTerm.objects.bulk_create(
+            [TopicTerm(site_id=site_id, topic=topic, term=term) for topic in new for term in sorted(wanted[topic])],
+            ignore_conflicts=True,
+        )
+    return topics
+
+
+# --- one transaction --------------------------------------------------------------------------------------------------
+
+
+@persistently
+def _keep(lease: UUID, findings: Sequence[LearnerFinding], shared: _Shared | None, now: datetime) -> int:
+    with without_gap_locks():
+        clock = None if shared is None else Clock(shared.site_id)
+        held = _update_rows(lease, findings, now)
+        if shared is None or clock is None:
+            return 0
+        mine = [finding for finding in findings if finding.row.pk in held]
+        ids = [built.id for finding in mine for _, built in finding.statements]
+        known = set(Statement.objects.filter(uuid__in=ids).values_list("uuid", flat=True))
+        rows = [row for finding in mine for row in _statements(finding, shared, known, clock, now)]
+        Statement.objects.bulk_create(rows, batch_size=ROWS_IN_AN_INSERT)
+        for finding in mine:
+            for _, built in finding.statements:
+                if built.retracts is not None:
+                    Statement.objects.filter(uuid=built.retracts).update(voided_by=built.id)
+        clock.close()
+    return len(rows)
+
+
+def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime) -> set[int]:
+    """Write what is reported of those still held, and end the lease; the keys of the rows that were still held."""
+    pks = [finding.row.pk for finding in findings]
+    rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
+    held = set(rows.values_list("pk", flat=True))
+    if same := [finding.row.pk for finding in findings if finding.row.pk in held and not finding.is_news]:
+        LearnerCourse.objects.filter(pk__in=same).update(observed_at=now, lease=None, leased_until=None)
+    if news := [finding.row for finding in findings if finding.row.pk in held and finding.is_news]:
+        for row in news:
+            row.observed_at, row.lease, row.leased_until = now, None, None
+        # One INSERT ... ON DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
+        by_target = connections[write_alias()].features.supports_update_conflicts_with_target
+        LearnerCourse.objects.bulk_create(
+            news,
+            update_conflicts=True,
+            update_fields=ROW_FIELDS,
+            unique_fields=["id"] if by_target else None,
+        )
+    return held
+
+
+def _statements(
+    finding: LearnerFinding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
+) -> list[Statement]:
+    row, organization = finding.row, _organization(finding)
+    return [
+        Statement(
+            uuid=built.id,
+            learner_course_id=row.pk,
+            sequence=sequence,
+            course_key=row.course_key,
+            site_id=shared.site_id,
+            kind=milestone.kind.value,
+            value=milestone.value,
+            registration=row.registration,
+            happened_at=built.timestamp or milestone.at,
+            stored_at=clock.next(),
+            state=State.WAITING,
+            due_at=now,
+            **shared.content(built, organization),
+        )
+        for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
+        if built.id not in known
+    ]
+
+
+@persistently
+def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
+    site_id = shared.site_id
+    with without_gap_locks():
+        # Of statements that come from another site, whose course run moved, the place among this one's is new, too.
+        clock = Clock(site_id) if any(one.row.site_id != site_id for one in made) else None
+        pks = [one.row.pk for one in made]
+        outdated = Statement.objects.select_for_update().filter(pk__in=pks, state=State.OUTDATED).order_by("pk")
+        still_outdated = set(outdated.values_list("pk", flat=True))
+        now = timezone.now()
+        for row, built, organization in made:
+            if row.pk not in still_outdated:
+                continue
+            content = shared.content(built, organization)
+            # Why it could not be built is over; what Percipio said stays.
+            content["answer"] = "" if row.attempts else row.answer
+            if clock is not None and row.site_id != site_id:
+                content |= {"site_id": site_id, "stored_at": clock.next()}
+            Statement.objects.filter(pk=row.pk).rebuild(now, **content)
+        if clock is not None:
+            clock.close()
+
+
+def _organization(finding: LearnerFinding) -> str:
+    return finding.identity.organization if finding.identity else ""

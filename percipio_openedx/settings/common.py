@@ -49,7 +49,7 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_ENABLED": True,
     # .. setting_name: PERCIPIO_REGION
     # .. setting_default: "us"
-    # .. setting_description: Percipio's data centre: us, eu, development, or custom (then set PERCIPIO_API_URL and
+    # .. setting_description: Percipio's data center: us, eu, development, or custom (then set PERCIPIO_API_URL and
     #     PERCIPIO_TOKEN_URL).
     "PERCIPIO_REGION": "us",
     # .. setting_name: PERCIPIO_API_URL
@@ -127,7 +127,7 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_CONTENT_ID
     # .. setting_default: "course"
     # .. setting_description: How a course is named to Percipio: course (course:Org+Course, as in Percipio's
-    #     catalogue), course_run (the course key), or url (the course's address in this LMS).
+    #     catalog), course_run (the course key), or url (the course's address in this LMS).
     "PERCIPIO_CONTENT_ID": "course",
     # .. setting_name: PERCIPIO_STARTED_ON
     # .. setting_default: "enrollment"
@@ -155,7 +155,7 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_LOCKED_UNITS": "count",
     # .. setting_name: PERCIPIO_OBSERVE_AFTER
     # .. setting_default: 30
-    # .. setting_description: Seconds during which a learner's acts in a course are gathered before they are looked at.
+    # .. setting_description: Seconds during which a learner's acts in a course are gathered before they are reported.
     "PERCIPIO_OBSERVE_AFTER": 30,
     # .. setting_name: PERCIPIO_PARALLEL_RUNS
     # .. setting_default: 2
@@ -194,7 +194,7 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_RETENTION_DAYS": 0,
     # .. setting_name: PERCIPIO_RETENTION_PARKED_DAYS
     # .. setting_default: 0
-    # .. setting_description: Days that parked statements stay here, which nobody has mended yet. 0: for ever.
+    # .. setting_description: Days that parked statements stay here, which nobody has fixed yet. 0: for ever.
     "PERCIPIO_RETENTION_PARKED_DAYS": 0,
     # .. setting_name: PERCIPIO_RETENTION_LOG_DAYS
     # .. setting_default: 180

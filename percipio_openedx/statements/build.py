@@ -1,47 +1,54 @@
-"""The door of this package: a milestone in; frozen bytes and the Track record out.
+"""A milestone in, frozen bytes and the Track record out; and back again.
 
-    context → event → event-routing-backends (transformer, filters) → normalizer → checker → bytes
+    milestone → event → event-routing-backends (transformer, the site's filters) → normalizer → checker → bytes
 
 The same milestone gives the same bytes, whoever builds it and when, as long as it does not lie in the future.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+import json
+import math
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
 
+import isodate
 from event_routing_backends.processors.xapi.transformer_processor import XApiProcessor
 from eventtracking.processors.exceptions import NoTransformerImplemented
 from openedx_filters.exceptions import OpenEdxFilterException
 
-from percipio_openedx.data import BuiltStatement, StatementContext
+from percipio_openedx.data import BuiltStatement, Milestone, StatementContext
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
-from percipio_openedx.statements.event import event_of, known_seconds
-from percipio_openedx.statements.normalizer import fitted, frozen, normalize
-from percipio_openedx.statements.terms import terms_of
+from percipio_openedx.statements.content import course_facts, learner
+from percipio_openedx.statements.normalizer import frozen, normalize, shortened
+from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.transformers import PercipioRegistry
-from percipio_openedx.statements.vocabulary import TRACK_STATUS
+from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, TRACK_STATUS, event_name
+
+LONGEST_PLATFORM: Final = 200
+# A longer time on task, a hundred years, is no time on task.
+MOST_SECONDS: Final = 100 * 366 * 24 * 3600
+ROUND: Final = "round-"
 
 
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
     """Transforms with this plugin's registry; routes nothing and logs nothing.
 
-    event-routing-backends writes whole statements to its log (``XAPI_EVENT_LOGGING_ENABLED``) and the errors
-    of transformers with their values, which are personal data here. Its switch ``XAPI_EVENTS_ENABLED`` is
-    about the site's other LRS; this plugin has its own (``PERCIPIO_ENABLED``).
+    event-routing-backends would log statements, and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
     """
 
     registry = PercipioRegistry
 
     def transform_event(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the statement of an event, as a list of one dictionary, still as the transformer left it.
+        """Return the statement of an event, in a list, as the transformer left it.
 
         Raises:
-            StatementError: the transformer or a filter step of the site failed. The message has the kind of
-                failure only, for the words of the error may be personal.
+            StatementError: the transformer or a filter step failed; it names the class, for messages may be personal.
         """
         try:
             statement = self.get_transformed_event(event)
@@ -56,21 +63,17 @@ _processor = PercipioXApiProcessor()
 
 
 def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
-    """Return the statement and the Track record of one milestone.
-
-    Arguments:
-        telling: the milestone with learner, course and site.
-        now: the present moment, with a time zone; no statement is later than this.
+    """Return the statement and the Track record of one milestone; ``now`` has a time zone, and nothing is later.
 
     Raises:
         StatementError: the milestone cannot be expressed; it names the field, never its value.
     """
     at = moment(context.milestone.at, now)
-    track = record_of(context, at)
-    event = event_of(context, at)
+    track = _record(context, at)
+    event = _event(context, at)
     (transformed,) = _processor.transform_event(event)
     statement = normalize(transformed, at)
-    body = fitted(statement)
+    body = shortened(statement)
     check(statement)
     return BuiltStatement(
         id=event["data"]["statement_id"],
@@ -80,7 +83,7 @@ def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
         actor_key=ids.actor_key_of(statement["actor"]),
         timestamp=at,
         retracts=event["data"]["retracts"],
-        terms=terms_of(statement),
+        terms=ids.terms_of(statement),
     )
 
 
@@ -96,18 +99,11 @@ def moment(at: datetime, now: datetime) -> datetime:
     return earlier.replace(microsecond=earlier.microsecond // 1000 * 1000)
 
 
-def record_of(context: StatementContext, at: datetime) -> bytes | None:
+def _record(context: StatementContext, at: datetime) -> bytes | None:
     """Return the Track record of a milestone; None for passed and retracted, for which Track has no form.
 
-    The fields and their formats are those of Percipio's tracking page: whole percent, whole seconds (left out
-    where unknown), UTC without fractions. The organization is part of the address, not of the record.
-
-    Arguments:
-        telling: the milestone with all that is known around it.
-        at: when it happened, see ``moment``.
-
-    Raises:
-        StatementError: the course has no content id, or the learner no name that Track takes.
+    Formats as on Percipio's tracking page: whole percent, whole seconds (left out where unknown), UTC without
+    fractions. The organization is part of the address, not of the record.
     """
     milestone = context.milestone
     status = TRACK_STATUS.get(milestone.kind)
@@ -117,12 +113,13 @@ def record_of(context: StatementContext, at: datetime) -> bytes | None:
         raise StatementError("content_id", "is empty")
     if not context.identity.scalar:
         raise StatementError("user", "is empty")
+    percentages = {Kind.PROGRESSED: milestone.percent or 0, Kind.COMPLETED: 100}
     record: dict[str, Any] = {
         "content_id": context.content_id,
         "user": context.identity.scalar,
         "status": status,
-        "event_date": at.replace(microsecond=0).isoformat().removesuffix("+00:00") + "Z",
-        "completion_percentage": _percentage(context),
+        "event_date": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "completion_percentage": percentages.get(milestone.kind, 0),
     }
     seconds = known_seconds(milestone.seconds)
     if seconds is not None:
@@ -130,7 +127,117 @@ def record_of(context: StatementContext, at: datetime) -> bytes | None:
     return frozen(record, "record")
 
 
-def _percentage(context: StatementContext) -> int:
-    if context.milestone.kind is Kind.PROGRESSED:
-        return context.milestone.percent or 0
-    return 100 if context.milestone.kind is Kind.COMPLETED else 0
+def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
+    """Return a milestone as the tracking event that event-routing-backends transforms; it never leaves the process.
+
+    It carries everything that the statement needs, so that no transformer asks the database or the platform.
+    """
+    milestone = context.milestone
+    return {
+        "name": event_name(milestone.kind),
+        "timestamp": at,
+        "context": {
+            "course_id": context.course.key,
+            "org_id": context.course.org,
+            "registration": context.registration,
+            "platform": plain(context.platform, LONGEST_PLATFORM),
+        },
+        "data": {
+            "statement_id": ids.statement_id(context.registration, milestone.kind, milestone.value),
+            "learner": learner(context.identity),
+            "activity_id": context.activity_id,
+            "course": course_facts(context.course, context.lms_root),
+            "result": _own_result(milestone),
+            "score": _scaled(milestone),
+            "seconds": known_seconds(milestone.seconds),
+            "retracts": _retracted_id(context),
+        },
+    }
+
+
+def known_seconds(seconds: int | None) -> int | None:
+    """Return the time on task, or None where it is unknown or impossible (negative, above a hundred years)."""
+    return seconds if seconds is not None and 0 <= seconds <= MOST_SECONDS else None
+
+
+def _own_result(milestone: Milestone) -> dict[str, Any] | None:
+    """Return the part of the result that the milestone itself says; None where it has no result.
+
+    Progress is cmi5's extension, a whole percentage, and never a score (Data 2.4.5.1).
+    """
+    match milestone.kind:
+        case Kind.PROGRESSED:
+            if milestone.percent is None or not 0 <= milestone.percent <= 100:
+                raise StatementError("result.extensions.progress", "is not a whole percentage from 0 to 100")
+            return {"extensions": {EXTENSION_PROGRESS: milestone.percent}}
+        case Kind.PASSED:
+            return {"success": True}
+        case Kind.COMPLETED:
+            return (
+                {"completion": True}
+                if milestone.success is None
+                else {"completion": True, "success": milestone.success}
+            )
+    return None
+
+
+def _scaled(milestone: Milestone) -> float | None:
+    """Return the score of passed and completed, 0 to 1 in four places; weights of more than 100 % in all give 1."""
+    if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
+        return None
+    if not math.isfinite(milestone.score):
+        raise StatementError("result.score.scaled", "is not a number")
+    return round(min(max(milestone.score, 0.0), 1.0), 4)
+
+
+def _retracted_id(context: StatementContext) -> UUID | None:
+    """Return the id of the statement that a retraction takes back. Retractions cannot be voided (Data 2.3.2)."""
+    milestone = context.milestone
+    if milestone.kind is not Kind.RETRACTED:
+        return None
+    if milestone.retracts in (None, Kind.RETRACTED, Kind.PROGRESSED):
+        raise StatementError("object.id", "a retraction needs one earlier statement that it takes back")
+    target = Milestone(kind=milestone.retracts, at=milestone.at, round=milestone.round)
+    return ids.statement_id(context.registration, target.kind, target.value)
+
+
+def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
+    """Return the milestone that a frozen statement reports: the inverse of ``build``.
+
+    Kind, value and time are the milestone's, ``body`` the frozen statement, for its result. What a site's filter steps
+    took out of it is not known.
+
+    Raises:
+        StatementError: kind and value are none that were ever made.
+    """
+    try:
+        found = Kind(kind)
+        parts = value.split(":") if value and found is not Kind.PROGRESSED else []
+        retracts = Kind(parts.pop(0)) if found is Kind.RETRACTED else None
+        rounds = int(parts[0].removeprefix(ROUND)) if parts else 0
+        percent = int(value) if found is Kind.PROGRESSED else None
+    except (ValueError, IndexError):
+        raise StatementError("value", "is none of a milestone") from None
+    result: dict[str, Any] = {}
+    with suppress(ValueError, RecursionError, LookupError, TypeError):
+        result = dict(json.loads(body)["result"])
+    score, success = result.get("score"), result.get("success")
+    scaled = score.get("scaled") if isinstance(score, dict) else None
+    is_number = isinstance(scaled, int | float) and not isinstance(scaled, bool)
+    return Milestone(
+        kind=found,
+        at=at,
+        percent=percent,
+        score=float(scaled) if is_number and scaled is not None else None,
+        success=success if isinstance(success, bool) else None,
+        seconds=_seconds(str(result.get("duration", ""))),
+        round=rounds,
+        retracts=retracts,
+    )
+
+
+def _seconds(duration: str) -> int | None:
+    with suppress(ValueError, OverflowError):
+        length = isodate.parse_duration(duration)
+        return int(length.total_seconds()) if isinstance(length, timedelta) else None
+    return None

@@ -1,8 +1,7 @@
 """What a statement of this plugin must be (xAPI 1.0.3, Data 2.2 to 4.6, as strictly as the text reads).
 
-Runs on every statement before it is frozen, behind the filter steps that a site may add, since tincan takes what they
-make as it is. Names the field and the fault, never the value. ``check_agent`` also judges the ``agent`` parameter of
-the statement resource.
+Runs on every statement before it is frozen, behind a site's filter steps, since tincan takes what they make as it is.
+Errors name the field and the fault, never the value.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
@@ -29,9 +27,10 @@ DURATION: Final = re.compile(
 LANGUAGE: Final = re.compile(
     r"[A-Za-z]{2,8}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z\d]{5,8})*"
 )
-IDENTIFIERS: Final = ("mbox", "mbox_sha1sum", "openid", "account")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
+IDENTIFIERS: Final = ("mbox", "mbox_sha1sum", "openid", "account")
 
+# Raises for a value at a path.
 Judge = Callable[[Any, str], None]
 
 
@@ -68,13 +67,6 @@ def _is_mapping(value: Any, path: str) -> None:
         raise StatementError(path or "statement", "is not a JSON object with properties")
 
 
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-# What judges are made of.
-
-
 def _that(test: Callable[[Any], bool], problem: str) -> Judge:
     def judge(value: Any, path: str) -> None:
         if not test(value):
@@ -87,18 +79,17 @@ def _matches(pattern: re.Pattern[str], problem: str) -> Judge:
     return _that(lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, problem)
 
 
-def _object(needs: Mapping[str, Judge], may: Mapping[str, Judge] | None = None) -> Judge:
-    known = {**needs, **(may or {})}
-
+def _object(known: Mapping[str, Judge], *needs: str) -> Judge:
     def judge(value: Any, path: str) -> None:
         _is_mapping(value, path)
+        prefix = f"{path}." if path else ""
         for name in needs:
             if name not in value:
-                raise StatementError(_join(path, name), "is missing")
+                raise StatementError(f"{prefix}{name}", "is missing")
         for name, part in value.items():
             if name not in known:
                 raise StatementError(path or "statement", "has a property that xAPI does not know")
-            known[name](part, _join(path, name))
+            known[name](part, f"{prefix}{name}")
 
     return judge
 
@@ -113,36 +104,23 @@ def _list_of(judge: Judge) -> Judge:
     return judge_all
 
 
-@lru_cache(maxsize=1024)
-def _is_known_iri(value: Any) -> bool:
-    """As ``is_iri``, cached for the next statement: these are the site's and xAPI's IRIs, never a learner's."""
-    return is_iri(value)
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
-
-# Values.
 
 _text = _that(lambda value: isinstance(value, str) and bool(value.strip()), "is not a text, or is empty")
 _flag = _that(lambda value: isinstance(value, bool), "is neither true nor false")
 _number = _that(_is_number, "is not a number")
 _scaled = _that(lambda value: _is_number(value) and -1 <= value <= 1, "is not a number from -1 to 1")
-_iri = _that(lambda value: isinstance(value, str) and _is_known_iri(value), "is not an IRI")
-_openid = _that(is_iri, "is not an IRI")
+_percent = _that(lambda value: type(value) is int and 0 <= value <= 100, "is not a whole percentage from 0 to 100")
+_iri = _that(is_iri, "is not an IRI")
 _irl = _that(is_irl, "is not an address on the web")
+_mbox = _that(is_mailto, "is not mailto: with an email address")
+_sha1 = _matches(_SHA1, "is not a SHA-1 in hexadecimal")
 _uuid = _matches(UUID_TEXT, "is not a UUID in standard form")
 _timestamp = _matches(TIMESTAMP, "is not a time in UTC with milliseconds")
 _duration = _matches(DURATION, "is not an ISO 8601 duration of at most 0.01 second's precision")
 _language = _matches(LANGUAGE, "is not a language tag")
-_sha1 = _matches(_SHA1, "is not a SHA-1 in hexadecimal")
-_mbox = _that(is_mailto, "is not mailto: with an email address")
-_percent = _that(
-    lambda value: isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100,
-    "is not a whole percentage from 0 to 100",
-)
-_kind = _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group")
 
 
 def _language_map(value: Any, path: str) -> None:
@@ -180,34 +158,35 @@ def _target(value: Any, path: str) -> None:
     (_reference if value.get("objectType") == "StatementRef" else _activity)(value, path)
 
 
-# Objects, each with what it needs and what it may have.
-
-_numbers = _object({}, {"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
-_account = _object({"homePage": _iri, "name": _text})
+_numbers = _object({"scaled": _scaled, "raw": _number, "min": _number, "max": _number})
 _AGENT: Final[dict[str, Judge]] = {
-    "objectType": _kind, "name": _text, "mbox": _mbox, "mbox_sha1sum": _sha1, "openid": _openid, "account": _account,
-}  # fmt: skip
-_agent = _object({}, _AGENT)
-_group = _object({}, {**_AGENT, "member": _list_of(_member)})
-_reference = _object({"objectType": _that(lambda value: value == "StatementRef", "is not StatementRef"), "id": _uuid})
-_definition = _object({}, {
+    "objectType": _that(lambda value: value in ("Agent", "Group"), "is neither Agent nor Group"),
+    "name": _text,
+    "mbox": _mbox,
+    "mbox_sha1sum": _sha1,
+    "openid": _iri,
+    "account": _object({"homePage": _iri, "name": _text}, "homePage", "name"),
+}
+_agent = _object(_AGENT)
+_group = _object({**_AGENT, "member": _list_of(_member)})
+_is_reference = _that(lambda value: value == "StatementRef", "is not StatementRef")
+_reference = _object({"objectType": _is_reference, "id": _uuid}, "objectType", "id")
+_definition = _object({
     "type": _iri, "moreInfo": _irl, "name": _language_map, "description": _language_map, "extensions": _extensions,
 })  # fmt: skip
-_activity = _object(
-    {"id": _iri},
-    {"objectType": _that(lambda value: value == "Activity", "is not Activity"), "definition": _definition},
-)
-_result = _object({}, {
+_is_activity = _that(lambda value: value == "Activity", "is not Activity")
+_activity = _object({"id": _iri, "objectType": _is_activity, "definition": _definition}, "id")
+_result = _object({
     "score": _score, "success": _flag, "completion": _flag, "response": _text, "duration": _duration,
     "extensions": _extensions,
 })  # fmt: skip
-_context = _object({}, {
+_context = _object({
     "registration": _uuid, "instructor": check_agent, "team": check_agent,
-    "contextActivities": _object({}, dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
+    "contextActivities": _object(dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
     "revision": _text, "platform": _text, "language": _language, "statement": _reference, "extensions": _extensions,
 })  # fmt: skip
-_verb = _object({"id": _iri}, {"display": _language_map})
-_statement = _object(
-    {"id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp},
-    {"result": _result, "context": _context},
-)
+_verb = _object({"id": _iri, "display": _language_map}, "id")
+_statement = _object({
+    "id": _uuid, "actor": check_agent, "verb": _verb, "object": _target, "timestamp": _timestamp, "result": _result,
+    "context": _context,
+}, "id", "actor", "verb", "object", "timestamp")  # fmt: skip

@@ -1,53 +1,27 @@
-"""What a course is called in Percipio, and what statements say of it: ids, address, texts and language. Pure."""
+"""What statements say of courses and people: content ids, addresses, texts, languages, xAPI Agents. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from percipio_openedx.data import Course
-from percipio_openedx.statements import people
-from percipio_openedx.statements.iri import is_iri, is_irl
+from percipio_openedx.data import Course, Instructor, LearnerIdentity
+from percipio_openedx.exceptions import StatementError
+from percipio_openedx.statements.iri import is_common_email, is_email, is_iri, is_irl, mailto
 from percipio_openedx.statements.text import plain, text_of
-from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
+from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE, LANGUAGES, REGIONS, SCRIPTS, VARIANTS
 
-LONGEST_NAME: Final = 255
+LONGEST_COURSE_NAME: Final = 255
 LONGEST_DESCRIPTION: Final = 2000
-
-# Registered primary languages: ISO 639-1, and the three-letter ones for which Open edX or its translators
-# have names.
-_LANGUAGES: Final = """
-    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee
-    el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii
-    ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh
-    mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro
-    ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw
-    ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu arn ast awa bho brx ceb chr ckb cmn crh doi dsb fil
-    fur gsw haw hmn hsb ilo kaa kab kmr kok lus mag mai mni nah nds prs quc rom sah sat sco szl tet tpi
-    tzm udm war yue zgh
-"""
-LANGUAGES: Final = frozenset(_LANGUAGES.split())
-_SCRIPTS: Final = """
-    Arab Armn Beng Bopo Cans Cher Cyrl Deva Ethi Geor Grek Gujr Guru Hang Hans Hant Hebr Jpan Khmr Knda Kore
-    Laoo Latn Mlym Mong Mymr Nkoo Orya Sinh Syrc Taml Telu Tfng Thaa Thai Tibt
-"""
-SCRIPTS: Final = frozenset(_SCRIPTS.split())
-_REGIONS: Final = """
-    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW
-    BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES
-    ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID
-    IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU
-    LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO
-    NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI
-    SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US
-    UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW 001 150 419
-"""
-REGIONS: Final = frozenset(_REGIONS.split())
-VARIANTS: Final = frozenset({"valencia", "tarask"})
+LONGEST_NAME: Final = 200
+LONGEST_ACCOUNT: Final = 500
+MOST_INSTRUCTORS: Final = 50
 
 _SEPARATOR: Final = re.compile(r"[-_@.]")
 _LONGEST_TAG: Final = 35  # RFC 5646 section 4.4.1
@@ -70,20 +44,18 @@ def course_facts(course: Course, lms_root: str) -> CourseFacts:
     url = course_url(course.key, lms_root)
     return CourseFacts(
         url=url if is_irl(url) else "",
-        name=plain(course.name, LONGEST_NAME),
+        name=plain(course.name, LONGEST_COURSE_NAME),
         description=plain(text_of(course.description), LONGEST_DESCRIPTION),
         language=language_tag(course.language),
-        instructors=tuple(people.instructors(course.instructors, lms_root)),
+        instructors=tuple(instructors(course.instructors, lms_root)),
     )
 
 
 def content_id(course: Course, rule: str, lms_root: str) -> str:
-    """Return the id under which Percipio's catalog knows the course.
+    """Return the id under which Percipio's catalog knows the course: the operator's own, else by ``rule``.
 
     Arguments:
-        course: the course run; its own ``content_id``, set by an operator, wins.
         rule: ``PERCIPIO_CONTENT_ID``.
-        lms_root: this LMS's address.
     """
     if course.content_id:
         return course.content_id
@@ -95,13 +67,8 @@ def content_id(course: Course, rule: str, lms_root: str) -> str:
 
 
 def activity_id(content: str, lms_root: str) -> str:
-    """Return the ``object.id`` of statements: the content id where it is an IRI already, else one made of it.
-
-    Source: xAPI 1.0.3 Data 2.4.4.1 (an activity's id is an IRI).
-    """
-    if is_iri(content):
-        return content
-    return f"{lms_root}/percipio/content/{quote(content, safe='')}"
+    """Return the ``object.id`` of statements: the content id where it is an IRI (Data 2.4.4.1), else one made of it."""
+    return content if is_iri(content) else f"{lms_root}/percipio/content/{quote(content, safe='')}"
 
 
 def course_url(course_key: str, lms_root: str) -> str:
@@ -109,12 +76,10 @@ def course_url(course_key: str, lms_root: str) -> str:
     return f"{lms_root}/courses/{quote(course_key, safe=':+@')}"
 
 
-@lru_cache(maxsize=256)
 def language_tag(language: str) -> str | None:
     """Return the RFC 5646 tag for a language as an LMS writes it; None where the language is not known.
 
-    Subtags that are not known are left out, so that the tag becomes more general instead of wrong (RFC 4647
-    section 3.4: ``en@pirate`` becomes ``en``).
+    Subtags that are not known are left out: the tag becomes more general instead of wrong (RFC 4647 section 3.4).
     """
     if not language.isascii() or len(language) > _LONGEST_TAG:
         return None
@@ -130,15 +95,75 @@ def language_tag(language: str) -> str | None:
 
 
 def _first(subtags: list[str], known: frozenset[str], spell: Callable[[str], str]) -> str:
-    return next((spelt for subtag in subtags if (spelt := spell(subtag)) in known), "")
+    return next((spelled for subtag in subtags if (spelled := spell(subtag)) in known), "")
 
 
 def language_map(text: str, language: str | None) -> dict[str, str]:
     """Return a language map (Data 4.2) of a text in the language of a course.
 
-    There is always an entry for ``en-US``, for readers that look for no other: the text as it is, not a
-    translation.
+    There is always an entry for ``en-US``, for readers that look for no other: the text as it is, not a translation.
     """
     if language is None or language == "en":
         return {FALLBACK_LANGUAGE: text}
     return {language: text, FALLBACK_LANGUAGE: text}
+
+
+def learner(identity: LearnerIdentity) -> dict[str, Any]:
+    """Return the actor: ``mbox`` for an email, else ``account``. An identifier is taken as it is or not at all.
+
+    An email that is none by Django's rules becomes the hash of its ``mailto:`` IRI (Data 2.4.2.3), so that the
+    statement beside a Track record is whole, too. Sites that send statements hold such a learner back (``identity``).
+
+    Raises:
+        StatementError: the email has no ``@``, or the account or its home page is unusable.
+    """
+    name = plain(identity.name, LONGEST_NAME)
+    agent: dict[str, Any] = {"name": name} if name else {}
+    if identity.email:
+        if "@" not in identity.email:
+            raise StatementError("actor.mbox", "is not an email address")
+        mbox = mailto(identity.email)
+        if is_email(identity.email):
+            agent["mbox"] = mbox
+        else:
+            agent["mbox_sha1sum"] = hashlib.sha1(mbox.encode(), usedforsecurity=False).hexdigest()
+        return agent
+    if not is_iri(identity.home_page):
+        raise StatementError("actor.account.homePage", "is not an IRI")
+    account = identity.account
+    if not 0 < len(account) <= LONGEST_ACCOUNT or not account.isprintable() or account != account.strip():
+        raise StatementError("actor.account.name", "is empty, too long or not printable")
+    agent["account"] = {"homePage": identity.home_page, "name": account}
+    return agent
+
+
+def instructors(people: tuple[Instructor, ...], lms_root: str) -> list[dict[str, Any]]:
+    """Return the instructors whom a course names, each once, at most fifty, in the course's order.
+
+    One without a common email, for Open edX's course settings give names alone, is an account of this LMS called
+    ``instructor:`` and the name's letters, marks and digits: learners' user names cannot hold a colon.
+    """
+    agents: dict[str, dict[str, Any]] = {}
+    for person in people:
+        name = plain(person.name, LONGEST_NAME)
+        slug = _slug(name)
+        if is_common_email(person.email):
+            agent: dict[str, Any] = {"mbox": mailto(person.email)}
+        elif slug and is_iri(lms_root):
+            agent = {"account": {"homePage": lms_root, "name": f"instructor:{slug}"}}
+        else:
+            continue
+        if name:
+            agent["name"] = name
+        agents.setdefault(str(agent.get("mbox") or slug), agent)
+    return list(agents.values())[:MOST_INSTRUCTORS]
+
+
+def _slug(name: str) -> str:
+    """Return a name's letters, marks and digits in one case, with a hyphen for whatever stands between them.
+
+    In many scripts marks are parts of letters: the vowels of Hindi, Thai and Tamil, for instance.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in folded)
+    return "-".join("".join(kept).split())

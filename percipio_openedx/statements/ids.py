@@ -1,77 +1,60 @@
-"""Ids and keys: the same fact always has the same id, whoever asks and whenever.
+"""Ids, keys and terms: the same fact always has the same id, whoever asks and whenever.
 
-A statement's id is a UUID of version 5 in the namespace of its registration, and the registration is itself
-one of learner, course run and LMS. It so contains learner, course run, milestone and the milestone's value,
-and no time.
+A statement's id is a UUID of version 5 in the namespace of its registration, which is itself one of learner, course run
+and LMS. It names learner, course run, milestone and the milestone's value, and no time.
 
-The keys are what the statement resource filters by: SHA-256 of an identifier in one canonical form, so that
-neither an index nor a query holds an email.
+Statements are found by SHA-256 hashes of canonical identifiers, so that neither an index nor a query holds an email.
+What a statement is found by apart from its learner are its *terms*, and all statements with the same terms share a
+*topic* (xAPI 1.0.3 Communication 2.1.3).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from percipio_openedx.data import LearnerIdentity
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements import people
 from percipio_openedx.statements.iri import address_of
+
+CONTEXT_ACTIVITIES: Final = ("parent", "grouping", "category", "other")
+
+# The namespace of the topics' ids. Never change it: what is stored is found by them.
+_TOPICS: Final = UUID("b1f0a7c2-6d1e-4c55-9d43-0f2f5a8e7c31")
 
 
 def statement_id(registration: UUID, kind: Kind, value: str) -> UUID:
-    """The id of the statement that reports a milestone.
-
-    Arguments:
-        registration: the UUID of the learner's run through the course.
-        kind: the milestone.
-        value: what tells it from others of its kind (``data.Milestone.value``).
-    """
+    """Return the id of the statement that reports a milestone (``value`` as ``data.Milestone.value``)."""
     return uuid5(registration, f"{kind}:{value}")
 
 
-def actor_key(identity: LearnerIdentity) -> str:
-    """The key by which a learner's statements are found: equal to ``actor_key_of`` of the statement's actor."""
-    return actor_key_of(people.learner(identity))
-
-
 def actor_key_of(agent: Mapping[str, Any]) -> str:
-    """The key of any xAPI Agent or identified Group, as it stands in a statement or in the ``agent`` parameter.
+    """Return the key of any xAPI Agent or identified Group, given as JSON (Data 2.4.2.3).
 
-    An ``mbox`` and the ``mbox_sha1sum`` of the same address get different keys: a hash cannot be turned back,
-    so the two could be joined only by storing both. Of the statements built here only those carry an
-    ``mbox_sha1sum`` that stand beside a Track record (``people.learner``).
-
-    Arguments:
-        agent: the Agent's JSON, with one of ``mbox``, ``mbox_sha1sum``, ``openid``, ``account`` (Data
-            2.4.2.3).
+    The ``mbox`` and the ``mbox_sha1sum`` of one address get different keys: to join them both would have to be stored.
+    Only statements beside a Track record carry an ``mbox_sha1sum`` (``content.learner``).
 
     Raises:
-        StatementError: it has none of the four, or one of the wrong type.
+        StatementError: it has no inverse functional identifier, or one of the wrong type.
     """
     for name, canonical in _CANONICAL.items():
         value = agent.get(name)
         if isinstance(value, str) and value:
-            return _key(name, canonical(value))
+            return _hash(name, canonical(value))
     match agent.get("account"):
         case {"homePage": str(home_page), "name": str(account)}:
-            return _key("account", home_page, account)
+            return _hash("account", home_page, account)
     raise StatementError("agent", "has no inverse functional identifier")
 
 
-def activity_key(activity_id: str) -> str:
-    """The key by which an activity's statements are found. IRIs are compared as they are (RFC 3987 section 5.3.1)."""
-    return _key("activity", activity_id)
-
-
 def _mailbox(mbox: str) -> str:
-    """The address of an ``mbox`` in lower case, however it is percent-encoded (RFC 3986 section 6.2.2).
+    """Return the address of an ``mbox`` in lower case, however it is percent-encoded (RFC 3986 section 6.2.2).
 
-    The specification folds the domain alone. An LMS keeps addresses unique without regard to case, and
-    Percipio may ask in another case than the LMS has, so the local part is folded too.
+    The specification folds the domain alone; an LMS keeps addresses unique without regard to case, and Percipio may
+    ask in another case.
     """
     return address_of(mbox).lower()
 
@@ -79,5 +62,56 @@ def _mailbox(mbox: str) -> str:
 _CANONICAL: Final[dict[str, Callable[[str], str]]] = {"mbox": _mailbox, "mbox_sha1sum": str.lower, "openid": str}
 
 
-def _key(*parts: str) -> str:
+def activity_key(activity_id: str) -> str:
+    """Return the key of an activity. IRIs are compared as they are (RFC 3987 section 5.3.1)."""
+    return _hash("activity", activity_id)
+
+
+def verb_term(verb: str) -> str:
+    """Return the term of a verb's IRI."""
+    return _hash("verb", verb)
+
+
+def activity_term(key: str, *, related: bool = False) -> str:
+    """Return the term of an activity's key, as the object alone or, with ``related``, anywhere in the statement."""
+    return _hash("any activity" if related else "activity", key)
+
+
+def agent_term(key: str) -> str:
+    """Return the term of the key of a person or group that is not the actor (``related_agents``)."""
+    return _hash("any agent", key)
+
+
+def terms_of(statement: Mapping[str, Any]) -> frozenset[str]:
+    """Return the terms of a statement's own. One that refers to another has the other's terms, too."""
+    return frozenset(_terms(statement))
+
+
+def topic_of(terms: Iterable[str]) -> UUID:
+    """Return the topic that has exactly these terms: the same ones have the same topic on every site."""
+    return uuid5(_TOPICS, "\n".join(sorted(terms)))
+
+
+def _terms(statement: Mapping[str, Any]) -> Iterator[str]:
+    yield verb_term(statement["verb"]["id"])
+    target, context = statement["object"], statement.get("context", {})
+    agents = [context.get("instructor"), context.get("team")]
+    match target.get("objectType", "Activity"):
+        case "Activity":
+            key = activity_key(target["id"])
+            yield activity_term(key)
+            yield activity_term(key, related=True)
+        case "Agent" | "Group":
+            agents.append(target)
+    # A group is found by itself and by each of its members, an anonymous one by its members alone.
+    for agent in filter(None, agents):
+        for each in (agent, *agent.get("member", ())):
+            with suppress(StatementError):
+                yield agent_term(actor_key_of(each))
+    for place in CONTEXT_ACTIVITIES:
+        for activity in context.get("contextActivities", {}).get(place, ()):
+            yield activity_term(activity_key(activity["id"]), related=True)
+
+
+def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -19,17 +18,17 @@ _CHAR: Final = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@{_UCS}]|%[0-9A-Fa-f]{{2}})"
 _HOST: Final = rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;={_UCS}]|%[0-9A-Fa-f]{{2}})+)"
 _AUTHORITY: Final = rf"//{_HOST}(?::[0-9]*)?"
 _TAIL: Final = rf"(?:\?(?:{_CHAR}|[/?])*)?(?:\#(?:{_CHAR}|[/?])*)?"
-_IRI: Final = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}"
-_IRL: Final = rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}"
+_IRI: Final = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}")
+_IRL: Final = re.compile(rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}")
 
-# Those that every known validator of statements takes, Learning Locker's being the narrowest.
+# Email addresses that every known validator of statements takes, Learning Locker's being the narrowest.
 _COMMON_EMAIL: Final = re.compile(r"[A-Za-z0-9._'+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{1,63}")
 
-# What stands in the local part of a mailto IRI as it is, beside letters, digits and ``_.-~``. All else of ASCII must be
-# percent-encoded: ``%``, what no URI holds, ``/?#[]``, and ``&;=`` of the sub-delimiters (RFC 6068 section 2). ``@``,
-# ``,`` and ``:`` occur in quoted local parts only, where they would end the address or begin the next one.
-_PLAIN_IN_MAILTO: Final = "!$'*+"
-_MAILTO: Final = rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+"
+# What a mailto IRI's local part and domain hold percent-encoded only (RFC 6068 section 2). ``@,:`` would
+# end the address or begin the next one.
+_UNSAFE_IN_LOCAL: Final = re.compile(rf"[^A-Za-z0-9\-._~!$'*+{_UCS}]")
+_UNSAFE_IN_DOMAIN: Final = re.compile(rf"[^A-Za-z0-9\-._~{_UCS}]")
+_MAILTO: Final = re.compile(rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+")
 # Joiners belong to the spelling of some domains (RFC 5892 A.1 and A.2), though they print nothing.
 _JOINERS: Final = re.compile("[\u200c\u200d]")
 
@@ -40,8 +39,8 @@ MAX_LOCAL_PART: Final = 64
 
 
 class _Mailbox(EmailValidator):
-    """Django's own rules, by which the LMS takes addresses; and local parts beyond ASCII (RFC 6531), which it may hold
-    from single sign-on. ``localhost`` and address literals name nobody at Percipio.
+    """Django's rules, by which the LMS takes addresses, with local parts beyond ASCII (RFC 6531) as single sign-on may
+    bring them, and without ``localhost`` and address literals, which name nobody at Percipio.
     """
 
     user_regex = re.compile(
@@ -54,24 +53,22 @@ class _Mailbox(EmailValidator):
 _check_mailbox: Final = _Mailbox(allowlist=[])
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """On first use: compiling these takes longer than importing all the rest of the package."""
-    return re.compile(pattern)
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_IRI and pattern.fullmatch(value) is not None
 
 
 def is_iri(value: object) -> bool:
     """Whether a value is an absolute IRI (RFC 3987) of at most 2,000 characters; user names in it are refused."""
-    return isinstance(value, str) and len(value) <= MAX_IRI and _compiled(_IRI).fullmatch(value) is not None
+    return _fits(_IRI, value)
 
 
 def is_irl(value: object) -> bool:
     """Whether a value is an IRI that a browser can open: ``http`` or ``https`` with a host."""
-    return isinstance(value, str) and len(value) <= MAX_IRI and _compiled(_IRL).fullmatch(value) is not None
+    return _fits(_IRL, value)
 
 
 def is_email(value: object) -> bool:
-    """Return whether a value is a plain email address, as Django's validator has it, of at most 254 characters."""
+    """Whether a value is a plain email address of at most 254 characters."""
     if not isinstance(value, str) or len(value) > MAX_EMAIL or not _JOINERS.sub("", value).isprintable():
         return False
     if len(value.rpartition("@")[0]) > MAX_LOCAL_PART:
@@ -85,19 +82,20 @@ def is_email(value: object) -> bool:
 
 def is_common_email(value: object) -> bool:
     """Whether a value is an email address without characters that are allowed but seldom understood."""
-    return is_email(value) and isinstance(value, str) and _COMMON_EMAIL.fullmatch(value) is not None
+    return isinstance(value, str) and is_email(value) and _COMMON_EMAIL.fullmatch(value) is not None
 
 
 def mailto(address: str) -> str:
-    """Return an address as a ``mailto:`` IRI, percent-encoded as RFC 6068 section 2 says.
+    """Return an address, which has an ``@``, as a ``mailto:`` IRI, percent-encoded as RFC 6068 section 2 says.
 
     What is beyond ASCII stays as it is (RFC 3987 section 3.1).
-
-    Arguments:
-        address: plain, with an ``@``.
     """
     local, _, domain = address.rpartition("@")
-    return f"mailto:{_encoded(local, _PLAIN_IN_MAILTO)}@{_encoded(domain, '')}"
+    return f"mailto:{_UNSAFE_IN_LOCAL.sub(_encoded, local)}@{_UNSAFE_IN_DOMAIN.sub(_encoded, domain)}"
+
+
+def _encoded(found: re.Match[str]) -> str:
+    return quote(found[0], safe="", errors="replace")
 
 
 def address_of(mbox: str) -> str:
@@ -106,14 +104,8 @@ def address_of(mbox: str) -> str:
 
 
 def is_mailto(value: object) -> bool:
-    """Return whether a value is a ``mailto:`` IRI of one email address, without headers."""
-    if not isinstance(value, str) or len(value) > MAX_IRI or _compiled(_MAILTO).fullmatch(value) is None:
+    """Whether a value is a ``mailto:`` IRI of one email address, without headers."""
+    if not isinstance(value, str) or not _fits(_MAILTO, value):
         return False
     address = address_of(value)
     return "\ufffd" not in address and is_email(address)
-
-
-def _encoded(part: str, plain: str) -> str:
-    return _compiled(rf"[^A-Za-z0-9\-._~{plain}{_UCS}]").sub(
-        lambda found: quote(found[0], safe="", errors="replace"), part
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import partial
 from typing import Any, Final
 
 import isodate
@@ -13,16 +13,15 @@ from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.text import cut_to_size, json_size, plain
 from percipio_openedx.statements.vocabulary import STATEMENT_LIMIT
 
-# A description or name shorter than this says nothing any more, in bytes for each language.
+# Bytes below which a description or name in one language says nothing any more.
 _LEAST: Final = 40
-# Far above what events carry: these bind only what a filter step has put in.
+# Characters, far above what events carry: these bind only what a filter step has put in.
 _LONGEST: Final = 4000
 
 # An LRS's own properties, and the version, which a sender should leave out (Data 2.4.8 to 2.4.10).
 _NOT_OURS: Final = ("version", "stored", "authority", "attachments")
 
-# Keys whose text is for people. An Agent's name is cleaned where the event is made, an account's is an
-# identifier.
+# Keys whose text is for people. An Agent's name is cleaned where the event is made, an account's is an identifier.
 _LANGUAGE_MAPS: Final = frozenset({"name", "description", "display"})
 _TEXTS: Final = frozenset({"platform", "revision"})
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
@@ -33,9 +32,9 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), so
 def normalize(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
     """Return a statement without the liberties of the libraries it came through.
 
-    Drops ``version`` (tincan would write 1.0.3 where 1.0.0 alone is allowed), nulls and empty values; writes
-    the time with milliseconds and ``Z``; respells durations; makes whole numbers of whole floats; cleans
-    every text for people. Identifiers are never changed.
+    Drops ``version`` (tincan would write 1.0.3 where 1.0.0 alone is allowed), nulls and empty values; writes the time
+    with milliseconds and ``Z``; respells durations; makes whole numbers of whole floats; cleans every text for people.
+    Identifiers are never changed.
 
     Arguments:
         statement: as ``Statement.as_version()`` of tincan gives it; it is not modified.
@@ -44,49 +43,31 @@ def normalize(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
     kept = {key: value for key, value in statement.items() if key not in _NOT_OURS}
     kept["timestamp"] = stamp(at)
     if isinstance(result := kept.get("result"), dict):
-        kept["result"] = _result(result)
+        kept["result"] = result = dict(result)
+        if isinstance(duration := result.get("duration"), str):
+            result["duration"] = respelled(duration)
+        if isinstance(score := result.get("score"), dict):
+            result["score"] = {
+                key: int(value) if isinstance(value, float) and value.is_integer() else value
+                for key, value in score.items()
+            }
     pruned: dict[str, Any] = _pruned(kept, "")
     return pruned
 
 
-def _result(result: dict[str, Any]) -> dict[str, Any]:
-    changed = dict(result)
-    if isinstance(duration := changed.get("duration"), str):
-        changed["duration"] = respelled(duration)
-    if isinstance(score := changed.get("score"), dict):
-        changed["score"] = {key: _number(value) for key, value in score.items()}
-    return changed
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _pruned(value: Any, key: str) -> Any:
     """Return a value without nulls and empty parts; extensions are taken as they are (Data 2.2 allows nulls there)."""
-    if isinstance(value, dict):
-        if key == "extensions":
-            return value
-        if key in _LANGUAGE_MAPS:
-            return _kept({language: _text(text) for language, text in value.items()})
-        return _kept({name: _pruned(part, name) for name, part in value.items()})
+    if isinstance(value, dict) and key != "extensions":
+        is_map = key in _LANGUAGE_MAPS
+        parts = {name: _clean(part) if is_map else _pruned(part, name) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if part not in _EMPTY}
     if isinstance(value, list):
         return [part for part in (_pruned(item, key) for item in value) if part not in _EMPTY]
-    return _text(value) if key in _TEXTS else value
+    return _clean(value) if key in _TEXTS else value
 
 
-def _kept(parts: dict[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in parts.items() if part not in _EMPTY}
-
-
-@lru_cache(maxsize=1024)
-def _clean(text: str) -> str:
-    """Return clean text. Cached, for these are texts of courses and of the site, never of a learner."""
-    return plain(text, _LONGEST)
-
-
-def _text(value: Any) -> Any:
-    return _clean(value) if isinstance(value, str) else value
+def _clean(value: Any) -> Any:
+    return plain(value, _LONGEST) if isinstance(value, str) else value
 
 
 def stamp(at: datetime) -> str:
@@ -97,8 +78,8 @@ def stamp(at: datetime) -> str:
 def respelled(text: str) -> str:
     """Return an ISO 8601 duration in the one spelling used here: ``PT30M``, ``PT25H``, ``PT0S``, to 0.01 second.
 
-    LRSs compare durations as text (Data 2.3.1 with 4.6), so that ``PT30M`` and ``PT30M00S`` would be two statements.
-    What has no length of its own (years, months) or is no duration stays as it is: the checker judges it.
+    LRSs compare durations as text (Data 2.3.1 with 4.6): ``PT30M`` and ``PT30M00S`` would be two statements. What has
+    no length of its own (years, months) or is no duration stays as it is: the checker judges it.
     """
     try:
         length = isodate.parse_duration(text)
@@ -109,18 +90,15 @@ def respelled(text: str) -> str:
     minutes, rest = divmod(length, timedelta(minutes=1))
     hours, minutes = divmod(minutes, 60)
     seconds = f"{rest // timedelta(milliseconds=10) / 100:.2f}".rstrip("0").rstrip(".")
-    parts = [
-        f"{count}{unit}" for count, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if count not in (0, "0")
-    ]
-    return "PT" + ("".join(parts) or "0S")
+    parts = ((str(hours), "H"), (str(minutes), "M"), (seconds, "S"))
+    return "PT" + ("".join(f"{count}{unit}" for count, unit in parts if count != "0") or "0S")
 
 
 def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
     """Return the bytes that are stored and sent: JSON in UTF-8, sorted, no white space; equal for equal statements.
 
     Raises:
-        StatementError: something in it is no JSON (a lone surrogate, NaN, an object that a filter step put
-            in).
+        StatementError: something in it is no JSON (a lone surrogate, NaN, an object that a filter step put in).
     """
     try:
         return _ENCODER.encode(statement).encode("utf-8")
@@ -128,20 +106,18 @@ def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
         raise StatementError(path, f"cannot be written as JSON ({type(error).__name__})") from None
 
 
-def fitted(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
-    """Return the bytes of a statement of at most ``limit`` bytes, made smaller where it has to be.
+def shortened(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
+    """Return the bytes of a normalized statement, at most ``limit``, after making it smaller in place where need be.
 
     The description gives way first, then the name, then the last of the instructors; the facts never do.
-
-    Arguments:
-        statement: a normalized statement; its texts are replaced where they are too long.
-        limit: bytes, Percipio's 16 KB by default.
 
     Raises:
         StatementError: the facts alone are larger.
     """
     body = frozen(statement)
-    for shorten in (_shorten_description, _shorten_name, _drop_instructors):
+    description = partial(_shorten, "description", may_vanish=True)
+    name = partial(_shorten, "name", may_vanish=False)
+    for shorten in (description, name, _drop_instructors):
         if len(body) <= limit:
             return body
         shorten(statement, len(body) - limit)
@@ -151,15 +127,7 @@ def fitted(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
     return body
 
 
-def _shorten_description(statement: dict[str, Any], excess: int) -> None:
-    _shorten(statement, "description", excess, may_vanish=True)
-
-
-def _shorten_name(statement: dict[str, Any], excess: int) -> None:
-    _shorten(statement, "name", excess, may_vanish=False)
-
-
-def _shorten(statement: dict[str, Any], field: str, excess: int, *, may_vanish: bool) -> None:
+def _shorten(field: str, statement: dict[str, Any], excess: int, *, may_vanish: bool) -> None:
     """Take ``excess`` bytes from a language map of the course, the same from each language."""
     definition = statement.get("object", {}).get("definition", {})
     texts: dict[str, str] = definition.get(field, {})

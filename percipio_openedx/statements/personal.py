@@ -1,25 +1,25 @@
-"""What is personal, and how it is found again in a foreign text, however it is written there. Pure.
+"""Who is named in what was sent, and how those names are found again in a foreign text. Pure.
 
-A text is taken apart into words. A word is masked where it is one of a person's (accents, case and the usual
-transcriptions apart), or where a long one stands in it; a short name is never looked for inside other words. Words that
-every answer may use, such as ``not`` or ``mbox``, are masked only as part of a whole name: alone they tell nothing.
+A word of the text is masked where it is one of a person's (accents, case and usual transcriptions apart), or where a
+long one stands in it; short names are not looked for inside other words. Words that every answer may use, such as
+``not`` or ``mbox``, are masked only as part of a whole name.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 MASK: Final = "…"
 
-# From so many letters on a word is also found inside another (``user_zebulon9``), and its beginning where it was cut.
+# Letters from which on a word is also found inside another (``user_zebulon9``), and its beginning where it was cut.
 _LONG: Final = 6
 _CUT: Final = 4
 # Between two words of a name, and between two that are masked together.
@@ -34,28 +34,23 @@ _UNSPACED: Final = re.compile(
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 _GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 
-# What answers are made of: the members of statements, records and errors, and the small words between.
-_ORDINARY: Final = frozenset(
-    {
-        *("a", "an", "and", "any", "are", "as", "at", "be", "by", "can", "do", "for", "from", "has", "have", "in"),
-        *("into", "is", "it", "its", "may", "must", "no", "not", "of", "on", "or", "so", "the", "this", "that", "to"),
-        *("too", "up", "was", "were", "will", "with"),
-        *("account", "activity", "actor", "agent", "api", "attachments", "authority", "bad", "body", "code"),
-        *("completed", "completion", "content", "context", "definition", "detail", "details", "duplicate", "duration"),
-        *("email", "error", "errors", "extensions", "failed", "failure", "field", "format", "found", "forbidden"),
-        *("group", "homepage", "http", "https", "id", "ids", "instructor", "invalid", "item", "items", "json", "key"),
-        *("language", "learner", "limit", "mailto", "max", "mbox", "member", "message", "min", "missing", "name"),
-        *("names", "null", "number", "object", "objecttype", "openid", "organization", "partner", "passed"),
-        *("percentage", "percipio", "platform", "progress", "raw", "reason", "refused", "registration", "request"),
-        *("required", "result", "retry", "scaled", "score", "server", "service", "sha1sum", "started", "statement"),
-        *("statements", "status", "stored", "success", "team", "timestamp", "token", "track", "type", "unauthorized"),
-        *("unknown", "user", "users", "uuid", "valid", "value", "verb", "version", "xapi"),
-    }
-)
+# What answers are made of: small words, and the members of statements, records and errors.
+_ORDINARY_WORDS: Final = """
+    a an and any are as at be by can do for from has have in into is it its may must no not of on or so the this that
+    to too up was were will with
+    account activity actor agent api attachments authority bad body code completed completion content context
+    definition detail details duplicate duration email error errors extensions failed failure field format found
+    forbidden group homepage http https id ids instructor invalid item items json key language learner limit mailto
+    max mbox member message min missing name names null number object objecttype openid organization partner passed
+    percentage percipio platform progress raw reason refused registration request required result retry scaled score
+    server service sha1sum started statement statements status stored success team timestamp token track type
+    unauthorized unknown user users uuid valid value verb version xapi
+"""
+_ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
 
 
 class _Word(NamedTuple):
-    """A word of a text: where it stands, and what it is compared by."""
+    """A word of a text: where it stands, and the key it is compared by."""
 
     start: int
     end: int
@@ -67,61 +62,64 @@ class Personal:
     """The values of some people, ready to be looked for. Never in a repr.
 
     Arguments:
-        words: what is masked as a word.
+        words: what is masked as a word, and also looked for inside others where it is long.
         names: several words in a row that are masked together, by the first of them.
         domains: those of the names that are an address's domain.
-        long: those of the words that are also looked for inside others.
         pieces: what is masked wherever it stands: its script has no blanks, or it was read in a wrong encoding.
     """
 
     words: frozenset[str] = field(default=frozenset(), repr=False)
     names: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict, repr=False)
     domains: frozenset[tuple[str, ...]] = field(default=frozenset(), repr=False)
-    long: tuple[str, ...] = field(default=(), repr=False)
     pieces: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def terms(self) -> frozenset[str]:
-        """Texts of which one at least, upper and lower case apart, stands in whatever ``masked`` would change."""
-        return frozenset((*self.words, *self.pieces)) - _ORDINARY
+        """Return texts of which at least one, case apart, stands in whatever ``masked`` would change."""
+        return self.words | set(self.pieces)
 
     def __bool__(self) -> bool:
         return bool(self.words or self.names or self.pieces)
 
     def masked(self, text: str) -> str:
-        """The text with all that is personal replaced by one ``…`` for each run of it."""
+        """Return the text with one ``…`` for each run of what is personal."""
         if not self:
             return text
         for piece in self.pieces:
             text = text.replace(piece, MASK)
-        text = _CODED.sub(self._coded, text)
+        text = _CODED.sub(self._masked_if_coded, text)
         words = list(_words(text))
         hidden = self._named(text, words)
-        # Answers say the same words again and again.
-        personal = {key for key in {word.key for word in words} if self._is_known(key)}
-        hidden |= {number for number, word in enumerate(words) if word.key in personal or self._is_cut_off(text, word)}
+        for number, word in enumerate(words):
+            if self._is_known(word.key) or self._is_cut_off(text, word):
+                hidden.add(number)
         return _without(text, [words[number] for number in sorted(hidden)])
 
     def _is_known(self, key: str) -> bool:
         """Whether a word is one of a person's, or has a long one in it."""
-        if key in _ORDINARY or len(key) < 2:
-            return False
-        return key in self.words or (len(key) >= _LONG and any(part in key for part in self.long))
+        if key in self.words:
+            return True
+        return len(key) >= _LONG and key not in _ORDINARY and any(word in key for word in self._long_words())
 
     def _is_cut_off(self, text: str, word: _Word) -> bool:
         """Whether a word is the beginning of a long one, where a text was cut."""
         if word.end < len(text) and not text.startswith((MASK, ".."), word.end):
             return False
         key = word.key
-        return len(key) >= _CUT and key not in _ORDINARY and any(part.startswith(key) for part in self.long)
+        return len(key) >= _CUT and key not in _ORDINARY and any(one.startswith(key) for one in self._long_words())
+
+    def _long_words(self) -> Iterator[str]:
+        return (word for word in self.words if len(word) >= _LONG)
 
     def _named(self, text: str, words: list[_Word]) -> set[int]:
-        """The numbers of the words that together are a name, an address or its domain."""
+        """Return the numbers of the words that together are a name, an address or its domain."""
         found: set[int] = set()
         for first, word in enumerate(words):
             for name in self.names.get(word.key, ()):
                 run = words[first : first + len(name)]
-                if tuple(one.key for one in run) != name or not _stand_together(text, run):
+                if tuple(one.key for one in run) != name:
+                    continue
+                if not all(_BETWEEN.fullmatch(text, one.end, two.start) for one, two in pairwise(run)):
                     continue
                 # A host within the person's domain says where something is, not who somebody is.
                 if name in self.domains and text[: word.start].endswith(("/", ".")):
@@ -129,20 +127,17 @@ class Personal:
                 found.update(range(first, first + len(name)))
         return found
 
-    def _coded(self, match: re.Match[str]) -> str:
-        """Base64 and hexadecimal digits that stand for something personal."""
-        text = match[0]
-        for plain in _decoded(text):
-            if any(self._is_known(word.key) for word in _words(plain)):
-                return MASK
-        return text
+    def _masked_if_coded(self, match: re.Match[str]) -> str:
+        """Mask Base64 and hexadecimal digits that stand for something personal."""
+        words = (word for plain in _decoded(match[0]) for word in _words(plain))
+        return MASK if any(self._is_known(word.key) for word in words) else match[0]
 
 
 NOBODY: Final = Personal()
 
 
 def personal(values: Iterable[str]) -> Personal:
-    """These names, addresses and account names, ready to be looked for."""
+    """Return names, addresses and account names, ready to be looked for."""
     words: set[str] = set()
     names: set[tuple[str, ...]] = set()
     domains: set[tuple[str, ...]] = set()
@@ -163,17 +158,50 @@ def personal(values: Iterable[str]) -> Personal:
         names.add(tuple(parts))
         words.add("".join(parts))
     pieces |= {piece for one in given for piece in _misread(one)}
-    words = {word for word in words if len(word) > 1}
+    words = {word for word in words if len(word) > 1} - _ORDINARY
     by_first: dict[str, tuple[tuple[str, ...], ...]] = {}
     for name in sorted(names | domains):
         if len(name) > 1:
             by_first[name[0]] = (*by_first.get(name[0], ()), name)
-    long = tuple(sorted(word for word in words if len(word) >= _LONG and word not in _ORDINARY))
-    return Personal(frozenset(words), by_first, frozenset(domains), long, tuple(sorted(pieces, key=len, reverse=True)))
+    return Personal(frozenset(words), by_first, frozenset(domains), tuple(sorted(pieces, key=len, reverse=True)))
+
+
+def personal_of(body: bytes | None) -> Personal:
+    """Return the people in a request as it was sent: the agents of statements, the user of a Track record."""
+    return personal(_values(_document(body), 12))
+
+
+def learner_of(body: bytes | None) -> set[str]:
+    """Return the identifiers and the name of the one whom a statement or a Track record is about."""
+    document = _document(body)
+    if not isinstance(document, dict):
+        return set()
+    return set(_values({name: document.get(name) for name in ("actor", "user")}, 4))
+
+
+def _document(body: bytes | None) -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(body or b"")
+    return None
+
+
+def _values(value: Any, depth: int) -> Iterator[str]:
+    """Yield identifiers and names of every agent in a document; a course's name is a language map and no text."""
+    if depth == 0:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _values(item, depth - 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, str) and key in ("name", "mbox", "mbox_sha1sum", "openid", "user"):
+                yield item.removeprefix("mailto:")
+            else:
+                yield from _values(item, depth - 1)
 
 
 def _written(value: str) -> Iterator[str]:
-    """A value as it is, and as others write it who cannot write all of its letters."""
+    """Yield a value as it is, and as others write it who cannot write all of its letters."""
     yield value
     if value.isascii():
         return
@@ -184,7 +212,7 @@ def _written(value: str) -> Iterator[str]:
 
 
 def _misread(value: str) -> Iterator[str]:
-    """What becomes of its words where UTF-8 is read as something else: signs that are no letters."""
+    """Yield what becomes of words whose UTF-8 is read as something else: signs that are no letters."""
     for word in value.split():
         for encoding in ("latin-1", "cp1252"):
             with suppress(UnicodeError):
@@ -193,38 +221,30 @@ def _misread(value: str) -> Iterator[str]:
 
 
 def _words(text: str) -> Iterator[_Word]:
-    """The words of a text: letters and digits, with the marks upon them."""
+    """Yield the words of a text: letters and digits, with the marks upon them."""
     start = None
-    for place, letter in enumerate(text):
+    for place, letter in enumerate(f"{text} "):
         if letter.isalnum() or (start is not None and unicodedata.category(letter)[0] == "M"):
             start = place if start is None else start
         elif start is not None:
             yield _Word(start, place, _key(text[start:place]))
             start = None
-    if start is not None:
-        yield _Word(start, len(text), _key(text[start:]))
 
 
 def _key(word: str) -> str:
-    """A word without case and accents."""
+    """Return a word without case and accents."""
     if word.isascii():
         return word.lower()
     letters = unicodedata.normalize("NFKD", word.casefold().translate(_LETTERS))
     return "".join(letter for letter in letters if unicodedata.category(letter)[0] != "M").casefold()
 
 
-def _stand_together(text: str, run: list[_Word]) -> bool:
-    return all(_BETWEEN.fullmatch(text, one.end, two.start) for one, two in pairwise(run))
-
-
 def _without(text: str, hidden: list[_Word]) -> str:
-    """The text without these words; what stands together becomes one mask."""
+    """Return the text without these words; what stands together becomes one mask."""
     parts, last = [], 0
     for number, word in enumerate(hidden):
-        if number and _BETWEEN.fullmatch(text, hidden[number - 1].end, word.start):
-            last = word.end
-            continue
-        parts += [text[last : word.start], MASK]
+        if not number or not _BETWEEN.fullmatch(text, last, word.start):
+            parts += [text[last : word.start], MASK]
         last = word.end
     return "".join([*parts, text[last:]])
 
@@ -234,5 +254,6 @@ def _decoded(text: str) -> Iterator[str]:
         yield bytes.fromhex(text).decode()
     padded = text.rstrip("=")
     padded += "=" * (-len(padded) % 4)
-    with suppress(ValueError, binascii.Error):
+    # ``binascii.Error`` is a ``ValueError``.
+    with suppress(ValueError):
         yield base64.b64decode(padded, altchars=b"-_" if set(text) & set("-_") else None).decode()

@@ -12,9 +12,9 @@ from django.utils.html import strip_tags
 
 ELLIPSIS: Final = "…"
 
-# Controls (those that are white space become spaces below), lone surrogates, byte order marks, the
-# embeddings, overrides and isolates that would turn the page around the text, and the noncharacters. Joiners
-# and direction marks stay: Persian, Indic scripts and emoji are spelt with them.
+# Controls (those that are white space become spaces below), lone surrogates, byte order marks, the embeddings,
+# overrides and isolates that would turn the page around the text, and noncharacters. Joiners and direction marks stay:
+# Persian, Indic scripts and emoji are spelled with them.
 _UNWANTED: Final = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}-{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(0x11))
@@ -35,7 +35,7 @@ _ELEMENTS: Final = """
 _LIVE_TAG: Final = re.compile(
     rf"<(?=[/!?]?(?:{'|'.join(_ELEMENTS.split())})\b|!--|!doctype\b|[a-z][^\s/>]*[\s/]+[^\s/>])", re.IGNORECASE
 )
-# What is left out of HTML with all that it holds; without an end it reaches to the end of the source, as in a browser.
+# Left out of HTML with all that it holds; without an end it reaches to the end of the source, as in a browser.
 _SILENT: Final = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|svg|math|template|iframe|object|noscript|textarea|select|title)\b(?![^>]*/>)"
     r".*?(?:</\1\b[^>]*>|\Z)",
@@ -47,9 +47,13 @@ _WORD_END: Final = re.compile(
     r"|hr|html|img|li|main|nav|ol|option|p|pre|script|section|style|summary|table|td|th|tr|ul|video|audio)\b)",
     re.IGNORECASE,
 )
-# HTML source beyond this many characters is not read: the text is cut far below it.
 _MOST_SOURCE: Final = 20_000
-_ZWJ: Final = "\u200d"
+
+# A code point that belongs to the character before it: marks are found by their category, and besides those joiners,
+# skin tones, tags of flags and Hangul's later letters.
+_CONTINUES: Final = re.compile("[\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u1160-\u11ff]")
+# Flags are pairs of these.
+_FLAG_LETTERS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 _LONGEST_CLUSTER: Final = 64
 _VIRAMA: Final = 9
 
@@ -57,9 +61,7 @@ _VIRAMA: Final = 9
 def text_of(source: str) -> str:
     """Return the text of an HTML fragment as course teams write it: no tags, no scripts, entities resolved.
 
-    Arguments:
-        source: any text; only its first 20,000 characters are read. Source that Django's ``strip_tags`` takes for an
-            attack gives no text.
+    Only its first 20,000 characters are read. Source that Django's ``strip_tags`` takes for an attack gives no text.
     """
     source = _WORD_END.sub(r" \g<0>", _SILENT.sub(" ", source[:_MOST_SOURCE]))
     try:
@@ -71,8 +73,8 @@ def text_of(source: str) -> str:
 def plain(text: str, limit: int) -> str:
     """Return one line of clean text of at most ``limit`` characters, cut at a word.
 
-    What would act as HTML in a page that forgets to escape it gets a space after its ``<``; ``a < b`` and
-    ``List<T>`` stay as they are.
+    What would act as HTML in a page that forgets to escape it gets a space after its ``<``; ``a < b`` and ``List<T>``
+    stay as they are.
     """
     if text.isascii() and text.isprintable() and len(text) <= limit and "<" not in text and "  " not in text:
         return text.strip()
@@ -102,45 +104,25 @@ def cut_to_size(text: str, size: int) -> str:
     return text
 
 
-def _cut_at(text: str, end: int) -> str:
-    if end <= 0:
-        return ""
-    end = _boundary(text, end)
-    space = text.rfind(" ", 0, end + 1)
-    return text[: space if space > end * 2 // 3 else end].rstrip() + ELLIPSIS
-
-
 def json_size(text: str) -> int:
     """Return the bytes of clean text in a JSON string in UTF-8: only quotation marks and backslashes are escaped."""
     return len(text.encode("utf-8", "surrogatepass")) + text.count('"') + text.count("\\")
 
 
-def _boundary(text: str, end: int) -> int:
-    """Return the last place at or before ``end`` between two characters; a chain without end is cut all the same."""
-    for place in range(end, max(end - _LONGEST_CLUSTER, 0), -1):
-        if not _belongs(text, place):
-            return place
-    return end
+def _cut_at(text: str, end: int) -> str:
+    if end <= 0:
+        return ""
+    # A chain without end is cut all the same.
+    end = next((place for place in range(end, max(end - _LONGEST_CLUSTER, 0), -1) if not _belongs(text, place)), end)
+    space = text.rfind(" ", 0, end + 1)
+    return text[: space if space > end * 2 // 3 else end].rstrip() + ELLIPSIS
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Return whether the code point at ``place`` belongs to the character before it."""
+    """Whether the code point at ``place`` belongs to the character before it."""
     before, here = text[place - 1], text[place]
-    if unicodedata.category(here) in {"Mn", "Mc", "Me"} or here == _ZWJ or before == _ZWJ:
+    if unicodedata.category(here)[0] == "M" or _CONTINUES.match(here) or before == "\u200d":
         return True
     if unicodedata.combining(before) == _VIRAMA:
         return True
-    if "\U0001f3fb" <= here <= "\U0001f3ff" or "\U000e0020" <= here <= "\U000e007f" or "\u1160" <= here <= "\u11ff":
-        return True
-    return _is_flag_half(here) and _flag_halves_before(text, place) % 2 == 1
-
-
-def _flag_halves_before(text: str, place: int) -> int:
-    count = 0
-    while count < place and _is_flag_half(text[place - 1 - count]):
-        count += 1
-    return count
-
-
-def _is_flag_half(character: str) -> bool:
-    return "\U0001f1e6" <= character <= "\U0001f1ff"
+    return here in _FLAG_LETTERS and (place - len(text[:place].rstrip(_FLAG_LETTERS))) % 2 == 1

@@ -117,7 +117,7 @@ def test_the_overview_says_its_sentence_and_draws_its_plot(furnished: World, vis
     assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-page")
     assert "Percipio refuses 1 statement; it is parked." in browser.text(".percipio-alerts")
     bars = browser.run(
-        "return [...document.querySelectorAll('.percipio-plot rect')].map(bar => ["
+        "return [...document.querySelectorAll('.percipio-chart rect')].map(bar => ["
         "bar.getBoundingClientRect().height, getComputedStyle(bar).fill])"
     )
     assert len(bars) == 7
@@ -132,7 +132,7 @@ def test_from_the_search_for_a_learner_to_the_time_line(furnished: World, visit:
     browser.click('.percipio-search input[type="submit"]')
     browser.wait_for("amina@example.com")
     browser.click(f'#content a[href="{address("timeline", furnished.amina.pk, KEY)}"]')
-    browser.wait_for("What a look would find now")
+    browser.wait_for("What an observation would find now")
 
     assert "Percipio has it." in browser.text(".percipio-line")
     assert errors(browser) == []
@@ -143,7 +143,7 @@ def test_of_several_courses_one_is_chosen(furnished: World, visit: Visit) -> Non
     browser.type("#q", "amina")
     browser.type("#course", "demox cs10")
     browser.click('.percipio-search input[type="submit"]')
-    browser.wait_for("Several courses are meant. Choose one:")
+    browser.wait_for("Several courses match. Choose one:")
     browser.click(".percipio-choice a")
     browser.wait_for("amina@example.com")
 
@@ -160,7 +160,7 @@ def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnishe
     browser.wait_for("They keep their ids")
     assert furnished_state(furnished) == State.PARKED
     browser.click('#content form input[type="submit"]')
-    browser.wait_for("1 statement waits to be sent again.")
+    browser.wait_for("1 statement is requeued.")
 
     # It was refused, so it is built anew first.
     assert furnished_state(furnished) == State.OUTDATED

@@ -86,7 +86,7 @@ class World:
         Destination.objects.create(site_id=1, organization="elsewhere", paused_reason=Pause.CONFIGURATION)
 
     def renew_outdated(self) -> None:
-        """All is looked at, nothing sent, and the courses are called otherwise since: all is to be built anew."""
+        """All is looked at, nothing sent, and the courses are called otherwise since: all is to be rebuilt."""
         self.renew()
         assert in_a_child(report_due).code == DONE
         for key in {key for _, key, _ in self.notices}:

@@ -87,7 +87,7 @@ def trouble(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     reporting.PERCIPIO_API_URL, reporting.PERCIPIO_TOKEN_URL = root, f"{root}/token"
     reporting.PERCIPIO_CLIENT_SECRET = SECRET
     reporting.PERCIPIO_METRICS_TOKEN = SCRAPER
-    tokens.forget_all()
+    tokens._memory.clear()
 
     world = a_world()
     LearnerCourse.objects.update(sequence=100)
@@ -101,7 +101,7 @@ def trouble(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     yield world
     server.shutdown()
     server.server_close()
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 def found_in(text: str, *values: str) -> list[str]:

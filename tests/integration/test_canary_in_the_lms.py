@@ -69,7 +69,7 @@ def day(arriving: Sandbox, settings: Any, every_log: Callable[..., str]) -> Any:
     """Everything that somebody does who sets a site up, looks after it, and reads from it."""
     settings.PERCIPIO_ENCRYPTION_KEYS, settings.SECRET_KEY = KEYS, LMS_KEY
     settings.PERCIPIO_ALERT_EMAILS = ["operators@example.com"]
-    tokens.forget_all()
+    tokens._memory.clear()
     world = a_world()
     LearnerCourse.objects.update(sequence=100)
     Destination.objects.update(organization="academy")  # the world's own cannot stand in an address
@@ -86,7 +86,7 @@ def day(arriving: Sandbox, settings: Any, every_log: Callable[..., str]) -> Any:
         ran = command(name, *(["--online"] if name == "percipio_doctor" else []))
         found.pages.append(ran.out + ran.err)
     yield found
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 def _operate(day: Day, client: Client, sandbox: Sandbox) -> None:

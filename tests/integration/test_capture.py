@@ -15,7 +15,7 @@ from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.grades.api import CourseGradeFactory
 from waffle.testutils import override_switch
 
-from percipio_openedx.capture import boundary, notices, wake
+from percipio_openedx.capture import notices, wake
 from percipio_openedx.capture.receivers import block_completed, sso_link_saved
 from percipio_openedx.models import Notice
 from percipio_openedx.models.notice import Reason
@@ -31,12 +31,12 @@ def _quiet_wake(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Notices are what is tested here; nobody is called."""
     called: list[str] = []
     monkeypatch.setattr("percipio_openedx.tasks.publish_first", lambda *_, **__: called.append("called"))
-    boundary._warned_at.clear()
-    wake.rest()
+    notices._warned_at.clear()
+    wake.waker.forget()
     with override_switch("completion.enable_completion_tracking", active=True):
         yield called
-    wake.wait(5)
-    wake.rest()
+    wake.waker.wait(5)
+    wake.waker.forget()
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_rolled_back_act_leaves_no_notice_and_calls_nobody(_quiet_wake: list[s
         CourseEnrollment.enroll(learner, course)
         raise RuntimeError("the request failed")
 
-    wake.wait(5)
+    wake.waker.wait(5)
     assert noticed() == []
     assert _quiet_wake == []
 
@@ -126,7 +126,7 @@ def test_one_call_for_many_notices(_quiet_wake: list[str]) -> None:
     for number in range(20):
         notices.append(number, "course-v1:A+B+C", Reason.COMPLETION)
         wake.on_commit()
-    wake.wait(5)
+    wake.waker.wait(5)
 
     assert _quiet_wake == ["called"]
 
@@ -134,6 +134,6 @@ def test_one_call_for_many_notices(_quiet_wake: list[str]) -> None:
 def test_nobody_is_called_in_eager_mode(_quiet_wake: list[str], settings: Any) -> None:
     settings.CELERY_ALWAYS_EAGER = True
     enrolled(a_learner(), a_course())
-    wake.wait(5)
+    wake.waker.wait(5)
 
     assert _quiet_wake == []

@@ -19,7 +19,7 @@ from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Course, Instructor, Progress
-from percipio_openedx.edx_platform import signals
+from percipio_openedx.edx_platform import installation
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
 from tests.integration.operations.test_erasures import ask_to_retire
@@ -249,10 +249,10 @@ def test_a_site_by_its_host(host: str, domain: str | None) -> None:
 
 
 def test_a_signal_that_a_release_lacks_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "missing_signals", [])
+    monkeypatch.setattr(installation, "missing_signals", [])
     edx_platform.signal("lms.djangoapps.nowhere", "SOMETHING").send(sender=None)
     edx_platform.signal("openedx_events.learning.signals", "NEVER_HEARD_OF").send(sender=None)
-    assert signals.missing_signals == [
+    assert installation.missing_signals == [
         "lms.djangoapps.nowhere.SOMETHING",
         "openedx_events.learning.signals.NEVER_HEARD_OF",
     ]

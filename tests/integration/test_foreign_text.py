@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, PullAudit, Statement
 from percipio_openedx.models.fields import ForeignTextField
-from percipio_openedx.models.statement import Held, State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.models.statement import State
+from percipio_openedx.operations import problems, status
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +117,7 @@ def _converted(names: list[str], charset: str) -> list[str]:
 def test_tables_that_cannot_hold_everything_take_what_can_be_held(old_tables: list[str]) -> None:
     row = add(1)
     (held,) = claim(row.destination, 1)
-    assert Held([held.pk], Statement.objects.get().lease).park(NOW, 400, POISON) == 1  # type: ignore[arg-type]
+    assert Statement.objects.filter(pk=held.pk).park(NOW, 400, POISON) == 1
     Destination.objects.update(last_error=POISON)
     Alert.objects.create(kind="late", subject="x", changed_at=NOW, words=POISON)
     test_poison_is_inserted_among_others()
@@ -125,7 +125,7 @@ def test_tables_that_cannot_hold_everything_take_what_can_be_held(old_tables: li
 
 @pytest.mark.services
 def test_the_doctor_names_them(old_tables: list[str]) -> None:
-    (problem,) = [one for one in diagnosis.find(status.take(NOW)) if one.code == "characters"]
+    (problem,) = [one for one in problems.find(status.take(NOW)) if one.code == "characters"]
     assert problem.severity == "warning"
     assert all(f"{table} (utf8mb3)" in problem.sentence for table in old_tables)
 
@@ -149,6 +149,6 @@ def test_a_statement_is_settled_whatever_was_said_of_it() -> None:
     (held,) = claim(row.destination, 1)
     lease = Statement.objects.get().lease
     assert lease is not None
-    assert Held([held.pk], lease).park(NOW, 400, POISON) == 1
+    assert Statement.objects.filter(pk=held.pk).held_by(lease).park(NOW, 400, POISON) == 1
     row.refresh_from_db()
     assert (row.state, row.answer[:17]) == (State.PARKED, HARMLESS)

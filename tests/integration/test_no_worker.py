@@ -19,11 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from percipio_openedx import checks
-from percipio_openedx.capture import notices, wake, watch
+from percipio_openedx.capture import notices, wake
 from percipio_openedx.models import Alert, Destination, Notice, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
-from percipio_openedx.reporting import compaction, due, failures, report_due
+from percipio_openedx.reporting import due, failures, inbox, report_due
 from percipio_openedx.reporting.observe import observe
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
@@ -39,7 +39,7 @@ AGO = timedelta(days=20)
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     alerts.forget()
-    watch.forget()
+    wake.waker.forget()
 
 
 def noticed(user_id: int, course_key: str = KEY, reason: Reason = Reason.COMPLETION, ago: timedelta = AGO) -> int:
@@ -52,7 +52,7 @@ def left() -> list[int]:
 
 
 def compacted(before: datetime | None = None) -> int:
-    return compaction.compact(before or timezone.now() - compaction.LATE, time.monotonic() + 60)
+    return inbox.compact(before or timezone.now() - inbox.LATE, time.monotonic() + 60)
 
 
 def test_the_newest_of_each_learner_and_course_stays() -> None:
@@ -81,9 +81,9 @@ def test_what_a_worker_is_about_to_take_up_is_left_alone() -> None:
 
 
 def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "MOST", 3)
-    monkeypatch.setattr(compaction, "PAGE", 2)
-    monkeypatch.setattr(compaction, "AT_ONCE", 2)
+    monkeypatch.setattr(inbox, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(inbox, "PAGE", 2)
+    monkeypatch.setattr(inbox, "AT_ONCE", 2)
     for _ in range(3):
         for user in range(1, 6):
             noticed(user)
@@ -93,11 +93,11 @@ def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_time_bounds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "PAGE", 2)
+    monkeypatch.setattr(inbox, "PAGE", 2)
     for _ in range(10):
         noticed(1)
 
-    assert compaction.compact(timezone.now(), time.monotonic()) == 1
+    assert inbox.compact(timezone.now(), time.monotonic()) == 1
     assert compacted() == 8
 
 
@@ -127,7 +127,7 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
     learners = [a_learner(f"learner{number}") for number in range(3)]
     for learner in learners:
         enrolled(learner, course)
-    monkeypatch.setattr(due, "PAGE", 4)
+    monkeypatch.setattr(inbox, "PAGE", 4)
     for _ in range(20):
         for learner in learners:
             noticed(learner.pk)
@@ -142,10 +142,10 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
 
 def act_of(user_id: int) -> None:
     """As a web process does it: the INSERT, then the thread that wakes a worker."""
-    wake.rest()
+    wake.waker.forget()
     notices.append(user_id, KEY, Reason.COMPLETION)
     wake.on_commit()
-    wake.wait(30)
+    wake.waker.wait(30)
 
 
 def test_without_a_worker_the_web_process_says_it_and_compacts(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -194,8 +194,8 @@ def test_a_course_that_waits_since_it_cannot_be_read_is_no_missing_worker(
     assert checks.check_worker(databases=["default"]) == []
 
     ObservationFailure.objects.update(retry_at=timezone.now() - timedelta(minutes=1))
-    watch.forget()
-    cache.delete(watch.KEY)
+    wake.waker.forget()
+    cache.delete(wake.WATCHED_KEY)
     act_of(3)
     assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]
     assert [found.id for found in checks.check_worker(databases=["default"])] == ["percipio.W015"]
@@ -205,7 +205,7 @@ def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, capl
     def broken() -> None:
         raise RuntimeError("no database")
 
-    monkeypatch.setattr(watch, "_check", broken)
+    monkeypatch.setattr(wake, "tell_of_late_notices", broken)
     act_of(2)
     assert Notice.objects.count() == 1
     assert "capture failed where=watch error=RuntimeError" in caplog.text
@@ -214,11 +214,11 @@ def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, capl
 def test_the_whole_lms_compacts_once_in_a_while() -> None:
     for _ in range(3):
         noticed(1)
-    assert compaction.compact_late(5) == 2
+    assert inbox.compact_late(5) == 2
     noticed(1)
-    assert compaction.compact_late(5) == 0
-    cache.delete(compaction.KEY)
-    assert compaction.compact_late(5) == 1
+    assert inbox.compact_late(5) == 0
+    cache.delete(inbox.COMPACTED_KEY)
+    assert inbox.compact_late(5) == 1
 
 
 def test_the_system_check(capsys: pytest.CaptureFixture[str]) -> None:

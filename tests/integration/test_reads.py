@@ -12,9 +12,9 @@ from benchmarks.growth_rows import fill
 from benchmarks.pull import handler_reads
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import LearnerCourse
-from percipio_openedx.operations import retired, status
-from percipio_openedx.operations.metrics import figures
-from percipio_openedx.reporting import recheck
+from percipio_openedx.operations import retention, status
+from percipio_openedx.operations.metrics import gauges
+from percipio_openedx.reporting import inbox
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
@@ -42,9 +42,9 @@ def test_the_queue_and_the_retired_by_a_few_entries_of_an_index() -> None:
     assert [row.pk for row in dispatcher._ready(now)] == [1]
     assert reads(lambda: dispatcher._ready(now)) < FEW
     assert reads(lambda: dispatcher._first_due(now)) < FEW
-    assert reads(retired.take_back) < FEW
-    assert reads(lambda: recheck.notice_due(now)) < FEW
-    assert reads(recheck.next_at) < FEW
+    assert reads(retention.resume_canceled) < FEW
+    assert reads(lambda: inbox.notice_rechecks(now)) < FEW
+    assert reads(inbox.next_recheck) < FEW
 
 
 def test_the_metrics_by_what_waits_and_who_is_held_back() -> None:
@@ -53,4 +53,4 @@ def test_the_metrics_by_what_waits_and_who_is_held_back() -> None:
     # The snapshot that alerts, overview and doctor show as well.
     assert reads(lambda: status.take(datetime.now(UTC))) < 3 * WAITING
     # Each at most twice; there are ten times as many who are not held back.
-    assert reads(lambda: list(figures())) < 2 * (WAITING + held)
+    assert reads(lambda: list(gauges())) < 2 * (WAITING + held)

@@ -32,8 +32,8 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.reporting import due, leases, observe, report_due, store
-from percipio_openedx.reporting.courses import CourseBook
+from percipio_openedx.reporting import inbox, leases, observe, report_due
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
@@ -412,20 +412,14 @@ def test_the_number_of_queries_does_not_grow_with_the_learners() -> None:
     assert counts[1] == counts[2]
 
 
-@pytest.mark.parametrize("worth", [1, 1000])
-def test_what_is_told_is_kept_alike_however_it_is_written(worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "WORTH_AN_UPDATE", worth)
+def test_what_is_told_is_kept() -> None:
     course = a_course()
     learners = [a_learner(f"learner{number}") for number in range(4)]
     for learner in learners:
         enrolled(learner, course)
     complete(learners[0], course, 0)
     grade(learners[1], course)
-    with CaptureQueriesContext(connection) as queries:
-        assert report_due().statements == 7
-
-    updates = [one["sql"] for one in queries if one["sql"].startswith("UPDATE")]
-    assert sum("reported_started" in sql for sql in updates) == (3 if worth == 1 else 0)
+    assert report_due().statements == 7
     kept = LearnerCourse.objects.order_by("user_id")
     assert [(row.reported, row.sequence) for row in kept] == [
         (Reported(started=True, percent=10), 2),
@@ -537,16 +531,16 @@ def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pyt
     for number in range(2):
         learner = a_learner(f"learner{number}")
         enrolled(learner, course)
-    read, beside = due._pages, []
+    read, beside = inbox.due_groups, []
 
-    def pages(now: Any) -> Any:
-        for page in read(now):
+    def groups(now: Any) -> Any:
+        for group in read(now):
             if not beside:
                 beside.append(None)
                 beside[0] = report_due()
-            yield page
+            yield group
 
-    monkeypatch.setattr(due, "_pages", pages)
+    monkeypatch.setattr(inbox, "due_groups", groups)
     mine = report_due()
 
     assert (mine.observed, beside[0].observed) == (0, 2)

@@ -15,12 +15,12 @@ from django.utils import timezone
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.overview import verdict
+from percipio_openedx.admin.overview import headline
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, doctor, sites, status
+from percipio_openedx.operations import doctor, problems, sites, status
 from percipio_openedx.operations.run import run_once
 from percipio_openedx.operations.words import Tone
 from percipio_openedx.reporting import report_due
@@ -156,7 +156,7 @@ def test_a_configuration_at_a_site_without_courses_is_a_mistake(make: Callable[[
 
     assert (site.pk not in sites.without_courses()) is has_courses
     assert said_of(site) == ("well" if has_courses else "wrong")
-    tone = verdict(snapshot.sites[site.pk], diagnosis.find(snapshot), snapshot).tone
+    tone = headline(snapshot.sites[site.pk], problems.find(snapshot), snapshot).tone
     assert tone is (Tone.WELL if has_courses else Tone.ERROR)
 
 

@@ -37,9 +37,9 @@ PUBLIC = (
 
 @pytest.fixture(autouse=True)
 def _forget() -> Any:
-    tokens.forget_all()
+    tokens._memory.clear()
     yield
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_key_that_was_given_up_opens_nothing_after_each_secret_is_saved_anew(s
     token()
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND, FIRST]
     assert config.for_site(1) is not None
-    tokens.forget_all()
+    tokens._memory.clear()
     token()
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("root", "root@example.com", "edx"))
@@ -162,7 +162,7 @@ def test_a_key_that_was_given_up_opens_nothing_after_each_secret_is_saved_anew(s
 
 def test_a_token_of_an_older_key_is_replaced_by_the_next_one(site: Sandbox, settings: Any) -> None:
     first = token()
-    tokens.forget_all()
+    tokens._memory.clear()
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND, FIRST]
 
     assert token() != first

@@ -18,7 +18,6 @@ import pytest
 from completion.models import BlockCompletion
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -31,8 +30,8 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Alert, DeliveryAttempt, Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, metrics
-from percipio_openedx.reporting import report_due, traces
+from percipio_openedx.operations import alerts
+from percipio_openedx.reporting import report_due, retirement
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 from tests.integration.operations.conftest import command
 from tests.integration.operations.test_erasures import retire
@@ -89,12 +88,12 @@ def gossip(reporting: Any) -> Iterator[type[Gossip]]:
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     root = f"http://127.0.0.1:{server.server_address[1]}"
     reporting.PERCIPIO_API_URL, reporting.PERCIPIO_TOKEN_URL = root, f"{root}/token"
-    tokens.forget_all()
+    tokens._memory.clear()
     alerts.connect()
     yield handler
     server.shutdown()
     server.server_close()
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 @pytest.fixture
@@ -176,7 +175,6 @@ def reported_by(text: str) -> list[str]:
 
 def leave_files(folder: Path, client: Client) -> None:
     """What scrapers, operators at a shell and operators at a page get."""
-    cache.delete(metrics.KEY)
     (folder / "metrics").write_bytes(
         client.get("/percipio/metrics", headers={"Authorization": "Bearer scraper"}).content
     )
@@ -201,7 +199,7 @@ def test_no_answer_tells_who_it_was_about(learner: Any, gossip: type[Gossip], fi
     leave_files(files, client)
     texts = [
         text
-        for model, names in traces.FOREIGN.items()
+        for model, names in retirement.FOREIGN.items()
         for name in names
         for text in model.objects.values_list(name, flat=True)
     ]
@@ -285,7 +283,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "Statement": {"built_by", "course_key", "kind", "value", "verb", "actor_key", "state"},
         "TopicTerm": {"term"},
     }
-    foreign = {model.__name__: set(names) for model, names in traces.FOREIGN.items()}
+    foreign = {model.__name__: set(names) for model, names in retirement.FOREIGN.items()}
     found = {}
     for model in apps.get_app_config("percipio_openedx").get_models():
         if model.__name__ != "PercipioConfiguration":

@@ -32,7 +32,7 @@ def test_a_run_is_never_called_further_ahead_than_a_broker_waits(
     monkeypatch.setattr(tasks.run, "apply_async", lambda countdown, **_: asked.append(countdown))
 
     enrolled(a_learner(), a_course())
-    wake.wait(5)
+    wake.waker.wait(5)
 
     assert asked == [min(max(2, seconds), 900)]
     # Whoever finds that somebody called has committed before that run reads.
@@ -47,7 +47,7 @@ def test_what_is_gathered_for_hours_is_looked_at_in_the_end(reporting: Any, monk
     runs = 0
     with time_machine.travel(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), tick=False) as clock:
         enrolled(a_learner(), a_course())
-        wake.wait(5)
+        wake.waker.wait(5)
         while asked and runs < 200:
             clock.shift(asked.pop())
             cache.clear()
@@ -62,10 +62,10 @@ def test_what_is_gathered_for_hours_is_looked_at_in_the_end(reporting: Any, monk
 
 @pytest.fixture(autouse=True)
 def _rested() -> Iterator[None]:
-    wake.rest()
+    wake.waker.forget()
     yield
-    wake.wait(5)
-    wake.rest()
+    wake.waker.wait(5)
+    wake.waker.forget()
 
 
 def test_a_refusing_broker_is_left_alone_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_a_refusing_broker_is_left_alone_for_a_minute(monkeypatch: pytest.Monkey
     course = a_course()
     for number in range(5):
         enrolled(a_learner(f"learner{number}"), course)
-        wake.wait(5)
+        wake.waker.wait(5)
 
     assert len(tried) == 1
     assert Notice.objects.count() == 5
@@ -94,7 +94,7 @@ def test_a_hanging_broker_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> N
     try:
         for number in range(5):
             enrolled(a_learner(f"learner{number}"), course)
-            wake._waker._quiet_until = 0.0
+            wake.waker._quiet_until = 0.0
         hanging = [thread for thread in threading.enumerate() if thread.name == "percipio-wake"]
         assert len(hanging) == 1
         assert Notice.objects.count() == 5
@@ -118,4 +118,4 @@ def test_a_real_socket_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> No
             assert Notice.objects.count() == 1
             # The server's end goes, and with it the thread's hope.
             silent.close()
-            wake.wait(10)
+            wake.waker.wait(10)

@@ -43,7 +43,7 @@ def completing() -> Iterator[None]:
 def no_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No worker is called; the tests run the passes themselves."""
     monkeypatch.setattr("percipio_openedx.tasks.publish_first", lambda *_, **__: None)
-    wake.rest()
+    wake.waker.forget()
     yield
-    wake.wait(5)
-    wake.rest()
+    wake.waker.wait(5)
+    wake.waker.forget()

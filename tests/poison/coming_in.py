@@ -14,12 +14,12 @@ from openedx_filters import PipelineStep
 from demo.learning.faults import EVERY, Fault, broken
 from percipio_openedx.capture import receivers
 from percipio_openedx.reporting import identity
-from percipio_openedx.statements.transformers import VERB_FILTER
 from tests.poison.database import refusing
 from tests.poison.errors import TEXTS
 from tests.poison.model import ERRORS, Drawn, Poison, Sight, tenth
 from tests.poison.values import Column
 from tests.poison.world import PROGRESSED, STARTED, World
+from tests.unit.statements.cases import VERB_FILTER
 
 COURSE_READS = ("CourseOverview.get_from_id", "modulestore.get_course", "graded_subsections_for_course_id", EVERY)
 LEARNER_READS = (

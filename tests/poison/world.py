@@ -23,7 +23,7 @@ from social_django.models import UserSocialAuth
 
 from demo.learning import faults
 from percipio_openedx import config
-from percipio_openedx.capture import boundary
+from percipio_openedx.capture import notices
 from percipio_openedx.delivery import tokens
 from percipio_openedx.models import (
     Destination,
@@ -33,8 +33,7 @@ from percipio_openedx.models import (
     PercipioConfiguration,
     Statement,
 )
-from percipio_openedx.models.learner_course import registration_for
-from percipio_openedx.models.observation_failure import WHOLE_COURSE, Part
+from percipio_openedx.models.learner_course import WHOLE_COURSE, Part, registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.run import Pass, run_pass
@@ -109,9 +108,9 @@ class World:
         _empty()
         self.percipio.reset()
         cache.clear()
-        tokens.forget_all()
+        tokens._memory.clear()
         alerts.forget()
-        boundary._warned_at.clear()
+        notices._warned_at.clear()
         for number in range(2 * len(ORGANIZATIONS)):
             is_second = number >= len(ORGANIZATIONS)
             Destination.objects.create(

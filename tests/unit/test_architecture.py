@@ -18,7 +18,7 @@ PLATFORM = frozenset({"cms", "common", "lms", "openedx", "xmodule"})
 # The handlers of everything, by module: the receiver must never hurt the learner's request, the delivery must never
 # lose a row to a surprise, and a course can raise anything. Nowhere else.
 BROAD_EXCEPTS = {
-    "capture/boundary.py": 1,
+    "capture/notices.py": 1,
     "delivery/dispatcher.py": 2,
     "delivery/sender.py": 1,
     "edx_platform/door.py": 1,
@@ -26,16 +26,15 @@ BROAD_EXCEPTS = {
 # Where items are set aside (``bulkheads.py``): by module, the boundaries that docs/architecture.md names.
 BULKHEADS = {
     "reporting/observed_state.py": ["PROGRESS"],
-    "operations/backfill.py": ["COURSE", "COURSE", "LEARNER", "LEARNER"],
-    "operations/forecast.py": ["COURSE", "LEARNER"],
-    "operations/retired.py": ["LEARNER", "LEARNER"],
-    "reporting/due.py": ["COURSE", "STEP"],
+    "operations/backfill.py": ["COURSE", "LEARNER", "LEARNER"],
+    "operations/retention.py": ["LEARNER", "LEARNER"],
+    "operations/scope.py": ["COURSE", "COURSE", "LEARNER"],
+    "reporting/due.py": ["COURSE", "LEARNER", "LEARNER", "STEP"],
     "reporting/failures.py": ["ROW"],
-    "reporting/groups.py": ["LEARNER", "LEARNER"],
-    "reporting/observe.py": ["LEARNER", "NAME", "STATEMENT", "STATEMENT"],
+    "reporting/findings.py": ["NAME"],
+    "reporting/observe.py": ["LEARNER", "STATEMENT", "STATEMENT"],
     "reporting/rebuild.py": ["COURSE", "LEARNER", "ROW", "STATEMENT"],
-    "reporting/rewrite.py": ["ROW"],
-    "reporting/store.py": ["ROW"],
+    "reporting/store.py": ["ROW", "ROW"],
     "operations/run.py": ["STEP"],
 }
 

@@ -101,7 +101,7 @@ def test_the_commands_that_are_shown_exist(path: Path) -> None:
 def test_the_management_commands_and_figures_that_are_named_exist(path: Path) -> None:
     named = set(_COMMAND.findall(path.read_text(encoding="utf-8"))) - {"percipio_openedx"}
     source = (ROOT / "percipio_openedx" / "operations" / "metrics.py").read_text(encoding="utf-8")
-    figures = {f"percipio_{name}" for name in re.findall(r'Figure\("(\w+)"', source)}
+    figures = {f"percipio_{name}" for name in re.findall(r'Gauge\("(\w+)"', source)}
     assert named - COMMANDS - figures == set()
 
 

@@ -36,7 +36,7 @@ def _deliver(start: Barrier) -> None:
     configuration = config.for_site(1)
     if configuration is None:
         raise AssertionError("the site has no configuration")
-    PercipioClient(configuration).check_token()
+    PercipioClient(configuration)._tokens.current()
     start.wait()
     deliver_due()
 

@@ -17,16 +17,13 @@ from percipio_openedx.operations import course_overrides
 
 
 class Command(OperatorCommand):
-    """Import and export."""
-
     help = (
         "Leaves courses out, or gives them their own id of Percipio's catalog. `import FILE.csv` reads the columns "
         "course_key (a course run, or course:Org+Course for all runs), is_reported and content_id, and takes over "
         "all lines or, where one is wrong, none; '-' reads standard input. `export` prints the same form."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """Add ``import FILE [--dry-run]`` and ``export``."""
+    def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True, metavar="import|export")
         taking = acts.add_parser("import", help="take over a file")
         taking.add_argument("file", help="the CSV file, or - for standard input")
@@ -34,31 +31,30 @@ class Command(OperatorCommand):
         acts.add_parser("export", help="print what was decided")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Import or export."""
         if options["act"] == "import":
-            return self._import(options["file"], dry_run=options["dry_run"], as_json=options["as_json"])
-        if options["as_json"]:
+            return self._import(options["file"], dry_run=options["dry_run"])
+        if self.as_json:
             self.emit(course_overrides.stored())
         else:
             self.stdout.write(course_overrides.written(), ending="")
         return True
 
-    def _import(self, name: str, *, dry_run: bool, as_json: bool) -> bool:
+    def _import(self, name: str, *, dry_run: bool) -> bool:
         try:
             taken = course_overrides.take(course_overrides.read(_content(name)), dry_run=dry_run)
         except ValidationError as error:
-            if as_json:
+            if self.as_json:
                 self.emit({"problems": [each.params for each in error.error_list]})
-            for message in () if as_json else error.messages:
-                self.stderr.write(message)
+            else:
+                self.stderr.write("\n".join(error.messages))
             self.stderr.write(_("Nothing was changed."))
             return False
-        if as_json:
+        if self.as_json:
             self.emit({**asdict(taken), "dry_run": dry_run})
             return True
-        text = _("%(new)s are new, %(changed)s are changed, %(same)s stay as they are")
+        text = _("new: %(new)s, changed: %(changed)s, unchanged: %(same)s")
         if dry_run:
-            text = _("%(new)s would be new, %(changed)s would be changed, %(same)s stay as they are")
+            text = _("would be new: %(new)s, would be changed: %(changed)s, unchanged: %(same)s")
         self.say(text % asdict(taken))
         for course_key in taken.freed:
             text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")

@@ -1,4 +1,4 @@
-"""``percipio_doctor``: is this installation well, and what is to be done?"""
+"""``percipio_doctor``: check this installation, and say what to do."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext_lazy
 
 from percipio_openedx.management.operator import OperatorCommand
+from percipio_openedx.operations.checks import CheckVerdict
 from percipio_openedx.operations.doctor import examine
-from percipio_openedx.operations.findings import Verdict
 
 SIGNS = {
-    Verdict.WELL: gettext_lazy("ok"),
-    Verdict.DOUBTFUL: gettext_lazy("look"),
-    Verdict.WRONG: gettext_lazy("WRONG"),
-    Verdict.SKIPPED: "-",
+    CheckVerdict.WELL: gettext_lazy("ok"),
+    CheckVerdict.DOUBTFUL: gettext_lazy("check"),
+    CheckVerdict.WRONG: gettext_lazy("WRONG"),
+    CheckVerdict.SKIPPED: "-",
 }
 
 
 class Command(OperatorCommand):
-    """Check everything; one line for each check, with the fix."""
-
     help = (
         "Checks the settings, each site's configuration, the tables, what the LMS offers, cache, broker and workers, "
         "and what waits or is stuck. One line each, with what to do. Exit code 1 if anything is wrong. Percipio itself "
@@ -32,20 +30,18 @@ class Command(OperatorCommand):
     # The doctor is for those whose checks fail.
     requires_system_checks = ()
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """``--online``."""
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--online", action="store_true", help="also ask Percipio: token, read, empty write, clock")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Check; *doubtful* is no problem."""
-        verdicts = []
+        verdicts = set()
         for found in examine(is_online=options["online"]):
-            verdicts.append(found.verdict)
-            if options["as_json"]:
+            verdicts.add(found.verdict)
+            if self.as_json:
                 self.emit(asdict(found))
                 continue
-            words = f"{found.name}: {found.seen}" if found.seen else found.name
-            self.say(f"{SIGNS[found.verdict]!s:>5}  {words}")
+            seen = f": {found.seen}" if found.seen else ""
+            self.say(f"{SIGNS[found.verdict]!s:>5}  {found.name}{seen}")
             if found.fix:
                 self.say(f"       -> {found.fix}")
-        return Verdict.WRONG not in verdicts
+        return CheckVerdict.WRONG not in verdicts

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
-from percipio_openedx.models.erasure import ErasureRequest
-from percipio_openedx.operations import erasures
+from percipio_openedx.models.operations import ErasureRequest
+from percipio_openedx.operations.retention import open_erasures, tick_off
 from percipio_openedx.operations.sites import site_name
 
 
 class Command(OperatorCommand):
-    """List, and tick off."""
-
     help = (
         "Lists, for each learner who was erased here after something of theirs had been sent, the registrations "
         "(context.registration) whose statements Skillsoft has to erase. They are pseudonyms: they name nobody, but "
@@ -27,23 +24,38 @@ class Command(OperatorCommand):
         "Exit code 1 while there is any to ask for."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """``--done`` and ``--all``."""
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--done", type=int, action="append", default=[], metavar="ID", help="Skillsoft did this one; repeatable"
         )
         parser.add_argument("--all", action="store_true", help="list those that are done, too")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Tick off, then list."""
-        _tick_off(options["done"])
-        rows = ErasureRequest.objects.order_by("pk") if options["all"] else erasures.still_open()
+        known = ErasureRequest.objects.in_bulk(options["done"])
+        unknown = sorted(set(options["done"]) - set(known))
+        if unknown:
+            raise UsageError(_("there is no erasure request %(id)s; nothing was ticked off") % {"id": unknown[0]})
+        tick_off(options["done"])
+        rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():
-            if options["as_json"]:
-                self.emit(_document(row))
+            if self.as_json:
+                self._emit(row)
             else:
                 self._show(row)
-        return not erasures.still_open().exists()
+        return not open_erasures().exists()
+
+    def _emit(self, row: ErasureRequest) -> None:
+        names = ("organization", "api", "statements")
+        self.emit(
+            {
+                "id": row.pk,
+                "site": row.site_id,
+                **{name: getattr(row, name) for name in names},
+                "registrations": row.registrations.split(),
+                "erased_at": row.erased_at.isoformat(),
+                "done_at": row.done_at.isoformat() if row.done_at else None,
+            }
+        )
 
     def _show(self, row: ErasureRequest) -> None:
         state = _("done %(day)s") % {"day": f"{row.done_at:%Y-%m-%d}"} if row.done_at else _("to be asked for")
@@ -63,23 +75,3 @@ class Command(OperatorCommand):
                 "Skillsoft, from the LMS’s own retirement status, before the LMS cleans it up."
             )
             self.say(f"  {text}")
-
-
-def _tick_off(pks: Sequence[int]) -> None:
-    unknown = erasures.unknown(pks)
-    if unknown:
-        raise UsageError(_("there is no erasure %(id)s; nothing was ticked off") % {"id": unknown[0]})
-    erasures.tick_off(pks, timezone.now())
-
-
-def _document(row: ErasureRequest) -> dict[str, Any]:
-    return {
-        "id": row.pk,
-        "site": row.site_id,
-        "organization": row.organization,
-        "api": row.api,
-        "registrations": row.registrations.split(),
-        "statements": row.statements,
-        "erased_at": row.erased_at.isoformat(),
-        "done_at": row.done_at.isoformat() if row.done_at else None,
-    }

@@ -13,27 +13,23 @@ from percipio_openedx.operations import metrics
 
 
 class Command(OperatorCommand):
-    """Print what a scraper would read."""
-
     help = (
         "Prints the figures that /percipio/metrics shows, in Prometheus's text form (for the node exporter's textfile "
         "collector, for instance; needs the metrics extra), or with --json as JSON."
     )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Print."""
-        if options["as_json"]:
-            for figure in metrics.figures():
+        if self.as_json:
+            for gauge in metrics.gauges():
                 samples = [
-                    {"labels": dict(zip(figure.labels, labels, strict=True)), "value": value}
-                    for labels, value in figure.values.items()
+                    {"labels": dict(zip(gauge.labels, labels, strict=True)), "value": value}
+                    for labels, value in gauge.values.items()
                 ]
-                self.emit({"name": metrics.PREFIX + figure.name, "meaning": figure.meaning, "samples": samples})
+                self.emit({"name": metrics.PREFIX + gauge.name, "meaning": gauge.meaning, "samples": samples})
             return True
         if not metrics.is_available():
             raise CommandError(
                 _("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
             )
-        body, _content_type = metrics.text()
-        self.stdout.write(body.decode(), ending="")
+        self.stdout.write(metrics.text().decode(), ending="")
         return True

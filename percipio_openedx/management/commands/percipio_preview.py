@@ -9,41 +9,29 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from percipio_openedx import edx_platform
 from percipio_openedx.data import BuiltStatement, Milestone
-from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.management.operator import OperatorCommand, course_run, learner_named
 from percipio_openedx.operations import words
 from percipio_openedx.operations.sites import site_name
 from percipio_openedx.reporting.preview import Preview, preview
 
 
 class Command(OperatorCommand):
-    """Look as a worker would; nothing is sent and nothing is written."""
-
     help = (
         "Shows the statement and the Track record of every milestone that is due for a learner in a course run, and "
         "the reason for each that is not. Sends nothing and writes nothing. The output names the learner. Exit code 1 "
         "if the learner cannot be reported."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """Who, and in which course."""
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("learner", help="user id, username or email")
         parser.add_argument("course", help="the course run, as course-v1:Org+Course+Run")
         parser.add_argument("--afresh", action="store_true", help="as if nothing had been reported yet")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Look and show."""
-        user_id = edx_platform.user_id_of(options["learner"])
-        if user_id is None:
-            raise UsageError(_("there is no such learner"))
-        try:
-            edx_platform.org_of(options["course"])
-        except PlatformUnavailable:
-            raise UsageError(_("that is no course run; write course-v1:Org+Course+Run")) from None
-        found = preview(user_id, options["course"], afresh=options["afresh"])
-        if options["as_json"]:
+        user_id = learner_named(options["learner"])
+        found = preview(user_id, course_run(options["course"]), afresh=options["afresh"])
+        if self.as_json:
             self.emit(_document(found))
         else:
             self._show(found)

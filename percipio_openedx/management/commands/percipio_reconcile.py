@@ -1,4 +1,4 @@
-"""``percipio_reconcile``: does Percipio have what we believe it has?"""
+"""``percipio_reconcile``: compare what Percipio has with what we believe it has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from percipio_openedx.capture import wake
 from percipio_openedx.config import Configuration
+from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.management.operator import OperatorCommand, UsageError, moment
+from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, site_option
 from percipio_openedx.operations import words
-from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally, can_read
-from percipio_openedx.operations.sites import configurations, site_name, site_named
+from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
+from percipio_openedx.operations.sites import configurations, site_name
 
-WORDS = {
+LABELS = {
     Difference.MISSING: gettext_lazy("missing there"),
     Difference.UNKNOWN: gettext_lazy("unknown here"),
     Difference.DIFFERENT: gettext_lazy("different there"),
@@ -30,16 +31,13 @@ WORDS = {
 
 
 class Command(OperatorCommand):
-    """Compare, print the differences, and with --fix queue what is missing."""
-
     help = (
         "Reads the statements back from Percipio page by page and compares them with those delivered: prints what is "
         "missing there, unknown here, or different. Exit code 1 if there is any. With --json each difference is one "
         "line, the last line is the sum."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """``--since``, ``--site``, ``--fix``, ``--grace``."""
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", metavar="TIME", help="only what was delivered since (2026-01-31, UTC)")
         parser.add_argument("--site", metavar="SITE", help="one site, by id or domain; all that report by default")
         parser.add_argument("--fix", action="store_true", help="queue what is missing, to be sent again")
@@ -48,27 +46,27 @@ class Command(OperatorCommand):
         )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Site by site."""
-        found = _asked(options["site"])
+        found = configurations()
+        site_id = site_option(options["site"])
+        if site_id is not None:
+            found = {site_id: found.get(site_id)}
         wrong = {site_id: one for site_id, one in found.items() if isinstance(one, PercipioConfigurationError)}
         for site_id, error in wrong.items():
             text = _("%(site)s: left out, its configuration is wrong: %(error)s")
             self.stderr.write(text % {"site": site_name(site_id), "error": error.words})
-        chosen = self._readable(found)
-        tallies = [self._reconcile(site_id, configuration, options) for site_id, configuration in chosen.items()]
-        if any(tally.queued for tally in tallies):
-            wake.on_commit()
-        return not wrong and all(tally.is_well for tally in tallies)
-
-    def _readable(self, found: Mapping[int, object]) -> dict[int, Configuration]:
         chosen = {site_id: one for site_id, one in found.items() if isinstance(one, Configuration)}
         if not chosen:
             raise UsageError(_("no site is configured, or none rightly; see percipio_doctor"))
-        for site_id in [site_id for site_id, one in chosen.items() if not can_read(one)]:
-            text = _("%(site)s: left out, for the Track API has nothing to read back")
-            self.stderr.write(text % {"site": site_name(site_id)})
-            del chosen[site_id]
-        return chosen
+        tallies = []
+        for site_id, configuration in chosen.items():
+            if configuration.api is Api.TRACK:
+                text = _("%(site)s: left out, for the Track API has nothing to read back")
+                self.stderr.write(text % {"site": site_name(site_id)})
+            else:
+                tallies.append(self._reconcile(site_id, configuration, options))
+        if any(tally.queued for tally in tallies):
+            wake.on_commit()
+        return not wrong and all(tally.is_well for tally in tallies)
 
     def _reconcile(self, site_id: int, configuration: Configuration, options: Mapping[str, Any]) -> Tally:
         with (
@@ -77,7 +75,7 @@ class Command(OperatorCommand):
         ):
             work = Reconciliation(
                 configuration,
-                since=moment(options["since"]) if options["since"] else None,
+                since=moment(options["since"]),
                 grace=timedelta(seconds=max(0, options["grace"])),
                 fix=options["fix"],
                 on_read=reading.update,
@@ -85,35 +83,22 @@ class Command(OperatorCommand):
             )
             reading.total = checking.total = work.believed()
             for found in work.run():
-                if options["as_json"]:
+                if self.as_json:
                     self.emit({"site": site_id, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
-                    self.say(
-                        f"{WORDS[found.difference]}: {found.uuid} {words.of(words.KINDS, found.kind)} {found.detail}"
-                    )
-        self._sum_up(site_id, work.tally, as_json=options["as_json"])
+                    kind = words.of(words.KINDS, found.kind)
+                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
+        if self.as_json:
+            self.emit({"site": site_id, **asdict(work.tally), "well": work.tally.is_well})
+        else:
+            self._sum_up(site_name(site_id), work.tally)
         return work.tally
 
-    def _sum_up(self, site_id: int, tally: Tally, *, as_json: bool) -> None:
-        if as_json:
-            self.emit({"site": site_id, **asdict(tally), "well": tally.is_well})
-            return
-        counts = ", ".join(f"{tally.counts[kind]} {text}" for kind, text in WORDS.items())
+    def _sum_up(self, site: str, tally: Tally) -> None:
+        counts = ", ".join(f"{tally.counts[kind]} {text}" for kind, text in LABELS.items())
         text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
-        self.say(text % {"site": site_name(site_id), "read": tally.read, "checked": tally.checked, "counts": counts})
+        self.say(text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:
-            text = _("%(site)s: %(count)s queued to be sent again")
-            self.say(text % {"site": site_name(site_id), "count": tally.queued})
+            self.say(_("%(site)s: %(count)s requeued") % {"site": site, "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
             self.say(_("run again with --fix to send what is missing again"))
-
-
-def _asked(text: str | None) -> dict[int, Configuration | PercipioConfigurationError | None]:
-    """The site that was asked for, or all that may report."""
-    found = configurations()
-    if text is None:
-        return found
-    site_id = site_named(text)
-    if site_id is None:
-        raise UsageError(_("there is no site %(site)r") % {"site": text})
-    return {site_id: found.get(site_id)}

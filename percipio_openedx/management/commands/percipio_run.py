@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.management.operator import Interruption, OperatorCommand
+from percipio_openedx.management.operator import OperatorCommand, interruption
 from percipio_openedx.operations.problems import STEPS
 from percipio_openedx.operations.run import Pass, run_pass
 
@@ -24,45 +24,40 @@ BUDGET = 60.0
 
 
 class Command(OperatorCommand):
-    """Look at what is due and send what is due, once or for ever."""
-
     help = (
         "Looks at the learners and courses of which something is due and sends what waits for Percipio: once, or "
         "with --loop until it is stopped (SIGTERM or Ctrl-C; it finishes its pass). Safe beside Celery workers. With "
         "--json it prints a line after each pass: when the next one is due."
     )
 
-    def add_own_arguments(self, parser: CommandParser) -> None:
-        """``--loop``."""
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--loop", action="store_true", help="keep running, with pauses of up to 30 seconds")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        """Run. What waits is no trouble: ``percipio_doctor`` says when it waits for too long."""
         if not options["loop"]:
-            return self._passed(run_pass(), as_json=options["as_json"])
-        with Interruption() as interruption:
-            while not interruption.is_asked():
+            return self._passed(run_pass())
+        with interruption() as stop:
+            while not stop.is_set():
                 close_old_connections()
                 edx_platform.forget_request()
                 done = run_pass(budget=BUDGET)
-                self._passed(done, as_json=options["as_json"])
-                interruption.wait(pause_until(done.next_at))
+                self._passed(done)
+                stop.wait(pause_until(done.next_at))
         return True
 
-    def _passed(self, done: Pass, *, as_json: bool) -> bool:
-        """Say how a pass went; whether all of its steps were done."""
-        if as_json:
+    def _passed(self, done: Pass) -> bool:
+        """Say how a pass went; return whether all of its steps were done."""
+        if self.as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
             self.stdout.flush()
         for step, why in done.broken.items():
-            self.stderr.write(
-                _("%(step)s broke (%(why)s); the rest was done") % {"step": STEPS.get(step, step), "why": why}
-            )
+            text = _("%(step)s broke (%(why)s); the rest was done")
+            self.stderr.write(text % {"step": STEPS.get(step, step), "why": why})
         return not done.broken
 
 
 def pause_until(next_at: datetime | None) -> float:
-    """Seconds to wait: not less than one, and not more than half a minute, for notices come unannounced."""
+    """Return the seconds to wait: at least one, and at most half a minute, for notices come unannounced."""
     wait = LONGEST_PAUSE if next_at is None else (next_at - timezone.now()).total_seconds()
     return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)

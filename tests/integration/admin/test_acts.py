@@ -12,7 +12,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.admin import statement_actions
+from percipio_openedx.admin import statements
 from percipio_openedx.capture import wake
 from percipio_openedx.models import Destination, Statement
 from percipio_openedx.models.statement import State
@@ -24,7 +24,7 @@ LIST = "admin:percipio_openedx_statement_changelist"
 
 @pytest.fixture
 def world(world: World) -> World:
-    """The same with a statement that is to be built anew."""
+    """The same with a statement that is to be rebuilt."""
     row = a_learner_course(world.hostile.pk, KEY)
     at = world.now - timedelta(days=9)
     world.by_state[State.OUTDATED] = a_statement(row, 9, State.OUTDATED, world.destination, at)
@@ -56,7 +56,7 @@ def test_send_again_asks_first(world: World, everything: Client, woken: list[int
     assert "csrfmiddlewaretoken" in response.content.decode()
     assert response.context["states"] == [
         (name, "1")
-        for name in ("to be built anew", "waiting", "being sent", "delivered", "parked", "discarded", "skipped")
+        for name in ("to be rebuilt", "waiting", "being sent", "delivered", "parked", "discarded", "skipped")
     ]
 
 
@@ -93,7 +93,7 @@ def test_give_up_takes_what_waits_or_is_parked_and_keeps_percipios_words(world: 
         State.PARKED: State.DISCARDED,
     }
     parked = Statement.objects.get(pk=world.by_state[State.PARKED].pk)
-    assert parked.answer == f"given up by an operator; before that: 400: {HOSTILE}"
+    assert parked.answer == f"discarded by an operator; before that: 400: {HOSTILE}"
     assert LogEntry.objects.count() == 3
 
 
@@ -111,7 +111,7 @@ def test_an_act_on_all_that_a_filter_finds(world: World, everything: Client, wok
 
 
 def test_export_gives_the_bytes_that_are_sent(world: World, everything: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(statement_actions, "AT_ONCE", 2)
+    monkeypatch.setattr(statements, "BATCH", 2)
     Statement.objects.filter(pk=world.by_state[State.SKIPPED].pk).update(body=b'{"a":\n "b"}')
     response = act(everything, "export", *world.by_state.values())
     content = b"".join(response.streaming_content)
@@ -159,7 +159,7 @@ def test_nothing_is_done_by_get(world: World, everything: Client) -> None:
 
 
 def test_a_long_choice_is_named_up_to_a_thousand(world: World, everything: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(statement_actions, "NAMED", 3)
+    monkeypatch.setattr(statements, "MAX_NAMED", 3)
     act(everything, "requeue", *world.by_state.values(), confirmed="1")
 
     assert LogEntry.objects.exclude(object_id=None).count() == 3

@@ -18,7 +18,7 @@ from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.models import DeliveryAttempt
 from percipio_openedx.operations import connection_check
-from percipio_openedx.operations.findings import Finding, Verdict
+from percipio_openedx.operations.checks import CheckResult, CheckVerdict
 from percipio_openedx.settings.common import DEFAULTS
 from percipio_sandbox import Sandbox
 
@@ -28,9 +28,9 @@ NAMES = ("reach", "clock", "token", "read", "write")
 
 @pytest.fixture(autouse=True)
 def _forget_connections() -> Iterator[None]:
-    tokens.forget_all()
+    tokens._memory.clear()
     yield
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -70,13 +70,13 @@ WELL = {
 
 
 @pytest.fixture
-def examined() -> Iterator[Callable[..., dict[str, Finding]]]:
+def examined() -> Iterator[Callable[..., dict[str, CheckResult]]]:
     """Test the connection to a server with this script; the steps by name."""
     servers = []
 
     def examine(
         script: dict[str, tuple[int, bytes]] | None = None, date: datetime | None = None, **values: Any
-    ) -> dict[str, Finding]:
+    ) -> dict[str, CheckResult]:
         handler = type("Scripted", (Answers,), {"script": {**WELL, **(script or {})}, "date": date})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         servers.append(server)
@@ -90,7 +90,7 @@ def examined() -> Iterator[Callable[..., dict[str, Finding]]]:
         server.server_close()
 
 
-def steps_of(values: dict[str, Any]) -> dict[str, Finding]:
+def steps_of(values: dict[str, Any]) -> dict[str, CheckResult]:
     given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     given.update(partner_name="acme", organization_id="org-7", client_id="acme-client", client_secret=SECRET, timeout=2)
     found = connection_check.examine(config.build(1, {**given, "region": "custom", **values}))
@@ -99,11 +99,11 @@ def steps_of(values: dict[str, Any]) -> dict[str, Finding]:
     return dict(zip(NAMES, found if len(found) == 5 else [], strict=True))
 
 
-def verdicts(steps: dict[str, Finding]) -> dict[str, str]:
+def verdicts(steps: dict[str, CheckResult]) -> dict[str, str]:
     return {name: step.verdict for name, step in steps.items()}
 
 
-def test_a_connection_that_works(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_a_connection_that_works(examined: Callable[..., dict[str, CheckResult]]) -> None:
     steps = examined(date=datetime.now(UTC))
 
     assert verdicts(steps) == dict.fromkeys(NAMES, "well")
@@ -119,13 +119,13 @@ def test_a_connection_that_works(examined: Callable[..., dict[str, Finding]]) ->
         ("token", 400, "The client id or the client secret is wrong, or they belong to another region"),
         ("token", 404, "not the address of a token endpoint"),
         ("token", 429, "asks for a pause"),
-        ("token", 503, "trouble of its own"),
+        ("token", 503, "problems of its own"),
         ("token", 200, "not Percipio's token endpoint"),
         ("read", 401, "must belong to the same region"),
         ("read", 403, "CONTENT_AGGREGATION, for the partner acme"),
         ("read", 404, "does not know the partner acme, or the organization org-7"),
         ("read", 429, "asks for a pause"),
-        ("read", 500, "trouble of its own"),
+        ("read", 500, "problems of its own"),
         ("read", 302, "Check the region"),
         ("write", 403, "CONTENT_AGGREGATION"),
         ("write", 404, "does not know the partner"),
@@ -133,31 +133,31 @@ def test_a_connection_that_works(examined: Callable[..., dict[str, Finding]]) ->
     ],
 )
 def test_each_failure_has_its_mend(
-    examined: Callable[..., dict[str, Finding]], step: str, status: int, mend: str
+    examined: Callable[..., dict[str, CheckResult]], step: str, status: int, mend: str
 ) -> None:
     steps = examined({step: (status, b'{"error": "no"}')}, date=datetime.now(UTC))
 
-    assert steps[step].verdict is Verdict.WRONG
+    assert steps[step].verdict is CheckVerdict.WRONG
     assert mend in steps[step].fix
     after = [name for name in NAMES[NAMES.index(step) + 1 :] if name != "clock"]
-    assert all(steps[name].verdict is Verdict.SKIPPED for name in after)
+    assert all(steps[name].verdict is CheckVerdict.SKIPPED for name in after)
     assert not connection_check.is_well(list(steps.values()))
 
 
-def test_a_page_instead_of_an_answer(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_a_page_instead_of_an_answer(examined: Callable[..., dict[str, CheckResult]]) -> None:
     steps = examined({"read": (200, b"<html>Sign in</html>")})
 
     assert (steps["read"].verdict, steps["read"].seen) == ("wrong", "200, but not an answer of Percipio's")
 
 
-def test_reading_that_is_not_offered_does_no_harm(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_reading_that_is_not_offered_does_no_harm(examined: Callable[..., dict[str, CheckResult]]) -> None:
     steps = examined({"read": (405, b"")}, date=datetime.now(UTC))
 
     assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "read": "doubtful"}
     assert connection_check.is_well(list(steps.values()))
 
 
-def test_the_track_api_is_tried_with_an_empty_record(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_the_track_api_is_tried_with_an_empty_record(examined: Callable[..., dict[str, CheckResult]]) -> None:
     steps = examined(date=datetime.now(UTC), api="track")
 
     assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "read": "skipped"}
@@ -173,7 +173,7 @@ def test_the_track_api_is_tried_with_an_empty_record(examined: Callable[..., dic
     ],
 )
 def test_the_clock(
-    examined: Callable[..., dict[str, Finding]], ahead: timedelta | None, verdict: str, words: str
+    examined: Callable[..., dict[str, CheckResult]], ahead: timedelta | None, verdict: str, words: str
 ) -> None:
     steps = examined(date=None if ahead is None else datetime.now(UTC) + ahead)
 
@@ -182,10 +182,10 @@ def test_the_clock(
     assert ("NTP" in steps["clock"].fix) == (verdict == "doubtful")
 
 
-def test_a_page_is_no_permission_to_write(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_a_page_is_no_permission_to_write(examined: Callable[..., dict[str, CheckResult]]) -> None:
     steps = examined({"write": (200, b"<html>Sign in</html>")}, date=datetime.now(UTC))
 
-    assert steps["write"].verdict is Verdict.WRONG
+    assert steps["write"].verdict is CheckVerdict.WRONG
     assert (steps["write"].seen, "region" in steps["write"].fix) == ("200, but not an answer of Percipio's", True)
 
 
@@ -200,7 +200,9 @@ def test_a_page_is_no_permission_to_write(examined: Callable[..., dict[str, Find
         ("Mon, 01 Jan 2026 00:00:00 +999999", "skipped"),
     ],
 )
-def test_an_absurd_date_breaks_nothing(examined: Callable[..., dict[str, Finding]], date: str, verdict: str) -> None:
+def test_an_absurd_date_breaks_nothing(
+    examined: Callable[..., dict[str, CheckResult]], date: str, verdict: str
+) -> None:
     steps = examined(date=date)
 
     assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "clock": verdict}
@@ -222,7 +224,7 @@ def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "HTTPS_PROXY" in steps["reach"].fix
 
 
-def test_a_certificate_that_nobody_knows(examined: Callable[..., dict[str, Finding]]) -> None:
+def test_a_certificate_that_nobody_knows(examined: Callable[..., dict[str, CheckResult]]) -> None:
     """TLS is spoken to a server that speaks none."""
     plain = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     threading.Thread(target=plain.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

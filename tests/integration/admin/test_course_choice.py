@@ -12,7 +12,7 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search
-from percipio_openedx.admin.search import chosen
+from percipio_openedx.admin.search import find_course
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.admin.world import OTHER_KEY, a_learner_course
 from tests.integration.builders import KEY, a_course, a_learner
@@ -55,55 +55,55 @@ def test_every_word_is_part_of_the_name_or_of_the_key(text: str, keys: list[str]
 
 
 def test_one_is_meant_several_are_offered_and_none_is_said() -> None:
-    assert chosen("") == search.CourseChoice()
-    assert chosen(f" {KEY} ").key == KEY
-    assert chosen("foundations").key == KEY
-    several = chosen("cloud")
-    assert (several.key, several.found[KEY], several.is_cut) == ("", "Cloud Foundations", False)
-    assert chosen("nothing like it").problem == "No course has that in its name or key."
+    assert find_course("") == search.CourseChoice()
+    assert find_course(f" {KEY} ").key == KEY
+    assert find_course("foundations").key == KEY
+    several = find_course("cloud")
+    assert (several.key, dict(several.found)[KEY], several.is_cut) == ("", "Cloud Foundations", False)
+    assert find_course("nothing like it").problem == "No course has that in its name or key."
 
 
 def test_no_more_are_offered_than_fit_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "MOST_COURSES", 1)
-    several = chosen("cloud")
+    monkeypatch.setattr(search, "MAX_COURSES", 1)
+    several = find_course("cloud")
 
-    assert (list(several.found), several.is_cut) == ([KEY], True)
+    assert ([key for key, _name in several.found], several.is_cut) == ([KEY], True)
 
 
-def test_a_catalogue_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_catalog_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(text: str, limit: int) -> dict[str, str]:
         raise PlatformUnavailable("course_overviews")
 
     monkeypatch.setattr(edx_platform, "find_courses", broken)
-    assert chosen("cloud").problem == "The LMS cannot tell: course_overviews is not available in this LMS."
+    assert find_course("cloud").problem == "The LMS cannot tell: course_overviews is not available in this LMS."
 
 
 def test_the_learner_view_takes_part_of_a_course_s_name(amina: Any, everything: Client) -> None:
     found = everything.get(reverse(FIND), {"q": "amina", "course": "machine"})
 
-    assert [entry["row"].course_key for entry in found.context["rows"]] == [OTHER_KEY]
+    assert [row.course_key for row, _learner, _hold in found.context["rows"]] == [OTHER_KEY]
 
 
 def test_the_learner_view_lets_choose_among_several(amina: Any, everything: Client) -> None:
     page = everything.get(reverse(FIND), {"q": "amina", "course": "cloud"})
     assert page.context["rows"] == []
-    assert "Several courses are meant. Choose one:" in page.content.decode()
+    assert "Several courses match. Choose one:" in page.content.decode()
 
     href = f"?q=amina&amp;course={KEY.replace(':', '%3A').replace('+', '%2B')}"
     assert f'href="{href}"' in page.content.decode()
     found = everything.get(reverse(FIND) + href.replace("&amp;", "&"))
-    assert [entry["row"].course_key for entry in found.context["rows"]] == [KEY]
+    assert [row.course_key for row, _learner, _hold in found.context["rows"]] == [KEY]
 
 
 def test_a_course_alone_shows_its_learners(amina: Any, everything: Client) -> None:
     found = everything.get(reverse(FIND), {"course": "foundations"})
 
-    assert [entry["row"].user_id for entry in found.context["rows"]] == [amina.pk]
+    assert [row.user_id for row, _learner, _hold in found.context["rows"]] == [amina.pk]
 
 
 def test_the_preview_takes_part_of_a_course_s_name(amina: Any, operator: Callable[..., Client]) -> None:
     client, url = operator("preview_statement"), reverse("admin:percipio_openedx_preview")
 
     assert client.get(url, {"learner": "amina", "course": "foundations"}).context["course_key"] == KEY
-    assert "Several courses are meant." in client.get(url, {"learner": "amina", "course": "cloud"}).content.decode()
+    assert "Several courses match." in client.get(url, {"learner": "amina", "course": "cloud"}).content.decode()
     assert client.get(url, {"learner": "amina"}).context["problem"] == "Which course?"

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.admin import paging, search
+from percipio_openedx.admin import base, search
 from percipio_openedx.enums import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
@@ -101,7 +101,7 @@ def test_the_course_field_keeps_the_other_filters(world: World, everything: Clie
 
 
 def test_no_page_counts_the_whole_table(world: World, everything: Client, monkeypatch: Any) -> None:
-    monkeypatch.setattr(paging, "MOST", 4)
+    monkeypatch.setattr(base, "MAX_ROWS", 4)
     with CaptureQueriesContext(connection) as captured:
         response = everything.get(reverse(LIST))
 
@@ -134,8 +134,8 @@ def test_statements_of_an_account_that_is_gone_are_found_by_its_id(world: World,
 
 
 def test_the_search_names_a_bounded_number_of_learners(world: World, monkeypatch: Any) -> None:
-    monkeypatch.setattr(search, "MOST_LEARNERS", 3)
-    monkeypatch.setattr(search, "MOST_ACCOUNTS", 5)
+    monkeypatch.setattr(search, "MAX_LEARNERS", 3)
+    monkeypatch.setattr(search, "MAX_ACCOUNTS", 5)
     for number in range(6):
         enrolled(a_learner(f"many{number}"), CourseKey.from_string(KEY))
     a_learner("many")

@@ -102,7 +102,7 @@ def test_the_list_of_alerts(quiet: World, everything: Client) -> None:
     ("scope", "words"),
     [
         (Scope(), "everything"),
-        (Scope(site_id=1, org="AcmeX"), "Organisation: AcmeX; Site: 1"),
+        (Scope(site_id=1, org="AcmeX"), "Organization: AcmeX; Site: example.com"),
         (Scope(course_keys=("course-v1:A+B+C", "course-v1:A+B+D")), "Courses: course-v1:A+B+C, course-v1:A+B+D"),
     ],
 )

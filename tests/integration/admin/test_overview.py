@@ -1,4 +1,4 @@
-"""The overview: one sentence that is true, and figures that add up."""
+"""The overview: one sentence that is true, and counts that add up."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.admin.figures import gathered
-from percipio_openedx.admin.overview import Verdict, verdict
-from percipio_openedx.models import DeliveryAttempt, Destination, Notice, PercipioConfiguration, Statement
+from percipio_openedx.admin.overview import Headline, headline, take_counts
+from percipio_openedx.models import (
+    DeliveryAttempt,
+    Destination,
+    Notice,
+    ObservationFailure,
+    PercipioConfiguration,
+    Statement,
+)
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.words import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
 from tests.integration.builders import a_site
@@ -68,10 +74,10 @@ def unseen(world: World) -> None:
     Notice.objects.update(noticed_at=world.now - timedelta(hours=2))
 
 
-def of_the_site(world: World) -> Verdict:
+def of_the_site(world: World) -> Headline:
     """The sentence of the first site."""
     snapshot = status.take(world.now)
-    return verdict(snapshot.sites[1], diagnosis.find(snapshot), snapshot)
+    return headline(snapshot.sites[1], problems.find(snapshot), snapshot)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_the_sentence(world: World, change: Change, tone: Tone, words: str) -> N
     change(world)
     said = of_the_site(world)
 
-    assert (said.tone, said.words[: len(words)]) == (tone, words)
+    assert (said.tone, said.sentence[: len(words)]) == (tone, words)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,7 @@ def test_the_sentence_of_the_settings(
     setattr(reporting, f"PERCIPIO_{name}", value)
     said = of_the_site(world)
 
-    assert (said.tone, said.words[: len(words)]) == (tone, words)
+    assert (said.tone, said.sentence[: len(words)]) == (tone, words)
 
 
 def test_a_site_without_configuration_is_quiet(world: World, reporting: Any) -> None:
@@ -120,7 +126,7 @@ def test_a_site_without_configuration_is_quiet(world: World, reporting: Any) -> 
     assert of_the_site(world).tone is Tone.QUIET
 
 
-def test_the_figures_add_up(world: World) -> None:
+def test_the_counts_add_up(world: World) -> None:
     DeliveryAttempt.objects.create(
         destination=world.destination,
         api="statements",
@@ -131,18 +137,18 @@ def test_the_figures_add_up(world: World) -> None:
         outcome="accepted",
         duration_ms=81,
     )
-    snapshot, figures = status.take(world.now), gathered(world.now)
+    snapshot, shown = status.take(world.now), take_counts(world.now)
     (found,) = snapshot.destinations
 
     assert found.counts == {"waiting": 1, "sending": 1, "parked": 1}
     assert found.waiting_since == world.by_state[State.SENDING].stored_at
     assert snapshot.oldest_notice == world.now
-    traffic = figures.traffic[found.row.pk]
-    assert (traffic.requests, traffic.taken, traffic.success_percent) == (2, 1, 50)
-    assert (traffic.average_ms, traffic.longest_ms, traffic.statements) == (100, 120, 5)
-    assert traffic.last_bad is not None and traffic.last_bad.status == 403
-    assert figures.held == {1: {"no_sso_link": 1}}
-    days = figures.days[1]
+    traffic = shown.traffic[found.row.pk]
+    assert (traffic["requests"], traffic["taken"], traffic["success_percent"]) == (2, 1, 50)
+    assert (round(traffic["average_ms"]), traffic["longest_ms"], traffic["statements"]) == (100, 120, 5)
+    assert traffic["last_bad"].status == 403
+    assert shown.held == {1: {"no_sso_link": 1}}
+    days = shown.days[1]
     assert len(days) == 14
     assert days[world.now.date()] == {"waiting": 1, "delivered": 0, "not_reported": 1}
     counted: Counter[str] = Counter()
@@ -164,17 +170,32 @@ def test_the_page_keeps_what_costs_for_a_minute_and_knows_how_it_is_now(world: W
 
 def test_the_page_draws_without_foreign_assets(world: World, everything: Client) -> None:
     page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
-    plot = page[page.index('<svg class="percipio-plot"') :]
+    chart = page[page.index('<svg class="percipio-chart"') :]
 
-    assert plot.count("<rect") == 7
-    assert 'class="percipio-delivered"' in plot
+    assert chart.count("<rect") == 7
+    assert 'class="percipio-delivered"' in chart
     assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
 def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
     a_learner_course(world.amina.pk, OTHER_KEY, site_id=3, hold_reason="no_email", observed_at=world.now)
-    figures = gathered(world.now)
+    shown = take_counts(world.now)
 
-    assert figures.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}
-    sites = status.take(world.now, figures.days).sites.values()
+    assert shown.held == {1: {"no_sso_link": 1}, 3: {"no_email": 1}}
+    sites = status.take(world.now, shown.days).sites.values()
     assert [(site.site_id, site.name) for site in sites] == [(1, "example.com"), (3, "site 3")]
+
+
+def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything: Client) -> None:
+    for number in range(22):
+        ObservationFailure.objects.create(
+            course_key=f"course-v1:DemoX+BAD+{number}",
+            reason="broken",
+            failing_since=world.now,
+            failed_at=world.now,
+            retry_at=world.now,
+        )
+    page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
+
+    assert page.count("<bdi>course-v1:DemoX+BAD+") == 20
+    assert '?of=course">and 2 more</a>' in page

@@ -120,8 +120,8 @@ def test_the_page_shows_both_forms(amina: Any, everything: Client) -> None:
     ("learner", "course", "words"),
     [
         ("amina", "nowhere", "No course has that in its name or key."),
-        ("nobody", KEY, "No learner, or more than one, is meant."),
-        ("am", KEY, "No learner, or more than one, is meant."),
+        ("nobody", KEY, "No learner, or more than one, matches."),
+        ("am", KEY, "No learner, or more than one, matches."),
         ("amina", "course-v1:DemoX+Gone+1", "The LMS has no such course run (any more)."),
     ],
 )
@@ -160,7 +160,7 @@ def test_the_time_line_goes_from_notice_to_answer(amina: Any, everything: Client
     assert reported(after) == [
         ("started", "Waits for a worker."),
         ("progressed 30 %", "Waits: an earlier statement of this learner and course has to leave first."),
-        ("Last looked at", "Everything that was due then is above."),
+        ("Last observed", "Everything that was due then is above."),
     ]
     assert after["due"] == []
     assert after["unreported"] == [
@@ -176,7 +176,7 @@ def test_the_time_line_gives_the_reason_of_a_hold(amina: Any, everything: Client
 
     words = "Only learners of one single-sign-on provider are reported; this one is none of them."
     context = timeline(everything, amina.pk)
-    assert reported(context) == [("Looked at, not reported", words)]
+    assert reported(context) == [("Observed, not reported", words)]
     assert context["hold"] == words
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from oauth2_provider.models import Application
 from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess
 
-from percipio_openedx.admin.pull import PullClientForm
+from percipio_openedx.admin.editable import PullClientForm
 from percipio_openedx.models import PullAudit, PullClient
 from tests.integration.lrs.rows import an_application, restrict
 

@@ -47,7 +47,7 @@ def lost(world: World, arriving: Sandbox, settings: Any) -> PercipioConfiguratio
         client_secret=SECRET,
     )
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND]
-    tokens.forget_all()
+    tokens._memory.clear()
     return row
 
 

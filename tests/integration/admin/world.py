@@ -16,7 +16,7 @@ from percipio_openedx.models.statement import OPEN_STATES, State
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
-# One statement of each. What is to be built anew has tests of its own.
+# One statement of each. What is to be rebuilt has tests of its own.
 STATES = tuple(state for state in State if state is not State.OUTDATED)
 HOSTILE = '<script>alert("x")</script>'
 OTHER_KEY = "course-v1:DemoX+ML2+2026"

@@ -22,11 +22,11 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.reporting import identity, milestones, recheck, report_due, retirement
-from percipio_openedx.statements.transformers import VERB_FILTER
+from percipio_openedx.reporting import identity, milestones, report_due, retirement
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
 from tests.integration.test_reporting import complete, grade, hold, notice
 from tests.poison import CANARY, FEW, TEXTS, errors
+from tests.unit.statements.cases import VERB_FILTER
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
 
@@ -172,7 +172,7 @@ def test_a_back_fill_sets_them_aside_too(learners: list[Any], monkeypatch: pytes
 def test_the_doctor_counts_them(learners: list[Any], monkeypatch: pytest.MonkeyPatch, manage: Manage) -> None:
     poisoned(monkeypatch, "grades", *learners[:3])
     report_due()
-    said = " look  observations: Of 3 learners something could not be found out or told (ValueError)."
+    said = " look  observations: Of 3 learners something could not be found out or reported (ValueError)."
     assert said in manage("percipio_doctor").lines
 
 
@@ -287,18 +287,21 @@ def test_who_cannot_be_named_is_held_alone(learners: list[Any], monkeypatch: pyt
 
 
 def test_when_to_look_again_cannot_be_said_of_one(learners: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    time_for = recheck.time_for
+    observe_again_at = milestones.observe_again_at
+    calls: list[Any] = []
 
-    def poisoned_time(row: Any, *args: Any) -> Any:
-        if row.user_id == learners[4].pk:
+    def poisoned_time(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 5:
             raise ValueError(CANARY)
-        return time_for(row, *args)
+        return observe_again_at(*args)
 
     with monkeypatch.context() as for_a_while:
-        for_a_while.setattr(recheck, "time_for", poisoned_time)
-        report_due()
-    assert (hold(learners[4]), failing()) == ("unsayable", ids(learners[4]))
-    assert reported() == ids(*learners) - ids(learners[4])
+        for_a_while.setattr(milestones, "observe_again_at", poisoned_time)
+        assert report_due().held == 1
+    (held,) = failing()
+    assert LearnerCourse.objects.get(user_id=held).hold_reason == "unsayable"
+    assert reported() == ids(*learners) - {held}
     report_due()
     assert reported() == ids(*learners)
 

@@ -21,15 +21,14 @@ from social_django.models import UserSocialAuth
 
 from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
-from percipio_openedx.models.learner_course import registration_for
-from percipio_openedx.models.observation_failure import Part
+from percipio_openedx.models.learner_course import Part, registration_for
 from percipio_openedx.reporting import failures, findings, leases, report_due
-from percipio_openedx.reporting.courses import CourseBook
 from percipio_openedx.reporting.observe import examine
-from percipio_openedx.statements.transformers import VERB_FILTER
+from percipio_openedx.reporting.observed_state import CourseBook
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.test_reporting import complete, grade, notice
 from tests.poison import CANARY
+from tests.unit.statements.cases import VERB_FILTER
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
 
@@ -303,7 +302,7 @@ def test_an_organization_beyond_its_column(
 def test_the_reason_of_a_failure_always_fits(course: Any) -> None:
     odd = type("Ä😀" * 300, (Exception,), {})()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("percipio_openedx.reporting.courses.edx_platform.course", _raising(odd))
+        patch.setattr("percipio_openedx.reporting.observed_state.edx_platform.course", _raising(odd))
         notice(a_learner(), course)
         report_due()
     failure = ObservationFailure.objects.get()

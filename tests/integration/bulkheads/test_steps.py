@@ -17,7 +17,7 @@ from percipio_openedx.models import Alert, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.run import Step, run_once, run_pass
-from percipio_openedx.reporting import compaction, recheck
+from percipio_openedx.reporting import inbox
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.poison import CANARY, FEW, errors
 
@@ -74,7 +74,7 @@ def test_the_others_are_done(monkeypatch: pytest.MonkeyPatch, step: Step) -> Non
     assert done.next_at <= timezone.now() + timedelta(seconds=60)
 
 
-BEFORE = {"recheck": (recheck, "notice_due"), "compaction": (compaction, "compact_late")}
+BEFORE = {"recheck": (inbox, "notice_rechecks"), "compaction": (inbox, "compact_late")}
 
 
 @pytest.mark.parametrize("act", BEFORE)

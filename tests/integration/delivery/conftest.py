@@ -16,9 +16,9 @@ from tests.integration.delivery.rows import SECRET
 @pytest.fixture(autouse=True)
 def _forget_connections() -> Iterator[None]:
     """Tokens and connections of one test's sandbox are none of the next one's."""
-    tokens.forget_all()
+    tokens._memory.clear()
     yield
-    tokens.forget_all()
+    tokens._memory.clear()
 
 
 @pytest.fixture

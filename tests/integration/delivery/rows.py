@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4, uuid5
 
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.enums import Kind
 from percipio_openedx.models import Destination, LearnerCourse, Statement

@@ -17,10 +17,11 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.models import F
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, Statement
-from percipio_openedx.models.statement import Held, State, StatementQuerySet
+from percipio_openedx.models.statement import State, StatementQuerySet
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, destination_of, received
 
@@ -129,9 +130,9 @@ def test_a_deadlock_of_the_settling_loses_nothing_and_sends_nothing_twice(
     first, second = add(101).pk, add(102).pk
     ends: list[str] = []
     holding, wanting = threading.Event(), threading.Event()
-    accept = Held.accept
+    accept = StatementQuerySet.accept
 
-    def watched(self: Held, *args: Any) -> int:
+    def watched(self: StatementQuerySet, *args: Any) -> int:
         """The first settling locks the first row, waits until the other has the second, and goes on to it."""
         if not ends:
             list(Statement.objects.select_for_update().filter(pk=first))
@@ -153,7 +154,7 @@ def test_a_deadlock_of_the_settling_loses_nothing_and_sends_nothing_twice(
             holding.set()
             list(Statement.objects.select_for_update().filter(pk=first))
 
-    monkeypatch.setattr(Held, "accept", watched)
+    monkeypatch.setattr(StatementQuerySet, "accept", watched)
     outcomes = side_by_side(lambda: deliver_due(NOW).sent, other)
 
     assert outcomes == [2, None]

@@ -131,7 +131,7 @@ def test_reading_errors_are_typed(site: Sandbox) -> None:
 )
 def test_an_answer_is_bounded(site: Sandbox, scenario: str, words: str) -> None:
     client = client_for_site()
-    client.check_token()
+    client._tokens.current()
     site.set_scenario(scenario)
     began = time.monotonic()
 
@@ -155,7 +155,7 @@ def test_nobody_listens(site: Sandbox, configured: Any) -> None:
     assert (answer.outcome, answer.status) == (Outcome.LATER, None)
     assert "ConnectionRefusedError" in answer.words
     with pytest.raises(Unreachable):
-        client_for_site().check_token()
+        client_for_site()._tokens.current()
 
 
 @pytest.fixture
@@ -224,5 +224,5 @@ def test_threads_share_it(site: Sandbox) -> None:
 def test_errors_are_delivery_errors(site: Sandbox) -> None:
     site.set_scenario("token-refused")
     with pytest.raises(DeliveryError) as error:
-        client_for_site().check_token()
+        client_for_site()._tokens.current()
     assert error.value.status == 401

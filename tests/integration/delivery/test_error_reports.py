@@ -18,11 +18,12 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
 from percipio_openedx import config
-from percipio_openedx.delivery import adapter, tokens
 from percipio_openedx.delivery import client as client_module
+from percipio_openedx.delivery import exchange as exchange_module
+from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
-from percipio_openedx.models.encrypted import EncryptedSecretField
+from percipio_openedx.models.fields import EncryptedSecretField
 from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import SECRET
@@ -75,10 +76,10 @@ def examine() -> None:
     ("act", "place", "name"),
     [
         # Beneath requests and urllib3, whose variables are headers and bodies.
-        (a_token, adapter._Connection, "getresponse"),
-        (post, adapter._Connection, "getresponse"),
-        (examine, adapter._Connection, "getresponse"),
-        (post, adapter._Connection, "send"),
+        (a_token, exchange_module._Connection, "getresponse"),
+        (post, exchange_module._Connection, "getresponse"),
+        (examine, exchange_module._Connection, "getresponse"),
+        (post, exchange_module._Connection, "send"),
         # Where a token has just come.
         (a_token, tokens, "_life"),
         (post, tokens, "_life"),

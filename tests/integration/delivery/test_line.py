@@ -13,11 +13,12 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from percipio_openedx.delivery import claim as claiming
-from percipio_openedx.delivery.claim import Claims, Row
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Statement
-from percipio_openedx.models.statement import OPEN_STATES, Held, State, StatementQuerySet
+from percipio_openedx.models.statement import OPEN_STATES, State, StatementQuerySet
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of
 
@@ -34,16 +35,16 @@ def test_only_what_is_settled_has_a_time_of_settling() -> None:
     """The index of the open ones relies on it, at every arrow."""
     row = add(1)
     lease, until = uuid4(), NOW + timedelta(minutes=1)
-    claimed = Held([row.pk], lease)
+    claimed = Statement.objects.filter(pk=row.pk).held_by(lease)
 
     def held() -> StatementQuerySet:
         return rows().held_by(lease)
 
     steps = [
         lambda: rows().claim(lease, until),
-        lambda: held().release(NOW, 503, "later"),
+        lambda: held().retry_later(NOW, 503, "later"),
         lambda: rows().claim(lease, until),
-        lambda: held().put_back(),
+        lambda: held().release(),
         lambda: rows().claim(lease, until),
         lambda: claimed.accept(NOW, 200),
         lambda: rows().queue(NOW),
@@ -58,7 +59,7 @@ def test_only_what_is_settled_has_a_time_of_settling() -> None:
         lambda: rows().outdate(NOW),
         lambda: rows().keep_as_it_is(NOW),
         lambda: rows().claim(lease, until),
-        lambda: claimed.keep(NOW),
+        lambda: claimed.skip(NOW),
     ]
     seen = []
     for step in steps:

@@ -27,7 +27,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations.again import Choice, requeue
+from percipio_openedx.operations.requeue import requeue
 from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import rebuild_due
 from percipio_openedx.reporting.retirement import erase
@@ -224,7 +224,7 @@ def test_what_was_delivered_keeps_its_bytes(sandbox: Sandbox, settings: Any) -> 
     assert states() == {State.DELIVERED}
     before = bodies()
     settings.PERCIPIO_CONTENT_ID = "course_run"
-    requeue(Choice(uuids=tuple(before)), lambda: False)
+    requeue(Statement.objects.filter(uuid__in=before), lambda: False)
     assert states() == {State.WAITING}
     work()
     assert states() == {State.DELIVERED}
@@ -261,7 +261,7 @@ def test_who_can_be_named_no_more_waits_with_the_reason(sandbox: Sandbox, settin
     retry()
     rebuild_due()
     rows = list(Statement.objects.all())
-    assert {(row.state, row.answer) for row in rows} == {(State.OUTDATED, "cannot be built anew yet: no_email")}
+    assert {(row.state, row.answer) for row in rows} == {(State.OUTDATED, "cannot be rebuilt yet: no_email")}
     assert bodies() == before
     first = {row.due_at for row in rows}
     Statement.objects.bring_forward(rows[0].stored_at)

@@ -16,7 +16,7 @@ from percipio_openedx.delivery.claim import recover
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
-from percipio_openedx.models.statement import Held, State
+from percipio_openedx.models.statement import State
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, add, claim, destination_of, drain, received
 
@@ -82,8 +82,8 @@ def test_a_worker_whose_lease_ran_out_settles_nothing(site: Sandbox) -> None:
     claim(destination_of(), 10, lease)
     assert recover(NOW + timedelta(hours=1)) == 1
 
-    held = Held([row.pk], lease)
-    assert [held.accept(NOW, 200), held.park(NOW, 400, "no"), held.keep(NOW)] == [0, 0, 0]
+    held = Statement.objects.filter(pk=row.pk).held_by(lease)
+    assert [held.accept(NOW, 200), held.park(NOW, 400, "no"), held.skip(NOW)] == [0, 0, 0]
     assert Statement.objects.get().state == State.WAITING
 
 

@@ -33,7 +33,7 @@ def fetches(sandbox: Sandbox) -> int:
 
 def test_shared_by_processes_through_the_cache(site: Sandbox) -> None:
     first = tokens_of_site().current()
-    tokens.forget_all()  # as another process sees it
+    tokens._memory.clear()  # as another process sees it
     assert tokens_of_site().current() == first
     assert fetches(site) == 1
 
@@ -54,7 +54,7 @@ def test_without_a_working_cache_the_process_remembers(site: Sandbox, settings: 
 
 def test_after_the_keys_have_changed_a_new_one_is_fetched(site: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens_of_site().current()
-    tokens.forget_all()
+    tokens._memory.clear()
     for key in list(cache._cache):  # type: ignore[attr-defined]
         cache.set(key.split(":", 2)[2], b"sealed with another key")
     tokens_of_site().current()

@@ -12,7 +12,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
-from percipio_openedx.delivery import breaker, session, trust
+from percipio_openedx.delivery import breaker, sender, session
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
@@ -103,7 +103,7 @@ def test_what_was_taken_is_settled_when_the_manners_of_an_address_cannot_be_stor
     configured(sandbox, API="track")
     for each in range(4):
         add(each, track=track_of(each))
-    monkeypatch.setattr(trust, "learn", once(trust.learn, number, OperationalError(2013, "lost connection")))
+    monkeypatch.setattr(breaker, "learn", once(breaker.learn, number, OperationalError(2013, "lost connection")))
 
     deliver_due(NOW)
 
@@ -167,7 +167,7 @@ def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
     site: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is looked for like any other culprit, and all others leave in the same session."""
-    judged = session.judge
+    judged = sender.judge
 
     def breaking(answer: Any, ids: Any, **more: Any) -> Any:
         if bad in ids and answer.outcome is Outcome.ACCEPTED:
@@ -175,7 +175,7 @@ def test_what_breaks_on_the_bytes_of_one_answer_is_about_one_statement(
         return judged(answer, ids, **more)
 
     bad = [add(number).uuid for number in range(20)][7]
-    monkeypatch.setattr(session, "judge", breaking)
+    monkeypatch.setattr(sender, "judge", breaking)
 
     assert deliver_due(NOW).sent == 19
     assert states()[7] == State.WAITING

@@ -44,15 +44,21 @@ def percipio(settings: Any) -> Iterator[Scripted]:
         credentials = {"PARTNER_NAME": "acme", "CLIENT_ID": "c", "CLIENT_SECRET": "s"}
         for name, value in {**values, **credentials, "BATCH_SIZE": 50}.items():
             setattr(settings, f"PERCIPIO_{name}", value)
-        tokens.forget_all()
+        tokens._memory.clear()
         yield scripted
-        tokens.forget_all()
+        tokens._memory.clear()
 
 
 def fill(count: int, first: int = 0) -> None:
     """Statements of so many learners, one each."""
     for number in range(first, first + count):
         add(number, track=track_of(number))
+
+
+def ids_by_learner() -> dict[int, str]:
+    """The statements' ids, as an answer names them."""
+    rows = Statement.objects.values_list("learner_course__user_id", "uuid")
+    return {number: str(uuid) for number, uuid in rows}
 
 
 def limit_of(status: int | None) -> int:
@@ -258,15 +264,15 @@ def test_many_that_are_refused_lie_together(
 def test_named_in_a_207_or_refused_without_a_word(percipio: Scripted) -> None:
     """Two that Percipio names, one for which a firewall refuses the request, one that breaks the server."""
     fill(40)
+    ids = ids_by_learner()
 
     def answer(learners: list[int]) -> Reported | None:
         if 11 in learners:
             return refusal(FIREWALL)
         if 31 in learners:
             return refusal(500)
-        named = [index for index, number in enumerate(learners) if number in (5, 25)]
-        body = [{"index": index, "status": 422 if index in named else 200} for index in range(len(learners))]
-        percipio.accepted += [number for index, number in enumerate(learners) if index not in named]
+        body = [{"id": ids[number], "status": 422 if number in (5, 25) else 200} for number in learners]
+        percipio.accepted += [number for number in learners if number not in (5, 25)]
         return Reported(207, json.dumps(body).encode())
 
     percipio.answer = answer
@@ -399,11 +405,10 @@ def test_credentials_that_are_withdrawn_while_a_culprit_is_looked_for(percipio: 
 
 def test_a_207_that_refuses_everything_by_name(percipio: Scripted) -> None:
     fill(64)
+    ids = ids_by_learner()
     percipio.answer = lambda learners: Reported(
         207,
-        json.dumps(
-            [{"index": index, "status": 400, "error": "unknown partner"} for index in range(len(learners))]
-        ).encode(),
+        json.dumps([{"id": ids[number], "status": 400, "error": "unknown partner"} for number in learners]).encode(),
     )
 
     deliver_due(NOW)

@@ -13,7 +13,8 @@ import pytest
 from django.test import override_settings
 
 from percipio_openedx import config
-from percipio_openedx.delivery import adapter, claim, sender, session
+from percipio_openedx.delivery import claim, sender, session
+from percipio_openedx.delivery import exchange as exchange_module
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
@@ -207,7 +208,7 @@ def test_what_was_answered_in_part_is_not_sent_again_at_once(odd: OddServer, beg
 
 def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured: Callable[..., None]) -> None:
     configured(odd, TIMEOUT=1)
-    client().check_token()
+    client()._tokens.current()
     waits = threading.Event()
     odd.replies = [lambda request: b"" * waits.wait(20)]
 
@@ -217,7 +218,7 @@ def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured
 
 
 def test_a_connection_that_the_server_closed_long_ago_is_replaced(odd: OddServer) -> None:
-    client().check_token()
+    client()._tokens.current()
     closed = threading.Semaphore(0)
 
     def close(connection: socket.socket) -> None:
@@ -311,7 +312,9 @@ def test_a_name_of_many_dead_addresses_is_bounded(monkeypatch: pytest.MonkeyPatc
         raise TimeoutError
 
     monkeypatch.setattr(socket.socket, "connect", dead)
-    monkeypatch.setattr(adapter, "checked_addresses", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)])
+    monkeypatch.setattr(
+        exchange_module, "checked_addresses", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)]
+    )
     with pytest.raises(Unreachable):
         exchange("GET", "http://localhost:9/", timeout=0.3)
     assert tried == pytest.approx([0.1, 0.1, 0.1])

@@ -16,10 +16,9 @@ from percipio_openedx.data import BuiltStatement
 from percipio_openedx.enums import Kind
 from percipio_openedx.models import Destination, LearnerCourse, PullClient, Statement, StatementLedger
 from percipio_openedx.models.statement import State
-from percipio_openedx.reporting.topics import topics_of
+from percipio_openedx.reporting.store import topics_of
 from percipio_openedx.settings.common import PULL_SCOPE
-from percipio_openedx.statements.ids import actor_key_of
-from percipio_openedx.statements.terms import terms_of
+from percipio_openedx.statements.ids import actor_key_of, terms_of
 from percipio_openedx.statements.vocabulary import VERBS
 
 NAMES = UUID("9a1c3f55-2f0b-4c39-8f0e-3f4d5a6b7c8d")

@@ -518,13 +518,6 @@ class TestAudit:
         answer_of(opaque(an_application()))
         assert PullAudit.objects.count() == 0
 
-    def test_retention(self, puller: Puller) -> None:
-        with time_machine.travel("2026-04-01T00:00:00Z", tick=False):
-            token_of(Application.objects.get())
-            puller.get()
-            at = PullAudit.objects.get().at
-        assert (PullAudit.objects.before(at).count(), PullAudit.objects.before(at.replace(year=2027)).count()) == (0, 1)
-
 
 def test_throttled(puller: Puller, settings: Any) -> None:
     settings.PERCIPIO_PULL_RATE = "2/hour"

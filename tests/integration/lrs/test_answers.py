@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 
 from percipio_openedx.enums import Kind
-from percipio_openedx.lrs.clock import written
+from percipio_openedx.lrs.find import written
 from percipio_openedx.models import StatementLedger
 from percipio_openedx.reporting.retirement import erase
 from percipio_openedx.statements.vocabulary import VERBS

@@ -15,7 +15,7 @@ import time_machine
 from django.db import connection, connections, transaction
 from django.urls import resolve
 
-from percipio_openedx.lrs.clock import consistent_through, written
+from percipio_openedx.lrs.find import consistent_through, written
 from percipio_openedx.models import Statement, StatementLedger
 from percipio_openedx.reporting import store
 from tests.integration.lrs.puller import PATH, Puller

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from percipio_openedx.enums import Kind
-from percipio_openedx.lrs.clock import written
+from percipio_openedx.lrs.find import written
 from percipio_openedx.models import Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.statements.vocabulary import VERBS

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from percipio_openedx.enums import Kind
-from percipio_openedx.lrs.clock import written
+from percipio_openedx.lrs.find import written
 from percipio_openedx.models import Statement
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.integration.lrs import reference

@@ -19,6 +19,7 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.operations import backfill
+from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting import leases
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
 
@@ -133,7 +134,7 @@ class Stop:
         self.after = after
         self.waited: list[float] = []
 
-    def is_asked(self) -> bool:
+    def is_set(self) -> bool:
         self.after -= 1
         return self.after < 0
 
@@ -146,16 +147,16 @@ def test_wherever_it_stops_it_goes_on(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     monkeypatch.setattr(backfill, "AT_ONCE", 1)
-    scope = backfill.Scope()
+    scope = Scope()
     work = backfill.Backfill(scope, backfill.begin(scope), Stop(after))
-    first = work.work(work.courses())
+    is_finished = work.work(work.courses())
     # Asked before each of the four learners, and after each of the two courses.
-    assert first.is_finished is (after >= 6)
+    assert is_finished is (after >= 6)
 
     ran = manage("percipio_backfill", "--json")
     assert (ran.code, ran.documents[-1]["finished"]) == (0, True)
     assert reported() == everything(history)
-    if not first.is_finished:
+    if not is_finished:
         assert BackfillRun.objects.get().observed == 4
 
 
@@ -183,7 +184,7 @@ def test_a_signal_stops_it_between_two_chunks(
 
 
 def test_the_pace(history: dict[str, Any]) -> None:
-    scope, stop = backfill.Scope(), Stop(100)
+    scope, stop = Scope(), Stop(100)
     work = backfill.Backfill(scope, backfill.begin(scope), stop, rate=0.5)
     work.work(work.courses())
     # One at a time, two seconds each, less what the look took.
@@ -221,7 +222,7 @@ def test_a_course_that_cannot_be_asked_about_is_named(
 
     monkeypatch.setattr(edx_platform, "course", broken)
     ran = manage("percipio_backfill")
-    assert (ran.code, ran.lines[-1]) == (1, f"could not be looked at (see the log): {KEY}")
+    assert (ran.code, ran.lines[-1]) == (1, f"could not be observed (see the log): {KEY}")
     assert reported() == everything(history)[-1:]
 
 

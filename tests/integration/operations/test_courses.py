@@ -40,13 +40,13 @@ def test_a_file_is_taken_over(manage: Manage, file: Any) -> None:
 
     before = answers()
     ran = manage("percipio_courses", "import", name, "--dry-run")
-    assert (ran.code, ran.lines[0]) == (0, "1 would be new, 1 would be changed, 1 stay as they are")
+    assert (ran.code, ran.lines[0]) == (0, "would be new: 1, would be changed: 1, unchanged: 1")
     assert answers() == before
 
     ran = manage("percipio_courses", "import", name)
     assert ran.code == 0
     assert ran.lines == [
-        "1 are new, 1 are changed, 1 stay as they are",
+        "new: 1, changed: 1, unchanged: 1",
         "reported again: course:A+1 (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)",
     ]
     assert answers() == [

@@ -24,7 +24,7 @@ from kombu import Connection
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
-from percipio_openedx.capture import signals
+from percipio_openedx.capture import receivers
 from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
@@ -37,9 +37,9 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import installation_checks, retired
+from percipio_openedx.operations import installation_checks, retention
+from percipio_openedx.operations.checks import CheckVerdict, skipped
 from percipio_openedx.operations.doctor import examine
-from percipio_openedx.operations.findings import Verdict, skipped
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
@@ -204,7 +204,7 @@ def test_a_pull_client_whose_signed_tokens_are_refused() -> None:
 
 
 def test_a_receiver_that_is_not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals.CERTIFICATE_REVOKED, "receivers", [])
+    monkeypatch.setattr(receivers.CERTIFICATE_REVOKED, "receivers", [])
     assert ill() == {"receivers": "wrong"}
 
 
@@ -310,11 +310,11 @@ def test_a_retired_learner_whose_notice_was_lost() -> None:
     retire(asking, "PENDING")
     assert ill() == {"retired learners": "wrong"}
 
-    assert retired.erase_left() == 1
+    assert retention.erase_retired({}) == 1
     assert set(LearnerCourse.objects.values_list("user_id", flat=True)) == {asking.pk, other.pk}
     assert ill() == {"erasures": "doubtful"}
     # The other one asked, and took it back: what was held is looked at again.
-    assert retired.take_back() == 1
+    assert retention.resume_canceled() == 1
     assert list(Notice.objects.values_list("user_id", flat=True)) == [other.pk]
 
 
@@ -340,8 +340,8 @@ def test_a_retired_learner_is_found_by_the_names_that_the_lms_gives(
     get_user_model().objects.filter(pk=gone.pk).update(**account)
 
     assert ill() == {"retired learners": "wrong"}
-    assert retired.take_back() == 1
-    assert retired.erase_left() == 1
+    assert retention.resume_canceled() == 1
+    assert retention.erase_retired({}) == 1
     assert list(LearnerCourse.objects.values_list("user_id", flat=True)) == [other.pk]
 
 
@@ -398,9 +398,9 @@ def test_who_wants_to_fail_on_a_wrong_setting_can(settings: Any) -> None:
         call_command("check", "--tag", "percipio", "--fail-level", "WARNING", stdout=StringIO(), stderr=StringIO())
 
 
-@pytest.mark.parametrize(("undoes", "verdict"), [(0, Verdict.WELL), (1, Verdict.DOUBTFUL)])
+@pytest.mark.parametrize(("undoes", "verdict"), [(0, CheckVerdict.WELL), (1, CheckVerdict.DOUBTFUL)])
 def test_a_database_whose_timeouts_undo_whole_transactions(
-    monkeypatch: pytest.MonkeyPatch, undoes: int, verdict: Verdict
+    monkeypatch: pytest.MonkeyPatch, undoes: int, verdict: CheckVerdict
 ) -> None:
     """No such server is at hand: the variable is read as MariaDB and MySQL give it."""
     cursor = MagicMock()
@@ -412,5 +412,5 @@ def test_a_database_whose_timeouts_undo_whole_transactions(
 
 
 def test_the_variable_is_one_of_the_server() -> None:
-    expected = [Verdict.WELL] if connection.vendor == "mysql" else []
+    expected = [CheckVerdict.WELL] if connection.vendor == "mysql" else []
     assert [found.verdict for found in installation_checks.timeouts()] == expected

@@ -20,7 +20,7 @@ from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, ErasureRequest, LearnerCourse, Notice, Statement
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import retired
+from percipio_openedx.operations import retention
 from percipio_openedx.reporting import rebuild_due, report_due, retirement
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, block, enrolled
@@ -188,7 +188,7 @@ def test_a_cancelled_retirement(learner: Any, manage: Manage) -> None:
     learner.email = PERSONAL[2]
     learner.save()
     status.delete()
-    assert retired.take_back() == 1
+    assert retention.resume_canceled() == 1
     Notice.objects.update(noticed_at=timezone.now() - timedelta(minutes=5))
     report_due()
     assert LearnerCourse.objects.get().hold_reason == ""

@@ -20,7 +20,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import OPEN_STATES, State
-from percipio_openedx.operations import prune
+from percipio_openedx.operations import retention
 from percipio_openedx.reporting import report_due
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
@@ -31,12 +31,12 @@ pytestmark = [
 ]
 
 Manage = Callable[..., Any]
-NOTHING = dict.fromkeys(prune.Pruned().plain(), 0)
+NOTHING = dict.fromkeys(retention.PRUNED, 0)
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
 
 
 def ago(days: int) -> Any:
@@ -141,16 +141,16 @@ def test_it_stops_between_two_batches(statements: None, settings: Any) -> None:
         asked.append(1)
         return len(asked) > 2
 
-    assert prune.Prune(prune.Cutoffs.now(), is_over).run().statements < 3
-    assert prune.Prune(prune.Cutoffs.now(), lambda: False).run().statements > 0
+    assert retention.Prune(retention.cutoffs(), is_over).run()["statements"] < 3
+    assert retention.Prune(retention.cutoffs(), lambda: False).run()["statements"] > 0
 
 
 def test_whatever_was_queued_again_meanwhile_stays(manage: Manage, settings: Any) -> None:
     settings.PERCIPIO_RETENTION_DAYS = 30
     pk = statement(1, State.DELIVERED, 100)
-    work = prune.Prune(prune.Cutoffs.now(), lambda: False)
+    work = retention.Prune(retention.cutoffs(), lambda: False)
     Statement.objects.filter(pk=pk).update(state=State.WAITING)
-    assert work._delete(Statement, [pk], state__in=prune.SETTLED) == 0
+    assert work._delete(Statement, [pk], state__in=retention.SETTLED) == 0
     assert left() == {1}
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from percipio_openedx.capture import wake
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import again
+from percipio_openedx.operations import requeue
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of, states
 
@@ -35,8 +35,8 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 @pytest.fixture
 def rows(monkeypatch: pytest.MonkeyPatch) -> list[Statement]:
-    """One statement in each state: waiting, sending, delivered, parked (400 and 422), discarded, kept."""
-    monkeypatch.setattr(again, "AT_ONCE", 1)
+    """One statement in each state: waiting, sending, delivered, parked (400 and 422), abandoned, kept."""
+    monkeypatch.setattr(requeue, "AT_ONCE", 1)
     values: list[dict[str, Any]] = [
         {"state": State.WAITING},
         {"state": State.SENDING, "lease": uuid4(), "leased_until": timezone.now() + timedelta(minutes=5)},
@@ -81,7 +81,7 @@ def test_what_is_sent_again(
 
 def test_single_statements(rows: list[Statement], manage: Manage) -> None:
     ran = manage("percipio_retry", "--uuid", str(rows[2].uuid), "--uuid", str(rows[6].uuid))
-    assert (ran.code, ran.lines[0]) == (0, "2 chosen, 2 queued to be sent again")
+    assert (ran.code, ran.lines[0]) == (0, "2 chosen, 2 requeued")
     # Percipio has the one; the other was never sent, and is built anew.
     assert (states()[2], states()[6]) == (State.WAITING, State.OUTDATED)
 

@@ -26,7 +26,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts, diagnosis, installation_checks, metrics, status
+from percipio_openedx.operations import alerts, installation_checks, metrics, problems, status
 from percipio_openedx.reporting import failures
 from tests.integration.builders import KEY, a_site
 from tests.integration.delivery.rows import add, destination_of
@@ -123,7 +123,7 @@ def parked(_settings: Any) -> None:
 
 
 def not_rebuilt(tries: int) -> State_:
-    """A statement is to be built anew, and could not be so often."""
+    """A statement is to be rebuilt, and could not be so often."""
 
     def make(_settings: Any) -> None:
         add(1)
@@ -279,8 +279,8 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
     "a course that cannot be read": (unreadable(3), {"unreadable": ERROR}, "error"),
     "a course without progress": (unreadable(3, "progress"), {"unreadable": ERROR}, "error"),
     "a learner who cannot be observed": (unreadable(3, user_id=7), {"unobserved": WARNING}, "warning"),
-    "a statement to be built anew": (not_rebuilt(0), {}, "well"),
-    "a statement that cannot be built anew": (not_rebuilt(2), {"not_rebuilt": WARNING}, "warning"),
+    "a statement to be rebuilt": (not_rebuilt(0), {}, "well"),
+    "a statement that cannot be rebuilt": (not_rebuilt(2), {"not_rebuilt": WARNING}, "warning"),
     "misconfigured": (misconfigured, {"misconfigured": ERROR}, "error"),
     "misconfigured beside another site": (
         misconfigured_beside_another,
@@ -304,7 +304,7 @@ STATES: dict[str, tuple[State_, dict[str, str], str]] = {
 
 def on_the_overview(client: Client) -> dict[str, str]:
     shown = client.get(reverse(OVERVIEW) + "?fresh").context["problems"]
-    return {one["problem"].code.value: one["tone"].value for one in shown}
+    return {one["problem"].code.value: one["problem"].severity.value for one in shown}
 
 
 def by_the_doctor() -> tuple[dict[str, str], int]:
@@ -318,7 +318,7 @@ def by_the_doctor() -> tuple[dict[str, str], int]:
 
 
 def for_a_scraper() -> dict[str, str]:
-    figures = {figure.name: figure.values for figure in metrics.figures()}
+    figures = {figure.name: figure.values for figure in metrics.gauges()}
     return {kind: severity for kind, severity, _subject in figures["problems"]}
 
 
@@ -332,7 +332,7 @@ def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client
     make, expected, tone = STATES[name]
     make(settings)
 
-    assert {one.code.value: one.severity.value for one in diagnosis.find(status.take(timezone.now()))} == expected
+    assert {one.code.value: one.severity.value for one in problems.find(status.take(timezone.now()))} == expected
     assert on_the_overview(admin_client) == expected
     assert for_a_scraper() == expected
     assert reported() == {code for code, severity in expected.items() if severity == ERROR}
@@ -340,7 +340,7 @@ def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client
     assert by_the_doctor() == (expected, 1 if ERROR in expected.values() else 0)
     sites = admin_client.get(reverse(OVERVIEW)).context["sites"]
     (here,) = [site for site in sites if site["status"].site_id == 1]
-    assert here["verdict"].tone == tone
+    assert here["headline"].tone == tone
 
 
 def test_tables_that_cannot_hold_every_character(monkeypatch: pytest.MonkeyPatch, admin_client: Client) -> None:
@@ -400,5 +400,5 @@ def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
         Destination.objects.create(site_id=site.pk)
         failures.note_course(f"course-v1:Campus{number}+A+B", "OSError")
     with django_assert_max_num_queries(40):
-        found = diagnosis.find(status.take(timezone.now()))
+        found = problems.find(status.take(timezone.now()))
     assert len(found) >= 40

@@ -10,13 +10,12 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from percipio_openedx.delivery import misdated
-from percipio_openedx.delivery.claim import Claims
+from percipio_openedx.delivery.claim import Claims, correct_times
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.delivery.retry import LONGEST_WAIT
+from percipio_openedx.delivery.outcomes import LONGEST_WAIT
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import diagnosis, status
+from percipio_openedx.operations import problems, status
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, enrolled
@@ -65,7 +64,7 @@ def test_as_long_as_anything_is_put_off_nothing_is_hurried(arriving: Sandbox) ->
     add(2)
     Destination.objects.update(retry_at=NOW + timedelta(seconds=LONGEST_WAIT))
 
-    assert misdated.correct(NOW) == 0
+    assert correct_times(NOW) == 0
     assert deliver_due(NOW).sent == 0
 
 
@@ -116,10 +115,10 @@ def test_a_notice_and_a_look_of_next_month(arriving: Sandbox) -> None:
 def test_the_doctor_says_so(reporting: Any, spoil: Callable[..., Any]) -> None:
     add(1)
     Statement.objects.update(due_at=timezone.now(), stored_at=timezone.now())
-    assert diagnosis.find(status.take(timezone.now())) == []
+    assert problems.find(status.take(timezone.now())) == []
 
     spoil(timezone.now() + MONTH)
 
-    named = {one.code.value: one.sentence for one in diagnosis.find(status.take(timezone.now()))}
+    named = {one.code.value: one.sentence for one in problems.find(status.take(timezone.now()))}
     assert "there are times in the future (" in named["clock"]
     assert set(named) - {"failing"} == {"clock"}

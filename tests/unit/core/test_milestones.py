@@ -19,7 +19,6 @@ from percipio_openedx.data import (
     Policy,
     Progress,
     Reported,
-    Score,
 )
 from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
 from percipio_openedx.reporting.milestones import awaits_certificate, due, needs_percent
@@ -39,7 +38,7 @@ PASSED = Grade(fraction=0.85, passing=True, passed_at=at(5), changed=at(5))
 FAILED_AGAIN = Grade(fraction=0.2, passing=False, passed_at=at(5), changed=at(9))
 HELD = Certificate(created=at(6), is_held=True, changed=at(6))
 REVOKED = Certificate(created=at(6), is_held=False, changed=at(8))
-SCORE = Score(scaled=0.85)
+SCORE = 0.85
 
 
 def active(percent: int | None, last: float = 4) -> dict[str, object]:
@@ -149,7 +148,7 @@ STARTED = Milestone(Kind.STARTED, at(0))
             Reported(started=True),
             observed(grade=FAILED_AGAIN, certificate=HELD),
             Policy(completed_on=CompletedOn.CERTIFICATE),
-            (Milestone(Kind.COMPLETED, at(6), score=Score(0.2), success=False),),
+            (Milestone(Kind.COMPLETED, at(6), score=0.2, success=False),),
         ),
         # and neither contradicts a pass that was told and is kept
         (
@@ -467,7 +466,7 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
                 assert now.grade is not None and now.grade.passing
             if one.kind in (Kind.PASSED, Kind.COMPLETED) and one.score is not None:
                 assert now.grade is not None
-                assert (one.score.scaled, one.success) == (now.grade.fraction, now.grade.passing)
+                assert (one.score, one.success) == (now.grade.fraction, now.grade.passing)
             if one.kind is Kind.COMPLETED:
                 assert one.at >= min(_became_true(history[: hour + 1], policy))
         all_found.extend(found)

@@ -12,13 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.outcomes import Answer
+from percipio_openedx.delivery.outcomes import Answer, judge
 from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted, words_of
 from percipio_openedx.statements.build import build
-from percipio_openedx.statements.people import personal_of
-from percipio_openedx.statements.personal import _ORDINARY, NOBODY, personal
+from percipio_openedx.statements.personal import _ORDINARY, NOBODY, personal, personal_of
 from tests.unit.statements.cases import CASES, NOW
 
 NAME, EMAIL, ACCOUNT = "Zebulon Quartermaine", "zq.private@school.example", "AD\\nora-7"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.reporting.time_on_task import seconds
+from percipio_openedx.reporting.observed_state import worked
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -27,10 +27,10 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
     ],
 )
 def test_seconds(minutes: list[int], expected: int | None) -> None:
-    assert seconds([NOON + timedelta(minutes=minute) for minute in minutes]) == expected
+    assert worked([NOON + timedelta(minutes=minute) for minute in minutes]) == expected
 
 
 @given(offsets=st.lists(st.integers(0, 10**7), max_size=50).map(sorted))
 def test_never_more_than_from_the_first_to_the_last(offsets: list[int]) -> None:
-    worked = seconds([NOON + timedelta(seconds=offset) for offset in offsets])
-    assert worked is None or 0 < worked <= offsets[-1] - offsets[0]
+    found = worked([NOON + timedelta(seconds=offset) for offset in offsets])
+    assert found is None or 0 < found <= offsets[-1] - offsets[0]

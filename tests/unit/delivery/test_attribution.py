@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -15,11 +17,11 @@ from percipio_openedx.delivery.attribution import (
     LIMITS,
     Attribution,
     Fate,
-    Standing,
+    Row,
     convicted,
 )
-from percipio_openedx.delivery.judgement import Judgement
-from percipio_openedx.delivery.statuses import Verdict
+from percipio_openedx.delivery.bodies import StatementVerdict
+from percipio_openedx.delivery.outcomes import Judgment
 from percipio_openedx.enums import Outcome
 
 ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
@@ -29,37 +31,32 @@ IN_DOUBT = (Outcome.DOUBT, Outcome.PLAIN)
 FAILURES = (*COUNTED, *IN_DOUBT)
 
 
-@dataclass(frozen=True)
-class Row:
+def a_row(pk: int, refusals: Mapping[str, int] | None = None, refused_after: int | None = None) -> Row:
     """A statement that was sent."""
-
-    pk: int
-    refusals: Mapping[str, int] = field(default_factory=dict)
-    refused_after: int | None = None
+    return Row(pk, UUID(int=pk), 1, b"{}", None, datetime.max, refusals or {}, refused_after)
 
 
 class Turn:
     """A turn at a destination: what each answer decides, by statement."""
 
-    def __init__(self, standing: Standing | None = None) -> None:
-        standing = standing or Standing()
-        self.attribution: Attribution[Row] = Attribution(standing)
-        self.successes = standing.successes
+    def __init__(self, **standing: Any) -> None:
+        self.attribution = Attribution(**standing)
+        self.successes: int = standing.get("successes", 0)
 
     def alone(self, row: Row | int, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """One statement is answered so."""
-        row = Row(row) if isinstance(row, int) else row
-        return self._heard((row,), Judgement({0: Verdict(outcome, 400)}), retry_after)
+        row = a_row(row) if isinstance(row, int) else row
+        return self._heard((row,), Judgment({0: StatementVerdict(outcome, 400)}), retry_after)
 
     def batch(self, pks: range, outcome: Outcome, retry_after: float | None = None) -> dict[int, Fate]:
         """A batch is answered so, as a whole."""
-        rows = tuple(Row(pk) for pk in pks)
+        rows = tuple(a_row(pk) for pk in pks)
         if outcome is ACCEPTED:
-            return self._heard(rows, Judgement(dict.fromkeys(range(len(rows)), Verdict(ACCEPTED))), retry_after)
-        return self._heard(rows, Judgement(again=((0,), (1,)), failed=outcome), retry_after)
+            return self._heard(rows, Judgment(dict.fromkeys(range(len(rows)), StatementVerdict(ACCEPTED))), retry_after)
+        return self._heard(rows, Judgment(again=((0,), (1,)), failed=outcome), retry_after)
 
-    def _heard(self, rows: tuple[Row, ...], judgement: Judgement, retry_after: float | None) -> dict[int, Fate]:
-        rulings = self.attribution.heard(rows, judgement, self.successes, retry_after)
+    def _heard(self, rows: tuple[Row, ...], judgment: Judgment, retry_after: float | None) -> dict[int, Fate]:
+        rulings = self.attribution.heard(rows, judgment, self.successes, retry_after)
         return {ruling.row.pk: ruling.fate for ruling in rulings}
 
     def end(self, *, is_drained: bool = True) -> dict[int, Fate]:
@@ -136,22 +133,22 @@ def test_once_others_are_accepted_all_of_a_batch_may_fail_alone() -> None:
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_several_named_while_others_are_left_open_say_nothing_of_the_destination_yet(outcome: Outcome) -> None:
-    rows = tuple(map(Row, range(10)))
-    named = {index: Verdict(outcome, 400) for index in range(7)}
+    rows = tuple(map(a_row, range(10)))
+    named = {index: StatementVerdict(outcome, 400) for index in range(7)}
     turn = Turn()
-    turn.attribution.heard(rows, Judgement(named, again=((7, 8, 9),)), 0)
+    turn.attribution.heard(rows, Judgment(named, again=((7, 8, 9),)), 0)
     assert turn.opens is None
     assert turn.attribution.wants_single
     assert turn.alone(9, ACCEPTED) == dict.fromkeys(range(7), Fate.GUILTY)
 
     turn = Turn()
-    turn.attribution.heard(rows, Judgement(named, again=((7, 8, 9),)), 0)
+    turn.attribution.heard(rows, Judgment(named, again=((7, 8, 9),)), 0)
     turn.alone(9, outcome)
     assert turn.opens is outcome
 
 
 def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
-    turn = Turn(Standing(successes=3))
+    turn = Turn(successes=3)
     turn.batch(range(10), LATER)
     assert turn.end(is_drained=False) == {}
     assert turn.opens is LATER
@@ -164,7 +161,7 @@ def test_a_batch_that_fails_when_the_time_is_up_is_the_destinations() -> None:
 def test_alone_where_others_were_accepted_before(outcome: Outcome) -> None:
     lone_failures = 0
     for number in range(IN_A_ROW):
-        turn = Turn(Standing(successes=3, lone_failures=lone_failures))
+        turn = Turn(successes=3, lone_failures=lone_failures)
         turn.alone(1, outcome)
         fates, lone_failures = turn.end(), turn.attribution.lone_failures
         is_last = number == IN_A_ROW - 1
@@ -205,24 +202,24 @@ def test_the_last_one_of_a_turn(outcome: Outcome, fate: Fate) -> None:
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_one_that_failed_before_others_were_accepted_is_guilty_by_itself(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=4))
-    turn.alone(Row(1, refused_after=3), outcome)
+    turn = Turn(successes=4)
+    turn.alone(a_row(1, refused_after=3), outcome)
     assert (turn.end(), turn.opens) == ({1: Fate.GUILTY}, None)
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_one_that_failed_and_nothing_was_accepted_since_is_as_good_as_any(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=4))
+    turn = Turn(successes=4)
     for pk in range(IN_A_ROW):
-        turn.alone(Row(pk, refused_after=4), outcome)
+        turn.alone(a_row(pk, refused_after=4), outcome)
     assert turn.opens is outcome
 
 
 @pytest.mark.parametrize("outcome", FAILURES)
 def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outcome: Outcome) -> None:
-    turn = Turn(Standing(successes=1))
+    turn = Turn(successes=1)
     for pk in range(20):
-        assert turn.alone(Row(pk, {"later": 1}, 1), outcome) == {pk: Fate.GUILTY}
+        assert turn.alone(a_row(pk, {"later": 1}, 1), outcome) == {pk: Fate.GUILTY}
     assert (turn.opens, turn.attribution.is_unsure) == (None, False)
 
 
@@ -231,23 +228,23 @@ def test_a_known_one_is_counted_at_once_and_says_nothing_of_the_destination(outc
 
 @pytest.mark.parametrize("outcome", [LATER, UNAUTHORIZED, NOT_FOUND, *IN_DOUBT])
 def test_one_failure_of_a_probe_is_enough(outcome: Outcome) -> None:
-    turn = Turn(Standing(is_failing=True, successes=3))
+    turn = Turn(is_failing=True, successes=3)
     turn.alone(1, outcome)
     assert (turn.opens, turn.end()) == (outcome, {1: Fate.RELEASED})
 
 
 def test_a_probe_with_a_known_one_tells_nothing() -> None:
-    turn = Turn(Standing(is_failing=True, successes=3))
-    assert turn.alone(Row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
+    turn = Turn(is_failing=True, successes=3)
+    assert turn.alone(a_row(1, {"later": 2}, 1), LATER) == {1: Fate.SUSPECTED}
     assert (turn.opens, turn.attribution.is_inconclusive) == (None, True)
 
 
 def test_a_malformed_probe_is_a_sign_of_life_unless_everything_was_refused() -> None:
-    turn = Turn(Standing(is_failing=True))
+    turn = Turn(is_failing=True)
     turn.alone(1, REFUSED)
     assert (turn.end(), turn.opens) == ({1: Fate.UNPROVEN}, None)
 
-    turn = Turn(Standing(is_failing=True, refuses_all=True))
+    turn = Turn(is_failing=True, refuses_all=True)
     turn.alone(1, REFUSED)
     assert (turn.end(), turn.opens) == ({1: Fate.RELEASED}, REFUSED)
 
@@ -257,8 +254,8 @@ def test_a_retry_after_is_the_destinations_unless_it_is_known_whose_it_is() -> N
     turn.batch(range(5), LATER, retry_after=30)
     assert turn.opens is LATER
 
-    turn = Turn(Standing(successes=2))
-    turn.alone(Row(1, refused_after=1), LATER, retry_after=30)
+    turn = Turn(successes=2)
+    turn.alone(a_row(1, refused_after=1), LATER, retry_after=30)
     assert (turn.opens, turn.end()) == (None, {1: Fate.GUILTY})
 
 
@@ -298,7 +295,7 @@ def test_whatever_it_is_refused_for_it_is_parked_in_the_end(outcomes: list[Outco
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from((*FAILURES, ACCEPTED))), max_size=40), st.booleans())
 def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outcome]], is_failing: bool) -> None:
-    turn = Turn(Standing(is_failing=is_failing, successes=1))
+    turn = Turn(is_failing=is_failing, successes=1)
     failed: list[int] = []
     fates: list[int] = []
     for number, outcome in answers:
@@ -315,17 +312,17 @@ def test_every_statement_that_fails_gets_one_fate(answers: list[tuple[int, Outco
 
 def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
     """Several requests are in flight when everything begins to be refused, and are read in any order."""
-    attribution: Attribution[Row] = Attribution(Standing())
-    accepted = Judgement({0: Verdict(ACCEPTED)})
+    attribution: Attribution = Attribution()
+    accepted = Judgment({0: StatementVerdict(ACCEPTED)})
 
     def one(pk: int, outcome: Outcome, sent_at: int) -> list[Fate]:
-        rulings = attribution.heard((Row(pk),), Judgement({0: Verdict(outcome, 400)}), 0, None, sent_at)
+        rulings = attribution.heard((a_row(pk),), Judgment({0: StatementVerdict(outcome, 400)}), 0, None, sent_at)
         return [ruling.fate for ruling in rulings]
 
-    assert attribution.heard((Row(0),), accepted, 0, None, 0) == []
+    assert attribution.heard((a_row(0),), accepted, 0, None, 0) == []
     # Sent beside each other, after the first answer.
     assert one(1, REFUSED, 1) == []
-    assert attribution.heard((Row(2),), accepted, 0, None, 1) == []
+    assert attribution.heard((a_row(2),), accepted, 0, None, 1) == []
     assert attribution.is_unsure
     # Sent when the refusal was known.
     assert one(3, ACCEPTED, 3) == [Fate.GUILTY]
@@ -333,14 +330,14 @@ def test_what_was_sent_before_a_failure_was_known_proves_nothing() -> None:
 
 
 def test_a_batch_is_not_proven_by_what_was_in_flight_beside_it() -> None:
-    attribution: Attribution[Row] = Attribution(Standing())
-    attribution.heard((Row(0),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 0)
-    rows = tuple(Row(pk) for pk in range(10, 20))
-    attribution.heard(rows, Judgement(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
-    attribution.heard((Row(1),), Judgement({0: Verdict(ACCEPTED)}), 0, None, 1)
+    attribution: Attribution = Attribution()
+    attribution.heard((a_row(0),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 0)
+    rows = tuple(a_row(pk) for pk in range(10, 20))
+    attribution.heard(rows, Judgment(again=((0,), (1,)), failed=NOT_FOUND), 0, None, 1)
+    attribution.heard((a_row(1),), Judgment({0: StatementVerdict(ACCEPTED)}), 0, None, 1)
 
     for row in rows[:IN_A_ROW_LATER]:
-        attribution.heard((row,), Judgement({0: Verdict(NOT_FOUND, 404)}), 0, None, attribution.events)
+        attribution.heard((row,), Judgment({0: StatementVerdict(NOT_FOUND, 404)}), 0, None, attribution.events)
 
     assert attribution.opens is NOT_FOUND
-    assert {ruling.fate for ruling in attribution.give_up()} == {Fate.RELEASED}
+    assert {ruling.fate for ruling in attribution.release()} == {Fate.RELEASED}

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.delivery.backlog import Backlog
+from percipio_openedx.delivery.attribution import Row
+from percipio_openedx.delivery.sender import Backlog
 
 
-@dataclass(frozen=True)
-class Row:
+def a_row(
+    pk: int, body: bytes = b"x" * 10, refusals: Mapping[str, int] | None = None, refused_after: int | None = None
+) -> Row:
     """A claimed statement."""
-
-    pk: int
-    body: bytes = b"x" * 10
-    refusals: Mapping[str, int] = field(default_factory=dict)
-    refused_after: int | None = None
+    return Row(pk, UUID(int=pk), 1, body, None, datetime.max, refusals or {}, refused_after)
 
 
 def suspect(pk: int) -> Row:
-    return Row(pk, refused_after=1)
+    return a_row(pk, refused_after=1)
 
 
 def known(pk: int) -> Row:
-    return Row(pk, refusals={"later": 1}, refused_after=1)
+    return a_row(pk, refusals={"later": 1}, refused_after=1)
 
 
-def filled(*rows: Row) -> Backlog[Row]:
-    backlog: Backlog[Row] = Backlog()
+def filled(*rows: Row) -> Backlog:
+    backlog: Backlog = Backlog()
     backlog.add(rows)
     return backlog
 
 
-def all_of(backlog: Backlog[Row], most: int = 10, room: int = 1000) -> list[list[int]]:
+def all_of(backlog: Backlog, most: int = 10, room: int = 1000) -> list[list[int]]:
     """Every request that is made of it."""
     found = []
     while backlog:
@@ -44,26 +44,26 @@ def all_of(backlog: Backlog[Row], most: int = 10, room: int = 1000) -> list[list
 
 
 def test_a_suspect_breaks_no_request_of_others() -> None:
-    rows = [Row(1), suspect(2), known(3), Row(4), suspect(5), known(6), Row(7)]
+    rows = [a_row(1), suspect(2), known(3), a_row(4), suspect(5), known(6), a_row(7)]
     assert all_of(filled(*rows)) == [[1, 4, 7], [2, 5], [3], [6]]
 
 
 def test_requests_are_bounded_by_number_and_by_bytes() -> None:
-    assert all_of(filled(*map(Row, range(5))), most=2) == [[0, 1], [2, 3], [4]]
-    assert all_of(filled(*map(Row, range(5))), room=25) == [[0, 1], [2, 3], [4]]
-    assert all_of(filled(Row(1, b"x" * 5000), Row(2))) == [[1], [2]]
+    assert all_of(filled(*map(a_row, range(5))), most=2) == [[0, 1], [2, 3], [4]]
+    assert all_of(filled(*map(a_row, range(5))), room=25) == [[0, 1], [2, 3], [4]]
+    assert all_of(filled(a_row(1, b"x" * 5000), a_row(2))) == [[1], [2]]
 
 
 def test_parts_go_first_and_as_they_are() -> None:
-    backlog = filled(Row(1), Row(2))
-    backlog.put_before([(Row(3), Row(4)), (), (Row(5),)])
-    backlog.put_before([(Row(6),)])
+    backlog = filled(a_row(1), a_row(2))
+    backlog.put_before([(a_row(3), a_row(4)), (), (a_row(5),)])
+    backlog.put_before([(a_row(6),)])
     assert all_of(backlog, most=1) == [[6], [3, 4], [5], [1], [2]]
 
 
 def test_a_single_one_comes_from_as_far_away_as_possible() -> None:
-    backlog = filled(Row(1), Row(2), suspect(3), known(4))
-    backlog.put_before([(Row(5), Row(6)), (Row(7), Row(8))])
+    backlog = filled(a_row(1), a_row(2), suspect(3), known(4))
+    backlog.put_before([(a_row(5), a_row(6)), (a_row(7), a_row(8))])
     order = []
     while backlog:
         assert backlog.has_fresh == (len(order) < 2)
@@ -72,8 +72,8 @@ def test_a_single_one_comes_from_as_far_away_as_possible() -> None:
     assert backlog.take_single() == backlog.take(1, 1) == ()
 
 
-@given(st.lists(st.sampled_from([Row, suspect, known])), st.integers(1, 5), st.lists(st.booleans(), max_size=30))
-def test_nothing_is_lost_and_nothing_is_sent_twice(kinds: list[type[Row]], most: int, singly: list[bool]) -> None:
+@given(st.lists(st.sampled_from([a_row, suspect, known])), st.integers(1, 5), st.lists(st.booleans(), max_size=30))
+def test_nothing_is_lost_and_nothing_is_sent_twice(kinds: list[Any], most: int, singly: list[bool]) -> None:
     backlog = filled(*(kind(pk) for pk, kind in enumerate(kinds)))
     sent: list[int] = []
     for single in singly:

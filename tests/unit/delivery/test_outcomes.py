@@ -13,9 +13,9 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
-from percipio_openedx.delivery.failures import error_of_exception
+from percipio_openedx.delivery.bodies import outcome_of
+from percipio_openedx.delivery.exchange import error_of_exception
 from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
-from percipio_openedx.delivery.statuses import outcome_of
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import (
     DeliveryError,
@@ -74,7 +74,7 @@ ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLA
         (200, b'{"failed": 0, "stored": 5}', ACCEPTED),
         # What names a failure is read by the statement.
         (200, b'{"errors": [{"index": 0}]}', PARTIAL),
-        (200, b'{"failed": 2}', PARTIAL),
+        (200, b'{"failed": 2}', DOUBT),
         (200, b'[{"status": 200}, {"status": 400}]', PARTIAL),
         # No more than the status says.
         (200, b"", PLAIN),
@@ -213,7 +213,6 @@ def _made(kind: type[BaseException]) -> BaseException:
 @pytest.mark.parametrize(
     ("kind", "typed"),
     [
-        (urllib3.exceptions.DecodeError, Unavailable),
         (urllib3.exceptions.SSLError, Unreachable),
         (requests.exceptions.InvalidProxyURL, Unreachable),
         (zlib.error, Unavailable),
@@ -237,7 +236,7 @@ NOWHERE: Any = None
         (urllib3.exceptions.ReadTimeoutError(NOWHERE, "/", "x"), "no answer within the time-out"),
         (urllib3.exceptions.ProtocolError("x", REFUSED), "the connection failed or was cut (ConnectionRefusedError)"),
         (urllib3.exceptions.NewConnectionError(NOWHERE, "x"), "the connection failed or was cut (New"),
-        (urllib3.exceptions.DecodeError(), "the answer cannot be decoded"),
+        (zlib.error(), "the answer cannot be decoded"),
         (requests.exceptions.InvalidURL(), "the request could not be made"),
         (http.client.IncompleteRead(b""), "the answer broke off"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.delivery.retry import delay, next_time, retry_after_of
+from percipio_openedx.delivery.outcomes import next_time, retry_after_of
 from percipio_openedx.enums import Outcome
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -46,9 +46,11 @@ def least(low: float, high: float) -> float:
     ],
 )
 def test_the_span_of_the_wait(failures: int, outcome: Outcome, retry_after: float | None, longest: float) -> None:
-    assert delay(failures, outcome, retry_after, most) == pytest.approx(longest)
+    wait = next_time(NOW, failures, outcome, retry_after, most) - NOW
+    assert wait.total_seconds() == pytest.approx(longest)
     asked = retry_after if retry_after is not None and retry_after <= 86400.0 else 0.0
-    assert delay(failures, outcome, retry_after, least) == max(asked, 1.0)
+    wait = next_time(NOW, failures, outcome, retry_after, least) - NOW
+    assert wait.total_seconds() == max(asked, 1.0)
 
 
 @given(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.delivery.judgement import judge
-from percipio_openedx.delivery.multistatus import read
-from percipio_openedx.delivery.outcomes import Answer, outcome_of_answer
+from percipio_openedx.delivery.bodies import read
+from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer
 from percipio_openedx.enums import Outcome
 
 A, B, C = IDS = tuple(f"0e7f3a4e-6d0b-4f5e-9a8b-0c8d7d1f2a{number:02d}" for number in range(3))
@@ -30,7 +29,7 @@ def judged(body: Any, *, status: int = 200, ids: tuple[str, ...] = IDS) -> dict[
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     answer = Answer(outcome_of_answer(status, content), status, "words", body=content)
     found = judge(answer, [UUID(text) for text in ids])
-    assert found.trouble is None
+    assert found.problem is None
     return {index: verdict.outcome for index, verdict in found.verdicts.items()}
 
 
@@ -44,10 +43,6 @@ PROOFS = [
     pytest.param(
         [{"id": A, "stored": "2026-01-01T00:00:00Z"}, {"id": B}, {"id": C, "seq": 7}], id="with times, numbers"
     ),
-    pytest.param(
-        [{"id": each, "actor": {}, "verb": {}, "result": {"success": False}} for each in IDS],
-        id="the statements themselves, whose success is the learner's",
-    ),
     pytest.param([{"id": each, "status": 201} for each in IDS], id="status by id"),
     pytest.param(dict.fromkeys(IDS, "stored"), id="word by id"),
     pytest.param({"items": [{"id": each, "error": None} for each in IDS]}, id="empty errors"),
@@ -58,14 +53,12 @@ PROOFS = [
     pytest.param({"status": "success", "data": None}, id="success in its own words"),
     pytest.param([{"urn": 1, "id": f"urn:uuid:{each}"} for each in IDS], id="as URNs"),
     pytest.param([each.replace("-", "") for each in IDS], id="without hyphens"),
-    pytest.param(
-        {"took": 3, "errors": False, "items": [{"index": {"_id": each, "status": 201}} for each in IDS]},
-        id="a bulk index",
-    ),
     pytest.param({"Successful": [{"Id": each, "MessageId": "m"} for each in IDS], "Failed": []}, id="a batch queue"),
     pytest.param({"acknowledged": True, "insertedCount": 3}, id="a document store"),
     pytest.param({"status": "success", "data": []}, id="an envelope without content"),
     pytest.param({"accepted": 3, "took": 12, "requestId": X}, id="a count and a foreign id"),
+    pytest.param([200, 201, 409], id="as many statuses"),
+    pytest.param({"results": [{"index": 1, "status": "ok"}] * 3}, id="as many entries"),
 ]
 
 
@@ -86,17 +79,9 @@ def test_what_is_said_or_not_contradicted_is_accepted(body: Any) -> None:
         [{"id": each, "success": each != B} for each in IDS],
         [{"id": each, "success": str(each != B)} for each in IDS],
         [{"id": A, "ok": 1}, {"id": B, "ok": 0}, {"id": C, "ok": 1}],
-        {"success": True, "accepted": 2, "rejected": 1, "errors": [{"statementId": B, "code": "bad"}]},
-        {"total": 3, "failed": 1, "failures": [B]},
         {"error": {"message": "one is bad", "details": [{"id": B, "message": "bad"}]}, "stored": [A, C]},
-        [{"index": 0, "status": 200}, {"index": 1, "status": 422}, {"index": 2, "status": 200}],
-        ["ok", "failed", "ok"],
         [{"id": each, "actor": {}, "verb": {}, "status": 400 if each == B else 200} for each in IDS],
         [{"id": each, "actor": {}, "verb": {}, "error": "no user" if each == B else ""} for each in IDS],
-        {
-            "errors": True,
-            "items": [{"create": {"_id": each, "status": 400 if each == B else 201}} for each in IDS],
-        },
         {"Successful": [{"Id": A}, {"Id": C}], "Failed": [{"Id": B, "Code": "Bad", "SenderFault": True}]},
     ],
 )
@@ -112,11 +97,6 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"stored": [A, C]}, ONE_IN_DOUBT, id="a list of the stored that lacks one"),
         pytest.param([{"id": A}, {"id": B, "problem": "unknown user"}, {"id": C}], ONE_IN_DOUBT, id="an unknown word"),
         pytest.param([{"id": A}, {"id": B, "valid_user": False}, {"id": C}], ONE_IN_DOUBT, id="an unknown flag"),
-        pytest.param(
-            [{"id": each, "actor": {}, "verb": {}, **({"problem": "no user"} if each == B else {})} for each in IDS],
-            ONE_IN_DOUBT,
-            id="a statement with a remark",
-        ),
         pytest.param({"stored": [A, B, C], "warnings": [{"of": B}]}, ONE_IN_DOUBT, id="named once more"),
         pytest.param({"stored": [A, B, C], "warnings": [{"statement": B}]}, ONE_IN_DOUBT, id="under an unknown name"),
         pytest.param({"ids": [A, B, C], "warnings": [B]}, ONE_IN_DOUBT, id="in a list of an unknown name"),
@@ -135,6 +115,8 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"stored": [A, B, C], "error": "the queue is full"}, {}, id="an error against the list"),
         pytest.param({"success": False, "stored": [A, B, C]}, {}, id="no success against the list"),
         pytest.param({"stored": 2}, {}, id="too few"),
+        pytest.param({"quota": {"stored": 3}}, {}, id="a count of something else"),
+        pytest.param({"quota": {"status": "ok", "errors": []}}, {}, id="all is well with something else"),
         pytest.param({"errors": [{"id": B}], "failed": 2}, {1: NO}, id="more failures than are listed"),
         pytest.param({"errors": [{"id": B}], "total": 12}, {1: NO}, id="a total that is not that of the list"),
         pytest.param({"errors": [{"id": B}], "total_errors": 3}, {1: NO}, id="a list that was cut"),
@@ -155,6 +137,10 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
         pytest.param({"success": True, "results": [{"success": False}]}, {}, id="one failed of three, which?"),
         pytest.param("\n".join(json.dumps({"id": each, "status": 200}) for each in IDS).encode(), {}, id="JSON lines"),
         pytest.param({"pending": [B]}, {}, id="a list of an unknown kind"),
+        pytest.param([{"status": 200}, {"status": 200}], {}, id="two successes of three"),
+        pytest.param(
+            {"status": "success", "results": [{"index": 1, "problem": "x"}]}, {}, id="a remark about nobody knows whom"
+        ),
         pytest.param({"rows": [{"index": 1, "problem": "x"}]}, {}, id="an index that is not understood"),
         pytest.param(f'{{"{A}": 200, "{B}": 400, "{B}": 200, "{C}": 200}}'.encode(), {}, id="a name twice"),
         pytest.param(
@@ -169,6 +155,93 @@ def test_what_contradicts_itself_or_is_not_understood_is_sent_again(body: Any, e
     assert judged(body) == expected
 
 
+def split(say: Callable[[list[str], str], Any], status: int) -> dict[str, Outcome]:
+    """What becomes of each statement where a server stores all but ``B``, and says so in its own way."""
+    fates: dict[str, Outcome] = {}
+    parts = [IDS]
+    while parts:
+        ids = parts.pop()
+        content = json.dumps(say(list(ids), B)).encode()
+        answer = Answer(outcome_of_answer(status, content), status, "words", body=content)
+        found = judge(answer, [UUID(text) for text in ids])
+        assert all(len(part) < len(ids) for part in found.again)
+        fates |= {ids[index]: verdict.outcome for index, verdict in found.verdicts.items()}
+        parts += [tuple(ids[index] for index in part) for part in found.again]
+    return fates
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 207])
+@pytest.mark.parametrize(
+    "say",
+    [
+        pytest.param(lambda ids, bad: [400 if each == bad else 200 for each in ids], id="bare statuses"),
+        pytest.param(lambda ids, bad: [each != bad for each in ids], id="bare booleans"),
+        pytest.param(lambda ids, bad: ["failed" if each == bad else "OK" for each in ids], id="bare words"),
+        pytest.param(lambda ids, bad: {"data": {"results": [200 + 200 * (each == bad) for each in ids]}}, id="deeper"),
+        pytest.param(lambda ids, bad: [{"status": 422 if each == bad else 200} for each in ids], id="by place"),
+        *(
+            pytest.param(
+                lambda ids, bad, first=first: [
+                    {"index": number, "status": 400 if each == bad else 200}
+                    for number, each in enumerate(ids, start=first)
+                ],
+                id=f"by index from {first}",
+            )
+            for first in (0, 1)
+        ),
+        *(
+            pytest.param(
+                lambda ids, bad, first=first: {
+                    "errors": [
+                        {"index": number, "error": "bad"} for number, each in enumerate(ids, first) if each == bad
+                    ]
+                },
+                id=f"errors by index from {first}",
+            )
+            for first in (0, 1)
+        ),
+        pytest.param(
+            lambda ids, bad: {"total": len(ids), "failed": int(bad in ids), "failures": [bad] if bad in ids else []},
+            id="a total beside",
+        ),
+        pytest.param(
+            lambda ids, bad: {
+                "success": True,
+                "accepted": len(ids) - (bad in ids),
+                "rejected": int(bad in ids),
+                "errors": [{"statementId": bad, "code": "bad"}] if bad in ids else [],
+            },
+            id="counts beside",
+        ),
+    ],
+)
+def test_what_is_not_read_in_a_batch_is_found_by_splitting(say: Callable[[list[str], str], Any], status: int) -> None:
+    assert split(say, status) == {A: YES, B: NO, C: YES}
+
+
+@pytest.mark.parametrize("status", [200, 202, 207])
+@pytest.mark.parametrize(
+    "say",
+    [
+        pytest.param(
+            lambda ids, bad: [
+                {"id": each, "actor": {}, "verb": {}, "result": {"success": each != bad}} for each in ids
+            ],
+            id="the statements themselves",
+        ),
+        pytest.param(
+            lambda ids, bad: {
+                "errors": bad in ids,
+                "items": [{"create": {"_id": each, "status": 400 if each == bad else 201}} for each in ids],
+            },
+            id="a bulk index",
+        ),
+    ],
+)
+def test_what_is_not_read_at_all_stays_in_doubt(say: Callable[[list[str], str], Any], status: int) -> None:
+    assert set(split(say, status).values()) == {Outcome.DOUBT}
+
+
 @pytest.mark.parametrize("body", [A, [A], {"id": A}, {"id": A, "status": "OK"}])
 def test_one_alone_is_proved_by_its_id(body: Any) -> None:
     assert judged(body, ids=(A,)) == {0: YES}
@@ -176,7 +249,22 @@ def test_one_alone_is_proved_by_its_id(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [[], [X], {"pending": [A]}, [{"id": A, "status": 200, "error": "x"}], {"failed": 1}, {"success": False}]
+    "body",
+    [
+        [],
+        [X],
+        [1],
+        [None],
+        [{}],
+        [{"took": 3}],
+        [[]],
+        {"pending": [A]},
+        {"errors": ["Internal server error"]},
+        {"data": None, "errors": [{"message": "Internal server error"}]},
+        [{"id": A, "status": 200, "error": "x"}],
+        {"failed": 1},
+        {"success": False},
+    ],
 )
 def test_doubt_about_one_alone_says_why(body: Any) -> None:
     content = json.dumps(body).encode()
@@ -278,6 +366,6 @@ def test_whatever_the_shape_a_refused_one_is_not_accepted(
 @given(st.binary(max_size=300), st.integers(200, 299), st.booleans())
 def test_no_bytes_break_it(body: bytes, status: int, is_record: bool) -> None:
     answer = Answer(outcome_of_answer(status, body, is_record=is_record), status, body=body)
-    judgement = judge(answer, [UUID(text) for text in IDS], is_record=is_record)
-    again = [index for part in judgement.again for index in part]
-    assert judgement.trouble is not None or sorted([*judgement.verdicts, *again]) == [0, 1, 2]
+    judgment = judge(answer, [UUID(text) for text in IDS], is_record=is_record)
+    again = [index for part in judgment.again for index in part]
+    assert judgment.problem is not None or sorted([*judgment.verdicts, *again]) == [0, 1, 2]

@@ -9,8 +9,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.operations import spreadsheets
-from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, read
+from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, as_csv, read
 
 KEY = "course-v1:DemoX+CS101+2026"
 HEAD = "course_key,is_reported,content_id\n"
@@ -120,5 +119,5 @@ ids = st.text(characters, max_size=40)
 
 @given(st.lists(st.builds(Row, keys, st.booleans(), ids), unique_by=lambda row: row.course_key.casefold()))
 def test_what_is_written_is_read_again(rows: list[Row]) -> None:
-    text = spreadsheets.written([COLUMNS, *((row[0], str(row[1]).lower(), row[2]) for row in rows)])
+    text = as_csv([COLUMNS, *((row[0], str(row[1]).lower(), row[2]) for row in rows)])
     assert parse(text) == (rows, [])

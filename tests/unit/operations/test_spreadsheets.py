@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.operations.spreadsheets import harmless, original, written
+from percipio_openedx.operations.course_overrides import as_csv, harmless, original
 
 PACKAGE = Path(__file__).parents[3] / "percipio_openedx"
 
@@ -46,7 +46,7 @@ def test_any_other_text_stays_as_it_is(text: str) -> None:
 def test_no_other_separator_makes_a_formula(delimiter: str, formula: str) -> None:
     """A program with another separator than the comma sees other cells."""
     rows = [["course", f"id{delimiter}{formula}", f"id{delimiter} {formula}{delimiter}x"]]
-    text = written(rows)
+    text = as_csv(rows)
     for each in csv.reader(io.StringIO(text), delimiter=delimiter):
         assert [cell for cell in each if cell.strip()[:1] in STARTS] == []
     assert [[original(cell) for cell in row] for row in csv.reader(io.StringIO(text))] == rows
@@ -58,11 +58,11 @@ cells = st.text(st.sampled_from("=+-@'\t\r\n;,|\"a\uff1d ") | st.characters(excl
 
 @given(st.lists(st.lists(cells, min_size=2, max_size=2), max_size=5))
 def test_what_is_written_is_read_again(rows: list[list[str]]) -> None:
-    found = list(csv.reader(io.StringIO(written(rows), newline="")))
+    found = list(csv.reader(io.StringIO(as_csv(rows), newline="")))
     assert [[original(cell) for cell in row] for row in found] == rows
     assert [cell for row in found for cell in row if cell[:1] in (*STARTS, "\t", "\r", "\n")] == []
 
 
 def test_all_exports_go_this_way() -> None:
     writing = {path.name for path in PACKAGE.rglob("*.py") if "csv.writer" in path.read_text("utf-8")}
-    assert writing == {"spreadsheets.py"}
+    assert writing == {"course_overrides.py"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.enums import Kind
-from percipio_openedx.statements import ids
+from percipio_openedx.statements import content, ids
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.vocabulary import VERBS
 from tests.judges import LIMIT, assert_valid_statement
@@ -82,7 +82,9 @@ def test_the_columns_say_what_the_body_says(name: str) -> None:
 
     assert str(built.id) == statement["id"]
     assert built.verb == statement["verb"]["id"] == VERBS[context.milestone.kind]
-    assert built.actor_key == ids.actor_key(context.identity) == ids.actor_key_of(statement["actor"])
+    assert (
+        built.actor_key == ids.actor_key_of(content.learner(context.identity)) == ids.actor_key_of(statement["actor"])
+    )
     assert built.timestamp is not None
     assert built.timestamp.isoformat(timespec="milliseconds").replace("+00:00", "Z") == statement["timestamp"]
 

@@ -10,7 +10,7 @@ import pytest
 from percipio_openedx.data import LearnerIdentity
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements import ids
+from percipio_openedx.statements import content, ids
 
 REGISTRATION = UUID("1b4d9e1e-5c53-5f0e-9a7e-2f5f3f0a4c11")
 OTHER = UUID("1b4d9e1e-5c53-5f0e-9a7e-2f5f3f0a4c12")
@@ -45,7 +45,7 @@ def test_each_part_makes_another_id() -> None:
     ],
 )
 def test_a_learner_and_the_agent_made_of_it_have_one_key(identity: LearnerIdentity, agent: dict[str, Any]) -> None:
-    assert ids.actor_key(identity) == ids.actor_key_of(agent)
+    assert ids.actor_key_of(content.learner(identity)) == ids.actor_key_of(agent)
 
 
 def test_different_agents_have_different_keys() -> None:
@@ -73,4 +73,4 @@ def test_an_agent_without_identifier_has_no_key(agent: dict[str, Any]) -> None:
 
 
 def test_a_key_tells_nothing_of_the_address() -> None:
-    assert "amina" not in ids.actor_key(LearnerIdentity(email="amina@example.com"))
+    assert "amina" not in ids.actor_key_of(content.learner(LearnerIdentity(email="amina@example.com")))

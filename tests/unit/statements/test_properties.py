@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, Score, StatementContext
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, StatementContext
 from percipio_openedx.enums import Kind
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.checker import check
@@ -45,14 +45,12 @@ identities = st.sampled_from(
 milestones = st.one_of(
     st.builds(Milestone, kind=st.just(Kind.STARTED), at=MOMENTS),
     st.builds(Milestone, kind=st.just(Kind.PROGRESSED), at=MOMENTS, percent=st.integers(0, 100), seconds=SECONDS),
-    st.builds(
-        Milestone, kind=st.just(Kind.PASSED), at=MOMENTS, score=st.builds(Score, FRACTIONS), round=st.integers(0, 3)
-    ),
+    st.builds(Milestone, kind=st.just(Kind.PASSED), at=MOMENTS, score=FRACTIONS, round=st.integers(0, 3)),
     st.builds(
         Milestone,
         kind=st.just(Kind.COMPLETED),
         at=MOMENTS,
-        score=st.none() | st.builds(Score, FRACTIONS),
+        score=st.none() | FRACTIONS,
         success=st.none() | st.booleans(),
         seconds=SECONDS,
     ),

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.data import Milestone, Score
+from percipio_openedx.data import Milestone
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.build import build
-from percipio_openedx.statements.reading import milestone_of
+from percipio_openedx.statements.build import build, milestone_of
 from tests.unit.statements.cases import AT, CASES, NOW
 
 
@@ -30,8 +29,8 @@ def test_what_is_built_from_what_was_read_is_the_same(name: str) -> None:
     [
         Milestone(Kind.STARTED, AT),
         Milestone(Kind.PROGRESSED, AT, percent=40, seconds=3725),
-        Milestone(Kind.PASSED, AT, score=Score(0.8123), success=True, round=2),
-        Milestone(Kind.COMPLETED, AT, score=Score(0.3), success=False, seconds=0, round=1),
+        Milestone(Kind.PASSED, AT, score=0.8123, success=True, round=2),
+        Milestone(Kind.COMPLETED, AT, score=0.3, success=False, seconds=0, round=1),
         Milestone(Kind.COMPLETED, AT),
         Milestone(Kind.RETRACTED, AT, retracts=Kind.COMPLETED, round=3),
     ],

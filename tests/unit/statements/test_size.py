@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.normalizer import fitted, frozen
+from percipio_openedx.statements.normalizer import frozen, shortened
 
 FACTS = {"id": "x", "result": {"success": True}}
 
@@ -43,7 +43,7 @@ def sizes(statement: dict[str, Any]) -> tuple[int, int, int]:
 def test_the_order_in_which_things_give_way(
     before: tuple[int, int, int], limit: int, after: tuple[int, int, int]
 ) -> None:
-    body = fitted(a_statement(*before), limit)
+    body = shortened(a_statement(*before), limit)
     statement = json.loads(body)
 
     assert len(body) <= limit
@@ -53,7 +53,7 @@ def test_the_order_in_which_things_give_way(
 
 def test_facts_that_are_too_large_are_refused() -> None:
     with pytest.raises(StatementError, match=r"^statement: is larger than 100 bytes$"):
-        fitted({"id": "x" * 200}, 100)
+        shortened({"id": "x" * 200}, 100)
 
 
 @pytest.mark.parametrize("value", [float("nan"), object(), {1, 2}, "\ud800"])

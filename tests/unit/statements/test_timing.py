@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from tincan.conversions.iso8601 import jsonify_timedelta
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.build import moment
+from percipio_openedx.statements.build import MOST_SECONDS, known_seconds, moment
 from percipio_openedx.statements.checker import DURATION, TIMESTAMP
-from percipio_openedx.statements.event import MOST_SECONDS, known_seconds
 from percipio_openedx.statements.normalizer import respelled, stamp
 
 NOW = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)

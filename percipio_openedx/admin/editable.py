@@ -1,0 +1,119 @@
+"""The tables that operators edit: what is decided for single courses, and who may pull."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx import edx_platform
+from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.configuration import CourseOverride
+from percipio_openedx.models.destination import PullClient
+from percipio_openedx.operations import course_overrides
+from percipio_openedx.settings.common import PULL_SCOPE
+
+
+class CourseImportForm(forms.Form):
+    """A CSV file. Clean, it is a list of answers."""
+
+    file = forms.FileField(label=_("CSV file"))
+
+    def clean_file(self) -> list[CourseOverride]:
+        return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
+
+
+@admin.register(CourseOverride)
+class CourseOverrideAdmin(OperatorAdmin):
+    """Single courses that are left out, or known to Percipio by another id; many at once from a CSV file."""
+
+    list_display = ("course_key", "is_reported", "content_id", "updated_at")
+    list_filter = ("is_reported",)
+    search_fields = ("course_key__startswith", "content_id__startswith")
+    change_list_template = "admin/percipio_openedx/course_overrides.html"
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        help_texts = {
+            "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
+            "content_id": _("Empty: by the rule of the site."),
+        }
+        return super().get_form(request, obj, change, help_texts=help_texts, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("updated_at",) if obj else ()
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="percipio_openedx_courseoverride_import"), *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a file, and take over all of its lines or say what is wrong in which."""
+        demand(request, "add_courseoverride", "change_courseoverride")
+        form = CourseImportForm(request.POST or None, request.FILES or None)
+        if request.method != "POST" or not form.is_valid():
+            return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)
+        answers = form.cleaned_data["file"]
+        taken = course_overrides.take(answers)
+        self.log(request, None, "CSV", f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed")
+        said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
+        messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
+        return redirect("admin:percipio_openedx_courseoverride_changelist")
+
+
+class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A client is enabled only when its application can get a token that is any good."""
+
+    class Meta:
+        model = PullClient
+        fields = ("site", "client_id", "enabled")
+        help_texts = {  # noqa: RUF012 - Django reads it as it is
+            "client_id": format_lazy(
+                _(
+                    "Of an OAuth2 application of this LMS: confidential, client credentials, with an application "
+                    "access with the scope {scope}, and with a user that owns no other application: else its signed "
+                    "tokens (JWT) are refused, which do not say which application they are of."
+                ),
+                scope=PULL_SCOPE,
+            ),
+            "enabled": _("Whether it may read this site's statements, learners' names and addresses included."),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        """Say everything that is wrong with the application at once."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("enabled") and values.get("client_id"):
+            try:
+                mistakes = edx_platform.application_mistakes(values["client_id"], PULL_SCOPE)
+            except PlatformUnavailable as error:
+                mistakes = [gettext("The LMS cannot tell: %(error)s.") % {"error": error}]
+            for mistake in mistakes:
+                self.add_error("client_id", mistake)
+        return values
+
+
+@admin.register(PullClient)
+class PullClientAdmin(OperatorAdmin):
+    """The applications that may read a site's statements."""
+
+    form = PullClientForm
+    list_display = ("client_id", "site", "enabled")
+    list_filter = ("enabled", "site")
+    list_select_related = ("site",)
+
+    def save_model(self, request: HttpRequest, obj: PullClient, form: PullClientForm, change: bool) -> None:
+        """Save it, and say what will not work though nothing is wrong."""
+        super().save_model(request, obj, form, change)
+        if obj.enabled:
+            # The form has said so already.
+            with suppress(PlatformUnavailable):
+                if problem := edx_platform.signed_token_problem(obj.client_id):
+                    messages.warning(request, problem)

@@ -1,0 +1,109 @@
+"""What operators are told and do: alerts, back-fills, and erasures that Percipio still has to make."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx.models.fields import ForeignTextField
+
+
+class Alert(models.Model):
+    """One problem, present or past, so that operators are told once of it and once of its end.
+
+    ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
+    ``is_announced`` says whether operators know that state, ``announced_at`` when the last mail about it was sent.
+
+    .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16)
+    subject = models.CharField(max_length=64)
+    is_on = models.BooleanField(default=False)
+    is_announced = models.BooleanField(default=True)
+    changed_at = models.DateTimeField()
+    announced_at = models.DateTimeField(null=True, blank=True)
+    words = ForeignTextField(max_length=1000, default="", blank=True)
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["kind", "subject"], name="percipio_alert_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"alert {self.kind} {self.subject} {'on' if self.is_on else 'off'}"
+
+
+class BackfillRun(models.Model):
+    """One back-fill and how far it has come.
+
+    ``scope`` is what was asked for, as canonical JSON, and ``scope_key`` its hash: the same question goes on where the
+    unfinished run stopped. Course runs are taken in the order of their keys, enrollments in the order of their ids.
+
+    .. no_pii: Course keys, counts, times and, where one learner was asked for, the LMS's own user id.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    scope_key = models.CharField(max_length=64)
+    scope = models.TextField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    course_key = models.CharField(max_length=255, default="", blank=True)
+    enrollment_id = models.PositiveBigIntegerField(default=0)
+    observed = models.PositiveBigIntegerField(default=0)
+    statements = models.PositiveBigIntegerField(default=0)
+    held = models.PositiveBigIntegerField(default=0)
+    failed_courses = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("backfill")
+        verbose_name_plural = _("backfills")
+        ordering: ClassVar[list[str]] = ["-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["scope_key", "id"], name="percipio_backfill_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return f"backfill {self.pk}: observed={self.observed} statements={self.statements} at={self.course_key or '-'}"
+
+
+class ErasureRequest(models.Model):
+    """Statements of a learner who was erased here, which Skillsoft still has to erase.
+
+    ``registrations`` are the ``context.registration`` values of those statements, one a line: pseudonyms that only
+    somebody with the LMS's user ids can compute (decision record 0006). Nothing else of the learner is left. The Track
+    API carries no registration: where ``api`` is that, Skillsoft has to be told the learner's id itself.
+
+    .. pii: Registrations, which are pseudonyms of somebody who was erased; kept until Skillsoft has erased them, too.
+    .. pii_types: id
+    .. pii_retirement: retained
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    site_id = models.PositiveIntegerField()
+    organization = models.CharField(max_length=128, default="", blank=True)
+    api = models.CharField(max_length=12, default="", blank=True)
+    registrations = models.TextField()
+    statements = models.PositiveIntegerField()
+    erased_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("erasure request")
+        verbose_name_plural = _("erasure requests")
+        ordering: ClassVar[list[str]] = ["id"]
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("tick_off_erasurerequest", _("Can tick off erasure requests")),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["done_at", "id"], name="percipio_erasure_open"),
+        ]
+
+    def __str__(self) -> str:
+        state = "done" if self.done_at else "open"
+        return f"erasure {self.pk}: site={self.site_id} statements={self.statements} {state}"

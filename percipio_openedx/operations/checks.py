@@ -1,0 +1,137 @@
+"""What a check of the doctor or of the connection test says; and the checks of the settings.
+
+``manage.py check`` makes the latter too, before there is a database: nothing here needs one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+
+from percipio_openedx import config, encryption
+from percipio_openedx.exceptions import PercipioConfigurationError
+
+
+class CheckVerdict(StrEnum):
+    """How a check ended. *Doubtful* deserves a look; *wrong* keeps reports from arriving; *skipped* was not tried."""
+
+    WELL = "well"
+    DOUBTFUL = "doubtful"
+    WRONG = "wrong"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How one check ended, what was seen, and what to do. Nothing personal and nothing secret.
+
+    ``code`` is the ``ProblemCode`` where the overview and the alerts name the same problem.
+    """
+
+    verdict: CheckVerdict
+    name: str
+    seen: str = ""
+    fix: str = ""
+    code: str = ""
+
+
+well = partial(CheckResult, CheckVerdict.WELL)
+doubtful = partial(CheckResult, CheckVerdict.DOUBTFUL)
+wrong = partial(CheckResult, CheckVerdict.WRONG)
+skipped = partial(CheckResult, CheckVerdict.SKIPPED)
+
+
+class SettingProblem(NamedTuple):
+    """What is wrong with a setting: the id of its message in ``manage.py check``, a sentence, and what to do."""
+
+    id: str
+    sentence: str
+    fix: str
+
+
+WEAK_KEY, UNKNOWN, TRACKED, NO_ADDRESSES = "percipio.W006", "percipio.W007", "percipio.W008", "percipio.W010"
+
+# Settings that are read one by one, and the ids of their mistakes.
+_SETTINGS: dict[str, Callable[[], object]] = {
+    "percipio.W002": lambda: config.observe_after(),
+    "percipio.W003": lambda: config.pull_rate(),
+    "percipio.W004": lambda: config.private_hosts(),
+    "percipio.W009": lambda: config.parallel_runs(),
+    NO_ADDRESSES: lambda: config.alert_emails(),
+    "percipio.W011": lambda: config.alert_after(),
+    "percipio.W012": lambda: config.retention_days(),
+    "percipio.W013": lambda: config.retention_days("PARKED"),
+    "percipio.W014": lambda: config.retention_days("LOG"),
+    "percipio.W016": lambda: config.keep_event_routing(),
+}
+
+
+def setting_problems() -> Iterator[SettingProblem]:
+    """Yield what is wrong with the settings of the LMS as a whole."""
+    for name, nearest in config.unknown_settings().items():
+        sentence = _("%(setting)s is no setting of this plugin, so nothing reads it.") % {"setting": name}
+        fix = _("Did you mean %(setting)s?") % {"setting": nearest} if nearest else ""
+        fix = fix or _("Remove it, or see the list of settings in the documentation.")
+        yield SettingProblem(UNKNOWN, sentence, fix)
+    for message_id, read in _SETTINGS.items():
+        try:
+            read()
+        except PercipioConfigurationError as error:
+            yield mistake(message_id, error)
+    if (weak := encryption.problem()) is not None:
+        fix = _("Draw one with: %(command)s") % {"command": "openssl rand -base64 32"}
+        yield mistake(WEAK_KEY, weak)._replace(fix=fix)
+    if addresses := config.tracked_addresses():
+        sentence = _(
+            "The LMS writes the parameters of requests to %(addresses)s into its tracking log: what operators and pull "
+            "clients ask for, learners' addresses among it."
+        ) % {"addresses": ", ".join(addresses)}
+        fix = _("Add %(patterns)s to TRACKING_IGNORE_URL_PATTERNS, in the LMS's YAML or wherever it is set last.")
+        patterns = ", ".join(f"^{address}" for address in addresses)
+        yield SettingProblem(TRACKED, sentence, fix % {"patterns": patterns})
+
+
+def mistake(message_id: str, error: PercipioConfigurationError) -> SettingProblem:
+    """Return what is wrong with one setting."""
+    fix = _("Correct %(setting)s.") % {"setting": error.setting}
+    return SettingProblem(message_id, f"{error.setting} {error.problem}", fix)
+
+
+def settings() -> Iterator[CheckResult]:
+    """Yield the doctor's checks of what is set for the LMS as a whole."""
+    if config.is_on():
+        yield well(_("switch"))
+    else:
+        # On purpose, so nothing is wrong.
+        yield skipped(_("switch"), _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent"))
+    names = {WEAK_KEY: _("encryption key"), TRACKED: _("tracking log")}
+    ids = set()
+    for one in setting_problems():
+        ids.add(one.id)
+        check = doubtful if one.id == UNKNOWN else wrong
+        yield check(names.get(one.id, _("settings")), one.sentence, one.fix)
+    if ids <= set(names):
+        yield well(_("settings"))
+    if NO_ADDRESSES not in ids and not config.alert_emails():
+        fix = _("Set PERCIPIO_ALERT_EMAILS to a list of addresses.")
+        yield doubtful(_("alerts"), _("nobody is told by mail"), fix)
+    if WEAK_KEY not in ids and encryption.has_weak_older_keys():
+        seen = _("one of the older keys is an example, or short")
+        yield doubtful(names[WEAK_KEY], seen, _("Save each configuration again, then take that key out."))
+    elif WEAK_KEY not in ids:
+        yield well(names[WEAK_KEY])
+    if TRACKED not in ids:
+        yield well(names[TRACKED], _("holds nothing that operators and pull clients ask for"))
+    if config.is_debug():
+        seen = _("DEBUG is on: a failing receiver is no longer contained")
+        yield doubtful("debug", seen, _("Switch DEBUG off on a real site."))
+    else:
+        yield well("debug")
+    if not config.lms_root():
+        seen = _("LMS_ROOT_URL is empty: ids of learners' courses are made of it")
+        yield wrong(_("LMS address"), seen, _("Set it."))

@@ -1,0 +1,50 @@
+"""Send settled statements again, under their own ids: after a fix, or by an operator's decision.
+
+What Percipio may have goes as it is; what it refused is built anew, so that the fix counts (decision record 0017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.db.models import Q
+from django.utils import timezone
+
+from percipio_openedx.delivery import breaker, claim
+from percipio_openedx.delivery.claim import recover
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
+from percipio_openedx.reporting import rebuild
+
+AT_ONCE = 500
+
+
+def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
+    """Queue the settled ones of these statements, batch by batch in the order of their ids; return their number.
+
+    ``is_over`` is asked between two batches, ``on_done`` called with the number of each; what is queued stays queued.
+    """
+    now, last, queued = timezone.now(), 0, 0
+    settled = rows.exclude(state__in=OPEN_STATES).order_by("pk").values_list("pk", flat=True)
+    while not is_over() and (pks := list(settled.filter(pk__gt=last)[:AT_ONCE])):
+        last = pks[-1]
+        done = Statement.objects.filter(pk__in=pks).requeue(now)
+        queued += done
+        on_done(done)
+    return queued
+
+
+def try_now(site_id: int | None) -> Sequence[Destination]:
+    """Let every destination that waits be tried at once, without waiting for its own time; return those destinations.
+
+    What a clock that was ahead has put off is due now, too, and so is what could not be built anew.
+    """
+    now = timezone.now()
+    rows = Destination.objects.filter(Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)).order_by("pk")
+    found = list(rows if site_id is None else rows.filter(site_id=site_id))
+    claim.correct_times(now)
+    recover(now)
+    rebuild.try_now(site_id, now)
+    for row in found:
+        breaker.try_now(row, timezone.now())
+    return found

@@ -1,0 +1,207 @@
+"""Forget what is old enough, and erase what is left of retired learners.
+
+Batch by batch and by primary key, so that nobody waits for it. What was *reported* of a learner stays
+(``LearnerCourse``), so nothing is reported again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db.models import Max, Model, QuerySet
+from django.utils import timezone
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead
+from percipio_openedx.data import RetiredNames
+from percipio_openedx.enums import HoldReason
+from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.operations import BackfillRun, ErasureRequest
+from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.reporting import retirement
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 1000
+SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
+Step = Callable[[int], object]
+
+# What is counted: rows of each kind, then learners who were erased, then courses of retirements that were canceled.
+PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired", "resumed")
+
+
+class Cutoffs(NamedTuple):
+    """Before when rows are forgotten; None where they stay for ever."""
+
+    statements: datetime | None
+    parked: datetime | None
+    logs: datetime | None
+
+
+def cutoffs() -> Cutoffs:
+    """Return what the settings say, or raise ``PercipioConfigurationError``."""
+    days = [config.retention_days(what) for what in ("", "PARKED", "LOG")]
+    return Cutoffs(*(timezone.now() - timedelta(days=count) if count else None for count in days))
+
+
+class Prune:
+    """One pruning; it may be left between any two batches.
+
+    Arguments:
+        before: what is old enough.
+        is_over: asked between two batches.
+        on_gone: called with the number of rows of each batch.
+        dry_run: count, and delete nothing.
+    """
+
+    def __init__(
+        self,
+        before: Cutoffs,
+        is_over: Callable[[], bool],
+        on_gone: Callable[[int], object] = int,
+        dry_run: bool = False,
+    ) -> None:
+        self._before, self._is_over, self._on_gone, self._dry_run = before, is_over, on_gone, dry_run
+        self.counts = dict.fromkeys(PRUNED, 0)
+        # Retired learners who could not be erased, by user id with the reason.
+        self.unerased: dict[int, str] = {}
+
+    def run(self) -> dict[str, int]:
+        """Forget, and return how many rows of each kind went, or would go.
+
+        Raises:
+            PlatformUnavailable: the LMS could not be asked who is retired; everything else is done by then.
+        """
+        before, counts = self._before, self.counts
+        if before.statements is not None:
+            counts["statements"] = self._statements(SETTLED, before.statements)
+        if before.parked is not None:
+            counts["parked"] = self._statements((State.PARKED,), before.parked)
+        if before.logs is not None:
+            counts["attempts"] = self._rows(_attempts(before.logs))
+            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before.logs))
+            counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before.logs))
+            counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before.logs))
+        if self._dry_run and not self._is_over():
+            counts["retired"] = count_retired()
+        elif not self._is_over():
+            counts["retired"] = erase_retired(self.unerased)
+            counts["resumed"] = resume_canceled()
+        return counts
+
+    def _statements(self, states: tuple[State, ...], before: datetime) -> int:
+        """Read in the order of their ids, which is about that of their storing, up to the first page of young ones."""
+        gone = 0
+        for rows in _pages(Statement.objects.all(), "state", "stored_at", "settled_at", is_over=self._is_over):
+            if all(stored_at >= before for _, _, stored_at, _ in rows):
+                break
+            old = [pk for pk, state, _, settled in rows if state in states and settled is not None and settled < before]
+            gone += self._delete(Statement, old, state__in=states)
+        return gone
+
+    def _rows(self, rows: QuerySet[Model]) -> int:
+        pages = _pages(rows, is_over=self._is_over)
+        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in pages)
+
+    def _delete(self, model: type[Model], pks: list[int], **still: object) -> int:
+        """Delete those that still are as they were read: somebody may have requeued one."""
+        if not pks or self._dry_run:
+            return len(pks)
+        deleted, _ = model._default_manager.filter(pk__in=pks, **still).delete()
+        self._on_gone(deleted)
+        return deleted
+
+
+def _pages(
+    rows: QuerySet[Any], *columns: str, is_over: Callable[[], bool] = lambda: False
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the primary keys of rows, and these columns, page by page."""
+    last = 0
+    ordered = rows.order_by("pk").values_list("pk", *columns)
+    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:AT_ONCE])):
+        last = page[-1][0]
+        yield page
+
+
+def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
+    """Return old attempts but for each destination's last one of each API: ``percipio_reconcile`` asks for it."""
+    newest = DeliveryAttempt.objects.order_by().values_list("destination_id", "api").annotate(Max("pk"))
+    return DeliveryAttempt.objects.filter(started_at__lt=before).exclude(pk__in=[pk for _, _, pk in newest])
+
+
+# --- retired learners ------------------------------------------------------------------------------------------------
+
+
+def count_retired() -> int:
+    """Return how many retired learners still have statements here, or raise ``PlatformUnavailable``."""
+    return sum(1 for _ in _retired())
+
+
+def erase_retired(failed: dict[int, str]) -> int:
+    """Erase retired learners whose notice was lost; return their number. ``failed`` gets the others' reasons."""
+    erased = 0
+    for user_id in _retired():
+        with bulkhead(Boundary.LEARNER) as contained:
+            retirement.erase(user_id)
+        if contained.error is None:
+            erased += 1
+        else:
+            logger.error("learner not erased user=%s problem=%s", user_id, contained.reason)
+            failed[user_id] = contained.reason
+    return erased
+
+
+def _retired() -> Iterator[int]:
+    """Yield the user ids of learners with statements here whose accounts are retired for good."""
+    last = 0
+    names = config.retired_names()
+    while retired := edx_platform.retired_accounts(names, last, AT_ONCE):
+        last = retired[-1]
+        rows = LearnerCourse.objects.filter(user_id__in=retired, sequence__gt=0).order_by()
+        yield from sorted(edx_platform.retired_for_good(names, rows.values_list("user_id", flat=True).distinct()))
+
+
+def resume_canceled() -> int:
+    """Notice anew whoever was held back as retired and is not; return the number of their courses."""
+    noticed = 0
+    notice = partial(_notice_anew, config.retired_names())
+    # Every site that there is a row of, so that the index that begins with the site can be used.
+    sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
+    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
+    for page in _pages(held, "user_id", "course_key"):
+        parts, _broken = apart(Boundary.LEARNER, page, notice)
+        noticed += sum(parts)
+    return noticed
+
+
+def _notice_anew(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
+    user_ids = {user_id for _, user_id, _ in held}
+    learners = edx_platform.learners(user_ids)
+    gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
+    back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
+    now = timezone.now()
+    Notice.objects.bulk_create(
+        Notice(user_id=user_id, course_key=key, reason=Reason.BACKFILL, noticed_at=now) for user_id, key in back
+    )
+    return len(back)
+
+
+# --- erasure requests ------------------------------------------------------------------------------------------------
+
+
+def open_erasures() -> QuerySet[ErasureRequest]:
+    """Return the erasure requests that are still to be sent to Skillsoft, the oldest first."""
+    return ErasureRequest.objects.filter(done_at__isnull=True).order_by("pk")
+
+
+def tick_off(pks: Iterable[int]) -> list[ErasureRequest]:
+    """Note that Skillsoft has erased these; return those that were open until now. Unknown ids are ignored."""
+    rows = list(open_erasures().filter(pk__in=list(pks)))
+    open_erasures().filter(pk__in=[row.pk for row in rows]).update(done_at=timezone.now())
+    return rows
