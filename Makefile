@@ -65,7 +65,7 @@ bench: $(INSTALLED)-ci.stamp ## Measure, and print the table
 
 # --- Keep it good ----------------------------------------------------------------------------------------------------
 
-quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, migrations, personal-data annotations, security
+quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, dead code, migrations, personal-data annotations, security
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -73,6 +73,7 @@ quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, migrations
 	$(RUN) -m django makemigrations percipio_openedx --check --dry-run --settings=tests.settings
 	DJANGO_SETTINGS_MODULE=tests.settings PYTHONPATH=. $(BIN)/code_annotations django_find_annotations \
 		--config_file .pii_annotations.yml --lint --report --coverage --app_name percipio_openedx
+	$(BIN)/vulture
 	$(BIN)/bandit -q -c pyproject.toml -r percipio_openedx
 
 audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtime's pinned versions, of both releases

@@ -84,8 +84,7 @@ class TokenDesk:
             self._tokens.pop(token, None)
 
     def admit(self, authorization: str, partner: str, organization: str | None) -> Client:
-        """Return the account behind an Authorization header, if it may speak for this partner and
-        organization.
+        """Return the account behind an Authorization header, if it may speak for partner and organization.
 
         Raises:
             Refusal: 401 without a good token, 403 when the token belongs to another partner or organization.

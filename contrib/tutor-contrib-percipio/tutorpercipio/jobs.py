@@ -26,7 +26,7 @@ PASSED_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
 def make(name: str, about: str) -> click.Command:
-    """A ``do`` job that runs the management command of that name in the LMS's container."""
+    """Make a ``do`` job that runs the management command of that name in the LMS's container."""
 
     @click.command(name=name, help=f"{about} Everything after the name is passed on.", context_settings=PASSED_ON)
     @click.argument("args", nargs=-1)

@@ -16,12 +16,12 @@ PREFIX = "PERCIPIO_"
 
 
 def text(value: Any) -> str:
-    """A Python string literal. An id of digits alone arrives as a number, since Tutor reads values as YAML."""
+    """Write a Python string literal. An id of digits alone arrives as a number, since Tutor reads values as YAML."""
     return repr("" if value is None else str(value))
 
 
 def texts(value: Any) -> str:
-    """A Python list of string literals.
+    """Write a Python list of string literals.
 
     Raises:
         TutorError: it is no list of texts.
@@ -32,7 +32,7 @@ def texts(value: Any) -> str:
 
 
 def literal(value: Any) -> str:
-    """A Python literal: Jinja's ``tojson`` would write ``true`` and ``null``, which Python cannot read."""
+    """Write a Python literal: Jinja's ``tojson`` would write ``true`` and ``null``, which Python cannot read."""
     return repr(value)
 
 

@@ -1,0 +1,1 @@
+"""The commands, by the names by which Django finds them."""

@@ -80,7 +80,7 @@ def _check_sub_statement(value: Any, path: str, problems: list[str]) -> None:
 
 
 def _check_context_fits(statement: dict[str, Any], path: str, problems: list[str]) -> None:
-    """Data 2.4.6: revision and platform describe an activity and go with no other object."""
+    """Check that revision and platform go with an activity as the object only (Data 2.4.6)."""
     context, target = statement.get("context"), statement.get("object")
     if not isinstance(context, dict) or not isinstance(target, dict):
         return
