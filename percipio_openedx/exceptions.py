@@ -119,7 +119,7 @@ class PercipioConfigurationError(ImproperlyConfigured):
         self._problem = problem
         self._values = values
         with translation.override(None):
-            super().__init__(self.words)
+            super().__init__(self.message)
 
     @property
     def problem(self) -> str:
@@ -127,6 +127,6 @@ class PercipioConfigurationError(ImproperlyConfigured):
         return str(self._problem) % self._values if self._values else str(self._problem)
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """Return the setting and what is wrong with it, in the language in force."""
         return f"{self.setting}: {self.problem}"

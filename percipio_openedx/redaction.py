@@ -50,7 +50,7 @@ def fitted(text: str, longest: int | None = None) -> str:
     return _UNFIT.sub(REPLACEMENT, text[:longest])
 
 
-def words_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NOBODY) -> str:
+def message_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NOBODY) -> str:
     """Return the first 1,000 characters of an answer, without emails, names, credentials and whatever looks like one.
 
     Arguments:

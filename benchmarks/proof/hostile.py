@@ -27,7 +27,7 @@ from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
 from percipio_openedx.lrs.query import MORE, PARAMETERS, query_of, read_more, single_values
 from percipio_openedx.operations import course_overrides
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import message_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 IDS = [str(uuid5(UUID(int=1), str(number))) for number in range(4)]
@@ -129,7 +129,7 @@ def _partial(body: bytes) -> None:
 def _answers(given: tuple[int, bytes, str]) -> None:
     status, body, header = given
     assert isinstance(outcome_of_answer(status, body), Outcome)
-    assert len(words_of(body, ("secret",))) <= 1000
+    assert len(message_of(body, ("secret",))) <= 1000
     seconds = retry_after_of(header, NOW)
     assert seconds is None or 0 <= seconds <= 86400
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.statement import StatementLedger
 from percipio_openedx.operations import sites
-from percipio_openedx.operations.words import Words
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.redaction import fitted
 
 # Rows that can be paged through; whoever looks for an older one filters or searches.
@@ -150,7 +150,7 @@ class ReadOnlyAdmin(OperatorAdmin):
 class ChoiceFilter(admin.SimpleListFilter):
     """See ``choice_filter``. A value that is no choice filters nothing."""
 
-    known: Mapping[str, tuple[Words, Condition]]
+    known: Mapping[str, tuple[Text, Condition]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [(value, title) for value, (title, _condition) in self.known.items()]
@@ -162,7 +162,7 @@ class ChoiceFilter(admin.SimpleListFilter):
         return queryset.filter(condition() if callable(condition) else condition)
 
 
-def choice_filter(title: Words, parameter: str, choices: Mapping[str, tuple[Words, Condition]]) -> type[ChoiceFilter]:
+def choice_filter(title: Text, parameter: str, choices: Mapping[str, tuple[Text, Condition]]) -> type[ChoiceFilter]:
     """Return a list filter whose choices are known beforehand: to ask a table for them would read all of it.
 
     The choices are, by their value in the address, what each is called and which rows it leaves; a condition that needs

@@ -107,7 +107,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         secret, stored = self.fields["client_secret"], self._stored_secret()
         placeholder = gettext("As the setting says") if inherited["client_secret"] else ""
         if not stored.is_readable:
-            secret.help_text = unreadable().words
+            secret.help_text = unreadable().message
             placeholder = gettext("Cannot be decrypted; type it again")
         elif stored:
             placeholder = gettext("Stored; leave it empty to keep it")
@@ -160,7 +160,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         secret = cleaned.get("client_secret")
         # One that everybody could decrypt is refused. A site can be switched off all the same.
         if secret and (isinstance(secret, str) or cleaned["enabled"]) and (mistake := encryption.problem()):
-            self.add_error("client_secret", mistake.words)
+            self.add_error("client_secret", mistake.message)
         # One own address, and none of them is inherited.
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
         for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():

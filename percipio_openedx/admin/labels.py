@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.operations.words import Words
+from percipio_openedx.operations.labels import Text
 
 # By the names of fields, and of the bounds of a backfill (``operations.scope``).
-LABELS: Mapping[str, Words] = {
+LABELS: Mapping[str, Text] = {
     "accepted": _("Accepted"),
     "answer": _("Answer"),
     "api": _("API"),
@@ -98,11 +98,11 @@ LABELS: Mapping[str, Words] = {
     "user_id": _("User id"),
     "uuid": _("Statement's id"),
     "voided_by": _("Voided by"),
-    "words": _("Message"),
+    "message": _("Message"),
 }
 
 # Fields with a fixed list: they are selects.
-CHOICES: dict[str, tuple[tuple[str, Words], ...]] = {
+CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
     "region": (
         ("us", _("United States (api.percipio.com)")),
         ("eu", _("Europe (dew1-api.percipio.com)")),
@@ -140,12 +140,12 @@ PROPOSALS: dict[str, tuple[str, ...]] = {
 }
 
 # Where the form asks, and says more than the list's column.
-FORM_LABELS: dict[str, Words] = {
+FORM_LABELS: dict[str, Text] = {
     "enabled": _("Report to Percipio"),
     "content_id": _("A course is named"),
 }
 
-HELP: dict[str, Words] = {
+HELP: dict[str, Text] = {
     "enabled": _("Switched off, this site reports nothing, even if the settings name credentials."),
     "region": _("Where Skillsoft keeps this organization. Credentials of one region are unknown in another."),
     "api_url": _(
@@ -184,7 +184,7 @@ HELP: dict[str, Words] = {
     "timeout": _("Seconds, 1 to 120."),
 }
 
-FIELDSETS: tuple[tuple[Words | None, tuple[str, ...]], ...] = (
+FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
     (None, ("site", "enabled")),
     (_("Credentials"), ("partner_name", "organization_id", "client_id", "client_secret")),
     (_("Where Percipio is"), ("region", "api_url", "token_url", "api")),

@@ -23,7 +23,7 @@ from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 
 Rows = QuerySet[LearnerCourse]
 
@@ -36,7 +36,7 @@ def _held_for(reason: HoldReason) -> Callable[[], Q]:
     return lambda: Q(site_id__in=list(Site.objects.values_list("pk", flat=True)), hold_reason=reason)
 
 
-HELD = {reason.value: (words.HOLDS[reason], _held_for(reason)) for reason in HoldReason}
+HELD = {reason.value: (labels.HOLDS[reason], _held_for(reason)) for reason in HoldReason}
 
 
 @admin.register(LearnerCourse)
@@ -67,7 +67,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:
-        return words.of(words.HOLDS, row.hold_reason)
+        return labels.of(labels.HOLDS, row.hold_reason)
 
     @admin.display(description=_("Time line"))
     def timeline_link(self, row: LearnerCourse) -> str:
@@ -177,14 +177,14 @@ def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, An
     except PlatformUnavailable as error:
         return {"problem": str(error)}
     except PercipioConfigurationError as error:
-        return {"problem": error.words}
+        return {"problem": error.message}
     if found.configuration is None:
         nothing = gettext("The site of this course reports nothing: it is switched off, or has no configuration.")
         return {"problem": nothing}
     step = found.configuration.policy.progress_step
     statements = [
         {
-            "title": words.of_milestone(milestone.kind, milestone.value),
+            "title": labels.of_milestone(milestone.kind, milestone.value),
             "statement": pretty_json(built.body),
             "track": pretty_json(built.track) if built.track else "",
         }
@@ -193,9 +193,11 @@ def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, An
     return {
         "course": found.course,
         "api": found.configuration.api,
-        "hold": words.of(words.HOLDS, found.hold),
-        "failure": words.of_problem(found.problem),
+        "hold": labels.of(labels.HOLDS, found.hold),
+        "failure": labels.of_problem(found.problem),
         "statements": statements,
         "due": [one["title"] for one in statements],
-        "unreported": [(words.of(words.KINDS, one.kind), words.of_unreported(one, step)) for one in found.unreported],
+        "unreported": [
+            (labels.of(labels.KINDS, one.kind), labels.of_unreported(one, step)) for one in found.unreported
+        ],
     }

@@ -20,11 +20,11 @@ from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations import problems, status, words
+from percipio_openedx.operations import labels, problems, status
+from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import PAUSES, Problem
 from percipio_openedx.operations.sites import DestinationStatus, SiteStatus, site_ids
 from percipio_openedx.operations.status import Snapshot
-from percipio_openedx.operations.words import Tone
 
 NOT_REPORTED = "not_reported"
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
@@ -54,7 +54,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         sites=[_site(site, found, snapshot, cached) for site in snapshot.sites.values()],
         oldest_notice=snapshot.oldest_notice,
         failing=snapshot.courses,
-        series=[(name, words.of(words.STATES, name)) for name in SERIES],
+        series=[(name, labels.of(labels.STATES, name)) for name in SERIES],
     )
 
 
@@ -105,7 +105,7 @@ def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cac
         "token": _token(site),
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
-        "held": [(count, reason, words.of(words.HOLDS, reason)) for reason, count in sorted(held.items())],
+        "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],
         "destinations": sorted(destinations, key=lambda one: one["order"]),
     }
 
@@ -114,7 +114,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
     row, last_bad = found.row, traffic.get("last_bad")
     state, breaker = State.DELIVERED, _("closed: requests go through")
     if row.paused_reason:
-        state, breaker = State.PARKED, words.of(PAUSES, row.paused_reason)
+        state, breaker = State.PARKED, labels.of(PAUSES, row.paused_reason)
     elif row.failures:
         failed = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures)
         state, breaker = State.WAITING, failed % {"count": row.failures}
@@ -126,7 +126,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
         "breaker": breaker,
         "breaker_state": state,
         "next_try": row.retry_at if row.retry_at is not None and row.retry_at > timezone.now() else None,
-        "last_outcome": words.of(words.OUTCOMES, last_bad.outcome) if last_bad else "",
+        "last_outcome": labels.of(labels.OUTCOMES, last_bad.outcome) if last_bad else "",
     }
 
 

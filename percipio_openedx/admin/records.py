@@ -24,7 +24,7 @@ from percipio_openedx.models.destination import DeliveryAttempt, Destination, Pu
 from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
-from percipio_openedx.operations import sites, words
+from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.problems import PAUSES, TITLES
 
 
@@ -45,7 +45,7 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
-        return words.of(PAUSES, row.paused_reason)
+        return labels.of(PAUSES, row.paused_reason)
 
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
@@ -85,13 +85,13 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
     )
     list_filter = (
         choice_filter(_("API"), "api", {api.value: (api.value, Q(api=api)) for api in Api}),
-        choice_filter(_("outcome"), "outcome", {one.value: (words.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
+        choice_filter(_("outcome"), "outcome", {one.value: (labels.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
     )
     list_select_related = ("destination",)
 
     @admin.display(description=_("Outcome"))
     def outcome_badge(self, row: DeliveryAttempt) -> str:
-        return badge(COLORS.get(row.outcome, "waiting"), words.of(words.OUTCOMES, row.outcome))
+        return badge(COLORS.get(row.outcome, "waiting"), labels.of(labels.OUTCOMES, row.outcome))
 
 
 class CourseRowAdmin(ReadOnlyAdmin):
@@ -112,7 +112,7 @@ class NoticeAdmin(CourseRowAdmin):
 
     @admin.display(description=_("Why"))
     def why(self, row: Notice) -> str:
-        return words.of(words.REASONS, row.reason)
+        return labels.of(labels.REASONS, row.reason)
 
 
 @admin.register(ObservationFailure)
@@ -185,7 +185,7 @@ def _bound(name: str, value: object) -> str:
 class AlertAdmin(ReadOnlyAdmin):
     """One row for each problem that ever was; there are few."""
 
-    list_display = ("changed_at", "state_badge", "problem", "subject", "words", "is_announced")
+    list_display = ("changed_at", "state_badge", "problem", "subject", "message", "is_announced")
     list_filter = (
         choice_filter(
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
@@ -200,7 +200,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Problem"))
     def problem(self, row: Alert) -> str:
-        return words.of(TITLES, row.kind)
+        return labels.of(TITLES, row.kind)
 
 
 @admin.register(ErasureRequest)

@@ -17,7 +17,7 @@ from percipio_openedx.admin import search
 from percipio_openedx.admin.base import MAX_ROWS, choice_filter
 from percipio_openedx.enums import Kind
 from percipio_openedx.models.statement import State, Statement, StatementLedger
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from percipio_openedx.statements.vocabulary import VERBS
 
 Rows = QuerySet[Statement]
@@ -27,7 +27,7 @@ FEW = 2000
 
 # Only what is being sent has a lease: saying so puts the index in the list's order.
 STATES = {
-    state.value: (words.STATES[state], Q(state=state, leased_until__isnull=state != State.SENDING)) for state in State
+    state.value: (labels.STATES[state], Q(state=state, leased_until__isnull=state != State.SENDING)) for state in State
 }
 # What came back last, for the states in which it says something. None of them has a lease.
 OUTCOMES = {
@@ -81,7 +81,7 @@ class CourseFilter(admin.SimpleListFilter):
         return queryset.filter(course_key=typed) if search.is_course_key(typed) else queryset.none()
 
 
-KINDS = {kind.value: (words.KINDS[kind], partial(with_verb, kind)) for kind in Kind}
+KINDS = {kind.value: (labels.KINDS[kind], partial(with_verb, kind)) for kind in Kind}
 TIMES = {
     "hour": (_("the last hour"), partial(made_within, timedelta(hours=1))),
     "day": (_("the last 24 hours"), partial(made_within, timedelta(days=1))),

@@ -23,7 +23,7 @@ from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, bounde
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement, StatementQuerySet
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 
 Rows = QuerySet[Statement]
 Act = Callable[[StatementQuerySet], int]
@@ -87,11 +87,11 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:
-        return words.of_milestone(row.kind, row.value)
+        return labels.of_milestone(row.kind, row.value)
 
     @admin.display(description=_("State"))
     def state_badge(self, row: Statement) -> str:
-        return badge(row.state, words.of(words.STATES, row.state))
+        return badge(row.state, labels.of(labels.STATES, row.state))
 
     @admin.display(description=_("Answer"))
     def short_answer(self, row: Statement) -> str:
@@ -158,7 +158,9 @@ class StatementAdmin(ReadOnlyAdmin):
         counts = {state: bounded_count(rows.filter(state=state)) for state in State}
         context = {
             "note": note,
-            "states": [(words.of(words.STATES, state), count_text(count)) for state, count in counts.items() if count],
+            "states": [
+                (labels.of(labels.STATES, state), count_text(count)) for state, count in counts.items() if count
+            ],
             "action": request.POST.get("action", ""),
             "select_across": request.POST.get("select_across", "0"),
             "checkbox": ACTION_CHECKBOX_NAME,

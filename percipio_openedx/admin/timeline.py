@@ -14,9 +14,9 @@ from percipio_openedx import config
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations import sites, words
+from percipio_openedx.operations import labels, sites
+from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import PAUSES
-from percipio_openedx.operations.words import Tone
 
 # Notices have no index but their key, so only the newest are searched.
 NEWEST_NOTICES = 50_000
@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
     at: datetime | None
     title: str
-    words: str
+    message: str
     tone: Tone
     statement_id: int | None = None
     steps: Sequence[tuple[datetime | None, str]] = ()
@@ -51,8 +51,8 @@ def _statements(row: LearnerCourse) -> Iterator[Entry]:
     for statement in row.statements.defer("body", "track").select_related("destination").order_by("sequence"):
         yield Entry(
             at=statement.happened_at,
-            title=words.of_milestone(statement.kind, statement.value),
-            words=_why(statement, is_held),
+            title=labels.of_milestone(statement.kind, statement.value),
+            message=_why(statement, is_held),
             tone=TONES.get(State(statement.state), Tone.WARNING),
             statement_id=statement.pk,
             steps=list(_steps(statement)),
@@ -66,7 +66,7 @@ def _steps(row: Statement) -> Iterator[tuple[datetime | None, str]]:
     if row.attempts and row.state != State.OUTDATED:
         yield None, ngettext("sent once", "sent %(count)s times", row.attempts) % {"count": row.attempts}
     if row.settled_at is not None:
-        yield row.settled_at, words.of(words.STATES, row.state)
+        yield row.settled_at, labels.of(labels.STATES, row.state)
 
 
 def _why(row: Statement, is_held: bool) -> str:
@@ -84,7 +84,7 @@ def _why(row: Statement, is_held: bool) -> str:
         case State.DISCARDED:
             return _("Not sent: %(answer)s.") % answer if row.answer else _("Not sent: it was discarded.")
     if row.destination.paused_reason:
-        return words.of(PAUSES, row.destination.paused_reason)
+        return labels.of(PAUSES, row.destination.paused_reason)
     if row.destination.failures:
         error = {"error": row.destination.last_error}
         return _("Waits: Percipio cannot be reached or has problems of its own (“%(error)s”).") % error
@@ -98,7 +98,7 @@ def _why(row: Statement, is_held: bool) -> str:
 def _observation(row: LearnerCourse) -> Iterator[Entry]:
     if row.observed_at is None:
         return
-    if hold := words.of(words.HOLDS, row.hold_reason):
+    if hold := labels.of(labels.HOLDS, row.hold_reason):
         yield Entry(row.observed_at, _("Observed, not reported"), hold, Tone.ERROR)
     else:
         yield Entry(row.observed_at, _("Last observed"), _("Everything that was due then is above."), Tone.WELL)
@@ -114,5 +114,5 @@ def _notices(user_id: int, course_key: str) -> Iterator[Entry]:
         "Will be observed %(seconds)s second later.", "Will be observed %(seconds)s seconds later.", wait
     ) % {"seconds": wait}
     for notice in rows.order_by("pk")[:MAX_NOTICES]:
-        title = _("Noticed: %(reason)s") % {"reason": words.of(words.REASONS, notice.reason)}
+        title = _("Noticed: %(reason)s") % {"reason": labels.of(labels.REASONS, notice.reason)}
         yield Entry(notice.noticed_at, title, soon, Tone.WARNING)

@@ -50,7 +50,7 @@ class StatementVerdict:
 
     outcome: Outcome
     status: int | None = None
-    words: str = ""
+    message: str = ""
 
 
 ACCEPTED, REFUSED, DOUBT = (
@@ -194,7 +194,7 @@ class _Reader:
         """Judge an entry by what it says itself, and by the name of its list."""
         verdict, mentions = verdict_of(said), _mentions(item)[text]
         if context is REFUSED and (verdict is None or verdict.outcome is Outcome.DOUBT):
-            verdict = replace(REFUSED, words=_words(said))
+            verdict = replace(REFUSED, message=_words(said))
         elif verdict is None and (context or (mentions and not self._partial and _is_bare(said))):
             verdict = ACCEPTED
         agrees = context is None or (verdict is not None and _is_denial(verdict) is _is_denial(context))
@@ -262,7 +262,7 @@ def verdict_of(said: Mapping[str, Any]) -> StatementVerdict | None:
     best = min(signs, key=lambda one: (one.status != 409, one.status == 207, one.outcome is Outcome.DOUBT))
     if best.status != 409 and len({_is_denial(one) for one in signs}) > 1:
         best = DOUBT
-    return best if best.outcome is Outcome.ACCEPTED else replace(best, words=_words(said))
+    return best if best.outcome is Outcome.ACCEPTED else replace(best, message=_words(said))
 
 
 def _sign(name: str, value: Any) -> StatementVerdict | None:
@@ -301,8 +301,8 @@ def says_something_odd(answer: Any) -> bool:
     """Return whether a message, or the word of a status, says anything else than that all is well."""
     if not isinstance(answer, dict):
         return False
-    words = [value for name, value in _plainly(answer).items() if name in _MESSAGE or _STATUS.search(name)]
-    texts = [text for text in words if isinstance(text, str) and text.strip() and _plain(text) not in _TRACK]
+    messages = [value for name, value in _plainly(answer).items() if name in _MESSAGE or _STATUS.search(name)]
+    texts = [text for text in messages if isinstance(text, str) and text.strip() and _plain(text) not in _TRACK]
     return any(not is_success(text) and not text.isdigit() for text in texts)
 
 

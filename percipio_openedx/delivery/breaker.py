@@ -25,7 +25,7 @@ from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.redaction import fitted, words_of
+from percipio_openedx.redaction import fitted, message_of
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
         retry_at=retry_at,
         paused_reason=reason,
         failing_since=destination.failing_since or now,
-        last_error=answer.words,
+        last_error=answer.message,
         probe_until=None,
         lone_failures=0,
     )
@@ -103,12 +103,12 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
         _report_paused(destination)
 
 
-def hold(destination: Destination, reason: str, words: str, now: datetime) -> None:
+def hold(destination: Destination, reason: str, message: str, now: datetime) -> None:
     """Let a destination wait because of this side's settings: no request failed, so no probe is needed afterwards."""
     is_new = destination.paused_reason != reason
     destination.retry_at = now + timedelta(seconds=RECONSIDER)
     destination.paused_reason = reason
-    destination.last_error = words
+    destination.last_error = message
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
     if not is_new:
         return
@@ -226,10 +226,10 @@ def _manner_of(answer: Answer) -> str:
     """Return the words by which a plain answer is recognized; of an object its names, since values change."""
     said = parsed(answer.body)
     if isinstance(said, dict):
-        words = "{" + ", ".join(sorted(said)) + "}"
+        message = "{" + ", ".join(sorted(said)) + "}"
     else:
-        words = words_of(answer.body, personal=answer.personal) or "no words"
-    return fitted(f"{answer.status}: {words}", 255)
+        message = message_of(answer.body, personal=answer.personal) or "no words"
+    return fitted(f"{answer.status}: {message}", 255)
 
 
 def _remember(destination: Destination, **fields: Any) -> None:
@@ -253,7 +253,7 @@ def _report_paused(destination: Destination) -> None:
         site_id=destination.site_id,
         organization=destination.organization,
         reason=destination.paused_reason,
-        words=destination.last_error,
+        message=destination.last_error,
     )
 
 

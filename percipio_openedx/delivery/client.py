@@ -27,7 +27,7 @@ from percipio_openedx.delivery.outcomes import (
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, Unavailable
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 from percipio_openedx.statements.personal import personal_of
 
@@ -175,11 +175,11 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
     if outcome is Outcome.ACCEPTED:
         return Answer(outcome, reply.status, "", retry_after, reply.duration, reply.body)
     personal = personal_of(sent)
-    words = f"{_ABOUT.get(outcome, '')}{words_of(reply.body, secrets, personal) or 'no words'}"
+    message = f"{_ABOUT.get(outcome, '')}{message_of(reply.body, secrets, personal) or 'no words'}"
     if 300 <= reply.status < 400:
-        words = "a redirect, which is not followed; check the address"
-    words = f"{reply.status}: {words}"
-    return Answer(outcome, reply.status, words, retry_after, reply.duration, reply.body, personal=personal)
+        message = "a redirect, which is not followed; check the address"
+    message = f"{reply.status}: {message}"
+    return Answer(outcome, reply.status, message, retry_after, reply.duration, reply.body, personal=personal)
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:

@@ -129,20 +129,20 @@ class _Run:
         """Return the configuration to send with; without one the destination waits and says why."""
         found, problem = None, Pause.CONFIGURATION
         try:
-            found, words = self._for_site(destination.site_id), ""
+            found, message = self._for_site(destination.site_id), ""
         except PercipioConfigurationError as error:
-            words = str(error)
+            message = str(error)
         else:
             if found is None:
                 problem = Pause.NOT_CONFIGURED
-                words = "no configuration is in force for this site, or it is switched off"
+                message = "no configuration is in force for this site, or it is switched off"
             elif destination.own_credentials and not found.own_credentials:
                 problem = Pause.OWN_CREDENTIALS
-                words = "the credentials of the site's own, with which this was made, are there no more"
+                message = "the credentials of the site's own, with which this was made, are there no more"
             elif destination.organization and not is_segment(destination.organization):
-                words = f"{destination.organization!r} cannot stand in an address"
-        if found is None or words:
-            breaker.hold(destination, problem, words, self._now())
+                message = f"{destination.organization!r} cannot stand in an address"
+        if found is None or message:
+            breaker.hold(destination, problem, message, self._now())
             return None
         if found.own_credentials and not destination.own_credentials:
             # They are the site's statements, whatever it had before.

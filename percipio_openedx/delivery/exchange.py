@@ -149,10 +149,10 @@ def error_of_exception(error: BaseException, duration: float | None = None) -> D
         error.duration = duration
         return error
     causes = list(_causes_of(error))
-    for kind, words in _PROBLEMS.items():
+    for kind, message in _PROBLEMS.items():
         if any(isinstance(one, kind) for one in causes):
             typed = Unavailable if kind is zlib.error else Unreachable
-            return typed(f"{words} ({type(causes[-1]).__name__})", duration=duration)
+            return typed(f"{message} ({type(causes[-1]).__name__})", duration=duration)
     return Unreachable(f"the request failed ({type(error).__name__})", duration=duration)
 
 

@@ -81,7 +81,7 @@ class Answer:
 
     outcome: Outcome
     status: int | None
-    words: str = ""
+    message: str = ""
     retry_after: float | None = None
     duration: float = 0.0
     body: bytes = field(default=b"", repr=False)
@@ -169,8 +169,8 @@ class Judgment:
         if said.count(Outcome.ACCEPTED) == count:
             return replace(answer, outcome=Outcome.ACCEPTED)
         silent = Outcome.PLAIN if answer.outcome is Outcome.PLAIN else Outcome.DOUBT
-        words = answer.words or f"{answer.status}: {UNSAID}"
-        return replace(answer, outcome=Outcome.PARTIAL if said else silent, words=words)
+        message = answer.message or f"{answer.status}: {UNSAID}"
+        return replace(answer, outcome=Outcome.PARTIAL if said else silent, message=message)
 
 
 def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, believed: bool = False) -> Judgment:
@@ -203,22 +203,22 @@ def _by_item(answer: Answer, ids: Sequence[str], *, is_record: bool) -> Judgment
     for index, verdict in reading.verdicts.items():
         status = answer.status if verdict.status in (None, 207) else verdict.status
         # Of what was accepted nothing need be said; else nothing of people that the request held.
-        words = "" if verdict.outcome is Outcome.ACCEPTED else answer.personal.masked(verdict.words)
-        found[index] = StatementVerdict(verdict.outcome, status, words)
+        message = "" if verdict.outcome is Outcome.ACCEPTED else answer.personal.masked(verdict.message)
+        found[index] = StatementVerdict(verdict.outcome, status, message)
     unknown = tuple(index for index in range(count) if index not in found)
     if found:
         return Judgment(found, again=(unknown,) if unknown else ())
     if answer.status == 207 and count == 1 and not reading.is_torn:
         # "Some failed" of a single one: it is this one, whatever the body says.
-        return Judgment({0: StatementVerdict(Outcome.REFUSED, answer.status, answer.words)})
+        return Judgment({0: StatementVerdict(Outcome.REFUSED, answer.status, answer.message)})
     return _failed(answer, Outcome.DOUBT, count)
 
 
 def _failed(answer: Answer, outcome: Outcome, count: int) -> Judgment:
     is_large = outcome is Outcome.TOO_LARGE
-    words = answer.words or (f"{answer.status}: {UNSAID}" if outcome in (Outcome.DOUBT, Outcome.PLAIN) else "")
+    message = answer.message or (f"{answer.status}: {UNSAID}" if outcome in (Outcome.DOUBT, Outcome.PLAIN) else "")
     if count == 1:
-        return Judgment({0: StatementVerdict(Outcome.REFUSED if is_large else outcome, answer.status, words)})
+        return Judgment({0: StatementVerdict(Outcome.REFUSED if is_large else outcome, answer.status, message)})
     # Of a batch that is too large nothing is wrong but its size.
     return Judgment(again=_halves(count), smaller=is_large, failed=None if is_large else outcome)
 
@@ -246,7 +246,7 @@ def error_of(answer: Answer) -> DeliveryError:
     """Return the typed error of an answer that is not success, for callers that deal in exceptions."""
     late = Unreachable if answer.status is None else Throttled if answer.status == 429 else Unavailable
     kind: type[DeliveryError] = _ERRORS.get(answer.outcome, late)
-    return kind(answer.words, status=answer.status, retry_after=answer.retry_after, duration=answer.duration)
+    return kind(answer.message, status=answer.status, retry_after=answer.retry_after, duration=answer.duration)
 
 
 def answer_of(error: DeliveryError) -> Answer:
@@ -257,7 +257,7 @@ def answer_of(error: DeliveryError) -> Answer:
     return Answer(
         outcome=outcome,
         status=error.status,
-        words=error.message,
+        message=error.message,
         retry_after=error.retry_after,
         duration=error.duration or 0.0,
         is_of_token=error.is_of_token,

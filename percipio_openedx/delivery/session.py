@@ -276,7 +276,7 @@ class DeliverySession:
         suspects: dict[int, list[Row]] = defaultdict(list)
         for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
             suspects[self._attribution.since(row, 0)].append(row)
-        verdict = StatementVerdict(outcome, answer.status, answer.words)
+        verdict = StatementVerdict(outcome, answer.status, answer.message)
         for since, rows in suspects.items():
             self.counts["later"] += release_failed(rows, self._lease, now, verdict, since)
             self._let_go(rows)

@@ -48,7 +48,7 @@ def settle(
         if in_doubt := [pk for one in responses for pk in one.in_doubt]:
             _held(in_doubt, lease).doubt()
         for verdict, pks in accepted.items():
-            counts["sent"] += _held(pks, lease).accept(now, verdict.status, verdict.words)
+            counts["sent"] += _held(pks, lease).accept(now, verdict.status, verdict.message)
         for ruling in rulings:
             counts += _apply(ruling, lease, now)
         for one in responses:
@@ -82,7 +82,7 @@ def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Sta
     held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORIZED:
         return held.release(refused_after=_first(since))
-    return held.retry_later(now, verdict.status, verdict.words, refused_after=_first(since))
+    return held.retry_later(now, verdict.status, verdict.message, refused_after=_first(since))
 
 
 @persistently
@@ -139,11 +139,11 @@ def _first(since: int) -> Coalesce:
 def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
     row, verdict = ruling.row, ruling.verdict
     blame: dict[str, Any]
-    words = verdict.words or "refused without a word"
+    message = verdict.message or "refused without a word"
     if ruling.fate is Fate.RELEASED:
         return Counter(later=release_failed([row], lease, now, verdict, ruling.since))
     if ruling.fate is Fate.UNPROVEN:
-        return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refused_after=ruling.since))
+        return Counter(parked=_held([row.pk], lease).park(now, verdict.status, message, refused_after=ruling.since))
     if ruling.fate is Fate.SUSPECTED:
         blame = {"refused_after": _first(ruling.since)}
         due_at = next_time(now, row.attempts, verdict.outcome)
@@ -151,12 +151,12 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
         # Guilty: it waits by itself, longer each time, until it is parked.
         refusals, is_parked = convicted(row.refusals, verdict.outcome)
         if is_parked:
-            return Counter(parked=_held([row.pk], lease).park(now, verdict.status, words, refusals=refusals))
+            return Counter(parked=_held([row.pk], lease).park(now, verdict.status, message, refusals=refusals))
         blame = {"refusals": refusals}
         due_at = next_time(now, refusals[verdict.outcome], verdict.outcome)
         if ruling.retry_after is not None:
             due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after))
-    return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.words, **blame))
+    return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.message, **blame))
 
 
 def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
@@ -167,7 +167,7 @@ def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
     held = _held([row.pk for row in one.rows], lease)
     if one.judgment.problem is Outcome.UNAUTHORIZED:
         return held.release()
-    return held.retry_later(now, one.answer.status, one.answer.words)
+    return held.retry_later(now, one.answer.status, one.answer.message)
 
 
 def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
@@ -182,5 +182,5 @@ def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[Del
             status=answer.status,
             outcome=answer.outcome.value,
             duration_ms=round(answer.duration * 1000),
-            answer=answer.words,
+            answer=answer.message,
         )

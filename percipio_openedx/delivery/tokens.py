@@ -25,7 +25,7 @@ from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, error_of, retry_after_of
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
 SCOPE = "api"
@@ -156,12 +156,12 @@ def fetch(configuration: Configuration) -> Token:
 def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
     """Any 4xx but those of the moment is about the credentials or the address: a person has to look (RFC 6749 5.2)."""
     is_refused = reply.status >= 400 and outcome_of(reply.status) is not Outcome.LATER
-    words = words_of(reply.body, (configuration.client_secret.reveal(),))
+    message = message_of(reply.body, (configuration.client_secret.reveal(),))
     return error_of(
         Answer(
             Outcome.UNAUTHORIZED if is_refused else Outcome.LATER,
             reply.status,
-            f"token endpoint, {reply.status}: {words}".rstrip(": "),
+            f"token endpoint, {reply.status}: {message}".rstrip(": "),
             retry_after_of(reply.headers.get("Retry-After"), timezone.now()),
             reply.duration,
         )

@@ -59,7 +59,7 @@ class OperatorCommand(BaseCommand):
             with translation.override(language):
                 is_well = self.operate(options)
         except PercipioConfigurationError as error:
-            raise UsageError(error.words) from None
+            raise UsageError(error.message) from None
         except PercipioError as error:
             raise CommandError(str(error), returncode=PROBLEM) from None
         except DatabaseFailure as error:

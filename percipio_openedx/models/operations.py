@@ -26,7 +26,7 @@ class Alert(models.Model):
     is_announced = models.BooleanField(default=True)
     changed_at = models.DateTimeField()
     announced_at = models.DateTimeField(null=True, blank=True)
-    words = ForeignTextField(max_length=1000, default="", blank=True)
+    message = ForeignTextField(max_length=1000, default="", blank=True)
 
     class Meta:
         verbose_name = _("alert")

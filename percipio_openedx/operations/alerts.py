@@ -93,7 +93,7 @@ def note(found: Iterable[Problem]) -> None:
             where = f"{one.where}: " if one.where else ""
             # Of a step that broke the sentence alone: it is read back (``problems.find``).
             text = one.sentence if one.code is ProblemCode.BROKEN else f"{where}{one.sentence} {one.fix}"
-            _change(row, is_on=True, is_announced=False, words=text)
+            _change(row, is_on=True, is_announced=False, message=text)
     for key, row in known.items():
         if row.is_on and key not in wrong:
             _change(row, is_on=False, is_announced=not row.is_announced)
@@ -143,7 +143,7 @@ def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     wrong = sum(row.is_on for row in rows)
     states = {True: _("PROBLEM"), False: _("resolved")}
     lines = [
-        f"{states[row.is_on]} – {problems.TITLES.get(row.kind, row.kind)}\n{row.words}" for row in rows[:MOST_LINES]
+        f"{states[row.is_on]} – {problems.TITLES.get(row.kind, row.kind)}\n{row.message}" for row in rows[:MOST_LINES]
     ]
     if len(rows) > MOST_LINES:
         lines.append(_("and %(count)s more: see the alerts in the admin.") % {"count": len(rows) - MOST_LINES})

@@ -26,7 +26,7 @@ from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_un
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
-from percipio_openedx.redaction import words_of
+from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
 # Seconds that one of the four requests may wait; somebody is looking at the page.
@@ -97,7 +97,7 @@ def _steps(configuration: Configuration) -> Iterator[CheckResult]:
         fix = _token_fix(error, url) if step == "token" else _way_fix(error.message, url)
         yield wrong(step, error.message, fix)
     except PercipioConfigurationError as error:
-        yield wrong(step, error.words, _PRIVATE % {"host": read_url(url).host})
+        yield wrong(step, error.message, _PRIVATE % {"host": read_url(url).host})
 
 
 def _reached(reply: Reply, url: str) -> CheckResult:
@@ -154,7 +154,7 @@ def _not_percipios(name: str, reply: Reply, url: str) -> CheckResult:
 @sensitive_variables()
 def _seen(reply: Reply, configuration: Configuration, token: Secret) -> str:
     secrets = (token.reveal(), configuration.client_secret.reveal())
-    said = words_of(reply.body, secrets) or _("no words")
+    said = message_of(reply.body, secrets) or _("no words")
     return f"{reply.status}: {said}"[:300]
 
 

@@ -199,7 +199,7 @@ def find(snapshot: Snapshot) -> list[Problem]:
     # A step of a pass breaks: only the pass that it broke can tell, and it has left an alert.
     fix = str(KINDS[ProblemCode.BROKEN].fix)
     broken = [row for row in snapshot.alerts if row.kind == ProblemCode.BROKEN]
-    found = [Problem(ProblemCode.BROKEN, Severity.ERROR, row.subject, row.words, fix) for row in broken]
+    found = [Problem(ProblemCode.BROKEN, Severity.ERROR, row.subject, row.message, fix) for row in broken]
     found += _stored(snapshot)
     # Where nothing reports, switched off or never begun, whatever waits keeps nothing from arriving.
     if snapshot.reports():

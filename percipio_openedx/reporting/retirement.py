@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Where Percipio's words stand, by model. Of what was accepted none are kept.
 FOREIGN: dict[type[Model], tuple[str, ...]] = {
-    Alert: ("words",),
+    Alert: ("message",),
     DeliveryAttempt: ("answer",),
     Destination: ("last_error", "plain_answer"),
     Statement: ("answer",),

@@ -119,7 +119,7 @@ def test_tables_that_cannot_hold_everything_take_what_can_be_held(old_tables: li
     (held,) = claim(row.destination, 1)
     assert Statement.objects.filter(pk=held.pk).park(NOW, 400, POISON) == 1
     Destination.objects.update(last_error=POISON)
-    Alert.objects.create(kind="late", subject="x", changed_at=NOW, words=POISON)
+    Alert.objects.create(kind="late", subject="x", changed_at=NOW, message=POISON)
     test_poison_is_inserted_among_others()
 
 

@@ -21,8 +21,8 @@ from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, 
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import doctor, problems, sites, status
+from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.run import run_once
-from percipio_openedx.operations.words import Tone
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
 from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled

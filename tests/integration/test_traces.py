@@ -224,7 +224,7 @@ def test_a_learner_who_retires_is_nowhere_any_more(
     spoken = f"no {NAME} or {known}; ask Somebody"
     Destination.objects.update(last_error=spoken)
     DeliveryAttempt.objects.update(answer=spoken)
-    Alert.objects.update(words=spoken)
+    Alert.objects.update(message=spoken)
     Statement.objects.update(answer=spoken, state=State.PARKED)
     operate(client)
     assert reported_by(kept_elsewhere())

@@ -108,7 +108,7 @@ def test_no_text_of_the_code_is_missing(language: str, tmp_path: Path) -> None:
 
 def test_an_operator_reads_german() -> None:
     from percipio_openedx.models.statement import State
-    from percipio_openedx.operations import words
+    from percipio_openedx.operations import labels
 
     with translation.override("de"):
-        assert words.of(words.STATES, State.DELIVERED) == "zugestellt"
+        assert labels.of(labels.STATES, State.DELIVERED) == "zugestellt"

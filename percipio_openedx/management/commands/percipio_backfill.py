@@ -21,7 +21,7 @@ from percipio_openedx.management.operator import (
     moment,
     site_option,
 )
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from percipio_openedx.operations.backfill import Backfill, begin, unfinished
 from percipio_openedx.operations.scope import Forecast, Scope, forecast
 
@@ -77,11 +77,15 @@ class Command(OperatorCommand):
     def _say_forecast(self, found: Forecast) -> None:
         text = _("enrollments at sites that report: %(learners)s, in course runs: %(courses)s")
         self.say(text % {"learners": found.enrollments, "courses": found.courses})
-        kinds = ", ".join(f"{count} {words.of(words.KINDS, kind)}" for kind, count in sorted(found.statements.items()))
+        kinds = ", ".join(
+            f"{count} {labels.of(labels.KINDS, kind)}" for kind, count in sorted(found.statements.items())
+        )
         text = _("of %(examined)s examined, these would be reported: %(kinds)s")
         self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
-            self.say(_("held back: %(count)s. %(reason)s") % {"count": count, "reason": words.of(words.HOLDS, reason)})
+            self.say(
+                _("held back: %(count)s. %(reason)s") % {"count": count, "reason": labels.of(labels.HOLDS, reason)}
+            )
         for course_key, problem in sorted(found.failed_courses.items()):
             self.say(_("could not be observed (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
 

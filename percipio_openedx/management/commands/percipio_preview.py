@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx.data import BuiltStatement, Milestone
 from percipio_openedx.management.operator import OperatorCommand, course_run, learner_named
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from percipio_openedx.operations.sites import site_name
 from percipio_openedx.reporting.preview import Preview, preview
 
@@ -43,17 +43,17 @@ class Command(OperatorCommand):
             self.say(text % {"site": site_name(found.site_id)})
             return
         if found.hold:
-            self.say(_("not reported: %(reason)s") % {"reason": words.of(words.HOLDS, found.hold)})
+            self.say(_("not reported: %(reason)s") % {"reason": labels.of(labels.HOLDS, found.hold)})
         if found.problem:
-            self.say(words.of_problem(found.problem))
+            self.say(labels.of_problem(found.problem))
         for milestone, built in found.statements:
-            self.say(words.of_milestone(milestone.kind, milestone.value))
+            self.say(labels.of_milestone(milestone.kind, milestone.value))
             self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
             track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
             self.say(_("Track API: %(record)s") % {"record": track})
         for one in found.unreported:
-            why = words.of_unreported(one, found.configuration.policy.progress_step)
-            self.say(_("not due: %(kind)s: %(why)s") % {"kind": words.of(words.KINDS, one.kind), "why": why})
+            why = labels.of_unreported(one, found.configuration.policy.progress_step)
+            self.say(_("not due: %(kind)s: %(why)s") % {"kind": labels.of(labels.KINDS, one.kind), "why": why})
         if not (found.hold or found.statements):
             self.say(_("nothing new to report"))
 

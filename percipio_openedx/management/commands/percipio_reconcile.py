@@ -17,7 +17,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, site_option
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
 from percipio_openedx.operations.sites import configurations, site_name
 
@@ -53,7 +53,7 @@ class Command(OperatorCommand):
         wrong = {site_id: one for site_id, one in found.items() if isinstance(one, PercipioConfigurationError)}
         for site_id, error in wrong.items():
             text = _("%(site)s: left out, its configuration is wrong: %(error)s")
-            self.stderr.write(text % {"site": site_name(site_id), "error": error.words})
+            self.stderr.write(text % {"site": site_name(site_id), "error": error.message})
         chosen = {site_id: one for site_id, one in found.items() if isinstance(one, Configuration)}
         if not chosen:
             raise UsageError(_("no site is configured, or none rightly; see percipio_doctor"))
@@ -86,7 +86,7 @@ class Command(OperatorCommand):
                 if self.as_json:
                     self.emit({"site": site_id, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
-                    kind = words.of(words.KINDS, found.kind)
+                    kind = labels.of(labels.KINDS, found.kind)
                     self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
         if self.as_json:
             self.emit({"site": site_id, **asdict(work.tally), "well": work.tally.is_well})

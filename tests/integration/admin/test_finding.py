@@ -16,7 +16,7 @@ from percipio_openedx.admin import base, search
 from percipio_openedx.enums import Kind, Outcome
 from percipio_openedx.models import LearnerCourse, Statement, StatementLedger
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from tests.integration.admin.world import OTHER_KEY, STATES, World, a_learner_course, a_statement
 from tests.integration.builders import KEY, a_learner, enrolled
 
@@ -192,4 +192,4 @@ def test_the_outcome_of_a_request_is_said_in_words(world: World, everything: Cli
     page = everything.get(reverse("admin:percipio_openedx_deliveryattempt_changelist")).content.decode()
 
     assert '<span class="percipio-state percipio-parked">credentials refused</span>' in page
-    assert {outcome.value for outcome in words.OUTCOMES} == {outcome.value for outcome in Outcome}
+    assert {outcome.value for outcome in labels.OUTCOMES} == {outcome.value for outcome in Outcome}

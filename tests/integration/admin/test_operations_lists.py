@@ -87,7 +87,7 @@ def test_a_mail_that_has_not_left_is_said(quiet: World, everything: Client) -> N
 
 def test_the_list_of_alerts(quiet: World, everything: Client) -> None:
     now = timezone.now()
-    Alert.objects.create(kind="late", subject="notices", is_on=True, changed_at=now, words=HOSTILE)
+    Alert.objects.create(kind="late", subject="notices", is_on=True, changed_at=now, message=HOSTILE)
     Alert.objects.create(kind="parked", subject="destination:1", is_on=False, changed_at=now)
     url = reverse("admin:percipio_openedx_alert_changelist")
 

@@ -22,7 +22,7 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import problems, status
-from percipio_openedx.operations.words import Tone
+from percipio_openedx.operations.labels import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
 from tests.integration.builders import a_site
 
@@ -102,7 +102,7 @@ def test_the_sentence(world: World, change: Change, tone: Tone, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "tone", "words"),
+    ("name", "value", "tone", "message"),
     [
         ("ENABLED", False, Tone.QUIET, "Switched off: PERCIPIO_ENABLED is False."),
         ("REGION", "mars", Tone.ERROR, "Nothing is sent: PERCIPIO_REGION is 'mars'"),

@@ -15,7 +15,7 @@ from social_django.models import UserSocialAuth
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice
-from percipio_openedx.operations import words
+from percipio_openedx.operations import labels
 from percipio_openedx.reporting import report_due
 from tests.integration.admin.world import World
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
@@ -120,7 +120,7 @@ def test_why_somebody_is_not_reported_is_told_to_who_knows_them(everything: Clie
     page = everything.get(reverse("admin:percipio_openedx_preview"), {"learner": "sneakers", "course": KEY})
 
     text = page.content.decode()
-    assert words.of(words.HOLDS, HoldReason.NOT_ENROLLED) in html.unescape(text)
+    assert labels.of(labels.HOLDS, HoldReason.NOT_ENROLLED) in html.unescape(text)
     assert [reported for reported in REPORTED if reported in text] == []
 
 

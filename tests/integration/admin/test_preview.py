@@ -144,7 +144,7 @@ def timeline(client: Client, user_id: int, course_key: str = KEY) -> Any:
 
 
 def reported(context: Any) -> list[tuple[str, str]]:
-    return [(entry.title, entry.words) for _row, entries in context["lines"] for entry in entries]
+    return [(entry.title, entry.message) for _row, entries in context["lines"] for entry in entries]
 
 
 def test_the_time_line_goes_from_notice_to_answer(amina: Any, everything: Client) -> None:

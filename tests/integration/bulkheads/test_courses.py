@@ -229,8 +229,8 @@ def test_the_operator_is_told_once_and_once_that_it_is_over(courses: dict[str, A
             alerts.check(at_once=True)
     (reported,) = Alert.objects.filter(kind="unreadable")
     assert reported.is_on
-    assert BAD in reported.words
-    assert "BlockStructureNotFound" in reported.words
+    assert BAD in reported.message
+    assert "BlockStructureNotFound" in reported.message
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
         run_once()
         alerts.check(at_once=True)

@@ -141,8 +141,8 @@ def test_the_operator_is_told_once_and_once_that_it_is_over(step: Step) -> None:
             run_once()
     reported = Alert.objects.get(kind="broken")
     assert (reported.subject, reported.is_on) == (step.value, True)
-    assert "ValueError" in reported.words
-    assert CANARY not in reported.words
+    assert "ValueError" in reported.message
+    assert CANARY not in reported.message
     alerts.check(at_once=True)
     reported.refresh_from_db()
     assert reported.is_on, "nobody has made a pass since"

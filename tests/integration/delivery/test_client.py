@@ -138,7 +138,7 @@ def test_an_answer_is_bounded(site: Sandbox, scenario: str, words: str) -> None:
     answer = client.post_statements([body_of(uuid4(), number) for number in range(40)])
 
     assert answer.outcome is Outcome.LATER
-    assert words in answer.words
+    assert words in answer.message
     assert time.monotonic() - began < 8
 
 
@@ -153,7 +153,7 @@ def test_nobody_listens(site: Sandbox, configured: Any) -> None:
     site.close()
     answer = client_for_site().post_statements([b"{}"])
     assert (answer.outcome, answer.status) == (Outcome.LATER, None)
-    assert "ConnectionRefusedError" in answer.words
+    assert "ConnectionRefusedError" in answer.message
     with pytest.raises(Unreachable):
         client_for_site()._tokens.current()
 
@@ -174,7 +174,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(configured: Any, certi
         answer = client_for_site().post_statements([b"{}"])
 
     assert (answer.outcome, answer.status, sandbox.requests) == (Outcome.LATER, None, [])
-    assert "certificate is not trusted" in answer.words
+    assert "certificate is not trusted" in answer.message
 
 
 def test_the_sites_own_authority_may_be_added(
@@ -191,7 +191,7 @@ def test_proxies_of_the_environment_are_used(site: Sandbox, configured: Any, mon
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     answer = client_for_site().post_statements([b"{}"])
-    assert "proxy" in answer.words
+    assert "proxy" in answer.message
 
 
 def test_a_netrc_adds_no_credentials(site: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

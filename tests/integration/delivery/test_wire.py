@@ -82,7 +82,7 @@ def test_after_an_odd_answer_comes_another_connection(odd: OddServer, first: byt
     one, two = (ours.post_statements([json.dumps({"id": str(number)}).encode()]) for number in range(2))
 
     assert one.status != 200
-    assert (two.outcome, two.status) == (Outcome.PARTIAL if not two.words else two.outcome, 200)
+    assert (two.outcome, two.status) == (Outcome.PARTIAL if not two.message else two.outcome, 200)
     assert odd.requests[0].connection != odd.requests[1].connection
 
 
@@ -212,7 +212,7 @@ def test_what_took_too_long_is_not_sent_again_at_once(odd: OddServer, configured
     waits = threading.Event()
     odd.replies = [lambda request: b"" * waits.wait(20)]
 
-    assert "no answer within the time-out" in client().post_statements([b"{}"]).words
+    assert "no answer within the time-out" in client().post_statements([b"{}"]).message
     waits.set()
     assert len(odd.requests) == 1
 

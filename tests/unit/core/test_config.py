@@ -313,7 +313,7 @@ def test_a_mistake_is_said_in_the_reader_s_language_and_logged_in_english() -> N
         with pytest.raises(PercipioConfigurationError) as caught:
             config.build(1, values(batch_size=9999))
         assert caught.value.problem == "ist 9999; erlaubt ist 1 bis 500"
-        assert caught.value.words == "PERCIPIO_BATCH_SIZE: ist 9999; erlaubt ist 1 bis 500"
+        assert caught.value.message == "PERCIPIO_BATCH_SIZE: ist 9999; erlaubt ist 1 bis 500"
         assert str(caught.value) == "PERCIPIO_BATCH_SIZE: is 9999; it must be from 1 to 500"
     assert caught.value.problem == "is 9999; it must be from 1 to 500"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from percipio_openedx.delivery.outcomes import Answer, judge
 from percipio_openedx.enums import Outcome
-from percipio_openedx.redaction import redacted, words_of
+from percipio_openedx.redaction import message_of, redacted
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.personal import _ORDINARY, NOBODY, personal, personal_of
 from tests.unit.statements.cases import CASES, NOW
@@ -99,10 +99,10 @@ def test_names_as_they_come_back(value: str, text: str, masked: str) -> None:
 def test_a_name_at_the_end_of_what_is_read_is_not_cut_in_two() -> None:
     """The beginning of a name could not be told from any other word."""
     for length in range(3985, 4005):
-        words = words_of(b"<" * length + NAME.encode(), (), ZEBULON)
+        words = message_of(b"<" * length + NAME.encode(), (), ZEBULON)
         assert not any(part in words for part in ("Ze", "Qu")), length
     for length in range(980, 1005):
-        assert "Zeb" not in words_of(b"-" * length + f"{NAME} and more".encode(), (), ZEBULON)
+        assert "Zeb" not in message_of(b"-" * length + f"{NAME} and more".encode(), (), ZEBULON)
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
@@ -143,7 +143,7 @@ def test_each_verdict_of_an_answer_is_masked_with_all_of_the_request() -> None:
     answer = Answer(Outcome.PARTIAL, 207, body=body, personal=ZEBULON)
 
     verdicts = judge(answer, ids).verdicts
-    assert [verdicts[0].words, verdicts[1].words] == ["no …, but …", ""]
+    assert [verdicts[0].message, verdicts[1].message] == ["no …, but …", ""]
 
 
 def test_nothing_personal_shows_in_a_repr() -> None:

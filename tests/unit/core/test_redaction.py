@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.redaction import fitted, redacted, words_of
+from percipio_openedx.redaction import fitted, message_of, redacted
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
@@ -38,16 +38,16 @@ def test_redaction(text: str, expected: str) -> None:
 
 
 def test_known_secrets_are_masked_wherever_they_stand() -> None:
-    assert words_of(b"you sent s3cret!", ("s3cret!", "")) == "you sent …"
+    assert message_of(b"you sent s3cret!", ("s3cret!", "")) == "you sent …"
 
 
 def test_length() -> None:
-    assert words_of(b"ab " * 10_000) == ("ab " * 333).strip()
+    assert message_of(b"ab " * 10_000) == ("ab " * 333).strip()
 
 
 @given(st.binary(max_size=3000))
 def test_any_bytes_become_one_short_line(body: bytes) -> None:
-    words = words_of(body)
+    words = message_of(body)
     assert len(words) <= 1000
     assert words == " ".join(words.split())
 
@@ -88,4 +88,4 @@ def test_any_text_fits(text: str, longest: int) -> None:
 @given(ANY_TEXT)
 def test_words_are_unicode_before_anybody_prints_them(text: str) -> None:
     redacted(text).encode()
-    words_of(text.encode("utf-8", "surrogatepass")).encode()
+    message_of(text.encode("utf-8", "surrogatepass")).encode()

@@ -23,26 +23,26 @@ ACCEPTED, REFUSED, LATER = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.LATER
         (Outcome.ACCEPTED, 200, 2, Judgment({0: StatementVerdict(ACCEPTED, 200), 1: StatementVerdict(ACCEPTED, 200)})),
         (Outcome.CONFLICT, 409, 1, Judgment({0: StatementVerdict(ACCEPTED, 409, "known there already")})),
         (Outcome.CONFLICT, 409, 3, Judgment(again=((0, 1), (2,)))),
-        (Outcome.REFUSED, 400, 1, Judgment({0: StatementVerdict(REFUSED, 400, "words")})),
+        (Outcome.REFUSED, 400, 1, Judgment({0: StatementVerdict(REFUSED, 400, "message")})),
         (Outcome.REFUSED, 400, 4, Judgment(again=((0, 1), (2, 3)), failed=REFUSED)),
-        (Outcome.TOO_LARGE, 413, 1, Judgment({0: StatementVerdict(REFUSED, 413, "words")})),
+        (Outcome.TOO_LARGE, 413, 1, Judgment({0: StatementVerdict(REFUSED, 413, "message")})),
         (Outcome.TOO_LARGE, 413, 2, Judgment(again=((0,), (1,)), smaller=True)),
-        (Outcome.LATER, 503, 1, Judgment({0: StatementVerdict(LATER, 503, "words")})),
+        (Outcome.LATER, 503, 1, Judgment({0: StatementVerdict(LATER, 503, "message")})),
         (Outcome.LATER, None, 5, Judgment(again=((0, 1, 2), (3, 4)), failed=LATER)),
         (Outcome.LATER, 429, 5, Judgment(problem=LATER)),
-        (Outcome.UNAUTHORIZED, 403, 1, Judgment({0: StatementVerdict(Outcome.UNAUTHORIZED, 403, "words")})),
-        (Outcome.NOT_FOUND, 404, 1, Judgment({0: StatementVerdict(Outcome.NOT_FOUND, 404, "words")})),
+        (Outcome.UNAUTHORIZED, 403, 1, Judgment({0: StatementVerdict(Outcome.UNAUTHORIZED, 403, "message")})),
+        (Outcome.NOT_FOUND, 404, 1, Judgment({0: StatementVerdict(Outcome.NOT_FOUND, 404, "message")})),
         (Outcome.NOT_FOUND, 404, 2, Judgment(again=((0,), (1,)), failed=Outcome.NOT_FOUND)),
-        (Outcome.PARTIAL, 207, 1, Judgment({0: StatementVerdict(REFUSED, 207, "words")})),
+        (Outcome.PARTIAL, 207, 1, Judgment({0: StatementVerdict(REFUSED, 207, "message")})),
         (Outcome.PARTIAL, 207, 2, Judgment(again=((0,), (1,)), failed=Outcome.DOUBT)),
-        (Outcome.DOUBT, 200, 1, Judgment({0: StatementVerdict(Outcome.DOUBT, 200, "words")})),
+        (Outcome.DOUBT, 200, 1, Judgment({0: StatementVerdict(Outcome.DOUBT, 200, "message")})),
         (Outcome.DOUBT, 200, 3, Judgment(again=((0, 1), (2,)), failed=Outcome.DOUBT)),
-        (Outcome.PLAIN, 200, 1, Judgment({0: StatementVerdict(Outcome.PLAIN, 200, "words")})),
+        (Outcome.PLAIN, 200, 1, Judgment({0: StatementVerdict(Outcome.PLAIN, 200, "message")})),
         (Outcome.PLAIN, 200, 3, Judgment(again=((0, 1), (2,)), failed=Outcome.PLAIN)),
     ],
 )
 def test_answers(outcome: Outcome, status: int | None, count: int, expected: Judgment) -> None:
-    assert judge(Answer(outcome, status, "words"), IDS[:count]) == expected
+    assert judge(Answer(outcome, status, "message"), IDS[:count]) == expected
 
 
 def test_what_a_207_leaves_out_is_sent_again() -> None:
@@ -54,7 +54,7 @@ def test_what_a_207_leaves_out_is_sent_again() -> None:
 
 def test_no_token_is_about_no_statement() -> None:
     for outcome in (Outcome.UNAUTHORIZED, Outcome.LATER):
-        answer = Answer(outcome, 401, "words", is_of_token=True)
+        answer = Answer(outcome, 401, "message", is_of_token=True)
         assert judge(answer, IDS) == Judgment(problem=outcome)
 
 

@@ -258,7 +258,7 @@ def test_the_words_name_what_happened_and_the_innermost_cause(error: BaseExcepti
     ],
 )
 def test_answers_and_errors_say_the_same(outcome: Outcome, status: int | None, typed: type[DeliveryError]) -> None:
-    answer = Answer(outcome, status, "words", 3.0, 0.5)
+    answer = Answer(outcome, status, "message", 3.0, 0.5)
 
     error = error_of(answer)
 

@@ -27,7 +27,7 @@ ONE_IN_DOUBT = {0: YES, 2: YES}
 def judged(body: Any, *, status: int = 200, ids: tuple[str, ...] = IDS) -> dict[int, Outcome]:
     """What an answer means for each statement of a request; what is not in it is sent again."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = Answer(outcome_of_answer(status, content), status, "words", body=content)
+    answer = Answer(outcome_of_answer(status, content), status, "message", body=content)
     found = judge(answer, [UUID(text) for text in ids])
     assert found.problem is None
     return {index: verdict.outcome for index, verdict in found.verdicts.items()}
@@ -162,7 +162,7 @@ def split(say: Callable[[list[str], str], Any], status: int) -> dict[str, Outcom
     while parts:
         ids = parts.pop()
         content = json.dumps(say(list(ids), B)).encode()
-        answer = Answer(outcome_of_answer(status, content), status, "words", body=content)
+        answer = Answer(outcome_of_answer(status, content), status, "message", body=content)
         found = judge(answer, [UUID(text) for text in ids])
         assert all(len(part) < len(ids) for part in found.again)
         fates |= {ids[index]: verdict.outcome for index, verdict in found.verdicts.items()}
@@ -271,7 +271,7 @@ def test_doubt_about_one_alone_says_why(body: Any) -> None:
     answer = Answer(outcome_of_answer(200, content), 200, body=content)
     found = judge(answer, [UUID(A)]).verdicts[0]
     assert (found.outcome, found.status) == (Outcome.DOUBT, 200)
-    assert found.words
+    assert found.message
 
 
 # --- properties ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from percipio_openedx.models.statement import State
 if TYPE_CHECKING:
     from percipio_openedx.reporting.unreported import Unreported
 
-Words = str | Promise
+Text = str | Promise
 
 
 class Tone(StrEnum):
@@ -29,7 +29,7 @@ class Tone(StrEnum):
     QUIET = "quiet"
 
 
-KINDS: Mapping[str, Words] = {
+KINDS: Mapping[str, Text] = {
     Kind.STARTED: _("started"),
     Kind.PROGRESSED: _("progressed"),
     Kind.PASSED: _("passed"),
@@ -37,7 +37,7 @@ KINDS: Mapping[str, Words] = {
     Kind.RETRACTED: _("taken back"),
 }
 
-STATES: Mapping[str, Words] = {
+STATES: Mapping[str, Text] = {
     State.OUTDATED: _("to be rebuilt"),
     State.WAITING: _("waiting"),
     State.SENDING: _("being sent"),
@@ -47,7 +47,7 @@ STATES: Mapping[str, Words] = {
     State.SKIPPED: _("skipped"),
 }
 
-REASONS: Mapping[str, Words] = {
+REASONS: Mapping[str, Text] = {
     Reason.ENROLLMENT: _("enrollment"),
     Reason.COMPLETION: _("a block was completed"),
     Reason.GRADE: _("the course grade changed"),
@@ -61,7 +61,7 @@ REASONS: Mapping[str, Words] = {
     Reason.BACKFILL: _("back-fill"),
 }
 
-HOLDS: Mapping[str, Words] = {
+HOLDS: Mapping[str, Text] = {
     HoldReason.NOT_ENROLLED: _("The learner was never enrolled in this course run: nothing is reported."),
     HoldReason.INACTIVE: _("The account is not active. Activate it, and the next activity is reported with the rest."),
     HoldReason.RETIRED: _("The learner has asked to be forgotten: nothing is reported any more."),
@@ -83,7 +83,7 @@ HOLDS: Mapping[str, Words] = {
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
 }
 
-UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
+UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {
     UnreportedReason.NO_ACTIVITY: _("the learner has not done anything in the course yet"),
     UnreportedReason.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     UnreportedReason.PROGRESS_UNKNOWN: _("the LMS does not say how much is done"),
@@ -107,7 +107,7 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Words] = {
     ),
     UnreportedReason.NONE_OF_THREE: _("not passed, not all units done, no certificate"),
 }
-OUTCOMES: Mapping[str, Words] = {
+OUTCOMES: Mapping[str, Text] = {
     Outcome.ACCEPTED: _("accepted"),
     Outcome.PARTIAL: _("some accepted, some not"),
     Outcome.CONFLICT: _("there already, or a contradiction"),
@@ -121,7 +121,7 @@ OUTCOMES: Mapping[str, Words] = {
 }
 
 
-def of(table: Mapping[Any, Words], code: str) -> str:
+def of(table: Mapping[Any, Text], code: str) -> str:
     """Return the words of a code; the code itself where a later version wrote one that is not known here."""
     return str(table.get(code, code))
 
