@@ -1,1 +1,1 @@
-"""Delivery: frozen statements leave for Percipio, and every answer is settled on their rows."""
+"""Delivery: send frozen statements to Percipio and settle each answer on their rows."""
