@@ -1,1 +1,1 @@
-"""What operators do to a running installation: the work behind the management commands, fit for the admin as well."""
+"""Operate a running installation: the work behind the management commands and parts of the admin."""
