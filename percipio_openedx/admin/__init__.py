@@ -1,4 +1,4 @@
-"""The operator's pages: is it working, why is something not in Percipio, and putting it right."""
+"""The operator's admin pages: is it working, why is something not in Percipio, and how to fix it."""
 
 from __future__ import annotations
 
