@@ -1,1 +1,1 @@
-"""The statement resource that Percipio pulls: xAPI 1.0.3, GET and HEAD, from the rows that are kept anyway."""
+"""The statement resource that Percipio pulls: xAPI 1.0.3, GET and HEAD, from the outbox's rows."""
