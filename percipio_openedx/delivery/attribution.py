@@ -40,10 +40,9 @@ _BATCHES: Mapping[Outcome, int] = {Outcome.REFUSED: 3}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The columns of a claimed statement that delivery needs.
+    """A claimed statement, as far as delivery needs it.
 
-    ``track`` is None where the Track API has no form for it; ``until`` is the end of the lease. For ``refusals`` and
-    ``refused_after`` see ``models.statement``.
+    ``track`` is None without a Track form; ``until`` ends the lease; for the refusals see ``models.statement``.
     """
 
     pk: int
@@ -73,8 +72,8 @@ class Fate(Enum):
 class Ruling:
     """One failed statement, its verdict and its fate.
 
-    ``since`` is the destination's success count when a request holding it first failed in this session; ``retry_after``
-    is in seconds.
+    ``since``: the destination's successes when a request holding it first failed in this session. ``retry_after``:
+    seconds.
     """
 
     row: Row
@@ -88,7 +87,7 @@ class Attribution:
     """The failures of one session, in the order of the answers.
 
     Arguments:
-        is_failing: the destination's circuit breaker is open, and this session probes.
+        is_failing: the circuit breaker is open, and this session probes.
         refuses_all: it is open because every statement was refused.
         successes: the destination's acceptances, as far as they are counted (``DeliverySession``).
         lone_failures: statements in a row that failed alone since then; stored with the destination.
@@ -128,8 +127,7 @@ class Attribution:
     def is_after_failures(self, sent_at: int) -> bool:
         """Return whether a request sent at event ``sent_at`` was sent after all failures so far were known.
 
-        Only then does its acceptance say whose those failures are: with several requests in flight, an earlier one may
-        have been read before they failed.
+        Only then does its acceptance say whose they are: requests in flight may have been read before the failures.
         """
         return sent_at >= self._failed_at
 
@@ -182,10 +180,7 @@ class Attribution:
         return rulings
 
     def end(self, *, is_drained: bool) -> list[Ruling]:
-        """Return rulings for everything undecided when the session ends.
-
-        Unless ``is_drained``, statements remain due and the next session can compare more.
-        """
+        """Return rulings for everything undecided; unless ``is_drained``, the next session can compare more."""
         if self.opens is None and self._batches:
             # Time ran out before any part of it could be sent.
             self.opens = self._batch_failure
@@ -221,7 +216,6 @@ class Attribution:
         return rulings
 
     def _is_unproven_batch(self, rows: Sequence[Row], outcome: Outcome) -> bool:
-        """Remember a failed batch; return whether the destination may be at fault."""
         is_unproven = not all(self._is_proven(row) for row in rows)
         if is_unproven:
             self._batches += 1
@@ -246,7 +240,6 @@ class Attribution:
         return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
 
     def _open_at_the_end(self, refused: Sequence[Ruling], failed: Sequence[Ruling]) -> None:
-        """Open the breaker where nothing was accepted and the failures suffice."""
         if failed:
             self.lone_failures += len(failed)
             if self._was_new or self.lone_failures >= IN_A_ROW:
@@ -267,10 +260,7 @@ class Attribution:
 
 
 def convicted(refusals: Mapping[str, int], outcome: Outcome) -> tuple[dict[str, int], bool]:
-    """Return a statement's refusals plus this one, and whether to park it now.
-
-    Counted by outcome: one 404 does not park what was only put off before.
-    """
+    """Return the refusals plus this one, and whether to park now. By outcome: one 404 parks nothing put off before."""
     count = refusals.get(outcome, 0) + 1
     is_parked = outcome not in NEVER_PARKED and count >= LIMITS.get(outcome, LIMITS[Outcome.LATER])
     return {**refusals, outcome.value: count}, is_parked

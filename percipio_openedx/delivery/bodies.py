@@ -37,8 +37,8 @@ _OUTCOMES: Mapping[int, Outcome] = {
 def outcome_of(status: int) -> Outcome:
     """Return the outcome of an HTTP status, body unseen.
 
-    Redirects are never followed and mean *later*, like every status that is neither success nor client error: the route
-    is wrong, not the statement. The meaning of 409 depends on the number of statements sent.
+    Redirects are not followed and mean *later*, like all but success and client errors: the route is wrong, not the
+    statement. 409 depends on the number of statements sent.
     """
     return _OUTCOMES.get(status, Outcome.REFUSED if 400 <= status < 500 else Outcome.LATER)
 
@@ -225,7 +225,6 @@ class _Reader:
     def _envelope(
         self, signs: Mapping[str, Any], context: StatementVerdict | None, *, lists_failures: bool
     ) -> Iterator[Remark]:
-        """Yield what an object without an id says of all."""
         counts = {name for name, value in signs.items() if _SUCCESS.search(name) and _is_number(value)}
         verdict = verdict_of({name: value for name, value in signs.items() if name not in counts})
         if _is_denial(verdict) or (context is REFUSED and signs):
@@ -287,7 +286,6 @@ def _outcome_of_item(status: int) -> Outcome:
 
 
 def _words(said: Mapping[str, Any]) -> str:
-    """Return an entry's error message, redacted."""
     value = next((said[name] for name in (*_REASON, "status") if said.get(name)), "")
     if isinstance(value, dict):
         return _words(_plainly(value))
@@ -317,10 +315,7 @@ def denies(text: str) -> bool:
 
 
 def parsed(body: bytes) -> Any:
-    """Return the JSON list or object in a body; None for anything else.
-
-    An object that repeats a name contradicts itself (RFC 8259 4): None as well.
-    """
+    """Return the JSON list or object in a body, else None, also for repeated names: a contradiction (RFC 8259 4)."""
     try:
         answer = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
@@ -349,7 +344,6 @@ def ids_in(answer: Any) -> set[str]:
 
 
 def _mentions(value: Any) -> Counter[str]:
-    """Count the ids anywhere in a value."""
     return Counter("-".join(parts) for parts in _UUID.findall(json.dumps(value, ensure_ascii=False).lower()))
 
 
@@ -358,18 +352,15 @@ def _plainly(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without case and separators: ``statement_id`` equals ``StatementId``."""
     return name[:40].lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _is_bare(said: Mapping[str, Any]) -> bool:
-    """Return whether an entry only names a statement, with nothing beside it that could refuse it."""
     harmless = {name for name in said if name in _HARMLESS and not isinstance(said[name], list | dict)}
     return all(said[name] is None or _is_number(said[name]) or id_of(said[name]) for name in said.keys() - harmless)
 
 
 def _is_nothing(value: Any) -> bool:
-    """Return whether an error, or a list of errors, is empty."""
     if isinstance(value, str):
         return value.strip().lower() in ("", "none", "null", "false", "no", "0", "[]", "{}") or is_success(value)
     return not value

@@ -52,10 +52,9 @@ TRUSTED_AFTER_SUCCESS = timedelta(days=1)
 
 
 def may_send(destination: Destination, now: datetime, longest_request: float) -> bool:
-    """Return whether this worker may send now: the breaker is closed, or it has just won the probe.
+    """Return whether the breaker is closed, or this worker has just won the probe.
 
-    Arguments:
-        longest_request: seconds that the probe may take; after that another worker may probe.
+    After ``longest_request`` seconds another worker may probe.
     """
     if destination.retry_at is not None and destination.retry_at > now:
         return False
@@ -70,11 +69,8 @@ def may_send(destination: Destination, now: datetime, longest_request: float) ->
 def failed(destination: Destination, answer: Answer, now: datetime, outcome: Outcome | None = None) -> None:
     """Store a failure of the destination and the time of its next retry.
 
-    Only the first failure since the destination was read counts; a later one adopts its retry time.
-
-    Arguments:
-        answer: the last failed one.
-        outcome: overrides the outcome of the whole answer.
+    Only the first since the destination was read counts; a later one adopts its retry time. ``answer`` is the last
+    failed one; ``outcome`` overrides its outcome.
     """
     outcome = outcome or answer.outcome
     failures = destination.failures + 1
@@ -119,10 +115,7 @@ def hold(destination: Destination, reason: str, words: str, now: datetime) -> No
 
 
 def resume(destination: Destination) -> None:
-    """Undo ``hold``: the settings are valid again.
-
-    Whether the host's address is allowed is known only once something is accepted (``succeeded``).
-    """
+    """Undo ``hold``: the settings are valid. Whether the address is allowed shows on acceptance (``succeeded``)."""
     reason = destination.paused_reason
     if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
         destination.paused_reason, destination.last_error = "", ""
@@ -157,9 +150,7 @@ def count(destination: Destination, at: datetime | None) -> int:
 def succeeded(destination: Destination, at: datetime | None = None, *, is_counted: bool = False) -> None:
     """Close the breaker: the destination accepted something, or answers about statements again.
 
-    Arguments:
-        at: the time of the acceptance; None without one.
-        is_counted: ``count`` has counted it already.
+    ``at`` is the time of the acceptance, None without one; ``is_counted``: ``count`` has counted it.
     """
     was_failing, reason = destination.failures > 0, destination.paused_reason
     more: dict[str, Any] = {} if at is None else {"last_success_at": at}
@@ -238,7 +229,6 @@ def _remember(destination: Destination, **fields: Any) -> None:
 
 
 def _update(destination: Destination, **fields: Any) -> bool:
-    """Update the row unless another worker stored a result since, and refresh it."""
     rows = Destination.objects.filter(pk=destination.pk, failures=destination.failures)
     is_stored = rows.update(**fields) == 1
     destination.refresh_from_db()

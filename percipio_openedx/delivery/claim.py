@@ -33,12 +33,9 @@ _COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_afte
 class Claims:
     """The claims of one delivery session at a destination.
 
-    ``is_drained`` says whether the last claim found less than it wanted, not counting rows another worker took.
-
-    Arguments:
-        lease: this session's own.
-        longest_request: seconds one request may take; the lease outlives it.
-        built_by: fingerprint of the current configuration; rows built by another are rebuilt first.
+    ``is_drained`` says whether the last claim found less than it wanted, not counting rows another worker took. The
+    lease outlives ``longest_request`` seconds; rows not built by the configuration fingerprint ``built_by`` are rebuilt
+    first.
     """
 
     def __init__(self, destination_id: int, lease: UUID, longest_request: float, built_by: str = "") -> None:
@@ -67,11 +64,8 @@ class Claims:
     def probe(self, now: datetime, *, newest: bool) -> tuple[Row, ...]:
         """Claim one statement to probe a failing destination, preferably one that never failed.
 
-        Otherwise a random one, preferably one that did not fail alone before.
-
-        Arguments:
-            newest: search from the end of the queue. Refused statements often lie together, such as those of a course
-                queued by a backfill; from the other end the search passes them sooner.
+        Otherwise a random one, preferably one that did not fail alone before. ``newest`` searches from the end of the
+        queue: refused statements often lie together, such as those of a course queued by a backfill.
         """
         pk, due = self._unsuspected(now, newest=newest), self._due(now).order_by("due_at", "id")
         for suspects in (due.filter(refusals__isnull=True), due):
@@ -89,7 +83,6 @@ class Claims:
         return Statement.objects.filter(destination_id=self._destination_id).due(now)
 
     def _unsuspected(self, now: datetime, *, newest: bool) -> int | None:
-        """Return the oldest or newest head of line that was never in a failed request."""
         due = self._due(now).filter(refused_after__isnull=True, refusals__isnull=True)
         pages = _free_heads(due.order_by(*(("-due_at", "-id") if newest else ("due_at", "id"))))
         return next((free[0] for free in pages), None)
@@ -147,7 +140,6 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 
 
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
-    """Return these rows for delivery, with ``more`` attempts than are stored."""
     found = {}
     for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS):
         # PostgreSQL's driver returns binary values as memoryviews.
@@ -161,10 +153,7 @@ def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int)
 
 @persistently
 def recover(now: datetime, most: int = 1000) -> int:
-    """Release rows whose lease ended, and those held longer than any worker holds them.
-
-    Whether Percipio has them is unknown, so they are sent again.
-    """
+    """Release rows held past their lease, or longer than any worker holds them: unknown at Percipio, so resent."""
     dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
     if not dead:
         return 0

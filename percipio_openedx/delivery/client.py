@@ -50,11 +50,7 @@ def longest_call(configuration: Configuration) -> float:
 
 
 class PercipioClient:
-    """Send and read for one site. Thread-safe: connections are per thread, the token is shared by all processes.
-
-    Arguments:
-        configuration: the site's, from ``config.for_site``.
-    """
+    """Send and read for one site. Thread-safe: connections are per thread, the token is shared by all processes."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -83,9 +79,8 @@ class PercipioClient:
     ) -> Iterator[list[dict[str, Any]]]:
         """Read statements back, a page at a time (xAPI 1.0.3 Communication 2.1.3, Data 2.5).
 
-        Arguments:
-            params: of the statement resource, such as ``since`` and ``limit``.
-            organization: read this organization's address instead of the partner's.
+        ``params`` are the statement resource's (``since``, ``limit``); ``organization`` selects its address, not the
+        partner's.
 
         Raises:
             DeliveryError: a page could not be read or repeats an earlier one; pages already yielded stand.
@@ -135,8 +130,8 @@ class PercipioClient:
     ) -> Answer:
         """Make one request, and after a 401 or 403 one more with a fresh token. Raise no delivery error.
 
-        If the fresh token is refused too, the cause is something else; refusals right after it do not fetch another, so
-        a firewall that refuses many statements does not flood the token endpoint.
+        Refusals right after a refused fresh token fetch no other: the cause is elsewhere, and a firewall that refuses
+        many statements must not flood the token endpoint.
         """
 
         def sent(token: Secret) -> Answer:
@@ -183,7 +178,6 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
-    """Return the statements of a page and the link to the next."""
     if answer.outcome is not Outcome.ACCEPTED:
         raise error_of(answer)
     result = parsed(answer.body)
@@ -195,7 +189,6 @@ def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    """Return whether a path lies below a prefix, with no hidden way up."""
     return path.startswith(f"{prefix}/") and not any(
         part in path.lower() for part in ("/..", "%2e", "%2f", "\\", "%5c")
     )

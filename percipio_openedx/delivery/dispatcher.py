@@ -61,8 +61,6 @@ def deliver_due(
 
 
 class _Run:
-    """One call of ``deliver_due``."""
-
     def __init__(self, now: Callable[[], datetime], budget: float | None, limit: int | None) -> None:
         self._now = now
         self._until = None if budget is None else now() + timedelta(seconds=budget)
@@ -169,8 +167,8 @@ class _Run:
 def _ready(now: datetime) -> list[Destination]:
     """Return the due destinations that may be served, alternating healthy ones with those to probe.
 
-    Least recently served come first, the first few shuffled: otherwise parallel runs would all compete for the same
-    one. A probe may last as long as its time-outs, so healthy destinations and probes take turns.
+    Least recently served first, the first few shuffled: otherwise parallel runs compete for the same one. Probes may
+    last as long as their time-outs, hence the turns.
     """
     may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
     due = [pk for pk, first_at in _firsts(State.WAITING).items() if first_at <= now]
@@ -200,8 +198,7 @@ def _first_due(now: datetime) -> datetime | None:
 def _firsts(state: State) -> dict[int, datetime]:
     """Return, per destination, when its first statement in this state is due.
 
-    MariaDB and MySQL read two index entries per destination. Restricted to these destinations, MariaDB reads the whole
-    queue where it is a small part of the table.
+    Two index entries each on MariaDB and MySQL. Restricted to these destinations, MariaDB may read the whole queue.
     """
     found = Statement.objects.filter(state=state).order_by()
     return dict(found.values_list("destination_id").annotate(Min("due_at")))

@@ -101,7 +101,6 @@ def exchange(
 
     Arguments:
         timeout: seconds to connect, and between two parts of the answer; the body may take ``PATIENCE`` times as long.
-        token: the bearer token, if any.
         longest: most decoded bytes of the answer.
         session: this thread's; without one a connection is opened for this request alone.
 
@@ -189,13 +188,11 @@ def _read(response: requests.Response, longest: int, started: float, seconds: fl
 
 
 def _frames(response: requests.Response) -> list[str]:
-    """Return the header values that frame the body."""
     headers: Any = response.raw.headers
     return [*headers.getlist("Content-Length"), *headers.getlist("Transfer-Encoding")]
 
 
 def _is_plain_frame(response: requests.Response) -> bool:
-    """Return whether the end of the answer is unambiguous."""
     frames = _frames(response)
     has_no_body = response.status_code < 200 or response.status_code in (204, 205, 304)
     return set(frames) <= {"0"} and response.status_code >= 200 if has_no_body else len(frames) == 1
@@ -239,10 +236,7 @@ class Session(requests.Session):
 
 
 class _HttpResponse(http.client.HTTPResponse):
-    """Skip interim answers (RFC 9110 15.2); ``http.client`` skips only 100.
-
-    Otherwise the next request on the connection would read the answer to this one.
-    """
+    """Skip interim answers (RFC 9110 15.2), which would be read as the next one; ``http.client`` skips only 100."""
 
     _has_begun = _has_interim = False
 
@@ -340,8 +334,8 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """Send; retry once on a new connection if an open one was closed before any byte of the answer.
 
-        That says nothing about the server. RFC 9110 9.2.2 allows it for idempotent requests: tokens, reads, and
-        statements, which have ids; for Track records see decision record 0014.
+        RFC 9110 9.2.2 allows that for idempotent requests: tokens, reads, and statements (by id); for Track see
+        decision record 0014.
         """
         pool: Any = self.get_connection_with_tls_context(
             request, options["verify"], options["proxies"], options["cert"]

@@ -145,11 +145,10 @@ class Judgment:
     """The meaning of one answer.
 
     Arguments:
-        verdicts: by index in the request: accepted, refused or another failure; doubt and an untrusted plain success
-            are failures, too.
+        verdicts: by index: accepted, refused or another failure, including doubt and an untrusted plain success.
         again: the parts to resend at once, each a run of indexes.
-        failed: how a request of several failed (refused, unauthorized, not found, doubt, plain, later) with nothing
-            said of any of them.
+        failed: how a request of several failed with nothing said of any (refused, unauthorized, not found, doubt,
+            plain, later).
         problem: certainly the destination's own problem (later, unauthorized), or None.
         smaller: whether requests of this size are too large.
     """
@@ -173,12 +172,10 @@ class Judgment:
 
 
 def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, believed: bool = False) -> Judgment:
-    """Judge the answer to a request.
+    """Judge the answer to a request for these ids, in the order sent.
 
-    Arguments:
-        ids: of the statements, in the order sent; one for a Track record.
-        is_record: a Track record was sent, which an answer need not name.
-        believed: whether this destination's plain success is trusted.
+    ``is_record``: one Track record was sent, which an answer need not name. ``believed``: this destination's plain
+    success is trusted.
     """
     if answer.is_of_token or answer.status == 429:
         # No token, or too many requests: about no statement.
@@ -230,9 +227,8 @@ def _halves(count: int) -> tuple[tuple[int, ...], ...]:
 def may_be_stored(outcome: Outcome, status: int | None) -> bool:
     """Return whether Percipio may have stored it; only a definite refusal rules that out.
 
-    Arguments:
-        outcome: of one statement, or of a request that said nothing of this one.
-        status: its HTTP status; None without an answer, which is no refusal.
+    ``outcome`` is a statement's, or that of a request that said nothing of it; a ``status`` of None (no answer) is no
+    refusal.
     """
     if status is not None and 400 <= status < 500:
         # 408: time ran out before the whole request was read. 409: some of it is already stored.
@@ -278,8 +274,7 @@ def next_time(
     Arguments:
         failures: failed attempts in a row, including this one (1 or more).
         outcome: of the last attempt; refused credentials and doubt wait longer.
-        retry_after: seconds the server asked for; honored up to a day, plus up to a tenth so that workers do not return
-            all at once.
+        retry_after: seconds the server asked for; honored up to a day, plus up to a tenth so that workers spread.
         jitter: a random number between two.
     """
     if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER:
@@ -292,9 +287,9 @@ def next_time(
 
 
 def retry_after_of(header: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header: a number or an HTTP date (RFC 9110 10.2.3).
+    """Return the seconds, never negative, of a ``Retry-After`` number or HTTP date (RFC 9110 10.2.3).
 
-    Never negative; None without a readable header, and for more than a day.
+    None without a readable header, and for more than a day.
     """
     text = (header or "").strip()
     seconds = float(text[:12]) if text.isascii() and text.isdigit() else seconds_until(text, now)

@@ -61,9 +61,8 @@ class Backlog:
     def take(self, most: int, room: int) -> tuple[Row, ...]:
         """Return the next request; empty if there is none.
 
-        Arguments:
-            most: statements; parts to resend keep their size.
-            room: bytes, unless the first statement alone is larger.
+        It has at most ``most`` statements, but parts to resend keep their size, and at most ``room`` bytes, unless the
+        first statement alone is larger.
         """
         if self._parts:
             return self._parts.popleft()
@@ -122,9 +121,7 @@ Returned = tuple[tuple[Row, ...], Response | None]
 class Sender:
     """Send requests in order over connections that stay open.
 
-    Arguments:
-        now: the clock that leases are measured by.
-        believes: whether a plain success of the destination is trusted; called in a thread.
+    Leases are measured by ``now``; ``believes``, called in a thread, tells whether a plain success is trusted.
     """
 
     def __init__(
@@ -153,10 +150,9 @@ class Sender:
         self._in_flight[self._executor.submit(self._post, rows)] = rows
 
     def wait(self) -> list[Returned]:
-        """Wait for results and return them all; at the latest when a lease ends.
+        """Wait for results, at the latest until a lease ends, and return them all.
 
-        Raises:
-            Exception: an unforeseen error of a request, once there is nothing else to return.
+        Raises an unforeseen error of a request once there is nothing else to return.
         """
         ends_at = min(rows[0].until for rows in self._in_flight.values())
         seconds = max(0.0, (ends_at - self._now()).total_seconds())
@@ -183,8 +179,8 @@ class Sender:
     def _given_up(self) -> list[Returned]:
         """Return, without an answer, requests still in flight after their lease ended.
 
-        Time-outs bound only the wait for the next byte, so a server that drips its headers could hold a thread for
-        ever. The thread ends when the server does.
+        Time-outs bound only the wait for the next byte: a server that drips its headers could hold a thread until it
+        ends.
         """
         now = self._now()
         overdue = [future for future, rows in self._in_flight.items() if rows[0].until <= now]
@@ -193,10 +189,7 @@ class Sender:
         return [(rows, self._judged(rows, now, _OVERDUE)) for rows in lost]
 
     def _post(self, rows: tuple[Row, ...]) -> Response | None:
-        """Post one request; turn any unforeseen error into an ordinary failure.
-
-        The culprit is then found like any other, and the other statements leave.
-        """
+        """Post one request; an unforeseen error becomes an ordinary failure, so that its culprit is found."""
         started_at, answer = timezone.now(), None
         if rows[0].until < self._now() + self._longest:
             return None

@@ -83,9 +83,8 @@ class DeliverySession:
     def run(self) -> None:
         """Deliver, and leave no row claimed: unsent rows are released.
 
-        Raises:
-            Exception: any unforeseen error. Finished requests are still settled, so that Percipio does not get them
-                twice, and the other rows are released.
+        Also on any unforeseen error, which is raised: finished requests are settled, so that Percipio does not get them
+        twice.
         """
         try:
             self._launch()
@@ -227,7 +226,6 @@ class DeliverySession:
             self._fail(problem, one.answer, now)
 
     def _measure(self, one: Response, now: datetime, *, is_after: bool) -> None:
-        """Adapt the request size to a response."""
         if one.judgment.smaller:
             self._shrank = True
             breaker.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
@@ -249,7 +247,6 @@ class DeliverySession:
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
 
     def _successes(self) -> int:
-        """Return the destination's successes, with those of this session so far."""
         at, self._uncounted_at = self._uncounted_at, None
         return breaker.count(self._destination, at)
 

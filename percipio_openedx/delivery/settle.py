@@ -33,10 +33,7 @@ def settle(
 ) -> Counter[str]:
     """Settle accepted and decided rows; rows to retry now, or undecided, stay claimed.
 
-    Arguments:
-        lease: rows no longer under this lease are left alone.
-        responses: finished requests.
-        rulings: decisions on statements that failed alone, now or before.
+    ``rulings`` decide statements that failed alone, now or before. Rows no longer under ``lease`` are left alone.
     """
     counts: Counter[str] = Counter()
     accepted: dict[StatementVerdict, list[int]] = defaultdict(list)
@@ -71,13 +68,10 @@ def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) ->
 
 @persistently
 def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
-    """Release rows of a failed request where the destination is, or may be, at fault.
+    """Release rows of a failed request where the destination is, or may be, at fault. They stay due.
 
-    They stay due. Where credentials are refused they are untouched; otherwise they queue behind untried rows and keep
-    the answer.
-
-    Arguments:
-        since: the destination's success count when a request holding them first failed.
+    Untouched if credentials are refused; otherwise they queue behind untried rows and keep the answer. ``since`` is the
+    destination's success count when a request holding them first failed.
     """
     held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORIZED:
@@ -89,18 +83,13 @@ def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Sta
 def reopen(destination: Destination, since: int, now: datetime) -> int:
     """Requeue rows parked with nothing to compare them with, since everything turned out to be refused.
 
-    Arguments:
-        since: the destination's success count after which nothing was accepted.
+    Nothing was accepted after ``since``, a success count of the destination.
     """
     return _unproven(destination, since).queue(now)
 
 
 def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Return whether several learners were refused since the last acceptance, counting these unparked rows.
-
-    Arguments:
-        since: as for ``reopen``.
-    """
+    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows."""
     these = Statement.objects.filter(pk__in=[row.pk for row in rows])
     refused = _unproven(destination, since) | these
     lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
@@ -160,10 +149,7 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
 
 
 def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
-    """Release the rows of a request that failed because of the destination: they stay due.
-
-    Where nothing was sent because the token was refused, they are untouched.
-    """
+    """Release the rows of a request that failed because of the destination; untouched if the token was refused."""
     held = _held([row.pk for row in one.rows], lease)
     if one.judgment.problem is Outcome.UNAUTHORIZED:
         return held.release()

@@ -62,11 +62,7 @@ class Tokens:
 
     @sensitive_variables()
     def current(self) -> Secret:
-        """Return a usable token from memory, from the cache, or fetched now.
-
-        Raises:
-            DeliveryError: the token endpoint did not give one.
-        """
+        """Return a usable token from memory, from the cache, or fetched now; raise ``DeliveryError`` without one."""
         with _fetching:
             # Threads that find none fetch one together; two processes may fetch two, which is harmless.
             token = self._known() or self._fetched()
@@ -169,7 +165,7 @@ def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
 
 
 def _is_token(value: str) -> bool:
-    """Return whether it can stand in a header (RFC 6750 2.1 is stricter; line breaks are rejected)."""
+    """Return whether it can stand in a header: no line breaks (RFC 6750 2.1 is stricter)."""
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
