@@ -45,12 +45,9 @@ _checked: dict[int, float] = {}
 def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> datetime | None:
     """Compare the current problems with the reported ones, and report the changes.
 
-    Arguments:
-        at_once: check now; otherwise at most once a minute per process, since it counts rows.
-        broken: steps of this pass that broke, by name with the reason; None without a pass.
-
-    Returns:
-        When there will be something to report, None if there is not.
+    Without ``at_once`` at most once a minute per process, since it counts rows. ``broken`` holds the steps of this pass
+    that broke, with the reason; None without a pass. Returns when there will be something to report, None if there is
+    not.
     """
     now = time.monotonic()
     with translation.override(config.default_language()):
@@ -139,7 +136,6 @@ def tell() -> datetime | None:
 
 
 def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
-    """Send one mail about these; return whether it left."""
     wrong = sum(row.is_on for row in rows)
     states = {True: _("PROBLEM"), False: _("resolved")}
     lines = [

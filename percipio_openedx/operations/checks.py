@@ -28,10 +28,7 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The verdict of a check, what was found, and the fix. Nothing personal or secret.
-
-    ``code`` is the ``ProblemCode`` where the overview and the alerts show the same problem.
-    """
+    """Verdict, finding and fix, never personal or secret; ``code`` is the same problem in overview and alerts."""
 
     verdict: CheckVerdict
     name: str

@@ -52,8 +52,7 @@ _BUSY = gettext_lazy("Percipio asks for a pause. Try again in a few minutes.")
 def examine(configuration: Configuration) -> list[CheckResult]:
     """Check route, clock, token, read and empty write, in that order; skip what follows a failure.
 
-    Arguments:
-        configuration: the site's, from ``config.build``, switched on or not.
+    The configuration comes from ``config.build``, switched on or not.
     """
     names = {
         "reach": _("Percipio's API answers"),
@@ -201,7 +200,6 @@ def _token_fix(error: DeliveryError, url: str) -> str:
 
 
 def _status_fix(status: int, configuration: Configuration) -> str:
-    """Return the fix where the API refuses a fresh token."""
     unknown = _("partner %s") % configuration.partner
     if configuration.organization:
         both = {"partner": unknown, "organization": configuration.organization}

@@ -88,7 +88,6 @@ def read(raw: bytes) -> list[CourseOverride]:
 
 
 def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str]) -> list[ValidationError]:
-    """Add a row's override to those found; return its problems."""
     values = {name: original(cell.strip()) for name, cell in row.items()}
     is_reported = BOOLEANS.get(values.get("is_reported", "").lower())
     answer = CourseOverride(
@@ -114,12 +113,7 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
 
 
 def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
-    """Store overrides from ``read`` in one transaction; other courses keep theirs.
-
-    Arguments:
-        answers: each course once.
-        dry_run: only count.
-    """
+    """Store overrides from ``read`` (each course once) in one transaction, or only count; other courses keep theirs."""
     new: list[CourseOverride] = []
     changed: list[CourseOverride] = []
     freed: list[str] = []
@@ -155,10 +149,7 @@ def written() -> str:
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV, for every export of this plugin.
-
-    Quotes every cell: Python 3.11 misses that a carriage return needs it.
-    """
+    """Return rows as CSV for every export, quoting every cell: Python 3.11 misses that a carriage return needs it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([harmless(cell) for cell in row] for row in rows)

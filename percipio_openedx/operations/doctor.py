@@ -46,8 +46,7 @@ MOST_NAMED = 20
 def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     """Yield every result as it is found; skip checks whose tables are missing.
 
-    Arguments:
-        is_online: also contact Percipio: token, read, empty write, clock.
+    ``is_online`` also contacts Percipio: token, read, empty write, clock.
     """
     migrations = installation_checks.migrations()
     yield migrations
@@ -92,7 +91,6 @@ def health() -> Iterator[CheckResult]:
 
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
-    """Return each snapshot check: its name, its kinds of problem, and its text without any."""
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
     destinations = _("%(count)s, all open") % {"count": len(snapshot.destinations)}
     return [

@@ -139,11 +139,7 @@ def text() -> bytes:
 @never_cache
 @require_safe
 def view(request: HttpRequest) -> HttpResponse:
-    """Serve the metrics to bearers of the token; ignore cookies.
-
-    Raises:
-        Http404: no token is set, or the extra is not installed.
-    """
+    """Serve the metrics to bearers of the token; ignore cookies. 404 without a token set or without the extra."""
     token = config.metrics_token()
     if not token or not is_available():
         raise Http404

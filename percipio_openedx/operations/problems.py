@@ -233,10 +233,7 @@ def _problem(
     organization: str = "",
     **values: object,
 ) -> Problem:
-    """Return a problem with its kind's labels and severity unless given.
-
-    ``more`` is appended to the sentence; ``values`` fill the placeholders of sentence and fix.
-    """
+    """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders."""
     kind = KINDS[code]
     text = (kind.sentence if sentence is None else sentence) % values + more
     where = ", ".join(part for part in (site.name if site else "", organization) if part)

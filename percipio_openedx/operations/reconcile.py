@@ -112,8 +112,7 @@ class Reconciliation:
     def run(self) -> Iterator[Found]:
         """Read, compare, and yield differences as they are found. Safe to abandon and repeat.
 
-        Raises:
-            DeliveryError: a page could not be read; then nothing counts as missing.
+        Raises ``DeliveryError`` if a page could not be read; then nothing counts as missing.
         """
         # Oldest first: new statements come at the end and shift no page.
         parameters = {"ascending": "true"}
@@ -163,10 +162,7 @@ class Reconciliation:
             yield self._found(difference, uuid, kind, f"registration={registration or '-'}")
 
     def _delivered(self) -> StatementQuerySet:
-        """Return what was delivered long enough ago, without voided statements, which no LRS returns.
-
-        Source: xAPI 1.0.3 Communication 2.1.3.
-        """
+        """Return what was delivered long enough ago; no LRS returns voided ones (xAPI 1.0.3 Communication 2.1.3)."""
         rows = Statement.objects.filter(
             site_id=self._configuration.site_id,
             # Statements sent with former credentials cannot be read with others.

@@ -36,10 +36,7 @@ def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Calla
 
 
 def try_now(site_id: int | None) -> Sequence[Destination]:
-    """Retry every waiting destination now, ignoring its backoff; return those destinations.
-
-    Also makes due what a fast clock postponed and what could not be rebuilt.
-    """
+    """Retry and return every waiting destination now; also whatever a fast clock or a failed rebuild delayed."""
     now = timezone.now()
     rows = Destination.objects.filter(Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)).order_by("pk")
     found = list(rows if site_id is None else rows.filter(site_id=site_id))

@@ -53,11 +53,7 @@ def cutoffs() -> Cutoffs:
 class Prune:
     """One pruning; safe to stop between batches.
 
-    Arguments:
-        before: the cutoffs.
-        is_over: checked between batches.
-        on_gone: called with the number of rows of each batch.
-        dry_run: count without deleting.
+    ``is_over`` is checked between batches, ``on_gone`` called with the rows of each; ``dry_run`` only counts.
     """
 
     def __init__(
@@ -75,8 +71,7 @@ class Prune:
     def run(self) -> dict[str, int]:
         """Prune, and return the number of rows of each kind deleted (or, in a dry run, to delete).
 
-        Raises:
-            PlatformUnavailable: the LMS could not tell who is retired; everything else is done by then.
+        Raises ``PlatformUnavailable`` if the LMS could not tell who is retired; everything else is done by then.
         """
         before, counts = self._before, self.counts
         if before.statements is not None:
@@ -157,7 +152,6 @@ def erase_retired(failed: dict[int, str]) -> int:
 
 
 def _retired() -> Iterator[int]:
-    """Yield the user ids of permanently retired accounts with statements here."""
     last = 0
     names = config.retired_names()
     while retired := edx_platform.retired_accounts(names, last, AT_ONCE):

@@ -43,8 +43,7 @@ class Pass:
 def run_once(budget: float | None = None) -> datetime | None:
     """Run a pass; return when the next is due (None: with the next notice). Never raises.
 
-    Arguments:
-        budget: approximate seconds to work; None for no limit. Observing gets half, rebuilding half of the rest.
+    ``budget`` is approximate seconds of work, None for no limit: half for observing, half of the rest for rebuilding.
     """
     return run_pass(budget).next_at
 

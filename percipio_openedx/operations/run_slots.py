@@ -21,14 +21,10 @@ class Slot(NamedTuple):
 
 @contextmanager
 def taken(count: int, longest: float) -> Iterator[Slot | None]:
-    """Take one of ``count`` slots; None when enough runs are at work.
+    """Take one of ``count`` slots; None when enough runs are at work. It frees itself after ``longest`` seconds.
 
     A cache that stores nothing gives everyone the first slot and no neighbor: concurrent runs are safe, and none starts
     a second one.
-
-    Arguments:
-        count: runs that may work at once.
-        longest: seconds after which an unreleased slot is free again.
     """
     token = uuid4().hex
     number = next((slot for slot in range(count) if cache.add(KEY % slot, token, timeout=int(longest))), None)

@@ -97,11 +97,9 @@ class Sites:
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
     def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
-        """Return a scope's course runs from ``first`` on whose sites report.
+        """Return the enrollments of a scope's course runs from ``first`` on whose sites report, in processing order.
 
-        Returns:
-            The number of enrollments by course run, in processing order; and the reason for each course run whose site
-                is unknown.
+        Also the reason for each course run whose site is unknown.
 
         Raises:
             PlatformUnavailable: the LMS could not be asked.
@@ -165,10 +163,8 @@ def forecast(
 ) -> Forecast:
     """Count and examine the scope.
 
-    Arguments:
-        sample: learners in courses to examine, spread evenly over the courses; None for all.
-        stop: checked between courses.
-        on_examined: called with the number just examined.
+    ``sample`` limits the learners in courses examined, spread evenly over the courses; None for all. ``stop`` is
+    checked between courses, ``on_examined`` called with the number just examined.
 
     Raises:
         PercipioConfigurationError: a site is misconfigured.
@@ -198,7 +194,6 @@ def forecast(
 def _course(
     found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int | None
 ) -> Iterator[int]:
-    """Examine at most ``most`` learners of a course; yield the size of each chunk."""
     courses, after, done = CourseBook(), 0, 0
     while most is None or done < most:
         limit = AT_ONCE if most is None else min(AT_ONCE, most - done)
@@ -234,7 +229,6 @@ def _examined(
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
-    """Return the stored rows, and unsaved ones for the other learners."""
     root = config.lms_root()
     rows = {
         user_id: LearnerCourse(

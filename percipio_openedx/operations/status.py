@@ -127,8 +127,7 @@ def waiting_time() -> timedelta:
 def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datetime | None:
     """Return the time of the oldest notice that a worker should have taken up; None if there is none.
 
-    ``mistaken`` are misconfigured sites, whose notices wait through no fault of a worker; None to read the
-    configurations where needed.
+    Notices of ``mistaken`` (misconfigured) sites wait through no fault of a worker; None to read the configurations.
     """
     before = now - waiting_time() - timedelta(seconds=config.gathering())
     # Times from a wrong clock do not tell how long a notice has waited.
@@ -211,17 +210,13 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
 
 
 def _may_leave(destination_id: int, before: datetime) -> bool:
-    """Return whether one of the first due is a head of line.
-
-    Two queries: combined, MariaDB may read the whole queue.
-    """
+    """Return whether one of the first due is a head of line. As one query MariaDB may read the whole queue."""
     due = Statement.objects.filter(destination_id=destination_id).due(before).order_by("due_at", "id")
     page = list(due.values_list("pk", flat=True)[:PAGE])
     return Statement.objects.filter(pk__in=page).heads_of_line().exists()
 
 
 def _future_times(now: datetime) -> dict[str, int]:
-    """Count stored times in the future by kind; nothing waits for them."""
     far = now + MOST_AHEAD
     newest = Notice.objects.order_by("-pk").values_list("noticed_at", flat=True)[:NEWEST_NOTICES]
     # With a lease, so that the index finds the few that have one.
