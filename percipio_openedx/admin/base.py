@@ -105,10 +105,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return bounded_count(self.object_list) if isinstance(self.object_list, QuerySet) else len(self.object_list)
 
     def page(self, number: int | str) -> Page[Any]:
-        """Read the keys first, then only the rows of these keys.
-
-        The sort then uses an index: a large course's 50,000 statements in 30 ms instead of 280.
-        """
+        """Read keys, then their rows: sorts a large course's 50,000 statements by index in 30 ms, not 280."""
         page = super().page(number)
         if isinstance(page.object_list, QuerySet) and isinstance(self.object_list, QuerySet):
             page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))

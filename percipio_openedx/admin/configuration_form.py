@@ -27,11 +27,9 @@ SITE_ID = re.compile("[0-9]{1,9}")
 
 
 def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
-    """Return every mistake in a site's raw values: the field and the fix.
+    """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
 
-    Arguments:
-        values: as from ``config.values_of``.
-        is_on: whether the site is to report; if not, credentials may be missing.
+    Unless ``is_on``, credentials may be missing.
     """
     # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
@@ -60,7 +58,6 @@ def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration
 
 
 def _goes_elsewhere(former: PercipioConfiguration, row: PercipioConfiguration) -> bool:
-    """Return whether the former version's secret would be sent somewhere it was not typed for."""
     before, after = config.values_of(former), config.values_of(row)
     return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
 
@@ -114,7 +111,6 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         secret.widget.attrs["placeholder"] = placeholder
 
     def _show_inherited(self, name: str, inherited: Any) -> None:
-        """Show the setting's value that an empty field inherits."""
         field: Any = self.fields[name]
         if name in CHOICES:
             unset = _inherited(dict(CHOICES[name]).get(str(inherited), inherited))
@@ -132,7 +128,6 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         return super().add_prefix(SECRET_NAME if field_name == "client_secret" else field_name)
 
     def _stored_secret(self) -> Secret:
-        """Return the secret stored for the site and client id on the page."""
         shown = self.data if self.is_bound else self.initial
         site, client_id = str(shown.get("site", "")), shown.get("client_id")
         former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None

@@ -162,7 +162,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
-        """Log a look-up of a learner, identified by the LMS user id."""
         row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
         self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
 

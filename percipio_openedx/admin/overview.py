@@ -131,7 +131,6 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
 
 
 def _token(site: SiteStatus) -> str:
-    """Return the state of the token in hand; fetches none."""
     if site.configuration is None:
         return ""
     until = Tokens(site.configuration).held_until()
@@ -175,7 +174,7 @@ def take_counts(now: datetime) -> OverviewCounts:
 
 
 def _traffic(now: datetime) -> dict[int, dict[str, Any]]:
-    """Return, by destination, the requests of the last 24 hours, their success and latency, and the last failure."""
+    """Return each destination's requests in the last 24 hours: number, success, latency, and the last failure."""
     taken = Q(outcome__in=(Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.CONFLICT))
     rows = DeliveryAttempt.objects.filter(started_at__gte=now - RECENTLY).order_by().values("destination_id")
     columns: Any = rows.annotate(

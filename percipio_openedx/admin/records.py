@@ -205,10 +205,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
 @admin.register(ErasureRequest)
 class ErasureRequestAdmin(ReadOnlyAdmin):
-    """One row per learner erased here after something had been sent.
-
-    Identified by pseudonyms only, since the LMS's user ids would reveal who they are.
-    """
+    """One row per learner erased here after something was sent. Pseudonyms only: LMS user ids would reveal them."""
 
     list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
     list_filter = (

@@ -102,10 +102,7 @@ def _accounts(text: str) -> dict[int, Learner]:
 def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
     """Return the accounts whom a site reports: something was reported, or would be by the next observation.
 
-    With a course key, only what is, or would be, reported there counts.
-
-    Raises:
-        PlatformUnavailable: the LMS cannot tell who is enrolled.
+    With a course key, only there. Raises ``PlatformUnavailable`` if the LMS cannot tell who is enrolled.
     """
     rows = LearnerCourse.objects.filter(user_id__in=list(accounts)).exclude(hold_reason=HoldReason.RETIRED)
     if course_key:
@@ -122,7 +119,6 @@ def is_shown(row: LearnerCourse) -> bool:
 
 
 def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
-    """Return the accounts enrolled in a course of a site that would report them."""
     courses = edx_platform.courses_of(accounts)
     if course_key:
         courses = {user_id: keys & {course_key} for user_id, keys in courses.items()}

@@ -154,7 +154,6 @@ class StatementAdmin(ReadOnlyAdmin):
         return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
-        """Ask for confirmation, with counts by state."""
         counts = {state: bounded_count(rows.filter(state=state)) for state in State}
         context = {
             "note": note,
