@@ -134,11 +134,7 @@ class PullThrottle(SimpleRateThrottle):
 
 
 def client_of(grant: Grant) -> PullClient:
-    """Return the token's pull client, enabled or not.
-
-    Raises:
-        PermissionDenied: the token's application is unknown or is no pull client.
-    """
+    """Return the token's pull client, enabled or not; raise ``PermissionDenied`` if its application is none."""
     client = PullClient.objects.filter(client_id=grant.client_id).first() if grant.client_id else None
     if client is not None:
         return client
@@ -149,11 +145,7 @@ def client_of(grant: Grant) -> PullClient:
 
 
 def demand(request: Request, grant: Grant, client: PullClient) -> None:
-    """Check that a pull client may read.
-
-    Raises:
-        PermissionDenied: with the reason, for the integrator.
-    """
+    """Check that a pull client may read; else raise ``PermissionDenied`` with the reason, for the integrator."""
     if problem := _problem(request, grant, client):
         logger.warning("pull refused client=%s site=%s reason=%s", client.pk, client.site_id, problem)
         raise PermissionDenied(problem)
@@ -186,9 +178,9 @@ def asked(request: Request) -> str:
 
 
 def record(client: PullClient, began: datetime, method: str, asked: str, status: int, statements: int) -> None:
-    """Record who requested what and how many statements are returned, before they are.
+    """Record a request and the number of statements returned, before they are; of refusals, ``MOST_REFUSED``.
 
-    Records at most ``MOST_REFUSED`` refused requests. A statement that does not exist is an answer.
+    A statement that does not exist is an answer.
     """
     if status >= 400 and status != 404:
         rows = PullAudit.objects.filter(site_id=client.site_id, client_id=client.client_id, status__gte=400)

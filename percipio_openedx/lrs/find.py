@@ -84,8 +84,7 @@ def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:
 def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page:
     """Return the first matching statements in the window: as many as requested, fewer if they are large.
 
-    Arguments:
-        authority_key: of all statements of the site: related to it are all of them.
+    All statements of the site are related to the authority of ``authority_key``.
     """
     reading = _Reading(site_id, window, query.limit + 1)
     _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
@@ -103,7 +102,6 @@ def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page
 
 
 def _read(reading: _Reading, query: Query, agent: str) -> None:
-    """Read all parts that together hold the first matches, possibly with duplicates."""
     terms = []  # the rarer one first
     if query.activity_key:
         terms.append(activity_term(query.activity_key, related=query.related_activities))
@@ -176,7 +174,6 @@ class _Reading:
         return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
 
     def _within(self, **equal: Any) -> StatementQuerySet:
-        """Return unvoided statements with these values, in any delivery state."""
         low, high, ascending = self._window
         rows = _statements().filter(site_id=self._site_id, voided_by__isnull=True, stored_at__lte=high, **equal)
         return rows.filter(stored_at__gt=low).order_by("stored_at" if ascending else "-stored_at")

@@ -27,13 +27,9 @@ def authority(home_page: str) -> dict[str, Any]:
 
 
 def formatted(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
-    """Return a statement as answered.
+    """Return a statement as answered, with the authority ``by``; ``wanted`` languages are for the canonical form.
 
     The exact form is the bytes sent to Percipio, with the LRS's properties inserted before the closing brace.
-
-    Arguments:
-        by: the authority.
-        wanted: the client's languages, for the canonical form.
     """
     added = _json({"authority": by, "stored": written(stored.stored_at), "version": VERSION})
     exact = stored.body.rstrip()[:-1] + b"," + added[1:]
@@ -99,7 +95,6 @@ def _described(target: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
 
 
 def _chosen(texts: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:
-    """Return the best entry of a language map; the fallback's or the first if none is wanted."""
     if len(texts) < 2:
         return dict(texts)
     tag = max(texts, key=lambda each: (_quality(each.lower(), wanted), each == FALLBACK_LANGUAGE))

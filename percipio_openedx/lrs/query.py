@@ -66,11 +66,7 @@ class Query:
 
 
 def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
-    """Return the parameters of a query string, each known and given once.
-
-    Raises:
-        QueryError: one is unknown, in another case, or repeated.
-    """
+    """Return the query string's parameters; raise ``QueryError`` if one is unknown, in another case, or repeated."""
     values: dict[str, str] = {}
     for name, given in lists:
         if name not in PARAMETERS and name != MORE:
@@ -82,11 +78,7 @@ def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
 
 
 def query_of(values: Mapping[str, str]) -> Query:
-    """Return the query for these parameters.
-
-    Raises:
-        QueryError: a value is malformed, or parameters conflict.
-    """
+    """Return the query for these parameters; raise ``QueryError`` if a value is malformed or parameters conflict."""
     for name in ("statementId", "voidedStatementId"):
         others = values.keys() - {name, "attachments", "format"}
         if name in values and others:
@@ -108,7 +100,6 @@ def _unknown(name: str) -> QueryError:
 
 
 def _matching(pattern: str, convert: Callable[[str], Any], problem: str) -> Callable[[str, str], Any]:
-    """Return a parser of values that match a pattern."""
     form = re.compile(pattern, re.ASCII)
 
     def read(name: str, text: str) -> Any:
@@ -139,7 +130,6 @@ def _moment(name: str, text: str) -> datetime:
 
 
 def _agent(name: str, text: str) -> str:
-    """Return the key of an Agent or an identified Group, given as JSON."""
     if len(text) > LONGEST_AGENT:
         raise QueryError(name, f"is longer than {LONGEST_AGENT} characters")
     try:
@@ -227,10 +217,8 @@ def more_address(path: str, site_id: int, continuation: Continuation) -> str:
 def read_more(values: Mapping[str, str], site_id: int) -> Continuation:
     """Return the continuation of a request with ``more``.
 
-    Some clients repeat the parameters of their first request: they must be the same.
-
-    Raises:
-        QueryError: not signed here, older than 24 hours, or of another site or query.
+    Some clients repeat the parameters of their first request: they must be the same. Raises ``QueryError`` if it was
+    not signed here, is older than 24 hours, or belongs to another site or query.
     """
     try:
         state = signing.loads(values[MORE], salt=_SALT, max_age=MORE_SECONDS)

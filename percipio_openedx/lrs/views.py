@@ -116,10 +116,9 @@ class StatementsView(APIView):
         return [forms.formatted(each, form, by, languages) for each in statements]
 
     def _answer(self, body: bytes, attachments: bool, last_modified: datetime | None = None) -> HttpResponse:
-        """Return a successful answer.
+        """Return a successful answer, as multipart if attachments were requested.
 
-        If attachments were requested, JSON is the only part of a multipart body (Communication 1.5.2): statements here
-        have none.
+        JSON is then its only part (Communication 1.5.2): statements here have none.
         """
         response = HttpResponse(body, content_type=JSON)
         if attachments:
@@ -133,10 +132,7 @@ class StatementsView(APIView):
         return response
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer refusals; do not hide our own errors.
-
-        Bypasses the handlers of the framework and the LMS, which would roll back a transaction that is not ours.
-        """
+        """Answer refusals, not our own errors; other handlers would roll back a transaction that is not ours."""
         if isinstance(exc, QueryError):
             exc = ParseError({"parameter": exc.parameter, "problem": exc.problem})
         elif isinstance(exc, SuspiciousOperation):
