@@ -46,7 +46,6 @@ class Command(OperatorCommand):
         return True
 
     def _passed(self, done: Pass) -> bool:
-        """Report a pass; return whether all of its steps succeeded."""
         if self.as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
