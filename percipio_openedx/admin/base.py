@@ -77,7 +77,7 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
 
     def log_search(self, request: HttpRequest, count: int | None = None) -> None:
-        """Log that somebody searched for people, and how many were shown if known. Names nobody."""
+        """Log a search for people, and how many were shown if known; name nobody."""
         message = gettext("Searched for learners.")
         if count is not None:
             message = ngettext(

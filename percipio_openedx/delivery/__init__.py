@@ -1,1 +1,1 @@
-"""Delivery: send frozen statements to Percipio and settle each answer on their rows."""
+"""Delivery: send the outbox's frozen statements to Percipio and settle each answer on their rows."""

@@ -1,8 +1,9 @@
 """Decide whether a failure is the statement's or the destination's. Pure; see decision record 0016.
 
 A failure belongs to the smallest thing it can be about. A statement that fails alone while others are accepted with the
-same token is at fault: it backs off by itself and, unless it is in doubt, is parked after a bounded number of attempts.
-Failures in a row with nothing accepted between are the destination's: it waits or pauses, and no statement is blamed.
+same token is at fault: it backs off by itself and, unless it is in doubt, is parked (dead letter) after a bounded number
+of attempts. Failures in a row with nothing accepted between are the destination's: it waits or pauses, and no statement
+is blamed.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Attribution:
         self._is_probing = is_failing
         self._successes = successes
         self._pending: list[Ruling] = []
-        # Answers so far, the last failure, and the last request sent after a known failure that was accepted.
+        # Numbers of the last answer, of the last that failed, and of the last acceptance that followed a failure.
         self.events = self._failed_at = self._accepted_at = 0
         self.has_accepted = False
         # When a batch holding the row first failed, by key: event number and success count.

@@ -207,7 +207,7 @@ def learn(destination: Destination, answer: Answer, pks: Sequence[int], now: dat
 
 
 def _is_known_there(answer: Answer, pks: Sequence[int]) -> bool:
-    """Return whether Percipio has a statement whose last answer was a plain success."""
+    """Return whether a statement last answered with a plain success turns out to be stored (409)."""
     is_known = answer.outcome is Outcome.CONFLICT and len(pks) == 1
     return is_known and Statement.objects.filter(pk=pks[0], status__in=(200, 201)).exists()
 

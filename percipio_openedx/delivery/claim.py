@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # Seconds beyond the longest request, for waiting and settling. After that the worker is presumed dead and its rows are
 # claimed by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
-# Reads after another worker took the same candidates.
+# Reads per claim, since another worker may take the same candidates.
 _READS = 3
 # Queue rows searched at once for heads of line.
 PAGE = 900

@@ -178,7 +178,7 @@ def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, belie
     success is trusted.
     """
     if answer.is_of_token or answer.status == 429:
-        # No token, or too many requests: about no statement.
+        # No token, or a rate limit: about no statement.
         return Judgment(problem=answer.outcome)
     if answer.outcome is Outcome.CONFLICT:
         if len(ids) == 1:

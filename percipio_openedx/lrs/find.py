@@ -110,7 +110,7 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
     registration = {"registration": query.registration} if query.registration else {}
     if agent:
         reading.filtered(terms, actor_key=agent, **registration)
-        # Voiding statements may name a former address of the learner.
+        # A voiding statement may name a newer address of the learner.
         reading.filtered(terms, uuid__in=reading.voiding_ids(agent), **registration)
         if not query.related_agents:
             return
@@ -128,7 +128,7 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
 
 
 class _Reading:
-    """Collects a site's first statements in a window from several parts.
+    """Collect a site's first statements in a window from several parts.
 
     Once there are enough, the window shrinks to end at the last of them for the parts that follow.
     """
@@ -174,6 +174,7 @@ class _Reading:
         return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
 
     def _within(self, **equal: Any) -> StatementQuerySet:
+        """Return unvoided statements with these values, in any delivery state."""
         low, high, ascending = self._window
         rows = _statements().filter(site_id=self._site_id, voided_by__isnull=True, stored_at__lte=high, **equal)
         return rows.filter(stored_at__gt=low).order_by("stored_at" if ascending else "-stored_at")

@@ -95,6 +95,7 @@ def _described(target: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
 
 
 def _chosen(texts: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:
+    """Return the best entry of a language map; the fallback's or the first if none is wanted."""
     if len(texts) < 2:
         return dict(texts)
     tag = max(texts, key=lambda each: (_quality(each.lower(), wanted), each == FALLBACK_LANGUAGE))

@@ -137,7 +137,7 @@ class Backfill:
             return nothing_new(configuration, course, enrolled)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
-        # Somebody cannot be read: observing all of them finds out who.
+        # One of them cannot be read: observing all of them shows which.
         return set()
 
     def _observe(

@@ -50,7 +50,7 @@ class DestinationStatus:
 class SiteStatus:
     """One site: its name, configuration and destinations.
 
-    ``is_chosen`` says that somebody decided about it: the whole LMS or this site's row is switched off, or it has
+    ``is_chosen`` says that an operator decided about it: the whole LMS or this site's row is switched off, or it has
     credentials. ``may_have_courses`` says whether a course can belong to it, given a configuration of its own.
     """
 
