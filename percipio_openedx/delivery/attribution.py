@@ -1,8 +1,9 @@
 """Decide whether a failure is the statement's or the destination's. Pure; see decision record 0016.
 
-A failure belongs to the smallest thing it can be about. A statement that fails alone while others are accepted with the
-same token is at fault: it backs off by itself and, unless it is in doubt, is parked (dead letter) after bounded attempts.
-Failures in a row with nothing accepted between are the destination's: it waits or pauses, and no statement is blamed.
+A failure belongs to the smallest thing it can be about. A statement that fails alone while others are accepted with
+the same token is at fault: it backs off by itself and, unless it is in doubt, is parked (dead letter) after bounded
+attempts. Failures in a row with nothing accepted between are the destination's: it waits or pauses, and no statement
+is blamed.
 """
 
 from __future__ import annotations
