@@ -55,7 +55,6 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Plugin pages, and Django's admin log of operators' actions."""
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-        """Return a page in the admin's frame."""
         frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
 
@@ -93,7 +92,6 @@ def bounded_count(rows: QuerySet[Any]) -> int:
 
 
 def count_text(count: int) -> str:
-    """Return a bounded count as text."""
     return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
 
 

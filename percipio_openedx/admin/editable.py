@@ -88,7 +88,6 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean(self) -> dict[str, Any]:
-        """Report all problems with the application at once."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if values.get("enabled") and values.get("client_id"):
             try:

@@ -47,7 +47,6 @@ class SearchTerms(NamedTuple):
 
 
 def parse(text: str) -> SearchTerms:
-    """Parse a search text."""
     words, course_key, uuid = [], "", None
     for word in text.replace("\0", "").split():
         if uuid is None and (found := _uuid(word)):
@@ -60,7 +59,6 @@ def parse(text: str) -> SearchTerms:
 
 
 def is_course_key(word: str) -> bool:
-    """Return whether a word is a course run's key."""
     try:
         return bool(edx_platform.parsed(word).run)
     except PlatformUnavailable:

@@ -99,7 +99,6 @@ class Response:
 
     @property
     def accepted(self) -> tuple[Row, ...]:
-        """The accepted statements."""
         verdicts = self.judgment.verdicts.items()
         return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
 

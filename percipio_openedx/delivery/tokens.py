@@ -47,7 +47,6 @@ class Token:
     until: float
 
     def is_fresh(self) -> bool:
-        """Return whether it may still be used."""
         return time.time() < self.until
 
 

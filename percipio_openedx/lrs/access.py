@@ -123,7 +123,6 @@ class PullThrottle(SimpleRateThrottle):
     scope = "percipio_pull"
 
     def get_rate(self) -> str | None:
-        """Return the rate; None for no limit."""
         return config.pull_rate() or None
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:

@@ -45,8 +45,6 @@ Entry = tuple[datetime, int]
 
 
 class StoredStatement(NamedTuple):
-    """A statement as stored."""
-
     uuid: UUID
     stored_at: datetime
     body: bytes

@@ -38,8 +38,6 @@ _MOMENT: Final = re.compile(
 
 
 class Form(StrEnum):
-    """The form of statements (``format``)."""
-
     EXACT = "exact"
     IDS = "ids"
     CANONICAL = "canonical"

@@ -78,7 +78,6 @@ class StatementsView(APIView):
             raise QueryError(VERSION, "is missing, or is no version 1.0 or 1.0.x")
 
     def get(self, request: Request) -> HttpResponse:
-        """Return one statement, or a page of matches."""
         if self.client is None:
             raise NotAuthenticated
         site_id = self.client.site_id

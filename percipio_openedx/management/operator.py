@@ -40,7 +40,6 @@ class OperatorCommand(BaseCommand):
     as_json = False
 
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:
-        """Add ``--json``."""
         parser = super().create_parser(*args, **options)
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON, for programs")
         return parser
@@ -114,7 +113,6 @@ def learner_named(text: str) -> int:
 
 
 def course_run(key: str) -> str:
-    """Return the key of the course run given."""
     try:
         edx_platform.org_of(key)
     except PlatformUnavailable:

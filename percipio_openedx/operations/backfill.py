@@ -42,7 +42,6 @@ def unfinished(scope: Scope) -> BackfillRun | None:
 
 
 def begin(scope: Scope) -> BackfillRun:
-    """Return a new run from the start."""
     return BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=timezone.now())
 
 

@@ -94,7 +94,6 @@ def setting_problems() -> Iterator[SettingProblem]:
 
 
 def mistake(message_id: str, error: PercipioConfigurationError) -> SettingProblem:
-    """Return the problem with one setting."""
     fix = _("Correct %(setting)s.") % {"setting": error.setting}
     return SettingProblem(message_id, f"{error.setting} {error.problem}", fix)
 

@@ -110,7 +110,6 @@ def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
 
 
 def is_available() -> bool:
-    """Return whether ``prometheus_client`` is installed."""
     return find_spec("prometheus_client") is not None
 
 

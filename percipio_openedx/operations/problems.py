@@ -213,7 +213,6 @@ def find(snapshot: Snapshot) -> list[Problem]:
 
 
 def broken_step(step: str, reason: str) -> Problem:
-    """Return the problem of a broken step."""
     return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
 
 

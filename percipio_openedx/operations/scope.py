@@ -60,7 +60,6 @@ class Scope:
 
     @property
     def key(self) -> str:
-        """Return a short key of the scope."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:
@@ -152,7 +151,6 @@ class Forecast:
     failed_courses: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """Return it for JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
         failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
         return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}

@@ -68,22 +68,18 @@ class SiteStatus:
 
     @property
     def mistake(self) -> PercipioConfigurationError | None:
-        """Return the mistake in the configuration, if any."""
         return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
 
     @property
     def waiting(self) -> int:
-        """Return the number of statements still on their way."""
         return sum(one.waiting for one in self.destinations)
 
     @property
     def parked(self) -> int:
-        """Return the number of statements that Percipio refused."""
         return sum(one.parked for one in self.destinations)
 
     @property
     def waiting_since(self) -> datetime | None:
-        """Return when the oldest waiting statement was stored."""
         return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
 
 
@@ -96,7 +92,6 @@ def site_ids() -> list[int]:
 
 
 def newest_rows() -> dict[int, PercipioConfiguration]:
-    """Return each site's newest row."""
     return {row.site_id: row for row in PercipioConfiguration.objects.current_set()}
 
 
@@ -129,7 +124,6 @@ def names(ids: Iterable[int]) -> dict[int, str]:
 
 
 def site_name(site_id: int) -> str:
-    """Return one site's name, as ``names`` does."""
     return names([site_id])[site_id]
 
 

@@ -76,7 +76,6 @@ class Snapshot:
 
     @property
     def destinations(self) -> list[DestinationStatus]:
-        """Return the destinations of all sites, in site order."""
         return [found for site in self.sites.values() for found in site.destinations]
 
     def reports(self) -> bool:
