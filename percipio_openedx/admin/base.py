@@ -1,4 +1,4 @@
-"""What the pages share: permissions, the admin log, and read-only lists of tables too large to count."""
+"""Shared by the admin pages: permissions, the admin log, and read-only lists of tables too large to count."""
 
 from __future__ import annotations
 
@@ -24,43 +24,42 @@ from percipio_openedx.operations import sites
 from percipio_openedx.operations.labels import Text
 from percipio_openedx.redaction import fitted
 
-# Rows that can be paged through; whoever looks for an older one filters or searches.
+# Rows that can be paged through; filter or search for older ones.
 MAX_ROWS = 10_000
 
 Condition = Q | Callable[[], Q]
 
 
 def may(request: HttpRequest, *permissions: str) -> bool:
-    """Whether the operator has all of these permissions of the plugin: Django's own for seeing, one for each act."""
+    """Return whether the operator has all these plugin permissions: Django's for viewing, one per action."""
     return request.user.has_perms([f"percipio_openedx.{name}" for name in permissions])
 
 
 def demand(request: HttpRequest, *permissions: str) -> None:
-    """Raise ``PermissionDenied`` for who lacks one of these permissions."""
+    """Raise ``PermissionDenied`` if one of these permissions is missing."""
     if not may(request, *permissions):
         raise PermissionDenied
 
 
 def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
-    """Return a method ``has_…_permission`` of a model admin for its action of that name."""
+    """Return a model admin's ``has_…_permission`` method for its action of that name."""
     return lambda _admin, request: may(request, permission)
 
 
 def badge(tone: str, text: str) -> str:
-    """Return a state as it is shown, in the color of its tone or of the state of that name."""
+    """Return a state as a badge in the color of its tone or of the state of that name."""
     return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 
 
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Pages of our own, and Django's admin log of what operators did."""
+    """Plugin pages, and Django's admin log of operators' actions."""
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
-        """Return a page in the frame of the admin."""
         frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
 
     def log(self, request: HttpRequest, object_id: str | None, name: str, message: str) -> None:
-        """Log an act on a row, or on many (``object_id`` None), which gets a name that is no learner's."""
+        """Log an action on one row, or on many (``object_id`` None); ``name`` must not be a learner's."""
         user: Any = request.user
         LogEntry.objects.create(
             user_id=user.pk,
@@ -72,12 +71,12 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     def log_each(self, request: HttpRequest, rows: Iterable[Model], message: str) -> None:
-        """Log the same act for each of these rows, so that every row's own history shows it."""
+        """Log the action for each of these rows, so that it shows in each row's history."""
         user: Any = request.user
         LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
 
     def log_search(self, request: HttpRequest, count: int | None = None) -> None:
-        """Log that somebody looked for people, and how many were shown, where that is known. Nobody is named."""
+        """Log a search for people, and how many were shown if known; name nobody."""
         message = gettext("Searched for learners.")
         if count is not None:
             message = ngettext(
@@ -87,28 +86,24 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def bounded_count(rows: QuerySet[Any]) -> int:
-    """Return how many rows there are, at most ``MAX_ROWS``."""
-    # By keys alone and in no order, so that any index will do.
+    """Return the number of rows, at most ``MAX_ROWS``."""
+    # Keys only, unordered, so that any index will do.
     return rows.order_by().values("pk")[:MAX_ROWS].count()
 
 
 def count_text(count: int) -> str:
-    """Return a bounded count as it is shown."""
     return gettext("%s or more") % count if count >= MAX_ROWS else str(count)
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts up to ``MAX_ROWS`` rows and no further, so that no page costs a walk through millions."""
+    """Count at most ``MAX_ROWS`` rows, so that no page walks through millions."""
 
     @cached_property
     def count(self) -> int:
         return bounded_count(self.object_list) if isinstance(self.object_list, QuerySet) else len(self.object_list)
 
     def page(self, number: int | str) -> Page[Any]:
-        """Read the keys first, then the rows of these keys alone.
-
-        What has to be sorted is then read from an index: a large course's 50,000 statements in 30 ms instead of 280.
-        """
+        """Read keys, then their rows: sorts a large course's 50,000 statements by index in 30 ms, not 280."""
         page = super().page(number)
         if isinstance(page.object_list, QuerySet) and isinstance(self.object_list, QuerySet):
             page.object_list = self.object_list.filter(pk__in=list(page.object_list.values_list("pk", flat=True)))
@@ -116,9 +111,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(OperatorAdmin):
-    """Rows that the plugin alone writes: they come from what learners do, and retention and retirement delete them.
+    """Rows written by the plugin alone: learners' acts create them, retention and retirement delete them.
 
-    Nothing here counts a whole table: there may be millions of rows.
+    Never counts a whole table: there may be millions of rows.
     """
 
     show_full_result_count = False
@@ -129,7 +124,7 @@ class ReadOnlyAdmin(OperatorAdmin):
     paginator: ClassVar[Any] = BoundedPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows, with the domain of each one's site where the list shows it."""
+        """Return the rows, with each site's domain where the list shows it."""
         rows: QuerySet[Any] = super().get_queryset(request)
         if "site" in self.list_display:
             domain = Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1]
@@ -138,7 +133,7 @@ class ReadOnlyAdmin(OperatorAdmin):
 
     @admin.display(description=_("Site"), ordering="site_id")
     def site(self, row: Any) -> str:
-        """Return the site's name; its number where the LMS has no such site (any more)."""
+        """Return the site's name, or its number where the LMS has no such site."""
         return row.site_domain or str(row.site_id)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -148,7 +143,7 @@ class ReadOnlyAdmin(OperatorAdmin):
 
 
 class ChoiceFilter(admin.SimpleListFilter):
-    """See ``choice_filter``. A value that is no choice filters nothing."""
+    """See ``choice_filter``. An unknown value filters nothing."""
 
     known: Mapping[str, tuple[Text, Condition]]
 
@@ -163,16 +158,16 @@ class ChoiceFilter(admin.SimpleListFilter):
 
 
 def choice_filter(title: Text, parameter: str, choices: Mapping[str, tuple[Text, Condition]]) -> type[ChoiceFilter]:
-    """Return a list filter whose choices are known beforehand: to ask a table for them would read all of it.
+    """Return a list filter with fixed choices, since querying a table for them would read all of it.
 
-    The choices are, by their value in the address, what each is called and which rows it leaves; a condition that needs
-    the database or the clock is a function.
+    ``choices`` maps a value in the address to its label and condition; a condition that needs the database or the clock
+    is a function.
     """
     return type("ChoiceFilter", (ChoiceFilter,), {"title": title, "parameter_name": parameter, "known": choices})
 
 
 class SiteFilter(admin.SimpleListFilter):
-    """The site that reports, of all that ever reported anything."""
+    """The reporting site, among all that ever reported."""
 
     title = _("site")
     parameter_name = "site"

@@ -1,4 +1,4 @@
-"""The configuration of each site: its versions, a new version, and a test of the connection."""
+"""Each site's configuration: its versions, a new version, and the connection check."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secret import StoredSecret
 
-# The parameter of the form's address that names the version it starts from.
+# The query parameter of the form that names the version to start from.
 SOURCE = "source"
-# What a new version starts from: all of the former one but the secret, which is kept and not carried around.
+# Copied into a new version: everything but the secret, which is stored and not passed around.
 CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "client_secret"))
 
 
 @admin.register(PercipioConfiguration)
 class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  # type: ignore[misc]
-    """Versions are added, never changed: who decided what, and when, stays visible."""
+    """Versions are added, never changed, so that every decision stays on record."""
 
     form = PercipioConfigurationForm
     save_as = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: a change is a new version, which takes the permission to add."""
+        """Deny: a change is a new version and needs the add permission."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PercipioConfiguration]:
-        """Find one version whether it is the newest or not."""
+        """Include old versions when a single one is opened."""
         match = request.resolver_match
         is_one = match is not None and "object_id" in match.kwargs
         every = PercipioConfiguration.objects.with_active_flag()
@@ -54,7 +54,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return rows.select_related("site", "changed_by")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Return the columns: never the secret."""
+        """Return the columns, never the secret."""
         columns: list[Any] = ["site", "enabled"]
         if self.has_add_permission(request):
             columns.append("edit_link")
@@ -63,7 +63,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """By question; an old version says of its secret only whether it has one."""
+        """Group by topic; an old version shows only whether it has a secret."""
         fieldsets = [(title, {"fields": list(names)}) for title, names in FIELDSETS]
         if obj is not None:
             for _title, options in fieldsets:
@@ -72,12 +72,12 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Let Django show the fieldsets to who may change nothing; the library would name the secret too."""
+        """Show read-only users the fieldsets; the library would list the secret too."""
         return ()
 
     @admin.display(description=_("Client secret"))
     def secret_state(self, row: PercipioConfiguration) -> str:
-        """Return whether there is one, where, and whether it can be used."""
+        """Return whether a secret is set, where, and whether it is usable."""
         secret = row.client_secret
         if not row.client_id:
             return gettext("as the setting says")
@@ -106,21 +106,21 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        """Past the library's own page, which would put the decrypted row into the request's parameters."""
+        """Bypass the library's page, which would put the decrypted row into the request's parameters."""
         return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Reverting makes a new version, so it takes the permission to add."""
+        """Require the add permission for reverting, which creates a version."""
         if not self.has_add_permission(request):
             return {}
         return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
 
     @sensitive_variables()
     def revert(self, request: HttpRequest, queryset: QuerySet[PercipioConfiguration]) -> HttpResponse | None:
-        """Make the chosen version the newest one, with the secret that is stored now.
+        """Make the chosen version the newest, with the secret stored now.
 
-        Where it takes another secret, or none that can be read is stored, the form opens with that version, and the
-        secret has to be typed.
+        If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
+        be typed.
         """
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
@@ -144,7 +144,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return [path("<int:site_id>/test/", view, name="percipio_openedx_test_connection"), *super().get_urls()]
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        """Show what would be tested; on POST, test it and show each of the doctor's checks of this site."""
+        """Show what would be checked; on POST, check it and show the doctor's results for this site."""
         demand(request, "test_percipioconfiguration")
         site = get_object_or_404(Site, pk=site_id)
         row = PercipioConfiguration.newest(site_id)
@@ -160,8 +160,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return self.page(request, "connection.html", title, site=site, **context)
 
     def _tested(self, request: HttpRequest, site: Site, configuration: config.Configuration) -> dict[str, Any]:
-        """Test the connection, with no transaction open while the network is waited for, and log what came of it."""
-        # Here, so that the LMS starts without them.
+        """Check the connection outside a transaction, so that none is open during network waits; log the result."""
+        # Imported here so that the LMS starts without them.
         from percipio_openedx.operations import connection_check, doctor
 
         tried = connection_check.examine(configuration)

@@ -1,4 +1,4 @@
-"""The configuration form: choices as selects, mistakes at their fields, and a secret that goes in and never out."""
+"""The configuration form: selects, problems at their fields, and a write-only secret."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 REQUIRED = ("partner_name", "client_id", "client_secret")
-# Where the secret, or the token that it buys, goes.
+# Where the secret, or the token it buys, is sent.
 SECRET_GOES_TO = ("region", "api_url", "token_url")
-# The secret's name in the page. The LMS writes the parameters of requests into its tracking log, and masks this one
-# there (``common/djangoapps/track/middleware.py`` of edx-platform).
+# The secret's field name in the page. The LMS writes request parameters into its tracking log and masks this one
+# (``common/djangoapps/track/middleware.py`` of edx-platform).
 SECRET_NAME = "new_password"  # noqa: S105 - a name
 SITE_ID = re.compile("[0-9]{1,9}")
 
 
 def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
-    """Return every mistake in a site's raw values: the field and what to do about it.
+    """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
 
-    Arguments:
-        values: as ``config.values_of`` gives them.
-        is_on: whether the site is to report; if not, missing credentials are no mistake.
+    Unless ``is_on``, credentials may be missing.
     """
-    # For each field a value that ``config.build`` takes, so that it goes on to the next mistake.
+    # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     stand_ins.update(dict.fromkeys(REQUIRED, "-"), api_url="https://localhost", token_url="https://localhost")  # noqa: S106
     tried = dict(values)
@@ -53,25 +51,24 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
 
 
 def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration) -> Secret:
-    """Return the stored secret with which a new version goes on; an empty one where there is none for it."""
+    """Return the stored secret that a new version continues with; empty if there is none."""
     if former is None or not row.client_id or _goes_elsewhere(former, row):
         return Secret("")
     return former.client_secret
 
 
 def _goes_elsewhere(former: PercipioConfiguration, row: PercipioConfiguration) -> bool:
-    """Whether the former version's secret would be sent to somebody whom it was not typed for."""
     before, after = config.values_of(former), config.values_of(row)
     return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
 
 
 class ProposalInput(forms.TextInput):
-    """A text field with proposals (an HTML ``datalist``)."""
+    """A text field with suggestions (an HTML ``datalist``)."""
 
     template_name = "percipio_openedx/admin/proposal_input.html"
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add the proposals, under an id that the field points to."""
+        """Add the suggestions, under an id that the field refers to."""
         attrs = {**(attrs or {}), "class": "vTextField", "list": f"{name}_proposals"}
         return {**super().get_context(name, value, attrs), "proposals": PROPOSALS[name]}
 
@@ -91,17 +88,17 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Never into the page, wherever initial values came from.
+        # Never in the page, wherever initial values came from.
         self.initial.pop("client_secret", None)
         inherited = config.setting_values()
-        # A version that is only shown has hardly any fields.
+        # A read-only version has hardly any fields.
         for name in list(self.fields):
             if name in inherited and name != "client_secret":
                 self._show_inherited(name, inherited[name])
             field: Any = self.fields[name]
             field.label = str({**LABELS, **FORM_LABELS}[name])
             field.help_text = str(HELP.get(name, ""))
-            # Sites are made elsewhere: no buttons for that here.
+            # No buttons to manage sites from here.
             for act in ("add", "change", "delete", "view"):
                 setattr(field.widget, f"can_{act}_related", False)
         secret, stored = self.fields["client_secret"], self._stored_secret()
@@ -114,7 +111,6 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         secret.widget.attrs["placeholder"] = placeholder
 
     def _show_inherited(self, name: str, inherited: Any) -> None:
-        """Show what an empty field means: the value of the setting."""
         field: Any = self.fields[name]
         if name in CHOICES:
             unset = _inherited(dict(CHOICES[name]).get(str(inherited), inherited))
@@ -128,18 +124,17 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             field.widget.attrs["placeholder"] = _inherited(inherited) if inherited not in (None, "") else ""
 
     def add_prefix(self, field_name: str) -> str:
-        """Name the secret in the page so that the LMS's tracking log masks it."""
+        """Name the secret's field so that the LMS's tracking log masks it."""
         return super().add_prefix(SECRET_NAME if field_name == "client_secret" else field_name)
 
     def _stored_secret(self) -> Secret:
-        """Return what is stored for the site and the client id that the page shows."""
         shown = self.data if self.is_bound else self.initial
         site, client_id = str(shown.get("site", "")), shown.get("client_id")
         former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None
         return former.client_secret if former is not None and former.client_id == client_id else Secret("")
 
     def clean(self) -> dict[str, Any]:
-        """Put the former secret in where none was typed, then show each mistake at its field."""
+        """Insert the stored secret where none was typed, then show each mistake at its field."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         site = cleaned.get("site")
         if site is None or not self._credentials_are_whole(cleaned):
@@ -158,10 +153,10 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
                 return cleaned
             cleaned["client_secret"] = values["client_secret"] = former.client_secret
         secret = cleaned.get("client_secret")
-        # One that everybody could decrypt is refused. A site can be switched off all the same.
+        # Refuse a secret that everybody could decrypt. A site can still be switched off.
         if secret and (isinstance(secret, str) or cleaned["enabled"]) and (mistake := encryption.problem()):
             self.add_error("client_secret", mistake.message)
-        # One own address, and none of them is inherited.
+        # With one address of its own the site inherits none of them.
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
         for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
             if name not in self.errors:
@@ -172,7 +167,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
-        """Never send the settings' secret to an address typed here, nor one typed here with their client id."""
+        """Never send the settings' secret to an address typed here, nor a secret typed here with their client id."""
         if cleaned.get("client_id"):
             return True
         if cleaned.get("client_secret"):

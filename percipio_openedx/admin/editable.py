@@ -1,4 +1,4 @@
-"""The tables that operators edit: what is decided for single courses, and who may pull."""
+"""The tables that operators edit: course overrides and pull clients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from percipio_openedx.settings.common import PULL_SCOPE
 
 
 class CourseImportForm(forms.Form):
-    """A CSV file. Clean, it is a list of answers."""
+    """A CSV file, cleaned to a list of course overrides."""
 
     file = forms.FileField(label=_("CSV file"))
 
@@ -34,7 +34,7 @@ class CourseImportForm(forms.Form):
 
 @admin.register(CourseOverride)
 class CourseOverrideAdmin(OperatorAdmin):
-    """Single courses that are left out, or known to Percipio by another id; many at once from a CSV file."""
+    """Course overrides: courses left out, or known to Percipio by another id; bulk import from CSV."""
 
     list_display = ("course_key", "is_reported", "content_id", "updated_at")
     list_filter = ("is_reported",)
@@ -56,7 +56,7 @@ class CourseOverrideAdmin(OperatorAdmin):
         return [path("import/", view, name="percipio_openedx_courseoverride_import"), *super().get_urls()]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask for a file, and take over all of its lines or say what is wrong in which."""
+        """Ask for a file; import all of its lines, or show the problems by line."""
         demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method != "POST" or not form.is_valid():
@@ -70,7 +70,7 @@ class CourseOverrideAdmin(OperatorAdmin):
 
 
 class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A client is enabled only when its application can get a token that is any good."""
+    """A client can be enabled only if its application can get a usable token."""
 
     class Meta:
         model = PullClient
@@ -88,7 +88,6 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean(self) -> dict[str, Any]:
-        """Say everything that is wrong with the application at once."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if values.get("enabled") and values.get("client_id"):
             try:
@@ -110,10 +109,10 @@ class PullClientAdmin(OperatorAdmin):
     list_select_related = ("site",)
 
     def save_model(self, request: HttpRequest, obj: PullClient, form: PullClientForm, change: bool) -> None:
-        """Save it, and say what will not work though nothing is wrong."""
+        """Save, and warn of what is valid but will not work."""
         super().save_model(request, obj, form, change)
         if obj.enabled:
-            # The form has said so already.
+            # The form has reported it already.
             with suppress(PlatformUnavailable):
                 if problem := edx_platform.signed_token_problem(obj.client_id):
                     messages.warning(request, problem)

@@ -1,7 +1,6 @@
-"""What columns, fields and choices are called in the admin, in the operator's language.
+"""Translated labels of the admin's columns, fields and choices.
 
-Names are put on the fields here and not written in the models: a name that only the admin shows is no part of the
-schema, and needs no migration when it changes.
+Set on the fields here rather than in the models: labels are no part of the schema, and a change needs no migration.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.operations.labels import Text
 
-# By the names of fields, and of the bounds of a backfill (``operations.scope``).
+# By field name, and by the bounds of a backfill (``operations.scope``).
 LABELS: Mapping[str, Text] = {
     "accepted": _("Accepted"),
     "answer": _("Answer"),
@@ -101,7 +100,7 @@ LABELS: Mapping[str, Text] = {
     "message": _("Message"),
 }
 
-# Fields with a fixed list: they are selects.
+# Fields with a fixed list, shown as selects.
 CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
     "region": (
         ("us", _("United States (api.percipio.com)")),
@@ -132,14 +131,14 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
     ),
 }
 
-# Fields that also take a value of the site's own: text fields with proposals.
+# Fields that also take free values, shown as text with suggestions.
 PROPOSALS: dict[str, tuple[str, ...]] = {
     "learner_id": ("email", "username", "external_id", "sso_uid", "sso:PercipioUserUUID"),
     "organization_from": ("sso:percipioOrganizationUuid",),
     "learners": ("all", "sso:tpa-saml"),
 }
 
-# Where the form asks, and says more than the list's column.
+# Longer labels for the form than for list columns.
 FORM_LABELS: dict[str, Text] = {
     "enabled": _("Report to Percipio"),
     "content_id": _("A course is named"),
@@ -201,7 +200,7 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
 
 
 def put(*models: type[Model]) -> None:
-    """Name the fields of these models. What the migrations compare (the field's own definition) stays as it is."""
+    """Label the fields of these models; the definitions that migrations compare stay unchanged."""
     for model in models:
         for field in model._meta.concrete_fields:
             if field.name in LABELS:

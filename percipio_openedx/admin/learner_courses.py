@@ -1,4 +1,4 @@
-"""Learners in courses: their list, the search, the time line and the preview."""
+"""Learners in courses: list, search, timeline and preview."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from percipio_openedx.operations import labels
 
 Rows = QuerySet[LearnerCourse]
 
-# Learners in courses that the search shows at most.
+# Most learners in courses shown by the search.
 MAX_FOUND = 100
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
-    """Return the condition: by site first, as the index is."""
+    """Return the condition, site first like the index."""
     return lambda: Q(site_id__in=list(Site.objects.values_list("pk", flat=True)), hold_reason=reason)
 
 
@@ -41,7 +41,7 @@ HELD = {reason.value: (labels.HOLDS[reason], _held_for(reason)) for reason in Ho
 
 @admin.register(LearnerCourse)
 class LearnerCourseAdmin(ReadOnlyAdmin):
-    """One row for each learner in a course run, as one site reports it."""
+    """One row per learner and course run, as one site reports it."""
 
     list_display = ("user_id", "course_key", "site", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
@@ -49,7 +49,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice. That people were looked for is logged."""
+        """See ``search``; finds no duplicates. Logs that people were searched for."""
         query = search.parse(search_term)
         if query.learner:
             self.log_search(request)
@@ -84,7 +84,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         ]
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Find learners in courses by what was typed. Named are those whom a site reports; the search is logged."""
+        """Search learners in courses. Names only learners whom a site reports; logs the search."""
         demand(request, "view_learnercourse", "view_statement")
         choice = search.find_course(request.GET.get("course", ""))
         query = search.SearchTerms() if choice.problem else search.parse(request.GET.get("q", ""))
@@ -115,7 +115,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return self.page(request, "learner.html", gettext("A learner's reports"), **context)
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
-        """Show one learner in one course run as a time line; named if a site reports them. That is logged."""
+        """Show one learner's timeline in a course run, named only if a site reports them; logs the view."""
         demand(request, "view_learnercourse", "view_statement")
         if not search.is_course_key(course_key):
             raise Http404
@@ -123,7 +123,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         self._log_learner(request, user_id, course_key, gettext("Viewed the time line."))
         learner = edx_platform.learners([user_id]).get(user_id)
         if learner is not None and not any(search.is_shown(row) for row in rows):
-            # Whoever cannot be told to be reported is not named either.
+            # If it is unknown whether they are reported, do not name them.
             account, learner = learner, None
             with suppress(PlatformUnavailable):
                 learner = search.reported({user_id: account}, course_key).get(user_id)
@@ -137,7 +137,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return self.page(request, "timeline.html", gettext("From notice to answer"), **context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask for a learner and a course, and show what would be sent now. Nothing is sent; who asked is logged."""
+        """Ask for a learner and a course, and show what would be sent now. Sends nothing; logs the request."""
         demand(request, "preview_statement")
         learner, course = (request.GET.get(name, "").strip() for name in ("learner", "course"))
         found = self._previewed(request, learner, course) if learner or course else {}
@@ -151,7 +151,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             found = search.learners_named(learner, choice.key)
         except PlatformUnavailable as error:
             return {"problem": str(error)}
-        # Who is not reported is no candidate. Whoever was typed in full is known to the one who asks why not.
+        # Unreported learners are no candidates. Typed in full, the learner is already known to the operator.
         account = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(learner)
         if account is None:
             self.log_search(request, len(found))
@@ -162,14 +162,13 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
-        """Log that somebody looked at a learner, whom the LMS's own user id names."""
         row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
         self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
 
 
 def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
-    """Return what an observation would find at this moment: what is due, and why the rest is not."""
-    # Here, so that the LMS starts without it.
+    """Return what an observation would find now: what is due, and why the rest is not."""
+    # Imported here so that the LMS starts without it.
     from percipio_openedx.reporting.preview import preview
 
     try:

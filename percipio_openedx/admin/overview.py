@@ -1,4 +1,4 @@
-"""The overview: is it working? A face of ``operations.status`` and ``operations.problems``, with counts and charts."""
+"""The overview page: problems and status of each site (``operations``), plus counts and charts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from percipio_openedx.operations.status import Snapshot
 
 NOT_REPORTED = "not_reported"
 SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
-# Days in the chart, and the span of success rate and latency.
+# Days in the chart, and the window for success rate and latency.
 DAYS = 14
 RECENTLY = timedelta(hours=24)
 CACHE_SECONDS = 60
@@ -39,7 +39,7 @@ Days = dict[int, dict[date, dict[str, int]]]
 
 
 def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
-    """Show what is wrong, then every site with its headline, its counts, its charts and its destinations."""
+    """Show the problems, then each site with headline, counts, charts and destinations."""
     demand(request, "view_destination")
     cached = cached_counts(fresh="fresh" in request.GET)
     snapshot = status.take(timezone.now(), cached.days)
@@ -59,14 +59,14 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
 
 
 class Headline(NamedTuple):
-    """Whether all is well at a site, in one sentence, and how it is marked."""
+    """A site's status in one sentence, and its tone."""
 
     tone: Tone
     sentence: str
 
 
 def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) -> Headline:
-    """Return the worst that can be said of a site: the first of its problems."""
+    """Return a site's headline: the first of its problems, if any."""
     waiting = {"count": site.waiting}
     waits = ""
     if site.waiting:
@@ -120,7 +120,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
         state, breaker = State.WAITING, failed % {"count": row.failures}
     return {
         "status": found,
-        # Those that need somebody first.
+        # Those that need attention first.
         "order": (not found.is_paused, not (row.failures or found.parked), row.organization),
         "traffic": traffic,
         "breaker": breaker,
@@ -131,7 +131,6 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
 
 
 def _token(site: SiteStatus) -> str:
-    """Return the state of the token in hand; nothing is fetched."""
     if site.configuration is None:
         return ""
     until = Tokens(site.configuration).held_until()
@@ -143,9 +142,9 @@ def _token(site: SiteStatus) -> str:
 
 
 class OverviewCounts(NamedTuple):
-    """As of ``at``: traffic by destination; by site, learners held back by reason and what became of each day.
+    """As of ``at``: traffic by destination; by site, learners held back by reason and each day's outcomes.
 
-    They cost a second with millions of rows, so they are kept for a minute. A number of queries that does not grow.
+    Cached for a minute, since they take a second with millions of rows. The number of queries does not grow.
     """
 
     at: datetime
@@ -155,7 +154,7 @@ class OverviewCounts(NamedTuple):
 
 
 def cached_counts(*, fresh: bool) -> OverviewCounts:
-    """Return the counts, at most a minute old unless fresh ones are wanted."""
+    """Return the counts, at most a minute old, or new ones if ``fresh``."""
     found: OverviewCounts | None = None if fresh else cache.get(CACHE_KEY)
     if found is None:
         found = take_counts(timezone.now())
@@ -164,10 +163,10 @@ def cached_counts(*, fresh: bool) -> OverviewCounts:
 
 
 def take_counts(now: datetime) -> OverviewCounts:
-    """Count for every site that is configured or ever reported, or held back, anything."""
+    """Count for every site that is configured, has reported, or has held back anything."""
     sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
     held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
-    # Greater than, so that the index on site and reason serves.
+    # "Greater than", so that the index on site and reason is used.
     rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
     for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
         held[site_id][reason] = count
@@ -175,7 +174,7 @@ def take_counts(now: datetime) -> OverviewCounts:
 
 
 def _traffic(now: datetime) -> dict[int, dict[str, Any]]:
-    """Return, by destination, the requests of the last 24 hours, their success and latency, and the last failure."""
+    """Return each destination's requests in the last 24 hours: number, success, latency, and the last failure."""
     taken = Q(outcome__in=(Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.CONFLICT))
     rows = DeliveryAttempt.objects.filter(started_at__gte=now - RECENTLY).order_by().values("destination_id")
     columns: Any = rows.annotate(
@@ -195,18 +194,18 @@ def _traffic(now: datetime) -> dict[int, dict[str, Any]]:
 
 
 def _days(sites: list[int], now: datetime) -> Days:
-    """Return what became of the statements of each day (in UTC), and how many learners were held back then."""
+    """Return the outcomes of each day's statements (in UTC), and how many learners were held back then."""
     first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [(first + timedelta(days=number)).date() for number in range(DAYS)]
     counts: Days = {site_id: {day: {} for day in days} for site_id in sites}
-    # All statements are counted by an index alone, and the few that are not delivered by their states.
+    # All statements are counted from an index alone, the few undelivered ones by state.
     recent = Statement.objects.filter(site_id__in=sites, stored_at__gte=first).order_by()
     made = recent.annotate(day=TruncDate("stored_at", tzinfo=UTC))
     for site_id, day, count in made.values_list("site_id", "day").annotate(Count("pk")):
         counts[site_id].setdefault(day, {})[State.DELIVERED] = count
     others = made.filter(state__in=[state for state in State if state != State.DELIVERED])
     for site_id, day, state, count in others.values_list("site_id", "day", "state").annotate(Count("pk")):
-        # What is being sent waits until it is answered, and what is to be rebuilt until then.
+        # In-flight and outdated statements count as waiting.
         name = State.WAITING if state in OPEN_STATES else State(state)
         of_day = counts[site_id].setdefault(day, {})
         of_day[name] = of_day.get(name, 0) + count
@@ -219,9 +218,9 @@ def _days(sites: list[int], now: datetime) -> Days:
 
 
 def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict[str, Any] | None:
-    """Stack the series of each day, from the bottom up, for the template ``chart.html``; None without any counts.
+    """Stack each day's series, bottom up, for the template ``chart.html``; None without any counts.
 
-    A bar is its series, the distance of its top from the upper edge, which stands for ``top``, and its count.
+    A bar is its series, the distance of its top from the upper edge (``top``), and its count.
     """
     highest = max((sum(counts.get(name, 0) for name in series) for counts in days.values()), default=0)
     if not highest:
@@ -239,7 +238,7 @@ def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict
 
 
 def round_above(number: int) -> int:
-    """Return the smallest of 2, 4, 10, 20, 40, 100, ... that is not below the number."""
+    """Return the smallest of 2, 4, 10, 20, 40, 100, ... not below the number."""
     top = 2
     while top < number:
         # From 2 to 4 to 10.

@@ -1,4 +1,4 @@
-"""What the plugin writes down: destinations and requests, notices and failures, backfills, alerts, erasures, pulls."""
+"""Read-only records: destinations, requests, notices, failures, backfills, alerts, erasure requests, pulls."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from percipio_openedx.operations.problems import PAUSES, TITLES
 
 @admin.register(Destination)
 class DestinationAdmin(ReadOnlyAdmin):
-    """One row for each endpoint of a site."""
+    """One row per endpoint of a site."""
 
     list_display = (
         *("site", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at", "last_error"),
@@ -40,7 +40,7 @@ class DestinationAdmin(ReadOnlyAdmin):
     ordering = ("site_id", "organization")
     sortable_by = None
     actions = ("try_now",)
-    # Trying a destination sends what waits there.
+    # Retrying a destination sends what waits there.
     has_requeue_permission = permitted("requeue_statement")
 
     @admin.display(description=_("Paused because"))
@@ -49,8 +49,8 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
-        """Do not wait for the next time by itself: what was fixed is proved by the next request."""
-        # Here, as with the overview, so that the LMS starts without the delivery.
+        """Skip the backoff: the next request shows whether the fix works."""
+        # Imported here, as in the overview, so that the LMS starts without delivery.
         from percipio_openedx.delivery import breaker
 
         rows = list(queryset)
@@ -71,13 +71,13 @@ class DestinationAdmin(ReadOnlyAdmin):
         return overview(self, request)
 
 
-# The color of an outcome: that of the state in which it leaves the statements.
+# An outcome has the color of the state that it leaves statements in.
 COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORIZED: "parked"}
 
 
 @admin.register(DeliveryAttempt)
 class DeliveryAttemptAdmin(ReadOnlyAdmin):
-    """One row for each HTTP request to Percipio."""
+    """One row per HTTP request to Percipio."""
 
     list_display = (
         *("started_at", "destination", "api", "statements", "accepted", "status", "outcome_badge"),
@@ -95,7 +95,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
 
 
 class CourseRowAdmin(ReadOnlyAdmin):
-    """Rows that name a course run, or with an empty key all of a learner's. The oldest first."""
+    """Rows that name a course run, or all of a learner's with an empty key; oldest first."""
 
     ordering = ("id",)
 
@@ -117,7 +117,7 @@ class NoticeAdmin(CourseRowAdmin):
 
 @admin.register(ObservationFailure)
 class ObservationFailureAdmin(CourseRowAdmin):
-    """One row for each course run, or learner in one, that waits to be tried again."""
+    """One row per course run, or learner in one, that waits for a retry."""
 
     list_display = ("course", "who", "what", "reason", "failures", "failing_since", "retry_at")
     list_filter = (
@@ -136,14 +136,14 @@ class ObservationFailureAdmin(CourseRowAdmin):
 
     @admin.display(description=_("What"))
     def what(self, row: ObservationFailure) -> str:
-        """Return what is not known: everything, or the progress alone."""
+        """Return what is unknown: everything, or only the progress."""
         progress = gettext("the progress of its learners; the rest is reported")
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
 
 @admin.register(BackfillRun)
 class BackfillRunAdmin(ReadOnlyAdmin):
-    """One row for each call of ``percipio_backfill`` that was not the continuation of another."""
+    """One row per new ``percipio_backfill`` run; resuming adds none."""
 
     list_display = (
         "started_at",
@@ -159,7 +159,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("State"))
     def state_badge(self, row: BackfillRun) -> str:
-        """Return whether it came to its end, and without a problem."""
+        """Return whether it finished, and whether without a problem."""
         if row.finished_at is None:
             return badge("warning", gettext("not finished: running, or stopped"))
         if row.failed_courses:
@@ -183,7 +183,7 @@ def _bound(name: str, value: object) -> str:
 
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
-    """One row for each problem that ever was; there are few."""
+    """One row per problem ever reported; there are few."""
 
     list_display = ("changed_at", "state_badge", "problem", "subject", "message", "is_announced")
     list_filter = (
@@ -205,10 +205,7 @@ class AlertAdmin(ReadOnlyAdmin):
 
 @admin.register(ErasureRequest)
 class ErasureRequestAdmin(ReadOnlyAdmin):
-    """One row for each learner who was erased here after something had been sent.
-
-    They are named by pseudonyms, since whoever has the LMS's user ids can tell whose they are.
-    """
+    """One row per learner erased here after something was sent. Pseudonyms only: LMS user ids would reveal them."""
 
     list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
     list_filter = (
@@ -242,8 +239,8 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: QuerySet[ErasureRequest]) -> None:
-        """Do as ``percipio_erasures --done`` does; what was ticked off before stays as it was."""
-        # Here, so that the LMS starts without it.
+        """Do as ``percipio_erasures --done`` does; requests already done stay unchanged."""
+        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.retention import tick_off
 
         rows = tick_off(queryset.values_list("pk", flat=True))

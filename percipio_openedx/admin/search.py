@@ -1,7 +1,7 @@
-"""What an operator typed (an id, a course, a learner, or a learner and a course), and whom an operator may see by name.
+"""Parse an operator's search (id, course, learner), and decide whom operators may see by name.
 
-That is whom a site reports, and nobody else of the LMS's accounts. Every search goes by an index; none looks into the
-statements' bodies.
+Only learners whom a site reports are named, no other LMS accounts. Every search uses an index; none reads statements'
+bodies.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationEr
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 
-# Course runs that are offered at most.
+# Most course runs offered.
 MAX_COURSES = 50
-# Learners that one search names at most.
+# Most learners named by one search.
 MAX_LEARNERS = 50
-# Accounts that are looked through for them, the first of each index.
+# Accounts searched for them, the first of each index.
 MAX_ACCOUNTS = 500
-# Up to so many learners in courses are named one by one, so that the database begins with them.
+# Up to this many learners in courses are listed in the query, so that the database starts from them.
 FEW = 2000
 
-# Held back since they are nobody's to report.
+# Held back because no site may report them.
 _NOT_OURS = (HoldReason.NOT_SELECTED, HoldReason.RETIRED, HoldReason.INACTIVE, HoldReason.UNKNOWN_LEARNER)
 
 
 class SearchTerms(NamedTuple):
-    """A text, taken apart: at most one id and one course key; the rest names a learner."""
+    """A parsed search: at most one id and one course key; the rest names a learner."""
 
     learner: str = ""
     course_key: str = ""
@@ -47,7 +47,6 @@ class SearchTerms(NamedTuple):
 
 
 def parse(text: str) -> SearchTerms:
-    """Take a text apart."""
     words, course_key, uuid = [], "", None
     for word in text.replace("\0", "").split():
         if uuid is None and (found := _uuid(word)):
@@ -60,7 +59,6 @@ def parse(text: str) -> SearchTerms:
 
 
 def is_course_key(word: str) -> bool:
-    """Whether a word is the key of a course run."""
     try:
         return bool(edx_platform.parsed(word).run)
     except PlatformUnavailable:
@@ -79,12 +77,12 @@ def _user_ids(text: str) -> set[int]:
 
 
 def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
-    """Return those ``reported``, by the beginning of username, email or name, or by the user id."""
+    """Return ``reported`` learners by user id or by the beginning of username, email or name."""
     return dict(islice(reported(_accounts(text), course_key).items(), MAX_LEARNERS))
 
 
 def typed_in_full(text: str) -> Learner | None:
-    """Return the account whose user id, username or email was typed in full: whoever asks knows whom they mean."""
+    """Return the account whose user id, username or email was typed in full: it is already known to the operator."""
     exact = [
         account
         for account in _accounts(text).values()
@@ -100,12 +98,9 @@ def _accounts(text: str) -> dict[int, Learner]:
 
 
 def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
-    """Return those of these accounts whom a site reports: something was, or would be with the next observation.
+    """Return the accounts whom a site reports: something was reported, or would be by the next observation.
 
-    With a course run's key only what is, or would be, reported there.
-
-    Raises:
-        PlatformUnavailable: the LMS cannot tell who is enrolled.
+    With a course key, only there. Raises ``PlatformUnavailable`` if the LMS cannot tell who is enrolled.
     """
     rows = LearnerCourse.objects.filter(user_id__in=list(accounts)).exclude(hold_reason=HoldReason.RETIRED)
     if course_key:
@@ -117,12 +112,11 @@ def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int,
 
 
 def is_shown(row: LearnerCourse) -> bool:
-    """Whether the learner of a row is one whom its site reports."""
+    """Return whether a row's learner is reported by its site."""
     return row.hold_reason not in _NOT_OURS or (row.sequence > 0 and row.hold_reason != HoldReason.RETIRED)
 
 
 def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
-    """Return who is enrolled in a course of a site that would report them."""
     courses = edx_platform.courses_of(accounts)
     if course_key:
         courses = {user_id: keys & {course_key} for user_id, keys in courses.items()}
@@ -141,8 +135,8 @@ def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
 
 
 def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
-    """Whether the site's rule is about this person, also where a value is missing to name them."""
-    # Here, so that the LMS starts without what observes.
+    """Return whether the site's rule selects this person, even if an identifier is missing."""
+    # Imported here so that the LMS starts without observation.
     from percipio_openedx.reporting import identity
 
     if configuration is None:
@@ -155,7 +149,7 @@ def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
 
 
 def learner_courses(query: SearchTerms) -> QuerySet[LearnerCourse]:
-    """Return the learners in courses that a query means; with an id, the one that it belongs to."""
+    """Return the learners in courses matching a query; with an id, the one it belongs to."""
     rows = LearnerCourse.objects.all()
     if query.uuid is not None:
         of_statement = Statement.objects.filter(uuid=query.uuid).values_list("learner_course_id", flat=True)
@@ -163,7 +157,7 @@ def learner_courses(query: SearchTerms) -> QuerySet[LearnerCourse]:
     if query.course_key:
         rows = rows.filter(course_key=query.course_key)
     if query.learner:
-        # An id also where the account is gone.
+        # By id even if the account is gone.
         ids = _user_ids(query.learner)
         with suppress(PlatformUnavailable):
             ids |= learners_named(query.learner).keys()
@@ -174,13 +168,13 @@ def learner_courses(query: SearchTerms) -> QuerySet[LearnerCourse]:
 
 
 def statements(rows: QuerySet[Statement], query: SearchTerms) -> QuerySet[Statement]:
-    """Return those of these statements that a query means."""
+    """Return the statements matching a query."""
     if query.uuid is not None:
         known = Statement.objects.filter(uuid=query.uuid).exists()
         rows = rows.filter(uuid=query.uuid) if known else rows.filter(learner_course__registration=query.uuid)
     if query.learner:
-        # With few learners in courses the newest statements may lie anywhere in the table, and the ids lead there; with
-        # many the newest are soon met in the order of the table.
+        # For few learners in courses, start from their ids, since their newest statements may lie anywhere in the
+        # table; for many, the newest are soon met in table order.
         found = learner_courses(query._replace(uuid=None)).values_list("pk", flat=True)
         pks = list(found[: FEW + 1])
         return rows.filter(learner_course_id__in=pks if len(pks) <= FEW else found)
@@ -188,7 +182,7 @@ def statements(rows: QuerySet[Statement], query: SearchTerms) -> QuerySet[Statem
 
 
 class CourseChoice(NamedTuple):
-    """What a text means: one course run's ``key``, or else a ``problem`` and what was found, by key and name."""
+    """What a text means: a course run's ``key``, or a ``problem`` and what was found, by key and name."""
 
     key: str = ""
     problem: str = ""
@@ -197,7 +191,7 @@ class CourseChoice(NamedTuple):
 
 
 def find_course(text: str) -> CourseChoice:
-    """Return the course run that was typed by its key, or by a part of its key or name; empty for no text."""
+    """Return the course run typed by its key, or by a part of its key or name; empty for no text."""
     text = text.replace("\0", "").strip()[:255]
     if not text or is_course_key(text):
         return CourseChoice(text)

@@ -1,4 +1,4 @@
-"""How the list of statements is narrowed. Every choice is fixed or comes from a small table, and leads to an index."""
+"""Filters of the statement list. Every choice is fixed or from a small table, and uses an index."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from percipio_openedx.statements.vocabulary import VERBS
 
 Rows = QuerySet[Statement]
 
-# A course is large with more statements than this.
+# A course with more statements is large.
 FEW = 2000
 
-# Only what is being sent has a lease: saying so puts the index in the list's order.
+# Only statements being sent have a lease: the condition makes the index match the list's order.
 STATES = {
     state.value: (labels.STATES[state], Q(state=state, leased_until__isnull=state != State.SENDING)) for state in State
 }
-# What came back last, for the states in which it says something. None of them has a lease.
+# The last outcome, for states where it matters. None of these has a lease.
 OUTCOMES = {
     "taken": (_("accepted"), Q(state=State.DELIVERED, leased_until=None)),
     "refused": (_("refused (4xx)"), Q(state=State.PARKED, leased_until=None)),
@@ -41,40 +41,40 @@ OUTCOMES = {
 
 
 def of_known_sites() -> Q:
-    """Every statement there is, said so that the indexes that begin with the site can be used."""
+    """Match every statement, listing the sites so that indexes beginning with the site are used."""
     return Q(site_id__in=list(StatementLedger.objects.values_list("pk", flat=True)))
 
 
 def with_verb(kind: Kind) -> Q:
-    """With a milestone's verb: those that stand and those that were voided, as the index tells them apart."""
+    """Match a milestone's verb, standing or voided, as the index distinguishes them."""
     either = Q(voided_by__isnull=True) | Q(voided_by__isnull=False)
     return of_known_sites() & either & Q(verb=VERBS[kind])
 
 
 def made_within(span: timedelta) -> Q:
-    """Made within a span that ends now."""
+    """Match statements made within a span that ends now."""
     return of_known_sites() & Q(stored_at__gte=timezone.now() - span)
 
 
 class CourseFilter(admin.SimpleListFilter):
-    """One course run, typed: there may be thousands."""
+    """One course run, typed, since there may be thousands."""
 
     title = _("course")
     parameter_name = "course"
     template = "admin/percipio_openedx/course_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return a single empty choice, which keeps Django from leaving the filter out."""
+        """Return a single empty choice, or Django would drop the filter."""
         return [("", "")]
 
     def choices(self, changelist: Any) -> Any:
-        """Return, for the template, what is typed and the other filters to keep."""
+        """Return, for the template, the typed text and the other filters to keep."""
         others = changelist.get_filters_params()
         kept = [(name, item) for name, items in others.items() if name != self.parameter_name for item in items]
         return [{"typed": self.value() or "", "kept": kept, "name": self.parameter_name, "query": changelist.query}]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """Return those of the typed course run; none for a text that is no course key."""
+        """Return those of the typed course run; none for an invalid key."""
         typed = (self.value() or "").strip()
         if not typed:
             return queryset
@@ -99,11 +99,10 @@ FILTERS = (
 
 
 def narrowed(rows: Rows, parameters: Mapping[str, str], query: search.SearchTerms) -> Rows:
-    """Find a state that few statements of a large course have among the newest in that state, not among the course's.
+    """Search a rare state of a large course among the newest rows in that state, not among the course's.
 
-    The index of a course holds all its statements, newest first, and not their states: those of a course with many
-    learners would all be read for the few that are, say, parked. What lies behind the newest ``MAX_ROWS`` in the state
-    is not looked at.
+    A course's index holds all its statements, newest first, without states: the whole course would be read for, say, a
+    few parked ones. Rows behind the newest ``MAX_ROWS`` in the state are ignored.
     """
     course_keys = {parameters.get("course", "").strip(), query.course_key} - {""}
     # Nearly all statements are delivered.

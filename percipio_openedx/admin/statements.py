@@ -1,4 +1,4 @@
-"""The statements: found fast, read only, and what an operator may do with them. Each act is logged."""
+"""The statements: fast search, read only, and operators' actions, each of them logged."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ OF_WHAT = ("milestone", "learner", "course", "site", "happened_at", "stored_at",
 DELIVERY = ("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination", "voided_by")
 
 BATCH = 500
-# Statements whose own history names the act; of more than these a single entry says how many there were.
+# Most statements whose own history names an action; beyond that one entry gives their number.
 MAX_NAMED = 1000
 
 
 @admin.register(Statement)
 class StatementAdmin(ReadOnlyAdmin):
-    """One row for each thing that was, or will be, reported."""
+    """One row per statement reported or to be reported."""
 
     list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
     list_display_links = ("stored_at",)
@@ -60,19 +60,19 @@ class StatementAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> Rows:
-        """Without the bodies, which no list shows, and without a join, which would spoil the order of the keys."""
+        """Omit the bodies, which no list shows, and joins, which would break the key order."""
         learner = LearnerCourse.objects.filter(pk=OuterRef(OuterRef("learner_course_id"))).values("user_id")
         username = get_user_model().objects.filter(pk__in=learner).values("username")[:1]
         rows: Rows = super().get_queryset(request)
         return rows.defer("body", "track").prefetch_related("learner_course").annotate(username=Subquery(username))
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
-        """See ``search``; nothing is found twice. That people were looked for is logged."""
+        """See ``search``; finds no duplicates. Logs that people were searched for."""
         query = search.parse(search_term)
         if query.learner:
             self.log_search(request)
         rows = search.statements(queryset, query)
-        # An act on all that a filter finds is done to all of it.
+        # An action on everything a filter finds must cover all of it.
         return (rows if request.method == "POST" else statement_filters.narrowed(rows, request.GET, query)), False
 
     @admin.display(description=_("Learner"))
@@ -107,7 +107,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Requeue"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
-        """Let whatever is settled wait once more, under the same id: Percipio does not count it twice."""
+        """Requeue settled statements under the same id: Percipio does not count them twice."""
         if "confirmed" not in request.POST:
             note = gettext(
                 "They keep their ids, so what Percipio has already is not counted twice. What it refused is rebuilt "
@@ -123,7 +123,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Discard"), permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
-        """Do not send what waits or is parked any more. It can be sent again later."""
+        """Discard what waits or is parked. It can be requeued later."""
         if "confirmed" not in request.POST:
             note = gettext(
                 "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
@@ -137,7 +137,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Export as JSON lines"), permissions=["export"])
     def export(self, request: HttpRequest, queryset: Rows) -> Any:
-        """Return the statements as JSON lines, byte for byte as they are sent, oldest first."""
+        """Return the statements as JSON lines, byte for byte as sent, oldest first."""
         count = bounded_count(queryset)
         text = ngettext(
             "Exported %(count)s statement as JSON lines.", "Exported %(count)s statements as JSON lines.", count
@@ -146,7 +146,7 @@ class StatementAdmin(ReadOnlyAdmin):
         name = f"percipio-statements-{timezone.now():%Y%m%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         lines = (
-            # JSON has no line break inside a text; outside, it means nothing.
+            # JSON strings contain no raw line breaks; outside strings they mean nothing.
             bytes(body).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"
             for pks in batches(queryset)
             for body in Statement.objects.filter(pk__in=pks).order_by("pk").values_list("body", flat=True)
@@ -154,7 +154,6 @@ class StatementAdmin(ReadOnlyAdmin):
         return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
-        """Ask first: how many there are, and in which states."""
         counts = {state: bounded_count(rows.filter(state=state)) for state in State}
         context = {
             "note": note,
@@ -169,7 +168,7 @@ class StatementAdmin(ReadOnlyAdmin):
         return self.page(request, "confirm.html", title, **context)
 
     def _do(self, request: HttpRequest, rows: Rows, can: Rows, act: Act, message: Any) -> int:
-        """Do it to those of the rows that it can be done to, batch by batch. Log it for each, and return how many."""
+        """Apply an action to the rows that allow it, in batches; log each, and return their number."""
         done = 0
         for pks in batches(rows):
             chosen = list(can.filter(pk__in=pks).defer("body", "track"))
@@ -182,7 +181,7 @@ class StatementAdmin(ReadOnlyAdmin):
 
 
 def batches(rows: Rows) -> Iterator[list[int]]:
-    """Yield the keys, oldest first, a batch at a time, so that memory does not grow with the choice."""
+    """Yield the keys in batches, oldest first, so that memory stays bounded."""
     last = 0
     while pks := list(rows.order_by("pk").filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
         yield pks
@@ -190,7 +189,7 @@ def batches(rows: Rows) -> Iterator[list[int]]:
 
 
 def discard(rows: StatementQuerySet) -> int:
-    """Give these up. Percipio's last answer stays readable beside the decision."""
+    """Discard these. Percipio's last answer stays readable beside the decision."""
     by_answer: dict[str, list[int]] = {}
     for pk, answer in rows.values_list("pk", "answer"):
         by_answer.setdefault(answer, []).append(pk)
@@ -202,7 +201,7 @@ def discard(rows: StatementQuerySet) -> int:
 
 
 def pretty_json(body: Any) -> str:
-    """Return frozen JSON as an operator can read it, escaped."""
+    """Return frozen JSON pretty-printed and escaped."""
     text = bytes(body).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)

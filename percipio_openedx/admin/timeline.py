@@ -1,4 +1,4 @@
-"""One learner in one course, from notice to statement to answer, with the reason for whatever was not sent."""
+"""Timeline of one learner in one course: notices, statements and answers, and why anything was not sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import PAUSES
 
-# Notices have no index but their key, so only the newest are searched.
+# Notices have only their key as index, so only the newest are searched.
 NEWEST_NOTICES = 50_000
 MAX_NOTICES = 100
 
@@ -26,7 +26,7 @@ TONES = {State.DELIVERED: Tone.WELL, State.SKIPPED: Tone.QUIET, State.PARKED: To
 
 
 class Entry(NamedTuple):
-    """Something that happened, or will; ``statement_id`` leads to the row, where there is one."""
+    """A past or future event; ``statement_id`` is its row, if any."""
 
     at: datetime | None
     title: str
@@ -37,9 +37,9 @@ class Entry(NamedTuple):
 
 
 def lines(rows: Sequence[LearnerCourse], user_id: int, course_key: str) -> list[tuple[str, list[Entry]]]:
-    """Return one line for each site that observed the learner, with the site's name; one without a name if none did.
+    """Return one timeline per site that observed the learner, with its name; one unnamed if none did.
 
-    On each are the statements in their order, then the last observation, then the notices that wait for one.
+    Each holds the statements in order, then the last observation, then the notices that wait for one.
     """
     notices = list(_notices(user_id, course_key))
     names = sites.names(row.site_id for row in rows)
@@ -70,7 +70,7 @@ def _steps(row: Statement) -> Iterator[tuple[datetime | None, str]]:
 
 
 def _why(row: Statement, is_held: bool) -> str:
-    """Return where it is, and if it is not in Percipio, why: held, where an earlier one is still on its way."""
+    """Return a statement's status and, if it is not in Percipio, why (``is_held``: behind an earlier one)."""
     answer = {"answer": row.answer}
     match row.state:
         case State.DELIVERED:

@@ -1,12 +1,11 @@
-"""What a status means, and what the body of a success says of each statement. Pure.
+"""Read what a status means and what a success's body says of each statement. Pure.
 
-The bodies that were seen or are likely are read: a list of ids, entries by id, objects by id, lists of failures or of
-what was stored, counts, and an envelope's own words. Where one statement was sent, an entry without an id is about that
-one. Whatever else a body says is doubt, never success: the batch is sent again in halves until the statement is alone
-(decision record 0014).
+Reads the bodies seen or likely: lists of ids, entries or objects by id, lists of failures or of stored statements,
+counts, and messages for the whole request. An entry without an id is about the only statement sent. Anything else is
+doubt, never success: the batch is retried in halves until the statement is alone (decision record 0014).
 
 Sources: the error tables of Skillsoft's page *Tracking Content and Learning Activity*, xAPI 1.0.3 Communication 2.1.1,
-2.1.2 and 3.2, and RFC 9110 for the statuses that neither names.
+2.1.2 and 3.2, and RFC 9110 for statuses that neither names.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from typing import Any
 from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted
 
-# About the address, not about what was sent: a wrong partner, a gateway in the middle of a deployment.
+# About the address, not the content: a wrong partner, or a gateway during a deployment.
 NOT_FOUND = frozenset({404, 405, 410})
 _OUTCOMES: Mapping[int, Outcome] = {
     **dict.fromkeys((200, 201, 202, 204), Outcome.ACCEPTED),
     207: Outcome.PARTIAL,
     **dict.fromkeys((401, 402, 403), Outcome.UNAUTHORIZED),
     **dict.fromkeys(NOT_FOUND, Outcome.NOT_FOUND),
-    # 407 is the site's own proxy, 421 and 423 are about the moment, 408, 425 and 429 say so themselves.
+    # 407 is the site's own proxy, 421 and 423 are momentary, 408, 425 and 429 say so themselves.
     **dict.fromkeys((407, 408, 421, 423, 425, 429), Outcome.LATER),
     409: Outcome.CONFLICT,
     413: Outcome.TOO_LARGE,
@@ -36,17 +35,17 @@ _OUTCOMES: Mapping[int, Outcome] = {
 
 
 def outcome_of(status: int) -> Outcome:
-    """Return the outcome of an HTTP status, body unseen. Every number has one.
+    """Return the outcome of an HTTP status, body unseen.
 
-    A redirect is never followed, so it is *later*, like every status that is neither success nor a client error: the
-    way to Percipio is wrong, not the statement. What 409 means depends on the number of statements sent.
+    Redirects are not followed and mean *later*, like all but success and client errors: the route is wrong, not the
+    statement. 409 depends on the number of statements sent.
     """
     return _OUTCOMES.get(status, Outcome.REFUSED if 400 <= status < 500 else Outcome.LATER)
 
 
 @dataclass(frozen=True, slots=True)
 class StatementVerdict:
-    """What was said about one statement. ``words`` are redacted."""
+    """What was said of one statement; ``message`` is Percipio's message, redacted."""
 
     outcome: Outcome
     status: int | None = None
@@ -66,9 +65,9 @@ _SUCCESS = re.compile(r"stored$|accepted|(?<!un)succe|created$|saved|inserted|^o
 _NEUTRAL = re.compile(r"^(?:ids?|uuids?|items?|data|records?|body|statementids?)$|(?:statements?|responses?|results?)$")
 _MESSAGE = ("message", "msg", "detail", "details", "description", "title", "text", "body")
 _REASON = ("message", "errormessage", "error", "errors", "reason", "faultstring", "detail", "description", "code")
-# These add nothing to an id.
+# Add nothing to an id.
 _HARMLESS = ("stored", "created", "objecttype", "type", *_ID)
-# What an echoed Track record says of the learner.
+# The learner's state in an echoed Track record.
 _TRACK = ("started", "inprogress", "completed")
 _GOOD_WORDS = frozenset(
     {
@@ -79,7 +78,7 @@ _GOOD_WORDS = frozenset(
 _BAD_WORDS = frozenset(
     {"error", "failed", "failure", "fail", "rejected", "refused", "invalid", "denied", "forbidden", "false"}
 )
-# With these a text still says no more than that all is well.
+# Filler that leaves a message meaning success.
 _FILLING = frozenset(
     {
         *("a", "all", "and", "are", "been", "data", "event", "events", "has", "have", "http", "is", "message"),
@@ -96,13 +95,13 @@ _UUID = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-
 
 @dataclass(frozen=True, slots=True)
 class BodyReading:
-    """What a body says."""
+    """The meaning of a body."""
 
-    # By index, of the statements of which it is clear.
+    # Statements with a clear verdict, by index.
     verdicts: dict[int, StatementVerdict] = field(default_factory=dict)
-    # It contradicts itself, or is not understood.
+    # The body contradicts itself or is not understood.
     is_torn: bool = False
-    # It says anything of a statement that was sent, or of all.
+    # The body says something about a statement that was sent, or about all.
     speaks: bool = False
     names_others: bool = False
 
@@ -111,8 +110,8 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> BodyReading:
     """Read the body of a success.
 
     Arguments:
-        ids: of the statements sent, in their order.
-        partial: the status is 207, so that to name a statement is not yet to say that it was stored.
+        ids: the statements sent, in order.
+        partial: the status is 207, so naming a statement does not mean that it was stored.
     """
     answer, places = parsed(body), {text.lower(): index for index, text in enumerate(ids)}
     if answer is None:
@@ -128,7 +127,7 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> BodyReading:
             said[places[remark.id]].append(remark.verdict)
             mentions[remark.id] -= remark.mentions
     for text in places.keys() & +mentions:
-        # Where it is not understood, such as in the words about another one.
+        # Mentioned where it is not understood, for example in the message about another one.
         said[places[text]].append(DOUBT)
     agreed = {index: verdicts for index, verdicts in said.items() if len({one.outcome for one in verdicts}) == 1}
     clear = {index: verdicts[0] for index, verdicts in agreed.items() if verdicts[0].outcome is not Outcome.DOUBT}
@@ -138,14 +137,14 @@ def read(body: bytes, ids: Sequence[str], *, partial: bool) -> BodyReading:
     if Outcome.REFUSED in of_all and not failed:
         clear = {}
     elif not is_torn and not names_others and len(failed) == len(clear) and (failed or of_all):
-        # Those that failed were listed, or none did: the others were stored.
+        # The failures were listed, or there are none: the others were stored.
         clear = dict.fromkeys(range(len(ids)), ACCEPTED) | failed
     return BodyReading(clear, is_torn, speaks=bool(said or of_all), names_others=names_others)
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What a body says of one statement, or of all ("" as the id); ``mentions`` counts how often it names that id."""
+    """What a body says of one statement, or of all (id ""); ``mentions`` counts how often it names the id."""
 
     id: str
     verdict: StatementVerdict
@@ -153,7 +152,7 @@ class Remark:
 
 
 def remarks_of(answer: Any, ids: Sequence[str], *, partial: bool) -> list[Remark]:
-    """Return everything that a list or an object of JSON says; for the arguments see ``read``."""
+    """Return everything that a JSON list or object says; for the arguments see ``read``."""
     try:
         return list(_Reader(ids, partial=partial).remarks(answer, None))
     except RecursionError:
@@ -163,12 +162,12 @@ def remarks_of(answer: Any, ids: Sequence[str], *, partial: bool) -> list[Remark
 class _Reader:
     def __init__(self, ids: Sequence[str], *, partial: bool) -> None:
         self._sent = len(ids)
-        # An entry without an id is about the one that was sent; without ids it does not matter which.
+        # An entry without an id is about the one sent; without ids it does not matter which.
         self._only = {0: "any", 1: "".join(ids)}.get(len(ids), "")
         self._partial = partial
 
     def remarks(self, item: list[Any] | dict[str, Any], context: StatementVerdict | None) -> Iterator[Remark]:
-        """Yield what a list or an object says, in the context of the name that it stands under (None: no meaning)."""
+        """Yield what a list or object says, given the verdict implied by its name (None: no meaning)."""
         items = item if isinstance(item, list) else [item]
         is_list = items is item
         entries = [_entry_of(one) for one in items]
@@ -179,19 +178,19 @@ class _Reader:
             yield Remark("", ACCEPTED)
             return
         for (text, said), one in zip(entries, items, strict=True):
-            # An error without an index may be a gateway's, and about no statement.
+            # An error without an index may be a gateway's, about no statement.
             is_of_only = is_list and self._only and (context is not REFUSED or not said.keys().isdisjoint(_INDEX))
             if text or is_of_only:
                 yield self._claim(text or self._only, said, one, context)
             elif not is_list:
                 yield from self._container(one, context)
             else:
-                # Of nobody knows whom.
+                # About an unknown statement.
                 yield from self._container(one, DOUBT) if isinstance(one, dict) else ()
                 yield Remark("", REFUSED if context is REFUSED or _is_denial(verdict_of(said)) else DOUBT)
 
     def _claim(self, text: str, said: Mapping[str, Any], item: Any, context: StatementVerdict | None) -> Remark:
-        """Judge an entry by what it says itself, and by the name of its list."""
+        """Judge an entry by its own content and by the name of its list."""
         verdict, mentions = verdict_of(said), _mentions(item)[text]
         if context is REFUSED and (verdict is None or verdict.outcome is Outcome.DOUBT):
             verdict = replace(REFUSED, message=_words(said))
@@ -212,7 +211,7 @@ class _Reader:
                 signs[name] = value
             elif context is REFUSED or (context is not DOUBT and _FAILURE.search(name)):
                 lists_failures = lists_failures or bool(value)
-                # An error of nobody is one of all.
+                # An error without an id is about all.
                 yield from list(self.remarks(value, REFUSED)) or [Remark("", REFUSED if value else ACCEPTED)]
             elif context is None and _SUCCESS.search(name):
                 yield from list(self.remarks(value, ACCEPTED)) or [Remark("", DOUBT)]
@@ -226,7 +225,6 @@ class _Reader:
     def _envelope(
         self, signs: Mapping[str, Any], context: StatementVerdict | None, *, lists_failures: bool
     ) -> Iterator[Remark]:
-        """Yield what an object without an id says of all."""
         counts = {name for name, value in signs.items() if _SUCCESS.search(name) and _is_number(value)}
         verdict = verdict_of({name: value for name, value in signs.items() if name not in counts})
         if _is_denial(verdict) or (context is REFUSED and signs):
@@ -238,12 +236,12 @@ class _Reader:
                 is_of_all = context is None and value == (self._sent or value)
                 yield Remark("", ACCEPTED if is_of_all else DOUBT)
             elif lists_failures and value != 207 and not _is_nothing(value) and _sign(name, value) is None:
-                # It may say that the list is not whole.
+                # The list may be incomplete.
                 yield Remark("", DOUBT)
 
 
 def _entry_of(item: Any) -> tuple[str, dict[str, Any]]:
-    """Return the id of an entry, its own or its statement's ("" without), and what it says, with plain names."""
+    """Return an entry's id (its own or its statement's, else "") and its content with plain names."""
     said = _plainly(item) if isinstance(item, dict) else {"id" if id_of(item) else "status": item}
     inner = said.get("statement")
     sources = (said, _plainly(inner) if isinstance(inner, dict) else {"id": inner})
@@ -251,14 +249,14 @@ def _entry_of(item: Any) -> tuple[str, dict[str, Any]]:
 
 
 def verdict_of(said: Mapping[str, Any]) -> StatementVerdict | None:
-    """Return what an object with plain names says by itself: by a status, a flag, an error, or a message.
+    """Return what an object with plain names says by status, flag, error or message; None for nothing.
 
-    None where it says nothing. Yes and no at once is doubt; but 409 means that Percipio has it, whatever else is said.
+    Yes and no at once is doubt, but 409 always means that Percipio has the statement.
     """
     signs = [sign for name, value in said.items() if (sign := _sign(name, value)) is not None]
     if not signs:
         return ACCEPTED if any(map(_FAILURE.search, said)) else None
-    # An HTTP status says more than that there is an error, and an error more than its words.
+    # An HTTP status outweighs an error flag, which outweighs its message.
     best = min(signs, key=lambda one: (one.status != 409, one.status == 207, one.outcome is Outcome.DOUBT))
     if best.status != 409 and len({_is_denial(one) for one in signs}) > 1:
         best = DOUBT
@@ -280,7 +278,7 @@ def _sign(name: str, value: Any) -> StatementVerdict | None:
 
 
 def _outcome_of_item(status: int) -> Outcome:
-    """Return the outcome of one item's status. 409: it is known there. 403 and 404 are about a learner or course."""
+    """Return the outcome of an item's status. 409: already stored. 403 and 404: about a learner or course."""
     outcome = outcome_of(status)
     if status in (402, 403) or outcome in (Outcome.NOT_FOUND, Outcome.TOO_LARGE):
         return Outcome.REFUSED
@@ -288,7 +286,6 @@ def _outcome_of_item(status: int) -> Outcome:
 
 
 def _words(said: Mapping[str, Any]) -> str:
-    """Return an entry's words about an error, redacted."""
     value = next((said[name] for name in (*_REASON, "status") if said.get(name)), "")
     if isinstance(value, dict):
         return _words(_plainly(value))
@@ -298,7 +295,7 @@ def _words(said: Mapping[str, Any]) -> str:
 
 
 def says_something_odd(answer: Any) -> bool:
-    """Return whether a message, or the word of a status, says anything else than that all is well."""
+    """Return whether a message or status text says anything other than success."""
     if not isinstance(answer, dict):
         return False
     messages = [value for name, value in _plainly(answer).items() if name in _MESSAGE or _STATUS.search(name)]
@@ -307,26 +304,25 @@ def says_something_odd(answer: Any) -> bool:
 
 
 def is_success(text: str) -> bool:
-    """Return whether a text says that all is well, and nothing else, as ``The statements were stored.`` does."""
+    """Return whether a text says success and nothing else, such as ``The statements were stored.``."""
     words = re.findall(r"[^\W_]+", text[:200].lower())
-    return len(text) <= 200 and bool(_GOOD_WORDS.intersection(words)) and _GOOD_WORDS.union(_FILLING).issuperset(words)
+    return (
+        len(text) <= 200 and bool(_GOOD_WORDS.intersection(words)) and _GOOD_WORDS.union(_FILLING).issuperset(words)
+    )
 
 
 def denies(text: str) -> bool:
-    """Return whether a text speaks of something that went wrong."""
+    """Return whether a text mentions a failure."""
     return bool(_DENIES.search(_NO_ERRORS.sub("", text[:2000].lower())))
 
 
 def parsed(body: bytes) -> Any:
-    """Return the list or object of JSON that a body is; None where it is none.
-
-    An object that says one name twice contradicts itself (RFC 8259 4): that is none, too.
-    """
+    """Return the JSON list or object in a body, else None, also for repeated names: a contradiction (RFC 8259 4)."""
     try:
         answer = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         answer = body.decode("utf-8", "replace")
-    # One statement was sent, and its id alone came back.
+    # One statement was sent, and only its id came back.
     return [answer] if id_of(answer) else answer if isinstance(answer, list | dict) else None
 
 
@@ -338,19 +334,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def id_of(value: Any) -> str:
-    """Return a text of a UUID's form, as xAPI writes it; "" for anything else."""
+    """Return a text in the UUID form xAPI uses, else ""."""
     found = _UUID.fullmatch(value.strip().lower().removeprefix("urn:uuid:")) if isinstance(value, str) else None
     return "-".join(found.groups()) if found else ""
 
 
 def ids_in(answer: Any) -> set[str]:
-    """Return the ids of a list of ids, as an LRS answers; of anything else none."""
+    """Return the ids of a list of ids, as an LRS answers; empty for anything else."""
     named = {id_of(item) for item in answer} if isinstance(answer, list) else set()
     return set() if "" in named else named
 
 
 def _mentions(value: Any) -> Counter[str]:
-    """Count the ids that stand anywhere in a value."""
     return Counter("-".join(parts) for parts in _UUID.findall(json.dumps(value, ensure_ascii=False).lower()))
 
 
@@ -359,18 +354,15 @@ def _plainly(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    """Return a name without case and separators: ``statement_id`` and ``StatementId`` are one."""
     return name[:40].lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _is_bare(said: Mapping[str, Any]) -> bool:
-    """Return whether an entry only names a statement: nothing stands beside it that could refuse it in other words."""
     harmless = {name for name in said if name in _HARMLESS and not isinstance(said[name], list | dict)}
     return all(said[name] is None or _is_number(said[name]) or id_of(said[name]) for name in said.keys() - harmless)
 
 
 def _is_nothing(value: Any) -> bool:
-    """Return whether an error, or a list of them, is empty."""
     if isinstance(value, str):
         return value.strip().lower() in ("", "none", "null", "false", "no", "0", "[]", "{}") or is_success(value)
     return not value

@@ -1,13 +1,13 @@
-"""How a destination fares: a circuit breaker of one row, shared by all workers, and whether its plain answers count.
+"""Circuit breaker: one row per destination, shared by all workers; also whether to trust plain answers.
 
-A failure that is the destination's own (``attribution`` says which are) opens the breaker: nobody sends until
-``retry_at``. Then one worker wins the probe, sends one statement, and only its success closes the breaker. Every change
-is one conditional UPDATE, so that ten workers that fail together count as one.
+A failure of the destination itself (see ``attribution``) opens the breaker: nobody sends until ``retry_at``. Then one
+worker wins the probe and sends one statement; only its success closes the breaker. Every change is one conditional
+UPDATE, so ten workers that fail together count as one.
 
-``200 OK`` and nothing else is what a server may answer that stored everything (Skillsoft's page shows no body), and
-what a proxy answers that stored nothing. Of a Track record it is believed at once. Of statements, which can be sent
-again, it is believed when it has stayed the same for a while, or when the repetition is answered 409. That is
-remembered until the destination names what it stored after all (decision record 0014).
+A bare ``200 OK`` may come from a server that stored everything (Skillsoft's page shows no body) or from a proxy that
+stored nothing. It is trusted at once for a Track record. For statements, which are idempotent, it is trusted once it
+has stayed the same for a while, or once the retry is answered 409; that holds until the destination names what it
+stored (decision record 0014).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from percipio_openedx.redaction import fitted, message_of
 
 logger = logging.getLogger(__name__)
 
-# Sent after the change is stored, with ``send_robust``. A destination's credentials or configuration are refused:
+# Sent with ``send_robust`` after the change is stored: credentials or configuration are refused. Arguments:
 # destination_id, site_id, organization, reason, words.
 destination_paused = Signal()
-# It has taken a statement again, or its configuration is valid again: destination_id, site_id, organization.
+# A statement was accepted again, or the configuration is valid again: destination_id, site_id, organization.
 destination_recovered = Signal()
 
 _REASONS = {
@@ -40,22 +40,21 @@ _REASONS = {
     Outcome.NOT_FOUND: Pause.NOT_FOUND,
     Outcome.REFUSED: Pause.REFUSED,
 }
-# Seconds until a site whose settings are missing or wrong is looked at again (nothing is sent, so it may be soon), and
-# until the next probe where one said nothing.
+# Seconds until a site with missing or invalid settings is checked again (nothing is sent, so it may be soon), and until
+# the next probe after an inconclusive one.
 RECONSIDER = 60.0
 _PROBE_MARGIN = 30.0
-# So long a plain answer has to stay the same: with the backoff it is asked four times more at the least, which a proxy
-# that is being restarted does not outlast. Where statements were taken before, something stands in the way more likely,
-# and somebody looks.
+# How long a plain answer must stay the same. With the backoff that is at least four more retries, which outlasts a
+# proxy's restart. Where statements were accepted before, something in between is likelier, and an operator should
+# check.
 TRUSTED_AFTER = timedelta(minutes=10)
 TRUSTED_AFTER_SUCCESS = timedelta(days=1)
 
 
 def may_send(destination: Destination, now: datetime, longest_request: float) -> bool:
-    """Return whether this worker may send there now: the breaker is closed, or it has just won the probe.
+    """Return whether the breaker is closed, or this worker has just won the probe.
 
-    Arguments:
-        longest_request: seconds that the probe may take; if its worker dies, another one may probe after that.
+    After ``longest_request`` seconds another worker may probe.
     """
     if destination.retry_at is not None and destination.retry_at > now:
         return False
@@ -68,19 +67,15 @@ def may_send(destination: Destination, now: datetime, longest_request: float) ->
 
 
 def failed(destination: Destination, answer: Answer, now: datetime, outcome: Outcome | None = None) -> None:
-    """Store a failure of the destination, and when it is to be tried again.
+    """Store a failure of the destination and the time of its next retry.
 
-    Only the first failure since the destination was read counts; whoever comes second takes the time that the first
-    one set.
-
-    Arguments:
-        answer: the last one that failed.
-        outcome: what that means, where it is not the outcome of the whole answer.
+    Only the first since the destination was read counts; a later one adopts its retry time. ``answer`` is the last
+    failed one; ``outcome`` overrides its outcome.
     """
     outcome = outcome or answer.outcome
     failures = destination.failures + 1
     retry_at = next_time(now, failures, outcome, answer.retry_after)
-    # While the credentials are refused an outage in between changes nothing about that.
+    # An outage while credentials are refused does not change the reason.
     reason = _REASONS.get(outcome, destination.paused_reason)
     is_new = bool(reason) and destination.paused_reason != reason
     stored = _update(
@@ -104,7 +99,7 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
 
 
 def hold(destination: Destination, reason: str, message: str, now: datetime) -> None:
-    """Let a destination wait because of this side's settings: no request failed, so no probe is needed afterwards."""
+    """Hold a destination because of local settings: no request failed, so no probe is needed afterwards."""
     is_new = destination.paused_reason != reason
     destination.retry_at = now + timedelta(seconds=RECONSIDER)
     destination.paused_reason = reason
@@ -120,10 +115,7 @@ def hold(destination: Destination, reason: str, message: str, now: datetime) -> 
 
 
 def resume(destination: Destination) -> None:
-    """Take back what ``hold`` set: the settings are valid again.
-
-    Whether a host stands at an address that may be reached is known only when something arrived (``succeeded``).
-    """
+    """Undo ``hold``: the settings are valid. Whether the address is allowed shows on acceptance (``succeeded``)."""
     reason = destination.paused_reason
     if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
         destination.paused_reason, destination.last_error = "", ""
@@ -133,7 +125,7 @@ def resume(destination: Destination) -> None:
 
 
 def put_off(destination: Destination, now: datetime) -> None:
-    """Store that a probe said nothing: the next one is made soon, and not later each time."""
+    """Store that a probe was inconclusive: retry soon, without backoff."""
     _update(destination, retry_at=now + timedelta(seconds=RECONSIDER), probe_until=None)
 
 
@@ -143,12 +135,12 @@ def failed_alone(destination: Destination, lone_failures: int) -> None:
 
 
 def leave(destination: Destination) -> None:
-    """Give a probe back that was not made, so that the next worker need not wait for its end."""
+    """Release a probe that was not made, so that the next worker need not wait for its end."""
     _update(destination, probe_until=None)
 
 
 def count(destination: Destination, at: datetime | None) -> int:
-    """Count that something was accepted at that time, if any; return the destination's successes up to now."""
+    """Count an acceptance at that time, if any; return the destination's successes so far."""
     rows = Destination.objects.filter(pk=destination.pk)
     if at is not None:
         rows.update(last_success_at=at, successes=F("successes") + 1)
@@ -156,11 +148,9 @@ def count(destination: Destination, at: datetime | None) -> int:
 
 
 def succeeded(destination: Destination, at: datetime | None = None, *, is_counted: bool = False) -> None:
-    """Close the breaker: the destination took something, or speaks of statements again.
+    """Close the breaker: the destination accepted something, or answers about statements again.
 
-    Arguments:
-        at: when it took something; None where it took nothing.
-        is_counted: ``count`` did the rest.
+    ``at`` is the time of the acceptance, None without one; ``is_counted``: ``count`` has counted it.
     """
     was_failing, reason = destination.failures > 0, destination.paused_reason
     more: dict[str, Any] = {} if at is None else {"last_success_at": at}
@@ -184,12 +174,12 @@ def succeeded(destination: Destination, at: datetime | None = None, *, is_counte
 
 
 def try_now(destination: Destination, now: datetime) -> None:
-    """Let the next request be made at once, as an operator wants; it is a probe if the last one failed."""
+    """Allow the next request at once, for an operator; it is a probe if the last one failed."""
     Destination.objects.filter(pk=destination.pk).update(retry_at=now, probe_until=None)
 
 
 def limit_batches(destination: Destination, limit: int | None) -> None:
-    """Store how many statements a request may hold at most; None for as many as the settings say."""
+    """Store the most statements per request; None for the settings' limit."""
     if destination.batch_limit != limit:
         destination.batch_limit = limit
         destination.save(update_fields=["batch_limit"])
@@ -217,13 +207,13 @@ def learn(destination: Destination, answer: Answer, pks: Sequence[int], now: dat
 
 
 def _is_known_there(answer: Answer, pks: Sequence[int]) -> bool:
-    """Return whether a statement is known there whose last answer was a success that named nothing."""
+    """Return whether a statement last answered with a plain success turns out to be stored (409)."""
     is_known = answer.outcome is Outcome.CONFLICT and len(pks) == 1
     return is_known and Statement.objects.filter(pk=pks[0], status__in=(200, 201)).exists()
 
 
 def _manner_of(answer: Answer) -> str:
-    """Return the words by which a plain answer is recognized; of an object its names, since values change."""
+    """Return the text that identifies a plain answer; for an object its names, since values change."""
     said = parsed(answer.body)
     if isinstance(said, dict):
         message = "{" + ", ".join(sorted(said)) + "}"
@@ -239,7 +229,6 @@ def _remember(destination: Destination, **fields: Any) -> None:
 
 
 def _update(destination: Destination, **fields: Any) -> bool:
-    """Change the row unless another worker has stored a failure or a success since, and read it again."""
     rows = Destination.objects.filter(pk=destination.pk, failures=destination.failures)
     is_stored = rows.update(**fields) == 1
     destination.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Which statements a worker may send now, and that nobody else sends them meanwhile."""
+"""Claim the statements a worker may send, under a lease that keeps other workers away."""
 
 from __future__ import annotations
 
@@ -20,25 +20,22 @@ from percipio_openedx.models.statement import LONGEST_LEASE, State, Statement, S
 
 logger = logging.getLogger(__name__)
 
-# Seconds beyond what one request may take, for waiting and settling. Whoever does not come back by then is taken for
-# dead, and what it held is sent by others, so a killed worker delays a completion by two minutes.
+# Seconds beyond the longest request, for waiting and settling. After that the worker is presumed dead and its rows are
+# claimed by others, so a killed worker delays a completion by two minutes.
 LEASE = 60.0
-# Two workers that read the same candidates at the same moment: the slower one reads again, this often.
+# Reads per claim, since another worker may take the same candidates.
 _READS = 3
-# Rows of the queue that are looked through at once for heads of line.
+# Queue rows searched at once for heads of line.
 PAGE = 900
 _COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
 
 
 class Claims:
-    """What one delivery session claims at a destination.
+    """The claims of one delivery session at a destination.
 
-    ``is_drained`` says whether the last claim found less than it wanted, other than what another worker took from it.
-
-    Arguments:
-        lease: the claimer's own.
-        longest_request: seconds that one request may take; the lease outlives it.
-        built_by: the fingerprint of the configuration in force; what another one shaped is built anew first.
+    ``is_drained`` says whether the last claim found less than it wanted, not counting rows another worker took. The
+    lease outlives ``longest_request`` seconds; rows not built by the configuration fingerprint ``built_by`` are rebuilt
+    first.
     """
 
     def __init__(self, destination_id: int, lease: UUID, longest_request: float, built_by: str = "") -> None:
@@ -49,14 +46,10 @@ class Claims:
         self.is_drained = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
-        """Claim up to ``most`` due statements in the order in which they came due.
+        """Claim up to ``most`` due statements in due order.
 
-        Only heads of line, so at most one of each learner and course: a later one is not seen before the earlier one is
-        settled, and the order is kept whoever sends.
-
-        Arguments:
-            now: what counts as due.
-            most: rows.
+        Claims heads of line only, at most one per learner and course: a later statement stays invisible until the
+        earlier one is settled, so order is kept whoever sends.
         """
         for _ in range(_READS):
             due = self._due(now).order_by("due_at", "id")
@@ -69,32 +62,27 @@ class Claims:
         return ()
 
     def probe(self, now: datetime, *, newest: bool) -> tuple[Row, ...]:
-        """Claim one statement to try a failing destination with: rather one of which nothing bad is known.
+        """Claim one statement to probe a failing destination, preferably one that never failed.
 
-        Else any, not the same one each time; rather none that failed by itself before.
-
-        Arguments:
-            now: what counts as due.
-            newest: look from the end of the queue. Statements that are refused often lie together, such as those of a
-                course that a back-fill has queued: from the other end one comes past them sooner.
+        Otherwise a random one, preferably one that did not fail alone before. ``newest`` searches from the end of the
+        queue: refused statements often lie together, such as those of a course queued by a backfill.
         """
         pk, due = self._unsuspected(now, newest=newest), self._due(now).order_by("due_at", "id")
         for suspects in (due.filter(refusals__isnull=True), due):
             if pk is None and (free := next(_free_heads(suspects), None)):
-                pk = random.choice(free)  # noqa: S311 - a place, not a secret
+                pk = random.choice(free)  # noqa: S311 - a position, not a secret
         rows = self._take_one(pk, now)
         self.is_drained = not rows
         return rows
 
     def control(self, now: datetime) -> tuple[Row, ...]:
-        """Claim the newest statement of which nothing bad is known, to compare others with that failed; if any."""
+        """Claim the newest statement that never failed, as a control for those that did; empty without one."""
         return self._take_one(self._unsuspected(now, newest=True), now)
 
     def _due(self, now: datetime) -> StatementQuerySet:
         return Statement.objects.filter(destination_id=self._destination_id).due(now)
 
     def _unsuspected(self, now: datetime, *, newest: bool) -> int | None:
-        """Return the oldest or the newest head of line that was never in a request that failed."""
         due = self._due(now).filter(refused_after__isnull=True, refusals__isnull=True)
         pages = _free_heads(due.order_by(*(("-due_at", "-id") if newest else ("due_at", "id"))))
         return next((free[0] for free in pages), None)
@@ -103,7 +91,7 @@ class Claims:
         return () if pk is None else self._take([pk], now)
 
     def _take(self, candidates: list[int], now: datetime) -> tuple[Row, ...]:
-        """Those that are still free. What was stored with a configuration that is in force no more is set aside."""
+        """Claim the candidates still free, and set aside rows built by an outdated configuration."""
         if self._built_by:
             shaped_otherwise = Statement.objects.filter(pk__in=candidates).shaped_otherwise(self._built_by)
             if stale := set(shaped_otherwise.values_list("pk", flat=True)):
@@ -113,11 +101,10 @@ class Claims:
 
 
 def _free_heads(due: StatementQuerySet, first: int = PAGE) -> Iterator[list[int]]:
-    """Yield the heads of line among these, in pages; none is empty, and the first looks through so many rows.
+    """Yield the heads of line among these in non-empty pages; the first searches ``first`` rows.
 
-    Read without locks: the learners' own inserts, and other workers, are never held up by the search. Off the queue's
-    index first, and of that page alone which ones are held back: asked together, MariaDB may read and sort all that
-    waits to find a few.
+    Reads without locks, so it never holds up learners' inserts or other workers. It reads a page off the queue's index,
+    then finds which of that page are held back: in one query MariaDB may read and sort the whole queue.
     """
     pks = due.values_list("pk", flat=True)
     start, size = 0, first
@@ -136,16 +123,16 @@ def _outdate(pks: Iterable[int], now: datetime) -> None:
 
 @persistently
 def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...]:
-    """Make those of the candidates ours that still wait. Locks by primary key, for two statements' time."""
+    """Lease the candidates that still wait. Locks by primary key, for two SQL statements."""
     alias = write_alias()
     rows = Statement.objects.filter(pk__in=candidates)
     with transaction.atomic(using=alias):
         if not connections[alias].features.has_select_for_update_skip_locked:
-            # SQLite has one writer at a time: the condition of the update decides.
+            # SQLite has a single writer: the update's condition decides.
             rows.claim(lease, until)
             return _read(rows.held_by(lease), candidates, until, 0)
         locked = rows.filter(state=State.WAITING).order_by("pk").select_for_update(skip_locked=True)
-        # Read before their claim is stored, which counts one try more.
+        # Read before the claim is stored, which adds one attempt.
         mine = _read(locked, candidates, until, 1)
         if mine:
             Statement.objects.filter(pk__in=[row.pk for row in mine]).claim(lease, until)
@@ -153,24 +140,20 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 
 
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
-    """Return what delivery needs of these rows, with so many more tries than are stored."""
     found = {}
     for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS):
-        # PostgreSQL's driver gives binary values as memoryviews.
+        # PostgreSQL's driver returns binary values as memoryviews.
         record = None if track is None else bytes(track)
         found[pk] = Row(pk, uuid, attempts + more, bytes(body), record, until, refusals or {}, refused_after)
     return tuple(found[pk] for pk in order if pk in found)
 
 
-# --- what dead workers and wrong clocks left -------------------------------------------------------------------------
+# --- recovery from dead workers and wrong clocks ---------------------------------------------------------------------
 
 
 @persistently
 def recover(now: datetime, most: int = 1000) -> int:
-    """Give back what workers that did not return had claimed, and what is held for longer than any worker holds it.
-
-    Whether Percipio has it is unknown, so it is sent again.
-    """
+    """Release rows held past their lease, or longer than any worker holds them: unknown at Percipio, so resent."""
     dead = list(Statement.objects.expired(now).order_by("leased_until").values_list("pk", flat=True)[:most])
     if not dead:
         return 0
@@ -179,32 +162,32 @@ def recover(now: datetime, most: int = 1000) -> int:
 
 
 def next_recovery() -> datetime | None:
-    """Return when the first lease that is out now ends."""
+    """Return when the first current lease ends."""
     first: datetime | None = Statement.objects.filter(state=State.SENDING).aggregate(at=Min("leased_until"))["at"]
     return first
 
 
 def misdated_statements(now: datetime) -> StatementQuerySet:
-    """Return the statements that wait for longer than anything is put off, since a clock was ahead once."""
-    # All destinations that there are: said so that the queue's index answers.
+    """Return the statements that wait longer than any backoff, because a clock was ahead."""
+    # List all destinations explicitly so that the queue's index is used.
     ids = list(Destination.objects.values_list("pk", flat=True))
     waiting = (State.WAITING, State.OUTDATED)
     return Statement.objects.filter(state__in=waiting, destination_id__in=ids, due_at__gt=_latest(now))
 
 
 def misdated_leases(now: datetime) -> StatementQuerySet:
-    """Return the statements that are held for longer than any worker holds them."""
+    """Return the statements held longer than any worker holds them."""
     return Statement.objects.filter(state=State.SENDING, leased_until__gt=now + LONGEST_LEASE)
 
 
 def misdated_destinations(now: datetime) -> QuerySet[Destination]:
-    """Return the destinations that wait, or are probed, for longer than any does."""
+    """Return the destinations that wait, or are probed, longer than any should."""
     return Destination.objects.filter(Q(retry_at__gt=_latest(now)) | Q(probe_until__gt=now + LONGEST_LEASE))
 
 
 @persistently
 def correct_times(now: datetime) -> int:
-    """Make due now what a clock that was ahead put off too far; return the number of rows."""
+    """Make due now what a fast clock postponed too far; return the number of rows."""
     statements, destinations = misdated_statements(now), misdated_destinations(now)
     if not statements.exists() and not destinations.exists():
         return 0

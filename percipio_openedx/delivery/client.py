@@ -1,4 +1,4 @@
-"""Percipio's content-aggregation API, as one site may use it."""
+"""Client of Percipio's content-aggregation API, for one site."""
 
 from __future__ import annotations
 
@@ -35,26 +35,22 @@ from percipio_openedx.statements.personal import personal_of
 XAPI_VERSION = "1.0.3"
 _VERSION = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
-# What an operator has to know about a success that is none, before its words.
+# Shown to an operator before the message of an unconfirmed success.
 _ABOUT = {
     Outcome.PLAIN: "does not say what was stored, and is asked again: ",
     Outcome.DOUBT: "no answer about what was sent: ",
 }
-# Seconds after a fresh token was refused, too, in which a refusal is not about the token's age.
+# Seconds after a fresh token was refused during which a refusal is not blamed on the token's age.
 _FRESH = 60.0
 
 
 def longest_call(configuration: Configuration) -> float:
-    """Return the seconds that a call may take at most: two tokens, two requests, each newly connected."""
+    """Return the longest seconds a call may take: two tokens and two requests, each on a new connection."""
     return 4 * (PATIENCE + 1) * configuration.timeout
 
 
 class PercipioClient:
-    """Sends and reads for one site. Threads may share it: each has connections of its own, the token is all processes'.
-
-    Arguments:
-        configuration: the site's, from ``config.for_site``.
-    """
+    """Send and read for one site. Thread-safe: connections are per thread, the token is shared by all processes."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -63,7 +59,7 @@ class PercipioClient:
         self._threads = threading.local()
 
     def post_statements(self, bodies: Sequence[bytes], organization: str = "") -> Answer:
-        """Send frozen statements in one array, byte for byte as they are kept.
+        """Send frozen statements in one array, byte for byte as stored.
 
         Source: ``POST /v1/partners/{partnerName}/statements`` and ``.../organizations/{orgId}/statements``.
         """
@@ -83,12 +79,11 @@ class PercipioClient:
     ) -> Iterator[list[dict[str, Any]]]:
         """Read statements back, a page at a time (xAPI 1.0.3 Communication 2.1.3, Data 2.5).
 
-        Arguments:
-            params: of the statement resource, such as ``since`` and ``limit``.
-            organization: reads that organization's address instead of the partner's.
+        ``params`` are the statement resource's (``since``, ``limit``); ``organization`` selects its address, not the
+        partner's.
 
         Raises:
-            DeliveryError: a page could not be read, or leads back to one already read; the pages before it stand.
+            DeliveryError: a page could not be read or repeats an earlier one; pages already yielded stand.
         """
         first = self._configuration.endpoint("statements", organization)
         url = f"{first}?{urlencode(params)}" if params else first
@@ -109,7 +104,7 @@ class PercipioClient:
         return session
 
     def _next(self, url: str, more: str) -> str:
-        """Return the address of the next page; it must stay with the service, for our token goes with it."""
+        """Return the next page's address; it must stay with the service, since it receives our token."""
         if not more:
             return ""
         try:
@@ -133,10 +128,10 @@ class PercipioClient:
         *,
         is_record: bool = False,
     ) -> Answer:
-        """Make one request, and after a 401 or 403 one more with a fresh token. Raise nothing for Percipio's sake.
+        """Make one request, and after a 401 or 403 one more with a fresh token. Raise no delivery error.
 
-        A refusal that a fresh token did not help against is about something else, and so are those right after it: the
-        token endpoint is not asked for each of many statements that a firewall refuses.
+        Refusals right after a refused fresh token fetch no other: the cause is elsewhere, and a firewall that refuses
+        many statements must not flood the token endpoint.
         """
 
         def sent(token: Secret) -> Answer:
@@ -170,7 +165,7 @@ class PercipioClient:
 
 
 def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
-    """Return what is kept of a reply: of a success nothing, else Percipio's words without what is personal."""
+    """Return what is stored of a reply: nothing of a success, else Percipio's message, redacted."""
     retry_after = retry_after_of(reply.headers.get("Retry-After"), timezone.now())
     if outcome is Outcome.ACCEPTED:
         return Answer(outcome, reply.status, "", retry_after, reply.duration, reply.body)
@@ -183,7 +178,6 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
 
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
-    """Return the statements of a page and the link to the next."""
     if answer.outcome is not Outcome.ACCEPTED:
         raise error_of(answer)
     result = parsed(answer.body)
@@ -195,7 +189,6 @@ def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    """Return whether a path lies below a prefix, with no way up hidden in it."""
     return path.startswith(f"{prefix}/") and not any(
         part in path.lower() for part in ("/..", "%2e", "%2f", "\\", "%5c")
     )

@@ -1,4 +1,4 @@
-"""Everything that is due leaves: one destination after the other, none able to hold back another."""
+"""Deliver everything due, one destination after another, so that none holds back another."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 
 # Seconds of a delivery session while other destinations wait.
 TURN = 10.0
-# So many of the destinations that are due are taken in an order of the run's own.
+# Number of due destinations that each run shuffles.
 ALIKE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a call did: rows delivered, parked, and put off; and when there will be something to do again."""
+    """Result of a run: rows delivered, parked and retried later, and when more will be due."""
 
     sent: int = 0
     parked: int = 0
@@ -50,19 +50,17 @@ class Delivered:
 def deliver_due(
     now: datetime | None = None, budget_seconds: float | None = None, limit: int | None = None
 ) -> Delivered:
-    """Send what is due. Never sleeps and, for a destination's sake, never raises; several workers may call it at once.
+    """Send what is due. Never sleep or raise for a destination; several workers may call it at once.
 
     Arguments:
-        now: the present, for tests and repairs; it goes on from there. The clock's time by default.
-        budget_seconds: stop beginning new requests after that long; None for as long as something is due.
-        limit: claim at most that many statements.
+        now: the start of the run's clock, for tests and repairs; by default the current time.
+        budget_seconds: start no new requests after that; None to continue until nothing is due.
+        limit: most statements to claim.
     """
     return _Run(_clock(now), budget_seconds, limit).run()
 
 
 class _Run:
-    """One call of ``deliver_due``."""
-
     def __init__(self, now: Callable[[], datetime], budget: float | None, limit: int | None) -> None:
         self._now = now
         self._until = None if budget is None else now() + timedelta(seconds=budget)
@@ -86,7 +84,7 @@ class _Run:
         return Delivered(**self._counts, next_due=min(times, default=None))
 
     def _queue_skipped(self) -> None:
-        """Queue what the Track API had no form for where the site, which reports statements now, says so."""
+        """Queue skipped statements where the site now reports statements."""
         for destination in Destination.objects.filter(pk__in=_firsts(State.SKIPPED)):
             try:
                 configuration = self._for_site(destination.site_id)
@@ -100,13 +98,13 @@ class _Run:
         return in_time and (self._left is None or self._left > 0)
 
     def _serve(self, destination: Destination, *, alone: bool) -> None:
-        """Stand as the boundary: whatever happens at one destination, the others are served."""
+        """Serve one destination; an error here must not affect the others."""
         try:
             configuration = self._configuration(destination)
             if configuration and breaker.may_send(destination, self._now(), longest_call(configuration)):
                 self._work(destination, configuration, alone=alone)
         except PercipioConfigurationError as error:
-            # Seen only when a connection was made: the host stands at an address that may not be reached.
+            # Found only on connecting: the host's address is not allowed.
             breaker.leave(destination)
             breaker.hold(destination, Pause.PRIVATE_ADDRESS, str(error), self._now())
         except Exception as error:  # noqa: BLE001 - the delivery boundary
@@ -126,7 +124,7 @@ class _Run:
                 self._left -= session.claimed
 
     def _configuration(self, destination: Destination) -> config.Configuration | None:
-        """Return the configuration to send with; without one the destination waits and says why."""
+        """Return the configuration to send with; without one the destination waits and records why."""
         found, problem = None, Pause.CONFIGURATION
         try:
             found, message = self._for_site(destination.site_id), ""
@@ -152,7 +150,7 @@ class _Run:
         return found
 
     def _report(self, destination: Destination, error: Exception) -> None:
-        """Say where it broke (never the message: nobody knows what an unforeseen error quotes), and try again later."""
+        """Log where it broke, never the message, which may quote anything, and retry later."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
         name = type(error).__name__
         logger.error(
@@ -167,11 +165,10 @@ class _Run:
 
 
 def _ready(now: datetime) -> list[Destination]:
-    """Return the destinations with something due that need not wait: by turns one that is well and one to be probed.
+    """Return the due destinations that may be served, alternating healthy ones with those to probe.
 
-    Those that were served longest ago come first, a few of them in any order: runs beside each other would all claim
-    from the same one, and mostly in vain. A probe may last as long as its time-outs, so the well ones neither wait for
-    all of the probes nor make the others wait for ever.
+    Least recently served first, the first few shuffled: otherwise parallel runs compete for the same one. Probes may
+    last as long as their time-outs, hence the turns.
     """
     may = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
     due = [pk for pk, first_at in _firsts(State.WAITING).items() if first_at <= now]
@@ -185,10 +182,10 @@ def _ready(now: datetime) -> list[Destination]:
 
 
 def _first_due(now: datetime) -> datetime | None:
-    """Return when the first destination has something to do: its first head of line, but not before it may be tried."""
+    """Return when the first head of line of any destination is due, not before its retry time."""
     times = []
     for destination in Destination.objects.filter(pk__in=_firsts(State.WAITING)):
-        # A query for each, which ends at its first row. As a subquery of one for all, MariaDB reads every statement.
+        # One query per destination ends at its first row; as a single subquery MariaDB reads every statement.
         heads = Statement.objects.filter(destination_id=destination.pk, state=State.WAITING).heads_of_line()
         at = heads.order_by("due_at", "id").values_list("due_at", flat=True).first()
         if at is None:
@@ -199,10 +196,9 @@ def _first_due(now: datetime) -> datetime | None:
 
 
 def _firsts(state: State) -> dict[int, datetime]:
-    """Return when the first statement in this state comes due, of each destination that has any.
+    """Return, per destination, when its first statement in this state is due.
 
-    MariaDB and MySQL read two entries of the queue's index for each destination. As a condition on the destinations,
-    MariaDB reads everything that waits where that is a small part of the table.
+    Two index entries each on MariaDB and MySQL. Restricted to these destinations, MariaDB may read the whole queue.
     """
     found = Statement.objects.filter(state=state).order_by()
     return dict(found.values_list("destination_id").annotate(Min("due_at")))

@@ -1,13 +1,13 @@
-"""One HTTP request, bounded: time to connect, between two parts and for the body; bytes of the answer.
+"""One HTTP request with bounds on connecting, on pauses, on the whole body and on its bytes.
 
-TLS is always verified, with the certificates and the proxies that ``requests`` takes from the environment; no redirect
-is followed, no cookie kept, no password taken from a ``netrc``.
+TLS is always verified, using the certificates and proxies ``requests`` takes from the environment; redirects, cookies
+and ``netrc`` passwords are ignored.
 
-Against SSRF a host's addresses are checked where the connection is made and not where the setting is read, since a name
-may stand for another address a moment later (DNS rebinding). A connection that stays open is not checked again.
+Against SSRF, addresses are checked on connecting rather than when the setting is read, since a name may resolve
+differently a moment later (DNS rebinding). An open connection is not checked again.
 
-``sensitive_variables`` keeps what is sent (the secret, the token, learners) out of Django's reports of unforeseen
-errors: those show the variables of every frame, also of ``requests`` and ``urllib3`` beneath.
+``sensitive_variables`` keeps secrets, tokens and learners out of Django's error reports, which show the variables of
+every frame, including those of ``requests`` and ``urllib3``.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ LONGEST_ANSWER = 1024 * 1024
 LONGEST_PAGE = 32 * 1024 * 1024
 # An answer may take this many times the time-out.
 PATIENCE = 3.0
-# Addresses of a host that are tried; together they have the time of one.
+# Addresses tried per host; together they share one time-out.
 MOST_ADDRESSES = 3
 _CHUNK = 65536
 _HEADERS = {"User-Agent": f"percipio-openedx/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-# Some servers name a character set where a coding belongs, or say that there is none.
+# Some servers name a character set instead of a coding, or say that there is none.
 _NO_CODING = frozenset({"", "identity", "none", "utf-8", "utf8", "us-ascii", "iso-8859-1"})
-# Those of requests are OSErrors; while the body is read the lower layers' come through.
+# Errors of requests are OSErrors; reading the body raises those of the lower layers.
 _FAILURES = (urllib3_errors.HTTPError, http.client.HTTPException, OSError, ValueError, zlib.error, DeliveryError)
 _TLS = "the server's certificate is not trusted, or TLS failed"
 _SLOW = "no answer within the time-out"
 _CUT = "the connection failed or was cut"
-# What is said of an error: the first that it or one of its causes is. Our words only: an exception's own text may hold
-# an address with credentials, or a piece of what was sent.
+# Message per error: the first match among it and its causes. Only our own text: an exception's may quote an address
+# with credentials, or part of what was sent.
 _PROBLEMS: Mapping[type[BaseException], str] = {
     urllib3_errors.ProxyError: "the proxy refused or could not be reached",
     urllib3_errors.SSLError: _TLS,
@@ -61,14 +61,14 @@ _PROBLEMS: Mapping[type[BaseException], str] = {
     zlib.error: "the answer cannot be decoded",
     socket.gaierror: "the host's name cannot be resolved",
     UnicodeError: "the host's name cannot be resolved",
-    # A time-out by its class, but any failure to connect.
+    # A time-out by class, but raised for any failure to connect.
     urllib3_errors.NewConnectionError: _CUT,
     urllib3_errors.ConnectTimeoutError: "no connection within the time-out",
     urllib3_errors.TimeoutError: _SLOW,
     TimeoutError: _SLOW,
     ConnectionError: _CUT,
     http.client.HTTPException: "the answer broke off",
-    # Those of requests that are about an address or a header.
+    # Errors of requests about an address or a header.
     ValueError: "the request could not be made",
     urllib3_errors.HTTPError: _CUT,
     OSError: _CUT,
@@ -77,7 +77,7 @@ _PROBLEMS: Mapping[type[BaseException], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status, headers and body as they came; ``duration`` in seconds."""
+    """Status, headers and raw body; ``duration`` in seconds."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -101,15 +101,13 @@ def exchange(
 
     Arguments:
         timeout: seconds to connect, and between two parts of the answer; the body may take ``PATIENCE`` times as long.
-        token: the bearer token, None for a request without.
-        body: sent as it is.
-        longest: bytes of the answer, decoded, beyond which it is given up.
-        session: of this thread; without one a connection is opened and closed for this request alone.
+        longest: most decoded bytes of the answer.
+        session: this thread's; without one a connection is opened for this request alone.
 
     Raises:
-        Unreachable: no answer, or not within the time.
-        Unavailable: an answer that is too long or cannot be decoded.
-        PercipioConfigurationError: the host stands at an address that may not be reached.
+        Unreachable: no answer, or not in time.
+        Unavailable: the answer is too long or cannot be decoded.
+        PercipioConfigurationError: the host's address is not allowed.
     """
     started = time.monotonic()
     sent = dict(headers or {})
@@ -118,7 +116,7 @@ def exchange(
     own = session or Session()
     try:
         host = read_url(url).host
-        # A proxy would be sent in clear what was to stay on this machine, and has a 127.0.0.1 of its own.
+        # A proxy would receive in the clear what must stay on this machine, and has its own 127.0.0.1.
         proxies = {"no_proxy": host} if is_loopback(host) else None
         with own.request(
             method,
@@ -132,7 +130,7 @@ def exchange(
         ) as response:
             raw = _read(response, longest, started, timeout * PATIENCE)
         if not _is_plain_frame(response):
-            # What is left on the connection would be read as the answer to the next request.
+            # Leftover bytes would be read as the answer to the next request.
             own.close()
         content = _decoded(raw, response.headers.get("Content-Encoding", ""), longest)
         return Reply(response.status_code, response.headers, content, time.monotonic() - started)
@@ -144,7 +142,7 @@ def exchange(
 
 
 def error_of_exception(error: BaseException, duration: float | None = None) -> DeliveryError:
-    """Return the typed error of what a request raised, after so many seconds."""
+    """Return the typed error for an exception of a request; ``duration`` in seconds."""
     if isinstance(error, DeliveryError):
         error.duration = duration
         return error
@@ -173,7 +171,7 @@ def _causes_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def _read(response: requests.Response, longest: int, started: float, seconds: float) -> bytes:
-    """Read the bytes as they come over the wire, never more than ``longest`` and a little."""
+    """Read the raw bytes, never much more than ``longest``."""
     parts: list[bytes] = []
     size = 0
     while part := response.raw.read1(_CHUNK, decode_content=False):
@@ -184,32 +182,30 @@ def _read(response: requests.Response, longest: int, started: float, seconds: fl
         if time.monotonic() > started + seconds:
             raise Unreachable(f"no whole answer within {seconds:g} seconds")
     if not parts and 200 <= response.status_code < 300 and _frames(response) == [] and response.status_code != 204:
-        # No length, and nothing came: http.client takes a head that broke off for the whole of it (RFC 9112 8).
+        # No length and no bytes: http.client takes a truncated head for a whole one (RFC 9112 8).
         raise Unreachable("the answer broke off")
     return b"".join(parts)
 
 
 def _frames(response: requests.Response) -> list[str]:
-    """Return what the headers say of the body's length."""
     headers: Any = response.raw.headers
     return [*headers.getlist("Content-Length"), *headers.getlist("Transfer-Encoding")]
 
 
 def _is_plain_frame(response: requests.Response) -> bool:
-    """Return whether it is clear where the answer ended."""
     frames = _frames(response)
     has_no_body = response.status_code < 200 or response.status_code in (204, 205, 304)
     return set(frames) <= {"0"} and response.status_code >= 200 if has_no_body else len(frames) == 1
 
 
 def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
-    """Undo gzip or deflate, bounded: a small answer that swells to gigabytes is given up at ``longest``."""
+    """Undo gzip or deflate; raise if the result exceeds ``longest``, against decompression bombs."""
     codings = {part.strip().lower() for part in encoding.split(",")} - _NO_CODING
     if not codings or not raw:
         return raw
     if len(codings) > 1 or not codings <= _CODINGS:
         raise Unavailable("the answer has a content encoding that was not asked for")
-    # 32 + 15: either of gzip's and zlib's headers.
+    # 32 + 15: accept gzip and zlib headers.
     decoder = zlib.decompressobj(47)
     content = decoder.decompress(raw, longest)
     if decoder.unconsumed_tail:
@@ -223,27 +219,24 @@ def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
 
 
 class Session(requests.Session):
-    """Open connections of one thread."""
+    """The open connections of one thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self.headers.clear()
         self.headers.update(_HEADERS)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Else requests would put a netrc's password in the token's place.
+        # Otherwise requests would replace the token with a netrc password.
         self.auth = lambda request: request
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(pool_connections=4, pool_maxsize=1))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: requests would read the whole body of a redirect, though it does not follow it."""
+        """Return None: requests would read a redirect's whole body, even without following it."""
 
 
 class _HttpResponse(http.client.HTTPResponse):
-    """Skip interim answers, as a client must (RFC 9110 15.2); ``http.client`` skips 100 alone.
-
-    Else the next request on the connection would read the answer to this one.
-    """
+    """Skip interim answers (RFC 9110 15.2), which would be read as the next one; ``http.client`` skips only 100."""
 
     _has_begun = _has_interim = False
 
@@ -257,7 +250,7 @@ class _HttpResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
     def begin(self) -> None:
-        """Read status and headers; what breaks off after a part of an answer is no closed connection."""
+        """Read status and headers; a break after the first bytes is not a closed connection."""
         try:
             super().begin()
         except ConnectionError:
@@ -268,7 +261,7 @@ class _HttpResponse(http.client.HTTPResponse):
 
 
 class _Checked:
-    """Connect to an address that was checked, and to no other. A proxy looks the host up by itself."""
+    """Connect only to a checked address. A proxy resolves the host itself."""
 
     response_class: Any = _HttpResponse
 
@@ -291,13 +284,13 @@ class _Checked:
 
 
 def checked_addresses(host: str, port: int) -> list[str]:
-    """Return the addresses that a host's name stands for, in the order in which the system would try them.
+    """Return a host's addresses in the system's order.
 
-    One that is not allowed refuses them all: which of them is used would be the choice of who answers for the name.
+    One disallowed address refuses them all: otherwise the DNS server would choose which one is used.
 
     Raises:
         PercipioConfigurationError: an address is not public, and ``PERCIPIO_PRIVATE_HOSTS`` does not allow it.
-        OSError: nobody knows the host.
+        OSError: the host is unknown.
     """
     found = socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(sockaddr[0]) for *_rest, sockaddr in found))
@@ -339,10 +332,10 @@ class _Adapter(HTTPAdapter):
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """Send; once more over a new connection where an open one was closed before a byte of an answer came.
+        """Send; retry once on a new connection if an open one was closed before any byte of the answer.
 
-        That says nothing of the server. RFC 9110 9.2.2 allows it for what is idempotent: tokens, reads, and statements,
-        which have ids; of Track records see decision record 0014.
+        RFC 9110 9.2.2 allows that for idempotent requests: tokens, reads, and statements (by id); for Track see
+        decision record 0014.
         """
         pool: Any = self.get_connection_with_tls_context(
             request, options["verify"], options["proxies"], options["cert"]

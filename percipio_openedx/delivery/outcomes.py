@@ -1,8 +1,8 @@
-"""What an answer means: for the request as a whole, for each statement in it, and for when to try again. Pure.
+"""Judge an answer: for the whole request, for each statement, and for the next retry. Pure.
 
-Something is said of a statement only by an answer about itself alone: it was sent alone, or the body of a success names
-it. Anything else that is said of a batch is found out by sending it again in parts; the ids stay the same, so nothing
-is stored twice. Whether a failure is the statement's or the destination's is decided in ``attribution``.
+Only an answer about one statement says something of it: it was sent alone, or a success's body names it. For anything
+else the batch is retried in parts; the ids stay the same, so retries are idempotent. Whether a failure is the
+statement's or the destination's is decided in ``attribution``.
 """
 
 from __future__ import annotations
@@ -39,23 +39,22 @@ from percipio_openedx.exceptions import (
 from percipio_openedx.statements.personal import NOBODY, Personal
 
 UNSAID = "the answer does not say what was stored"
-# Headers of a firewall that answers in the server's place: AWS WAF's challenge is an empty 202, Cloudflare's a page.
+# Headers of a firewall answering for the server: AWS WAF's challenge is an empty 202, Cloudflare's a page.
 _CHALLENGES = ("x-amzn-waf-action", "cf-mitigated")
-# Seconds of the backoff: full jitter over an exponentially growing span, capped, and for ever (a report is given up by
-# a person only).
+# Seconds of the backoff: full jitter over an exponentially growing span, capped, without end (only a person discards a
+# statement).
 BASE = 5.0
 CAP = 3600.0
 LEAST = 1.0
-# What is fixed by people, and an odd answer, which stays odd for a while: asking every few seconds would only fill logs
-# on both sides.
+# Problems a person must fix, and odd answers, which stay odd for a while: frequent retries would only fill logs.
 BASE_OF_PAUSE = 60.0
 _SLOWLY = (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.PLAIN, Outcome.DOUBT)
-# What asks for more is a mistake: it would cost a day, and a person who looks.
+# A longer wait is taken for a mistake: it would cost a day and an operator's time.
 LONGEST_RETRY_AFTER = 86400.0
 _SPREAD = 30.0
-# Seconds beyond which nothing is put off: what waits longer was put off by a clock that was wrong.
+# The longest postponement in seconds: a longer one comes from a wrong clock.
 LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
-# How what is no plain text begins: a page; half of a list or of an object, which might have said anything.
+# A text starting like this is a page, or a truncated list or object that might have said anything.
 _NO_TEXT = ("<", "[", "{")
 _OUTCOMES = {Unauthorized: Outcome.UNAUTHORIZED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
 _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
@@ -67,16 +66,16 @@ _ERRORS: Mapping[Outcome, type[DeliveryError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request: also when no answer came.
+    """The result of one request, with or without an answer.
 
     Arguments:
-        status: of HTTP, None where no answer came.
-        words: Percipio's words, or ours where it said nothing; redacted, fit for an operator.
-        retry_after: seconds the server asked to wait, or None.
+        status: of HTTP; None without an answer.
+        words: Percipio's message, or ours without one; redacted, fit for an operator.
+        retry_after: seconds the server asked to wait.
         duration: seconds from sending to the end of the answer.
-        earlier: the answers to the same request with the token that was then replaced.
-        personal: of whom the request was, to be masked in whatever of the body is kept; nobody where all was accepted.
-        is_of_token: whether the token endpoint answered, and nothing was sent for want of a token.
+        earlier: answers to the same request with the token that was then replaced.
+        personal: the learners to mask in what is stored of the body; nobody where all was accepted.
+        is_of_token: the token endpoint answered, and nothing was sent for lack of a token.
     """
 
     outcome: Outcome
@@ -91,25 +90,25 @@ class Answer:
 
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
-    """Return whether a firewall on the way answered, whatever the status is."""
+    """Return whether a firewall on the way answered, whatever the status."""
     return any(headers.get(name) for name in _CHALLENGES)
 
 
 def is_page(status: int, body: bytes) -> bool:
-    """Return whether a success is a page, or some other text that is no answer of an API's."""
+    """Return whether a success is a page or other text that is no API answer."""
     return parsed(body) is None and outcome_of_answer(status, body) is Outcome.DOUBT
 
 
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:
     """Return the outcome of an answer to a POST, body seen.
 
-    A success is *accepted* where the body names statements, or says of its own accord that all is well; *partial* where
-    it names failures; *plain* where it says no more than its status does; and *doubt* where it denies the status, or
-    is a page that something on the way made.
+    A success is *accepted* where the body names statements or states success, *partial* where it names failures,
+    *plain* where it adds nothing to the status, and *doubt* where it contradicts the status or is a page made on the
+    way.
 
     Arguments:
-        is_record: a Track record was sent. It has no id, so the answer need not name it, and to send it again is the
-            greater harm: what says nothing against it is believed at once.
+        is_record: a Track record was sent. Without an id the answer need not name it, and a resend is the greater harm:
+            anything not against it is trusted at once.
     """
     outcome = outcome_of(status)
     if outcome is not Outcome.ACCEPTED or status == 204:
@@ -133,7 +132,7 @@ def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> O
 
 def _of_text(status: int, text: str, *, is_record: bool) -> Outcome:
     if not text and status == 201:
-        # It says by itself that something was made, and nobody on the way makes that up.
+        # The body says that something was created, which nothing on the way would invent.
         return Outcome.ACCEPTED
     if not text or is_success(text):
         return Outcome.ACCEPTED if is_record or status == 202 else Outcome.PLAIN
@@ -143,15 +142,14 @@ def _of_text(status: int, text: str, *, is_record: bool) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Judgment:
-    """What one answer means.
+    """The meaning of one answer.
 
     Arguments:
-        verdicts: by index of the request, what was said of single statements: accepted, refused, or another failure;
-            doubt, and a plain success that is not believed, are failures, too.
-        again: the parts to send again at once, each a run of indexes.
-        failed: how the request as a whole failed (refused, unauthorized, not found, doubt, plain, later), where it held
-            several, and nothing was said of any of them.
-        problem: the destination's own problem for certain (later, unauthorized), or None.
+        verdicts: by index: accepted, refused or another failure, including doubt and an untrusted plain success.
+        again: the parts to resend at once, each a run of indexes.
+        failed: how a request of several failed with nothing said of any (refused, unauthorized, not found, doubt,
+            plain, later).
+        problem: certainly the destination's own problem (later, unauthorized), or None.
         smaller: whether requests of this size are too large.
     """
 
@@ -162,7 +160,7 @@ class Judgment:
     smaller: bool = False
 
     def answered(self, answer: Answer, count: int) -> Answer:
-        """Return the answer as it is kept: with the outcome that it had for a request of ``count`` statements."""
+        """Return the answer as stored: with its outcome for a request of ``count`` statements."""
         if answer.outcome not in (Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLAIN):
             return answer
         said = [one.outcome for one in self.verdicts.values() if one.outcome not in (Outcome.DOUBT, Outcome.PLAIN)]
@@ -174,15 +172,13 @@ class Judgment:
 
 
 def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, believed: bool = False) -> Judgment:
-    """Judge the answer to a request.
+    """Judge the answer to a request for these ids, in the order sent.
 
-    Arguments:
-        ids: of the statements, in the order sent; one for a Track record.
-        is_record: what was sent is a Track record, which an answer need not name.
-        believed: whether this destination may say that all is well without naming anything.
+    ``is_record``: one Track record was sent, which an answer need not name. ``believed``: this destination's plain
+    success is trusted.
     """
     if answer.is_of_token or answer.status == 429:
-        # Nothing was sent for want of a token, or too much: that is about no statement.
+        # No token, or a rate limit: about no statement.
         return Judgment(problem=answer.outcome)
     if answer.outcome is Outcome.CONFLICT:
         if len(ids) == 1:
@@ -194,7 +190,7 @@ def judge(answer: Answer, ids: Sequence[UUID], *, is_record: bool = False, belie
 
 
 def _by_item(answer: Answer, ids: Sequence[str], *, is_record: bool) -> Judgment:
-    """Read who was stored and who was not; of whom the body leaves that open is in doubt, and asked again."""
+    """Read which statements were stored; those the body leaves open are in doubt and are retried."""
     count = len(ids)
     reading = read(answer.body, ids, partial=answer.status == 207)
     if answer.outcome is not Outcome.PARTIAL and not reading.speaks and (is_record or not reading.names_others):
@@ -202,14 +198,14 @@ def _by_item(answer: Answer, ids: Sequence[str], *, is_record: bool) -> Judgment
     found = {}
     for index, verdict in reading.verdicts.items():
         status = answer.status if verdict.status in (None, 207) else verdict.status
-        # Of what was accepted nothing need be said; else nothing of people that the request held.
+        # Keep no message of a success, and no personal data of the learners in the request.
         message = "" if verdict.outcome is Outcome.ACCEPTED else answer.personal.masked(verdict.message)
         found[index] = StatementVerdict(verdict.outcome, status, message)
     unknown = tuple(index for index in range(count) if index not in found)
     if found:
         return Judgment(found, again=(unknown,) if unknown else ())
     if answer.status == 207 and count == 1 and not reading.is_torn:
-        # "Some failed" of a single one: it is this one, whatever the body says.
+        # "Some failed" about a single statement: it is this one, whatever the body says.
         return Judgment({0: StatementVerdict(Outcome.REFUSED, answer.status, answer.message)})
     return _failed(answer, Outcome.DOUBT, count)
 
@@ -219,7 +215,7 @@ def _failed(answer: Answer, outcome: Outcome, count: int) -> Judgment:
     message = answer.message or (f"{answer.status}: {UNSAID}" if outcome in (Outcome.DOUBT, Outcome.PLAIN) else "")
     if count == 1:
         return Judgment({0: StatementVerdict(Outcome.REFUSED if is_large else outcome, answer.status, message)})
-    # Of a batch that is too large nothing is wrong but its size.
+    # A batch that is too large is wrong only in its size.
     return Judgment(again=_halves(count), smaller=is_large, failed=None if is_large else outcome)
 
 
@@ -229,21 +225,20 @@ def _halves(count: int) -> tuple[tuple[int, ...], ...]:
 
 
 def may_be_stored(outcome: Outcome, status: int | None) -> bool:
-    """Return whether Percipio may have stored what was answered so; only a definite refusal says that it has not.
+    """Return whether Percipio may have stored it; only a definite refusal rules that out.
 
-    Arguments:
-        outcome: of one statement, or of a request of which nothing was said of this one.
-        status: its HTTP status; None where no answer came, which is no refusal.
+    ``outcome`` is a statement's, or that of a request that said nothing of it; a ``status`` of None (no answer) is no
+    refusal.
     """
     if status is not None and 400 <= status < 500:
-        # The time was up before the whole request was read, it says; and some of it is known there already.
+        # 408: time ran out before the whole request was read. 409: some of it is already stored.
         return status in (408, 409)
     is_refusal = outcome in (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
     return not is_refusal or status is None or status >= 500
 
 
 def error_of(answer: Answer) -> DeliveryError:
-    """Return the typed error of an answer that is not success, for callers that deal in exceptions."""
+    """Return the typed error of a failed answer, for callers that use exceptions."""
     late = Unreachable if answer.status is None else Throttled if answer.status == 429 else Unavailable
     kind: type[DeliveryError] = _ERRORS.get(answer.outcome, late)
     return kind(answer.message, status=answer.status, retry_after=answer.retry_after, duration=answer.duration)
@@ -264,7 +259,7 @@ def answer_of(error: DeliveryError) -> Answer:
     )
 
 
-# --- when to try again -----------------------------------------------------------------------------------------------
+# --- retry times -----------------------------------------------------------------------------------------------------
 
 
 def next_time(
@@ -274,28 +269,27 @@ def next_time(
     retry_after: float | None = None,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> datetime:
-    """Return the moment of the next try.
+    """Return the time of the next retry.
 
     Arguments:
-        failures: failed tries in a row, this one included (1 or more).
-        outcome: of the last try; a refusal of the credentials waits longer, and so does doubt.
-        retry_after: seconds the server asked for; they are kept to where they are a day or less, with up to a tenth
-            more so that not all workers come back in the same instant.
+        failures: failed attempts in a row, including this one (1 or more).
+        outcome: of the last attempt; refused credentials and doubt wait longer.
+        retry_after: seconds the server asked for; honored up to a day, plus up to a tenth so that workers spread.
         jitter: a random number between two.
     """
     if retry_after is not None and retry_after <= LONGEST_RETRY_AFTER:
         asked = max(retry_after, LEAST)
         return now + timedelta(seconds=asked + jitter(0.0, min(asked / 10, _SPREAD)))
     base = BASE_OF_PAUSE if outcome in _SLOWLY else BASE
-    # 2 ** 20 seconds are far beyond the cap, and larger exponents would overflow after years of failing.
+    # 2 ** 20 seconds is far beyond the cap; larger exponents would overflow after years of failures.
     span = min(CAP, base * 2 ** min(max(failures, 1) - 1, 20))
     return now + timedelta(seconds=max(LEAST, jitter(0.0, span)))
 
 
 def retry_after_of(header: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for: a number or an HTTP date (RFC 9110 10.2.3).
+    """Return the seconds, never negative, of a ``Retry-After`` number or HTTP date (RFC 9110 10.2.3).
 
-    None where there is no header, where it cannot be read, and where it asks for more than a day; never negative.
+    None without a readable header, and for more than a day.
     """
     text = (header or "").strip()
     seconds = float(text[:12]) if text.isascii() and text.isdigit() else seconds_until(text, now)
@@ -303,7 +297,7 @@ def retry_after_of(header: str | None, now: datetime) -> float | None:
 
 
 def seconds_until(date: str, now: datetime) -> float | None:
-    """Return the seconds from now to an HTTP date (RFC 9110 5.6.7), negative where it has passed; None for no date."""
+    """Return the seconds until an HTTP date (RFC 9110 5.6.7), negative if past; None for no date."""
     try:
         when = parsedate_to_datetime(date)
         return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now.timestamp()

@@ -1,4 +1,4 @@
-"""What is sent next, and the threads that send it. They know the network and no database."""
+"""Choose what is sent next and send it in threads. Knows the network and no database."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 
 logger = logging.getLogger(__name__)
 
-# Requests at the same time. A statement waits for its own predecessor only, so any number keeps the order.
+# Requests at once. A statement waits only for its own predecessor, so any number keeps the order.
 THREADS = 4
 _OVERDUE = Answer(Outcome.LATER, None, "no whole answer before the lease ended")
 
 
 class Backlog:
-    """What was claimed and not sent yet, in the order in which it is sent.
+    """Claimed, unsent statements in sending order.
 
-    First what is sent again in parts; then those of which nothing bad is known; then those that were in a request that
-    failed, apart from the others, so that one of them breaks none of their requests; last those that failed alone
-    before, each by itself.
+    First the parts to resend; then statements that never failed; then those from a failed request, kept apart so that
+    one of them breaks no other request; last those that failed alone before, each by itself.
     """
 
     def __init__(self) -> None:
@@ -46,11 +45,11 @@ class Backlog:
 
     @property
     def has_fresh(self) -> bool:
-        """Whether there are any of which nothing bad is known, and that are not to be sent again in parts."""
+        """Whether it holds statements that never failed and are not part of a resend."""
         return bool(self._fresh)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take up what was claimed."""
+        """Add claimed rows."""
         for row in rows:
             line = self._known if row.refusals else self._fresh if row.refused_after is None else self._suspected
             line.append(row)
@@ -60,11 +59,10 @@ class Backlog:
         self._parts.extendleft(reversed([part for part in parts if part]))
 
     def take(self, most: int, room: int) -> tuple[Row, ...]:
-        """Return the next request, of so many statements at most; nothing if there is nothing.
+        """Return the next request; empty if there is none.
 
-        Arguments:
-            most: statements; parts are as large as they are.
-            room: bytes at most, unless the first statement alone is larger.
+        It has at most ``most`` statements, but parts to resend keep their size, and at most ``room`` bytes, unless the
+        first statement alone is larger.
         """
         if self._parts:
             return self._parts.popleft()
@@ -79,7 +77,7 @@ class Backlog:
         return tuple(rows)
 
     def take_single(self) -> tuple[Row, ...]:
-        """Return a single statement, from as far away as possible of what is sent next: it tells whose a failure is."""
+        """Return a single statement as far as possible from the next request: it tells whose a failure is."""
         if self._parts and not self._fresh:
             *rest, last = self._parts.pop()
             if rest:
@@ -91,7 +89,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One request that came back (or did not): ``raw`` is the answer as it came, ``answer`` as it is kept."""
+    """One finished request: ``raw`` is the answer as received, ``answer`` as stored."""
 
     rows: tuple[Row, ...]
     started_at: datetime
@@ -101,13 +99,12 @@ class Response:
 
     @property
     def accepted(self) -> tuple[Row, ...]:
-        """The statements that were accepted."""
         verdicts = self.judgment.verdicts.items()
         return tuple(self.rows[index] for index, verdict in verdicts if verdict.outcome is Outcome.ACCEPTED)
 
     @property
     def in_doubt(self) -> list[int]:
-        """The keys of the rows that Percipio may have stored, though it did not say so."""
+        """The keys of rows that Percipio may have stored without saying so."""
         if self.answer.is_of_token:
             return []
         said = [self.judgment.verdicts.get(index, self.answer) for index in range(len(self.rows))]
@@ -116,16 +113,14 @@ class Response:
         return [row.pk for row, one in pairs if row.pk not in accepted and may_be_stored(one.outcome, one.status)]
 
 
-# The rows of a request, and what came of it; None where it was too late to send it under its lease.
+# The rows of a request and its response; None where its lease left no time to send it.
 Returned = tuple[tuple[Row, ...], Response | None]
 
 
 class Sender:
-    """Send what it is given, in order, over connections that stay open.
+    """Send requests in order over connections that stay open.
 
-    Arguments:
-        now: tells the time that leases are measured by.
-        believes: whether an answer that says no more than its status counts as success; called in a thread.
+    Leases are measured by ``now``; ``believes``, called in a thread, tells whether a plain success is trusted.
     """
 
     def __init__(
@@ -150,14 +145,13 @@ class Sender:
         return len(self._in_flight)
 
     def send(self, rows: tuple[Row, ...]) -> None:
-        """Send these in one request, after those that were given before."""
+        """Send these in one request, after those queued before."""
         self._in_flight[self._executor.submit(self._post, rows)] = rows
 
     def wait(self) -> list[Returned]:
-        """Wait until something has come back, and return all that has; at the latest when a lease ends.
+        """Wait for results, at the latest until a lease ends, and return them all.
 
-        Raises:
-            Exception: what nobody foresaw in a request, once there is nothing else to return.
+        Raises an unforeseen error of a request once there is nothing else to return.
         """
         ends_at = min(rows[0].until for rows in self._in_flight.values())
         seconds = max(0.0, (ends_at - self._now()).total_seconds())
@@ -172,20 +166,20 @@ class Sender:
         return [self._in_flight.pop(future) for future in list(self._in_flight) if future.cancel()]
 
     def close(self) -> list[Returned]:
-        """End the threads after what is in flight, which is bounded by the time-outs, and return what came back."""
+        """End the threads once requests in flight, bounded by their time-outs, are done; return the results."""
         self._executor.shutdown(wait=not self._is_stuck, cancel_futures=True)
         return self._returned()
 
     def _returned(self) -> list[Returned]:
-        """Return what has come back, in the order in which it was sent; it is no longer counted as in flight."""
+        """Return finished requests in the order sent; they no longer count as in flight."""
         ended = [future for future in self._in_flight if future.done() and not future.cancelled()]
         return [(self._in_flight.pop(future), future.result()) for future in ended if future.exception() is None]
 
     def _given_up(self) -> list[Returned]:
-        """Return, without an answer, what is still in flight though its lease has ended.
+        """Return, without an answer, requests still in flight after their lease ended.
 
-        Time-outs bound the wait for the next byte only, so a server that drips its headers would be waited for for
-        ever. Its thread ends when the server does.
+        Time-outs bound only the wait for the next byte: a server that drips its headers could hold a thread until it
+        ends.
         """
         now = self._now()
         overdue = [future for future, rows in self._in_flight.items() if rows[0].until <= now]
@@ -194,10 +188,7 @@ class Sender:
         return [(rows, self._judged(rows, now, _OVERDUE)) for rows in lost]
 
     def _post(self, rows: tuple[Row, ...]) -> Response | None:
-        """Stand as the boundary: what breaks on one request, or on the bytes of one answer, is a failure like others.
-
-        So it is found out which statement it is about, and the others leave.
-        """
+        """Post one request; an unforeseen error becomes an ordinary failure, so that its culprit is found."""
         started_at, answer = timezone.now(), None
         if rows[0].until < self._now() + self._longest:
             return None
@@ -216,7 +207,7 @@ class Sender:
             broken = Answer(Outcome.LATER, status, f"an error inside this LMS ({name}); see its log")
             return Response(rows, started_at, broken, broken, judge(broken, [row.uuid for row in rows]))
         finally:
-            # None of ours, but the cache that holds the token may live in the database.
+            # We open none, but the cache that holds the token may use the database.
             connections.close_all()
 
     def _judged(self, rows: tuple[Row, ...], started_at: datetime, answer: Answer) -> Response:

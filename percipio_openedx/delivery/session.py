@@ -1,6 +1,6 @@
-"""One delivery session at a destination: claim, post, judge, settle, until nothing is due, the time is up, or it fails.
+"""One delivery session at a destination: claim, post, judge, settle, until drained, late or failed.
 
-The network and the database work side by side: a few threads post (``sender``) while this one claims and settles.
+Threads post (``sender``) while this one claims and settles in the database.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from percipio_openedx.delivery.settle import refuses_all, release, release_faile
 from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 
-# Bytes in one request, whatever the batch size says.
+# Most bytes per request, whatever the batch size.
 MOST_BYTES = 2_000_000
-# Requests in flight, or ready for the next free thread while this one is at the database.
+# Requests in flight, or ready for the next free thread while this one uses the database.
 DEPTH = 2 * THREADS
-# Rows in a claim: it costs a search of the queue, and its rows' bodies are in memory.
+# Rows per claim: each claim searches the queue, and its bodies are held in memory.
 LEAST_ROWS, MOST_ROWS = 100, 800
-# After a failure the batches grow by this factor, so that one that breaks the server hurts few neighbors.
+# After a failure batches grow by this factor, so that one bad statement affects few neighbors.
 GROWTH = 4
 
 
 class DeliverySession:
-    """See the module. ``run`` is called once; ``counts`` and ``claimed`` say what it did, also after an error."""
+    """One delivery session; call ``run`` once. ``counts`` and ``claimed`` hold its results, even after an error."""
 
     def __init__(
         self,
@@ -57,8 +57,7 @@ class DeliverySession:
         self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
         self._backlog = Backlog()
         self._held: dict[int, Row] = {}
-        # Keys of what was sent and is not settled: its answer, or that there is none, is not in the database yet. With
-        # what was known when it was sent (``Attribution.events``).
+        # Keys sent and not settled in the database, with ``Attribution.events`` as of sending.
         self._in_flight: dict[int, int] = {}
         self._returned: deque[Returned] = deque()
         self._unsettled: list[Response] = []
@@ -82,11 +81,10 @@ class DeliverySession:
         self._problem: Outcome | None = None
 
     def run(self) -> None:
-        """Work, and leave no row claimed: what was not sent is given back.
+        """Deliver, and leave no row claimed: unsent rows are released.
 
-        Raises:
-            Exception: whatever nobody foresaw. What came back meanwhile is settled, so that Percipio does not get it
-                twice, and the other rows are given back all the same.
+        Also on any unforeseen error, which is raised: finished requests are settled, so that Percipio does not get them
+        twice.
         """
         try:
             self._launch()
@@ -111,7 +109,7 @@ class DeliverySession:
     # --- sending -----------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        """Keep every thread busy, with enough at hand for the time of the next claim."""
+        """Keep every thread busy, with enough queued to cover the next claim."""
         while not self._is_over() and len(self._sender) < self._depth():
             rows = self._next_rows()
             if not rows:
@@ -130,14 +128,14 @@ class DeliverySession:
             self._in_flight.pop(row.pk, None)
 
     def _depth(self) -> int:
-        """Return how many requests may be in flight: one while it is not known whether any is accepted."""
+        """Return how many requests may be in flight: one while it is unknown whether any is accepted."""
         if self._probing or self._attribution.is_unsure or not self._attribution.has_accepted:
             return 1
         return THREADS if self._size < self._full() else DEPTH
 
     def _next_rows(self) -> tuple[Row, ...]:
-        # After a claim that found too little the next one is made when the threads run dry. Until then more has been
-        # settled, and what stood behind that can be claimed together.
+        # After a claim that drained the queue, claim again only when the threads run dry: by then more is settled, and
+        # its successors can be claimed together.
         if not self._backlog and (not self._claims.is_drained or len(self._sender) <= 1):
             self._claim()
         if not self._attribution.wants_single:
@@ -152,14 +150,14 @@ class DeliverySession:
             most = min(most, self._most - self.claimed)
         while most > 0 and not self._backlog:
             now = self._now()
-            # From either end by turns, for the probes may meet a run of statements that are refused.
+            # Alternate the ends, since probes may meet a run of refused statements.
             newest = self._destination.failures % 2 == 0
             rows = self._claims.probe(now, newest=newest) if self._probing else self._claims.claim(now, most)
             if self._take_up(rows) == len(rows):
                 return
 
     def _take_up(self, rows: tuple[Row, ...]) -> int:
-        """Take up what was claimed; return how many of them can be sent."""
+        """Add claimed rows to the backlog; return how many can be sent."""
         self.claimed += len(rows)
         self._held.update((row.pk, row) for row in rows)
         unsayable = [row for row in rows if self._is_track and row.track is None]
@@ -175,7 +173,7 @@ class DeliverySession:
     def _wanted(self) -> int:
         if self._size < self._full():
             return self._size
-        # With nothing in flight one request's worth: the network need not wait for the rest.
+        # With nothing in flight, claim one request's worth so that the network does not wait for the rest.
         requests = DEPTH if len(self._sender) else 1
         return max(min(self._size * requests, MOST_ROWS), LEAST_ROWS, self._size)
 
@@ -187,12 +185,12 @@ class DeliverySession:
     # --- responses ---------------------------------------------------------------------------------------------------
 
     def _take_in(self, returned: list[Returned]) -> None:
-        """Settle what came back. What came too late for its lease is given back with the rest."""
+        """Settle finished requests. Those too late for their lease are released with the rest."""
         self._returned += returned
         now = self._now()
         responses: list[Response] = []
         while self._returned:
-            # Should the database break in between, what was accepted is settled all the same.
+            # If the database fails in between, what was accepted is settled all the same.
             rows, one = self._returned.popleft()
             if one is None:
                 self._arrived(rows)
@@ -204,13 +202,13 @@ class DeliverySession:
             self._learn(one, now)
         self._settle(now)
         if self._attribution.is_unsure:
-            # What waits for a free thread was to be sent before anything had failed.
+            # What waits for a free thread was queued before the failure.
             self._backlog.put_before(self._recall())
         for one in responses:
             self._backlog.put_before([tuple(one.rows[index] for index in part) for part in one.judgment.again])
 
     def _learn(self, one: Response, now: datetime) -> None:
-        """Take in what a response says of the destination itself, and of statements that failed alone."""
+        """Learn from a response about the destination and about statements that failed alone."""
         problem = one.judgment.problem
         sent_at = self._in_flight[one.rows[0].pk]
         is_after = self._attribution.is_after_failures(sent_at)
@@ -223,17 +221,16 @@ class DeliverySession:
             return
         self._rulings += self._attribution.release()
         if self._problem is None:
-            # Of several that fail together the first one counts.
+            # Of several simultaneous failures the first counts.
             self._problem = problem
             self._fail(problem, one.answer, now)
 
     def _measure(self, one: Response, now: datetime, *, is_after: bool) -> None:
-        """Take in what a response says of how much can be sent at once."""
         if one.judgment.smaller:
             self._shrank = True
             breaker.limit_batches(self._destination, min(self._full(), max(1, len(one.rows) // 2)))
         elif one.answer.outcome is Outcome.TOO_LARGE:
-            # It was this one statement, not the number of them.
+            # This one statement was too large, not their number.
             self._shrank = False
             breaker.limit_batches(self._destination, self._limit_before)
         if not one.accepted:
@@ -250,7 +247,6 @@ class DeliverySession:
         self._size = min(self._full(), max(1, len(one.rows), self._size) * GROWTH)
 
     def _successes(self) -> int:
-        """Return the destination's, with what was accepted in this session: what is accepted later makes them more."""
         at, self._uncounted_at = self._uncounted_at, None
         return breaker.count(self._destination, at)
 
@@ -271,7 +267,7 @@ class DeliverySession:
             self._held.pop(row.pk, None)
 
     def _fail(self, outcome: Outcome, answer: Answer, now: datetime) -> None:
-        """Open the breaker, and say so of what a failed request held; nothing more is sent."""
+        """Open the breaker and record it on the rows of failed requests; send nothing more."""
         breaker.failed(self._destination, answer, now, outcome)
         suspects: dict[int, list[Row]] = defaultdict(list)
         for row in filter(self._attribution.was_in_failed_batch, self._held.values()):
@@ -284,18 +280,18 @@ class DeliverySession:
     # --- the end -----------------------------------------------------------------------------------------------------
 
     def _finish(self) -> None:
-        """Decide whatever failed and is not decided yet, and the destination: nothing more is sent."""
+        """Decide every open failure and the destination's state; nothing more is sent."""
         now = self._now()
         if self._problem is None:
             self._decide(now)
         limit = self._destination.batch_limit
         if limit is not None and self._filled and not self._shrank:
-            # Slowly larger again, for a limit may have been a passing one.
+            # Grow slowly again, since a limit may be temporary.
             larger = limit + max(1, limit // 10)
             breaker.limit_batches(self._destination, larger if larger < self._configuration.batch_size else None)
 
     def _decide(self, now: datetime) -> None:
-        # Whether everything that is due was tried.
+        # Whether everything due was tried.
         is_drained = self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
         self._rulings += self._attribution.end(is_drained=is_drained)
         opens = self._attribution.opens
@@ -313,7 +309,7 @@ class DeliverySession:
         elif self._attribution.lone_failures != self._destination.lone_failures:
             breaker.failed_alone(self._destination, self._attribution.lone_failures)
         elif self._probing and is_alive:
-            # It speaks of statements again, though it takes none: whatever else was wrong with it is fixed.
+            # It answers about statements again, even if it refuses them: its other problems are fixed.
             breaker.succeeded(self._destination)
         elif self._attribution.is_inconclusive:
             breaker.put_off(self._destination, now)

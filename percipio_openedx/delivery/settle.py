@@ -1,4 +1,4 @@
-"""What answers mean is written to the rows: a few statements for many rows, in one short transaction."""
+"""Write results to the rows: a few SQL statements for many rows, in one short transaction."""
 
 from __future__ import annotations
 
@@ -31,12 +31,9 @@ def settle(
     rulings: Sequence[Ruling],
     now: datetime,
 ) -> Counter[str]:
-    """Settle what was accepted and what was decided; rows that are to be sent again, or not decided, stay claimed.
+    """Settle accepted and decided rows; rows to retry now, or undecided, stay claimed.
 
-    Arguments:
-        lease: rows that it holds no longer are somebody else's, and left alone.
-        responses: what came back.
-        rulings: what becomes of statements that failed alone, now or before.
+    ``rulings`` decide statements that failed alone, now or before. Rows no longer under ``lease`` are left alone.
     """
     counts: Counter[str] = Counter()
     accepted: dict[StatementVerdict, list[int]] = defaultdict(list)
@@ -61,7 +58,7 @@ def settle(
 
 @persistently
 def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) -> int:
-    """Give back rows that are held and not settled; of those in flight it is not known whether Percipio has them."""
+    """Release rows that are held and not settled; for those in flight it is unknown whether Percipio has them."""
     pks = [row.pk for row in rows]
     sent = [pk for pk in pks if pk in in_flight]
     unsent = [pk for pk in pks if pk not in in_flight]
@@ -71,13 +68,10 @@ def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) ->
 
 @persistently
 def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
-    """Give back rows that a request held which failed, since it is the destination's fault, or may be.
+    """Release rows of a failed request where the destination is, or may be, at fault. They stay due.
 
-    They stay due. Where credentials are refused they are untouched; else they go behind those that were not tried, and
-    keep what was said.
-
-    Arguments:
-        since: the destination's successes when a request that held them failed first.
+    Untouched if credentials are refused; otherwise they queue behind untried rows and keep the answer. ``since`` is the
+    destination's success count when a request holding them first failed.
     """
     held = _held([row.pk for row in rows], lease)
     if verdict.outcome is Outcome.UNAUTHORIZED:
@@ -87,20 +81,15 @@ def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Sta
 
 @persistently
 def reopen(destination: Destination, since: int, now: datetime) -> int:
-    """Queue again what was parked with nothing to compare it with, since it turned out that everything is refused.
+    """Requeue rows parked with nothing to compare them with, since everything turned out to be refused.
 
-    Arguments:
-        since: the destination's successes after which nothing was accepted.
+    Nothing was accepted after ``since``, a success count of the destination.
     """
     return _unproven(destination, since).queue(now)
 
 
 def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Return whether several learners were refused since anything was accepted, with these who are not parked yet.
-
-    Arguments:
-        since: as for ``reopen``.
-    """
+    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows."""
     these = Statement.objects.filter(pk__in=[row.pk for row in rows])
     refused = _unproven(destination, since) | these
     lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
@@ -108,7 +97,7 @@ def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bo
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:
-    """Return what was parked since then with nothing to compare it with, so that nothing could be counted."""
+    """Return the rows parked since then with nothing to compare them with, so uncounted."""
     parked = Statement.objects.filter(destination=destination, state=State.PARKED, refusals__isnull=True)
     return parked.filter(refused_after__gte=since)
 
@@ -121,7 +110,7 @@ def skip(rows: Iterable[Row], lease: UUID, now: datetime) -> int:
 
 @persistently
 def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -> int:
-    """Queue what the Track API had no form for, the oldest first; what was taken back since stays."""
+    """Requeue skipped statements, oldest first; those withdrawn since stay."""
     skipped = Statement.objects.filter(destination=destination, state=State.SKIPPED, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
     return Statement.objects.filter(pk__in=pks, state=State.SKIPPED).queue(now) if pks else 0
@@ -132,7 +121,7 @@ def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:
 
 
 def _first(since: int) -> Coalesce:
-    """Since when it fails: what was accepted later tells whose fault that was."""
+    """Return the success count when it first failed: later acceptances tell whose fault that was."""
     return Coalesce("refused_after", Value(since, output_field=PositiveBigIntegerField()))
 
 
@@ -148,7 +137,7 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
         blame = {"refused_after": _first(ruling.since)}
         due_at = next_time(now, row.attempts, verdict.outcome)
     else:
-        # Guilty: it waits by itself, longer each time, until it is parked.
+        # Guilty: backs off by itself until it is parked.
         refusals, is_parked = convicted(row.refusals, verdict.outcome)
         if is_parked:
             return Counter(parked=_held([row.pk], lease).park(now, verdict.status, message, refusals=refusals))
@@ -160,10 +149,7 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
 
 
 def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
-    """Give back the rows of a request that failed for the destination's problem: they stay due.
-
-    Where nothing was sent for want of a token that is refused they are untouched.
-    """
+    """Release the rows of a request that failed because of the destination; untouched if the token was refused."""
     held = _held([row.pk for row in one.rows], lease)
     if one.judgment.problem is Outcome.UNAUTHORIZED:
         return held.release()
@@ -171,7 +157,7 @@ def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
 
 
 def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
-    """Yield a row for each HTTP request; with a refused token the same statements were sent twice."""
+    """Yield a row per HTTP request; after a refused token the same statements were sent twice."""
     for answer in (*one.answer.earlier, one.answer):
         yield DeliveryAttempt(
             destination=destination,

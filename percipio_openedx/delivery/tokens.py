@@ -1,8 +1,8 @@
-"""OAuth2 client credentials as Percipio wants them, and one token for all workers.
+"""OAuth2 client credentials in Percipio's form; one token shared by all workers.
 
-Source: "Authentication" of Skillsoft's page, with a JSON body where RFC 6749 has a form. A token is kept in Django's
-cache, encrypted with the newest of the keys that encrypt client secrets (``encryption``), and in the memory of the
-process, so that it is not fetched for each request where there is no working cache.
+Source: "Authentication" of Skillsoft's page, with a JSON body where RFC 6749 has a form. The token is kept in Django's
+cache, encrypted with the newest client-secret key (``encryption``), and in process memory, so that a broken cache does
+not cost a token per request.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
 SCOPE = "api"
-# Seconds. Where the answer does not say how long a token lives, it is taken to live this long.
+# Seconds. Used where the answer does not state the token's lifetime.
 UNKNOWN_LIFE = 300.0
 LONGEST_LIFE = 86400.0
-# Refreshed this long before it ends, or at nine tenths of a short life.
+# Refresh this long before expiry, or at nine tenths of a short life.
 MARGIN = 60.0
 
 _memory: dict[str, Token] = {}
@@ -41,18 +41,17 @@ _fetching = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and until when it may be used, in seconds since the epoch (the clock that all workers share)."""
+    """A token and its expiry in seconds since the epoch (the clock all workers share)."""
 
     value: Secret
     until: float
 
     def is_fresh(self) -> bool:
-        """Return whether it may still be used."""
         return time.time() < self.until
 
 
 class Tokens:
-    """The token of one service account. Threads may share it."""
+    """The token of one service account; thread-safe."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -62,23 +61,19 @@ class Tokens:
 
     @sensitive_variables()
     def current(self) -> Secret:
-        """Return a token that may be used, from memory, from the cache, or fetched now.
-
-        Raises:
-            DeliveryError: the token endpoint did not give one.
-        """
+        """Return a usable token from memory, from the cache, or fetched now; raise ``DeliveryError`` without one."""
         with _fetching:
-            # Threads that find none together fetch one; two processes may fetch two, which harms nobody.
+            # Threads that find none fetch one together; two processes may fetch two, which is harmless.
             token = self._known() or self._fetched()
         return token.value
 
     def held_until(self) -> float | None:
-        """Return until when the token in hand may be used, in seconds since the epoch; None without one."""
+        """Return when the token in hand expires, in seconds since the epoch; None without one."""
         token = self._known()
         return None if token is None else token.until
 
     def refused(self, value: Secret) -> None:
-        """Forget a token that the API did not take, unless somebody has replaced it already."""
+        """Forget a token the API refused, unless it was replaced already."""
         if (known := _memory.get(self._key)) and known.value == value:
             _memory.pop(self._key, None)
         stored = self._stored()
@@ -97,7 +92,7 @@ class Tokens:
         sealed = cache.get(self._key)
         found = encryption.unseal(sealed) if isinstance(sealed, bytes) else None
         if found is None or not found.is_newest:
-            # Where the keys have changed since it is as good as none, and the next one takes its place.
+            # The keys have changed since: the next token replaces it.
             return None
         try:
             value, until = json.loads(found.reveal())
@@ -116,7 +111,7 @@ class Tokens:
         try:
             sealed = encryption.seal(Secret(json.dumps([token.value.reveal(), token.until])))
         except PercipioConfigurationError:
-            # There is no key to encrypt with, as the doctor says: each process fetches a token of its own.
+            # No encryption key, as the doctor reports: each process fetches its own token.
             return token
         cache.set(self._key, sealed, timeout=max(1, math.ceil(token.until - time.time())))
         return token
@@ -124,7 +119,7 @@ class Tokens:
 
 @sensitive_variables()
 def fetch(configuration: Configuration) -> Token:
-    """Ask the token endpoint.
+    """Fetch a token.
 
     Raises:
         Unauthorized: the credentials are refused, or the address is no token endpoint.
@@ -154,7 +149,7 @@ def fetch(configuration: Configuration) -> Token:
 
 
 def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
-    """Any 4xx but those of the moment is about the credentials or the address: a person has to look (RFC 6749 5.2)."""
+    """Treat any 4xx but the momentary ones as wrong credentials or address, for a person to fix (RFC 6749 5.2)."""
     is_refused = reply.status >= 400 and outcome_of(reply.status) is not Outcome.LATER
     message = message_of(reply.body, (configuration.client_secret.reveal(),))
     return error_of(
@@ -169,12 +164,12 @@ def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
 
 
 def _is_token(value: str) -> bool:
-    """Return whether it can stand in a header (RFC 6750 2.1 allows less; nothing that breaks a line gets through)."""
+    """Return whether it can stand in a header: no line breaks (RFC 6750 2.1 is stricter)."""
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
 
 
 def _life(said: object) -> float:
-    """Return the seconds that a token lives: a number, or a number as text, else ``UNKNOWN_LIFE``."""
+    """Return a token's lifetime in seconds: a number, or a number as text, else ``UNKNOWN_LIFE``."""
     try:
         seconds = float(said) if isinstance(said, int | float | str) and not isinstance(said, bool) else 0.0
     except (ValueError, OverflowError):

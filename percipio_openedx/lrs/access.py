@@ -1,9 +1,9 @@
-"""Who is asking, whether they may pull, whose statements and how often, and the row that is kept of it.
+"""Authenticate, authorize, throttle and audit pull requests.
 
-Whoever asks shows an OAuth2 token of the LMS in the ``Authorization`` header; cookies are not looked at. Two forms, as
-the LMS gives them: an opaque token (``Bearer``) is read by the platform's class, a signed one (``JWT``) by the decoder
-of edx-drf-extensions. Not by its ``JwtAuthentication``, which also takes cookies and inactive users, makes a user of
-whatever name a token holds, and writes the token's email address over the user's.
+Clients send an OAuth2 token of the LMS in the ``Authorization`` header; cookies are ignored. An opaque token
+(``Bearer``) is read by the platform's class, a signed one (``JWT``) by edx-drf-extensions' decoder. Its
+``JwtAuthentication`` is avoided: it also accepts cookies and inactive users, creates a user for any name in a token,
+and overwrites the user's email address with the token's.
 """
 
 from __future__ import annotations
@@ -40,10 +40,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# RFC 6750 section 2.1; nothing else is put to the database or to a decoder.
+# RFC 6750 section 2.1; nothing else reaches the database or a decoder.
 _HEADER: Final = re.compile(rb"(?P<scheme>(?i:bearer|jwt)) +(?P<token>[A-Za-z0-9\-._~+/]{1,8000}=*)")
-# Refused requests of one client that leave a row in an hour: a client that is not let in, or asks nonsense without end,
-# shall not fill the table.
+# Refused requests recorded per client and hour, so that an unauthorized or malfunctioning client cannot fill the table.
 MOST_REFUSED: Final = 60
 
 _UNKNOWN: Final = (
@@ -54,14 +53,14 @@ _CLIENT_CREDENTIALS: Final = ("client-credentials", "client_credentials")
 
 
 class TokenAuthentication(BaseAuthentication):
-    """A token, or nobody."""
+    """Authenticate by token only."""
 
     def authenticate(self, request: Request) -> tuple[Any, Grant] | None:
-        """Return the token's user and what it is good for; None where there is no token.
+        """Return the token's user and grant; None without a token.
 
         Raises:
-            AuthenticationFailed: a token of ours was given that is no good; why is not told to strangers.
-            PlatformUnavailable: the database is away, and has refused nobody.
+            AuthenticationFailed: the token is invalid; strangers are not told why.
+            PlatformUnavailable: the database is down; nobody was refused.
         """
         found = _HEADER.fullmatch(get_authorization_header(request).strip())
         if found is None:
@@ -74,26 +73,26 @@ class TokenAuthentication(BaseAuthentication):
             if is_outage(error):
                 raise
         except (AuthenticationFailed, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # The platform's words may name the user. The last is a header that is nested without end, which PyJWT reads
-            # before any signature.
+            # The platform's message may name the user. RecursionError: a deeply nested header, which PyJWT reads before
+            # any signature.
             pass
         if user is None:
             raise AuthenticationFailed("The token is unknown, has expired, or its user is inactive.") from None
         return user, grant
 
     def authenticate_header(self, request: Request) -> str:
-        """Return what a 401 asks for."""
+        """Return the challenge of a 401."""
         return 'Bearer realm="percipio"'
 
 
 def _signed(token: str) -> Grant:
     """Read a signed token.
 
-    Its signature is verified against all of the LMS's keys. The LMS's own decoder does so, too. But where no public
-    keys are configured it tries the token against an empty set of keys, and takes it that none has objected.
+    Verifies the signature against all of the LMS's keys. So does the LMS's own decoder, except that without public keys
+    it tries an empty set and takes the absence of an objection as success.
 
     Raises:
-        PyJWTError, ValueError, TypeError, OverflowError, RecursionError: no key of the LMS made it, or it is malformed.
+        PyJWTError, ValueError, TypeError, OverflowError, RecursionError: not signed by the LMS, or malformed.
         PlatformUnavailable: the platform's models are missing.
     """
     public_keys, secret_key = config.token_keys()
@@ -113,33 +112,28 @@ def _signed(token: str) -> Grant:
     is_service = claims.get("grant_type") in _CLIENT_CREDENTIALS
     client_id = edx_platform.client_of_signed_token(user_id, granted, moment) if is_service else None
     limits = claims.get("filters")
-    # A claim that cannot be read limits the token in a way that nobody knows.
+    # An unreadable claim limits the token in an unknown way.
     filters = tuple(map(str, limits)) if isinstance(limits, list) else ("?",) if limits else ()
     return Grant(user_id, granted, client_id, is_signed=True, filters=filters)
 
 
 class PullThrottle(SimpleRateThrottle):
-    """So many requests of one client in a span of time (``PERCIPIO_PULL_RATE``)."""
+    """Rate limit per client (``PERCIPIO_PULL_RATE``)."""
 
     scope = "percipio_pull"
 
     def get_rate(self) -> str | None:
-        """Return the rate in force; None for no bound."""
         return config.pull_rate() or None
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        """Return one key for each application, or user where a token names none: whether they may pull or not."""
+        """Return a key per application, or per user where a token names none, whether or not they may pull."""
         grant: Any = request.auth
         asks = grant.client_id or f"user {grant.user_id}"
         return f"throttle_{self.scope}_{hashlib.sha256(asks.encode()).hexdigest()}"
 
 
 def client_of(grant: Grant) -> PullClient:
-    """Return the pull client that a token is of, enabled or not.
-
-    Raises:
-        PermissionDenied: the token's application has not been named as a pull client, or nobody can tell which it is.
-    """
+    """Return the token's pull client, enabled or not; raise ``PermissionDenied`` if its application is none."""
     client = PullClient.objects.filter(client_id=grant.client_id).first() if grant.client_id else None
     if client is not None:
         return client
@@ -150,11 +144,7 @@ def client_of(grant: Grant) -> PullClient:
 
 
 def demand(request: Request, grant: Grant, client: PullClient) -> None:
-    """Let a pull client go on.
-
-    Raises:
-        PermissionDenied: it is not, or not so, allowed to read; the reason is for the integrator.
-    """
+    """Check that a pull client may read; else raise ``PermissionDenied`` with the reason, for the integrator."""
     if problem := _problem(request, grant, client):
         logger.warning("pull refused client=%s site=%s reason=%s", client.pk, client.site_id, problem)
         raise PermissionDenied(problem)
@@ -171,7 +161,7 @@ def _problem(request: Request, grant: Grant, client: PullClient) -> str:
         return f"This application is limited to {', '.join(limits)}; a pull client reads a whole site."
     if not grant.is_signed and edx_platform.is_restricted(client.client_id):
         return "This application is restricted: only its signed tokens are taken."
-    # The site that was asked, by its host; the LMS's own choice (the default one) where no site has that host.
+    # The site requested by host; the LMS's choice (the default one) where no site has that host.
     here = getattr(request, "site", None)
     if (edx_platform.site_id_of_host(request.get_host()) or getattr(here, "pk", None)) not in (None, client.site_id):
         return "This client belongs to another site of this LMS; use that site's address."
@@ -179,7 +169,7 @@ def _problem(request: Request, grant: Grant, client: PullClient) -> str:
 
 
 def asked(request: Request) -> str:
-    """Return the names of a request's parameters; a question mark for what is unknown or cannot be read."""
+    """Return the names of a request's parameters; a question mark for unknown or unreadable ones."""
     try:
         return ",".join(sorted({name if name in (*PARAMETERS, MORE) else "?" for name in request.query_params}))
     except SuspiciousOperation:
@@ -187,9 +177,9 @@ def asked(request: Request) -> str:
 
 
 def record(client: PullClient, began: datetime, method: str, asked: str, status: int, statements: int) -> None:
-    """Keep who asked what kind of question and how many statements go out, before they do.
+    """Record a request and the number of statements returned, before they are; of refusals, ``MOST_REFUSED``.
 
-    Of questions that were turned down ``MOST_REFUSED`` are kept. That there is no such statement is an answer.
+    A statement that does not exist is an answer.
     """
     if status >= 400 and status != 404:
         rows = PullAudit.objects.filter(site_id=client.site_id, client_id=client.client_id, status__gte=400)

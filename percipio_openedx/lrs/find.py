@@ -1,15 +1,15 @@
-"""Which statements answer a question, read off the indexes in the order of their storing, and up to when that is all.
+"""Find the statements matching a query, by index in storing order, and how far the answer is complete.
 
-Whatever is read asks for equal values in the leading columns of an index whose last column is ``stored_at``, so that a
-page costs about as many index entries as it has statements, wherever in the table it lies:
+Every read fixes the leading columns of an index that ends in ``stored_at``, so a page costs about as many index entries
+as statements, wherever in the table it lies:
 
-* a registration, or a learner as actor: that learner's few statements, the other conditions tried on each;
-* a verb alone: the statements with that verb, and the topics of those that take such a statement back;
-* activities, and people who are not the actor: the topics that have all that is asked for;
-* nothing of these: the whole site.
+* a registration, or a learner as actor: that learner's few statements, each filtered by the other conditions;
+* only a verb: the statements with that verb, and the topics of those that void such a statement;
+* activities, and people other than the actor: the topics with all terms;
+* none of these: the whole site.
 
-A statement that refers to another matches by what the other matches by (xAPI 1.0.3, Communication 2.1.3, filter
-conditions for StatementRefs): its topic has the terms of both. Voided statements are never among them.
+A statement that refers to another also matches by the other's terms (xAPI 1.0.3, Communication 2.1.3, filter conditions
+for StatementRefs): its topic has the terms of both. Voided statements are excluded.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from percipio_openedx.models.statement import Statement, StatementLedger, Statem
 from percipio_openedx.statements.ids import activity_term, agent_term, verb_term
 from percipio_openedx.statements.vocabulary import VERB_VOIDED
 
-# Bytes of statements in one answer; the one that passes the mark is still given.
+# Most bytes of statements per answer; the one that crosses the limit is included.
 LARGEST: Final = 4 * 1024 * 1024
-# Topics whose statements are read by one query: a course has a handful, an instructor of many courses hundreds.
+# Topics read per query: a course has a handful, an instructor of many courses hundreds.
 TOGETHER: Final = 50
 
-# The honest "consistent through" for those who may see nothing.
+# "Consistent through" for clients that may see nothing.
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _TICK: Final = timedelta(microseconds=1)
 
-# When a statement was stored, which is unique within a site, and its row.
+# When a statement was stored (unique within a site), and its row.
 Entry = tuple[datetime, int]
 
 
 class StoredStatement(NamedTuple):
-    """A statement as it is stored."""
+    """A statement as a page holds it."""
 
     uuid: UUID
     stored_at: datetime
@@ -53,39 +53,38 @@ class StoredStatement(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Statements in their order, and when the last of them was stored if there are more behind it."""
+    """Statements in order, and when the last was stored if more follow."""
 
     statements: list[StoredStatement]
     goes_on_after: datetime | None
 
 
 class Window(NamedTuple):
-    """Between which times of storing to read: after ``low``, up to and including ``high``."""
+    """The times of storing to read: after ``low``, up to and including ``high``."""
 
     low: datetime
     high: datetime
     ascending: bool
 
     def behind(self, moment: datetime) -> Window:
-        """Return what is left when everything up to and including a moment in it has been read."""
+        """Return the rest after reading up to and including a moment."""
         return self._replace(low=moment) if self.ascending else self._replace(high=moment - _TICK)
 
     def up_to(self, moment: datetime) -> Window:
-        """Return what is read when reading stops behind a moment in it."""
+        """Return the part up to and including a moment."""
         return self._replace(high=moment) if self.ascending else self._replace(low=moment - _TICK)
 
 
 def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:
-    """Return the one statement that has an id and is voided, or is not."""
+    """Return the statement with an id and this voided state, if any."""
     rows = _statements().filter(site_id=site_id, uuid=uuid, voided_by__isnull=not voided)
     return next(iter(_stored(rows).values()), None)
 
 
 def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page:
-    """Return the first statements of the window that answer: as many as are asked for, fewer where they are large.
+    """Return the first matching statements in the window: as many as requested, fewer if they are large.
 
-    Arguments:
-        authority_key: that of all statements of the site: who asks for those related to it, asks for all of them.
+    All statements of the site are related to the authority of ``authority_key``.
     """
     reading = _Reading(site_id, window, query.limit + 1)
     _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
@@ -103,7 +102,6 @@ def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page
 
 
 def _read(reading: _Reading, query: Query, agent: str) -> None:
-    """Read all the parts that together hold the first of the statements that answer, some perhaps twice."""
     terms = []  # the rarer one first
     if query.activity_key:
         terms.append(activity_term(query.activity_key, related=query.related_activities))
@@ -112,7 +110,7 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
     registration = {"registration": query.registration} if query.registration else {}
     if agent:
         reading.filtered(terms, actor_key=agent, **registration)
-        # What takes one of them back may name another address: the learner has a new one since.
+        # A voiding statement may name a newer address of the learner.
         reading.filtered(terms, uuid__in=reading.voiding_ids(agent), **registration)
         if not query.related_agents:
             return
@@ -130,10 +128,9 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
 
 
 class _Reading:
-    """The first so many of a site's statements in a window, put together from the parts that are read.
+    """Collect a site's first statements in a window from several parts.
 
-    As soon as there are enough, the window ends at the last of them: of the parts that follow only what lies before it
-    is read.
+    Once there are enough, the window shrinks to end at the last of them for the parts that follow.
     """
 
     def __init__(self, site_id: int, window: Window, wanted: int) -> None:
@@ -141,11 +138,11 @@ class _Reading:
         self.found: list[Entry] = []
 
     def first(self, **equal: Any) -> None:
-        """Read those that have these values, which lead into an index that is in the order of storing."""
+        """Read statements with these values, the leading columns of an index in storing order."""
         self._take(self._within(**equal).values_list("stored_at", "pk")[: self._wanted])
 
     def filtered(self, terms: Sequence[str], **equal: Any) -> None:
-        """Read those that have these values, as few have, and a topic with all these terms."""
+        """Read statements with these values, which few have, and a topic with all these terms."""
         if not terms:
             return self.first(**equal)
         rows = list(self._within(**equal).values_list("stored_at", "pk", "topic"))
@@ -154,7 +151,7 @@ class _Reading:
         return self._take((stored_at, pk) for stored_at, pk, topic in rows if topic in fitting)
 
     def of_topics(self, terms: Sequence[str]) -> None:
-        """Read those that have a topic with all these terms: of each topic a stretch of the index, many in a query."""
+        """Read statements of topics with all these terms: a stretch of index per topic, many per query."""
         topics = list(self.topics(terms).values_list("topic", flat=True))
         can_unite = connections[router.db_for_write(Statement)].features.supports_slicing_ordering_in_compound
         for start in range(0, len(topics), TOGETHER):
@@ -164,7 +161,7 @@ class _Reading:
             self._take(each[0].union(*each[1:], all=True) if can_unite else chain.from_iterable(each))
 
     def topics(self, terms: Sequence[str]) -> QuerySet[TopicTerm]:
-        """Return the topics that have all these terms, each once; the first term is the one that the fewest have."""
+        """Return the distinct topics with all these terms; give the rarest term first."""
         known = TopicTerm.objects.using(router.db_for_write(Statement)).filter(site_id=self._site_id)
         found = known.filter(term=terms[0])
         for term in terms[1:]:
@@ -172,12 +169,12 @@ class _Reading:
         return found
 
     def voiding_ids(self, actor_key: str) -> list[UUID]:
-        """Return what takes back a statement of this actor."""
+        """Return the statements that void one of this actor's."""
         rows = _statements().filter(site_id=self._site_id, actor_key=actor_key, voided_by__isnull=False)
         return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
 
     def _within(self, **equal: Any) -> StatementQuerySet:
-        """Return those with these values but for the voided ones, whatever has become of their delivery."""
+        """Return unvoided statements with these values, in any delivery state."""
         low, high, ascending = self._window
         rows = _statements().filter(site_id=self._site_id, voided_by__isnull=True, stored_at__lte=high, **equal)
         return rows.filter(stored_at__gt=low).order_by("stored_at" if ascending else "-stored_at")
@@ -190,7 +187,7 @@ class _Reading:
 
 
 def _statements() -> StatementQuerySet:
-    """Read where it is written: a copy of the database that lags would make the answer's promise untrue."""
+    """Read from the primary database: a lagging replica would break the answer's promise."""
     return Statement.objects.using(router.db_for_write(Statement))
 
 
@@ -200,24 +197,24 @@ def _stored(rows: StatementQuerySet) -> dict[int, StoredStatement]:
 
 
 def written(moment: datetime) -> str:
-    """Return a moment with microseconds and ``Z``, as in ``stored`` and X-Experience-API-Consistent-Through."""
+    """Return a time with microseconds and ``Z``, as in ``stored`` and X-Experience-API-Consistent-Through."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def consistent_through(site_id: int) -> datetime:
-    """Return the moment up to which no statement of a site can appear any more: now, where no writer is at work.
+    """Return the time up to which no more statements of a site can appear: now, unless a writer is at work.
 
-    Writers store a site's statements one after the other, under the lock of its ledger row, with times that grow from
-    the row's own. So nothing can ever be stored at or before the time that stands in a row whose lock is ours; it is
-    moved on to now, so that a writer whose clock is behind ours still stores later. Where a writer holds the lock, the
-    time that stands there *committed* is the answer: whatever that writer brings is later. Nobody waits.
+    Writers store a site's statements one at a time, under the lock of its ledger row, with times increasing from the
+    row's. So nothing is ever stored at or before the time in a row that we have locked; we advance it to now, so that a
+    writer with a slower clock still stores later. If a writer holds the lock, the *committed* time is the answer: it
+    stores later than that. Nobody waits.
 
-    To be called outside a transaction: the statements have to be read afterwards, not in an older snapshot.
+    Call outside a transaction: the statements must be read afterwards, not in an older snapshot.
     """
     database = router.db_for_write(StatementLedger)
     rows = StatementLedger.objects.using(database).filter(site_id=site_id)
     can_skip = connections[database].features.has_select_for_update_skip_locked
-    # On SQLite there is one lock for all, and whoever writes just now keeps it.
+    # SQLite has a single lock; a current writer keeps it.
     with suppress(OperationalError), transaction.atomic(using=database):
         if not can_skip:
             rows.update(last_stored_at=F("last_stored_at"))  # the lock first, or what is read may be old
@@ -226,6 +223,6 @@ def consistent_through(site_id: int) -> datetime:
             row.last_stored_at = max(row.last_stored_at, timezone.now())
             row.save(update_fields=["last_stored_at"])
             return row.last_stored_at
-    # Another has the lock, or there is no row yet.
+    # Another writer has the lock, or there is no row yet.
     committed, _ = rows.get_or_create(site_id=site_id, defaults={"last_stored_at": timezone.now()})
     return committed.last_stored_at

@@ -1,4 +1,4 @@
-"""The three forms of a statement: exact, ids and canonical (xAPI 1.0.3, Communication 2.1.3)."""
+"""Format statements: exact, ids and canonical (xAPI 1.0.3, Communication 2.1.3)."""
 
 from __future__ import annotations
 
@@ -11,31 +11,25 @@ from percipio_openedx.lrs.query import Form
 from percipio_openedx.statements.ids import CONTEXT_ACTIVITIES
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
 
-# What a statement that was received without a version has (Data 2.4.10), whatever the version of the request.
+# The version of a statement received without one (Data 2.4.10), whatever the request's.
 VERSION: Final = "1.0.0"
 
 _IDENTIFIERS: Final = ("objectType", "mbox", "mbox_sha1sum", "openid", "account")
 _LANGUAGE_MAPS: Final = ("name", "description")
 
-# Language ranges in lower case with their qualities.
+# Language ranges in lower case, with their qualities.
 Preferences = Sequence[tuple[str, float]]
 
 
 def authority(home_page: str) -> dict[str, Any]:
-    """Return who vouches for the statements (Data 2.4.9): this plugin, as an account of the LMS."""
+    """Return the authority of the statements (Data 2.4.9): this plugin, as an account of the LMS."""
     return {"objectType": "Agent", "account": {"homePage": home_page, "name": "percipio-openedx"}}
 
 
 def formatted(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted: Preferences) -> bytes:
-    """Return a statement as it is answered.
+    """Return a statement as answered, with the authority ``by``; ``wanted`` languages are for the canonical form.
 
-    Exact are the very bytes that are sent to Percipio, with what an LRS adds put in before the closing brace.
-
-    Arguments:
-        stored: the statement.
-        form: how it shall be written.
-        by: the authority.
-        wanted: the reader's languages, for the canonical form.
+    The exact form is the bytes sent to Percipio, with the LRS's properties inserted before the closing brace.
     """
     added = _json({"authority": by, "stored": written(stored.stored_at), "version": VERSION})
     exact = stored.body.rstrip()[:-1] + b"," + added[1:]
@@ -46,7 +40,7 @@ def formatted(stored: StoredStatement, form: Form, by: Mapping[str, Any], wanted
 
 
 def _ids(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement with nothing of agents, verb and activities but what identifies them."""
+    """Return a statement whose agents, verb and activities have only their identifiers."""
     found = {**statement, "verb": {"id": statement["verb"]["id"]}, "object": _identified(statement["object"])}
     for name in ("actor", "authority"):
         found[name] = _agent(statement[name])
@@ -66,7 +60,7 @@ def _ids(statement: dict[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(statement: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
-    """Return a statement with one language in each map of its verb and activities; agents are as they were."""
+    """Return a statement with one language per map of its verb and activities; agents unchanged."""
     found = {**statement, "object": _described(statement["object"], wanted)}
     if "display" in statement["verb"]:
         found["verb"] = {**statement["verb"], "display": _chosen(statement["verb"]["display"], wanted)}
@@ -101,7 +95,7 @@ def _described(target: dict[str, Any], wanted: Preferences) -> dict[str, Any]:
 
 
 def _chosen(texts: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:
-    """Return the one entry of a language map that suits best: the fallback's or the first, where none is wanted."""
+    """Return the best entry of a language map; the fallback's or the first if none is wanted."""
     if len(texts) < 2:
         return dict(texts)
     tag = max(texts, key=lambda each: (_quality(each.lower(), wanted), each == FALLBACK_LANGUAGE))
@@ -109,7 +103,7 @@ def _chosen(texts: Mapping[str, Any], wanted: Preferences) -> dict[str, Any]:
 
 
 def _quality(tag: str, wanted: Preferences) -> float:
-    """Return how well a language is liked: by the longest range that it begins with, else by ``*`` (RFC 2616 14.4)."""
+    """Return a language's quality: by the longest matching range, else by ``*`` (RFC 2616 14.4)."""
     liked = [(len(each), q) for each, q in wanted if tag == each or tag.startswith(f"{each}-")]
     return max(liked or [(0, q) for each, q in wanted if each == "*"], default=(0, 0.0))[1]
 

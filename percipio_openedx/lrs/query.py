@@ -1,6 +1,6 @@
-"""From the query string to a ``Query`` (xAPI 1.0.3, Communication 2.1.3), and the address of an answer's next page.
+"""Parse a query string into a ``Query`` (xAPI 1.0.3, Communication 2.1.3), and sign the next page's address.
 
-Whatever is unknown, repeated, empty or malformed is refused by name.
+Unknown, repeated, empty or malformed parameters are refused by name.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from percipio_openedx.statements.iri import is_iri
 
 MORE: Final = "more"
 MORE_SECONDS: Final = 24 * 60 * 60
-# The most statements in one answer; also what is given where nobody asks for less (``limit`` absent or 0).
+# Most statements per answer, and the default (``limit`` absent or 0).
 MOST: Final = 500
 LONGEST_AGENT: Final = 8000
-# Before the first statement that any LMS can hold here, and within what every database can compare.
+# Earlier than any statement here, and within every database's range.
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-# ISO 8601 combined date and time as RFC 3339 profiles it (Data 4.5). "-00" says that the zone is unknown, and is none.
+# ISO 8601 combined date and time, profiled by RFC 3339 (Data 4.5). "-00" means an unknown zone, so it is refused.
 _MOMENT: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:[.,]\d{1,12})?(?:Z|(?!-00(?::?00)?$)[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII | re.IGNORECASE,
@@ -38,7 +38,7 @@ _MOMENT: Final = re.compile(
 
 
 class Form(StrEnum):
-    """How statements are written (``format``)."""
+    """How statements are returned (xAPI 1.0.3 Communication 2.1.3, ``format``)."""
 
     EXACT = "exact"
     IDS = "ids"
@@ -47,7 +47,7 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for. Learners and activities are held as the hashes they are found by, so no address is kept."""
+    """A parsed query. Learners and activities are held as hashes, so no address is stored."""
 
     statement_id: UUID | None = None
     voided_id: UUID | None = None
@@ -66,11 +66,7 @@ class Query:
 
 
 def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
-    """Return the parameters of a query string, each once and each known.
-
-    Raises:
-        QueryError: one is unknown, is written in another case, or is given more than once.
-    """
+    """Return the query string's parameters; raise ``QueryError`` if one is unknown, in another case, or repeated."""
     values: dict[str, str] = {}
     for name, given in lists:
         if name not in PARAMETERS and name != MORE:
@@ -82,11 +78,7 @@ def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
 
 
 def query_of(values: Mapping[str, str]) -> Query:
-    """Return the question that the parameters ask.
-
-    Raises:
-        QueryError: a value is malformed, or parameters do not go together.
-    """
+    """Return the query for these parameters; raise ``QueryError`` if a value is malformed or parameters conflict."""
     for name in ("statementId", "voidedStatementId"):
         others = values.keys() - {name, "attachments", "format"}
         if name in values and others:
@@ -108,7 +100,6 @@ def _unknown(name: str) -> QueryError:
 
 
 def _matching(pattern: str, convert: Callable[[str], Any], problem: str) -> Callable[[str, str], Any]:
-    """Return a reader of values that match a pattern."""
     form = re.compile(pattern, re.ASCII)
 
     def read(name: str, text: str) -> Any:
@@ -126,7 +117,7 @@ def _iri(name: str, text: str) -> str:
 
 
 def _moment(name: str, text: str) -> datetime:
-    """Return a moment in UTC, cut to microseconds; without a zone it is taken as UTC."""
+    """Return a time in UTC (the default zone), truncated to microseconds."""
     if " " in text:
         raise QueryError(name, "is not a timestamp; a + in a query has to be written as %2B")
     if not _MOMENT.fullmatch(text):
@@ -139,11 +130,10 @@ def _moment(name: str, text: str) -> datetime:
 
 
 def _agent(name: str, text: str) -> str:
-    """Return the key of an Agent or an identified Group, given as JSON."""
     if len(text) > LONGEST_AGENT:
         raise QueryError(name, f"is longer than {LONGEST_AGENT} characters")
     try:
-        # "NaN" and its like are no JSON, and no number.
+        # "NaN" and the like are not valid JSON.
         agent = json.loads(text, parse_constant=int, object_pairs_hook=_no_repeats)
     except (ValueError, RecursionError):
         raise QueryError(name, "is not JSON") from None
@@ -166,7 +156,7 @@ _flag = _matching("true|false", "true".__eq__, "is neither true nor false")
 _limit = _matching("[0-9]{1,9}", lambda text: min(int(text), MOST) or MOST, "is not a whole number from 0 to 999999999")
 _form = _matching("|".join(Form), Form, "is none of ids, exact and canonical")
 
-# The parameters: the field of the query, and how its value is read.
+# By parameter: the query's field and the parser of its value.
 PARAMETERS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
     "statementId": ("statement_id", _uuid),
     "voidedStatementId": ("voided_id", _uuid),
@@ -185,7 +175,7 @@ PARAMETERS: Final[dict[str, tuple[str, Callable[[str, str], Any]]]] = {
 }
 
 _SALT: Final = "percipio_openedx.lrs.more"
-# Fields of a query that JSON has no form for.
+# Fields of a query without a JSON type.
 _READ: Final[dict[str, Callable[[str], Any]]] = {
     "registration": UUID,
     "since": datetime.fromisoformat,
@@ -195,10 +185,10 @@ _READ: Final[dict[str, Callable[[str], Any]]] = {
 
 
 class Continuation(NamedTuple):
-    """Where an answer goes on.
+    """Where an answer continues.
 
-    Nothing stored later than ``ceiling`` belongs to it, so that what is stored meanwhile does not move the pages. The
-    next page begins behind ``after``, when the last statement given was stored; None for the first page.
+    Statements stored after ``ceiling`` are excluded, so that new ones do not shift pages. The next page begins behind
+    ``after``, when the last statement given was stored; None for the first page.
     """
 
     query: Query
@@ -207,9 +197,9 @@ class Continuation(NamedTuple):
 
 
 def more_address(path: str, site_id: int, continuation: Continuation) -> str:
-    """Return the ``more`` of an answer: the resource's own path, and in its query, signed, all that it takes to go on.
+    """Return the ``more`` of an answer: the resource's path, with a signed query that holds all needed to continue.
 
-    It is good for 24 hours (xAPI 1.0.3, Data 2.5), for one site, and for the question it began with.
+    Valid for 24 hours (xAPI 1.0.3, Data 2.5), for one site, and for the original query.
     """
     query, *moments = continuation
     state = {
@@ -225,12 +215,10 @@ def more_address(path: str, site_id: int, continuation: Continuation) -> str:
 
 
 def read_more(values: Mapping[str, str], site_id: int) -> Continuation:
-    """Return what a request with ``more`` goes on with.
+    """Return the continuation of a request with ``more``.
 
-    Some clients send the parameters of their first request again: then they have to be the same.
-
-    Raises:
-        QueryError: it was not made here, is older than 24 hours, is another site's or another question's.
+    Some clients repeat the parameters of their first request: they must be the same. Raises ``QueryError`` if it was
+    not signed here, is older than 24 hours, or belongs to another site or query.
     """
     try:
         state = signing.loads(values[MORE], salt=_SALT, max_age=MORE_SECONDS)

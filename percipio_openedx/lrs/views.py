@@ -42,9 +42,9 @@ _VERSION: Final = re.compile(r"1\.0(?:\.[0-9]{1,9})?")
 
 
 class StatementsView(APIView):
-    """The statements that were reported for the site of whoever asks (xAPI 1.0.3, Communication 2.1.3).
+    """The statements reported for the client's site (xAPI 1.0.3, Communication 2.1.3).
 
-    To be served outside a transaction: see ``find.consistent_through``.
+    Serve outside a transaction: see ``find.consistent_through``.
     """
 
     authentication_classes = (access.TokenAuthentication,)
@@ -59,9 +59,9 @@ class StatementsView(APIView):
     given = 0
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Ask who it is first, then how often, also of whoever is refused; then everything else."""
+        """Authenticate, then throttle (refused clients too), then check everything else."""
         self.through, self.began = NEVER, timezone.now()
-        # JSON whatever a reader would rather have. ``format`` is a parameter of xAPI here, not of the framework.
+        # Always JSON. ``format`` is xAPI's parameter here, not the framework's.
         self.format_kwarg = None
         renderer = self.perform_content_negotiation(request, force=True)
         request.accepted_renderer, request.accepted_media_type = renderer
@@ -78,7 +78,6 @@ class StatementsView(APIView):
             raise QueryError(VERSION, "is missing, or is no version 1.0 or 1.0.x")
 
     def get(self, request: Request) -> HttpResponse:
-        """Return one statement, or a page of those that answer."""
         if self.client is None:
             raise NotAuthenticated
         site_id = self.client.site_id
@@ -116,10 +115,9 @@ class StatementsView(APIView):
         return [forms.formatted(each, form, by, languages) for each in statements]
 
     def _answer(self, body: bytes, attachments: bool, last_modified: datetime | None = None) -> HttpResponse:
-        """Return a successful answer.
+        """Return a successful answer, as multipart if attachments were requested.
 
-        Where the reader asked for attachments, JSON is the only part of a multipart body (Communication 1.5.2), since
-        no statement here has any.
+        JSON is then its only part (Communication 1.5.2): statements here have none.
         """
         response = HttpResponse(body, content_type=JSON)
         if attachments:
@@ -133,10 +131,7 @@ class StatementsView(APIView):
         return response
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer what is refused; mistakes of our own are not hidden.
-
-        Without the framework's handler and the LMS's, which would roll back a transaction that is not ours.
-        """
+        """Answer refusals, not our own errors; other handlers would roll back a transaction that is not ours."""
         if isinstance(exc, QueryError):
             exc = ParseError({"parameter": exc.parameter, "problem": exc.problem})
         elif isinstance(exc, SuspiciousOperation):
@@ -152,7 +147,7 @@ class StatementsView(APIView):
         return Response(detail, status=exc.status_code, headers=headers, exception=True)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Add the headers that every answer has, also a refusal, and record it; else it is not given."""
+        """Add the common headers, also to a refusal, and record the request; if that fails, withhold the answer."""
         final = super().finalize_response(request, response, *args, **kwargs)
         final[CONSISTENT_THROUGH] = written(self.through)
         final[VERSION] = XAPI_VERSION

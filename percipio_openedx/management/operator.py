@@ -1,6 +1,6 @@
-"""What the operator's commands have in common: ``--json``, exit codes, and an end that can be asked for.
+"""Shared by the operator commands: ``--json``, exit codes, and graceful interruption.
 
-Lines for people are in the LMS's language; ``--json`` and ``--help`` are English.
+Text for people is in the LMS's language; ``--json`` and ``--help`` are English.
 """
 
 from __future__ import annotations
@@ -23,37 +23,36 @@ from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, PlatformUnavailable
 from percipio_openedx.operations.sites import site_named
 
-# Exit codes beside 0: a problem was found, or something is left to do; the command was called in a wrong way.
+# Exit codes besides 0: a problem or unfinished work; a usage error.
 PROBLEM, USAGE = 1, 2
 
 
 class UsageError(CommandError):
-    """The command was called in a wrong way; what was given does not exist, or has not the form of its argument."""
+    """A usage error: an argument is malformed or names something that does not exist."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, returncode=USAGE)
 
 
 class OperatorCommand(BaseCommand):
-    """A command whose exit code says how things are. ``as_json`` is whether it prints for a program."""
+    """A command whose exit code tells the result; ``as_json`` selects output for programs."""
 
     as_json = False
 
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:
-        """Add ``--json``."""
         parser = super().create_parser(*args, **options)
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON, for programs")
         return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Work.
+        """Run the command.
 
         Raises:
-            CommandError: with exit code 2 for wrong settings or a wrong call, 1 for what could not be done.
-            SystemExit: with exit code 1 where a problem was found.
+            CommandError: with exit code 2 for wrong settings or usage, 1 for what could not be done.
+            SystemExit: with exit code 1 if a problem was found.
         """
         self.as_json = options["as_json"]
-        # What programs read is the same whatever the language of the LMS.
+        # JSON output does not depend on the LMS's language.
         language = None if self.as_json else translation.get_language()
         try:
             with translation.override(language):
@@ -63,7 +62,7 @@ class OperatorCommand(BaseCommand):
         except PercipioError as error:
             raise CommandError(str(error), returncode=PROBLEM) from None
         except DatabaseFailure as error:
-            # By its class alone: what the database says quotes values.
+            # Only its class: database messages quote values.
             text = _("the database failed (%(error)s); what was done by then is kept")
             raise CommandError(text % {"error": type(error).__name__}, returncode=PROBLEM) from None
         if not is_well:
@@ -78,12 +77,12 @@ class OperatorCommand(BaseCommand):
         self.stdout.write(line)
 
     def emit(self, document: Any) -> None:
-        """Print one JSON document on one line, for a program."""
+        """Print a JSON document on one line, for programs."""
         self.stdout.write(json.dumps(document, default=str, ensure_ascii=False))
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return a date, or a time in UTC where it names no zone, that was given as an argument."""
+    """Parse a date or time argument, as UTC if it names no zone."""
     if not text:
         return None
     try:
@@ -98,7 +97,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def site_option(text: str | None) -> int | None:
-    """Return the site that was given by its id or domain, None where none was."""
+    """Return the site given by id or domain, None if none was."""
     site_id = site_named(text) if text else None
     if text and site_id is None:
         raise UsageError(_("there is no site %(site)r") % {"site": text})
@@ -106,7 +105,7 @@ def site_option(text: str | None) -> int | None:
 
 
 def learner_named(text: str) -> int:
-    """Return the user id of the learner who was given by user id, username or email."""
+    """Return the user id of a learner given by user id, username or email."""
     user_id = edx_platform.user_id_of(text)
     if user_id is None:
         raise UsageError(_("there is no such learner"))
@@ -114,7 +113,6 @@ def learner_named(text: str) -> int:
 
 
 def course_run(key: str) -> str:
-    """Return the key of a course run that was given."""
     try:
         edx_platform.org_of(key)
     except PlatformUnavailable:
@@ -124,7 +122,7 @@ def course_run(key: str) -> str:
 
 @contextmanager
 def interruption() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and Ctrl-C set, for long work to ask about between two steps."""
+    """Yield an event set by SIGTERM and Ctrl-C, for long work to check between steps."""
     stop = threading.Event()
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():

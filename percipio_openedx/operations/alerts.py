@@ -1,7 +1,7 @@
-"""Tell operators once when a problem begins, and once more when it is resolved.
+"""Alert operators once when a problem begins and once when it is resolved.
 
-The state is a row, so that ten workers tell once, and a restart tells nothing twice. A mail that could not be sent is
-tried again with the next pass. Mails are in the LMS's own language, logs in English.
+The state is a row, so ten workers send one mail and a restart repeats none. A failed mail is retried in the next pass.
+Mails use the LMS's language, logs English.
 """
 
 from __future__ import annotations
@@ -30,27 +30,24 @@ from percipio_openedx.operations.problems import Problem
 
 logger = logging.getLogger(__name__)
 
-# Seconds between two checks. Kept by each process for itself: a pass must not need a cache.
+# Seconds between checks, kept per process: a pass must not need a cache.
 EVERY = 60.0
 # Seconds that a mail server may take.
 MAIL_TIMEOUT = 10
-# After a mail the next one waits for so long: what happens meanwhile, at however many destinations, is told in one.
+# Wait after a mail; whatever happens meanwhile, at any destination, goes into the next one.
 GATHER = timedelta(minutes=5)
-# Things that one mail names, when a course store is away and no course can be read, say.
+# Problems named in one mail, for example while a course store is down.
 MOST_LINES = 50
 
 _checked: dict[int, float] = {}
 
 
 def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> datetime | None:
-    """Compare what is wrong with what was told, and tell what changed.
+    """Compare the current problems with the reported ones, and report the changes.
 
-    Arguments:
-        at_once: check now; else at most once a minute and process, since it counts rows.
-        broken: the steps of this pass that broke, by name with the reason; None if there was no pass.
-
-    Returns:
-        When there will be something to tell, None if there is not.
+    Without ``at_once`` at most once a minute per process, since it counts rows. ``broken`` holds the steps of this pass
+    that broke, with the reason; None without a pass. Returns when there will be something to report, None if there is
+    not.
     """
     now = time.monotonic()
     with translation.override(config.default_language()):
@@ -62,18 +59,18 @@ def check(*, at_once: bool = False, broken: Mapping[str, str] | None = None) -> 
 
 
 def forget(**_: Any) -> None:
-    """Forget when this process checked last: the next pass does."""
+    """Forget when this process checked last, so that the next pass checks."""
     _checked.clear()
 
 
 def connect() -> None:
-    """Let the pass in which a destination pauses or recovers tell of it. Once a process."""
+    """Have the pass in which a destination pauses or recovers report it. Call once per process."""
     for signal in (breaker.destination_paused, breaker.destination_recovered):
         signal.connect(forget, dispatch_uid="percipio_openedx.alerts")
 
 
 def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Problem]:
-    """Return the problems that operators are told of; ``broken`` as in ``check``, None for the steps that are known."""
+    """Return the problems to report; ``broken`` as in ``check``, None for the steps already known."""
     found = [one for one in problems.find(status.take(now)) if one.severity is Severity.ERROR]
     if broken is None:
         return found
@@ -82,7 +79,7 @@ def errors(now: datetime, broken: Mapping[str, str] | None = None) -> list[Probl
 
 
 def note(found: Iterable[Problem]) -> None:
-    """Remember what began and what is resolved. What came and went before anybody was told needs no telling."""
+    """Record what began and what is resolved. What came and went unreported is dropped."""
     wrong = {(one.code.value, one.subject): one for one in found}
     known = {(row.kind, row.subject): row for row in Alert.objects.all()}
     for (kind, subject), one in wrong.items():
@@ -91,7 +88,7 @@ def note(found: Iterable[Problem]) -> None:
             row = Alert.objects.get_or_create(kind=kind, subject=subject, defaults={"changed_at": timezone.now()})[0]
         if not row.is_on:
             where = f"{one.where}: " if one.where else ""
-            # Of a step that broke the sentence alone: it is read back (``problems.find``).
+            # For a broken step only the sentence: it is read back (``problems.find``).
             text = one.sentence if one.code is ProblemCode.BROKEN else f"{where}{one.sentence} {one.fix}"
             _change(row, is_on=True, is_announced=False, message=text)
     for key, row in known.items():
@@ -100,7 +97,7 @@ def note(found: Iterable[Problem]) -> None:
 
 
 def _change(row: Alert, *, is_on: bool, **values: Any) -> None:
-    """Switch an alert on or off by one conditional UPDATE, so that of several workers one makes the change."""
+    """Switch an alert by one conditional UPDATE, so that only one worker makes the change."""
     unchanged = Alert.objects.filter(pk=row.pk, is_on=row.is_on)
     if unchanged.update(is_on=is_on, changed_at=timezone.now(), **values):
         level = logging.ERROR if is_on else logging.INFO
@@ -108,7 +105,7 @@ def _change(row: Alert, *, is_on: bool, **values: Any) -> None:
 
 
 def tell() -> datetime | None:
-    """Mail what has not been told yet, in one mail; return when the rest may be told, None if there is none."""
+    """Mail everything unreported in one mail; return when the rest may be sent, None if there is none."""
     waiting = Alert.objects.filter(is_announced=False)
     if not waiting.exists():
         return None
@@ -124,22 +121,21 @@ def tell() -> datetime | None:
     last: datetime | None = Alert.objects.aggregate(at=Max("announced_at"))["at"]
     if last is not None and last <= now < last + GATHER:
         return last + GATHER
-    # One UPDATE claims them for ``GATHER``, so that of several workers one tells. They are told only when the mail has
-    # left: where a process ends in between, another one tells them. So a mail may come twice, and none is lost.
+    # One UPDATE claims them for ``GATHER``, so that one worker sends. They count as reported only when the mail has
+    # left; if the process ends in between, another retries. A mail may come twice, but none is lost.
     waiting.exclude(announced_at__gt=now - GATHER, announced_at__lte=now).update(announced_at=now)
     mine = list(waiting.filter(announced_at=now).order_by("pk"))
     if not mine:
         return None
     is_mailed = _mail(mine, addresses)
     for row in mine:
-        # Unless it changed meanwhile: then whoever changed it decides.
+        # If it changed meanwhile, that change decides.
         ours = waiting.filter(pk=row.pk, is_on=row.is_on, announced_at=now)
         ours.update(**({"is_announced": True} if is_mailed else {"announced_at": None}))
     return None if is_mailed else now + timedelta(seconds=EVERY)
 
 
 def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
-    """Mail these; return whether the mail left."""
     wrong = sum(row.is_on for row in rows)
     states = {True: _("PROBLEM"), False: _("resolved")}
     lines = [
@@ -151,7 +147,7 @@ def _mail(rows: Sequence[Alert], addresses: Sequence[str]) -> bool:
     end = _("percipio_doctor and the overview in the admin say what is wrong now.")
     mail = EmailMessage(f"[Percipio] {subject}", "\n\n".join([config.lms_root(), *lines, end]), None, list(addresses))
     try:
-        # Silently, since backends raise errors of their own: they then say that none was sent.
+        # Backends raise their own errors; silenced, they report that none was sent.
         mail.connection = get_connection(fail_silently=True, timeout=MAIL_TIMEOUT)
         is_sent = mail.send() != 0
     except (smtplib.SMTPException, OSError):

@@ -1,8 +1,8 @@
-"""Report history: every learner ever enrolled, course by course, at the operator's pace.
+"""Backfill history: every learner ever enrolled, course by course, at the operator's pace.
 
-The same observation as for live notices, so nothing is reported twice and a run can be stopped and begun again at any
-time. What is held in memory is one chunk of learners and the list of course runs. A bulkhead stands around each course
-run: the back-fill goes on behind one that the LMS cannot read.
+Uses the same observation as live notices, so it is idempotent and can be stopped and resumed. Memory holds one chunk of
+learners and the list of course runs. A bulkhead around each course run lets the backfill pass one that the LMS cannot
+read.
 """
 
 from __future__ import annotations
@@ -28,35 +28,34 @@ from percipio_openedx.reporting.preview import nothing_new
 
 logger = logging.getLogger(__name__)
 
-# Learners of one course that are observed together, and those that are sifted before: of most, everything is reported.
+# Learners of a course observed together, and sifted beforehand: most have nothing new to report.
 AT_ONCE = 200
 SIFTED_AT_ONCE = 1000
-# Courses that could not be read and are named; the others are counted.
+# Unreadable courses that are named; the others are counted.
 NAMED = 20
 
 
 def unfinished(scope: Scope) -> BackfillRun | None:
-    """Return the run of the same scope that was interrupted, if there is one."""
+    """Return the interrupted run of the same scope, if any."""
     newest = BackfillRun.objects.filter(scope_key=scope.key).order_by("-id").first()
     return newest if newest is not None and newest.finished_at is None else None
 
 
 def begin(scope: Scope) -> BackfillRun:
-    """Return a new run, from the start."""
     return BackfillRun.objects.create(scope_key=scope.key, scope=scope.text, started_at=timezone.now())
 
 
 class Backfill:
-    """One run, or what is left of it.
+    """One run, or the rest of it.
 
-    Afterwards ``run`` says where it stands, ``unread`` names the first of the course runs that the platform could not
-    be asked about, and ``failed`` counts learners of other courses about whom it could not; a worker tries those again.
+    Afterwards ``run`` holds the position, ``unread`` the first course runs that the platform could not read, and
+    ``failed`` the number of learners elsewhere that it could not read; a worker retries those.
 
     Arguments:
-        run: its place, from ``begin`` or ``unfinished``.
-        stop: asked between two chunks.
-        rate: learners in courses a second at the most, None for as fast as it goes.
-        on_looked: called with the number of enrollments that are done.
+        run: from ``begin`` or ``unfinished``.
+        stop: checked between chunks.
+        rate: most learners in courses per second; None for no limit.
+        on_looked: called with the number of enrollments done.
     """
 
     def __init__(
@@ -74,14 +73,14 @@ class Backfill:
         self.failed = 0
 
     def courses(self) -> dict[str, int]:
-        """Return the course runs that are left, of sites that report, with their numbers of enrollments."""
+        """Return the remaining course runs of sites that report, with their numbers of enrollments."""
         found, unknown = self._sites.courses(self._scope, self.run.course_key)
         for course_key, reason in unknown.items():
             self._leave_out(course_key, reason)
         return found
 
     def work(self, courses: Iterable[str]) -> bool:
-        """Observe all of them, until the end or until asked to stop; return whether that was the end."""
+        """Observe all of these; return False if stopped before the end."""
         for course_key in courses:
             if course_key != self.run.course_key:
                 self.run.course_key, self.run.enrollment_id = course_key, 0
@@ -117,27 +116,27 @@ class Backfill:
                 self.run.enrollment_id = part[-1][0]
                 self.run.save()
                 self._on_observed(len(part))
-                # A loop that is no task sees yesterday's truth otherwise.
+                # A loop outside a task would otherwise see stale request caches.
                 edx_platform.forget_request()
                 if self._rate is not None:
                     self._stop.wait(max(0.0, len(user_ids) / self._rate - (time.monotonic() - began)))
         failures.course_is_well(course_key)
 
     def _chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
-        """Return those of the enrolled who are meant; where that cannot be said of one, the look says what is wrong."""
+        """Return the enrolled learners in scope; where that cannot be told, observation finds the problem."""
         parts, unknown = apart(Boundary.LEARNER, rows, lambda part: self._scope.learners(course_key, part))
         return set().union(*parts, (user_id for _, user_id, _ in unknown))
 
     def _settled(
         self, configuration: Configuration, course: Course | None, rows: list[Enrolled], chosen: set[int]
     ) -> set[int]:
-        """Return those who have nothing to report: no lease, no look, and nothing of theirs is written."""
+        """Return those with nothing to report: they need no lease, observation or write."""
         enrolled = {user_id: at for _, user_id, at in rows if at is not None and user_id in chosen}
         with bulkhead(Boundary.LEARNER) as contained:
             return nothing_new(configuration, course, enrolled)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
-        # Whoever it is that cannot be read: the look at all of them finds out.
+        # One of them cannot be read: observing all of them shows which.
         return set()
 
     def _observe(
@@ -150,7 +149,7 @@ class Backfill:
         self.run.statements += counts.statements
         self.run.held += counts.held
         self.failed += len(counts.problems)
-        # Somebody else observes them at this moment; a worker comes back to them.
+        # Being observed elsewhere right now; a worker comes back to them.
         now = timezone.now()
         Notice.objects.bulk_create(
             Notice(user_id=user_id, course_key=course_key, reason=Reason.BACKFILL, noticed_at=now)

@@ -1,6 +1,6 @@
-"""What a check of the doctor or of the connection test says; and the checks of the settings.
+"""Result types for the doctor and the connection check, and the checks of the settings.
 
-``manage.py check`` makes the latter too, before there is a database: nothing here needs one.
+``manage.py check`` runs the settings checks before there is a database: nothing here may need one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 
 
 class CheckVerdict(StrEnum):
-    """How a check ended. *Doubtful* deserves a look; *wrong* keeps reports from arriving; *skipped* was not tried."""
+    """The verdict: *doubtful* should be reviewed, *wrong* keeps reports from arriving, *skipped* was not tried."""
 
     WELL = "well"
     DOUBTFUL = "doubtful"
@@ -28,10 +28,7 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How one check ended, what was seen, and what to do. Nothing personal and nothing secret.
-
-    ``code`` is the ``ProblemCode`` where the overview and the alerts name the same problem.
-    """
+    """Verdict, finding and fix, never personal or secret; ``code`` is the same problem in overview and alerts."""
 
     verdict: CheckVerdict
     name: str
@@ -47,7 +44,7 @@ skipped = partial(CheckResult, CheckVerdict.SKIPPED)
 
 
 class SettingProblem(NamedTuple):
-    """What is wrong with a setting: the id of its message in ``manage.py check``, a sentence, and what to do."""
+    """A problem with a setting: its message id in ``manage.py check``, a sentence, and the fix."""
 
     id: str
     sentence: str
@@ -56,7 +53,7 @@ class SettingProblem(NamedTuple):
 
 WEAK_KEY, UNKNOWN, TRACKED, NO_ADDRESSES = "percipio.W006", "percipio.W007", "percipio.W008", "percipio.W010"
 
-# Settings that are read one by one, and the ids of their mistakes.
+# Settings read individually, with their message ids.
 _SETTINGS: dict[str, Callable[[], object]] = {
     "percipio.W002": lambda: config.observe_after(),
     "percipio.W003": lambda: config.pull_rate(),
@@ -72,7 +69,7 @@ _SETTINGS: dict[str, Callable[[], object]] = {
 
 
 def setting_problems() -> Iterator[SettingProblem]:
-    """Yield what is wrong with the settings of the LMS as a whole."""
+    """Yield the problems in LMS-wide settings."""
     for name, nearest in config.unknown_settings().items():
         sentence = _("%(setting)s is no setting of this plugin, so nothing reads it.") % {"setting": name}
         fix = _("Did you mean %(setting)s?") % {"setting": nearest} if nearest else ""
@@ -97,17 +94,16 @@ def setting_problems() -> Iterator[SettingProblem]:
 
 
 def mistake(message_id: str, error: PercipioConfigurationError) -> SettingProblem:
-    """Return what is wrong with one setting."""
     fix = _("Correct %(setting)s.") % {"setting": error.setting}
     return SettingProblem(message_id, f"{error.setting} {error.problem}", fix)
 
 
 def settings() -> Iterator[CheckResult]:
-    """Yield the doctor's checks of what is set for the LMS as a whole."""
+    """Yield the doctor's checks of LMS-wide settings."""
     if config.is_on():
         yield well(_("switch"))
     else:
-        # On purpose, so nothing is wrong.
+        # Deliberate, so not a problem.
         yield skipped(_("switch"), _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent"))
     names = {WEAK_KEY: _("encryption key"), TRACKED: _("tracking log")}
     ids = set()

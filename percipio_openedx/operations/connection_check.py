@@ -1,8 +1,8 @@
-"""Test whether one site can reach Percipio and may write there, step by step, with the fix for each step that fails.
+"""Check step by step whether a site can reach Percipio and write there, with a fix for each failure.
 
-Stores nothing at Percipio: it reads one statement and sends an empty batch (or, with the Track API, an empty record,
-which is malformed). The causes are those of "Troubleshooting and Error Codes" on Skillsoft's page *Tracking Content and
-Learning Activity*, and of the way there: proxy, certificate, clock.
+Stores nothing at Percipio: it reads one statement and sends an empty batch (or, for the Track API, an empty and thus
+malformed record). The causes are those of "Troubleshooting and Error Codes" on Skillsoft's page *Tracking Content and
+Learning Activity*, plus proxy, certificate and clock.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtf
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
-# Seconds that one of the four requests may wait; somebody is looking at the page.
+# Seconds per request, of which there are four; a person is waiting.
 PATIENCE = 5.0
-# A clock that is more seconds off than this makes tokens look expired, or not yet valid.
+# A clock off by more seconds makes tokens look expired or not yet valid.
 LARGEST_SKEW = 120.0
 _HEADERS = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
-# Seen by the part of Percipio that checks content: who may not write does not get there.
+# Statuses from behind the permission check: without write permission a request does not get this far.
 _WRITABLE = frozenset({200, 201, 202, 204, 207, 400, 409, 422})
 
 _PROXY = gettext_lazy(
@@ -50,10 +50,9 @@ _BUSY = gettext_lazy("Percipio asks for a pause. Try again in a few minutes.")
 
 
 def examine(configuration: Configuration) -> list[CheckResult]:
-    """Try the way, the clock, the token, a read and an empty write, in that order; what follows a failure is skipped.
+    """Check route, clock, token, read and empty write, in that order; skip what follows a failure.
 
-    Arguments:
-        configuration: the site's, from ``config.build``; whether the site is switched on does not matter.
+    The configuration comes from ``config.build``, switched on or not.
     """
     names = {
         "reach": _("Percipio's API answers"),
@@ -65,14 +64,14 @@ def examine(configuration: Configuration) -> list[CheckResult]:
     done: dict[str, CheckResult] = {}
     for step in _steps(replace(configuration, timeout=min(configuration.timeout, PATIENCE))):
         done[step.name] = replace(step, name=names[step.name])
-        # The clock comes with the first answer, whatever that is.
+        # The clock comes with the first answer, whatever its status.
         if step.verdict is CheckVerdict.WRONG and step.name != "reach":
             break
     return [done.get(step) or skipped(name, "") for step, name in names.items()]
 
 
 def is_well(steps: Iterable[CheckResult]) -> bool:
-    """Return whether statements can be delivered: a step that is wrong leaves those after it untried."""
+    """Return whether statements can be delivered: no step is wrong."""
     return all(step.verdict is not CheckVerdict.WRONG for step in steps)
 
 
@@ -101,7 +100,7 @@ def _steps(configuration: Configuration) -> Iterator[CheckResult]:
 
 
 def _reached(reply: Reply, url: str) -> CheckResult:
-    """Accept any answer, for there was no token, but a proxy's or a redirection."""
+    """Accept any answer, since no token was sent, except a proxy's or a redirect."""
     if reply.status == 407:
         return wrong("reach", _("407: the proxy wants a name and a password"), str(_PROXY))
     if 300 <= reply.status < 400:
@@ -110,7 +109,7 @@ def _reached(reply: Reply, url: str) -> CheckResult:
 
 
 def _clock(headers: Mapping[str, str], now: datetime) -> CheckResult:
-    """Compare with the ``Date`` of the answer (RFC 9110 6.6.1), which counts whole seconds."""
+    """Compare with the answer's ``Date`` (RFC 9110 6.6.1), in whole seconds."""
     ahead = seconds_until(headers.get("Date", ""), now)
     if ahead is None:
         return skipped("clock", _("the answer does not say what time it is there"))
@@ -124,7 +123,7 @@ def _clock(headers: Mapping[str, str], now: datetime) -> CheckResult:
 
 
 def _read(url: str, configuration: Configuration, token: Secret) -> CheckResult:
-    """Read one statement, or none, of this site's organization."""
+    """Read at most one statement of this site's organization."""
     if configuration.api is Api.TRACK:
         return skipped("read", _("not tried: the Track API has nothing to read"))
     reply = exchange("GET", url, timeout=configuration.timeout, token=token, headers=_HEADERS)
@@ -137,7 +136,7 @@ def _read(url: str, configuration: Configuration, token: Secret) -> CheckResult:
 
 
 def _write(url: str, configuration: Configuration, token: Secret) -> CheckResult:
-    """Send an empty batch, or an empty record: refused for its content or taken as nothing, if writing is allowed."""
+    """Send an empty batch or record: with write permission it is refused for its content or accepted as empty."""
     body, headers = (b"{}", _JSON) if configuration.api is Api.TRACK else (b"[]", {**_JSON, **_HEADERS})
     reply = exchange("POST", url, timeout=configuration.timeout, token=token, body=body, headers=headers)
     if reply.status not in _WRITABLE:
@@ -163,7 +162,7 @@ def _region(url: str) -> str:
 
 
 def _way_fix(message: str, url: str) -> str:
-    """Return what to do where no answer came; the message ends with the class of the cause."""
+    """Return the fix where no answer came; the message ends with the class of the cause."""
     said = message.lower()
     if "proxy" in said:
         return str(_PROXY)
@@ -201,7 +200,6 @@ def _token_fix(error: DeliveryError, url: str) -> str:
 
 
 def _status_fix(status: int, configuration: Configuration) -> str:
-    """Return what to do where the API refuses a token that was just given."""
     unknown = _("partner %s") % configuration.partner
     if configuration.organization:
         both = {"partner": unknown, "organization": configuration.organization}

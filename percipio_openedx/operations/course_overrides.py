@@ -1,8 +1,8 @@
-"""What was decided for single courses, in and out as CSV: all lines of a file, or none.
+"""Import and export course overrides as CSV, all lines of a file or none.
 
-A file has a head line with ``course_key`` and any of ``is_reported`` and ``content_id``, in any order, then one course
-a line. Commas or semicolons; a byte-order mark does no harm. What is written opens in a spreadsheet program without
-running as a formula, and is read back unchanged.
+The header has ``course_key`` and any of ``is_reported`` and ``content_id``, in any order; then one course per line.
+Commas or semicolons, with or without a byte-order mark. An export never runs as a spreadsheet formula, and reads back
+unchanged.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_PROBLEMS = 100
 AT_ONCE = 500
 
-# What programs take for the beginning of a formula (OWASP, "CSV Injection"): the last four are the wide forms of the
-# first, which some programs make of them. With another separator than ours, a cell may begin in the middle of one.
+# Characters that start a formula (OWASP, "CSV Injection"); the last four are wide forms of the first, which some
+# programs convert. With another separator than ours a cell may begin in the middle of one.
 _STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 _AT_FIRST = re.compile(f"^( *)('*[{_STARTS}\t\r\n])")
 _INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
@@ -39,7 +39,7 @@ _INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How many answers are new, changed, and were so before; ``freed`` are the courses now reported again."""
+    """Numbers of new, changed and unchanged overrides; ``freed`` are the courses reported again."""
 
     new: int
     changed: int
@@ -48,11 +48,11 @@ class Taken:
 
 
 def read(raw: bytes) -> list[CourseOverride]:
-    """Return the answers of a file, not saved.
+    """Return the overrides in a file, unsaved.
 
     Raises:
-        ValidationError: all that is wrong, at most 100 problems, each with its line (the head is line 1), its column
-            (``''`` for the line as a whole) and what is expected; the three are also its ``params``.
+        ValidationError: at most 100 problems, each with its line (the header is line 1), its column (``''`` for the
+            whole line) and what is expected, also as ``params``.
     """
     if len(raw) > MOST_BYTES:
         raise _problem(1, "", _("the file is larger than %(size)s MiB") % {"size": MOST_BYTES // 1024 // 1024})
@@ -88,7 +88,6 @@ def read(raw: bytes) -> list[CourseOverride]:
 
 
 def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str]) -> list[ValidationError]:
-    """Add the answer of a row to those that were found; return what is wrong with it."""
     values = {name: original(cell.strip()) for name, cell in row.items()}
     is_reported = BOOLEANS.get(values.get("is_reported", "").lower())
     answer = CourseOverride(
@@ -101,7 +100,7 @@ def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[
         mistakes = error.message_dict
     if is_reported is None:
         mistakes["is_reported"] = [_("must be true or false")]
-    # The database may not tell upper from lower case.
+    # The database may ignore case.
     before, _answer = found.setdefault(answer.course_key.casefold(), (line, answer))
     if before != line:
         mistakes["course_key"] = [_("is in line %(line)s already") % {"line": before}]
@@ -114,12 +113,7 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
 
 
 def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
-    """Store answers of ``read``, in one transaction. Courses that are not among them keep theirs.
-
-    Arguments:
-        answers: each course once.
-        dry_run: count only.
-    """
+    """Store overrides from ``read`` (each course once) in one transaction, or only count; other courses keep theirs."""
     new: list[CourseOverride] = []
     changed: list[CourseOverride] = []
     freed: list[str] = []
@@ -142,12 +136,12 @@ def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
 
 
 def stored() -> list[dict[str, object]]:
-    """Return every answer, by course."""
+    """Return all overrides, by course."""
     return list(CourseOverride.objects.order_by("course_key").values(*COLUMNS))
 
 
 def written() -> str:
-    """Return every answer as the CSV that ``read`` takes."""
+    """Return all overrides as the CSV that ``read`` takes."""
     rows = (
         [str(value).lower() if isinstance(value, bool) else str(value) for value in row.values()] for row in stored()
     )
@@ -155,10 +149,7 @@ def written() -> str:
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV, for every export of this plugin.
-
-    Each cell is quoted: Python 3.11 does not see that one with a carriage return has to be.
-    """
+    """Return rows as CSV for every export, quoting every cell: Python 3.11 misses that a carriage return needs it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows([harmless(cell) for cell in row] for row in rows)
@@ -166,12 +157,12 @@ def as_csv(rows: Iterable[Sequence[str]]) -> str:
 
 
 def harmless(cell: str) -> str:
-    """Return a cell as text: with an apostrophe before whatever would be a formula."""
+    """Return a cell as text, with an apostrophe before anything that would be a formula."""
     return _AT_FIRST.sub(r"\1'\2", _INSIDE.sub(r"\1'\2", cell))
 
 
 def original(cell: str) -> str:
-    """Return what ``harmless`` was given."""
+    """Undo ``harmless``."""
     return _INSIDE.sub(_unquoted, _AT_FIRST.sub(_unquoted, cell))
 
 

@@ -1,7 +1,7 @@
-"""The doctor: every check of an installation in order, each with what to do.
+"""The doctor: every check of an installation in order, each with its fix.
 
-What waits and what is wrong with it is a face of ``status`` and ``problems``, as are the overview and the alerts. The
-rest is tried here and now: settings, keys, the LMS's functions, cache, broker, workers and, on demand, Percipio.
+The backlog and its problems come from ``status`` and ``problems``, as in the overview and the alerts. Settings, keys,
+LMS functions, cache, broker, workers and, on request, Percipio are checked here.
 """
 
 from __future__ import annotations
@@ -37,17 +37,16 @@ from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
-# Course runs whose grading is asked for.
+# Course runs whose grading is checked.
 MOST_COURSES = 200
-# Problems of a kind that are named one by one.
+# Problems named individually per kind.
 MOST_NAMED = 20
 
 
 def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
-    """Yield every result, as it is found; what needs tables is left out where they are missing.
+    """Yield every result as it is found; skip checks whose tables are missing.
 
-    Arguments:
-        is_online: also speak to Percipio: token, a read, an empty write, the clock.
+    ``is_online`` also contacts Percipio: token, read, empty write, clock.
     """
     migrations = installation_checks.migrations()
     yield migrations
@@ -71,7 +70,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
 
 
 def health() -> Iterator[CheckResult]:
-    """Yield the checks of one snapshot, each with its problems, or that it is well."""
+    """Yield the checks of one snapshot, each with its problems or as passed."""
     snapshot = status.take(timezone.now())
     found = problems.find(snapshot)
     for one_site in snapshot.sites.values():
@@ -92,7 +91,6 @@ def health() -> Iterator[CheckResult]:
 
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
-    """Return each check of the snapshot: its name, its kinds of problem, and what is said when there is none."""
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
     destinations = _("%(count)s, all open") % {"count": len(snapshot.destinations)}
     return [
@@ -125,7 +123,7 @@ def _result(name: str, problem: Problem) -> CheckResult:
 
 
 def site(site_id: int) -> list[CheckResult]:
-    """Return how one site's configuration is, with which a test of its connection begins."""
+    """Return the checks of one site's configuration that precede a connection check."""
     snapshot = status.take(timezone.now(), [site_id])
     return list(_of_site(snapshot.sites[site_id], problems.find(snapshot)))
 
@@ -149,7 +147,7 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
 
 
 def retired_learners() -> CheckResult:
-    """Check that nobody is here who should have been erased."""
+    """Check that no retired learner is left unerased."""
     name = _("retired learners")
     try:
         left = retention.count_retired()
@@ -162,7 +160,7 @@ def retired_learners() -> CheckResult:
 
 
 def ungraded_courses() -> Iterator[CheckResult]:
-    """Yield courses in which nothing is graded: they are never completed where completed means passed."""
+    """Yield courses without graded content: they never complete where completion means passing."""
     passed = [pk for pk, one in sites.reporting().items() if one.policy.completed_on is CompletedOn.PASSED]
     for site_id, site_name in sites.names(passed).items():
         rows = LearnerCourse.objects.filter(site_id=site_id).order_by().values_list("course_key")
@@ -189,7 +187,7 @@ def _is_ungraded(course_key: str) -> bool:
 
 
 def client_secrets() -> Iterator[CheckResult]:
-    """Yield which stored secrets wait for the newest key, or for somebody to type them again."""
+    """Yield the stored secrets to re-encrypt with the newest key, or to retype."""
     newest = sites.newest_rows()
     kept = PercipioConfiguration.objects.exclude(pk__in=[row.pk for row in newest.values()]).exclude(client_secret=b"")
     earlier = set(kept.order_by().values_list("site_id", flat=True))
@@ -200,7 +198,7 @@ def client_secrets() -> Iterator[CheckResult]:
         if not secret:
             continue
         if not secret.is_readable:
-            # Of a site that reports, the configuration is already called wrong for it.
+            # For a site that reports, its configuration is already reported as wrong.
             yield doubtful(name, _("stored, and none of the keys decrypts it"), _("Type it again in the admin."))
         elif isinstance(secret, StoredSecret) and not secret.is_newest:
             fix = _("Save the site's configuration again in the admin; only then take the older key out.")
@@ -214,7 +212,7 @@ def client_secrets() -> Iterator[CheckResult]:
 
 
 def pull_clients() -> Iterator[CheckResult]:
-    """Yield whether the application of each client that is switched on can get a token that is taken here."""
+    """Yield whether each enabled client's application can get a token accepted here."""
     rows = list(PullClient.objects.filter(enabled=True).order_by("pk"))
     for row in rows:
         yield from _of_client(row)
@@ -240,7 +238,7 @@ def _of_client(row: PullClient) -> Iterator[CheckResult]:
 
 
 def connections(*, is_online: bool) -> Iterator[CheckResult]:
-    """Yield the connection test of each site that reports; only when the operator wants it."""
+    """Yield each reporting site's connection check; only on request."""
     found = sites.reporting()
     for site_id, site_name in sites.names(found).items():
         if not is_online:

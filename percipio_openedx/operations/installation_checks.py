@@ -1,6 +1,6 @@
-"""Check what the plugin needs of the LMS that it is installed in: functions, signals, tables, cache, broker, workers.
+"""Check what the plugin needs of its LMS: functions, signals, tables, cache, broker, workers.
 
-Each check is tried now, for a bounded time.
+Each check runs live, within a bounded time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 BROKER_WAIT = 5
 WORKER_WAIT = 2.0
 CACHE_WAIT = 5.0
-# Cache backends that the processes of the LMS do not share: wakes, tokens and schedules are then each process's own.
+# Cache backends that LMS processes do not share: wakes, tokens and schedules become per process.
 OWN = ("locmem", "dummy")
 # A course run that no LMS has.
 NOWHERE = "course-v1:percipio-openedx+doctor+none"
@@ -76,7 +76,7 @@ def _run(command: str) -> str:
 
 
 def signals() -> CheckResult:
-    """Check that this release has every signal that is listened to."""
+    """Check that this release has every signal we receive."""
     missing = sorted(set(edx_platform.missing_signals))
     if not missing:
         return well(_("signals"))
@@ -85,7 +85,7 @@ def signals() -> CheckResult:
 
 
 def receivers() -> CheckResult:
-    """Check that the LMS has connected the receivers that notice learners' acts."""
+    """Check that the LMS has connected our receivers."""
     plugin = apps.get_app_config("percipio_openedx")
     wanted = plugin.plugin_app["signals_config"]["lms.djangoapp"]["receivers"]  # type: ignore[attr-defined]
     missing = [entry["receiver_func_name"] for entry in wanted if not _is_connected(entry)]
@@ -101,7 +101,7 @@ def _is_connected(entry: dict[str, str]) -> bool:
 
 
 def cache_works() -> CheckResult:
-    """Check that the default cache keeps something, and that all processes share it."""
+    """Check that the default cache works and is shared by all processes."""
     name, where = _("cache"), config.cache_backend()
     key = f"percipio_openedx:doctor:{uuid.uuid4()}"
 
@@ -123,7 +123,7 @@ def cache_works() -> CheckResult:
 
 
 def worker_answers() -> Iterator[CheckResult]:
-    """Yield whether the broker can be reached, and a Celery worker of the LMS answers."""
+    """Yield whether the broker is reachable and an LMS Celery worker answers."""
     fix = _("Start the LMS's workers, or run percipio_run --loop beside the LMS; nothing is lost meanwhile.")
     if config.is_eager():
         yield skipped(_("broker"), _("tasks run inside the request here (development): use percipio_run"))
@@ -150,7 +150,7 @@ def _workers() -> int:
 
 
 def _bounded(call: Callable[[], T], seconds: float) -> T | None:
-    """Return the result of a call, or None where it failed or took too long (its thread is then left behind)."""
+    """Return a call's result, or None if it failed or took too long (its thread is left behind)."""
     results: list[T] = []
 
     def run() -> None:
@@ -166,7 +166,7 @@ def _bounded(call: Callable[[], T], seconds: float) -> T | None:
 
 
 def timeouts() -> Iterator[CheckResult]:
-    """Yield whether a notice that waits for a locked row in vain would undo the learner's act (MariaDB and MySQL)."""
+    """Yield whether a notice timing out on a locked row would roll back the learner's act (MariaDB and MySQL)."""
     connection = connections[router.db_for_write(Statement)]
     if connection.vendor != "mysql":
         return
@@ -182,7 +182,7 @@ def timeouts() -> Iterator[CheckResult]:
 
 
 def platform_functions() -> Iterator[CheckResult]:
-    """Yield whether each function of the LMS that is read can be called here."""
+    """Yield whether each LMS function we read can be called here."""
     broken = 0
     for name, call in FUNCTIONS.items():
         try:
@@ -199,7 +199,7 @@ def platform_functions() -> Iterator[CheckResult]:
 
 
 def completion() -> CheckResult:
-    """Check that the LMS records what learners complete."""
+    """Check that the LMS records completions."""
     name = _("completion tracking")
     try:
         if edx_platform.is_completion_on():
@@ -213,7 +213,7 @@ def completion() -> CheckResult:
 
 
 def routing() -> CheckResult:
-    """Check that event-routing-backends, which is here for its transformers alone, routes events only if it should."""
+    """Check that event-routing-backends, used only for its transformers, routes events only if it should."""
     name = _("event routing")
     asked_for_by, state = config.routing_is_asked_for_by(), backend.state()
     try:

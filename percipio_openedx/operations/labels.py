@@ -1,4 +1,4 @@
-"""Everything the plugin knows by a code, in an operator's words, each with what can be done about it."""
+"""Operators' labels for every code the plugin stores, each with its fix."""
 
 from __future__ import annotations
 
@@ -122,12 +122,12 @@ OUTCOMES: Mapping[str, Text] = {
 
 
 def of(table: Mapping[Any, Text], code: str) -> str:
-    """Return the words of a code; the code itself where a later version wrote one that is not known here."""
+    """Return a code's label; the code itself if it comes from a later version."""
     return str(table.get(code, code))
 
 
 def of_milestone(kind: str, value: str) -> str:
-    """Return a milestone as the list names it: ``progressed 40 %``."""
+    """Return a milestone as listed: ``progressed 40 %``."""
     if kind == Kind.PROGRESSED and value:
         return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value}
     if kind == Kind.RETRACTED and value:
@@ -136,7 +136,7 @@ def of_milestone(kind: str, value: str) -> str:
 
 
 def of_problem(problem: str) -> str:
-    """Return what could not be found out or built of a learner, ``''`` if nothing."""
+    """Return what could not be determined or built for a learner, ``''`` if nothing."""
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
 
 

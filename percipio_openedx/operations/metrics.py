@@ -1,7 +1,7 @@
-"""``/percipio/metrics`` and ``percipio_metrics``: figures for whoever scrapes, in Prometheus's text form.
+"""Prometheus metrics for ``/percipio/metrics`` and ``percipio_metrics``.
 
-A face of ``status`` and ``problems``: what waits, how destinations fare, what is wrong, what was sent lately. Ids only,
-nobody is named. The text form needs ``prometheus_client`` (the ``metrics`` extra).
+Built from ``status`` and ``problems``: backlog, destinations, problems, recent requests. Ids only, no names. The text
+form needs ``prometheus_client`` (the ``metrics`` extra).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.status import Snapshot
 
 PREFIX = "percipio_"
-# The span of the figures about requests: longer than two scrapes lie apart.
+# The window of the request metrics: longer than the interval between scrapes.
 LATELY = timedelta(minutes=5)
 
 Values = dict[tuple[str, ...], float]
@@ -34,7 +34,7 @@ Labels = dict[int, tuple[str, str]]
 
 @dataclass(slots=True)
 class Gauge:
-    """One figure: its name, what it means, its labels and, by their values, its numbers."""
+    """One metric: name, meaning, labels, and values by label values."""
 
     name: str
     meaning: str
@@ -43,7 +43,7 @@ class Gauge:
 
 
 def gauges() -> Iterator[Gauge]:
-    """Yield all figures; the number of queries does not grow with statements or destinations."""
+    """Yield all metrics; the number of queries does not grow with statements or destinations."""
     snapshot = status.take(timezone.now())
     labels = {found.row.pk: (str(found.row.site_id), found.row.organization) for found in snapshot.destinations}
     yield from _destinations(snapshot, labels)
@@ -63,7 +63,8 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     paused = Gauge("destination_paused", "1 where a person has to fix something", names)
     failing = Gauge("destination_failures", "Failed requests in a row", names)
     success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
-    # An organization that was reported to with credentials of the site's own, and with those of the settings, has two.
+    # An organization has two destinations if it was reported to with the site's own credentials and with those of the
+    # settings.
     for found in snapshot.destinations:
         row, label = found.row, labels[found.row.pk]
         for state in status.UNSETTLED:
@@ -101,7 +102,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
             failing.values[of, part] = count
     yield failing
     held = Gauge("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
-    # Every site, and greater than, so that the index on site and reason serves.
+    # Every site, and "greater than", so that the index on site and reason is used.
     rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
     for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
         held.values[str(site_id), reason] = count
@@ -109,21 +110,20 @@ def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
 
 
 def is_available() -> bool:
-    """Return whether ``prometheus_client`` is installed."""
     return find_spec("prometheus_client") is not None
 
 
 def text() -> bytes:
-    """Return the figures as Prometheus reads them."""
+    """Return the metrics in Prometheus's text form."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.registry import Collector
 
     class Gauges(Collector):
-        """Reads the database when asked, and keeps nothing: every process would say the same."""
+        """Reads the database on each scrape and stores nothing: every process reports the same."""
 
         def collect(self) -> Iterator[GaugeMetricFamily]:
-            """Yield each figure as a gauge."""
+            """Yield each metric as a gauge."""
             for gauge in gauges():
                 family = GaugeMetricFamily(PREFIX + gauge.name, gauge.meaning, labels=gauge.labels)
                 for labels, value in gauge.values.items():
@@ -138,11 +138,7 @@ def text() -> bytes:
 @never_cache
 @require_safe
 def view(request: HttpRequest) -> HttpResponse:
-    """Show the figures to whoever shows the token. Cookies are not looked at.
-
-    Raises:
-        Http404: no token is set, or the extra is not installed.
-    """
+    """Serve the metrics to bearers of the token; ignore cookies. 404 without a token set or without the extra."""
     token = config.metrics_token()
     if not token or not is_available():
         raise Http404

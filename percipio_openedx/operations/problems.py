@@ -1,6 +1,6 @@
-"""What can be wrong with a running installation, found from one ``Snapshot``: the answer that four faces show.
+"""Find an installation's problems in one ``Snapshot``, for alerts, overview, doctor and metrics.
 
-Alerts tell of every error; the overview, the doctor and the metrics show warnings as well.
+Alerts report errors only; the others show warnings as well.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.learner_course import Part
 
 if TYPE_CHECKING:
-    # The LMS's web processes show titles of alerts, and start without the rest.
+    # The LMS's web processes show alert titles and must start without the rest.
     from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
-# The subject of what no worker takes up.
+# The subject of notices that no worker takes up.
 NOTICES = "notices"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong now. Nothing personal and nothing secret.
+    """One current problem. Nothing personal or secret.
 
-    ``subject`` names it in a row (``destination:3``), ``where`` for people; ``site_id`` is the site that it concerns,
-    None where it concerns all of them.
+    ``subject`` names it in a row (``destination:3``), ``where`` for people; ``site_id`` is None where it affects all
+    sites.
     """
 
     code: ProblemCode
@@ -48,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """What an operator reads of one kind of problem. All lazy; ``sentence`` and ``fix`` have places for values."""
+    """Labels for one kind of problem, all lazy; ``sentence`` and ``fix`` have placeholders."""
 
     title: str | Promise
     sentence: Any
@@ -169,7 +169,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
 }
 TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.items()}
 
-# Why a destination is paused, each with what can be done about it.
+# Why a destination is paused, with the fix.
 PAUSES: Mapping[str, str | Promise] = {
     Pause.UNAUTHORIZED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
     Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
@@ -195,13 +195,13 @@ STEPS: Mapping[str, str | Promise] = {
 
 
 def find(snapshot: Snapshot) -> list[Problem]:
-    """Return what is wrong, in the language in force, what explains the rest first."""
-    # A step of a pass breaks: only the pass that it broke can tell, and it has left an alert.
+    """Return the problems in the active language, causes before consequences."""
+    # Only the pass that a step broke knows of it; it has left an alert.
     fix = str(KINDS[ProblemCode.BROKEN].fix)
     broken = [row for row in snapshot.alerts if row.kind == ProblemCode.BROKEN]
     found = [Problem(ProblemCode.BROKEN, Severity.ERROR, row.subject, row.message, fix) for row in broken]
     found += _stored(snapshot)
-    # Where nothing reports, switched off or never begun, whatever waits keeps nothing from arriving.
+    # Where nothing reports, switched off or never set up, a backlog holds up nothing.
     if snapshot.reports():
         found += _observing(snapshot)
         for site in snapshot.sites.values():
@@ -213,12 +213,11 @@ def find(snapshot: Snapshot) -> list[Problem]:
 
 
 def broken_step(step: str, reason: str) -> Problem:
-    """Return that a step of a pass breaks."""
     return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
 
 
 def at(moment: datetime) -> str:
-    """Return a time for a sentence, in the one zone that every server knows."""
+    """Return a time for a sentence, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
@@ -233,10 +232,7 @@ def _problem(
     organization: str = "",
     **values: object,
 ) -> Problem:
-    """Return a problem with the texts and the severity of its kind, unless others are given.
-
-    ``more`` stands behind the sentence; ``values`` are for the places of sentence and fix.
-    """
+    """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders."""
     kind = KINDS[code]
     text = (kind.sentence if sentence is None else sentence) % values + more
     where = ", ".join(part for part in (site.name if site else "", organization) if part)
@@ -258,7 +254,7 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
-        # Where the configuration has a mistake, that is what the others wait for.
+        # A configuration mistake is what the others wait for.
         if site.mistake is not None:
             continue
         if found.is_late and found.waiting_since is not None:
@@ -270,7 +266,7 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
             yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
         elif row.failures:
             since = row.failing_since or snapshot.at
-            # An error once it lasts.
+            # An error only once it lasts.
             severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
             yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, at=at(since))
 
@@ -288,7 +284,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Problem]:
             _hashed("course", f"{row.course_key}|{row.part}"),
             sentence=no_progress if row.part == Part.PROGRESS else None,
             more=" " + gettext("Tried again at %(at)s.") % {"at": at(row.retry_at)},
-            # A first failure is most often the moment's, and over with the next pass.
+            # A first failure is usually temporary and gone in the next pass.
             severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
             at=at(row.failing_since),
             course=row.course_key,
@@ -305,7 +301,7 @@ def _hashed(what: str, text: str) -> str:
 
 
 def _stored(snapshot: Snapshot) -> Iterator[Problem]:
-    """Yield what is wrong with what is stored, whether or not anything is reported."""
+    """Yield the problems with stored rows, whether or not anything is reported."""
     if snapshot.future_times:
         found = ", ".join(f"{gettext(what)}: {count}" for what, count in snapshot.future_times.items())
         yield _problem(ProblemCode.CLOCK, "clock", found=found)

@@ -1,11 +1,10 @@
-"""Compare what we believe Percipio has with what it says, for millions of statements.
+"""Compare the statements we believe Percipio has with those it returns, for millions of statements.
 
-Percipio is read page by page and oldest first. Each page's ids are looked up here in one query; what was found is
-marked in a byte a row. Then our own delivered rows are gone through in the order of their ids, and those without a mark
-are missing there.
+Percipio is read page by page, oldest first. Each page's ids are looked up in one query, and matches are marked in one
+byte per row. Then our delivered rows are scanned in id order; those unmarked are missing at Percipio.
 
-What of a statement never changes, and what an LRS may add or keep elsewhere (``stored``, ``authority``, ``version``,
-definitions of activities, the form of times): xAPI 1.0.3 Data 2.2. Voiding: Data 2.3.1.
+Which parts never change, and which an LRS may add or store differently (``stored``, ``authority``, ``version``,
+activity definitions, time format): xAPI 1.0.3 Data 2.2. Voiding: Data 2.3.1.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.models.statement import State, Statement, StatementQuerySet
 
-# Rows gone through, or requeued, at once.
+# Rows scanned or requeued at once.
 AT_ONCE = 500
-# Percipio's clock and ours, and the time from its storing to our settling, may differ by this much.
+# Allowance for clock skew, and for the time between Percipio's storing and our settling.
 OVERLAP = timedelta(hours=1)
 CONFLICT = 409
 IDENTIFIERS = ("mbox", "mbox_sha1sum", "openid", "account")
 
 
 class Difference(StrEnum):
-    """How a statement differs. All but *forgotten*, which was pruned here, are problems."""
+    """How a statement differs. All are problems except *forgotten*, which was pruned here."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -50,7 +49,7 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One difference: how, which statement, and ids to find it by. Nothing personal."""
+    """One difference: its kind, the statement, and ids to find it by. Nothing personal."""
 
     difference: Difference
     uuid: str
@@ -60,7 +59,7 @@ class Found:
 
 @dataclass(slots=True)
 class Tally:
-    """How a reconciliation went; ``read`` and ``checked`` count statements there and here."""
+    """The totals; ``read`` and ``checked`` count statements at Percipio and here."""
 
     read: int = 0
     checked: int = 0
@@ -69,18 +68,18 @@ class Tally:
 
     @property
     def is_well(self) -> bool:
-        """Return whether nothing has to be done."""
+        """Return whether nothing needs fixing."""
         return not any(count for kind, count in self.counts.items() if kind != Difference.FORGOTTEN)
 
 
 class Reconciliation:
-    """One comparison of one site.
+    """One comparison for one site.
 
     Arguments:
-        configuration: the site's; its API must not be Track, which has no reading.
-        since: only what was stored there, and delivered from here, after this; None for all.
-        grace: what was delivered within this time before the start is not missed yet.
-        fix: queue what is missing there, to be sent again under its own id.
+        configuration: the site's; not for the Track API, which cannot be read.
+        since: compare only what was stored there, and delivered from here, after this; None for all.
+        grace: do not miss what was delivered within this time before the start.
+        fix: requeue what is missing there, under its own id.
         on_read, on_checked: called with the number of statements of each page there and each chunk here.
     """
 
@@ -97,7 +96,7 @@ class Reconciliation:
         self._configuration, self._since, self._fix = configuration, since, fix
         self._until = timezone.now() - grace
         self._on_read, self._on_checked = on_read, on_checked
-        # A byte for each row from the first one: 1 once it was found there.
+        # One byte per row from the first one: 1 once found there.
         ends = self._delivered().aggregate(first=Min("pk"), last=Max("pk"))
         self._first = ends["first"] or 0
         self._marks = bytearray((ends["last"] or 0) - self._first + 1)
@@ -111,16 +110,15 @@ class Reconciliation:
         return self._delivered().count()
 
     def run(self) -> Iterator[Found]:
-        """Read, compare, and yield the differences as they are found. May be left at any time and begun again.
+        """Read, compare, and yield differences as they are found. Safe to abandon and repeat.
 
-        Raises:
-            DeliveryError: a page could not be read; nothing is taken for missing then.
+        Raises ``DeliveryError`` if a page could not be read; then nothing counts as missing.
         """
-        # Oldest first: what arrives meanwhile comes at the end and moves no page.
+        # Oldest first: new statements come at the end and shift no page.
         parameters = {"ascending": "true"}
         if self._since is not None:
             parameters["since"] = (self._since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        # The organization's address where all goes to one, as the connection test does; else the partner's.
+        # If all goes to one organization use its address, like the connection check; otherwise the partner's.
         rows = Destination.objects.filter(site_id=self._configuration.site_id)
         names = set(rows.values_list("organization", flat=True))
         organization = names.pop() if len(names) == 1 else ""
@@ -147,7 +145,7 @@ class Reconciliation:
             yield from self._strangers(theirs)
 
     def _strangers(self, theirs: Mapping[UUID, Mapping[str, Any]]) -> Iterator[Found]:
-        """Yield what is not kept here: pruned on purpose, of a learner who was erased, or not ours."""
+        """Yield statements not stored here: pruned, of an erased learner, or not ours."""
         registrations = {
             uuid: _uuid(_mapping(statement.get("context")).get("registration")) for uuid, statement in theirs.items()
         }
@@ -164,20 +162,17 @@ class Reconciliation:
             yield self._found(difference, uuid, kind, f"registration={registration or '-'}")
 
     def _delivered(self) -> StatementQuerySet:
-        """Return what was delivered long enough ago, but for voided statements, which no LRS hands out.
-
-        Source: xAPI 1.0.3 Communication 2.1.3.
-        """
+        """Return what was delivered long enough ago; no LRS returns voided ones (xAPI 1.0.3 Communication 2.1.3)."""
         rows = Statement.objects.filter(
             site_id=self._configuration.site_id,
-            # What was delivered with credentials that are gone cannot be read with others.
+            # Statements sent with former credentials cannot be read with others.
             destination__own_credentials=self._configuration.own_credentials,
             state=State.DELIVERED,
             voided_by__isnull=True,
             settled_at__lte=self._until,
         )
         if self._since is not None:
-            # "Known already" says that it was stored there earlier, perhaps before the time that is asked about.
+            # A 409 means that it was stored earlier, perhaps before ``since``.
             rows = rows.filter(settled_at__gte=self._since).exclude(status=CONFLICT)
         return rows
 
@@ -204,10 +199,10 @@ class Reconciliation:
 
 
 def _last_by_track(site_id: int) -> dict[int, datetime]:
-    """Return until when each destination was reported to by the Track API: no statements are to be read back then."""
+    """Return when each destination last used the Track API: no statements can be read back before."""
     attempts = DeliveryAttempt.objects.filter(destination__site_id=site_id, api=Api.TRACK)
     rows = attempts.order_by().values_list("destination_id").annotate(Max("started_at"))
-    # The answer came after the start; what was settled with it is by Track, too.
+    # The answer came after the start; rows settled with it used the Track API, too.
     return {destination: at + timedelta(minutes=10) for destination, at in rows}
 
 
@@ -218,16 +213,16 @@ def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 
 
 def kind_of_verb(verb: str) -> str:
-    """Return the last word of a verb's id, for a report: ``completed``."""
+    """Return the last segment of a verb id, for a report: ``completed``."""
     return verb.rstrip("/").rpartition("/")[2][:40] or "-"
 
 
 def _essence(statement: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what must be the same: who, did what, to what, with which result, when and in which registration."""
+    """Return what must be equal: actor, verb, object, result, time and registration."""
     actor, target = _mapping(statement.get("actor")), _mapping(statement.get("object"))
     kind = str(target.get("objectType") or "Activity")
     return {
-        # The identifier alone: a name may be kept elsewhere (Data 2.4.2).
+        # Only the identifier: a name may be stored differently (Data 2.4.2).
         "actor": next(((name, actor[name]) for name in IDENTIFIERS if name in actor), None),
         "verb": _mapping(statement.get("verb")).get("id"),
         "object": (kind, str(target.get("id")).lower() if kind == "StatementRef" else target.get("id")),
@@ -238,7 +233,7 @@ def _essence(statement: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _moment(text: Any) -> datetime | str:
-    """Return a time to the millisecond that an LRS has to keep (Data 4.4); what is none stays as it is."""
+    """Return a time in milliseconds, the precision an LRS must keep (Data 4.4); other text unchanged."""
     try:
         moment = datetime.fromisoformat(str(text))
     except ValueError:

@@ -1,6 +1,7 @@
-"""Send settled statements again, under their own ids: after a fix, or by an operator's decision.
+"""Requeue settled statements under their own ids, after a fix or by an operator's decision.
 
-What Percipio may have goes as it is; what it refused is built anew, so that the fix counts (decision record 0017).
+What Percipio may have is resent as it is; what it refused is rebuilt, so that the fix takes effect (decision record
+0017).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ AT_ONCE = 500
 
 
 def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
-    """Queue the settled ones of these statements, batch by batch in the order of their ids; return their number.
+    """Requeue the settled ones of these, in batches by id; return their number.
 
-    ``is_over`` is asked between two batches, ``on_done`` called with the number of each; what is queued stays queued.
+    ``is_over`` is checked between batches, ``on_done`` called with the size of each; batches done stay queued.
     """
     now, last, queued = timezone.now(), 0, 0
     settled = rows.exclude(state__in=OPEN_STATES).order_by("pk").values_list("pk", flat=True)
@@ -35,10 +36,7 @@ def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Calla
 
 
 def try_now(site_id: int | None) -> Sequence[Destination]:
-    """Let every destination that waits be tried at once, without waiting for its own time; return those destinations.
-
-    What a clock that was ahead has put off is due now, too, and so is what could not be built anew.
-    """
+    """Retry and return every waiting destination now; also whatever a fast clock or a failed rebuild delayed."""
     now = timezone.now()
     rows = Destination.objects.filter(Q(retry_at__gt=now) | Q(failures__gt=0, probe_until__gt=now)).order_by("pk")
     found = list(rows if site_id is None else rows.filter(site_id=site_id))

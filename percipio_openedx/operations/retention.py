@@ -1,7 +1,7 @@
-"""Forget what is old enough, and erase what is left of retired learners.
+"""Prune old rows, and erase what is left of retired learners.
 
-Batch by batch and by primary key, so that nobody waits for it. What was *reported* of a learner stays
-(``LearnerCourse``), so nothing is reported again.
+Works in batches by primary key, so that nothing waits for it. The reported state (``LearnerCourse``) stays, so nothing
+is reported twice.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ AT_ONCE = 1000
 SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
 Step = Callable[[int], object]
 
-# What is counted: rows of each kind, then learners who were erased, then courses of retirements that were canceled.
+# What is counted: rows of each kind, then erased learners, then courses of canceled retirements.
 PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired", "resumed")
 
 
 class Cutoffs(NamedTuple):
-    """Before when rows are forgotten; None where they stay for ever."""
+    """Prune rows older than these; None to keep them for ever."""
 
     statements: datetime | None
     parked: datetime | None
@@ -45,19 +45,15 @@ class Cutoffs(NamedTuple):
 
 
 def cutoffs() -> Cutoffs:
-    """Return what the settings say, or raise ``PercipioConfigurationError``."""
+    """Return the cutoffs from the settings, or raise ``PercipioConfigurationError``."""
     days = [config.retention_days(what) for what in ("", "PARKED", "LOG")]
     return Cutoffs(*(timezone.now() - timedelta(days=count) if count else None for count in days))
 
 
 class Prune:
-    """One pruning; it may be left between any two batches.
+    """One pruning; safe to stop between batches.
 
-    Arguments:
-        before: what is old enough.
-        is_over: asked between two batches.
-        on_gone: called with the number of rows of each batch.
-        dry_run: count, and delete nothing.
+    ``is_over`` is checked between batches, ``on_gone`` called with the rows of each; ``dry_run`` only counts.
     """
 
     def __init__(
@@ -69,14 +65,13 @@ class Prune:
     ) -> None:
         self._before, self._is_over, self._on_gone, self._dry_run = before, is_over, on_gone, dry_run
         self.counts = dict.fromkeys(PRUNED, 0)
-        # Retired learners who could not be erased, by user id with the reason.
+        # Retired learners who could not be erased: user id to reason.
         self.unerased: dict[int, str] = {}
 
     def run(self) -> dict[str, int]:
-        """Forget, and return how many rows of each kind went, or would go.
+        """Prune, and return the number of rows of each kind deleted (or, in a dry run, to delete).
 
-        Raises:
-            PlatformUnavailable: the LMS could not be asked who is retired; everything else is done by then.
+        Raises ``PlatformUnavailable`` if the LMS could not tell who is retired; everything else is done by then.
         """
         before, counts = self._before, self.counts
         if before.statements is not None:
@@ -96,7 +91,7 @@ class Prune:
         return counts
 
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:
-        """Read in the order of their ids, which is about that of their storing, up to the first page of young ones."""
+        """Read by id, which is roughly by age, up to the first page of young rows."""
         gone = 0
         for rows in _pages(Statement.objects.all(), "state", "stored_at", "settled_at", is_over=self._is_over):
             if all(stored_at >= before for _, _, stored_at, _ in rows):
@@ -110,7 +105,7 @@ class Prune:
         return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in pages)
 
     def _delete(self, model: type[Model], pks: list[int], **still: object) -> int:
-        """Delete those that still are as they were read: somebody may have requeued one."""
+        """Delete rows unchanged since they were read: one may have been requeued."""
         if not pks or self._dry_run:
             return len(pks)
         deleted, _ = model._default_manager.filter(pk__in=pks, **still).delete()
@@ -121,7 +116,6 @@ class Prune:
 def _pages(
     rows: QuerySet[Any], *columns: str, is_over: Callable[[], bool] = lambda: False
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the primary keys of rows, and these columns, page by page."""
     last = 0
     ordered = rows.order_by("pk").values_list("pk", *columns)
     while not is_over() and (page := list(ordered.filter(pk__gt=last)[:AT_ONCE])):
@@ -130,7 +124,7 @@ def _pages(
 
 
 def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
-    """Return old attempts but for each destination's last one of each API: ``percipio_reconcile`` asks for it."""
+    """Return old attempts except each destination's last per API, which ``percipio_reconcile`` needs."""
     newest = DeliveryAttempt.objects.order_by().values_list("destination_id", "api").annotate(Max("pk"))
     return DeliveryAttempt.objects.filter(started_at__lt=before).exclude(pk__in=[pk for _, _, pk in newest])
 
@@ -144,7 +138,7 @@ def count_retired() -> int:
 
 
 def erase_retired(failed: dict[int, str]) -> int:
-    """Erase retired learners whose notice was lost; return their number. ``failed`` gets the others' reasons."""
+    """Erase retired learners whose notice was lost; return their number. Adds failures to ``failed``."""
     erased = 0
     for user_id in _retired():
         with bulkhead(Boundary.LEARNER) as contained:
@@ -158,7 +152,6 @@ def erase_retired(failed: dict[int, str]) -> int:
 
 
 def _retired() -> Iterator[int]:
-    """Yield the user ids of learners with statements here whose accounts are retired for good."""
     last = 0
     names = config.retired_names()
     while retired := edx_platform.retired_accounts(names, last, AT_ONCE):
@@ -168,10 +161,10 @@ def _retired() -> Iterator[int]:
 
 
 def resume_canceled() -> int:
-    """Notice anew whoever was held back as retired and is not; return the number of their courses."""
+    """Re-notice learners held as retired who no longer are; return the number of their courses."""
     noticed = 0
     notice = partial(_notice_anew, config.retired_names())
-    # Every site that there is a row of, so that the index that begins with the site can be used.
+    # List every site that has a row, so that the index beginning with the site is used.
     sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
     held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
     for page in _pages(held, "user_id", "course_key"):
@@ -196,12 +189,12 @@ def _notice_anew(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
 
 
 def open_erasures() -> QuerySet[ErasureRequest]:
-    """Return the erasure requests that are still to be sent to Skillsoft, the oldest first."""
+    """Return the erasure requests still to be sent to Skillsoft, oldest first."""
     return ErasureRequest.objects.filter(done_at__isnull=True).order_by("pk")
 
 
 def tick_off(pks: Iterable[int]) -> list[ErasureRequest]:
-    """Note that Skillsoft has erased these; return those that were open until now. Unknown ids are ignored."""
+    """Mark requests as erased by Skillsoft; return those open until now. Unknown ids are ignored."""
     rows = list(open_erasures().filter(pk__in=list(pks)))
     open_erasures().filter(pk__in=[row.pk for row in rows]).update(done_at=timezone.now())
     return rows

@@ -1,4 +1,4 @@
-"""One pass of the worker: observe what is due, build anew what is outdated, send what waits, say when to come again."""
+"""One worker pass: observe what is due, rebuild outdated statements, deliver, and schedule the next pass."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Until the next pass, at the most, after one of which a step broke.
+# Longest wait until the next pass after a broken step.
 AFTER_A_BROKEN_STEP = timedelta(seconds=60)
 
 
 class Step(StrEnum):
-    """The parts of a pass, none of which keeps the others from being done."""
+    """The steps of a pass; none prevents the others."""
 
     OBSERVING = "observing"
     REBUILDING = "rebuilding"
@@ -34,25 +34,23 @@ class Step(StrEnum):
 
 @dataclass(slots=True)
 class Pass:
-    """How one pass went: when the next one is due (None: when a notice comes), and which steps broke, and why."""
+    """The result of a pass: when the next is due (None: with the next notice), and which steps broke, and why."""
 
     next_at: datetime | None = None
     broken: dict[Step, str] = field(default_factory=dict)
 
 
 def run_once(budget: float | None = None) -> datetime | None:
-    """Run a pass, and return when the next one is due (None: when the next notice comes). Never raises.
+    """Run a pass; return when the next is due (None: with the next notice). Never raises.
 
-    Arguments:
-        budget: seconds to work for, about; None for as long as it takes. Observing gets half of it, building anew half
-            of what is left then.
+    ``budget`` is approximate seconds of work, None for no limit: half for observing, half of the rest for rebuilding.
     """
     return run_pass(budget).next_at
 
 
 def run_pass(budget: float | None = None) -> Pass:
-    """Run a pass as ``run_once`` does, and return how it went."""
-    # Here, so that the LMS's web processes, which never come here, start without any of it.
+    """Run a pass as ``run_once`` does; return its result."""
+    # Imported here so that the LMS's web processes start without it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts
     from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
@@ -69,7 +67,7 @@ def run_pass(budget: float | None = None) -> Pass:
     rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
-    # What a claim or an operator has outdated since is due, too.
+    # A claim or an operator may have outdated more since.
     to_build = _step(done, Step.REBUILDING, next_rebuild, None)
     broken = {str(step): why for step, why in done.broken.items()}
     to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
@@ -93,7 +91,7 @@ def run_pass(budget: float | None = None) -> Pass:
 
 
 def _step(done: Pass, step: Step, work: Callable[[], T], otherwise: T) -> T:
-    """Work behind a bulkhead: whatever breaks this step, the others are done, and the next pass is called."""
+    """Run one step behind a bulkhead: if it breaks, the others and the next pass still run."""
     with bulkhead(Boundary.STEP) as contained:
         return work()
     done.broken[step] = contained.reason

@@ -1,4 +1,4 @@
-"""Run slots: how many runs may work at the same time, counted in the LMS's shared cache."""
+"""Run slots: limit concurrent runs through the LMS's shared cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY = "percipio_openedx:slot:%d"
 
 
 class Slot(NamedTuple):
-    """One of the slots. ``has_neighbor`` says that there is another one after it."""
+    """One slot; ``has_neighbor`` says that there is another after it."""
 
     number: int
     has_neighbor: bool
@@ -21,14 +21,10 @@ class Slot(NamedTuple):
 
 @contextmanager
 def taken(count: int, longest: float) -> Iterator[Slot | None]:
-    """Take one of so many slots; None when all are taken, for then enough runs are at work.
+    """Take one of ``count`` slots; None when enough runs are at work. It frees itself after ``longest`` seconds.
 
-    A cache that remembers nothing gives the first slot to everybody and no neighbor to anybody: runs are safe beside
-    each other, and none calls a second one.
-
-    Arguments:
-        count: how many runs may work at once.
-        longest: seconds after which a slot that nobody gave back is free again.
+    A cache that stores nothing gives everyone the first slot and no neighbor: concurrent runs are safe, and none starts
+    a second one.
     """
     token = uuid4().hex
     number = next((slot for slot in range(count) if cache.add(KEY % slot, token, timeout=int(longest))), None)

@@ -1,4 +1,4 @@
-"""Which part of history a back-fill is about, and what it would report of it: examined without keeping anything."""
+"""Select a backfill's scope, and forecast what it would report without storing anything."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 
-# Learners of one course that are examined together.
+# Learners of a course examined together.
 AT_ONCE = 200
 
-# Enrollment id, user id, time of creation.
+# Enrollment id, user id, creation time.
 Enrolled = tuple[int, int, datetime | None]
 
 
@@ -42,8 +42,8 @@ class Scope:
         org: only courses of this organization.
         course_keys: only these course runs.
         user_id: only this learner.
-        since, until: only learners of whom the LMS knows an act in the course within this time: an enrollment, a
-            completion, a grade or a certificate. All that is true of them is reported, also what is older.
+        since, until: only learners with an act in the course in this period: an enrollment, completion, grade or
+            certificate. Everything about them is reported, including older facts.
     """
 
     site_id: int | None = None
@@ -55,16 +55,15 @@ class Scope:
 
     @property
     def text(self) -> str:
-        """Return the same text for the same scope."""
+        """Return a canonical text, equal for equal scopes."""
         return json.dumps({**asdict(self), "course_keys": sorted(self.course_keys)}, sort_keys=True, default=str)
 
     @property
     def key(self) -> str:
-        """Return a short name of the scope."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def learners(self, course_key: str, rows: Sequence[Enrolled]) -> set[int]:
-        """Return those of the enrolled who did something within the time."""
+        """Return the enrolled learners with an act in the period."""
         user_ids = [user_id for _, user_id, _ in rows]
         if self.since is None and self.until is None:
             return set(user_ids)
@@ -75,7 +74,7 @@ class Scope:
             spans += [(user_id, grade.passed_at, grade.passed_at), (user_id, grade.changed, grade.changed)]
         for user_id, certificate in edx_platform.certificates(course_key, user_ids).items():
             changed = certificate.changed or certificate.created
-            # One that the course showed later than it was made is news of that day.
+            # A certificate shown later than it was made counts on that day.
             spans.append((user_id, certificate.created, max(changed, certificate.awarded_at or changed)))
         return {user_id for user_id, first, last in spans if self._overlaps(first, last)}
 
@@ -86,26 +85,24 @@ class Scope:
 
 
 class Sites:
-    """The configurations of the course runs' sites, each read once a run."""
+    """Configurations by course run, each site read once per run."""
 
     def __init__(self) -> None:
         self._site_of = cache(config.site_id_for)
         self._in_force = cache(config.for_site)
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return what is in force for a course run, or None, or raise ``PercipioConfigurationError``."""
+        """Return a course run's configuration, or None, or raise ``PercipioConfigurationError``."""
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
     def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
-        """Return the course runs of a scope from ``first`` on, as far as their sites report.
+        """Return the enrollments of a scope's course runs from ``first`` on whose sites report, in processing order.
 
-        Returns:
-            By course run, in the order in which they are taken, the number of enrollments; and the reason for those
-            whose site cannot be told.
+        Also the reason for each course run whose site is unknown.
 
         Raises:
             PlatformUnavailable: the LMS could not be asked.
-            PercipioConfigurationError: a site is configured wrongly.
+            PercipioConfigurationError: a site is misconfigured.
         """
         counts = edx_platform.enrollment_counts(scope.user_id)
         found, unknown = {}, {}
@@ -126,13 +123,13 @@ class Sites:
         try:
             org = edx_platform.org_of(course_key)
         except PlatformUnavailable:
-            # Nobody's: an enrollment in what is no course run.
+            # An enrollment in something that is no course run belongs to no site.
             return False
         return (not scope.org or org == scope.org) and (scope.site_id is None or self._site_of(org) == scope.site_id)
 
 
 def raise_if_everybodys(error: Exception) -> None:
-    """Raise an error that is about all items: a site that is configured wrongly, a database that does not work."""
+    """Raise an error that affects all items: a misconfigured site or a failing database."""
     if isinstance(error, PercipioConfigurationError):
         raise error
     if is_outage(error):
@@ -141,9 +138,9 @@ def raise_if_everybodys(error: Exception) -> None:
 
 @dataclass(slots=True)
 class Forecast:
-    """``enrollments`` are all in the scope; of ``examined`` ones it is known what would be reported, or why not.
+    """``enrollments`` counts the scope; ``examined`` those for which the reports, or why not, are known.
 
-    ``failed_courses`` are course runs that the LMS could not be asked about, with the reason.
+    ``failed_courses`` are course runs that the LMS could not read, with the reason.
     """
 
     courses: int = 0
@@ -154,7 +151,6 @@ class Forecast:
     failed_courses: dict[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """Return it for JSON."""
         counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
         failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
         return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
@@ -163,15 +159,13 @@ class Forecast:
 def forecast(
     scope: Scope, sample: int | None, stop: threading.Event, on_examined: Callable[[int], object] = int
 ) -> Forecast:
-    """Count, and examine.
+    """Count and examine the scope.
 
-    Arguments:
-        sample: learners in courses to examine, spread evenly over the courses; None for all.
-        stop: asked between two courses.
-        on_examined: called with the number of those just examined.
+    ``sample`` limits the learners in courses examined, spread evenly over the courses; None for all. ``stop`` is
+    checked between courses, ``on_examined`` called with the number just examined.
 
     Raises:
-        PercipioConfigurationError: a site is configured wrongly.
+        PercipioConfigurationError: a site is misconfigured.
         PlatformUnavailable: the LMS could not be asked.
     """
     sites = Sites()
@@ -198,7 +192,6 @@ def forecast(
 def _course(
     found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int | None
 ) -> Iterator[int]:
-    """Examine at most so many learners of a course; yield the number of enrollments of each chunk."""
     courses, after, done = CourseBook(), 0, 0
     while most is None or done < most:
         limit = AT_ONCE if most is None else min(AT_ONCE, most - done)
@@ -208,7 +201,7 @@ def _course(
         after = rows[-1][0]
         done += len(rows)
         user_ids = sorted(scope.learners(course_key, rows))
-        # Before the learners: a course that cannot be read is nobody's fault among them.
+        # First the course: if it cannot be read, no learner is at fault.
         course = courses.get(course_key)
         work = partial(_examined, configuration, course_key, course)
         parts, broken = apart(Boundary.LEARNER, user_ids, work)
@@ -224,7 +217,7 @@ def _course(
 def _examined(
     configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
 ) -> list[LearnerFinding]:
-    """Examine, and roll back whatever the platform writes on the way (an external id on its first use)."""
+    """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
     with transaction.atomic():
         try:
             rows = _rows(configuration.site_id, course_key, user_ids)
@@ -234,7 +227,6 @@ def _examined(
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
-    """Return the rows as they are, and for the others some that are not saved."""
     root = config.lms_root()
     rows = {
         user_id: LearnerCourse(

@@ -1,4 +1,4 @@
-"""The sites that report, what is in force there, and how they fare."""
+"""The sites that report, their configurations and their destinations' status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class DestinationStatus:
 
     @property
     def waiting(self) -> int:
-        """Return the number of statements that are still on their way."""
+        """Return the number of statements still on their way."""
         return sum(self.counts.get(state, 0) for state in OPEN_STATES)
 
     @property
@@ -42,16 +42,16 @@ class DestinationStatus:
 
     @property
     def is_paused(self) -> bool:
-        """Return whether a person has to fix something. A site that was switched off is no such case."""
+        """Return whether a person must fix something; a site that is switched off does not count."""
         return self.row.paused_reason not in ("", Pause.NOT_CONFIGURED)
 
 
 @dataclass(slots=True)
 class SiteStatus:
-    """One site: its name, what is in force there, and its destinations.
+    """One site: its name, configuration and destinations.
 
-    ``is_chosen`` says that somebody decided about it: the whole LMS, or this site's row, is switched off, or it has
-    credentials. ``may_have_courses`` says whether a course can belong to it, if it has a configuration of its own.
+    ``is_chosen`` says that an operator decided about it: the whole LMS or this site's row is switched off, or it has
+    credentials. ``may_have_courses`` says whether a course can belong to it, given a configuration of its own.
     """
 
     site_id: int
@@ -63,32 +63,28 @@ class SiteStatus:
 
     @property
     def configuration(self) -> Configuration | None:
-        """Return the configuration in force, if there is one without a mistake."""
+        """Return the valid configuration, if any."""
         return self.in_force if isinstance(self.in_force, Configuration) else None
 
     @property
     def mistake(self) -> PercipioConfigurationError | None:
-        """Return the mistake in the configuration, if there is one."""
         return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
 
     @property
     def waiting(self) -> int:
-        """Return the number of statements that are still on their way."""
         return sum(one.waiting for one in self.destinations)
 
     @property
     def parked(self) -> int:
-        """Return the number of statements that Percipio refused."""
         return sum(one.parked for one in self.destinations)
 
     @property
     def waiting_since(self) -> datetime | None:
-        """Return when the oldest waiting statement was stored."""
         return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
 
 
 def site_ids() -> list[int]:
-    """Return every site that is configured, has reported anything, or takes the settings (the default one)."""
+    """Return every site that is configured, has reported, or uses the settings (the default one)."""
     ids = set(PercipioConfiguration.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(Destination.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(StatementLedger.objects.values_list("pk", flat=True))
@@ -96,12 +92,11 @@ def site_ids() -> list[int]:
 
 
 def newest_rows() -> dict[int, PercipioConfiguration]:
-    """Return the newest row of each site that has one."""
     return {row.site_id: row for row in PercipioConfiguration.objects.current_set()}
 
 
 def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict[int, InForce]:
-    """Return, by site, what is in force there, given the newest rows."""
+    """Return each site's configuration, given the newest rows."""
     found: dict[int, InForce] = {}
     for site_id in ids:
         try:
@@ -112,7 +107,7 @@ def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict
 
 
 def configurations() -> dict[int, InForce]:
-    """Return, by site, what is in force there. The number of queries does not grow with the sites."""
+    """Return each site's configuration. The number of queries does not grow with the sites."""
     return in_force(site_ids(), newest_rows())
 
 
@@ -122,26 +117,25 @@ def reporting() -> dict[int, Configuration]:
 
 
 def names(ids: Iterable[int]) -> dict[int, str]:
-    """Return each site's domain; its number where the LMS has no such site (any more)."""
+    """Return each site's domain, or its number where the LMS has no such site."""
     wanted = set(ids)
     domains = dict(Site.objects.filter(pk__in=wanted).values_list("pk", "domain"))
     return {pk: domains.get(pk) or _("site %(id)s") % {"id": pk} for pk in sorted(wanted)}
 
 
 def site_name(site_id: int) -> str:
-    """Return one site's name, as ``names`` does."""
     return names([site_id])[site_id]
 
 
 def site_named(text: str) -> int | None:
-    """Return the site of an id or a domain, with or without a port; None if there is none."""
+    """Return the site with an id or a domain, with or without a port; None if there is none."""
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text) if Site.objects.filter(pk=int(text)).exists() else None
     return edx_platform.site_id_of_host(text)
 
 
 def without_courses() -> set[int]:
-    """Return the sites whose own configuration is switched on, and to which no course can belong.
+    """Return the enabled sites with their own configuration to which no course can belong.
 
     A course belongs to the site whose site configuration names its organization, else to ``SITE_ID``. Raises
     ``PlatformUnavailable`` where the LMS cannot be asked.

@@ -1,13 +1,13 @@
-"""Take one snapshot of a running installation. The overview, the doctor, the alerts and the metrics are faces of it.
+"""Take one snapshot of an installation, the basis of overview, doctor, alerts and metrics.
 
-*Late* has one meaning, and it is decided here:
+*Late* is defined here:
 
-* What is not yet due is not late: a notice while acts are gathered (``PERCIPIO_OBSERVE_AFTER``), a statement or a
-  destination until its next try, a course run until it is read again.
-* What has been due for longer than ``PERCIPIO_ALERT_AFTER``, while nobody tried, waits for a worker.
-* What waits for a destination that is paused or failing is that destination's problem; what waits for a configuration
-  that has a mistake is the configuration's.
-* What was switched off on purpose is no problem.
+* Not late if not yet due: a notice while acts are gathered (``PERCIPIO_OBSERVE_AFTER``), a statement or destination
+  before its retry, a course run before it is read again.
+* Waiting for a worker if due for longer than ``PERCIPIO_ALERT_AFTER`` without an attempt.
+* Statements of a paused or failing destination are that destination's problem; those waiting for an invalid
+  configuration are the configuration's.
+* Deliberately switched off is no problem.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from percipio_openedx.reporting.inbox import MOST_AHEAD
 
 logger = logging.getLogger(__name__)
 
-# Statements that are counted by state: what is delivered, given up or kept needs nobody.
+# States counted: delivered, discarded or skipped statements need no attention.
 UNSETTLED = (*OPEN_STATES, State.PARKED)
-# Course runs of a misconfigured site that are passed over in search of the oldest notice that waits for a worker.
+# Course runs of a misconfigured site passed over in search of the oldest notice that waits for a worker.
 MOST_COURSES = 100
-# Destinations whose overdue statements are looked at one by one, and how many of them; further ones are late.
+# Destinations whose overdue statements are examined one by one, and how many; any others count as late.
 MOST_SEARCHED = 5
 PAGE = 500
-# Notices have no index but their key: so many of the newest are searched for times in the future.
+# Notices have only their key as index: the newest searched for future times.
 NEWEST_NOTICES = 1000
 
 
@@ -54,10 +54,10 @@ NEWEST_NOTICES = 1000
 class Snapshot:
     """The installation at one moment.
 
-    ``late_notice`` is when the oldest notice was written that waits for a worker, ``oldest_notice`` the oldest that no
-    failing course holds up. ``courses`` are the course runs that cannot be read; ``learners`` counts single ones by
-    reason, ``not_rebuilt`` statements that could not be built anew by reason, ``future_times`` what a wrong clock
-    stored. ``charsets`` are tables that cannot hold every character.
+    ``late_notice`` is the time of the oldest notice waiting for a worker, ``oldest_notice`` that of the oldest not held
+    up by a failing course. ``courses`` are unreadable course runs; ``learners`` counts single ones by reason,
+    ``not_rebuilt`` statements that could not be rebuilt by reason, ``future_times`` times stored by a wrong clock.
+    ``charsets`` are tables that cannot hold every character.
     """
 
     at: datetime
@@ -76,7 +76,6 @@ class Snapshot:
 
     @property
     def destinations(self) -> list[DestinationStatus]:
-        """Return those of every site, in the order of the sites."""
         return [found for site in self.sites.values() for found in site.destinations]
 
     def reports(self) -> bool:
@@ -85,9 +84,9 @@ class Snapshot:
 
 
 def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
-    """Read everything, with a number of queries that does not grow with sites, destinations or rows.
+    """Read everything; the number of queries does not grow with sites, destinations or rows.
 
-    ``more_sites`` are sites to be named beside those that are configured or ever reported.
+    ``more_sites`` are named besides those configured or ever reported.
     """
     patience = waiting_time()
     destinations = _destinations(now, now - patience)
@@ -116,7 +115,7 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
 
 
 def waiting_time() -> timedelta:
-    """Return how long something that is due may wait (``PERCIPIO_ALERT_AFTER``); an hour where the setting is wrong."""
+    """Return how long due work may wait (``PERCIPIO_ALERT_AFTER``); an hour if the setting is invalid."""
     try:
         return timedelta(seconds=config.alert_after())
     except PercipioConfigurationError as error:
@@ -125,13 +124,12 @@ def waiting_time() -> timedelta:
 
 
 def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datetime | None:
-    """Return when the oldest notice was written that a worker should have taken up long ago; None if there is none.
+    """Return the time of the oldest notice that a worker should have taken up; None if there is none.
 
-    ``mistaken`` are sites with a mistake in their configuration, whose notices wait without a worker's fault; None to
-    read the configurations where it matters.
+    Notices of ``mistaken`` (misconfigured) sites wait through no fault of a worker; None to read the configurations.
     """
     before = now - waiting_time() - timedelta(seconds=config.gathering())
-    # What a wrong clock wrote says nothing about how long it has waited.
+    # Times from a wrong clock do not tell how long a notice has waited.
     rows = failures.unhindered(now).filter(noticed_at__lte=now + MOST_AHEAD).order_by("pk")
     passed_over: list[str] = []
     while len(passed_over) <= MOST_COURSES:
@@ -175,7 +173,7 @@ def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
 
 def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
     found = {row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "organization")}
-    # Of every destination, so that the queue's index answers alone.
+    # List every destination, so that the queue's index is enough.
     rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED).order_by()
     oldest: dict[int, int] = {}
     for pk, state, count, first in rows.values_list("destination_id", "state").annotate(Count("pk"), Min("pk")):
@@ -190,9 +188,9 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
 
 
 def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
-    """Return the destinations of which something could have left before that moment, and nobody has tried since.
+    """Return the destinations where something could have left before that moment, with no attempt since.
 
-    Where a statement's turn comes only after an earlier one of the same learner and course, that one decides.
+    A statement behind an earlier one of the same learner and course is judged by that one.
     """
     if not waiting:
         return set()
@@ -205,26 +203,22 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
     firsts = rows.values_list("destination_id").annotate(Min("due_at"))
     overdue = [pk for pk, due_at in firsts if due_at <= before]
     late = {pk for pk in overdue[:MOST_SEARCHED] if _may_leave(pk, before)} | set(overdue[MOST_SEARCHED:])
-    # Of a worker that never came back: the next pass of any would have given them back.
+    # Left by a dead worker: any worker's next pass would have released them.
     left = Statement.objects.filter(state=State.SENDING, leased_until__lt=before, destination_id__in=quiet)
     return late | set(left.order_by().values_list("destination_id", flat=True).distinct())
 
 
 def _may_leave(destination_id: int, before: datetime) -> bool:
-    """Return whether one of those that were due first is behind no other.
-
-    In two steps: asked together, MariaDB may read everything that waits.
-    """
+    """Return whether one of the first due is a head of line. As one query MariaDB may read the whole queue."""
     due = Statement.objects.filter(destination_id=destination_id).due(before).order_by("due_at", "id")
     page = list(due.values_list("pk", flat=True)[:PAGE])
     return Statement.objects.filter(pk__in=page).heads_of_line().exists()
 
 
 def _future_times(now: datetime) -> dict[str, int]:
-    """Count the times in the future that a wrong clock stored, by what they are of; nothing waits for them."""
     far = now + MOST_AHEAD
     newest = Notice.objects.order_by("-pk").values_list("noticed_at", flat=True)[:NEWEST_NOTICES]
-    # With a lease, so that its index leads to the few that have one.
+    # With a lease, so that the index finds the few that have one.
     leased = LearnerCourse.objects.filter(lease__isnull=False, leased_until__gt=now + LONGEST_LEASE)
     counts = {
         gettext_noop("statements"): misdated_statements(now).count() + misdated_leases(now).count(),
@@ -237,7 +231,7 @@ def _future_times(now: datetime) -> dict[str, int]:
 
 
 def incomplete_charsets() -> list[str]:
-    """Return the tables that cannot hold every character, as those of every Open edX were that began before utf8mb4."""
+    """Return the tables that cannot hold every character, as in installations older than utf8mb4."""
     connection = connections[router.db_for_write(Statement)]
     if connection.vendor != "mysql":
         return []

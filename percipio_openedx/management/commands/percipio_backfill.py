@@ -1,4 +1,4 @@
-"""``percipio_backfill``: report what happened before the plugin was there, or while it was off."""
+"""``percipio_backfill``: report what happened before the plugin was installed, or while it was off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``percipio_courses``: what was decided for single courses, in and out as CSV."""
+"""``percipio_courses``: import and export course overrides as CSV."""
 
 from __future__ import annotations
 

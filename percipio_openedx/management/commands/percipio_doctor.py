@@ -1,4 +1,4 @@
-"""``percipio_doctor``: check this installation, and say what to do."""
+"""``percipio_doctor``: check this installation, with a fix for each problem."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Command(OperatorCommand):
         "and what waits or is stuck. One line each, with what to do. Exit code 1 if anything is wrong. Percipio itself "
         "is asked only with --online, which stores nothing there."
     )
-    # The doctor is for those whose checks fail.
+    # The doctor must run even if system checks fail.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""``percipio_erasures``: what Skillsoft has to be asked to erase."""
+"""``percipio_erasures``: list and mark the erasure requests for Skillsoft."""
 
 from __future__ import annotations
 

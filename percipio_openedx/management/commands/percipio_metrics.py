@@ -1,4 +1,4 @@
-"""``percipio_metrics``: the figures for monitoring, on standard output."""
+"""``percipio_metrics``: print the Prometheus metrics."""
 
 from __future__ import annotations
 

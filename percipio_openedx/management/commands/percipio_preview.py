@@ -1,4 +1,4 @@
-"""``percipio_preview``: what would be reported of a learner in a course now, and why not more."""
+"""``percipio_preview``: show what would be reported of a learner in a course now, and why not more."""
 
 from __future__ import annotations
 

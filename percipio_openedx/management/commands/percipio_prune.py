@@ -1,4 +1,4 @@
-"""``percipio_prune``: forget what is older than the settings allow."""
+"""``percipio_prune``: delete rows past their retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``percipio_retry``: send again what was refused, given up, or has to go once more."""
+"""``percipio_retry``: requeue refused, discarded or delivered statements."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Command(OperatorCommand):
             self._sum_up({"chosen": count, "queued": 0, "destinations": 0})
             return True
         tried = try_now(site_id) if options["now"] else ()
-        # Of every site: a course that waits is read again, which is all that happens to it.
+        # For every site: a waiting course is only read again.
         observed = failures.try_now() if options["now"] else 0
         with interruption() as stop, tqdm(total=count, unit=" statements", disable=None) as bar:
             queued = requeue(rows, stop.is_set, bar.update) if count else 0
@@ -74,7 +74,7 @@ class Command(OperatorCommand):
 
 
 def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQuerySet, int]:
-    """Return the settled statements that are meant, and how many were named by their ids."""
+    """Return the settled statements selected, and how many were named by id."""
     try:
         uuids = {UUID(text) for text in options["uuid"]}
     except ValueError:

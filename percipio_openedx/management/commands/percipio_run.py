@@ -1,4 +1,4 @@
-"""``percipio_run``: the worker without a broker, for cron, a sidecar container and tests."""
+"""``percipio_run``: the worker without a broker, for cron, sidecar containers and tests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from percipio_openedx.management.operator import OperatorCommand, interruption
 from percipio_openedx.operations.problems import STEPS
 from percipio_openedx.operations.run import Pass, run_pass
 
-# Seconds between two passes of the loop, at the least and at the most.
+# Bounds of the pause between passes, in seconds.
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-# Seconds that one pass of the loop works for, about.
+# Approximate seconds per pass of the loop.
 BUDGET = 60.0
 
 
@@ -46,7 +46,6 @@ class Command(OperatorCommand):
         return True
 
     def _passed(self, done: Pass) -> bool:
-        """Say how a pass went; return whether all of its steps were done."""
         if self.as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
             self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
@@ -58,6 +57,6 @@ class Command(OperatorCommand):
 
 
 def pause_until(next_at: datetime | None) -> float:
-    """Return the seconds to wait: at least one, and at most half a minute, for notices come unannounced."""
+    """Return the seconds to wait, from one to thirty, since notices come unannounced."""
     wait = LONGEST_PAUSE if next_at is None else (next_at - timezone.now()).total_seconds()
     return min(max(wait, SHORTEST_PAUSE), LONGEST_PAUSE)
