@@ -1,6 +1,6 @@
-"""Take up the notices whose time has come: course run by course run, each observed, then its notices deleted.
+"""Take up the due notices by course run: observe the learners, then delete the notices.
 
-The bulkheads around one course run, and around learners of whom every course is meant, stand here.
+Holds the bulkheads around a course run and around a learner whose notice is about every course.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from percipio_openedx.reporting.observed_state import CourseBook
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a pass may use to compact what has been waiting since long before.
+# Seconds that a pass may spend on compacting old notices.
 COMPACTING = 15.0
-# Until the next pass after one in which something could not be observed.
+# Wait before the next pass if something could not be observed.
 AFTER_TROUBLE = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
 class ReportSummary:
-    """How one pass over the notices went. ``next_at`` is when another is worth making, None if nothing waits.
+    """The result of one pass over the notices.
 
-    ``broken`` is why something about all notices could not be done, ``''`` if it was; the notices were taken up.
+    ``next_at`` is when the next pass is due, None if nothing waits. ``broken`` is why a step over all notices failed,
+    else ``''``; the notices were taken up all the same.
     """
 
     observed: int = 0
@@ -49,10 +50,10 @@ class ReportSummary:
 
 
 def report_due(deadline: float | None = None) -> ReportSummary:
-    """Observe every learner and course of which a notice is due, or that failed and is to be tried again.
+    """Observe every learner and course run with a due notice or a due retry.
 
     Arguments:
-        deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
+        deadline: ``time.monotonic()`` at which to stop, except for the platform call in progress; None for no limit.
     """
     summary, courses = ReportSummary(), CourseBook()
     _prepare(summary)
@@ -69,9 +70,9 @@ def report_due(deadline: float | None = None) -> ReportSummary:
 
 
 def _prepare(summary: ReportSummary) -> None:
-    """Notice those whose time has come, and compact what has waited for long.
+    """Write notices for due rechecks and compact old notices.
 
-    A bulkhead around each: the notices that are there are taken up, whatever becomes of these two.
+    A bulkhead around each: if one fails, the existing notices are taken up all the same.
     """
     for name, act in (
         ("notices of those whose time has come", lambda: inbox.notice_rechecks(timezone.now())),
@@ -89,9 +90,9 @@ def _prepare(summary: ReportSummary) -> None:
 def _report_course(
     course_key: str, group: Group, courses: CourseBook, summary: ReportSummary, deadline: float | None
 ) -> bool:
-    """Observe one course's learners; False when the time is up before all were.
+    """Observe one course's learners; return False if the deadline passed first.
 
-    The bulkhead around a course run: what cannot be read waits with its notices, and the next course has its turn.
+    The bulkhead around a course run: one that cannot be read waits with its notices, and the next course goes on.
     """
     with bulkhead(Boundary.COURSE) as contained:
         return _observe_course(course_key, group, courses, summary, deadline)
@@ -113,7 +114,7 @@ def _observe_course(
         failures.forget_course(course_key)
         return True
     user_ids = sorted({*group.notices, *group.again})
-    # Without learners the course itself is read: it could not be, before.
+    # A group without learners is a retry of the course itself: read it.
     starts = range(0, len(user_ids) or 1, inbox.AT_ONCE)
     for start in random.sample(starts, len(starts)):
         if deadline is not None and time.monotonic() >= deadline:
@@ -133,12 +134,12 @@ def _observe_course(
 
 
 def _report_everywhere(group: Group) -> bool:
-    """Erase learners who retire, and notice those who became nameable anew in the courses where they wait.
+    """Erase retiring learners, and write notices for newly nameable learners in the courses where they are held.
 
-    The bulkhead around a learner of whom every course is meant: nobody waits for somebody else's erasure.
+    The bulkhead around a learner: one learner's failed erasure holds up nobody else.
 
     Returns:
-        Whether the database was fit for it; if not, nothing is anybody's fault, and the notices stay.
+        False if the database failed: then no learner is blamed, and the notices stay.
     """
     retiring = [one for one, rows in group.notices.items() if any(row.reason == Reason.RETIREMENT for row in rows)]
     is_fit = True

@@ -1,6 +1,6 @@
-"""Who a learner is to Percipio. Pure: an account, its links and the site's rule in; an identity or a reason out.
+"""Decide who a learner is to Percipio, from the account, its single-sign-on links and the site's rules. Pure.
 
-Nothing is guessed: a value that is not there, or not certain, makes the learner unnamed with a reason.
+Nothing is guessed: if a value is missing or ambiguous, the learner is not named, with a reason.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
     """Name the learner by ``PERCIPIO_LEARNER_ID``, in the organization that ``PERCIPIO_ORGANIZATION_FROM`` gives.
 
     Raises:
-        LearnerNotNamed: with the reason that an operator is shown.
+        LearnerNotNamed: with the reason shown to operators.
     """
     links = _selected(learner, configuration.learners)
     organization = _organization(links, configuration)
@@ -44,13 +44,13 @@ def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
 
 
 def needs_links(configuration: Configuration) -> bool:
-    """Whether single-sign-on links have to be read for this site."""
+    """Whether this site's rules read single-sign-on links."""
     rules = (configuration.learner_id, configuration.organization_from, configuration.learners)
     return any(rule == "sso_uid" or rule.startswith(SSO) for rule in rules)
 
 
 def scalar(value: Any) -> str:
-    """Return a single text of what an identity provider sent, which may be a list of one, a number, or nothing.
+    """Return one text from what an identity provider sent: a text, a number, or a list of one; else ``''``.
 
     A list of several different values names nobody.
     """
@@ -95,10 +95,10 @@ def _organization(links: Sequence[SocialLink], configuration: Configuration) -> 
 
 
 def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
-    """Return what the links say under the key of a rule ``sso:<key>``.
+    """Return the values under the key of a rule ``sso:<key>``.
 
     Raises:
-        LearnerNotNamed: one cannot be read, and might say anything; the others are no answer then.
+        LearnerNotNamed: a link cannot be read. It might hold any value, so the others cannot be trusted.
     """
     if any(link.extra_data is None for link in links):
         raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
@@ -107,13 +107,13 @@ def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
 
 
 def _agreed(found: set[str], if_none: HoldReason) -> str:
-    """Return the one value that the links agree on: several rows are common, two answers are nobody's."""
+    """Return the one value that the links agree on; several links are common, two different values name nobody."""
     if len(found) != 1:
         raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO if found else if_none)
     return found.pop()
 
 
 def _saml_uid(link: SocialLink) -> tuple[str, str]:
-    """Return the identity provider's slug and the uid as that provider knows it; ``''`` and the uid of any other."""
+    """Return the identity provider's slug and its uid; ``''`` and the whole uid for any other backend."""
     slug, colon, remote_id = link.uid.partition(":")
     return (slug, remote_id) if link.provider == SAML and colon and slug else ("", link.uid)

@@ -1,4 +1,4 @@
-"""Why a milestone is not reported, although its learner is. Pure; the mirror of ``milestones.due``."""
+"""Explain why a milestone is not reported although its learner is. Pure; mirrors ``milestones.due``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from percipio_openedx.data import Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import CompletedOn, Kind, UnreportedReason
 
-# Of several ways to complete a course, the nearest are those where only this is missing.
+# With several ways to complete a course, the nearest are those where only this is missing.
 NEAR = (UnreportedReason.CERTIFICATE_NOT_SHOWN, UnreportedReason.UNITS_LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreported:
-    """A kind of milestone that is not reported, and why; ``percent`` is the progress where the reason is about it."""
+    """A kind of milestone that is not reported, and why; ``percent`` is the progress if the reason is about it."""
 
     kind: Kind
     why: UnreportedReason
@@ -22,11 +22,11 @@ class Unreported:
 
 
 def unreported(reported: Reported, observed: Observed, policy: Policy, due: Sequence[Milestone]) -> list[Unreported]:
-    """Return what is neither reported nor due, in the order in which it would be reported.
+    """Return what is neither reported nor due, in reporting order.
 
     Arguments:
-        told: what was reported before.
-        truth: what the LMS says now.
+        reported: what was reported before.
+        observed: what the LMS holds now.
         policy: the site's choices.
         due: what is to be reported now.
     """
