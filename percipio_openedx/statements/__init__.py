@@ -1,5 +1,5 @@
-"""Milestone → xAPI statement and Track record. ``build.build`` is the door; the pure parts may be used alone.
+"""Turn a milestone into an xAPI statement and a Track record. ``build.build`` is the entry point.
 
-Importing this package imports nothing: ``ids``, ``iri``, ``content``, ``text`` and ``checker`` are plain
-Python, while ``build`` brings in event-routing-backends, which needs Django's app registry to be ready.
+Importing this package imports nothing. ``build`` brings in event-routing-backends, which needs Django's app registry;
+the other modules are plain Python.
 """

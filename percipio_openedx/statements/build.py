@@ -1,8 +1,8 @@
-"""A milestone in, frozen bytes and the Track record out; and back again.
+"""Build the frozen bytes of a statement and its Track record from a milestone, and read them back.
 
     milestone → event → event-routing-backends (transformer, the site's filters) → normalizer → checker → bytes
 
-The same milestone gives the same bytes, whoever builds it and when, as long as it does not lie in the future.
+Idempotent: the same milestone gives the same bytes, as long as it does not lie in the future.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from percipio_openedx.statements.transformers import PercipioRegistry
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, TRACK_STATUS, event_name
 
 LONGEST_PLATFORM: Final = 200
-# A longer time on task, a hundred years, is no time on task.
+# A longer time on task, a hundred years, is an error.
 MOST_SECONDS: Final = 100 * 366 * 24 * 3600
 ROUND: Final = "round-"
 
@@ -39,7 +39,7 @@ ROUND: Final = "round-"
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
     """Transforms with this plugin's registry; routes nothing and logs nothing.
 
-    event-routing-backends would log statements, and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
+    event-routing-backends would log statements and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
     """
 
     registry = PercipioRegistry
@@ -48,7 +48,7 @@ class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
         """Return the statement of an event, in a list, as the transformer left it.
 
         Raises:
-            StatementError: the transformer or a filter step failed; it names the class, for messages may be personal.
+            StatementError: the transformer or a filter step failed; names the class only, for messages may be personal.
         """
         try:
             statement = self.get_transformed_event(event)
@@ -63,10 +63,10 @@ _processor = PercipioXApiProcessor()
 
 
 def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
-    """Return the statement and the Track record of one milestone; ``now`` has a time zone, and nothing is later.
+    """Return the statement and Track record of one milestone, with no time later than ``now`` (which has a time zone).
 
     Raises:
-        StatementError: the milestone cannot be expressed; it names the field, never its value.
+        StatementError: the milestone cannot be expressed; names the field, never its value.
     """
     at = moment(context.milestone.at, now)
     track = _record(context, at)
@@ -88,7 +88,7 @@ def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
 
 
 def moment(at: datetime, now: datetime) -> datetime:
-    """Return when something happened, in UTC and milliseconds, never after ``now`` (Data 2.4.7: not in the future).
+    """Return the time in UTC and milliseconds, never after ``now`` (Data 2.4.7: not in the future).
 
     Raises:
         StatementError: ``at`` has no time zone.
@@ -100,10 +100,9 @@ def moment(at: datetime, now: datetime) -> datetime:
 
 
 def _record(context: StatementContext, at: datetime) -> bytes | None:
-    """Return the Track record of a milestone; None for passed and retracted, for which Track has no form.
+    """Return the Track record of a milestone; None for passed and retracted, which Track cannot express.
 
-    Formats as on Percipio's tracking page: whole percent, whole seconds (left out where unknown), UTC without
-    fractions. The organization is part of the address, not of the record.
+    Formats as on Percipio's tracking page: whole percent, whole seconds (omitted if unknown), UTC without fractions.
     """
     milestone = context.milestone
     status = TRACK_STATUS.get(milestone.kind)
@@ -130,7 +129,7 @@ def _record(context: StatementContext, at: datetime) -> bytes | None:
 def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
     """Return a milestone as the tracking event that event-routing-backends transforms; it never leaves the process.
 
-    It carries everything that the statement needs, so that no transformer asks the database or the platform.
+    It carries everything the statement needs, so that no transformer queries the database or the platform.
     """
     milestone = context.milestone
     return {
@@ -156,12 +155,12 @@ def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
 
 
 def known_seconds(seconds: int | None) -> int | None:
-    """Return the time on task, or None where it is unknown or impossible (negative, above a hundred years)."""
+    """Return the time on task, or None if unknown or impossible (negative, above a hundred years)."""
     return seconds if seconds is not None and 0 <= seconds <= MOST_SECONDS else None
 
 
 def _own_result(milestone: Milestone) -> dict[str, Any] | None:
-    """Return the part of the result that the milestone itself says; None where it has no result.
+    """Return the part of the result in the milestone itself; None if it has no result.
 
     Progress is cmi5's extension, a whole percentage, and never a score (Data 2.4.5.1).
     """
@@ -182,7 +181,7 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
 
 
 def _scaled(milestone: Milestone) -> float | None:
-    """Return the score of passed and completed, 0 to 1 in four places; weights of more than 100 % in all give 1."""
+    """Return the score, 0 to 1 in four places; weights above 100 % in all give 1."""
     if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
         return None
     if not math.isfinite(milestone.score):
@@ -191,7 +190,7 @@ def _scaled(milestone: Milestone) -> float | None:
 
 
 def _retracted_id(context: StatementContext) -> UUID | None:
-    """Return the id of the statement that a retraction takes back. Retractions cannot be voided (Data 2.3.2)."""
+    """Return the id of the statement to retract. Retractions cannot be voided (Data 2.3.2)."""
     milestone = context.milestone
     if milestone.kind is not Kind.RETRACTED:
         return None
@@ -202,13 +201,10 @@ def _retracted_id(context: StatementContext) -> UUID | None:
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
-    """Return the milestone that a frozen statement reports: the inverse of ``build``.
-
-    Kind, value and time are the milestone's, ``body`` the frozen statement, for its result. What a site's filter steps
-    took out of it is not known.
+    """Return the milestone of a frozen statement: the inverse of ``build``, except what filter steps removed.
 
     Raises:
-        StatementError: kind and value are none that were ever made.
+        StatementError: kind and value were never made by this plugin.
     """
     try:
         found = Kind(kind)
