@@ -1,7 +1,6 @@
-"""The values that travel between the rooms. No Django, no platform, nothing that does anything.
+"""The values that travel between the packages. No Django, no platform, no side effects.
 
-``Learner`` and ``LearnerIdentity`` are the only ones that hold personal data: a function whose signature has neither
-does not touch any.
+Only ``Learner`` and ``LearnerIdentity`` hold personal data: a function with neither in its signature touches none.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Enrollment(NamedTuple):
 class Activity(NamedTuple):
     """When a learner did something in a course run, from the recorded block completions.
 
-    ``seconds`` is the time on task, None where it cannot be known. ``version`` changes whenever the completions do.
+    ``seconds`` is the time on task, None if unknown. ``version`` changes whenever the completions do.
     """
 
     first: datetime | None = None
@@ -54,15 +53,15 @@ class Progress(NamedTuple):
 
     @property
     def percent(self) -> int | None:
-        """Return the whole percent of all units, rounded down; None where there are none.
+        """Return the whole percent of all units, rounded down; None if there are none.
 
-        As the platform counts: a unit that is locked for this learner (a paid enrollment's, say) is not done.
+        As in the platform, a unit locked for this learner (without a paid enrollment, say) counts as not done.
         """
         return _percent(self.complete, self.complete + self.incomplete + self.locked)
 
     @property
     def percent_unlocked(self) -> int | None:
-        """Return the same of the units alone that this learner may open."""
+        """Return the percent of the units that this learner may open."""
         return _percent(self.complete, self.complete + self.incomplete)
 
 
@@ -72,9 +71,9 @@ def _percent(part: int, whole: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first time.
+    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first pass.
 
-    The platform keeps the first time for ever, also when the learner fails later.
+    The platform keeps the first pass forever, even if the learner fails later.
     """
 
     fraction: float
@@ -87,9 +86,9 @@ class Grade:
 class Certificate:
     """A course certificate, whose row (``created``, ``changed``) may be older than the certificate itself.
 
-    ``is_held`` means that its status is *downloadable* now, ``held_since`` since when without a break (None where that
-    is not known). ``is_available`` means that the course shows its certificates now, ``available_at`` from which day
-    (None where they are shown as soon as they are held, or never).
+    ``is_held``: its status is *downloadable* now, ``held_since`` since when without a break (None if unknown).
+    ``is_available``: the course shows its certificates now, ``available_at`` from which day (None if as soon as they
+    are held, or never).
     """
 
     created: datetime
@@ -101,7 +100,7 @@ class Certificate:
 
     @property
     def awarded_at(self) -> datetime | None:
-        """Return since when the learner can show it; None where that is not so now."""
+        """Return since when the learner can show it; None if not now."""
         if not (self.is_held and self.is_available):
             return None
         since = self.held_since or self.changed or self.created
@@ -110,7 +109,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the LMS holds of one learner in one course run at the moment of observation; percents as in ``Progress``."""
+    """The observed state of one learner in one course run; percents as in ``Progress``."""
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -121,17 +120,17 @@ class Observed:
     percent_unlocked: int | None = None
 
     def progress(self, policy: Policy) -> int | None:
-        """Return the completed share in whole percent as a site counts it; None where it is not known."""
+        """Return the progress in whole percent as a site counts it; None if unknown."""
         return self.percent_unlocked if policy.locked_units is LockedUnits.LEAVE_OUT else self.percent
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What has been reported of one learner in one course run.
+    """The reported state of one learner in one course run.
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
-    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the latest completion or
-    retraction that was reported: what is reported again has to be later. It never changes alone.
+    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the last reported completion or
+    retraction: what is reported again has to be later. It never changes alone.
     """
 
     started: bool = False
@@ -149,7 +148,7 @@ class Milestone:
 
     ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
     graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
-    what a retraction takes back; ``retracts`` the kind of that statement.
+    what a retraction takes back, ``retracts`` the kind of that statement.
     """
 
     kind: Kind
@@ -171,7 +170,7 @@ class Milestone:
 
 
 class Instructor(NamedTuple):
-    """Somebody who teaches a course run, as the course names them. ``email`` may be empty."""
+    """An instructor as the course names them; ``email`` may be empty."""
 
     name: str
     email: str = ""
@@ -181,8 +180,8 @@ class Instructor(NamedTuple):
 class Course:
     """A course run as statements describe it.
 
-    ``language`` is what the course team chose (``''`` where unknown), ``content_id`` the operator's own id for
-    Percipio's catalog (``''`` for the rule of the site).
+    ``language`` is the course team's choice (``''`` if unknown), ``content_id`` the operator's own id for Percipio's
+    catalog (``''`` for the site's rule).
     """
 
     key: str
@@ -200,7 +199,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """One single-sign-on link (``UserSocialAuth`` row) of a learner; ``extra_data`` is None where unreadable."""
+    """A learner's single-sign-on link (``UserSocialAuth`` row); ``extra_data`` is None if unreadable."""
 
     id: int
     provider: str
@@ -223,20 +222,20 @@ class Learner:
 
 
 class NameFormat(NamedTuple):
-    """What stands before and after the hash in the name of a retired account, in lower case."""
+    """What surrounds the hash in the name of a retired account, in lower case."""
 
     prefix: str
     suffix: str
 
     def fits(self, name: str) -> bool:
-        """Whether a name has this form, whatever the case of its letters."""
+        """Whether a name has this form, regardless of case."""
         text = name.lower()
         return text.startswith(self.prefix) and text[len(self.prefix) :].endswith(self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
 class RetiredNames:
-    """The names that this LMS gives to accounts of learners who asked to be forgotten."""
+    """The names that this LMS gives to retired accounts."""
 
     emails: tuple[NameFormat, ...] = ()
     usernames: tuple[NameFormat, ...] = ()
@@ -244,8 +243,8 @@ class RetiredNames:
     def has(self, learner: Learner) -> bool:
         """Whether an account has such a name.
 
-        The address is replaced when the learner asks, the username when the account ends: of an account in use the
-        username says nothing.
+        The address is replaced on the learner's request, the username when the account ends: a username alone does not
+        make an account in use a retired one.
         """
         if any(form.fits(learner.email) for form in self.emails):
             return True
@@ -267,7 +266,7 @@ class LearnerIdentity:
 
     @property
     def scalar(self) -> str:
-        """Return the learner as the Track API names one: an email, an external user id or a Percipio UUID."""
+        """Return the learner as in the Track API: an email, an external user id or a Percipio UUID."""
         return self.email or self.account
 
 
@@ -286,10 +285,10 @@ class StatementContext:
 
 
 class Grant(NamedTuple):
-    """What an OAuth2 token of the LMS is good for. The token itself is not kept.
+    """What an OAuth2 token of the LMS allows, without the token itself.
 
-    ``user_id`` is, for a service, the application's owner; ``client_id`` None where the application does not speak for
-    itself (client credentials) or cannot be known, ``filters`` what the token says it is limited to.
+    ``user_id`` is, for a service, the application's owner. ``client_id`` is None if the application does not speak for
+    itself (client credentials) or is unknown, ``filters`` what the token is limited to.
     """
 
     user_id: int
@@ -301,9 +300,9 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
-    """A statement as it is kept and sent: frozen bytes, and what it is found by (``statements.ids``).
+    """A statement as stored and sent: frozen bytes, and what it is found by (``statements.ids``).
 
-    ``track`` is the Track record of the same milestone, None where Track has no form for it.
+    ``track`` is the Track record of the same milestone, None if Track has no form for it.
     """
 
     id: UUID

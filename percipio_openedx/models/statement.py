@@ -107,7 +107,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self._settle(State.DELIVERED, at, status, answer)
 
     def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        """Settle as a dead letter (sending -> parked): Percipio refuses this content, and a person has to look at it."""
+        """Settle as a dead letter (sending -> parked): Percipio refuses this content, and a person must look."""
         return self._settle(State.PARKED, at, status, answer, **blame)
 
     def skip(self, at: datetime) -> int:

@@ -52,7 +52,7 @@ def course_facts(course: Course, lms_root: str) -> CourseFacts:
 
 
 def content_id(course: Course, rule: str, lms_root: str) -> str:
-    """Return the course's id in Percipio's catalog: the operator's override, else by ``rule`` (``PERCIPIO_CONTENT_ID``)."""
+    """Return the course's id in Percipio's catalog: the operator's, else by ``rule`` (``PERCIPIO_CONTENT_ID``)."""
     if course.content_id:
         return course.content_id
     if rule == "course_run":

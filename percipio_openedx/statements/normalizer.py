@@ -1,4 +1,4 @@
-"""Normalize what event-routing-backends, tincan and filter steps produce to strict xAPI 1.0.3, at most 16 KB; freeze it."""
+"""Normalize what event-routing-backends, tincan and filter steps produce to strict xAPI 1.0.3, and freeze it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _VERBS = {event_name(kind): verb for kind, verb in VERBS.items()}
 
 
 class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
-    """This plugin's transformers, by the name of the event."""
+    """The plugin's own transformers, by the name of the event."""
 
     mapping: ClassVar[dict[str, type[XApiTransformer]]] = {}
 
