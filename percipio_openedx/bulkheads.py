@@ -42,10 +42,7 @@ class Boundary(StrEnum):
 
 
 class bulkhead:
-    """A context for work on one item: no ``Exception`` leaves it.
-
-    ``error`` is what ended the work, or None. A worker's time limit is not the item's failure, and passes.
-    """
+    """A context that stops any ``Exception`` of one item and keeps it as ``error``; a worker's time limit passes."""
 
     def __init__(self, boundary: Boundary) -> None:
         self.boundary = boundary

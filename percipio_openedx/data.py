@@ -33,10 +33,7 @@ class Enrollment(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """When a learner did something in a course run, from the recorded block completions.
-
-    ``seconds`` is the time on task, None if unknown. ``version`` changes whenever the completions do.
-    """
+    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown."""
 
     first: datetime | None = None
     last: datetime | None = None
@@ -53,10 +50,7 @@ class Progress(NamedTuple):
 
     @property
     def percent(self) -> int | None:
-        """Return the whole percent of all units, rounded down; None if there are none.
-
-        As in the platform, a unit locked for this learner (without a paid enrollment, say) counts as not done.
-        """
+        """Return the whole percent of all units, rounded down; as in the platform, locked units are not done."""
         return _percent(self.complete, self.complete + self.incomplete + self.locked)
 
     @property
@@ -71,10 +65,7 @@ def _percent(part: int, whole: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first pass.
-
-    The platform keeps the first pass forever, even if the learner fails later.
-    """
+    """A stored grade: ``fraction`` 0 to 1, ``passing`` now, ``passed_at`` the first time, which is never cleared."""
 
     fraction: float
     passing: bool
@@ -241,11 +232,7 @@ class RetiredNames:
     usernames: tuple[NameFormat, ...] = ()
 
     def has(self, learner: Learner) -> bool:
-        """Whether an account has such a name.
-
-        The address is replaced on the learner's request, the username when the account ends: a username alone does not
-        make an account in use a retired one.
-        """
+        """Whether an account has such an email (replaced on request), or is inactive with such a username."""
         if any(form.fits(learner.email) for form in self.emails):
             return True
         return not learner.is_active and any(form.fits(learner.username) for form in self.usernames)
@@ -300,10 +287,7 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
-    """A statement as stored and sent: frozen bytes, and what it is found by (``statements.ids``).
-
-    ``track`` is the Track record of the same milestone, None if Track has no form for it.
-    """
+    """A statement as stored and sent, with what finds it; ``track`` is None if Track has no form for it."""
 
     id: UUID
     body: bytes = field(repr=False)

@@ -58,11 +58,7 @@ def has_weak_older_keys() -> bool:
 
 @sensitive_variables()
 def seal(secret: Secret) -> bytes:
-    """Encrypt with the newest key.
-
-    Raises:
-        PercipioConfigurationError: that key is an example, short or missing, and would not protect the secret.
-    """
+    """Encrypt with the newest key; ``PercipioConfigurationError`` if it is an example, short or missing."""
     mistake = problem()
     if mistake is not None:
         raise mistake

@@ -64,10 +64,7 @@ class Refused(DeliveryError):
 
 
 class StatementError(PercipioError):
-    """A milestone cannot be expressed as a valid statement or Track record.
-
-    ``path`` is the field at fault, as ``result.score.scaled``; ``problem`` never has its value, which may be personal.
-    """
+    """A milestone has no valid statement or Track record; ``path`` is the field, ``problem`` never holds its value."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -84,10 +81,7 @@ class LearnerNotNamed(PercipioError):
 
 
 class QueryError(PercipioError):
-    """A request to the statement resource cannot be answered.
-
-    ``parameter`` is the query parameter or header at fault; ``problem`` never has its value, which may be personal.
-    """
+    """A request to the statement resource has a bad ``parameter`` or header; ``problem`` never holds its value."""
 
     def __init__(self, parameter: str, problem: str) -> None:
         super().__init__(f"{parameter}: {problem}")

@@ -98,7 +98,6 @@ def _clean(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Undo one layer of encoding."""
     text = _PAIR.sub(lambda pair: chr(0x10000 + ((int(pair[1], 16) & 0x3FF) << 10) + (int(pair[2], 16) & 0x3FF)), text)
     text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _MEANS.get(found[2], found[2]), text)
     text = _PERCENT.sub(lambda run: unquote(run[0], errors="replace"), text)

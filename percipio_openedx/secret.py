@@ -57,10 +57,7 @@ class StoredSecret(Secret):
 
 
 class UnreadableSecret(StoredSecret):
-    """A stored secret that no key of this LMS decrypts: an operator has to enter it again.
-
-    It is truthy and written back unchanged, since the key may return.
-    """
+    """A stored secret that no key decrypts, to be entered again; truthy and kept as it is, since the key may return."""
 
     __slots__ = ()
 

@@ -62,11 +62,7 @@ def schedule(at: datetime) -> None:
 
 
 def publish_first(key: str, window: int, countdown: float) -> None:
-    """Schedule a run in ``countdown`` seconds, unless that was done within the last ``window`` seconds (under ``key``).
-
-    Raises:
-        Exception: whatever the LMS's cache or broker raises.
-    """
+    """Publish a run in ``countdown`` seconds unless one was within ``window`` seconds; raises what cache or broker raise."""
     if cache.add(key, 1, timeout=window):
         _publish(countdown)
 

@@ -100,7 +100,7 @@ def _guard(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _insert(connection: BaseDatabaseWrapper) -> str:
-    """Return the INSERT with a bound on the wait for a lock: on MariaDB any lock, on MySQL the table's."""
+    """Return the INSERT with a bound on lock waits: any lock on MariaDB, the table's on MySQL."""
     quote = connection.ops.quote_name
     columns = ", ".join(quote(name) for name in ("user_id", "course_key", "reason", "noticed_at"))
     rest = f"INTO {quote(Notice._meta.db_table)} ({columns}) VALUES (%s, %s, %s, %s)"

@@ -31,10 +31,8 @@ ROW_SAVED = post_save
 def notice(reason: Reason, read: Callable[..., tuple[Any, Any]]) -> Callable[..., None]:
     """Return a receiver that appends a notice and never fails the learner's request.
 
-    It returns None, since openedx-events logs what receivers return.
-
-    Arguments:
-        read: extracts user id and course key from the signal; without a user id nothing is noticed.
+    ``read`` extracts user id and course key from the signal; without a user id nothing is noticed. The receiver returns
+    None, since openedx-events logs what receivers return.
     """
 
     def note(carried: dict[str, Any]) -> None:

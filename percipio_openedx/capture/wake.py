@@ -37,27 +37,17 @@ COMPACTING = 5.0
 
 
 def on_commit() -> None:
-    """Call a worker once the caller's transaction commits.
-
-    ``robust``, because an exception in such a callback would otherwise become the learner's error page.
-    """
+    """Call a worker after the commit; ``robust``, or an exception would become the learner's error page."""
     transaction.on_commit(waker.wake, using=router.db_for_write(Notice), robust=True)
 
 
 def delay() -> int:
-    """Return the seconds from a notice to the run called for it; at least 2, so that ``window`` can be shorter.
-
-    If acts are gathered for longer than a run may be scheduled ahead, that run finds nothing due and calls the next
-    one.
-    """
+    """Return the seconds from a notice to its run: at least 2 (see ``window``); a run too early calls the next one."""
     return min(max(2, config.gathering()), tasks.LONGEST_COUNTDOWN)
 
 
 def window() -> int:
-    """Return the seconds during which one call is enough.
-
-    Shorter than ``delay``: a process that skips its call has committed before the run that was called reads.
-    """
+    """Return how long one call is enough: less than ``delay``, so that skipped callers commit before the run reads."""
     return max(1, delay() * 9 // 10)
 
 

@@ -35,10 +35,7 @@ def keep_event_routing() -> bool | None:
 
 
 def routing_is_asked_for_by() -> str:
-    """Return the setting, app or logger that asks for events to be routed, else ``""``.
-
-    A router may be configured besides, in the database.
-    """
+    """Return the setting, app or logger that asks for routing, else ``""``; the database may hold a router besides."""
     keep = _decided()
     if keep is not None:
         return KEEP if keep else ""

@@ -79,10 +79,7 @@ REGIONS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything one site needs to report, checked. Times are in seconds.
-
-    ``own_credentials``: they are the site's own, not those of the settings.
-    """
+    """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'."""
 
     site_id: int
     api: Api
@@ -126,11 +123,7 @@ def site_id_for(course_org: str) -> int:
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """Return the configuration in force for a site; None if nothing is configured or the site is switched off.
-
-    Raises:
-        PercipioConfigurationError: the configuration is wrong; the message names the setting.
-    """
+    """Return the configuration in force for a site; None if nothing is configured or the site is off."""
     # The CMS imports this package for event routing, and lacks our models.
     from percipio_openedx.models.configuration import PercipioConfiguration
 
@@ -148,11 +141,7 @@ def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuratio
 
 
 def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
-    """Check raw values, named as the fields of ``PercipioConfiguration``, and return a configuration.
-
-    Raises:
-        PercipioConfigurationError: a value is missing or out of range; the message names the setting and the fix.
-    """
+    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix."""
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
             raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))

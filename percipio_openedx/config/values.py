@@ -35,12 +35,10 @@ def names(prefix: str) -> list[str]:
 
 
 def member(name: str, value: Any, members: type[Member]) -> Member:
-    """Check a member of an enumeration, by its value."""
     return members(choice(name, value, tuple(member.value for member in members)))
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Check one of the allowed texts."""
     if value not in allowed:
         problem = _("is %(value)s; it must be one of %(allowed)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))

@@ -35,10 +35,7 @@ def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
 
 @platform("auth.models.User")
 def find_learners(text: str, limit: int) -> dict[int, Learner]:
-    """Return accounts whose username, email or profile name begins with ``text``, exact usernames or emails first.
-
-    Three queries, each by an index that the platform has.
-    """
+    """Return accounts by the beginning of username, email or name, exact ones first. Three indexed queries."""
     found: dict[int, Learner] = {}
     for column in ("username", "email", "profile__name"):
         rows = get_user_model().objects.filter(**{f"{column}__istartswith": text}).order_by(column)
@@ -50,11 +47,7 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
 
 @platform("social_django.models.UserSocialAuth")
 def names_of(user_id: int) -> list[str]:
-    """Return what an account is, or was before its retirement, known by: username, email, name, single-sign-on uids.
-
-    Raises:
-        PlatformUnavailable: one of them cannot be read; an erasure must know all names.
-    """
+    """Return every name of an account, also from before its retirement; an erasure must know all, or it raises."""
     from social_django.models import UserSocialAuth
 
     found = [getattr(one, name) for one in learners([user_id]).values() for name in ("username", "email", "name")]
@@ -77,7 +70,7 @@ def _names_before(user_id: int) -> list[tuple[str, str, str]]:
 
 @platform("auth.models.User")
 def user_id_of(text: str) -> int | None:
-    """Return the account of a user id, a username or an email, all exact."""
+    """Return the account of an exact user id, username or email."""
     rows = get_user_model().objects.order_by("pk")
     if text.isascii() and text.isdigit() and len(text) < 10:
         found = rows.filter(pk=int(text))

@@ -44,10 +44,7 @@ def course(course_key: str) -> Course | None:
 
 @platform("course_overviews.models.CourseOverview")
 def find_courses(text: str, limit: int) -> dict[str, str]:
-    """Return course runs by key, with their names, whose name or key holds every word of ``text``.
-
-    No index helps with parts of words; the table has one row a course run.
-    """
+    """Return course runs by key, with their names, whose name or key holds every word of ``text``. No index helps."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     # The key's own field accepts whole keys only.
@@ -59,17 +56,13 @@ def find_courses(text: str, limit: int) -> dict[str, str]:
 
 @platform("xmodule.modulestore")
 def _block(key: CourseKey) -> Any:
-    """Return the course run in the course store; None if only its overview is left."""
     from xmodule.modulestore.django import modulestore
 
     return modulestore().get_course(key)
 
 
 def _instructors(block: Any) -> tuple[Instructor, ...]:
-    """Return the people on the course's page (``instructor_info``): names without an address.
-
-    Not by access roles: an *instructor* of the platform is a course admin.
-    """
+    """Return the names on the course's page (``instructor_info``); the access role *instructor* is a course admin."""
     info = getattr(block, "instructor_info", None) or {}
     people = info.get("instructors") or [] if isinstance(info, Mapping) else []
     named = [str(person.get("name") or "").strip() for person in people if isinstance(person, Mapping)]

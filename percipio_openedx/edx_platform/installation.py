@@ -20,10 +20,7 @@ missing_signals: list[str] = []
 
 
 def signal(module: str, name: str) -> Signal:
-    """Return a signal of the platform or of openedx-events, or one that is never sent if this release lacks it.
-
-    The plugin loader would stop the LMS at a missing path. ``missing_signals`` is for operators.
-    """
+    """Return a signal of the platform, or an unused one if this release lacks it: the LMS must not stop at its path."""
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError):
@@ -41,10 +38,7 @@ def is_completion_on() -> bool:
 
 
 def has_other_lrs() -> bool:
-    """Whether event-routing-backends has a router configured (for another LRS than Percipio).
-
-    Asked in a savepoint: a missing table must not break the caller's transaction.
-    """
+    """Whether event-routing-backends has a router (for another LRS). In a savepoint, since its table may be missing."""
     with platform("event_routing_backends.models.RouterConfiguration"):
         from event_routing_backends.models import RouterConfiguration
 
@@ -54,10 +48,7 @@ def has_other_lrs() -> bool:
 
 
 def site_id_of_org(org: str) -> int | None:
-    """Return the lowest site whose enabled configuration lists ``org`` in ``course_org_filter``.
-
-    Compared here, since the platform's text search misses letters outside ASCII.
-    """
+    """Return the lowest site that lists ``org``; compared in Python, since text search misses letters outside ASCII."""
     return next((site_id for site_id, named in _claims() if org in named), None)
 
 
@@ -71,7 +62,6 @@ def sites_of_orgs() -> set[int]:
 
 
 def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the site of each enabled site configuration, in order, and its organizations."""
     with platform("site_configuration.models.SiteConfiguration"):
         from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 

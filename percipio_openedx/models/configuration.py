@@ -86,10 +86,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
 
     @classmethod
     def current(cls, *args: int) -> PercipioConfiguration:
-        """Return a site's newest version from the database, or an unsaved empty one.
-
-        The base class would cache the whole row, with the decrypted secret, in the LMS's shared cache.
-        """
+        """Return a site's newest version or an empty one, bypassing the shared cache, which must not hold the secret."""
         (site_id,) = args
         return cls.newest(site_id) or cls(site_id=site_id)
 
@@ -162,7 +159,6 @@ def outdate(course_keys: Iterable[str]) -> None:
 
 
 def _runs(course_keys: set[str]) -> set[str]:
-    """Return the keys of these course runs of which anything was ever reported."""
     courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
     if not courses:
         return course_keys

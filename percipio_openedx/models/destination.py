@@ -66,10 +66,7 @@ class Destination(models.Model):
 
     @classmethod
     def of(cls, site_id: int, organization: str, *, own_credentials: bool) -> Destination:
-        """Return the destination of a site and an organization, creating it if needed.
-
-        A site that gets its own credentials takes over what was built with those of the settings.
-        """
+        """Return or create a destination; a site's own credentials take over one made with those of the settings."""
         rows = cls.objects.filter(site_id=site_id, organization=organization)
         if own_credentials and not rows.filter(own_credentials=True).exists():
             # Another worker may have created it, or taken it over, at the same moment.
@@ -130,10 +127,7 @@ class PullClient(models.Model):
 
     @classmethod
     def sites(cls) -> set[int]:
-        """Return the sites whose statements a client may read, or has read according to the log.
-
-        What was read must not change: statements are immutable (xAPI 1.0.3 Data 2.3.1).
-        """
+        """Return the sites with a pull client now or in the log: what was read is immutable (xAPI 1.0.3 Data 2.3.1)."""
         may = set(cls.objects.filter(enabled=True).values_list("site_id", flat=True))
         # Site by site, each stopping at its first row: the log of pulls is long.
         asked = set(PullAudit.objects.order_by().values_list("site_id", flat=True).distinct())

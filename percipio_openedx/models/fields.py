@@ -70,11 +70,7 @@ class EncryptedSecretField(_Field):
         return connection.Database.Binary(value) if isinstance(value, bytes) else value
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Encrypt the value.
-
-        Raises:
-            PercipioConfigurationError: the newest key is not fit to encrypt with.
-        """
+        """Encrypt the value, or raise ``PercipioConfigurationError`` if the newest key is not fit for it."""
         if isinstance(value, StoredSecret):
             sealed = encryption.resealed(value)
         else:

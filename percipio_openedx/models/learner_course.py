@@ -92,7 +92,6 @@ class LearnerCourse(models.Model):
 
     @property
     def reported(self) -> Reported:
-        """Return what has been reported so far."""
         return Reported(**{name: getattr(self, f"reported_{name}") for name in REPORTED})
 
     def remember(self, reported: Reported) -> None:
@@ -163,7 +162,6 @@ class ObservationFailure(models.Model):
         return f"course={self.course_key}{who} {self.part}: {self.reason}"
 
     def waits(self, now: datetime) -> bool:
-        """Whether it is backing off, as ``ObservationFailureQuerySet.waiting``."""
         return now <= self.retry_at <= now + FURTHEST
 
     def count(self, reason: str, now: datetime) -> None:

@@ -63,11 +63,9 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     """
 
     def open(self) -> StatementQuerySet:
-        """Select what is not settled."""
         return self.filter(state__in=OPEN_STATES)
 
     def due(self, now: datetime) -> StatementQuerySet:
-        """Select what is waiting and due."""
         return self.filter(state=State.WAITING, due_at__lte=now)
 
     def heads_of_line(self) -> StatementQuerySet:
@@ -84,7 +82,6 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(~models.Exists(earlier))
 
     def held_by(self, lease: UUID) -> StatementQuerySet:
-        """Select what is in flight under a lease."""
         return self.filter(state=State.SENDING, lease=lease)
 
     def expired(self, now: datetime) -> StatementQuerySet:

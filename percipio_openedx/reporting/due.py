@@ -50,11 +50,7 @@ class ReportSummary:
 
 
 def report_due(deadline: float | None = None) -> ReportSummary:
-    """Observe every learner and course run with a due notice or a due retry.
-
-    Arguments:
-        deadline: ``time.monotonic()`` at which to stop, except for the platform call in progress; None for no limit.
-    """
+    """Observe every learner and course run with a due notice or retry, until ``deadline`` (``time.monotonic()``)."""
     summary, courses = ReportSummary(), CourseBook()
     _prepare(summary)
     began = timezone.now()
@@ -70,10 +66,7 @@ def report_due(deadline: float | None = None) -> ReportSummary:
 
 
 def _prepare(summary: ReportSummary) -> None:
-    """Write notices for due rechecks and compact old notices.
-
-    A bulkhead around each: if one fails, the existing notices are taken up all the same.
-    """
+    """Write notices for due rechecks and compact old ones; a failure of either does not stop the pass."""
     for name, act in (
         ("notices of those whose time has come", lambda: inbox.notice_rechecks(timezone.now())),
         ("compacting notices", lambda: inbox.compact_late(COMPACTING)),
@@ -90,10 +83,7 @@ def _prepare(summary: ReportSummary) -> None:
 def _report_course(
     course_key: str, group: Group, courses: CourseBook, summary: ReportSummary, deadline: float | None
 ) -> bool:
-    """Observe one course's learners; return False if the deadline passed first.
-
-    The bulkhead around a course run: one that cannot be read waits with its notices, and the next course goes on.
-    """
+    """Observe one course's learners in a bulkhead; return False if the deadline passed before all were observed."""
     with bulkhead(Boundary.COURSE) as contained:
         return _observe_course(course_key, group, courses, summary, deadline)
     error = contained.error
@@ -134,9 +124,7 @@ def _observe_course(
 
 
 def _report_everywhere(group: Group) -> bool:
-    """Erase retiring learners, and write notices for newly nameable learners in the courses where they are held.
-
-    The bulkhead around a learner: one learner's failed erasure holds up nobody else.
+    """Erase retiring learners, and notice newly nameable ones where they are held; a bulkhead around each learner.
 
     Returns:
         False if the database failed: then no learner is blamed, and the notices stay.

@@ -95,15 +95,9 @@ class KnownFailures:
     def settle(
         self, well: Collection[int], problems: Mapping[int, Unobserved], *, has_progress: bool = False
     ) -> frozenset[int]:
-        """Forget the failures that are resolved and record the others.
+        """Forget the failures of ``well`` learners and record ``problems``; return whose could not be recorded.
 
-        Arguments:
-            well: learners who were observed with nothing missing.
-            problems: by learner, what is missing.
-            has_progress: whether the platform computed anybody's progress.
-
-        Returns:
-            Learners whose failure could not be recorded; their notices must stay.
+        Their notices must stay. ``has_progress``: the platform computed somebody's progress.
         """
         over = []
         for row in self.rows:
@@ -132,7 +126,6 @@ def known(course_key: str, user_ids: Iterable[int]) -> KnownFailures:
 
 
 def note_course(course_key: str, reason: str) -> None:
-    """Count a failure to observe a course run as a whole."""
     note(course_key, {WHOLE_COURSE: reason})
 
 
@@ -140,10 +133,7 @@ def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVAT
     """Count a failure for each of these learners (``WHOLE_COURSE`` for the course run itself).
 
     A row that is backing off is not counted again: of parallel runs one counts, and an operator's command does not
-    lengthen the backoff.
-
-    Returns:
-        Learners whose failure could not be recorded.
+    lengthen the backoff. Returns the learners whose failure could not be recorded.
     """
     if not reasons:
         return frozenset()
@@ -199,7 +189,7 @@ def tidy(now: datetime) -> None:
 
 @persistently
 def _forget(rows: Iterable[ObservationFailure]) -> None:
-    """Delete the rows, except those that failed again meanwhile: they belong to a later observation."""
+    """Delete the rows that have not failed again meanwhile: those belong to a later observation."""
     alike: dict[datetime, list[int]] = {}
     for row in rows:
         alike.setdefault(row.failed_at, []).append(row.pk)

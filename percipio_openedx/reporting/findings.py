@@ -81,11 +81,7 @@ class LearnerFinding:
     is_news: bool = False
 
     def hold_back(self, error: Exception) -> None:
-        """Report nothing of this learner now and retry later: no notice says when a filter step has been fixed.
-
-        Raises:
-            Exception: the error itself, if it is about the database as a whole.
-        """
+        """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
         if is_outage(error):
             raise error
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
@@ -143,9 +139,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
-    """Refuse a statement that its row cannot hold, as a site's filter steps may produce.
-
-    SQLite takes any length, the other databases do not.
+    """Refuse a statement (as filter steps may make it) that its row cannot hold; SQLite would take any length.
 
     Raises:
         StatementError: names the column, never the value.

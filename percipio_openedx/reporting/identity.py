@@ -20,11 +20,7 @@ SSO = "sso:"
 
 
 def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
-    """Name the learner by ``PERCIPIO_LEARNER_ID``, in the organization that ``PERCIPIO_ORGANIZATION_FROM`` gives.
-
-    Raises:
-        LearnerNotNamed: with the reason shown to operators.
-    """
+    """Name the learner by ``PERCIPIO_LEARNER_ID`` and ``PERCIPIO_ORGANIZATION_FROM``, or raise ``LearnerNotNamed``."""
     links = _selected(learner, configuration.learners)
     organization = _organization(links, configuration)
     name = learner.name.strip() if configuration.send_names else ""
@@ -50,10 +46,7 @@ def needs_links(configuration: Configuration) -> bool:
 
 
 def scalar(value: Any) -> str:
-    """Return one text from what an identity provider sent: a text, a number, or a list of one; else ``''``.
-
-    A list of several different values names nobody.
-    """
+    """Return one text from an identity provider's value (a text, number, or list); different values give ``''``."""
     if isinstance(value, list | tuple):
         values = {scalar(item) for item in value} - {""}
         return values.pop() if len(values) == 1 else ""
@@ -63,7 +56,6 @@ def scalar(value: Any) -> str:
 
 
 def _selected(learner: Learner, rule: str) -> Sequence[SocialLink]:
-    """Return the links that count: all, or those of the one provider whose learners are reported."""
     if not rule.startswith(SSO):
         return learner.links
     provider = rule.removeprefix(SSO)
@@ -95,11 +87,7 @@ def _organization(links: Sequence[SocialLink], configuration: Configuration) -> 
 
 
 def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
-    """Return the values under the key of a rule ``sso:<key>``.
-
-    Raises:
-        LearnerNotNamed: a link cannot be read. It might hold any value, so the others cannot be trusted.
-    """
+    """Return the values under the key of ``sso:<key>``; raise ``LearnerNotNamed`` if a link is unreadable."""
     if any(link.extra_data is None for link in links):
         raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
     key = rule.removeprefix(SSO)
@@ -107,7 +95,7 @@ def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
 
 
 def _agreed(found: set[str], if_none: HoldReason) -> str:
-    """Return the one value that the links agree on; several links are common, two different values name nobody."""
+    """Return the one value of all links; several links are common, two different values name nobody."""
     if len(found) != 1:
         raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO if found else if_none)
     return found.pop()

@@ -55,10 +55,7 @@ class Group:
 
 
 def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
-    """Yield course runs with due notices, then learners and whole course runs due for a retry.
-
-    In random order within a page: parallel runs read the same pages, and so seldom collide.
-    """
+    """Yield due notices by course run, then due retries; in random order, so that parallel runs seldom collide."""
     due_until = now - timedelta(seconds=config.gathering())
     last = 0
     while page := list(failures.unhindered(now).filter(pk__gt=last).order_by("pk")[:PAGE]):
@@ -100,10 +97,7 @@ def still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[in
 
 
 def delete(pks: Sequence[int]) -> int:
-    """Delete notices and return how many there were.
-
-    Each DELETE runs alone and is short: a lock on deleted rows would hold up new rows after them.
-    """
+    """Delete notices and return how many there were; in short DELETEs, since their locks hold up new rows."""
     return sum(_delete(pks[start : start + AT_ONCE]) for start in range(0, len(pks), AT_ONCE))
 
 
@@ -117,10 +111,7 @@ def _delete(pks: Sequence[int]) -> int:
 
 
 def notice_rechecks(now: datetime) -> None:
-    """Write a notice for every learner whose ``observe_again_at`` has come: no signal announces a course's own dates.
-
-    A time further ahead than the longest wait was written with a wrong clock and is due, too.
-    """
+    """Write notices for due or implausible ``observe_again_at``: no signal announces a course's own dates."""
     is_due = Q(observe_again_at__lte=now) | Q(observe_again_at__gt=now + LONGEST_WAIT)
     noticed_at = now - timedelta(seconds=config.gathering())
     due = LearnerCourse.objects.filter(is_due).values_list("pk", "user_id", "course_key")
@@ -144,11 +135,7 @@ def next_recheck() -> datetime | None:
 
 
 def compact_late(seconds: float) -> int:
-    """Compact old notices unless that was done recently; return the number of notices deleted.
-
-    Arguments:
-        seconds: how long it may take.
-    """
+    """Compact old notices for some ``seconds`` unless that was done recently; return the number deleted."""
     waits_since = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
     now = timezone.now()
     if waits_since is None or waits_since > now - LATE or not cache.add(COMPACTED_KEY, 1, timeout=COMPACT_EVERY):
@@ -162,14 +149,11 @@ def compact_late(seconds: float) -> int:
 
 
 def compact(before: datetime, deadline: float) -> int:
-    """Delete notices that a newer one of the same learner and course repeats; return the number of rows.
+    """Delete notices written ``before`` that a newer one of the same learner and course repeats; return how many.
 
     So a learner with many notices is one row of work, even after weeks without a worker. The newest stays: an
-    observation that began before it was written has not seen what it is about.
-
-    Arguments:
-        before: only notices written earlier.
-        deadline: ``time.monotonic()`` at which to stop.
+    observation that began before it was written has not seen what it is about. Stops at ``deadline``
+    (``time.monotonic()``).
     """
     keys: dict[str, str] = {}
     seen: set[tuple[int, str, bool]] = set()

@@ -33,11 +33,7 @@ class Claim:
 def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime) -> Claim:
     """Lease the free rows, creating missing ones. The number of queries does not grow with the learners.
 
-    Arguments:
-        site_id: the site that the course run belongs to now; rows of another site move to it.
-        course_key: of the course run.
-        user_ids: the learners.
-        now: the time of the observation.
+    Rows of another site move to ``site_id``, the course run's site now.
 
     Raises:
         IntegrityError: a row can neither be created nor found. No lease is held then.

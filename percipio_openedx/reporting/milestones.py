@@ -22,13 +22,7 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reported, tuple[Milestone, ...]]:
-    """Return the reported state after all due milestones, and these milestones in order.
-
-    Arguments:
-        reported: what was reported before.
-        observed: what the LMS holds now; without an enrollment nothing is reported.
-        policy: the site's choices.
-    """
+    """Return the reported state after all due milestones, and these in order; none without an enrollment."""
     if observed.enrollment is None:
         return reported, ()
     found: list[Milestone] = []
@@ -75,11 +69,7 @@ def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> boo
 
 
 def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -> bool:
-    """Whether the learner holds a certificate that completes the course as soon as the course shows it.
-
-    No signal says when that day has come, so the learner has to be observed again. ``reported`` includes what is due
-    now.
-    """
+    """Whether the learner holds a certificate that completes the course once shown (no signal says when that is)."""
     certificate = observed.certificate
     return (
         observed.enrollment is not None
@@ -94,11 +84,9 @@ def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -
 def observe_again_at(
     reported: Reported, observed: Observed, policy: Policy, now: datetime, planned: datetime | None
 ) -> datetime | None:
-    """Return when to observe a learner again without a notice; None if only a notice can change anything.
+    """Return when to observe again without a notice, else None; ``reported`` includes what is due now.
 
-    Arguments:
-        reported: what has been reported, including what is due now.
-        planned: the time set already; kept if it is earlier.
+    An earlier time ``planned`` already is kept.
     """
     if observed.certificate is None or not awaits_certificate(reported, observed, policy):
         return None
@@ -108,7 +96,6 @@ def observe_again_at(
 
 
 def _started_at(observed: Observed, policy: Policy, later: datetime | None) -> datetime | None:
-    """Return when the course was started, no later than ``later`` (the first pass or completion)."""
     at = observed.enrollment.created if observed.enrollment is not None else None
     if policy.started_on is StartedOn.FIRST_ACTIVITY:
         first = observed.activity.first
@@ -118,10 +105,7 @@ def _started_at(observed: Observed, policy: Policy, later: datetime | None) -> d
 
 
 def _new_percent(reported: Reported, observed: Observed, policy: Policy) -> int | None:
-    """Return the progress if it passed another step; never 0 or 100.
-
-    All units done without a completion (which may need a pass or a certificate) are 99.
-    """
+    """Return the progress if it passed another step: never 0, and 99 for all units, as 100 is the completion."""
     progress = observed.progress(policy)
     if progress is None:
         return None
@@ -195,7 +179,7 @@ def _after_retraction(reported: Reported, at: datetime) -> datetime:
 
 
 def _result(observed: Observed) -> tuple[float | None, bool | None]:
-    """Return the score of a graded course, and whether the learner passes with that grade."""
+    """Return the score of a graded course, and whether the learner passes with it."""
     if not observed.is_graded or observed.grade is None:
         return None, None
     return min(1.0, max(0.0, observed.grade.fraction)), observed.grade.passing

@@ -58,9 +58,8 @@ def observe(
 ) -> ObservationCounts:
     """Observe these learners in this course run and store new statements for delivery.
 
-    Arguments:
-        deadline: ``time.monotonic()`` after which the platform is not asked for further learners' progress.
-        again: ask for it even if nothing is known to have changed.
+    Expensive progress is not asked for after ``deadline`` (``time.monotonic()``), or when nothing it depends on is
+    known to have changed, except ``again``.
 
     Raises:
         Exception: nobody could be observed, so the problem is the course run or the database. The leases are released,
@@ -90,7 +89,7 @@ def _observe(
     options: ProgressOptions,
     counts: ObservationCounts,
 ) -> None:
-    """Observe all of them or none, except rows that cannot be written; add the result to ``counts``."""
+    """Observe all of them or none, except rows that cannot be written."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
     if not claim.rows:
         counts.busy |= claim.busy
@@ -123,10 +122,7 @@ def examine(
     *,
     options: ProgressOptions = ASK,
 ) -> list[LearnerFinding]:
-    """Return what to report of the learners of these rows, without leasing or storing anything.
-
-    Arguments:
-        rows: by user id.
+    """Return what to report of the learners of ``rows`` (by user id), without leasing or storing anything.
 
     Raises:
         Exception: the platform could not be read for all of them at once.
@@ -164,10 +160,7 @@ def examine(
 def _ask_progress(
     course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
 ) -> None:
-    """Read the learners' progress where it can matter and something it depends on has changed.
-
-    A learner whose progress cannot be read gets a problem; everything else of theirs is reported.
-    """
+    """Read the progress where it matters and may have changed; if that fails, the rest is still reported."""
     wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
     if not wanted:
         return
@@ -211,7 +204,6 @@ def _ask_progress(
 def _build(
     finding: LearnerFinding, context: Callable[..., StatementContext], seconds: int | None, now: datetime
 ) -> None:
-    """Build the statements of a learner who can be named, all or none."""
     if finding.identity is None:
         return
     built = []

@@ -34,9 +34,6 @@ class CourseBook:
         """Return a course run as it is to be reported, or None if the LMS does not know it.
 
         A course that is left out is not read: it may be left out because the LMS cannot read it.
-
-        Raises:
-            PlatformUnavailable: the platform could not be read.
         """
         if course_key not in self._courses:
             answer = _answer(course_key)
@@ -50,12 +47,7 @@ class CourseBook:
         return self._courses[course_key]
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return the configuration in force at a course run's site; None if it reports nothing.
-
-        Raises:
-            PlatformUnavailable: the text is no course key.
-            PercipioConfigurationError: the site is configured wrongly.
-        """
+        """Return the configuration in force at a course run's site; None if it reports nothing."""
         org = edx_platform.org_of(course_key)
         if org not in self._configurations:
             self._configurations[org] = config.for_site(config.site_id_for(org))
@@ -63,7 +55,7 @@ class CourseBook:
 
 
 def _answer(course_key: str) -> CourseOverride | None:
-    """Return the operator's course override for the course run, else that for all runs of the course."""
+    """Return the course override for the course run, else that for all runs of the course."""
     keys = [course_key]
     # A text that is no course key can have an override all the same.
     with suppress(PlatformUnavailable):
@@ -83,11 +75,7 @@ class ObservedLearner:
 def read(
     course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
 ) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run.
-
-    Raises:
-        PlatformUnavailable: the platform could not be read; nothing was decided.
-    """
+    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
     learners = _learners(user_ids, configuration)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
@@ -138,13 +126,10 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """Ask for the progress learner by learner: 10 to 500 ms each.
+    """Ask for the progress learner by learner (10 to 500 ms each), only the first one after ``deadline``.
 
     The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
     few, nobody else is asked: the problem is the course.
-
-    Arguments:
-        deadline: ``time.monotonic()`` after which only the first learner is asked for.
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
@@ -169,10 +154,7 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
 
 
 def progress_version(observed: Observed, outline_version: str) -> str:
-    """Return a cheap hash of everything that a learner's progress depends on; ``''`` if a part is unknown.
-
-    Progress stored under ``''`` is never reused: better to ask again than to be wrong forever.
-    """
+    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown."""
     enrollment, activity = observed.enrollment, observed.activity
     if not outline_version or enrollment is None:
         return ""
@@ -196,10 +178,6 @@ def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int |
 
 
 def worked(times: Sequence[datetime]) -> int | None:
-    """Return the whole seconds between moments of activity without long pauses; None if unknown.
-
-    Arguments:
-        times: in order.
-    """
+    """Return the whole seconds between ordered moments of activity without long pauses; None if unknown."""
     gaps = (later - earlier for earlier, later in pairwise(times))
     return int(sum((gap for gap in gaps if gap <= LONGEST_PAUSE), timedelta()).total_seconds()) or None

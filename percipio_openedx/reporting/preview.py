@@ -57,10 +57,7 @@ class Preview:
 
 
 def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
-    """Observe a learner in a course run as a worker would.
-
-    Arguments:
-        afresh: as if nothing had been reported yet.
+    """Observe a learner in a course run as a worker would, or ``afresh`` as if nothing had been reported yet.
 
     Raises:
         PlatformUnavailable: the platform could not be read, or the text is no course key.
@@ -101,15 +98,10 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
 def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
     """Return the learners of whom everything is reported already, so that a back-fill can pass over them.
 
-    Compares what an observation compares, except the account: a learner with nothing to report needs no name. Never
-    includes learners who were held back, never observed, or whose progress matters: that depends on more than is
-    compared here (cohorts, gating), so the platform is asked again.
-
-    Arguments:
-        enrolled: learners, and when they were first enrolled in the course run.
-
-    Raises:
-        PlatformUnavailable: the platform could not be read.
+    ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
+    account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
+    or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
+    again.
     """
     if course is None or not course.is_reported:
         return set()

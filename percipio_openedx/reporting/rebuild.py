@@ -53,8 +53,6 @@ class RebuildSummary:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one pass has read so far, and its result."""
-
     deadline: float | None
     summary: RebuildSummary = field(default_factory=RebuildSummary)
     courses: CourseBook = field(default_factory=CourseBook)
@@ -64,11 +62,7 @@ class _Pass:
 
 
 def rebuild_due(deadline: float | None = None) -> RebuildSummary:
-    """Find what a changed configuration has outdated, and rebuild what is due.
-
-    Arguments:
-        deadline: ``time.monotonic()`` at which to stop; None for no limit. The next pass does the rest.
-    """
+    """Outdate what a changed configuration shaped otherwise, and rebuild what is due until ``deadline``."""
     work = _Pass(deadline)
     _compare(work)
     for rows in _pages(work):
@@ -102,11 +96,7 @@ def try_now(site_id: int | None, now: datetime) -> int:
 
 
 def _compare(work: _Pass) -> None:
-    """Compare waiting statements with their site's configuration if that has changed since the last comparison.
-
-    Once for each change; a statement stored later with the former configuration is found when it is claimed
-    (``delivery.claim``).
-    """
+    """Compare waiting statements once with each changed configuration; later ones are found when claimed."""
     for destination in Destination.objects.order_by("pk"):
         with bulkhead(Boundary.ROW) as contained:
             _compare_one(destination, work)
@@ -136,7 +126,7 @@ def _compare_one(destination: Destination, work: _Pass) -> None:
 
 
 def _pages(work: _Pass) -> Iterator[list[Statement]]:
-    """Yield what is due, by destination, in due order. Each page is no longer due once it was taken up."""
+    """Yield what is due, by destination, in due order."""
     now = timezone.now()
     for pk in [pk for pk, first_at in _first_by_destination().items() if first_at <= now]:
         due = Statement.objects.filter(destination_id=pk, state=State.OUTDATED, due_at__lte=now)
@@ -198,11 +188,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
 def _build(
     row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
 ) -> Replacement:
-    """Rebuild a statement.
-
-    Raises:
-        PercipioError: its learner cannot be named, or it cannot be sent from here any more.
-    """
+    """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
     destination = row.destination
     is_same_site = destination.site_id == configuration.site_id
     if is_same_site and destination.own_credentials and not configuration.own_credentials:
@@ -235,6 +221,5 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
 
 
 def _raise_outage(error: Exception) -> None:
-    """Raise an error that is about the database as a whole, not a single item."""
     if is_outage(error):
         raise error

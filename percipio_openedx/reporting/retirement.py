@@ -73,13 +73,10 @@ def _erase(user_id: int) -> int:
 
 
 def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
-    """Record, for each place that statements went to, which registrations are to be erased there.
+    """Record, for each place that the learner's statements went to, which registrations are to be erased there.
 
-    A course's statements may have gone to several places: the learner's organization, or the course's site, may have
-    changed.
-
-    Arguments:
-        rows: the learner's, by primary key.
+    A course's statements may have gone to several places, since the learner's organization or the course's site may
+    have changed.
     """
     destinations = Destination.objects.values_list("pk", "site_id", "organization")
     places = {pk: (site_id, organization) for pk, site_id, organization in destinations}
@@ -123,7 +120,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
 
 
 def _only_organization(site_id: int) -> str:
-    """Return the organization that all of a site's statements go to; ``''`` if there are several."""
+    """Return the organization of all of a site's statements; ``''`` if there are several."""
     names = set(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True))
     return names.pop() if len(names) == 1 else ""
 
@@ -151,7 +148,6 @@ def _mask_elsewhere(user_id: int) -> None:
 
 
 def _sent(pks: Iterable[int]) -> Iterator[str]:
-    """Yield the names of the learner in their statements and records."""
     bodies = Statement.objects.filter(learner_course_id__in=pks).values_list("body", "track")
     for body, track in bodies.iterator(AT_ONCE):
         yield from learner_of(bytes(body))
@@ -174,10 +170,7 @@ def _mask(rows: QuerySet[Model], column: str, known: Personal) -> None:
 
 @persistently
 def _clear_log(pks: Sequence[int]) -> None:
-    """Keep in the admin's log that something was done, but not to whose row.
-
-    A statement's id leads to the learner for anybody who knows the user ids (decision record 0006).
-    """
+    """Clear from the admin's log whose row it was: a statement's id leads to the learner (decision record 0006)."""
     from django.contrib.admin.models import LogEntry
 
     statements = Statement.objects.filter(learner_course_id__in=pks).values_list("pk", flat=True)

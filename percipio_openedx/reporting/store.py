@@ -71,11 +71,7 @@ def keep(
 
 
 def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[int, Exception]:
-    """Write rebuilt statements over the outdated ones, if still outdated; the ids stay.
-
-    Returns:
-        By primary key, why a row cannot be written.
-    """
+    """Write rebuilt statements over still outdated ones, under the same id; return errors by primary key."""
     by_pk = {one.row.pk: one for one in made}
 
     def write(pks: Sequence[int]) -> None:
@@ -99,12 +95,10 @@ class Clock:
         self._last = max(timezone.now(), self._ledger.values_list("last_stored_at", flat=True).get())
 
     def next(self) -> datetime:
-        """Return the next time."""
         self._last += TICK
         return self._last
 
     def close(self) -> None:
-        """Write the last time to the ledger."""
         self._ledger.update(last_stored_at=self._last)
 
 
@@ -135,7 +129,6 @@ class _Shared(NamedTuple):
 def _shared(
     configuration: Configuration, organizations: Iterable[str], built: Sequence[BuiltStatement], now: datetime
 ) -> _Shared:
-    """Create the rows that are missing, and the site's ledger."""
     site_id = configuration.site_id
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
     destinations = {
@@ -149,11 +142,7 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
     """Return the topic of each statement by its id, and store the terms of new topics.
 
     A voiding statement is found by whatever finds the voided one (xAPI 1.0.3, Communication 2.1.3, filter conditions
-    for StatementRefs), so it has the other's terms besides its own.
-
-    Arguments:
-        site_id: the site of all of them.
-        built: the statements; those that they retract are stored already.
+    for StatementRefs), so it has the other's terms besides its own; the voided one is stored already.
     """
     terms = {each.id: each.terms for each in built}
     for each in built:

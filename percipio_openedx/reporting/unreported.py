@@ -22,14 +22,7 @@ class Unreported:
 
 
 def unreported(reported: Reported, observed: Observed, policy: Policy, due: Sequence[Milestone]) -> list[Unreported]:
-    """Return what is neither reported nor due, in reporting order.
-
-    Arguments:
-        reported: what was reported before.
-        observed: what the LMS holds now.
-        policy: the site's choices.
-        due: what is to be reported now.
-    """
+    """Return what is neither reported nor due, in reporting order."""
     kinds = {milestone.kind for milestone in due}
     found = []
     if not reported.started and Kind.STARTED not in kinds:
@@ -80,7 +73,6 @@ def _completion(observed: Observed, policy: Policy) -> Unreported:
 
 
 def _units(observed: Observed, percent: int | None) -> UnreportedReason:
-    """Return why not all units are done."""
     if observed.activity.last is None:
         return UnreportedReason.NO_ACTIVITY
     if percent is None:
@@ -90,7 +82,6 @@ def _units(observed: Observed, percent: int | None) -> UnreportedReason:
 
 
 def _certificate(observed: Observed) -> UnreportedReason:
-    """Return why there is no certificate that the learner can show."""
     if observed.certificate is None:
         return UnreportedReason.NO_CERTIFICATE
     is_held = observed.certificate.is_held

@@ -37,19 +37,12 @@ ROUND: Final = "round-"
 
 
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
-    """Transforms with this plugin's registry; routes nothing and logs nothing.
-
-    event-routing-backends would log statements and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
-    """
+    """Transforms with the plugin's registry; routes and logs nothing, and ignores ``XAPI_EVENTS_ENABLED``."""
 
     registry = PercipioRegistry
 
     def transform_event(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the statement of an event, in a list, as the transformer left it.
-
-        Raises:
-            StatementError: the transformer or a filter step failed; names the class only, for messages may be personal.
-        """
+        """Return the statement of an event, in a list, or raise ``StatementError`` with the class of the error only."""
         try:
             statement = self.get_transformed_event(event)
         except NoTransformerImplemented as error:
@@ -88,11 +81,7 @@ def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
 
 
 def moment(at: datetime, now: datetime) -> datetime:
-    """Return the time in UTC and milliseconds, never after ``now`` (Data 2.4.7: not in the future).
-
-    Raises:
-        StatementError: ``at`` has no time zone.
-    """
+    """Return the time in UTC and milliseconds, at most ``now`` (Data 2.4.7); ``StatementError`` without a time zone."""
     if at.utcoffset() is None:
         raise StatementError("timestamp", "has no time zone")
     earlier = min(at, now).astimezone(UTC)
@@ -127,10 +116,7 @@ def _record(context: StatementContext, at: datetime) -> bytes | None:
 
 
 def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
-    """Return a milestone as the tracking event that event-routing-backends transforms; it never leaves the process.
-
-    It carries everything the statement needs, so that no transformer queries the database or the platform.
-    """
+    """Return the event that is transformed in this process, complete, so that no transformer queries the database."""
     milestone = context.milestone
     return {
         "name": event_name(milestone.kind),
@@ -160,10 +146,7 @@ def known_seconds(seconds: int | None) -> int | None:
 
 
 def _own_result(milestone: Milestone) -> dict[str, Any] | None:
-    """Return the part of the result in the milestone itself; None if it has no result.
-
-    Progress is cmi5's extension, a whole percentage, and never a score (Data 2.4.5.1).
-    """
+    """Return the milestone's own result, if any; progress is cmi5's extension, never a score (Data 2.4.5.1)."""
     match milestone.kind:
         case Kind.PROGRESSED:
             if milestone.percent is None or not 0 <= milestone.percent <= 100:
@@ -201,11 +184,7 @@ def _retracted_id(context: StatementContext) -> UUID | None:
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
-    """Return the milestone of a frozen statement: the inverse of ``build``, except what filter steps removed.
-
-    Raises:
-        StatementError: kind and value were never made by this plugin.
-    """
+    """Return a frozen statement's milestone, the inverse of ``build``, or raise ``StatementError``."""
     try:
         found = Kind(kind)
         parts = value.split(":") if value and found is not Kind.PROGRESSED else []

@@ -44,11 +44,7 @@ def check(statement: Mapping[str, Any]) -> None:
 
 
 def check_agent(agent: Any, path: str) -> None:
-    """Check an Agent, or a Group by its identifier or its members (Data 2.4.2).
-
-    Raises:
-        StatementError: not exactly one identifier, or a wrong or unknown field.
-    """
+    """Check an Agent or Group (Data 2.4.2), or raise ``StatementError``: one identifier, no wrong or unknown field."""
     _is_mapping(agent, path)
     is_group = agent.get("objectType") == "Group"
     (_group if is_group else _agent)(agent, path)

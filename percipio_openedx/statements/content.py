@@ -72,10 +72,7 @@ def course_url(course_key: str, lms_root: str) -> str:
 
 
 def language_tag(language: str) -> str | None:
-    """Return the RFC 5646 tag for a language as an LMS writes it; None if unknown.
-
-    Unknown subtags are dropped: the tag becomes more general instead of wrong (RFC 4647 section 3.4).
-    """
+    """Return the RFC 5646 tag of an LMS's language, without unknown subtags (RFC 4647 section 3.4), or None."""
     if not language.isascii() or len(language) > _LONGEST_TAG:
         return None
     primary, *others = _SEPARATOR.split(language.strip().lower())
@@ -94,10 +91,7 @@ def _first(subtags: list[str], known: frozenset[str], spell: Callable[[str], str
 
 
 def language_map(text: str, language: str | None) -> dict[str, str]:
-    """Return a language map (Data 4.2) of a text in the language of a course.
-
-    Always has an entry for ``en-US``, the untranslated text, for readers that look for no other.
-    """
+    """Return a language map (Data 4.2), always with an (untranslated) ``en-US`` for readers that look for no other."""
     if language is None or language == "en":
         return {FALLBACK_LANGUAGE: text}
     return {language: text, FALLBACK_LANGUAGE: text}
@@ -155,10 +149,7 @@ def instructors(people: tuple[Instructor, ...], lms_root: str) -> list[dict[str,
 
 
 def _slug(name: str) -> str:
-    """Return a name's letters, marks and digits in one case, with hyphens for everything between.
-
-    Marks are parts of letters in many scripts, as the vowels of Hindi, Thai and Tamil.
-    """
+    """Return a name's letters, digits and marks (vowels in Hindi, Thai, Tamil) in one case, with hyphens between."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in folded)
     return "-".join("".join(kept).split())

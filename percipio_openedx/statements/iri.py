@@ -39,10 +39,7 @@ MAX_LOCAL_PART: Final = 64
 
 
 class _Mailbox(EmailValidator):
-    """Django's rules, as the LMS uses them, plus local parts beyond ASCII (RFC 6531, as from single sign-on).
-
-    ``localhost`` and address literals are refused: they name nobody at Percipio.
-    """
+    """Django's rules plus local parts beyond ASCII (RFC 6531), without ``localhost`` and address literals."""
 
     user_regex = re.compile(
         r"[-!#$%&'*+/=?^_`{}|~0-9A-Za-z\u0080-\U0010ffff]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Za-z\u0080-\U0010ffff]+)*\Z"

@@ -94,11 +94,7 @@ def respelled(text: str) -> str:
 
 
 def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
-    """Return the bytes that are stored and sent: JSON in UTF-8, sorted, no white space; equal for equal statements.
-
-    Raises:
-        StatementError: a value is not JSON (a lone surrogate, NaN, an object from a filter step).
-    """
+    """Return the canonical bytes to store and send (UTF-8 JSON, sorted, compact); ``StatementError`` if not JSON."""
     try:
         return _ENCODER.encode(statement).encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
@@ -106,12 +102,10 @@ def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
 
 
 def shortened(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
-    """Return a normalized statement's bytes, at most ``limit``, shortening the statement in place if necessary.
+    """Return a statement's bytes, at most ``limit``, shortening it in place.
 
-    Cuts the description first, then the name, then the last instructors; never the facts.
-
-    Raises:
-        StatementError: the facts alone are larger.
+    Cuts the description first, then the name, then the last instructors; raises ``StatementError`` rather than cut
+    facts.
     """
     body = frozen(statement)
     description = partial(_shorten, "description", may_vanish=True)

@@ -50,8 +50,6 @@ _ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
 
 
 class _Word(NamedTuple):
-    """A word of a text: its position, and the key it is compared by."""
-
     start: int
     end: int
     key: str
@@ -96,7 +94,6 @@ class Personal:
         return _without(text, [words[number] for number in sorted(hidden)])
 
     def _is_known(self, key: str) -> bool:
-        """Whether a word is personal, or contains a long personal word."""
         if key in self.words:
             return True
         return len(key) >= _LONG and key not in _ORDINARY and any(word in key for word in self._long_words())
@@ -128,7 +125,6 @@ class Personal:
         return found
 
     def _masked_if_coded(self, match: re.Match[str]) -> str:
-        """Mask Base64 and hexadecimal digits that encode something personal."""
         words = (word for plain in _decoded(match[0]) for word in _words(plain))
         return MASK if any(self._is_known(word.key) for word in words) else match[0]
 
@@ -221,7 +217,6 @@ def _misread(value: str) -> Iterator[str]:
 
 
 def _words(text: str) -> Iterator[_Word]:
-    """Yield the words of a text: letters and digits with their marks."""
     start = None
     for place, letter in enumerate(f"{text} "):
         if letter.isalnum() or (start is not None and unicodedata.category(letter)[0] == "M"):

@@ -59,10 +59,7 @@ _VIRAMA: Final = 9
 
 
 def text_of(source: str) -> str:
-    """Return the text of an HTML fragment by a course team: no tags, no scripts, entities resolved.
-
-    Reads only the first 20,000 characters. Source that Django's ``strip_tags`` rejects as an attack gives no text.
-    """
+    """Return the text in the first 20,000 characters of HTML; none if ``strip_tags`` rejects it as an attack."""
     source = _WORD_END.sub(r" \g<0>", _SILENT.sub(" ", source[:_MOST_SOURCE]))
     try:
         return html.unescape(strip_tags(source))
@@ -83,10 +80,7 @@ def plain(text: str, limit: int) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Return at most ``limit`` characters of a text, with an ellipsis if it was cut.
-
-    Cuts at a word's end if one is near, never inside a grapheme cluster (Unicode Annex 29, in short).
-    """
+    """Return at most ``limit`` characters, with an ellipsis if cut; never inside a cluster (Unicode Annex 29)."""
     return text if len(text) <= limit else _cut_at(text, limit - len(ELLIPSIS))
 
 
@@ -117,7 +111,6 @@ def _cut_at(text: str, end: int) -> str:
 
 
 def _belongs(text: str, place: int) -> bool:
-    """Whether the code point at ``place`` belongs to the character before it."""
     before, here = text[place - 1], text[place]
     if unicodedata.category(here)[0] == "M" or _CONTINUES.match(here) or before == "\u200d":
         return True
