@@ -62,7 +62,7 @@ def schedule(at: datetime) -> None:
 
 
 def publish_first(key: str, window: int, countdown: float) -> None:
-    """Publish a run in ``countdown`` seconds unless one was within ``window`` seconds; raises what cache or broker raise."""
+    """Publish a run in ``countdown`` seconds unless one was within ``window`` seconds; errors are raised."""
     if cache.add(key, 1, timeout=window):
         _publish(countdown)
 

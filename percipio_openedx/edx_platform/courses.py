@@ -44,7 +44,7 @@ def course(course_key: str) -> Course | None:
 
 @platform("course_overviews.models.CourseOverview")
 def find_courses(text: str, limit: int) -> dict[str, str]:
-    """Return course runs by key, with their names, whose name or key holds every word of ``text``. No index helps."""
+    """Return course runs by key, with their names, whose name or key holds every word of ``text``; a full scan."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     # The key's own field accepts whole keys only.

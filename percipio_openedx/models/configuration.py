@@ -86,7 +86,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
 
     @classmethod
     def current(cls, *args: int) -> PercipioConfiguration:
-        """Return a site's newest version or an empty one, bypassing the shared cache, which must not hold the secret."""
+        """Return a site's newest version or an empty one, never from the shared cache: it would hold the secret."""
         (site_id,) = args
         return cls.newest(site_id) or cls(site_id=site_id)
 

@@ -40,7 +40,7 @@ class Alert(models.Model):
 
 
 class BackfillRun(models.Model):
-    """One back-fill and its progress.
+    """A back-fill and its progress.
 
     ``scope`` is what was asked for, as canonical JSON, and ``scope_key`` its hash: asking again resumes the unfinished
     run. Course runs are taken in the order of their keys, enrollments in the order of their ids.

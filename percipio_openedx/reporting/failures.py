@@ -97,7 +97,7 @@ class KnownFailures:
     ) -> frozenset[int]:
         """Forget the failures of ``well`` learners and record ``problems``; return whose could not be recorded.
 
-        Their notices must stay. ``has_progress``: the platform computed somebody's progress.
+        Their notices must stay. ``has_progress``: the platform computed any learner's progress.
         """
         over = []
         for row in self.rows:

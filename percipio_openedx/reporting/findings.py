@@ -35,8 +35,7 @@ class ObservationCounts:
     """The result of an observation.
 
     ``busy`` are learners leased by another worker, ``unfinished`` those the deadline left undecided. ``problems`` says
-    what is missing of others (stored as ``ObservationFailure``). ``has_progress``: the platform computed somebody's
-    progress.
+    what is missing of others (stored as ``ObservationFailure``). ``has_progress``: the platform computed any progress.
     """
 
     observed: int = 0

@@ -59,12 +59,8 @@ def observe(
     """Observe these learners in this course run and store new statements for delivery.
 
     Expensive progress is not asked for after ``deadline`` (``time.monotonic()``), or when nothing it depends on is
-    known to have changed, except ``again``.
-
-    Raises:
-        Exception: nobody could be observed, so the problem is the course run or the database. The leases are released,
-            and
-        nothing was decided.
+    known to have changed, except ``again``. Raises if no learner could be observed, so that the problem is the course
+    run or the database; then the leases are released and nothing was decided.
     """
     known = failures.known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
@@ -122,11 +118,7 @@ def examine(
     *,
     options: ProgressOptions = ASK,
 ) -> list[LearnerFinding]:
-    """Return what to report of the learners of ``rows`` (by user id), without leasing or storing anything.
-
-    Raises:
-        Exception: the platform could not be read for all of them at once.
-    """
+    """Return what to report of the learners of ``rows`` (by user id), without leasing or storing anything."""
     if not rows:
         return []
     if course is None or not course.is_reported:

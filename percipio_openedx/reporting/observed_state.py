@@ -117,7 +117,7 @@ class ProgressAnswers:
     """The progress that the platform computed, or None where it does not know.
 
     ``failed`` holds the reason of each learner for whom it failed, or was not asked after too many failures. A learner
-    in neither was not asked for lack of time. ``is_broken``: it failed for everybody.
+    in neither was not asked for lack of time. ``is_broken``: it failed for all.
     """
 
     found: dict[int, Progress | None] = field(default_factory=dict)
@@ -129,7 +129,7 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
     """Ask for the progress learner by learner (10 to 500 ms each), only the first one after ``deadline``.
 
     The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
-    few, nobody else is asked: the problem is the course.
+    few, no others are asked for: the problem is the course.
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()

@@ -90,8 +90,7 @@ class Clock:
         self._ledger = StatementLedger.objects.filter(site_id=site_id)
         # An UPDATE first: it takes the row's lock, and on SQLite the write lock, before anything is read.
         self._ledger.update(last_stored_at=F("last_stored_at"))
-        # The current time, not that of the observation: pull clients may have been told that everything before now is
-        # stored.
+        # The current time, not that of the observation: pull clients may rely on everything before now being stored.
         self._last = max(timezone.now(), self._ledger.values_list("last_stored_at", flat=True).get())
 
     def next(self) -> datetime:
