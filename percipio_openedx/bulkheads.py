@@ -75,8 +75,6 @@ def apart(
     """Do work on all items at once; if it fails, bisect until the failing items are alone.
 
     Arguments:
-        boundary: as for ``bulkhead``.
-        items: none does nothing.
         work: leaves nothing behind when it raises, so that it can be repeated with fewer items.
 
     Returns:

@@ -109,10 +109,7 @@ class Configuration:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def endpoint(self, resource: str, organization: str = "") -> str:
-        """Return the address of ``statements`` or ``track`` for this partner and, if given, an organization.
-
-        Source: "Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*.
-        """
+        """Return an API address ("Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*)."""
         part = f"/organizations/{quote(organization, safe='')}" if organization else ""
         return f"{self.api_url}{SERVICE_PATH}/partners/{quote(self.partner, safe='')}{part}/{resource}"
 
@@ -123,7 +120,7 @@ def site_id_for(course_org: str) -> int:
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """Return the configuration in force for a site; None if nothing is configured or the site is off."""
+    """Return a site's configuration, None if missing or off; ``PercipioConfigurationError`` names a wrong setting."""
     # The CMS imports this package for event routing, and lacks our models.
     from percipio_openedx.models.configuration import PercipioConfiguration
 

@@ -47,7 +47,10 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
 
 @platform("social_django.models.UserSocialAuth")
 def names_of(user_id: int) -> list[str]:
-    """Return every name of an account, also from before its retirement; an erasure must know all, or it raises."""
+    """Return username, email, name and single-sign-on uids, also from before a retirement.
+
+    Raises ``PlatformUnavailable`` if any cannot be read, since an erasure must know all.
+    """
     from social_django.models import UserSocialAuth
 
     found = [getattr(one, name) for one in learners([user_id]).values() for name in ("username", "email", "name")]

@@ -18,12 +18,7 @@ _ONE_REQUEST = timedelta(seconds=10)
 
 
 def opaque_token(request: Request) -> Grant:
-    """Return the grant of the opaque token in a request's ``Authorization: Bearer``, as the platform judges it.
-
-    Raises:
-        AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
-        PlatformUnavailable: the platform's class is missing, or failed on the token.
-    """
+    """Return the grant of a request's opaque token; raise ``AuthenticationFailed`` or ``PlatformUnavailable``."""
     from rest_framework.exceptions import APIException
 
     with platform("openedx.core.lib.api.authentication.BearerAuthentication", passing=(APIException,)):

@@ -14,11 +14,7 @@ from percipio_openedx.edx_platform.door import parsed, platform
 
 
 def course(course_key: str) -> Course | None:
-    """Return a course run; None if the LMS does not know it (any more).
-
-    Raises:
-        PlatformUnavailable: any part cannot be read. Without its grading, say, frozen statements would lack the score.
-    """
+    """Return a course run or None; ``PlatformUnavailable`` if any part is unreadable, as statements need them all."""
     key = parsed(course_key)
     with platform("course_overviews.models.CourseOverview"):
         from openedx.core.djangoapps.content.course_overviews.models import CourseOverview

@@ -18,11 +18,8 @@ def platform(name: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[N
     """Turn anything that the platform raises into ``PlatformUnavailable``; also a decorator.
 
     The bulkhead around platform reads: exceptions of edx-platform, XBlocks and the course store derive from
-    ``Exception`` alone. A worker's time limit passes.
-
-    Arguments:
-        name: the platform's function or model, for operators.
-        passing: exceptions by which the platform answers.
+    ``Exception`` alone. A worker's time limit passes, as do the exceptions in ``passing``, by which the platform
+    answers.
     """
     try:
         yield

@@ -24,9 +24,8 @@ def learner_progress(course_key: str, user: User) -> Progress | None:
     completion aggregator's row for the course.
 
     Raises:
-        PlatformUnavailable: no source knows and one of them failed (as for a missing course run, or part of it): a
-            retry
-        may succeed.
+        PlatformUnavailable: no source knows and one failed, as for a missing part of the course run; a retry may
+            succeed.
     """
     key = parsed(course_key)
     failed: PlatformUnavailable | None = None

@@ -53,15 +53,13 @@ class LearnerFinding:
 
     Arguments:
         row: what was reported before; new progress is written to it at once (unsaved).
-        observed: what the LMS holds.
         reported: what has been reported once the milestones are.
         hold: why the learner is held back, or ``''``.
         asked: the platform was asked for the progress, and answered.
         again_at: when to observe again without a notice (``LearnerCourse.observe_again_at``).
-        is_unfinished: the deadline passed before the platform was asked for the progress. Then nothing is decided: of
-        several ways to complete a course, the one not asked for may be the earliest.
+        is_unfinished: the deadline passed before the progress was read; it might be the earliest way to complete, so
+            wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
-        first_sequence: the sequence number of the first statement for this learner and course.
         is_news: whether anything in the row changes apart from the time of observation.
     """
 
@@ -138,11 +136,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
-    """Refuse a statement (as filter steps may make it) that its row cannot hold; SQLite would take any length.
-
-    Raises:
-        StatementError: names the column, never the value.
-    """
+    """Raise ``StatementError`` with the column if a row cannot hold the statement (SQLite would take any length)."""
     kind, value = milestone.kind.value, milestone.value
     for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
         if len(text) > _longest(column):

@@ -84,10 +84,7 @@ def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -
 def observe_again_at(
     reported: Reported, observed: Observed, policy: Policy, now: datetime, planned: datetime | None
 ) -> datetime | None:
-    """Return when to observe again without a notice, else None; ``reported`` includes what is due now.
-
-    An earlier time ``planned`` already is kept.
-    """
+    """Return when to observe again without a notice, else None; an earlier ``planned`` time is kept."""
     if observed.certificate is None or not awaits_certificate(reported, observed, policy):
         return None
     latest, shown_at = now + LONGEST_WAIT, observed.certificate.available_at
@@ -143,7 +140,7 @@ def _undone_at(reported: Reported, observed: Observed, policy: Policy) -> dateti
     at = max((moment for moment in moments if moment is not None), default=None)
     if at is None or reported.turned_at is None or at > reported.turned_at:
         return at
-    # With several ways to complete a course, a later one completed it after the basis that is gone. With one way, only
+    # With several ways to complete a course, another one completed it after the one now undone. With one way, only
     # clock skew explains an earlier time.
     return None if policy.completed_on is CompletedOn.ANY else reported.turned_at + TICK
 

@@ -118,7 +118,7 @@ def examine(
     *,
     options: ProgressOptions = ASK,
 ) -> list[LearnerFinding]:
-    """Return what to report of the learners of ``rows`` (by user id), without leasing or storing anything."""
+    """Return what to report of the learners of ``rows`` by user id, without storing anything; raises if reads fail."""
     if not rows:
         return []
     if course is None or not course.is_reported:

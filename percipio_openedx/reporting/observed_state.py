@@ -31,7 +31,7 @@ class CourseBook:
         self._configurations: dict[str, Configuration | None] = {}
 
     def get(self, course_key: str) -> Course | None:
-        """Return a course run as it is to be reported, or None if the LMS does not know it.
+        """Return a course run as it is to be reported, None if the LMS does not know it, or raise ``PlatformUnavailable``.
 
         A course that is left out is not read: it may be left out because the LMS cannot read it.
         """
@@ -47,7 +47,7 @@ class CourseBook:
         return self._courses[course_key]
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return the configuration in force at a course run's site; None if it reports nothing."""
+        """Return the configuration in force at a course run's site, None if it reports nothing; raises as ``for_site``."""
         org = edx_platform.org_of(course_key)
         if org not in self._configurations:
             self._configurations[org] = config.for_site(config.site_id_for(org))
@@ -126,7 +126,7 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """Ask for the progress learner by learner (10 to 500 ms each), only the first one after ``deadline``.
+    """Ask for the progress learner by learner (10 to 500 ms each); after ``deadline`` only for the first one.
 
     The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
     few, no others are asked for: the problem is the course.

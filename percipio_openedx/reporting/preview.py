@@ -39,7 +39,6 @@ class Preview:
         configuration: in force at the course's site; None if that reports nothing.
         course: as the LMS describes it; None if it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
-        reported: what was reported before.
         statements: the milestones that are due, each as it would be sent.
         unreported: the milestones that are not due, each with its reason.
         problem: what could not be observed or built: our own message or the class of an error; ``''`` if nothing.
@@ -101,7 +100,7 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
     account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
     or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
-    again.
+    again. Raises ``PlatformUnavailable``.
     """
     if course is None or not course.is_reported:
         return set()

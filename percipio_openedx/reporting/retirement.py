@@ -170,7 +170,7 @@ def _mask(rows: QuerySet[Model], column: str, known: Personal) -> None:
 
 @persistently
 def _clear_log(pks: Sequence[int]) -> None:
-    """Clear from the admin's log whose row it was: a statement's id leads to the learner (decision record 0006)."""
+    """Keep in the admin's log what was done, not to whose row: a statement's id leads to the learner (record 0006)."""
     from django.contrib.admin.models import LogEntry
 
     statements = Statement.objects.filter(learner_course_id__in=pks).values_list("pk", flat=True)

@@ -56,11 +56,7 @@ _processor = PercipioXApiProcessor()
 
 
 def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
-    """Return the statement and Track record of one milestone, with no time later than ``now`` (which has a time zone).
-
-    Raises:
-        StatementError: the milestone cannot be expressed; names the field, never its value.
-    """
+    """Return the statement and Track record of a milestone; ``StatementError`` names the field, never its value."""
     at = moment(context.milestone.at, now)
     track = _record(context, at)
     event = _event(context, at)
