@@ -31,7 +31,7 @@ class CourseBook:
         self._configurations: dict[str, Configuration | None] = {}
 
     def get(self, course_key: str) -> Course | None:
-        """Return a course run as it is to be reported, None if the LMS does not know it, or raise ``PlatformUnavailable``.
+        """Return a course run as it is to be reported, None if unknown, or raise ``PlatformUnavailable``.
 
         A course that is left out is not read: it may be left out because the LMS cannot read it.
         """
@@ -47,7 +47,7 @@ class CourseBook:
         return self._courses[course_key]
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return the configuration in force at a course run's site, None if it reports nothing; raises as ``for_site``."""
+        """Return the configuration in force for a course run, None if it reports nothing; raises as ``for_site``."""
         org = edx_platform.org_of(course_key)
         if org not in self._configurations:
             self._configurations[org] = config.for_site(config.site_id_for(org))
