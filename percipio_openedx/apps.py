@@ -1,4 +1,4 @@
-"""How the LMS finds the plugin: its settings, addresses and receivers. Imported while the settings are being built."""
+"""The plugin app of the LMS: its settings, addresses and receivers. Imported while the settings are being built."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PercipioOpenedxConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        """Register the checks, keep out of the tracking log, take up what waits, and switch nothing else on."""
+        """Register the checks, stay out of the tracking log, connect the worker, and leave event routing off."""
         from percipio_openedx import checks, tasks
         from percipio_openedx.event_routing import backend
 

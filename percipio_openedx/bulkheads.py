@@ -1,7 +1,7 @@
-"""What goes wrong with one item stays with that item (docs/architecture.md, *Bulkheads*).
+"""Isolate failures: what goes wrong with one item stays with that item (docs/architecture.md, *Bulkheads*).
 
-A bulkhead is an ``except Exception``. Whoever opens one names its boundary, says what became of the item, and goes on
-with the next one.
+A bulkhead is an ``except Exception`` that names its boundary, records what became of the item, and goes on with the
+next one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 Item = TypeVar("Item", bound=Hashable)
 Result = TypeVar("Result")
 
-# So many items, taken by chance, that break alone while none goes through: then it is not the items.
+# If this many random items break alone and none succeeds, the items are not the problem.
 MOST_ALONE = 5
 
 LONGEST_REASON = 255
 
-# MySQL and MariaDB: somebody else holds the rows ("Lock wait timeout exceeded", "Deadlock found", NOWAIT).
+# MySQL and MariaDB: the rows are locked ("Lock wait timeout exceeded", "Deadlock found", NOWAIT).
 _LOCKED = frozenset({1205, 1213, 3572})
 
 
 class Boundary(StrEnum):
-    """Where a bulkhead stands, and what the item is that is set aside."""
+    """Where a bulkhead stands, by the item that it sets aside."""
 
     COURSE = "course"
     LEARNER = "learner"
@@ -42,10 +42,7 @@ class Boundary(StrEnum):
 
 
 class bulkhead:
-    """A context for work on one item whose failure must reach no other: no ``Exception`` leaves it.
-
-    ``error`` is what ended the work, or None. A worker's time limit is no failure of the item, and passes.
-    """
+    """A context that stops any ``Exception`` of one item and keeps it as ``error``; a worker's time limit passes."""
 
     def __init__(self, boundary: Boundary) -> None:
         self.boundary = boundary
@@ -65,7 +62,7 @@ class bulkhead:
         if not isinstance(error, Exception) or isinstance(error, SoftTimeLimitExceeded):
             return False
         self.error = error
-        # The next item has to have a connection that works. Inside a transaction only its owner can begin again.
+        # The next item needs a working connection. In a transaction only its owner can begin again.
         for connection in connections.all(initialized_only=True):
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
@@ -75,18 +72,16 @@ class bulkhead:
 def apart(
     boundary: Boundary, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]
 ) -> tuple[list[Result], dict[Item, Exception]]:
-    """Do work on all items at once; where it breaks, on halves of them, until whatever breaks is alone.
+    """Do work on all items at once; if it fails, bisect until the failing items are alone.
 
     Arguments:
-        boundary: as for ``bulkhead``.
-        items: none does nothing.
-        work: leaves nothing behind when it raises, so that it can be done again with fewer items.
+        work: leaves nothing behind when it raises, so that it can be repeated with fewer items.
 
     Returns:
-        What the parts that went through returned, and by item the errors of those that broke alone.
+        The results of the parts that succeeded, and by item the errors of those that failed alone.
 
     Raises:
-        Exception: the database is down, or several items broke and none went through: the problem is everybody's.
+        Exception: the database is down, or several items failed and none succeeded: it is not the items.
     """
     results: list[Result] = []
     broken: dict[Item, Exception] = {}
@@ -101,7 +96,7 @@ def apart(
         if is_outage(error):
             raise error
         if len(part) > 1:
-            # Shuffled once: those that break may stand together, and would then always be met first.
+            # Shuffled once: failing items may stand together, and would always come first.
             mixed = random.sample(part, len(part)) if part is items else part
             middle = len(mixed) // 2
             parts += [mixed[middle:], mixed[:middle]]
@@ -113,16 +108,16 @@ def apart(
 
 
 def reason_of(error: Exception) -> str:
-    """Return what an operator may read of an error: our message, or the class of a foreign one (which quotes)."""
+    """Return what operators may read of an error: our message, or the class of a foreign one (which quotes)."""
     ours = isinstance(error, PercipioError | PercipioConfigurationError)
     text = str(error) if ours else type(error).__name__
     return text.encode("ascii", "backslashreplace").decode("ascii")[:LONGEST_REASON]
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether an error is about the database as a whole, or somebody else's lock, and no row or course.
+    """Whether an error is about the database as a whole, or another's lock, not a row or course.
 
-    Of an error that may mean either the database itself is asked: one that answers is well.
+    If an error may mean either, the database is asked: one that answers is not down.
     """
     seen: set[int] = set()
     cause: BaseException | None = error

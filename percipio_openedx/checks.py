@@ -1,10 +1,8 @@
 """``manage.py check``: mistakes in the settings, each with a stable id and its fix.
 
-Only the settings are read here, since checks run before there is a database. ``percipio_doctor`` checks the rest of a
-running installation.
-
-None is more than a warning: an error would end every command of the LMS, ``migrate`` and ``clearsessions`` among them,
-for a mistake that stops nothing but reporting. ``check --tag percipio --fail-level WARNING`` fails on each.
+Reads only the settings, since checks run before there is a database; ``percipio_doctor`` checks a running installation.
+Only warnings: an error would stop every command of the LMS, even ``migrate``, for a mistake that stops nothing but
+reporting. ``check --tag percipio --fail-level WARNING`` fails on each.
 """
 
 from __future__ import annotations
@@ -23,13 +21,12 @@ from percipio_openedx.operations.checks import UNKNOWN, SettingProblem, mistake,
 
 
 def register() -> None:
-    """Register the checks with Django."""
     checks.register(check_settings, "percipio")
     checks.register(check_worker, "percipio", checks.Tags.database)
 
 
 def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """Check the ``PERCIPIO_*`` settings, as far as they stand by themselves."""
+    """Check each of the ``PERCIPIO_*`` settings by itself."""
     found = [_warning(one) for one in setting_problems() if config.is_on() or one.id == UNKNOWN]
     if not config.is_on():
         text = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
@@ -55,8 +52,8 @@ def _warning(problem: SettingProblem) -> checks.CheckMessage:
 
 
 def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
-    """Check that somebody takes up what is noticed: ``manage.py check --database default`` asks, and ``migrate``."""
-    # Here, so that the LMS starts without any of it.
+    """Check that a worker takes up notices, with ``manage.py check --database default`` and ``migrate``."""
+    # Imported here so that the LMS starts without it.
     from percipio_openedx.operations import problems, status
 
     if not databases or not config.is_on():

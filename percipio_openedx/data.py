@@ -1,7 +1,6 @@
-"""The values that travel between the rooms. No Django, no platform, nothing that does anything.
+"""The values that travel between the packages. No Django, no platform, no side effects.
 
-``Learner`` and ``LearnerIdentity`` are the only ones that hold personal data: a function whose signature has neither
-does not touch any.
+Only ``Learner`` and ``LearnerIdentity`` hold personal data: a function with neither in its signature touches none.
 """
 
 from __future__ import annotations
@@ -34,10 +33,7 @@ class Enrollment(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """When a learner did something in a course run, from the recorded block completions.
-
-    ``seconds`` is the time on task, None where it cannot be known. ``version`` changes whenever the completions do.
-    """
+    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown."""
 
     first: datetime | None = None
     last: datetime | None = None
@@ -54,15 +50,12 @@ class Progress(NamedTuple):
 
     @property
     def percent(self) -> int | None:
-        """Return the whole percent of all units, rounded down; None where there are none.
-
-        As the platform counts: a unit that is locked for this learner (a paid enrollment's, say) is not done.
-        """
+        """Return the whole percent of all units, rounded down; as in the platform, locked units are not done."""
         return _percent(self.complete, self.complete + self.incomplete + self.locked)
 
     @property
     def percent_unlocked(self) -> int | None:
-        """Return the same of the units alone that this learner may open."""
+        """Return the percent of the units that this learner may open."""
         return _percent(self.complete, self.complete + self.incomplete)
 
 
@@ -72,10 +65,7 @@ def _percent(part: int, whole: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A stored course grade: ``fraction`` from 0 to 1; ``passing`` is the state now, ``passed_at`` the first time.
-
-    The platform keeps the first time for ever, also when the learner fails later.
-    """
+    """A stored grade: ``fraction`` 0 to 1, ``passing`` now, ``passed_at`` the first time, which is never cleared."""
 
     fraction: float
     passing: bool
@@ -87,9 +77,9 @@ class Grade:
 class Certificate:
     """A course certificate, whose row (``created``, ``changed``) may be older than the certificate itself.
 
-    ``is_held`` means that its status is *downloadable* now, ``held_since`` since when without a break (None where that
-    is not known). ``is_available`` means that the course shows its certificates now, ``available_at`` from which day
-    (None where they are shown as soon as they are held, or never).
+    ``is_held``: its status is *downloadable* now, ``held_since`` since when without a break (None if unknown).
+    ``is_available``: the course shows its certificates now, ``available_at`` from which day (None if as soon as they
+    are held, or never).
     """
 
     created: datetime
@@ -101,7 +91,7 @@ class Certificate:
 
     @property
     def awarded_at(self) -> datetime | None:
-        """Return since when the learner can show it; None where that is not so now."""
+        """Return since when the learner can show it; None if not now."""
         if not (self.is_held and self.is_available):
             return None
         since = self.held_since or self.changed or self.created
@@ -110,7 +100,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the LMS holds of one learner in one course run at the moment of observation; percents as in ``Progress``."""
+    """The observed state of one learner in one course run; percents as in ``Progress``."""
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -121,17 +111,17 @@ class Observed:
     percent_unlocked: int | None = None
 
     def progress(self, policy: Policy) -> int | None:
-        """Return the completed share in whole percent as a site counts it; None where it is not known."""
+        """Return the progress in whole percent as a site counts it; None if unknown."""
         return self.percent_unlocked if policy.locked_units is LockedUnits.LEAVE_OUT else self.percent
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What has been reported of one learner in one course run.
+    """The reported state of one learner in one course run.
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
-    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the latest completion or
-    retraction that was reported: what is reported again has to be later. It never changes alone.
+    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the last reported completion or
+    retraction: what is reported again has to be later. It never changes alone.
     """
 
     started: bool = False
@@ -149,7 +139,7 @@ class Milestone:
 
     ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
     graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
-    what a retraction takes back; ``retracts`` the kind of that statement.
+    what a retraction takes back, ``retracts`` the kind of that statement.
     """
 
     kind: Kind
@@ -171,7 +161,7 @@ class Milestone:
 
 
 class Instructor(NamedTuple):
-    """Somebody who teaches a course run, as the course names them. ``email`` may be empty."""
+    """An instructor as the course names them; ``email`` may be empty."""
 
     name: str
     email: str = ""
@@ -181,8 +171,8 @@ class Instructor(NamedTuple):
 class Course:
     """A course run as statements describe it.
 
-    ``language`` is what the course team chose (``''`` where unknown), ``content_id`` the operator's own id for
-    Percipio's catalog (``''`` for the rule of the site).
+    ``language`` is the course team's choice (``''`` if unknown), ``content_id`` the operator's own id for Percipio's
+    catalog (``''`` for the site's rule).
     """
 
     key: str
@@ -200,7 +190,7 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class SocialLink:
-    """One single-sign-on link (``UserSocialAuth`` row) of a learner; ``extra_data`` is None where unreadable."""
+    """A learner's single-sign-on link (``UserSocialAuth`` row); ``extra_data`` is None if unreadable."""
 
     id: int
     provider: str
@@ -223,30 +213,26 @@ class Learner:
 
 
 class NameFormat(NamedTuple):
-    """What stands before and after the hash in the name of a retired account, in lower case."""
+    """What surrounds the hash in the name of a retired account, in lower case."""
 
     prefix: str
     suffix: str
 
     def fits(self, name: str) -> bool:
-        """Whether a name has this form, whatever the case of its letters."""
+        """Whether a name has this form, regardless of case."""
         text = name.lower()
         return text.startswith(self.prefix) and text[len(self.prefix) :].endswith(self.suffix)
 
 
 @dataclass(frozen=True, slots=True)
 class RetiredNames:
-    """The names that this LMS gives to accounts of learners who asked to be forgotten."""
+    """The names that this LMS gives to retired accounts."""
 
     emails: tuple[NameFormat, ...] = ()
     usernames: tuple[NameFormat, ...] = ()
 
     def has(self, learner: Learner) -> bool:
-        """Whether an account has such a name.
-
-        The address is replaced when the learner asks, the username when the account ends: of an account in use the
-        username says nothing.
-        """
+        """Whether an account has such an email (replaced on request), or is inactive with such a username."""
         if any(form.fits(learner.email) for form in self.emails):
             return True
         return not learner.is_active and any(form.fits(learner.username) for form in self.usernames)
@@ -267,7 +253,7 @@ class LearnerIdentity:
 
     @property
     def scalar(self) -> str:
-        """Return the learner as the Track API names one: an email, an external user id or a Percipio UUID."""
+        """Return the learner as in the Track API: an email, an external user id or a Percipio UUID."""
         return self.email or self.account
 
 
@@ -286,10 +272,10 @@ class StatementContext:
 
 
 class Grant(NamedTuple):
-    """What an OAuth2 token of the LMS is good for. The token itself is not kept.
+    """What an OAuth2 token of the LMS allows, without the token itself.
 
-    ``user_id`` is, for a service, the application's owner; ``client_id`` None where the application does not speak for
-    itself (client credentials) or cannot be known, ``filters`` what the token says it is limited to.
+    ``user_id`` is, for a service, the application's owner. ``client_id`` is None if the application does not speak for
+    itself (client credentials) or is unknown, ``filters`` what the token is limited to.
     """
 
     user_id: int
@@ -301,10 +287,7 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
-    """A statement as it is kept and sent: frozen bytes, and what it is found by (``statements.ids``).
-
-    ``track`` is the Track record of the same milestone, None where Track has no form for it.
-    """
+    """A statement as stored and sent, with what finds it; ``track`` is None if Track has no form for it."""
 
     id: UUID
     body: bytes = field(repr=False)

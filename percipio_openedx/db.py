@@ -11,7 +11,7 @@ from django.db import OperationalError, connections, router, transaction
 
 from percipio_openedx.models.statement import Statement
 
-# How often a deadlock's victim, or SQLite's busy writer, runs its short transaction.
+# Attempts of a short transaction that meets a deadlock, or SQLite's busy writer.
 _RUNS = 4
 
 P = ParamSpec("P")
@@ -27,9 +27,8 @@ def write_alias() -> str:
 def without_gap_locks() -> Iterator[None]:
     """Open a transaction that locks rows only.
 
-    Under REPEATABLE READ, MySQL and MariaDB also lock the gaps around the rows that a DELETE or UPDATE passes, and a
-    learner's INSERT would wait for it. READ COMMITTED, for this one transaction, does not. A transaction that is
-    already open stays as it is.
+    Under REPEATABLE READ, MySQL and MariaDB also lock the gaps around the rows of a DELETE or UPDATE, and a learner's
+    INSERT would wait. READ COMMITTED, for this one transaction, does not. An open transaction stays as it is.
     """
     database = write_alias()
     connection = connections[database]
@@ -41,10 +40,10 @@ def without_gap_locks() -> Iterator[None]:
 
 
 def persistently(function: Callable[P, T]) -> Callable[P, T]:
-    """Run a short transaction again, from its beginning, that was a deadlock's victim or lost its connection.
+    """Retry a short transaction from its beginning after a deadlock or a lost connection.
 
-    The function must change nothing but the database. The last failure is raised; inside an open transaction, which
-    the database has undone and only its owner can begin again, the first.
+    The function must change nothing but the database. The last failure is raised; inside an open transaction the first,
+    since only its owner can begin again.
     """
 
     @wraps(function)
@@ -56,7 +55,7 @@ def persistently(function: Callable[P, T]) -> Callable[P, T]:
                 connection = connections[write_alias()]
                 if connection.in_atomic_block:
                     raise
-                # After a restart of the database the next try needs a new connection.
+                # After a restart of the database the retry needs a new connection.
                 connection.close_if_unusable_or_obsolete()
         return function(*args, **kwargs)
 

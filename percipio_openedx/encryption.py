@@ -1,10 +1,10 @@
-"""Encryption of what the plugin stores: client secrets in the database, tokens in the cache.
+"""Encryption of client secrets in the database and of tokens in the cache.
 
 The keys are the plugin's own: ``PERCIPIO_ENCRYPTION_KEYS``, newest first, else ``SECRET_KEY`` and
-``SECRET_KEY_FALLBACKS``. Never ``FERNET_KEYS``: edx-platform sets that to a text that everybody can read (``DUMMY KEY
-CHANGE BEFORE GOING TO PRODUCTION`` in ``lms/envs/common.py``), and Tutor leaves it so.
+``SECRET_KEY_FALLBACKS``. Never ``FERNET_KEYS``: edx-platform sets that to a public text (``DUMMY KEY CHANGE BEFORE
+GOING TO PRODUCTION`` in ``lms/envs/common.py``), and Tutor leaves it so.
 
-These settings are read here and not in ``config``, because the encrypted column lies beneath it.
+Reads these settings itself, because the encrypted column lies beneath ``config``.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from percipio_openedx.secret import Secret, StoredSecret, UnreadableSecret
 SETTING = "PERCIPIO_ENCRYPTION_KEYS"
 # Characters. Tutor makes a SECRET_KEY of 24.
 SHORTEST = 16
-# Below that many different characters a key was typed, not drawn.
+# With fewer different characters a key was typed, not drawn.
 _FEWEST_DIFFERENT = 5
-# What settings files ship with, for people to replace; the digits are edx-platform's own for development.
+# Placeholders in settings files; the digits are edx-platform's own for development.
 _EXAMPLE = re.compile(
     "dummy|insecure|example|replace|change.?me|change before|dev key|secret.?key"
     "|85920908f28904ed733fe576320db18cabd7b6cd",
     re.IGNORECASE,
 )
-# Keeps these keys apart from whatever else is derived from the same text.
+# Separates these keys from others derived from the same text.
 _INFO = b"percipio_openedx.encryption"
 
 
 @sensitive_variables()
 def problem() -> PercipioConfigurationError | None:
-    """Return what is wrong with the newest key, for which nothing is encrypted; None for a good one."""
+    """Return what is wrong with the newest key, so that nothing is encrypted with it; None for a good one."""
     name, keys = _named_keys()
     if not keys:
         return PercipioConfigurationError(SETTING, _("must be a list of texts, the newest key first"))
@@ -52,18 +52,13 @@ def problem() -> PercipioConfigurationError | None:
 
 @sensitive_variables()
 def has_weak_older_keys() -> bool:
-    """Whether one of the keys after the newest, which only decrypt, is an example or short."""
+    """Whether one of the older keys, which only decrypt, is an example or short."""
     return any(_weakness(key) is not None for key in _named_keys()[1][1:])
 
 
 @sensitive_variables()
 def seal(secret: Secret) -> bytes:
-    """Encrypt with the newest key.
-
-    Raises:
-        PercipioConfigurationError: that key is an example, short or missing: whoever reads the database would read
-            the secret.
-    """
+    """Encrypt with the newest key; ``PercipioConfigurationError`` if it is an example, short or missing."""
     mistake = problem()
     if mistake is not None:
         raise mistake
@@ -72,7 +67,7 @@ def seal(secret: Secret) -> bytes:
 
 @sensitive_variables()
 def unseal(sealed: bytes) -> StoredSecret:
-    """Decrypt with whichever key fits; an ``UnreadableSecret`` where none does."""
+    """Decrypt with whichever key fits; an ``UnreadableSecret`` if none does."""
     for place, cipher in enumerate(_ciphers(_named_keys()[1])):
         try:
             value = cipher.decrypt(sealed).decode()
@@ -84,14 +79,14 @@ def unseal(sealed: bytes) -> StoredSecret:
 
 @sensitive_variables()
 def resealed(secret: StoredSecret) -> bytes:
-    """Return the bytes to store a stored secret again: with the newest key where that can be done, else unchanged."""
+    """Return the bytes to store a stored secret again: with the newest key if possible, else unchanged."""
     if secret.is_newest or not secret.is_readable or problem() is not None:
         return secret.sealed
     return seal(secret)
 
 
 def _named_keys() -> tuple[str, tuple[str, ...]]:
-    """Return the setting that the keys come from, and the keys, newest first; none of a setting that is no list."""
+    """Return the name of the setting with the keys, and the keys, newest first; none if it is not a list."""
     own = getattr(settings, SETTING, None)
     if own:
         is_list = isinstance(own, list | tuple) and all(isinstance(key, str) and key for key in own)
@@ -99,7 +94,7 @@ def _named_keys() -> tuple[str, tuple[str, ...]]:
     try:
         return "SECRET_KEY", (str(settings.SECRET_KEY), *map(str, settings.SECRET_KEY_FALLBACKS))
     except ImproperlyConfigured:
-        # It is empty, as it may be where nothing is served.
+        # May be empty where nothing is served.
         return "SECRET_KEY", ()
 
 
@@ -123,5 +118,5 @@ def _ciphers(keys: tuple[str, ...]) -> tuple[Fernet, ...]:
 
 
 def _derived(key: bytes) -> bytes:
-    """Make a key of the right length of any text (HKDF, RFC 5869)."""
+    """Derive a key of the right length from any text (HKDF, RFC 5869)."""
     return HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(key)

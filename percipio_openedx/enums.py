@@ -13,7 +13,7 @@ class Api(StrEnum):
 
 
 class Kind(StrEnum):
-    """The milestones, in the order in which they are reported."""
+    """The milestones, in reporting order."""
 
     STARTED = "started"
     PROGRESSED = "progressed"
@@ -39,7 +39,7 @@ class CompletedOn(StrEnum):
 
 
 class LockedUnits(StrEnum):
-    """What units that a learner may not open are to the share that is done (``PERCIPIO_LOCKED_UNITS``)."""
+    """How units that a learner may not open count in the progress (``PERCIPIO_LOCKED_UNITS``)."""
 
     COUNT = "count"
     LEAVE_OUT = "leave_out"
@@ -75,15 +75,15 @@ class HoldReason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The one meaning of an answer, for the request as a whole or for one statement of it."""
+    """The meaning of an answer, for the request as a whole or for one statement of it."""
 
     ACCEPTED = "accepted"
     PARTIAL = "partial"
     CONFLICT = "conflict"
-    # A success that says no more than its status does: believed at once of a Track record, of statements only when it
-    # was repeated (``delivery.breaker``).
+    # A success with no information beyond its status: trusted at once for a Track record, for statements only when
+    # repeated (``delivery.breaker``).
     PLAIN = "plain"
-    # A success that its body denies, or does not come from Percipio: neither success nor refusal.
+    # A success that its body denies, or that is not Percipio's: neither success nor refusal.
     DOUBT = "doubt"
     LATER = "later"
     UNAUTHORIZED = "unauthorized"
@@ -93,7 +93,7 @@ class Outcome(StrEnum):
 
 
 class UnreportedReason(StrEnum):
-    """Why a milestone is not reported although its learner is (``unreported``)."""
+    """Why a milestone is not reported although its learner is (``reporting.unreported``)."""
 
     NO_ACTIVITY = "no_activity"
     COMPLETED_BEFORE = "completed_before"

@@ -1,7 +1,7 @@
 """Every error this package raises, in one tree, ordered by what the caller can do about it.
 
-``PercipioConfigurationError`` stands outside the tree, so that nothing that handles delivery problems can hide it. No
-message, ``str`` or ``repr`` of these holds a secret, a token or a learner's name or email.
+``PercipioConfigurationError`` stands outside, so that no handler of delivery problems hides it. No message, ``str`` or
+``repr`` holds a secret, a token or a learner's name or email.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class PercipioError(Exception):
 
 
 class DeliveryError(PercipioError):
-    """A request to Percipio did not succeed; ``message`` is for an operator, and redacted.
+    """A request to Percipio failed; ``message`` is for operators, and redacted.
 
-    ``retry_after`` (which the server asked for) and ``duration`` are in seconds. ``status`` is None when no answer
-    came. ``is_of_token`` says that no token was to be had, so that nothing was sent.
+    ``retry_after`` (which the server asked for) and ``duration`` are in seconds, ``status`` is None without an answer.
+    ``is_of_token``: no token could be had, so nothing was sent.
     """
 
     is_of_token = False
@@ -44,11 +44,11 @@ class Unreachable(DeliveryError):
 
 
 class Unavailable(DeliveryError):
-    """5xx, 408, 425, or something that is no answer: retried later."""
+    """5xx, 408, 425, or an unusable answer: retried later."""
 
 
 class Throttled(DeliveryError):
-    """429, the rate limit: retried after ``retry_after`` where the server said so."""
+    """429, the rate limit: retried after ``retry_after`` if the server said so."""
 
 
 class Unauthorized(DeliveryError):
@@ -56,18 +56,15 @@ class Unauthorized(DeliveryError):
 
 
 class TooLarge(DeliveryError):
-    """413: the batch, or a single statement, is too large; smaller batches are made."""
+    """413: the batch, or a single statement, is too large; retried in smaller batches."""
 
 
 class Refused(DeliveryError):
-    """Another 4xx: the batch is split, and the content that is not taken is parked."""
+    """Another 4xx: the batch is split, and refused content is parked."""
 
 
 class StatementError(PercipioError):
-    """A milestone cannot be expressed as a valid statement or Track record.
-
-    ``path`` is the field at fault, as ``result.score.scaled``; ``problem`` never has its value, which may be personal.
-    """
+    """A milestone has no valid statement or Track record; ``path`` is the field, ``problem`` never holds its value."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(f"{path}: {problem}")
@@ -76,7 +73,7 @@ class StatementError(PercipioError):
 
 
 class LearnerNotNamed(PercipioError):
-    """The learner has no identity that Percipio would know; ``reason`` is one of ``codes.HoldReason``."""
+    """The learner has no identity that Percipio would know; ``reason`` is an ``enums.HoldReason``."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -84,10 +81,7 @@ class LearnerNotNamed(PercipioError):
 
 
 class QueryError(PercipioError):
-    """A question to the statement resource cannot be answered.
-
-    ``parameter`` is the query parameter or header at fault; ``problem`` never has its value, which may be personal.
-    """
+    """A request to the statement resource has a bad ``parameter`` or header; ``problem`` never holds its value."""
 
     def __init__(self, parameter: str, problem: str) -> None:
         super().__init__(f"{parameter}: {problem}")
@@ -96,7 +90,7 @@ class QueryError(PercipioError):
 
 
 class PlatformUnavailable(PercipioError):
-    """An edx-platform interface that this plugin needs is missing or failed; ``name`` says which."""
+    """An edx-platform interface that this plugin needs (``name``) is missing or failed."""
 
     def __init__(self, name: str, problem: str = "is not available in this LMS") -> None:
         super().__init__(f"{name} {problem}")
@@ -109,8 +103,7 @@ class PercipioConfigurationError(ImproperlyConfigured):
     ``str`` is English, for logs; ``words`` and ``problem`` are in the reader's language.
 
     Arguments:
-        setting: as it is named in the LMS's settings.
-        problem: what is wrong with it and what to do, to be translated when it is read.
+        problem: what is wrong and what to do, translated when read.
         values: for the placeholders of ``problem``.
     """
 
@@ -123,10 +116,10 @@ class PercipioConfigurationError(ImproperlyConfigured):
 
     @property
     def problem(self) -> str:
-        """Return what is wrong, in the language in force."""
+        """Return what is wrong, in the active language."""
         return str(self._problem) % self._values if self._values else str(self._problem)
 
     @property
     def message(self) -> str:
-        """Return the setting and what is wrong with it, in the language in force."""
+        """Return the setting and what is wrong with it, in the active language."""
         return f"{self.setting}: {self.problem}"

@@ -1,8 +1,8 @@
-"""Foreign text, made fit for pages, logs and columns: short, without personal data or secrets. Pure.
+"""Redact foreign text for pages, logs and columns: short, without personal data or secrets. Pure.
 
-Encodings (JSON's escapes, percent signs, HTML's entities) are undone first, so that a name is found in every form. What
-the request held of people is masked wherever it stands (``personal``); of anybody else what looks like an address, or
-stands under a name such as ``email``.
+Undoes encodings (JSON's escapes, percent signs, HTML's entities) first, so that a name is found in every form. Masks
+the people of the request anywhere (``personal``); of anybody else what looks like an address, or stands under a name
+such as ``email``.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from percipio_openedx.statements.personal import MASK, NOBODY, Personal
 
 LONGEST = 1000
 _READ = 4000
-# How deep encodings within encodings are undone.
+# How many nested encodings are undone.
 _ROUNDS = 4
 
 REPLACEMENT = "\ufffd"
-# No database takes half a surrogate pair, PostgreSQL takes no NUL, and tables in MySQL's utf8mb3, as all of Open edX's
-# once were, take nothing beyond the Basic Multilingual Plane.
+# No database stores half a surrogate pair, PostgreSQL no NUL, and MySQL's utf8mb3 (once in all of Open edX's tables)
+# nothing beyond the Basic Multilingual Plane.
 _UNFIT = re.compile("[\0\ud800-\udfff\U00010000-\U0010ffff]")
 
 _TAG = re.compile(r"<[^<>]{0,500}>")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]+")
-# Members that name a person or hold a credential, wherever an answer echoes what was sent.
+# Members that name a person or hold a credential, wherever an answer echoes the request.
 _MEMBER = re.compile(
     r"(?i)([\"'](?:name|mbox|mbox_sha1sum|openid|user|username|user_?id|email|account|\w*token\w*"
     r"|\w*secret\w*|\w*password\w*|authorization|client_id)[\"']\s*:\s*)([\"'])(?:(?!\2)[^\\]|\\.){0,2000}(\2|\Z)"
@@ -41,7 +41,7 @@ _PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/bfnrt]))")
 _PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _MEANS = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
-# Part of a word, where a text was cut.
+# A partial word at the end of a cut text.
 _LAST = re.compile(r"[^\W_]+\Z")
 
 
@@ -51,12 +51,12 @@ def fitted(text: str, longest: int | None = None) -> str:
 
 
 def message_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NOBODY) -> str:
-    """Return the first 1,000 characters of an answer, without emails, names, credentials and whatever looks like one.
+    """Return the first 1,000 characters of an answer, without emails, names, credentials and what looks like one.
 
     Arguments:
         body: the answer as it came; need not be text.
-        secrets: values that are masked wherever they stand (the client secret, the token in use).
-        personal: of whom the request was.
+        secrets: values masked anywhere (the client secret, the token in use).
+        personal: the people of the request.
     """
     text = body[: _READ * 4].decode("utf-8", "replace")
     if len(body) > _READ * 4:
@@ -67,7 +67,7 @@ def message_of(body: bytes, secrets: Iterable[str] = (), personal: Personal = NO
 
 
 def redacted(text: str, personal: Personal = NOBODY) -> str:
-    """Return a text of unknown origin in one line, masked and cut as ``words_of`` does."""
+    """Return a text of unknown origin in one line, masked and cut as in ``message_of``."""
     text = _clean(_cut(text, _READ))
     for _ in range(_ROUNDS):
         text = personal.masked(_MEMBER.sub(rf"\1\2{MASK}\3", text))
@@ -81,7 +81,7 @@ def redacted(text: str, personal: Personal = NOBODY) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Return the text cut between words: half of a name would not be recognized."""
+    """Return the text cut between words, since half of a name would not be recognized."""
     if len(text) <= longest:
         return text
     begun = text[:longest]
@@ -89,7 +89,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return the text in NFC, half characters replaced, invisible ones taken out."""
+    """Return the text in NFC, without invisible characters, lone surrogates replaced."""
     if text.isascii():
         return text.replace("\x00", "")
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -98,7 +98,6 @@ def _clean(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Undo one layer of encoding."""
     text = _PAIR.sub(lambda pair: chr(0x10000 + ((int(pair[1], 16) & 0x3FF) << 10) + (int(pair[2], 16) & 0x3FF)), text)
     text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _MEANS.get(found[2], found[2]), text)
     text = _PERCENT.sub(lambda run: unquote(run[0], errors="replace"), text)

@@ -1,4 +1,4 @@
-"""A string that does not show itself."""
+"""Strings that do not show themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Secret:
 
     __slots__ = ("_value",)
 
-    # False for a secret that is stored and that no key decrypts.
+    # False for a stored secret that no key decrypts.
     is_readable = True
 
     def __init__(self, value: str) -> None:
@@ -46,7 +46,7 @@ class Secret:
 
 
 class StoredSecret(Secret):
-    """A secret as a column keeps it: ``sealed`` are the encrypted bytes, which the newest key decrypted or an older."""
+    """A secret from a column; ``sealed`` are its encrypted bytes, decrypted by the newest key or an older one."""
 
     __slots__ = ("is_newest", "sealed")
 
@@ -57,17 +57,14 @@ class StoredSecret(Secret):
 
 
 class UnreadableSecret(StoredSecret):
-    """A stored secret that no key of this LMS decrypts: somebody has to type it again.
-
-    It counts as there, and is written back as it is, for the key may return.
-    """
+    """A stored secret that no key decrypts, to be entered again; truthy and kept as it is, since the key may return."""
 
     __slots__ = ()
 
     is_readable = False
 
     def __init__(self, sealed: bytes) -> None:
-        # Its bytes stand for the value, so that it is true, and equal to itself alone.
+        # Its bytes stand in for the value: truthy, and equal to itself alone.
         super().__init__(sealed.hex(), sealed, is_newest=False)
 
     def reveal(self) -> str:

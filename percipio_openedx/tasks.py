@@ -1,7 +1,7 @@
 """The Celery entry points: one task, no arguments, on the LMS's default queue.
 
-Open edX has no Celery beat, so a run that leaves something for later publishes the next run itself. All of it is a
-convenience: ``percipio_run`` does the same work without a broker, and the rows are the truth.
+Open edX has no Celery beat, so a run that leaves something for later publishes the next run. Only a convenience:
+``percipio_run`` does the same without a broker, and the rows are authoritative.
 """
 
 from __future__ import annotations
@@ -21,38 +21,37 @@ from percipio_openedx.operations.run import run_once
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
-# Seconds. A broker may hand a task out again that waited longer than its visibility time-out (an hour, with Redis), or
-# end the worker that holds it unacknowledged for so long (half an hour, with RabbitMQ), so a far time is reached in
-# steps; a broken run is tried again soon.
+# Seconds. A broker may redeliver a task that waits longer than its visibility time-out (an hour, with Redis), or end
+# the worker that holds it unacknowledged (half an hour, with RabbitMQ), so a distant time is reached in steps. A broken
+# run is retried soon.
 LONGEST_COUNTDOWN = 900
 AFTER_A_BROKEN_RUN = 60
 
-# One run works for about this long, then hands over, so that it never holds a worker of the LMS for long.
+# One run works for about this long, then hands over, so that it never occupies an LMS worker for long.
 BUDGET = 45.0
 
 
-# Acknowledged when it is done, so that a run whose process was killed is handed out again: it may run any number of
-# times.
+# Acknowledged late, so that a run whose process was killed is redelivered: runs are idempotent.
 @shared_task(name="percipio_openedx.tasks.run", ignore_result=True, acks_late=True, reject_on_worker_lost=True)
 @set_code_owner_attribute  # type: ignore[untyped-decorator]
 def run() -> None:
-    """Observe what is due, send what is due, and call the next run for when the rest is."""
+    """Observe what is due, send what is due, and schedule the next run."""
     next_at: datetime | None = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
     with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
         try:
-            # Without a slot enough are at work, or were killed at it: then the later run finds their places free.
+            # Without a slot, enough runs are at work or were killed: the later run finds the slots free.
             if slot is not None:
                 next_at = run_once(budget=BUDGET)
         finally:
             if next_at is not None and not config.is_eager():
-                # The time did not suffice: one more beside the next run, up to what the site allows.
+                # Out of time: start one more run in parallel, up to the site's limit.
                 if slot is not None and slot.has_neighbor and next_at <= timezone.now():
                     _publish(countdown=0)
                 schedule(next_at)
 
 
 def schedule(at: datetime) -> None:
-    """Call a run for ``at``, unless one is called for then or sooner."""
+    """Schedule a run for ``at``, unless one is scheduled for then or sooner."""
     now = timezone.now()
     due = min(max(at, now), now + timedelta(seconds=LONGEST_COUNTDOWN))
     called: datetime | None = cache.get(SCHEDULED_KEY)
@@ -63,22 +62,18 @@ def schedule(at: datetime) -> None:
 
 
 def publish_first(key: str, window: int, countdown: float) -> None:
-    """Call a run in ``countdown`` seconds, unless somebody did within the last ``window`` seconds (under ``key``).
-
-    Raises:
-        Exception: whatever the cache or the broker of this LMS raises.
-    """
+    """Publish a run in ``countdown`` seconds unless one was within ``window`` seconds; errors are raised."""
     if cache.add(key, 1, timeout=window):
         _publish(countdown)
 
 
 def _publish(countdown: float) -> None:
-    """Call without retries: the caller may be a learner's request, and the row is there whatever the message meets."""
+    """Publish without retries: the caller may be a learner's request, and the row is safe in any case."""
     run.apply_async(countdown=min(countdown, LONGEST_COUNTDOWN), retry=False)
 
 
 def connect_worker() -> None:
-    """Let every worker of the LMS that starts take up what a killed one, or a lost message, left behind."""
+    """Let every starting LMS worker take up what a killed one, or a lost message, left behind."""
     worker_ready.connect(_worker_ready, dispatch_uid="percipio_openedx.worker_ready")
 
 

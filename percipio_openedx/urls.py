@@ -1,6 +1,6 @@
 """The addresses under ``/percipio/`` (see ``apps.py``).
 
-The views are imported with the first request, so that the LMS's processes do not start slower for them.
+Views are imported with the first request, so that the LMS's processes start without them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from django.views.decorators.csrf import csrf_exempt
 app_name = "percipio"
 
 
-# Outside the LMS's transaction of the request: statements are read after the moment up to which they are promised, and
-# not in a snapshot from before it.
+# Outside the LMS's request transaction: statements must be read after the moment up to which they are promised, not in
+# an earlier snapshot.
 @csrf_exempt
 @transaction.non_atomic_requests
 def statements(request: HttpRequest) -> HttpResponse:
@@ -25,7 +25,7 @@ def statements(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Show the figures, for a scraper."""
+    """Serve the metrics to a scraper."""
     from percipio_openedx.operations import metrics as figures
 
     return figures.view(request)

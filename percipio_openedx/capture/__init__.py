@@ -1,1 +1,1 @@
-"""Step 1: a signal of the LMS becomes a notice, in the learner's own transaction. ``reporting`` takes it up."""
+"""Step 1: turn a signal of the LMS into a notice, in the learner's own transaction. ``reporting`` takes it up."""

@@ -1,4 +1,4 @@
-"""Write a notice: one INSERT in the caller's transaction, and no failure of it reaches the learner's request."""
+"""Write a notice: one INSERT in the caller's transaction, whose failure never reaches the learner's request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ logger = logging.getLogger(__name__)
 
 # Seconds between two warnings of one process: thousands of learners may meet the same missing table.
 WARN_EVERY = 60.0
-# Seconds that a learner's request may wait for a lock on the notice table (a migration that holds it, say). A lost
-# notice is healed by the next one; a learner who waits for the database's own day-long limit is not.
+# Seconds that a learner's request may wait for a lock on the notice table (held by a migration, say). The next notice
+# makes up for a lost one; nothing makes up for the database's own day-long limit.
 LOCK_WAIT = 1
-# One act may bring several notices: after one that waited in vain, this process waits no more for so many seconds.
+# One act may write several notices: after a wait that timed out, this process does not wait again for this many
+# seconds.
 IMPATIENT = 10.0
-# MySQL knows no shorter wait than a second. So there the process does not even try for so many seconds: shorter than
-# the above, since what is not tried is lost also where the lock has just been given back.
+# MySQL has no wait shorter than a second, so there the process does not even try for this many seconds: fewer than
+# above, since a notice not tried is lost even if the lock has just been released.
 NOT_TRIED = 3.0
 # MySQL and MariaDB: "Lock wait timeout exceeded".
 _LOCK_WAIT_TIMEOUT = 1205
@@ -33,10 +34,10 @@ _impatient_until = 0.0
 
 
 def contained(where: str, call: Callable[[], object]) -> bool:
-    """Make a call whose failure must not reach the learner's request, and return whether it succeeded.
+    """Make a call whose failure must not reach the learner's request; return whether it succeeded.
 
-    One of the broad excepts of the package. The log line names the class of the error only, since messages of databases
-    and brokers quote values and addresses.
+    One of the package's broad excepts. Logs only the class of the error: messages of databases and brokers quote values
+    and addresses.
     """
     try:
         call()
@@ -50,11 +51,11 @@ def contained(where: str, call: Callable[[], object]) -> bool:
 
 
 def append(user_id: int, course_key: str, reason: Reason) -> None:
-    """Note that somebody should observe this learner in this course run.
+    """Write a notice to observe this learner in this course run.
 
-    Plain SQL and not ``Model.save()``: a failing save marks the caller's transaction for rollback even when its
-    exception is caught, and the learner's own act is undone with it. A failing statement marks nothing on MySQL,
-    MariaDB and SQLite; PostgreSQL gives up the whole transaction, so there it stands in a savepoint.
+    Plain SQL, not ``Model.save()``: a failing save marks the caller's transaction for rollback even if its exception is
+    caught, and undoes the learner's own act. A failing statement marks nothing on MySQL, MariaDB and SQLite; PostgreSQL
+    aborts the whole transaction, so there it runs in a savepoint.
 
     Raises:
         django.db.Error: the row could not be written.
@@ -76,10 +77,10 @@ def append(user_id: int, course_key: str, reason: Reason) -> None:
 
 @contextmanager
 def _guard(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Set up what the INSERT itself cannot say: PostgreSQL's savepoint, and MySQL's bound on the wait for a row or gap.
+    """Set up PostgreSQL's savepoint, and on MySQL the bound on the wait for a row or gap lock.
 
-    No hint can bound that one: ``innodb_lock_wait_timeout`` "cannot be set using SET_VAR hint" (warning 3637). Two
-    statements that touch no table, and need no privilege; the connection's own bound stands again afterwards.
+    No hint can set that bound: ``innodb_lock_wait_timeout`` "cannot be set using SET_VAR hint" (warning 3637). Costs
+    two statements that touch no table and need no privilege; restores the connection's own bound afterwards.
     """
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with transaction.atomic(using=connection.alias):
@@ -99,7 +100,7 @@ def _guard(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _insert(connection: BaseDatabaseWrapper) -> str:
-    """Return the INSERT, with a bound on the wait for a lock: on MariaDB any lock, on MySQL that of the table."""
+    """Return the INSERT with a bound on lock waits: any lock on MariaDB, the table's on MySQL."""
     quote = connection.ops.quote_name
     columns = ", ".join(quote(name) for name in ("user_id", "course_key", "reason", "noticed_at"))
     rest = f"INTO {quote(Notice._meta.db_table)} ({columns}) VALUES (%s, %s, %s, %s)"

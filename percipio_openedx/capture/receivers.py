@@ -1,4 +1,4 @@
-"""The receivers: each appends one notice and never raises. Connected by the table in ``apps.py``.
+"""The receivers: each appends one notice and never raises. ``apps.py`` connects them.
 
 A signal that a release of the LMS lacks is harmless (``edx_platform.signal``).
 """
@@ -29,14 +29,10 @@ ROW_SAVED = post_save
 
 
 def notice(reason: Reason, read: Callable[..., tuple[Any, Any]]) -> Callable[..., None]:
-    """Make a receiver that appends a notice.
+    """Return a receiver that appends a notice and never fails the learner's request.
 
-    Whatever is wrong, the learner's request goes on. The receiver returns None, since openedx-events logs what
-    receivers return.
-
-    Arguments:
-        reason: of the notice.
-        read: takes user id and course key from what the signal carries; without a user id nothing is noticed.
+    ``read`` extracts user id and course key from the signal; without a user id nothing is noticed. The receiver returns
+    None, since openedx-events logs what receivers return.
     """
 
     def note(carried: dict[str, Any]) -> None:
@@ -56,14 +52,14 @@ def _of(data: Any) -> tuple[Any, Any]:
 
 
 def _completion(instance: Any, raw: bool = False, **_: Any) -> tuple[Any, Any]:
-    """Pass over fixtures, and learning contexts that are no course."""
+    """Ignore fixtures, and learning contexts that are not courses."""
     is_course = not raw and getattr(instance.context_key, "is_course", False)
     return (instance.user_id, instance.context_key) if is_course else (None, None)
 
 
 # Enrolled, or enrolled again.
 enrollment_created = notice(Reason.ENROLLMENT, lambda enrollment, **_: _of(enrollment))
-# A course grade was computed again, changed or not.
+# A course grade was recomputed, changed or not.
 grade_changed = notice(Reason.GRADE, lambda grade, **_: (grade.user_id, grade.course.course_key))
 # A regrade ended above or below the pass mark.
 passing_status_updated = notice(Reason.PASSING, lambda course_passing_status, **_: _of(course_passing_status))
@@ -71,13 +67,13 @@ passing_status_updated = notice(Reason.PASSING, lambda course_passing_status, **
 passed_first_time = notice(Reason.FIRST_PASS, lambda user_id, course_id, **_: (user_id, course_id))
 # A certificate was saved in a passing state, for the first or any further time.
 certificate_created = notice(Reason.CERTIFICATE, lambda certificate, **_: _of(certificate))
-# A certificate was taken back.
+# A certificate was revoked.
 certificate_revoked = notice(Reason.REVOCATION, lambda certificate, **_: _of(certificate))
 # A block's completion changed.
 block_completed = notice(Reason.COMPLETION, _completion)
-# A single-sign-on link appeared, or brought new values: who could not be named before may be nameable now.
+# A single-sign-on link appeared or changed: a learner who could not be named may be nameable now.
 sso_link_saved = notice(
     Reason.SSO_LINK, lambda instance, raw=False, **_: (None if raw else instance.user_id, EVERY_COURSE)
 )
-# The platform retires an account: everything about it is to be erased here.
+# The platform retires an account: erase everything about it.
 learner_retired = notice(Reason.RETIREMENT, lambda user, **_: (user.id, EVERY_COURSE))

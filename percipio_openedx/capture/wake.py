@@ -1,9 +1,8 @@
-"""Call a worker: after the commit, at most once in a window, and without the learner waiting for it.
+"""Call a worker after the commit, at most once in a window, without making the learner wait.
 
-The row is the truth and the message only saves time, so a message may be lost but never waited for. Cache and broker
-are spoken to in a thread of their own: a broker that refuses or hangs costs a request the start of one thread, and only
-once a minute. The same thread sees now and then whether any worker comes at all: the one that would tell is the one
-that may be missing.
+The notice row is authoritative and the message only saves time, so a message may be lost but never waited for. A thread
+of its own talks to cache and broker: one that refuses or hangs costs a request the start of a thread, once a minute.
+The same thread occasionally checks that any worker comes at all, since a missing worker cannot report itself.
 """
 
 from __future__ import annotations
@@ -27,38 +26,28 @@ logger = logging.getLogger(__name__)
 WOKEN_KEY = "percipio_openedx:woken"
 WATCHED_KEY = "percipio_openedx:watched"
 
-# Seconds until this process tries again after a call failed, or hangs.
+# Seconds until this process retries after a call failed or hangs.
 PAUSE_AFTER_FAILURE = 60.0
-# Seconds that a process which ends waits for its last call to go out.
+# Seconds that an exiting process waits for its last call.
 FAREWELL = 2.0
-# Seconds between two checks of the whole LMS for notices that nobody takes up.
+# Seconds between two checks of the whole LMS for late notices.
 WATCH_EVERY = 600
-# Seconds that a web process may use to compact them.
+# Seconds that a web process may spend on compacting them.
 COMPACTING = 5.0
 
 
 def on_commit() -> None:
-    """Call a worker once the caller's transaction has committed; never, if it rolls back.
-
-    ``robust``, because an exception in such a callback would otherwise become the learner's error page.
-    """
+    """Call a worker after the commit; ``robust``, or an exception would become the learner's error page."""
     transaction.on_commit(waker.wake, using=router.db_for_write(Notice), robust=True)
 
 
 def delay() -> int:
-    """Return the seconds from a notice to the run that is called for it; at least 2, so that ``window`` can be shorter.
-
-    Where acts are gathered for longer than a run may be called ahead, that run finds nothing due yet and calls the
-    next one, and so on.
-    """
+    """Return the seconds from a notice to its run: at least 2 (see ``window``); a run too early calls the next one."""
     return min(max(2, config.gathering()), tasks.LONGEST_COUNTDOWN)
 
 
 def window() -> int:
-    """Return the seconds during which one call is enough.
-
-    Shorter than ``delay``: whoever finds that somebody else has called has committed before that call's run reads.
-    """
+    """Return how long one call is enough: less than ``delay``, so that skipped callers commit before the run reads."""
     return max(1, delay() * 9 // 10)
 
 
@@ -76,7 +65,7 @@ class Waker:
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Call a worker from a thread of its own, unless this process did so within the window."""
+        """Call a worker from a separate thread, unless this process did so within the window."""
         if config.is_eager():
             # The "worker" would be the learner's own request. Development runs `percipio_run --loop` instead.
             return
@@ -92,7 +81,7 @@ class Waker:
             self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Wait until the call that is under way has gone out, or for so long."""
+        """Wait for the call in progress, but no longer than ``seconds``."""
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -110,16 +99,13 @@ class Waker:
             try:
                 tell_of_late_notices()
             finally:
-                # This thread's own, which ends.
+                # This thread's own connections; it ends here.
                 connections.close_all()
 
 
 def tell_of_late_notices() -> None:
-    """Tell an operator, as a worker would, of notices that have waited too long, and compact them.
-
-    Or the table grows with every act of people who are noticed already.
-    """
-    # Here, so that the LMS's web processes start without any of it.
+    """Alert operators of late notices, as a worker would, and compact them to bound the table."""
+    # Imported here so that the LMS's web processes start without it.
     from percipio_openedx.operations import alerts, status
     from percipio_openedx.reporting import inbox
 

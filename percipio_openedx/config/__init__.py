@@ -1,4 +1,4 @@
-"""The settings in force, for a course and for a site. The only package that reads Django's settings.
+"""The settings in force for a course or a site. Only this package reads Django's settings.
 
 Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
 ``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005).

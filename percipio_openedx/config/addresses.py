@@ -1,6 +1,6 @@
-"""Addresses of the web, read in one way only, and of hosts, public or of the operator's own network (SSRF). Pure.
+"""Parse web addresses unambiguously, and classify hosts as public or private (SSRF). Pure.
 
-Pure: no name is looked up here. ``delivery/exchange.py`` does that, and asks here about each address that it finds.
+No name is looked up here: ``delivery/exchange.py`` does that, and checks each address it finds with this module.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 
-# Of RFC 3986 only what nobody reads in two ways: no backslash, no blank, no user name, nothing outside ASCII, a port
-# without a zero in front. Releases of Python that Open edX ships read ``http://evil.example\\[::1]/`` as this machine.
+# The part of RFC 3986 that all parsers read alike: no backslash, no blank, no user name, nothing outside ASCII, no port
+# with a leading zero. Releases of Python that Open edX ships read ``http://evil.example\\[::1]/`` as this machine.
 _REST = r"[A-Za-z0-9\-._~:/\[\]@!$&'()*+,;=%]*"
 _URL = re.compile(
     r"(?P<scheme>https?)://(?:(?P<name>[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?)|\[(?P<address>[0-9a-f:.]+)\])"
@@ -25,36 +25,32 @@ _PORTS = {"http": 80, "https": 443}
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# Whatever packets to it may end in one's own network, or nowhere: the IANA registries of special-purpose addresses
-# (RFC 6890), each block as a whole. The standard library's tables differ between releases (3.11.7 takes 192.0.0.192 for
-# public).
+# Networks that may be local or lead nowhere: the IANA registries of special-purpose addresses (RFC 6890), each block as
+# a whole. The standard library's tables differ between releases (3.11.7 takes 192.0.0.192 for public).
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(block)
     for block in (
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
         *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        # Inside Azure, every machine's own host (Microsoft: "What is IP address 168.63.129.16?").
+        # Azure's host service (Microsoft: "What is IP address 168.63.129.16?").
         "168.63.129.16/32",
     )
 )
-# All of IPv6 that is given out (RFC 4291 2.4), but for the blocks with a purpose of their own.
+# All assigned IPv6 (RFC 4291 2.4), except the special-purpose blocks.
 _GLOBAL_6 = IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"))
-# An IPv4 address stands in the last four bytes (RFC 6052 2.1).
+# IPv4 addresses in the last four bytes (RFC 6052 2.1).
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
 class NoUrl(ValueError):
-    """A text is no http or https address, or one that two readers do not read alike."""
+    """A text is no http or https address, or is ambiguous."""
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An http or https address.
-
-    ``host`` is a name in lower case, or an address (of IPv6 without brackets), ``target`` path and query.
-    """
+    """An http or https address; ``host`` in lower case (IPv6 without brackets), ``target`` with the query."""
 
     scheme: str
     host: str
@@ -63,7 +59,7 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Return scheme, host and port: whom a request goes to."""
+        """Return scheme, host and port."""
         return self.scheme, self.host, self.port
 
     @property
@@ -73,11 +69,7 @@ class Url:
 
 
 def read_url(text: str) -> Url:
-    """Read an address for everybody: who checks, who connects and who asks go by this reading alone.
-
-    Raises:
-        NoUrl: it is none, or could be read in two ways.
-    """
+    """Parse an address, or raise ``NoUrl``; checks, connections and requests all use this one parser."""
     parts = _URL.fullmatch(text)
     if parts is None:
         raise NoUrl
@@ -94,17 +86,17 @@ def read_url(text: str) -> Url:
 
 
 def is_segment(text: str) -> bool:
-    """Whether a text can stand in an address as one segment of its path, and names the same place for everybody.
+    """Whether a text can be one path segment of an address and names the same place for everybody.
 
-    ``.`` and ``..`` are steps within the path (RFC 3986 3.3 and 5.2.4), an encoded slash is a separator to many
-    servers, and what cannot be seen, or is a blank at an end, is a mistake.
+    ``.`` and ``..`` are steps within the path (RFC 3986 3.3 and 5.2.4), many servers take an encoded slash for a
+    separator, and invisible characters or blanks at an end are mistakes.
     """
     is_plain = text.isprintable() and text == text.strip() and "/" not in text and "\\" not in text
     return is_plain and text not in ("", ".", "..")
 
 
 class NoPlace(ValueError):
-    """``given`` (as Python writes it) is no host name, address or network."""
+    """``given`` (its repr) is no host name, address or network."""
 
     def __init__(self, given: str) -> None:
         super().__init__(f"{given} is no host name, address or network")
@@ -113,30 +105,26 @@ class NoPlace(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PrivateHosts:
-    """What may be reached although it is not public: hosts by name, and networks."""
+    """Private hosts that may be reached: names and networks."""
 
     names: frozenset[str] = frozenset()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def allow(self, host: str, address: Address) -> bool:
-        """Whether a request for ``host``, as it is configured, may go to ``address``, which it stands for."""
+        """Whether a request to the configured ``host`` may go to its ``address``."""
         plain = getattr(address, "ipv4_mapped", None) or address
         return host.lower() in self.names or any(plain in network for network in self.networks)
 
 
 def private_hosts(given: Iterable[object]) -> PrivateHosts:
-    """Read host names, addresses and networks.
-
-    Raises:
-        NoPlace: one of them is none of the three.
-    """
+    """Parse host names, addresses and networks, or raise ``NoPlace``."""
     names, networks = set(), []
     for one in given:
         text = one.strip().lower() if isinstance(one, str) else ""
         try:
             networks.append(ip_network(text))
         except ValueError:
-            # A network with bits beside its mask, or an address as it stands in a URL, would never match as a name.
+            # A network with host bits set, or an address as in a URL, would never match as a name.
             if not text or set(text) & set("/:[]* ") or literal(text) is not None:
                 raise NoPlace(repr(one)) from None
             names.add(text)
@@ -144,7 +132,7 @@ def private_hosts(given: Iterable[object]) -> PrivateHosts:
 
 
 def literal(host: str) -> Address | None:
-    """Return the address that a host is, in any form that a resolver takes (``127.1``, ``0x7f000001``)."""
+    """Return the address that a host is, in any form that a resolver accepts (``127.1``, ``0x7f000001``)."""
     try:
         return ip_address(host)
     except ValueError:
@@ -157,12 +145,12 @@ def literal(host: str) -> Address | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, in so many words: ``localhost``, ``127.0.0.1`` or ``::1``."""
+    """Whether a host is literally this machine: ``localhost``, ``127.0.0.1`` or ``::1``."""
     return host in LOOPBACK
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is somebody's on the internet. An IPv6 form of an IPv4 address is judged as that."""
+    """Whether an address is on the public internet; IPv6 forms of IPv4 are judged as IPv4."""
     if isinstance(address, IPv4Address):
         return not any(address in block for block in _NOT_PUBLIC_4)
     inner = address.ipv4_mapped or address.sixtofour

@@ -1,6 +1,6 @@
-"""What is set for the LMS as a whole: ``PERCIPIO_*`` settings without a site, and what the LMS says of itself.
+"""Settings of the whole LMS: ``PERCIPIO_*`` settings that no site overrides, and the LMS's own.
 
-Each function that reads a ``PERCIPIO_*`` setting raises ``PercipioConfigurationError`` where it is wrong.
+Each function that reads a ``PERCIPIO_*`` setting raises ``PercipioConfigurationError`` if it is wrong.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def _whole(name: str, least: int, most: int) -> int:
 
 
 def observe_after() -> int:
-    """Return the seconds during which a learner's acts are gathered before the learner is observed."""
+    """Return the seconds during which a learner's acts are gathered before an observation."""
     return _whole("PERCIPIO_OBSERVE_AFTER", 0, 86400)
 
 
 def gathering() -> int:
-    """Return the same without raising: the default where the setting is wrong, which the system checks report."""
+    """Return ``observe_after()``, or its default if the setting is wrong, which the system checks report."""
     try:
         return observe_after()
     except PercipioConfigurationError:
@@ -55,12 +55,12 @@ def alert_after() -> int:
 
 
 def retention_days(what: str = "") -> int:
-    """Return the days that rows are kept, 0 for ever; ``what`` is empty, ``PARKED`` or ``LOG``."""
+    """Return the days that rows are kept, 0 for forever; ``what`` is empty, ``PARKED`` or ``LOG``."""
     return _whole(f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS", 0, 36500)
 
 
 def pull_rate() -> str:
-    """Return how often one client may ask the statement resource, as ``120/minute``; empty for as often as it likes."""
+    """Return the rate limit of one pull client, as ``120/minute``; empty for no limit."""
     rate = setting("PERCIPIO_PULL_RATE", DEFAULTS["PERCIPIO_PULL_RATE"]) or ""
     if rate and not (isinstance(rate, str) and RATE.fullmatch(rate)):
         raise PercipioConfigurationError(
@@ -79,23 +79,23 @@ def alert_emails() -> tuple[str, ...]:
 
 
 def metrics_token() -> Secret:
-    """Return the token of the metrics page; an empty one where nobody may read it."""
+    """Return the token of the metrics page; empty if nobody may read it."""
     return Secret(str(setting("PERCIPIO_METRICS_TOKEN", "") or ""))
 
 
 def unknown_settings() -> dict[str, str]:
-    """Return every ``PERCIPIO_*`` setting that nothing reads, with the one that was probably meant, or ``""``."""
+    """Return every ``PERCIPIO_*`` setting that nothing reads, with the one probably meant, or ``""``."""
     known = {name.removeprefix(PREFIX): name for name in DEFAULTS}
     found = {}
     for name in sorted(set(names(PREFIX)) - set(DEFAULTS)):
-        # Compared without the prefix, by which all of them are alike.
+        # Compared without the common prefix.
         nearest = get_close_matches(name.removeprefix(PREFIX), known, 1)
         found[name] = known[nearest[0]] if nearest else ""
     return found
 
 
 def lms_root() -> str:
-    """Return this LMS's address, without a slash at the end."""
+    """Return this LMS's address, without a trailing slash."""
     return str(setting("LMS_ROOT_URL", "") or "").rstrip("/")
 
 
@@ -105,12 +105,10 @@ def platform_name() -> str:
 
 
 def default_language() -> str:
-    """Return the LMS's own language."""
     return str(setting("LANGUAGE_CODE", "en-us") or "en-us")
 
 
 def default_site_id() -> int:
-    """Return ``SITE_ID`` of the settings."""
     return int(setting("SITE_ID", 1) or 1)
 
 
@@ -120,7 +118,6 @@ def is_eager() -> bool:
 
 
 def is_debug() -> bool:
-    """Whether Django runs with ``DEBUG``."""
     return bool(setting("DEBUG", False))
 
 
@@ -132,8 +129,8 @@ def cache_backend() -> str:
 def retired_names() -> RetiredNames:
     """Return how the LMS renames retired accounts (``RETIRED_EMAIL_*``, ``RETIRED_USERNAME_*``).
 
-    The platform's defaults are among them, for accounts that were retired before a site chose others. A form without a
-    prefix is left out: it would fit accounts that are in use.
+    Includes the platform's defaults, for accounts retired before a site chose others. A form without a prefix is left
+    out: it would match accounts in use.
     """
     email, username = (setting(f"RETIRED_{name}_PREFIX", "retired__user_") for name in ("EMAIL", "USERNAME"))
     domain = setting("RETIRED_EMAIL_DOMAIN", "retired.invalid")
@@ -144,15 +141,15 @@ def retired_names() -> RetiredNames:
 
 def _name_formats(formats: Iterable[object]) -> tuple[NameFormat, ...]:
     parts = [text.lower().partition("{}") for text in formats if isinstance(text, str)]
-    # In order, each once.
+    # Without duplicates, in order.
     return tuple(dict.fromkeys(NameFormat(prefix, suffix) for prefix, hashed, suffix in parts if prefix and hashed))
 
 
 def tracked_addresses() -> list[str]:
-    """Return those of the plugin's addresses whose parameters the LMS writes into its tracking log.
+    """Return the plugin's addresses whose parameters the LMS writes into its tracking log.
 
-    It leaves a request out where one of ``TRACKING_IGNORE_URL_PATTERNS`` matches the path from its beginning, and
-    writes no parameters where that fails. Source: ``common/djangoapps/track/middleware.py`` of edx-platform.
+    It skips a request if one of ``TRACKING_IGNORE_URL_PATTERNS`` matches the path from its beginning, and writes no
+    parameters if that fails. Source: ``common/djangoapps/track/middleware.py`` of edx-platform.
     """
     found = []
     for name, arguments in (("admin:app_list", ["percipio_openedx"]), ("percipio:statements", [])):
@@ -170,7 +167,7 @@ def tracked_addresses() -> list[str]:
 
 
 def token_keys() -> tuple[str | None, str | None]:
-    """Return the public keys and the secret key with which the LMS signs tokens (``JWT_AUTH``), None if missing."""
+    """Return the public keys and the secret key that sign the LMS's tokens (``JWT_AUTH``), None if missing."""
     jwt_auth = setting("JWT_AUTH", {})
     issuers = jwt_auth.get("JWT_ISSUERS") or [{}]
     secret_key = issuers[0].get("SECRET_KEY") or jwt_auth.get("JWT_SECRET_KEY")

@@ -1,4 +1,4 @@
-"""Whether the LMS (or the CMS) asks event-routing-backends to route events, as far as settings can say so."""
+"""Whether the settings of the LMS (or the CMS) ask event-routing-backends to route events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from percipio_openedx.config.values import setting
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 KEEP = "PERCIPIO_KEEP_EVENT_ROUTING"
-# Open edX Aspects reads what event-routing-backends logs, also where no router is configured.
+# Open edX Aspects reads what event-routing-backends logs, even without a router.
 _ASPECTS = "platform_plugin_aspects"
-# The loggers to which event-routing-backends writes statements.
+# Loggers to which event-routing-backends writes statements.
 _LOGGERS = ("xapi_tracking", "caliper_tracking")
-# Set by other plugins as well, which add the names of their events, and by event-routing-backends as a sum of these.
+# Settings to which other plugins add the names of their events; event-routing-backends computes its own from these.
 _ADDED_TO = frozenset(
     {
         "EVENT_BUS_TRACKING_LOGS",
@@ -27,11 +27,7 @@ _ADDED_TO = frozenset(
 
 
 def keep_event_routing() -> bool | None:
-    """Return what the operator has decided; None to find out.
-
-    Raises:
-        PercipioConfigurationError: the setting is neither True, False nor None.
-    """
+    """Return the operator's decision, None to find out; raise ``PercipioConfigurationError`` if it is neither."""
     value = setting(KEEP, None)
     if value is None or isinstance(value, bool):
         return value
@@ -39,10 +35,7 @@ def keep_event_routing() -> bool | None:
 
 
 def routing_is_asked_for_by() -> str:
-    """Return the setting, app or logger that asks for events to be routed; ``""`` if none does.
-
-    A router may be configured besides, in the database.
-    """
+    """Return the setting, app or logger that asks for routing, else ``""``; the database may hold a router besides."""
     keep = _decided()
     if keep is not None:
         return KEEP if keep else ""
@@ -66,7 +59,7 @@ def _decided() -> bool | None:
 
 
 def _changed_setting() -> str:
-    """Return a setting of event-routing-backends that the site has set, in its YAML file or after it."""
+    """Return a setting of event-routing-backends that the site has changed, in its YAML file or later."""
     from event_routing_backends.settings.common import plugin_settings
 
     untouched: Any = SimpleNamespace(LMS_ROOT_URL="")
@@ -83,7 +76,7 @@ def _changed_setting() -> str:
 
 
 def _form(node: Any) -> Any:
-    """Return a backend without what differs from one LMS to the other by itself: names of events, and its address."""
+    """Return a backend without what differs between LMSs anyway: event names and its address."""
     if isinstance(node, Mapping):
         return {key: _form(value) for key, value in node.items() if key not in ("whitelist", "sensor_id")}
     return [_form(each) for each in node] if isinstance(node, list | tuple) else node

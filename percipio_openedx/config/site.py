@@ -1,4 +1,4 @@
-"""The settings in force for one site: its own row, else the settings ``PERCIPIO_*``; checked."""
+"""The checked settings in force for one site: its own row, else the settings ``PERCIPIO_*``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SERVICE_PATH = "/content-aggregation/v1"
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
 CONTENT_IDS = ("course", "course_run", "url")
 
-# Each taken as a whole from one place, never mixed from the row and the settings: whose learners go where.
+# Taken together from one place, never mixed from row and settings: they decide whose learners go where.
 ADDRESSES = ("region", "api_url", "token_url")
 CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
-# What a site's row may set; a literal, which the documentation reads.
+# What a site's row may set; a literal, since the documentation reads it.
 FIELDS = (
     "region",
     "api_url",
@@ -57,7 +57,7 @@ FIELDS = (
     "timeout",
 )
 
-# What of a configuration shapes a statement, or says whose it is and where it goes.
+# Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
     *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
@@ -79,10 +79,7 @@ REGIONS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything one site needs to report, checked. Times are in seconds.
-
-    ``own_credentials`` says that they are the site's own, not those of the settings.
-    """
+    """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'."""
 
     site_id: int
     api: Api
@@ -106,39 +103,32 @@ class Configuration:
 
     @property
     def fingerprint(self) -> str:
-        """Return a short hash of all that shapes statements: the same for the same choices, always."""
+        """Return a short, stable hash of everything that shapes statements."""
         shape = [str(getattr(self, name)) for name in SHAPING]
         text = json.dumps([*shape, lms_root(), platform_name()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def endpoint(self, resource: str, organization: str = "") -> str:
-        """Return the address of ``statements`` or ``track`` for this partner and, where given, an organization.
-
-        Source: "Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*.
-        """
+        """Return an API address ("Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*)."""
         part = f"/organizations/{quote(organization, safe='')}" if organization else ""
         return f"{self.api_url}{SERVICE_PATH}/partners/{quote(self.partner, safe='')}{part}/{resource}"
 
 
 def site_id_for(course_org: str) -> int:
-    """Return the site that an organization's courses belong to; the default site where none claims it."""
+    """Return the site that an organization's courses belong to; the default site if none claims it."""
     return edx_platform.site_id_of_org(course_org) or default_site_id()
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """Return the configuration in force for a site; None where nothing is configured or the site is switched off.
-
-    Raises:
-        PercipioConfigurationError: something is configured, but wrongly; the message names the setting.
-    """
-    # The CMS imports this package for the sake of event routing, and has no models of ours.
+    """Return a site's configuration, None if missing or off; ``PercipioConfigurationError`` names a wrong setting."""
+    # The CMS imports this package for event routing, and lacks our models.
     from percipio_openedx.models.configuration import PercipioConfiguration
 
     return in_force(site_id, PercipioConfiguration.newest(site_id)) if is_on() else None
 
 
 def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuration | None:
-    """Return the same as ``for_site``, with the site's newest row given."""
+    """Return the same as ``for_site``, given the site's newest row."""
     if not is_on() or (stored is not None and not stored.enabled):
         return None
     values = values_of(stored)
@@ -148,11 +138,7 @@ def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuratio
 
 
 def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
-    """Check raw values, named as the fields of ``PercipioConfiguration``, and make a configuration of them.
-
-    Raises:
-        PercipioConfigurationError: a value is missing or out of range; the message names the setting and the fix.
-    """
+    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix."""
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
             raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
@@ -188,19 +174,19 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         started_on=member("PERCIPIO_STARTED_ON", values["started_on"], StartedOn),
         completed_on=member("PERCIPIO_COMPLETED_ON", values["completed_on"], CompletedOn),
         progress_step=whole("PERCIPIO_PROGRESS_STEP", values["progress_step"], 1, 100),
-        # The Track API has no way of taking anything back.
+        # The Track API cannot retract anything.
         undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
         locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
     )
 
 
 def setting_values() -> dict[str, Any]:
-    """Return the raw ``PERCIPIO_*`` settings that a site's configuration is made of, by field; the secret is masked."""
+    """Return the raw ``PERCIPIO_*`` settings of a site's configuration by field; the secret is masked."""
     return _masked({name: setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
 
 
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
-    """Return the raw values in force with a site's row, which need not be saved; those of the settings without one.
+    """Return the raw values in force with a site's row (saved or not), or those of the settings without one.
 
     A stored secret that cannot be decrypted is an ``UnreadableSecret``, which ``build`` refuses.
     """
@@ -217,7 +203,7 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
 
 
 def _masked(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the same with the secret put where no error report shows it; an empty one is empty text."""
+    """Return the values with the secret hidden from error reports; an empty one is empty text."""
     secret = values["client_secret"]
     return {**values, "client_secret": _secret(secret) if secret else ""}
 

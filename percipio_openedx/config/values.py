@@ -1,7 +1,7 @@
-"""Reading one of Django's settings, and checking one value: the only place that does.
+"""Read a Django setting (nothing else does), and check single values.
 
-Each check takes the setting's name, which its error names, and the value as somebody wrote it. It returns the value as
-the plugin uses it, and raises ``PercipioConfigurationError`` where it is wrong.
+Each check takes the setting's name, for its error, and the raw value. It returns the value that the plugin uses, or
+raises ``PercipioConfigurationError``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from percipio_openedx.config import addresses
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.settings.common import DEFAULTS
 
-# Characters that the columns of partners and organizations hold.
+# Length of the columns for partners and organizations.
 LONGEST_IDENTIFIER = 128
 
 # ``int`` and ``isdigit`` disagree on some digits, and on thousands of them.
@@ -27,22 +27,18 @@ Member = TypeVar("Member", bound=StrEnum)
 
 
 def setting(name: str, default: Any) -> Any:
-    """Return the raw value of a setting, or the default where the site sets nothing."""
     return getattr(settings, name, default)
 
 
 def names(prefix: str) -> list[str]:
-    """Return the names of all settings that begin so."""
     return [name for name in dir(settings) if name.startswith(prefix)]
 
 
 def member(name: str, value: Any, members: type[Member]) -> Member:
-    """Check one of the members of an enumeration, by its value."""
     return members(choice(name, value, tuple(member.value for member in members)))
 
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Check one of the texts that are allowed."""
     if value not in allowed:
         problem = _("is %(value)s; it must be one of %(allowed)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
@@ -50,10 +46,10 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def is_identifier(text: str) -> bool:
-    """Whether a text from single sign-on, which may be anything, can be an id of Percipio's in an address.
+    """Whether a text from single sign-on can be a Percipio id in an address.
 
-    It has 1 to 128 printable characters, no blank, no ``@`` (a person's address) and no dot segment, which clients and
-    servers take out of an address (RFC 3986 section 5.2.4): the request would go to somebody else's.
+    It has 1 to 128 printable characters, no blank, no ``@`` (a person's address), and is no dot segment, which clients
+    and servers remove (RFC 3986 section 5.2.4) so that the request would reach another organization.
     """
     if not 0 < len(text) <= LONGEST_IDENTIFIER or not text.isprintable() or "@" in text or any(map(str.isspace, text)):
         return False
@@ -61,7 +57,7 @@ def is_identifier(text: str) -> bool:
 
 
 def identifier(name: str, value: Any) -> str:
-    """Check a partner or an organization, as Skillsoft gave it; it may be empty."""
+    """Check a partner or an organization from Skillsoft; it may be empty."""
     text = str(value or "")
     if text and not (len(text) <= LONGEST_IDENTIFIER and text.isprintable() and addresses.is_segment(text)):
         problem = _(
@@ -73,7 +69,7 @@ def identifier(name: str, value: Any) -> str:
 
 
 def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Check one of the texts that are allowed, or ``sso:`` with the name of a field of single sign-on."""
+    """Check one of the allowed texts, or ``sso:`` with the name of a single-sign-on field."""
     text = str(value or "")
     if text in allowed or (text.startswith("sso:") and len(text) > len("sso:")):
         return text
@@ -87,12 +83,12 @@ def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:
-    """Check a whole number, also written as a text, between two bounds (inclusive)."""
+    """Check a whole number, also as text, between two bounds (inclusive)."""
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if not is_number and not (isinstance(value, str) and WHOLE.fullmatch(value.strip())):
         problem = _("is %(value)s; it must be a whole number from %(least)s to %(most)s")
         raise PercipioConfigurationError(name, problem, value=repr(value), least=least, most=most)
-    # ``int`` does not take all of what ``strip`` takes for blanks.
+    # ``int`` does not accept every blank that ``strip`` removes.
     number = int(value.strip() if isinstance(value, str) else value)
     if not least <= number <= most:
         problem = _("is %(value)s; it must be from %(least)s to %(most)s")
@@ -101,7 +97,7 @@ def whole(name: str, value: Any, least: int, most: int) -> int:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Check True or False, and nothing that only counts as such."""
+    """Check True or False, and nothing merely equal to them."""
     if isinstance(value, bool):
         return value
     raise PercipioConfigurationError(name, _("is %(value)s; it must be True or False"), value=repr(value))
@@ -129,19 +125,19 @@ def address(name: str, value: Any) -> str:
 
 
 def _may_be_named(host: str) -> bool:
-    """Whether a host may stand in an address. Names are looked up when a connection is made."""
+    """Whether a host may be configured. Names are looked up when a connection is made."""
     found = addresses.literal(host)
     if found is None or addresses.is_public(found) or addresses.is_loopback(host):
         return True
     try:
         return private_hosts().allow(host, found)
     except PercipioConfigurationError:
-        # A list that cannot be read allows nothing; the system checks and the doctor report it.
+        # An unreadable list allows nothing; the system checks and the doctor report it.
         return False
 
 
 def private_hosts() -> addresses.PrivateHosts:
-    """Return what may be reached although it is not public (``PERCIPIO_PRIVATE_HOSTS``)."""
+    """Return the private hosts that may be reached (``PERCIPIO_PRIVATE_HOSTS``)."""
     name = "PERCIPIO_PRIVATE_HOSTS"
     given = setting(name, DEFAULTS[name]) or ()
     if not isinstance(given, list | tuple | set | frozenset):

@@ -306,9 +306,7 @@ def says_something_odd(answer: Any) -> bool:
 def is_success(text: str) -> bool:
     """Return whether a text says success and nothing else, such as ``The statements were stored.``."""
     words = re.findall(r"[^\W_]+", text[:200].lower())
-    return (
-        len(text) <= 200 and bool(_GOOD_WORDS.intersection(words)) and _GOOD_WORDS.union(_FILLING).issuperset(words)
-    )
+    return len(text) <= 200 and bool(_GOOD_WORDS.intersection(words)) and _GOOD_WORDS.union(_FILLING).issuperset(words)
 
 
 def denies(text: str) -> bool:

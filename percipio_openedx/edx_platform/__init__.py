@@ -1,8 +1,8 @@
-"""The only importer of edx-platform: reads of what the LMS holds, by course and in bulk.
+"""The only importer of edx-platform: bulk reads of what the LMS holds, by course.
 
-Every platform import stands inside the function that needs it, so that this package can be imported while the LMS's
-settings are being built. What a release lacks falls back, or is ``PlatformUnavailable``. Nothing here writes (but the
-external id, which the platform makes on first use), and nothing here decides.
+Platform imports stand inside functions, so that this package can be imported while the LMS's settings are being built.
+What a release lacks has a fallback or raises ``PlatformUnavailable``. Nothing here decides, or writes (except the
+external id, which the platform creates on first use).
 """
 
 from percipio_openedx.edx_platform.accounts import (

@@ -1,4 +1,4 @@
-"""Accounts, their pseudonyms and their single-sign-on links, and who asked to be forgotten."""
+"""Accounts, their pseudonyms, single-sign-on links, and retirements."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from percipio_openedx.edx_platform.door import platform
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-# How often extra data of single sign-on may have been written as a text of itself.
+# How often single-sign-on extra data may be JSON text within JSON.
 MOST_NESTED = 3
 
-# The external id that Open edX keeps for xAPI (``ExternalIdType.XAPI``).
+# The type of external id that Open edX keeps for xAPI (``ExternalIdType.XAPI``).
 EXTERNAL_ID_TYPE = "xapi"
 
 
@@ -35,10 +35,7 @@ def learners(user_ids: Iterable[int]) -> dict[int, Learner]:
 
 @platform("auth.models.User")
 def find_learners(text: str, limit: int) -> dict[int, Learner]:
-    """Return accounts whose username, email or profile name begins with ``text``, an exact username or email first.
-
-    Three queries, each by an index that the platform has.
-    """
+    """Return accounts by the beginning of username, email or name, exact ones first. Three indexed queries."""
     found: dict[int, Learner] = {}
     for column in ("username", "email", "profile__name"):
         rows = get_user_model().objects.filter(**{f"{column}__istartswith": text}).order_by(column)
@@ -50,10 +47,9 @@ def find_learners(text: str, limit: int) -> dict[int, Learner]:
 
 @platform("social_django.models.UserSocialAuth")
 def names_of(user_id: int) -> list[str]:
-    """Return what an account is, or before its retirement was, known by: username, email, name, single-sign-on uids.
+    """Return username, email, name and single-sign-on uids, also from before a retirement.
 
-    Raises:
-        PlatformUnavailable: one of them cannot be read. To erase by half of the names would leave the other half.
+    Raises ``PlatformUnavailable`` if any cannot be read, since an erasure must know all.
     """
     from social_django.models import UserSocialAuth
 
@@ -69,7 +65,7 @@ def _names_before(user_id: int) -> list[tuple[str, str, str]]:
     try:
         from openedx.core.djangoapps.user_api.models import UserRetirementStatus
     except (ImportError, RuntimeError):
-        # Not there, or installed and not one of the LMS's apps.
+        # Missing, or installed without being one of the LMS's apps.
         return []
     columns = ("original_username", "original_email", "original_name")
     return list(UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns))
@@ -77,7 +73,7 @@ def _names_before(user_id: int) -> list[tuple[str, str, str]]:
 
 @platform("auth.models.User")
 def user_id_of(text: str) -> int | None:
-    """Return the account of a user id, a username or an email, all exact."""
+    """Return the account of an exact user id, username or email."""
     rows = get_user_model().objects.order_by("pk")
     if text.isascii() and text.isdigit() and len(text) < 10:
         found = rows.filter(pk=int(text))
@@ -88,13 +84,13 @@ def user_id_of(text: str) -> int | None:
 
 @platform("auth.models.User")
 def users(user_ids: Iterable[int]) -> dict[int, User]:
-    """Return whole accounts, which the platform's progress functions ask for. One query."""
+    """Return whole accounts, as the platform's progress functions need them. One query."""
     return dict(get_user_model().objects.in_bulk(list(user_ids)))
 
 
 @platform("user_api.models.UserRetirementStatus")
 def retiring(user_ids: Iterable[int]) -> set[int]:
-    """Return those who asked to be forgotten: a retirement was requested, and its row is still there."""
+    """Return the accounts with a retirement request whose row still exists."""
     from openedx.core.djangoapps.user_api.models import UserRetirementStatus
 
     return set(UserRetirementStatus.objects.filter(user_id__in=user_ids).values_list("user_id", flat=True))
@@ -102,14 +98,14 @@ def retiring(user_ids: Iterable[int]) -> set[int]:
 
 @platform("auth.models.User")
 def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
-    """Return the ids of accounts that have the name of a retired one, in order, whatever the case of its letters."""
+    """Return the ids, in order, of accounts with a retired account's name in any case."""
     by_email, by_username = Q(pk__in=()), Q(pk__in=())
     for prefix, suffix in names.emails:
         by_email |= Q(email__istartswith=prefix, email__iendswith=suffix)
     for prefix, suffix in names.usernames:
         by_username |= Q(username__istartswith=prefix, username__iendswith=suffix, is_active=False)
     found: set[int] = set()
-    # Two queries, each of one index: what either of two indexes may serve is often read without any.
+    # Two queries with one index each: databases often use neither of two indexes in one query.
     for is_retired in (by_email, by_username):
         rows = get_user_model().objects.filter(is_retired, pk__gt=after).order_by("pk")
         found.update(rows.values_list("pk", flat=True)[:limit])
@@ -117,9 +113,9 @@ def retired_accounts(names: RetiredNames, after: int, limit: int) -> list[int]:
 
 
 def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
-    """Return accounts that have the name of a retired one and whose retirement cannot be canceled any more.
+    """Return accounts with a retired account's name whose retirement cannot be canceled any more.
 
-    The address is replaced when the learner asks; until the pipeline takes it up (``PENDING``) it can be taken back.
+    The address is replaced when the learner asks; the request can be canceled until the pipeline starts (``PENDING``).
     """
     retired = {user_id for user_id, learner in learners(user_ids).items() if names.has(learner)}
     if not retired:
@@ -133,7 +129,7 @@ def retired_for_good(names: RetiredNames, user_ids: Iterable[int]) -> set[int]:
 
 @platform("external_user_ids.models.ExternalId")
 def external_ids(user_ids: Iterable[int]) -> dict[int, str]:
-    """Return the pseudonym that Open edX keeps of each learner for xAPI, made where there is none yet."""
+    """Return each learner's Open edX pseudonym for xAPI, creating missing ones."""
     from openedx.core.djangoapps.external_user_ids.models import ExternalId
 
     accounts = list(get_user_model().objects.filter(pk__in=user_ids))
@@ -154,10 +150,10 @@ def social_links(user_ids: Iterable[int]) -> dict[int, tuple[SocialLink, ...]]:
 
 
 def _read(extra: Any) -> dict[str, Any] | None:
-    """Return a link's extra data; None where it cannot be read.
+    """Return a link's extra data; None if it cannot be read.
 
-    Versions of social-auth-app-django stored it as a JSON text within the JSON (its issues 464 and 465), and later
-    saves of such a row may have done so again.
+    Versions of social-auth-app-django stored it as JSON text within the JSON (its issues 464 and 465), and later saves
+    may have nested it again.
     """
     for _ in range(MOST_NESTED):
         if not isinstance(extra, str):

@@ -1,4 +1,4 @@
-"""What learners did in a course run, by course and in bulk: enrollments, activity, grades, certificates."""
+"""What learners did in a course run, in bulk: enrollments, activity, grades, certificates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollmen
 
 @platform("student.models.CourseEnrollment")
 def enrollment_counts(user_id: int | None = None) -> dict[str, int]:
-    """Return every course run that anybody (or one learner) was ever enrolled in, and its number of rows. One query."""
+    """Return every course run with its number of enrollments ever (or of one learner). One query."""
     rows = _enrollment_rows() if user_id is None else _enrollment_rows(user_id=user_id)
     counted = rows.values_list("course_id").annotate(Count("id"))
     return {str(key): count for key, count in counted.iterator()}
@@ -53,7 +53,7 @@ def courses_of(user_ids: Iterable[int]) -> dict[int, set[str]]:
 def enrollments_after(
     course_key: str, after: int, limit: int, user_id: int | None = None
 ) -> list[tuple[int, int, datetime | None]]:
-    """Return enrollment id, user id and time of creation, in the order of the ids (which the course's index serves)."""
+    """Return enrollment id, user id and time of creation, in the order of the ids (the course's index serves it)."""
     rows = _enrollment_rows(course_id=parsed(course_key), id__gt=after)
     rows = rows if user_id is None else rows.filter(user_id=user_id)
     return list(rows.order_by("id").values_list("id", "user_id", "created")[:limit])
@@ -63,8 +63,8 @@ def enrollments_after(
 def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     """Return first and latest recorded completion by learner, without the time on task. One query.
 
-    A completion of 0.0 is what is left of one that was taken back (a learner's state was deleted): it changes the
-    version, and is nothing that the learner did.
+    A completion of 0.0 is left over from one taken back (a learner's state was deleted): it changes the version, but is
+    no activity.
     """
     from completion.models import BlockCompletion
 
@@ -112,11 +112,11 @@ def grades(course_key: str, user_ids: Iterable[int]) -> dict[int, Grade]:
 
 
 def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certificate]:
-    """Return course certificates by learner. One query, and two more where anybody holds one.
+    """Return course certificates by learner. One query, plus two if anybody holds one.
 
-    Held means ``downloadable``. The row may be older than that: it begins as ``unverified`` for a learner without a
-    verified identity (edx-platform's ADR certificates/006), and each renewal saves it again. So its history says since
-    when it is held without a break.
+    Held means ``downloadable``. The row may be older: it begins as ``unverified`` for a learner without a verified
+    identity (edx-platform's ADR certificates/006), and each renewal saves it again. So its history says since when it
+    is held without a break.
     """
     key = parsed(course_key)
     with platform("certificates.models.GeneratedCertificate"):
@@ -133,7 +133,7 @@ def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certific
             created=created,
             is_held=pk in held,
             changed=modified,
-            # A row's last change is never before it came to be what it is.
+            # A row's last change is never before it reached its state.
             held_since=min(since[pk], modified) if pk in since else None,
             is_available=is_shown,
             available_at=shown_from,
@@ -144,16 +144,16 @@ def certificates(course_key: str, user_ids: Iterable[int]) -> dict[int, Certific
 
 @platform("certificates.api.certificates_viewable_for_course")
 def _shown(key: CourseKey) -> tuple[bool, datetime | None]:
-    """Return whether the course shows its certificates now, and the day from which it does.
+    """Return whether the course shows its certificates now, and the date from which it does.
 
-    The day is None where they are shown as soon as they are held, or where no day is set; it follows the platform's
-    rules (``certificates.utils.should_certificate_be_visible``).
+    The date is None if they are shown as soon as they are held, or no date is set. Follows
+    ``certificates.utils.should_certificate_be_visible``.
     """
     from lms.djangoapps.certificates.api import certificates_viewable_for_course
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     try:
-        # Not ``get_course_overview_or_none``, which gives None for a course that cannot be read, too.
+        # Not ``get_course_overview_or_none``: that also returns None for a course that cannot be read.
         overview = CourseOverview.get_from_id(key)
     except CourseOverview.DoesNotExist:
         return False, None

@@ -1,4 +1,4 @@
-"""OAuth2 applications of the LMS and the tokens they present."""
+"""OAuth2 applications of the LMS and their tokens."""
 
 from __future__ import annotations
 
@@ -13,17 +13,12 @@ from percipio_openedx.edx_platform.door import platform
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-# Between the LMS's own record of a token and the signed form of it, both of which one request makes.
+# The most time between the LMS's record of a token and its signed form, both made in one request.
 _ONE_REQUEST = timedelta(seconds=10)
 
 
 def opaque_token(request: Request) -> Grant:
-    """Return the grant of the opaque token in a request's ``Authorization: Bearer``, judged by the platform.
-
-    Raises:
-        AuthenticationFailed: there is no such token, it has expired, or its user may not log in.
-        PlatformUnavailable: the platform's class is missing, or failed on the token.
-    """
+    """Return the grant of a request's opaque token; raise ``AuthenticationFailed`` or ``PlatformUnavailable``."""
     from rest_framework.exceptions import APIException
 
     with platform("openedx.core.lib.api.authentication.BearerAuthentication", passing=(APIException,)):
@@ -42,7 +37,7 @@ def opaque_token(request: Request) -> Grant:
 
 
 def is_service(application: Any, user_id: int) -> bool:
-    """Whether an OAuth2 application speaks for itself (client credentials), that is for the user who owns it."""
+    """Whether an OAuth2 application speaks for itself (client credentials), that is, for its owner."""
     return (
         application is not None
         and application.authorization_grant_type == application.GRANT_CLIENT_CREDENTIALS
@@ -52,12 +47,12 @@ def is_service(application: Any, user_id: int) -> bool:
 
 @platform("oauth2_provider.models.Application")
 def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: datetime) -> str | None:
-    """Return the client id of the application that a service's signed token is of; None where nobody can tell.
+    """Return the client id of a service's signed token; None if it cannot be known.
 
-    A signed token names its user and no application (``oauth_dispatch/jwt.py``). So the user has to own a single
-    application, of whatever kind, and that one must have been given a token just when this was issued, for there may
-    have been another then: the LMS makes each signed token of an opaque one (``create_jwt_token_dict``), and deletes
-    that with its application. ``issued_at`` is the token's ``iat``, a whole second.
+    A signed token names its user but no application (``oauth_dispatch/jwt.py``). So the user must own one application
+    only, of any kind, and that must have been given a token just when this one was issued (``issued_at``, its ``iat``
+    in whole seconds), since there may have been another then: the LMS makes each signed token from an opaque one
+    (``create_jwt_token_dict``), and deletes that with its application.
     """
     from oauth2_provider.models import get_access_token_model, get_application_model
 
@@ -76,7 +71,7 @@ def client_of_signed_token(user_id: int, scopes: frozenset[str], issued_at: date
 
 @platform("oauth2_provider.models.Application")
 def signed_token_problem(client_id: str) -> str:
-    """Return why signed tokens of an application are refused, for an operator; ``''`` if they are not."""
+    """Return why signed tokens of an application are refused, for operators; ``''`` if they are not."""
     from oauth2_provider.models import get_application_model
 
     model = get_application_model()
@@ -98,14 +93,14 @@ def _access(client_id: str) -> Any:
 
 
 def filters_of(client_id: str) -> list[str]:
-    """Return what an application is limited to (``content_org:SchoolX``): its tokens are good for that alone."""
+    """Return what an application and its tokens are limited to (``content_org:SchoolX``)."""
     access = _access(client_id)
     return [str(one) for one in access.filters or ()] if access else []
 
 
 @platform("oauth2_provider.models.Application")
 def application_mistakes(client_id: str, scope: str) -> list[str]:
-    """Return what keeps an application from asking for a scope by client credentials, for an operator."""
+    """Return what keeps an application from requesting a scope by client credentials, for operators."""
     from oauth2_provider.models import get_application_model
 
     model = get_application_model()
@@ -137,7 +132,7 @@ def application_mistakes(client_id: str, scope: str) -> list[str]:
 
 @platform("oauth_dispatch.models.RestrictedApplication")
 def is_restricted(client_id: str) -> bool:
-    """Whether the platform restricts an application: its opaque tokens are no good, only signed ones are."""
+    """Whether the platform restricts an application: it then accepts only signed tokens."""
     from openedx.core.djangoapps.oauth_dispatch.models import RestrictedApplication
 
     return bool(RestrictedApplication.objects.filter(application__client_id=client_id).exists())

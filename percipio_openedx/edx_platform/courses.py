@@ -14,12 +14,7 @@ from percipio_openedx.edx_platform.door import parsed, platform
 
 
 def course(course_key: str) -> Course | None:
-    """Return a course run; None where the LMS does not know it (any more).
-
-    Raises:
-        PlatformUnavailable: any part of it cannot be read. Without its grading, say, frozen statements would lack
-            their score.
-    """
+    """Return a course run or None; ``PlatformUnavailable`` if any part is unreadable, as statements need them all."""
     key = parsed(course_key)
     with platform("course_overviews.models.CourseOverview"):
         from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
@@ -38,20 +33,17 @@ def course(course_key: str) -> Course | None:
             description=overview.short_description or "",
             language=overview.language or "",
             instructors=_instructors(block),
-            # The platform's function cannot say of a course that is gone from the course store.
+            # The platform's function fails for a course that is gone from the course store.
             is_graded=block is not None and is_graded(course_key),
         )
 
 
 @platform("course_overviews.models.CourseOverview")
 def find_courses(text: str, limit: int) -> dict[str, str]:
-    """Return course runs by key, with their names, that hold every word of ``text`` in name or key.
-
-    No index helps with parts of words; the table has one row a course run.
-    """
+    """Return course runs by key, with their names, whose name or key holds every word of ``text``; a full scan."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-    # The key's own field takes whole keys only.
+    # The key's own field accepts whole keys only.
     rows = CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255))).order_by("key")
     for word in text.split():
         rows = rows.filter(Q(key__icontains=word) | Q(display_name__icontains=word))
@@ -60,17 +52,13 @@ def find_courses(text: str, limit: int) -> dict[str, str]:
 
 @platform("xmodule.modulestore")
 def _block(key: CourseKey) -> Any:
-    """Return the course run in the course store; None where its overview outlived it."""
     from xmodule.modulestore.django import modulestore
 
     return modulestore().get_course(key)
 
 
 def _instructors(block: Any) -> tuple[Instructor, ...]:
-    """Return those whom the course's page names (``instructor_info``): names without an address.
-
-    Access roles are not asked: an *instructor* of the platform is a course admin.
-    """
+    """Return the names on the course's page (``instructor_info``); the access role *instructor* is a course admin."""
     info = getattr(block, "instructor_info", None) or {}
     people = info.get("instructors") or [] if isinstance(info, Mapping) else []
     named = [str(person.get("name") or "").strip() for person in people if isinstance(person, Mapping)]
@@ -79,7 +67,7 @@ def _instructors(block: Any) -> tuple[Instructor, ...]:
 
 @platform("grades.api.graded_subsections_for_course_id")
 def is_graded(course_key: str) -> bool:
-    """Whether anything in the course run counts towards a grade; False where this release cannot say."""
+    """Whether anything in the course run counts towards a grade; False if this release cannot say."""
     try:
         from lms.djangoapps.grades.api import graded_subsections_for_course_id
     except ImportError:
@@ -89,12 +77,11 @@ def is_graded(course_key: str) -> bool:
 
 @platform("block_structure.models.BlockStructureModel")
 def outline_version(course_key: str) -> str:
-    """Return the version of the outline in which the platform counts a course run's units; ``''`` where unknown.
+    """Return the version of the outline in which the platform counts units; ``''`` if unknown. One query.
 
-    It is that of the collected block structure's row (``BlockStructureModel``, since Sumac), which changes in the
-    moment in which the counts change. ``CourseOverview.modified`` and the version in the course store change with the
-    publication, and the outline follows half a minute or a queue later: progress that was asked for in between would be
-    remembered as that of the new version. One query.
+    It is that of the collected block structure's row (``BlockStructureModel``, since Sumac), which changes together
+    with the counts. ``CourseOverview.modified`` and the course store's version change on publication, half a minute or
+    a queue earlier: progress read in between would be stored under the new version.
     """
     key = parsed(course_key)
     try:

@@ -1,4 +1,4 @@
-"""How every other module here reaches edx-platform: what a release lacks, or fails at, is ``PlatformUnavailable``."""
+"""The error boundary to edx-platform: what a release lacks, or fails at, is ``PlatformUnavailable``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,11 @@ from percipio_openedx.exceptions import PercipioError, PlatformUnavailable
 
 @contextmanager
 def platform(name: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Make ``PlatformUnavailable`` of anything that the platform raises; also a decorator of a whole function.
+    """Turn anything that the platform raises into ``PlatformUnavailable``; also a decorator.
 
-    The bulkhead around reading the platform: exceptions of edx-platform, XBlocks and the course store derive from
-    ``Exception`` alone. A worker's time limit passes.
-
-    Arguments:
-        name: which of its functions or models is read, for the operator.
-        passing: exceptions by which the platform answers.
+    The bulkhead around platform reads: exceptions of edx-platform, XBlocks and the course store derive from
+    ``Exception`` alone. A worker's time limit passes, as do the exceptions in ``passing``, by which the platform
+    answers.
     """
     try:
         yield
@@ -33,16 +30,12 @@ def platform(name: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[N
     except Exception as error:
         if isinstance(error, passing):
             raise
-        # Its message may name people, so only its class goes on.
+        # Its message may name people, so only its class is kept.
         raise PlatformUnavailable(name, f"failed with {type(error).__name__}") from error
 
 
 def parsed(course_key: str) -> CourseKey:
-    """Return the platform's own key of a course run.
-
-    Raises:
-        PlatformUnavailable: the text is no course key.
-    """
+    """Return the platform's own course key, or raise ``PlatformUnavailable`` if the text is none."""
     with platform("course key"):
         try:
             return CourseKey.from_string(course_key)
@@ -51,15 +44,15 @@ def parsed(course_key: str) -> CourseKey:
 
 
 def org_of(course_key: str) -> str:
-    """Return the organization in a course run's key (``parsed`` says what is raised)."""
+    """Return the organization in a course run's key; raises as ``parsed``."""
     return parsed(course_key).org or ""
 
 
 def number_of(course_key: str) -> str:
-    """Return the course number in a course run's key, which all runs of a course share."""
+    """Return the course number in a course run's key, shared by all runs of a course."""
     return parsed(course_key).course or ""
 
 
 def forget_request() -> None:
-    """Clear the per-request caches, or a loop sees old values (the platform clears them only after a task)."""
+    """Clear the per-request caches, which the platform clears only after a task; a loop would see old values."""
     RequestCache.clear_all_namespaces()

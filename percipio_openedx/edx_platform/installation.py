@@ -13,17 +13,14 @@ from django.dispatch import Signal
 
 from percipio_openedx.edx_platform.door import platform
 
-# An address of IPv6 stands in brackets.
+# An IPv6 address stands in brackets.
 _HOST = re.compile(r"(?P<name>\[[^\[\]]+\]|[^:\[\]]+)(?::[0-9]*)?")
 
 missing_signals: list[str] = []
 
 
 def signal(module: str, name: str) -> Signal:
-    """Return a signal of the platform or of openedx-events, or one that nobody sends where this release lacks it.
-
-    The plugin loader would stop the LMS at a path that is not there. ``missing_signals`` is for the operator.
-    """
+    """Return a signal of the platform, or an unused one if this release lacks it: the LMS must not stop at its path."""
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError):
@@ -41,10 +38,7 @@ def is_completion_on() -> bool:
 
 
 def has_other_lrs() -> bool:
-    """Whether event-routing-backends has a router configured (for another LRS than Percipio).
-
-    Asked in a savepoint: where its table is missing, the caller's transaction goes on.
-    """
+    """Whether event-routing-backends has a router (for another LRS). In a savepoint, since its table may be missing."""
     with platform("event_routing_backends.models.RouterConfiguration"):
         from event_routing_backends.models import RouterConfiguration
 
@@ -54,15 +48,12 @@ def has_other_lrs() -> bool:
 
 
 def site_id_of_org(org: str) -> int | None:
-    """Return the site whose enabled configuration lists ``org`` in ``course_org_filter``, the lowest of several.
-
-    Compared here and not by the platform's text search, which misses letters outside ASCII.
-    """
+    """Return the lowest site that lists ``org``; compared in Python, since text search misses letters outside ASCII."""
     return next((site_id for site_id, named in _claims() if org in named), None)
 
 
 def sites_of_orgs() -> set[int]:
-    """Return the sites to which any organization belongs; one whose organizations are all a lower site's is none."""
+    """Return the sites that own any organization; an organization belongs to the lowest site that lists it."""
     found: dict[str, int] = {}
     for site_id, named in _claims():
         for org in named:
@@ -71,7 +62,6 @@ def sites_of_orgs() -> set[int]:
 
 
 def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the site of each enabled site configuration, in order, and the organizations that it names."""
     with platform("site_configuration.models.SiteConfiguration"):
         from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
@@ -85,12 +75,12 @@ def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
 
 @platform("sites.models.Site")
 def site_id_of_host(host: str) -> int | None:
-    """Return the site of a ``Host`` header, whatever port stands there or in the site's domain.
+    """Return the site of a ``Host`` header, regardless of the port in it or in the site's domain.
 
-    The platform's look-up (edx-django-sites-extensions) compares the whole header, so that it takes any host behind a
-    port for the default site.
+    The platform's look-up (edx-django-sites-extensions) compares the whole header, and takes any host with a port for
+    the default site.
     """
-    # The CMS imports this module, and need not have the app.
+    # The CMS imports this module, and may lack the app.
     from django.contrib.sites.models import Site
 
     parts = _HOST.fullmatch(host.lower())
@@ -102,5 +92,5 @@ def site_id_of_host(host: str) -> int | None:
     for written in (host.lower(), name):
         if written in found:
             return int(found[written])
-    # Of two sites at two ports of one name neither is meant for sure.
+    # Two sites at two ports of one name are ambiguous.
     return int(found.popitem()[1]) if len(found) == 1 else None

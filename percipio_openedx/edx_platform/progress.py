@@ -1,4 +1,4 @@
-"""The completed share of a course run, which the platform computes learner by learner: 10 to 500 ms each."""
+"""The progress in a course run, which the platform computes learner by learner: 10 to 500 ms each."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def learner_progress(course_key: str, user: User) -> Progress | None:
-    """Return the units of a course run as the platform counts them for one learner; None where no source knows.
+    """Return one learner's units of a course run as the platform counts them; None if no source knows.
 
     The sources are ``calculate_progress_for_learner_in_course`` (Ulmo and later), the summary under it, and the
     completion aggregator's row for the course.
 
     Raises:
-        PlatformUnavailable: no source knows and one of them failed, as they do where a course run, or a part of it, is
-            not found: it may know later.
+        PlatformUnavailable: no source knows and one failed, as for a missing part of the course run; a retry may
+            succeed.
     """
     key = parsed(course_key)
     failed: PlatformUnavailable | None = None
@@ -47,7 +47,7 @@ def learner_progress(course_key: str, user: User) -> Progress | None:
 
 
 def progress_sources() -> list[str]:
-    """Return which of the sources of the share this LMS has, the preferred one first."""
+    """Return which sources of the progress this LMS has, the preferred one first."""
     found = []
     for module, name, _read in _SOURCES:
         with suppress(PlatformUnavailable), platform(name):
@@ -60,7 +60,7 @@ def _imported(module: str, name: str) -> Any:
     try:
         return getattr(import_module(module), name, None)
     except (ImportError, RuntimeError):
-        # Not there, or installed and not one of the LMS's apps.
+        # Missing, or installed without being one of the LMS's apps.
         return None
 
 
@@ -78,7 +78,7 @@ def _from_counts(progress: Callable[[CourseKey, User], Any], key: CourseKey, use
 
 
 def _from_aggregator(model: Any, key: CourseKey, user: User) -> Progress | None:
-    """Count in blocks instead of units: as a share they serve as well."""
+    """Count blocks instead of units: good enough for a ratio."""
     row = model.objects.filter(course_key=key, user=user, aggregation_name="course").first()
     if row is None or not row.possible:
         return None

@@ -1,4 +1,4 @@
-"""How the CMS finds this part of the plugin. Imported while the settings are being built."""
+"""The plugin app of the CMS. Imported while the settings are being built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EventRoutingConfig(AppConfig):
     plugin_app: ClassVar[dict[str, Any]] = {}
 
     def ready(self) -> None:
-        """Take out what nobody has asked for."""
+        """Remove the tracking backend unless the site asks for it."""
         from percipio_openedx.event_routing import backend
 
         backend.settle()

@@ -1,10 +1,9 @@
-"""The tracking backend of event-routing-backends: left alone, taken out, or kept still until there is a router.
+"""The tracking backend of event-routing-backends: keep it, remove it, or let it wait for a router.
 
-Settled when the process is ready, and not while its settings are being built: only then are the settings final (those
-of other plugins may come after ours, those of the YAML file and of Tutor do), and the tracker has been made of them. A
-router's configuration lies in the database, which a process has not yet at that time. So the backend is taken out of
-``EVENT_TRACKING_BACKENDS`` where the settings do not ask for it, and in the tracker it gives way to one that looks for
-a router first.
+Decided when the process is ready: only then are the settings final (other plugins, the YAML file and Tutor come after
+ours) and the tracker built from them. A router's configuration is in the database, which cannot be read yet at that
+time. So the backend is removed from ``EVENT_TRACKING_BACKENDS`` unless the settings ask for it, and the tracker gets
+one that checks for a router first.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from percipio_openedx.exceptions import PlatformUnavailable
 
 logger = logging.getLogger(__name__)
 
-# As event-routing-backends' settings call it, and its tasks and commands find it.
+# The name in event-routing-backends' settings, tasks and commands.
 NAME = "event_transformer"
-# Seconds for which a process goes by what the database said, so that learners' acts cost no query.
+# Seconds that a process caches whether a router exists, so that learners' acts cost no query.
 GOOD_FOR = 300.0
 
 
@@ -32,19 +31,18 @@ class OnDemand(AsyncRoutingBackend):  # type: ignore[misc]
     """Publishes a task for an event only while a router is configured; costs nothing otherwise."""
 
     def send(self, event: Any) -> None:
-        """Route an event, if there is anybody to route it to."""
         if _routers.are_there():
             super().send(event)
 
 
 class _Routers:
-    """Whether event-routing-backends has been given a place to route events to, as last asked."""
+    """Caches whether event-routing-backends has a router configured."""
 
     def __init__(self) -> None:
         self._known, self._until = False, 0.0
 
     def are_there(self) -> bool:
-        """Go by the last answer while it is good. Where there is none to be had, that goes on."""
+        """Return the cached answer while it is fresh, or if no new one can be had."""
         if time.monotonic() >= self._until:
             try:
                 self._known = edx_platform.has_other_lrs()
@@ -54,7 +52,7 @@ class _Routers:
         return self._known
 
     def forget(self, **_: Any) -> None:
-        """Ask again at the next event."""
+        """Query again at the next event."""
         self._until = 0.0
 
 
@@ -62,7 +60,7 @@ _routers = _Routers()
 
 
 def settle() -> None:
-    """Take the backend out, unless the site asks for it: by its settings, or by having made it of another class."""
+    """Remove the backend unless the site asks for it, by its settings or by using another class."""
     backends, is_forbidden = _backends(), config.routing_is_forbidden()
     backend: Any = backends.get(NAME)
     is_as_installed = type(backend) is AsyncRoutingBackend
@@ -80,7 +78,7 @@ def settle() -> None:
 
 
 def state() -> str:
-    """Return what becomes of events in this process: ``routed``, ``on demand``, or ``""`` for nothing."""
+    """Return what happens to events in this process: ``routed``, ``on demand``, or ``""`` for nothing."""
     backend = _backends().get(NAME)
     if backend is None:
         return ""
@@ -88,6 +86,6 @@ def state() -> str:
 
 
 def _backends() -> dict[str, Any]:
-    """Return the tracker's own, by name; none where event tracking is switched off (``EVENT_TRACKING_ENABLED``)."""
+    """Return the tracker's backends by name; none if event tracking is off (``EVENT_TRACKING_ENABLED``)."""
     tracker = TRACKERS.get(DEFAULT_TRACKER_NAME)
     return tracker.backends if tracker is not None else {}

@@ -1,4 +1,4 @@
-"""The rows: notices, what was reported, what is sent, and who may send it where."""
+"""The rows: notices, the reported state, statements, and where and by whom they are sent or pulled."""
 
 from percipio_openedx.models.configuration import CourseOverride, PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient

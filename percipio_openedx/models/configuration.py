@@ -1,4 +1,4 @@
-"""What operators decide: one site's settings, with the client secret encrypted, and answers for single courses."""
+"""What operators decide: a site's settings, with the client secret encrypted, and course overrides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.secret import Secret
 
-# What the key of all runs of a course begins with.
+# Prefix of the key for all runs of a course.
 ALL_RUNS = "course:"
 AT_ONCE = 500
 
@@ -28,10 +28,9 @@ AT_ONCE = 500
 class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     """How one site reports to Percipio. Every save is a new version; the newest counts.
 
-    An empty field means "as the setting says" (``PERCIPIO_<FIELD>``), with one exception: where ``client_id`` is given
-    here, secret, partner and organization are taken from here alone, so that no site's learners are sent with another's
-    credentials. ``enabled`` (of the base class) switches the site off although settings are given. Only the newest
-    version keeps its secret.
+    An empty field means "as the setting says" (``PERCIPIO_<FIELD>``), with one exception: if ``client_id`` is set here,
+    secret, partner and organization come from here alone, so that no site's learners are sent with another's
+    credentials. ``enabled`` (of the base class) switches the site off. Only the newest version keeps its secret.
 
     .. no_pii: A service account's credentials (the secret encrypted), addresses and choices.
     """
@@ -73,7 +72,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
         return f"site={self.site_id} version={self.pk}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add a version, and take the secret out of the earlier ones: a replaced key must open nothing here."""
+        """Add a version and remove the secret from earlier ones, since a replaced secret must not stay readable."""
         with transaction.atomic():
             super().save(*args, **kwargs)
             earlier = type(self).objects.filter(site_id=self.site_id, pk__lt=self.pk)
@@ -81,22 +80,19 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
 
     @classmethod
     def newest(cls, site_id: int) -> PercipioConfiguration | None:
-        """Return a site's newest version by primary key (clocks may have been wrong); None where there is none."""
+        """Return a site's newest version by primary key (clocks may have been wrong), or None."""
         row: PercipioConfiguration | None = cls.objects.filter(site_id=site_id).order_by("-pk").first()
         return row
 
     @classmethod
     def current(cls, *args: int) -> PercipioConfiguration:
-        """Return a site's newest version from the database, or an unsaved empty one where there is none.
-
-        The base class would keep the whole row, with the decrypted secret, in the LMS's shared cache.
-        """
+        """Return a site's newest version or an empty one, never from the shared cache: it would hold the secret."""
         (site_id,) = args
         return cls.newest(site_id) or cls(site_id=site_id)
 
 
 class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
-    """Deletes by the batch as single rows are deleted."""
+    """Makes bulk deletes outdate statements, as deleting a single row does."""
 
     def delete(self) -> tuple[int, dict[str, int]]:
         keys = list(self.values_list("course_key", flat=True))
@@ -109,7 +105,7 @@ class CourseOverride(models.Model):
     """A course that is left out, or that Percipio's catalog knows by another id.
 
     ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
-    course; the run's own row wins. A change has the course's open statements built anew.
+    course; the run's own row wins. A change makes the course's open statements outdated.
 
     .. no_pii: Course keys and catalog ids.
     """
@@ -151,7 +147,7 @@ class CourseOverride(models.Model):
 
 
 def outdate(course_keys: Iterable[str]) -> None:
-    """Have the open statements of these courses (keys as in ``CourseOverride``) built anew before they leave."""
+    """Have the open statements of these courses (keys as in ``CourseOverride``) rebuilt before they are sent."""
     runs = sorted(_runs(set(course_keys)))
     for start in range(0, len(runs), AT_ONCE):
         rows = Statement.objects.open().filter(
@@ -163,7 +159,6 @@ def outdate(course_keys: Iterable[str]) -> None:
 
 
 def _runs(course_keys: set[str]) -> set[str]:
-    """Return the keys of the course runs that are meant, as far as anything of them was ever reported."""
     courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
     if not courses:
         return course_keys

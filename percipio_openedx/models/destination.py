@@ -1,4 +1,4 @@
-"""Where statements go: destinations that they are sent to, clients that pull them, and each request of both."""
+"""Where statements go: destinations they are sent to, clients that pull them, and the requests of both."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ from percipio_openedx.models.fields import ExactCharField, ForeignTextField
 
 
 class Destination(models.Model):
-    """One endpoint as one site reports to it, with its own circuit breaker.
+    """One Percipio endpoint of one site, with its own circuit breaker.
 
-    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. With
-    ``own_credentials`` its statements were made while the site had credentials of its own, and are never sent with
-    those of the settings.
+    ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. Statements with
+    ``own_credentials`` were built while the site had its own credentials, and are never sent with those of the
+    settings.
 
-    Nothing is sent before ``retry_at``; after it one request probes, and only its success closes the circuit breaker.
-    ``failures`` counts how often in a row it was opened, ``lone_failures`` the statements that failed alone since
-    something was accepted without opening it. ``successes`` counts turns in which something was accepted, and each
-    acceptance after a failure: a clock that is never wrong. ``paused_reason`` waits for a person to fix something.
+    Nothing is sent before ``retry_at``; then one request probes, and only its success closes the circuit breaker.
+    ``failures`` counts how often in a row it opened, ``lone_failures`` the statements that failed alone without opening
+    it since the last success. ``successes`` counts sessions with a success, and each success after a failure: a clock
+    that is never wrong. ``paused_reason`` waits for a person to fix something.
 
-    ``plain_answer`` is a success that named nothing of what it stored, given since ``plain_answer_since`` and believed
-    since ``plain_answer_trusted_at`` (``delivery.breaker``).
+    ``plain_answer`` is a success that named nothing of what it stored, seen since ``plain_answer_since`` and trusted
+    since ``plain_answer_trusted_at`` (``delivery.breaker``). ``compared_with`` is the fingerprint of the configuration
+    with which the waiting statements were last compared (``reporting.rebuild``).
 
-    ``compared_with`` is the fingerprint of the configuration with which everything that waits here was compared last
-    (``reporting.rebuild``).
-
-    .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's words, redacted.
+    .. no_pii: An organization's id and the state of a connection; ``last_error`` is Percipio's message, redacted.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -68,20 +66,17 @@ class Destination(models.Model):
 
     @classmethod
     def of(cls, site_id: int, organization: str, *, own_credentials: bool) -> Destination:
-        """Return the destination of a site and an organization, made if need be.
-
-        A site that comes to have its own credentials takes along what was made with those of the settings.
-        """
+        """Return or create a destination; a site's own credentials take over one made with those of the settings."""
         rows = cls.objects.filter(site_id=site_id, organization=organization)
         if own_credentials and not rows.filter(own_credentials=True).exists():
-            # Another worker at the same moment has made it, or taken it along.
+            # Another worker may have created it, or taken it over, at the same moment.
             with contextlib.suppress(IntegrityError), transaction.atomic(using=router.db_for_write(cls)):
                 rows.filter(own_credentials=False).update(own_credentials=True)
         return cls.objects.get_or_create(site_id=site_id, organization=organization, own_credentials=own_credentials)[0]
 
 
 class DeliveryAttempt(models.Model):
-    """One HTTP request to Percipio: when, how many statements, what came back, how long. No token, no whole body.
+    """One HTTP request to Percipio: time, number of statements, answer, duration. No token, no whole body.
 
     .. no_pii: Counts, times, a status and at most 1,000 characters of Percipio's answer, redacted.
     """
@@ -111,9 +106,9 @@ class DeliveryAttempt(models.Model):
 
 
 class PullClient(models.Model):
-    """An OAuth2 application of the LMS that may read one site's statements. There is none until a person names one.
+    """An OAuth2 application of the LMS that may read one site's statements. None until an operator adds one.
 
-    ``client_id`` is the application's, as text: an application that is made anew has to be named anew.
+    ``client_id`` is the application's, as text: a recreated application has to be added again.
 
     .. no_pii: An application's id and a site.
     """
@@ -132,21 +127,18 @@ class PullClient(models.Model):
 
     @classmethod
     def sites(cls) -> set[int]:
-        """Return the sites whose statements somebody may read, or by the log has read.
-
-        What was read must not change any more: statements are immutable (xAPI 1.0.3 Data 2.3.1).
-        """
+        """Return the sites with a pull client now or in the log: what was read is immutable (xAPI 1.0.3 Data 2.3.1)."""
         may = set(cls.objects.filter(enabled=True).values_list("site_id", flat=True))
-        # Site by site, each ending at its first row: the log of pulls is long.
+        # Site by site, each stopping at its first row: the log of pulls is long.
         asked = set(PullAudit.objects.order_by().values_list("site_id", flat=True).distinct())
         read = PullAudit.objects.filter(statements__gt=0)
         return may | {site_id for site_id in asked - may if read.filter(site_id=site_id).exists()}
 
 
 class PullAudit(models.Model):
-    """One request of a pull client; of refused ones only the first sixty of each client in an hour.
+    """One request of a pull client; of refused ones only the first sixty per client and hour.
 
-    ``asked`` holds the names of the parameters, never their values, which name learners. The rows outlive the client.
+    ``asked`` holds the names of the parameters, never their values, which name learners. Rows outlive the client.
 
     .. no_pii: An application's id, names of parameters, counts and times.
     """

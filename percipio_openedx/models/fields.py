@@ -1,4 +1,4 @@
-"""The package's own columns: exact text, foreign text, an encrypted secret."""
+"""Custom columns: exact text, foreign text, an encrypted secret."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ else:
 class ExactCharField(_CharField):
     """A ``CharField`` that every database compares character by character.
 
-    MySQL and MariaDB otherwise take ``acme``, ``ACME`` and ``ácme`` for equal, in unique constraints and in ``WHERE``.
-    They still ignore blanks at the end: strip them before writing.
+    MySQL and MariaDB otherwise treat ``acme``, ``ACME`` and ``ácme`` as equal, in unique constraints and in ``WHERE``.
+    They still ignore trailing blanks: strip them before writing.
     """
 
     def db_parameters(self, connection: Any) -> Any:
@@ -33,10 +33,10 @@ class ExactCharField(_CharField):
 
 
 class ForeignTextField(_CharField):
-    """A text of unknown origin, made to fit its column whenever it is written or compared.
+    """A text of unknown origin, fitted to its column whenever it is written or compared.
 
-    Nothing that somebody else wrote may keep a row from being written: characters that a column cannot hold become
-    U+FFFD, and what is too long is cut. Not for values that are looked up or sent again.
+    Foreign text must not keep a row from being written: unsupported characters become U+FFFD, long text is cut. Not for
+    values that are looked up or sent again.
     """
 
     def get_prep_value(self, value: Any) -> Any:
@@ -45,10 +45,10 @@ class ForeignTextField(_CharField):
 
 
 class EncryptedSecretField(_Field):
-    """A ``Secret``, stored as ciphertext; text that is assigned to it becomes one.
+    """A ``Secret``, stored as ciphertext; assigned text becomes one.
 
     Reading never raises: what no key decrypts is an ``UnreadableSecret``. Saving encrypts with the newest key, and
-    leaves an unreadable secret as it is. It cannot be searched for, and ``dumpdata`` writes nothing of it.
+    leaves an unreadable secret as it is. It cannot be searched for, and ``dumpdata`` omits it.
     """
 
     description = "A secret, encrypted"
@@ -66,15 +66,11 @@ class EncryptedSecretField(_Field):
         return encryption.unseal(bytes(value)) if value else Secret("")
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        # For lookups, which can only ask whether there is a secret: ``exclude(client_secret=b"")``.
+        # Lookups can only ask whether there is a secret: ``exclude(client_secret=b"")``.
         return connection.Database.Binary(value) if isinstance(value, bytes) else value
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Encrypt the value.
-
-        Raises:
-            PercipioConfigurationError: the newest key is not fit to encrypt with.
-        """
+        """Encrypt the value, or raise ``PercipioConfigurationError`` if the newest key is not fit for it."""
         if isinstance(value, StoredSecret):
             sealed = encryption.resealed(value)
         else:

@@ -1,4 +1,4 @@
-"""What has been reported of one learner in one course run, and what could not be observed."""
+"""The reported state of one learner in one course run, and failed observations."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
 
-# The root of every id this plugin makes (decision record 0006). Never change it: an id is a promise.
+# The root of every id this plugin makes (decision record 0006). Never change it.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
-# The fields of ``Reported``, each of which has a column of its own.
+# The fields of ``Reported``, each with a column of its own.
 REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
-# What lies further ahead than that, and than the clocks of two servers differ, was written by a clock that was wrong.
+# A time further ahead, beyond clock skew, was written with a wrong clock.
 FURTHEST = LONGEST_WAIT + timedelta(minutes=5)
 
-# The ``user_id`` of an ``ObservationFailure`` of a course run as a whole.
+# The ``user_id`` of an ``ObservationFailure`` of a whole course run.
 WHOLE_COURSE = 0
 
 
 def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
     """Return the registration of a learner in a course run (xAPI 1.0.3 Data 2.4.6.1): always the same.
 
-    The site is no part of it: operators change ``SITE_ID``, and nothing is a new fact because of it. ``lms_root`` keeps
-    two installations that report to the same partner apart.
+    The site is not part of it, since operators change ``SITE_ID``. ``lms_root`` separates two installations that report
+    to the same partner.
     """
     return uuid5(NAMESPACE, f"{lms_root}|{user_id}|{course_key}")
 
@@ -39,12 +39,12 @@ def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
 class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
-    ``site_id`` is the site that the course run belonged to when it was last observed; it is no part of what the row
-    is. ``lease`` and ``leased_until`` say who is observing now: two observations of one learner in one course never
-    overlap. The two percents are what the platform's expensive progress function said last, ``activity_version`` what
-    they depended on (the learner's completions, the course's outline, the enrollment's mode), so that it is asked only
-    when that changed. What it could not say is never remembered. ``observe_again_at`` is when to observe again though
-    nobody may do anything: when the course may show a certificate that is there already.
+    ``site_id`` is the course run's site at the last observation, not part of the row's identity. ``lease`` and
+    ``leased_until`` make sure that observations of a learner in a course never overlap. The two percents are the last
+    result of the platform's expensive progress function, ``activity_version`` what they depended on (completions,
+    outline, enrollment mode); it is called again only when that changed, and unknown progress is never stored.
+    ``observe_again_at`` is when to observe again without a notice: when the course may show a certificate that exists
+    already.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -92,49 +92,44 @@ class LearnerCourse(models.Model):
 
     @property
     def reported(self) -> Reported:
-        """Return what has been reported so far."""
         return Reported(**{name: getattr(self, f"reported_{name}") for name in REPORTED})
 
     def remember(self, reported: Reported) -> None:
-        """Take over what is reported from now on (the caller saves)."""
+        """Set the reported state (the caller saves)."""
         for name in REPORTED:
             setattr(self, f"reported_{name}", getattr(reported, name))
 
 
 class Part(StrEnum):
-    """What of a course or a learner it is: everything, or only the expensive progress."""
+    """What could not be observed: everything, or only the expensive progress."""
 
     OBSERVATION = "observation"
     PROGRESS = "progress"
 
 
 class ObservationFailureQuerySet(models.QuerySet["ObservationFailure"]):
-    """Failures by what they are about, and by whether they are to be tried again."""
-
     def of_courses(self) -> ObservationFailureQuerySet:
-        """Select those of whole course runs."""
         return self.filter(user_id=WHOLE_COURSE)
 
     def of_learners(self) -> ObservationFailureQuerySet:
-        """Select those of single learners."""
         return self.exclude(user_id=WHOLE_COURSE)
 
     def waiting(self, now: datetime) -> ObservationFailureQuerySet:
-        """Select those not to be tried yet, among them what has just failed in the pass that began before."""
+        """Select those backing off, including failures of a pass that began before ``now``."""
         return self.filter(retry_at__gte=now, retry_at__lte=now + FURTHEST)
 
     def due(self, now: datetime) -> ObservationFailureQuerySet:
-        """Select those to be tried again, or with a time that cannot be right."""
+        """Select those due for a retry, or with an implausible time."""
         return self.exclude(retry_at__gte=now, retry_at__lte=now + FURTHEST)
 
 
 class ObservationFailure(models.Model):
-    """A course run (``user_id`` 0), or a learner in one, that the LMS could not be asked about.
+    """A course run (``user_id`` 0), or a learner in one, that could not be observed.
 
-    A course run waits with all its notices until ``retry_at``, and holds up nobody else. Of a learner this row is the
-    hint to observe again, for no other may come. Where only the progress is missing (``part``) the rest was reported.
-    An empty ``course_key`` stands for all courses of a learner whose erasure failed. ``failures`` counts the tries in a
-    row, ``failed_at`` is the last, ``reason`` the class of what was raised or our own message.
+    A course run backs off with all its notices until ``retry_at``, and holds up nothing else. For a learner this row is
+    the hint to observe again, since no notice may follow. If only the progress is missing (``part``), the rest was
+    reported. An empty ``course_key`` stands for all courses of a learner whose erasure failed. ``failures`` counts the
+    tries in a row, ``failed_at`` is the last, ``reason`` the class of the error or our own message.
 
     .. no_pii: The row holds the LMS's own user id, a course key and the class of an error.
     """
@@ -167,11 +162,10 @@ class ObservationFailure(models.Model):
         return f"course={self.course_key}{who} {self.part}: {self.reason}"
 
     def waits(self, now: datetime) -> bool:
-        """Whether it is not to be tried yet, as ``ObservationFailureQuerySet.waiting``."""
         return now <= self.retry_at <= now + FURTHEST
 
     def count(self, reason: str, now: datetime) -> None:
-        """Note a failure (the caller saves). Of parallel runs that fail together only one is counted."""
+        """Count a failure (the caller saves). Of parallel runs that fail together only one counts."""
         if not self.waits(now):
             self.failures += 1
             self.retry_at = now + wait(self.failures)

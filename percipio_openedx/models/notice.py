@@ -1,4 +1,4 @@
-"""The hint that a learner did something: written in the learner's request, deleted once the learner was observed."""
+"""The hint that a learner did something: written in the learner's request, deleted after the observation."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-# The course key of a notice that means every course of the learner.
+# The course key of a notice about every course of the learner.
 EVERY_COURSE = ""
 
 
 class Reason(StrEnum):
-    """Why to observe: for the operator to read, and where the observation itself differs."""
+    """Why to observe, for operators and where the observation differs."""
 
     ENROLLMENT = "enrollment"
     COMPLETION = "completion"
@@ -29,10 +29,10 @@ class Reason(StrEnum):
 
 
 class Notice(models.Model):
-    """*Observe this learner in this course run.* Append-only; nothing in it is believed but the pair of ids.
+    """*Observe this learner in this course run.* Append-only; only the pair of ids is trusted.
 
-    It has no index but the primary key and no foreign key: the INSERT happens in the learner's own request, and must
-    neither wait for a row of another table nor take part in a gap lock.
+    No index but the primary key and no foreign key: the INSERT happens in the learner's own request, and must neither
+    wait for a row of another table nor take part in a gap lock.
 
     .. no_pii: The row holds the LMS's own user id and a course key, and lives until the next observation.
     """

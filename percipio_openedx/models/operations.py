@@ -1,4 +1,4 @@
-"""What operators are told and do: alerts, back-fills, and erasures that Percipio still has to make."""
+"""Operators' records: alerts, back-fills and erasure requests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from percipio_openedx.models.fields import ForeignTextField
 
 
 class Alert(models.Model):
-    """One problem, present or past, so that operators are told once of it and once of its end.
+    """One problem, present or past, so that operators are alerted once when it begins and once when it is resolved.
 
     ``kind`` and ``subject`` (``destination:3``, ``site:1``) name it; ``is_on`` is its state since ``changed_at``;
-    ``is_announced`` says whether operators know that state, ``announced_at`` when the last mail about it was sent.
+    ``is_announced`` says whether that state was mailed, ``announced_at`` when the last mail was sent.
 
-    .. no_pii: A destination, counts and times; ``words`` are Percipio's, redacted.
+    .. no_pii: A destination, counts and times; ``words`` is Percipio's message, redacted.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -40,10 +40,10 @@ class Alert(models.Model):
 
 
 class BackfillRun(models.Model):
-    """One back-fill and how far it has come.
+    """A back-fill and its progress.
 
-    ``scope`` is what was asked for, as canonical JSON, and ``scope_key`` its hash: the same question goes on where the
-    unfinished run stopped. Course runs are taken in the order of their keys, enrollments in the order of their ids.
+    ``scope`` is what was asked for, as canonical JSON, and ``scope_key`` its hash: asking again resumes the unfinished
+    run. Course runs are taken in the order of their keys, enrollments in the order of their ids.
 
     .. no_pii: Course keys, counts, times and, where one learner was asked for, the LMS's own user id.
     """
@@ -75,9 +75,9 @@ class BackfillRun(models.Model):
 class ErasureRequest(models.Model):
     """Statements of a learner who was erased here, which Skillsoft still has to erase.
 
-    ``registrations`` are the ``context.registration`` values of those statements, one a line: pseudonyms that only
-    somebody with the LMS's user ids can compute (decision record 0006). Nothing else of the learner is left. The Track
-    API carries no registration: where ``api`` is that, Skillsoft has to be told the learner's id itself.
+    ``registrations`` are the ``context.registration`` values of those statements, one a line: pseudonyms that can be
+    computed only from the LMS's user ids (decision record 0006). Nothing else of the learner is left. Track records
+    carry no registration: if ``api`` is Track, Skillsoft needs the learner's id itself.
 
     .. pii: Registrations, which are pseudonyms of somebody who was erased; kept until Skillsoft has erased them, too.
     .. pii_types: id

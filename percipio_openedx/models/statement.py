@@ -1,4 +1,4 @@
-"""One report, frozen: outbox and archive in one row, with every transition of its delivery state."""
+"""One statement, frozen: outbox and archive in one row, with every transition of its delivery state."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class State(models.TextChoices):
            |  +----release----+                    |
            +----------------requeue----------------+   (also from discarded and delivered)
 
-        skipped: never sent, because the API in force has no form for it; served to whoever pulls. --queue--> waiting
-        where the site says so, once it has changed the API.
+        skipped: never sent, because the API in force has no form for it; served to pull clients. --queue--> waiting
+        if the site says so, once it has changed the API.
 
-        outdated: what was refused, or never sent, and is to be rebuilt under its id before it leaves (decision record
-        0017). --rebuild--> waiting. *Requeue* makes parked, discarded and skipped statements so, unless Percipio or
-        somebody who pulls may have them; a changed configuration or course override makes waiting ones so.
+        outdated: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017).
+        --rebuild--> waiting. *Requeue* makes parked, discarded and skipped statements outdated, unless Percipio or a
+        pull client may have them; a changed configuration or course override does so with waiting ones.
     """
 
     OUTDATED = "outdated", "to be rebuilt"
@@ -44,10 +44,10 @@ class State(models.TextChoices):
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
 CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
-# Marks what is being sent while what shaped it changes: no configuration's fingerprint, so it is built anew if it waits
-# again.
+# Marks a statement in flight whose course override or configuration changes: never a fingerprint, so it is rebuilt if
+# it returns to waiting.
 STALE = "stale"
-# No worker holds anything for longer: twice what the longest time-out allows.
+# No lease lasts longer: twice what the longest time-out allows.
 LONGEST_LEASE = timedelta(hours=1)
 
 _NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
@@ -57,23 +57,21 @@ _AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refu
 class StatementQuerySet(models.QuerySet["Statement"]):
     """The transitions of ``State``: nothing else writes the delivery fields.
 
-    They work on sets, for rows are claimed and settled by the batch, and return how many rows changed. What a worker
-    settles it takes from ``held_by``, so that one whose lease ran out changes nothing. ``blame`` are new values of
-    ``refusals`` and ``refused_after``; ``was_sent`` says that Percipio may have the statement.
+    They work on sets and return how many rows changed. Workers select with ``held_by``, so that an expired lease
+    changes nothing. ``blame`` are new values of ``refusals`` and ``refused_after``; ``was_sent``: Percipio may have the
+    statement.
     """
 
     def open(self) -> StatementQuerySet:
-        """Select what is still on its way."""
         return self.filter(state__in=OPEN_STATES)
 
     def due(self, now: datetime) -> StatementQuerySet:
-        """Select what waits and whose time has come."""
         return self.filter(state=State.WAITING, due_at__lte=now)
 
     def heads_of_line(self) -> StatementQuerySet:
         """Select what has no earlier open statement of the same learner and course.
 
-        ``settled_at`` is NULL in all that is open: named so that the index leads past the rest (decision record 0018).
+        ``settled_at`` is NULL in all open rows: named so that the index skips the rest (decision record 0018).
         """
         earlier = Statement.objects.filter(
             learner_course_id=models.OuterRef("learner_course_id"),
@@ -84,20 +82,19 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(~models.Exists(earlier))
 
     def held_by(self, lease: UUID) -> StatementQuerySet:
-        """Select what is being sent under a lease."""
         return self.filter(state=State.SENDING, lease=lease)
 
     def expired(self, now: datetime) -> StatementQuerySet:
-        """Select what is being sent by a worker that did not come back in time, or whose clock was ahead."""
+        """Select what is in flight under an expired lease, or one from a wrong clock."""
         ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
         return self.filter(ended, state=State.SENDING)
 
     def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
-        """Select what waits, was built with another configuration than that of a fingerprint, and nobody can have."""
+        """Select what waits, was built with another configuration, and cannot have been received by anybody."""
         return self.filter(state=State.WAITING, in_doubt=False).exclude(built_by__in=("", built_by))
 
     def claim(self, lease: UUID, until: datetime) -> int:
-        """Take rows (waiting -> sending) for the holder of ``lease``."""
+        """Lease rows (waiting -> sending)."""
         return self.filter(state=State.WAITING).update(
             state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
         )
@@ -107,11 +104,11 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self._settle(State.DELIVERED, at, status, answer)
 
     def park(self, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
-        """Settle (sending -> parked): Percipio refuses this content, and a person has to look at it."""
+        """Settle as a dead letter (sending -> parked): Percipio refuses this content, and a person must look."""
         return self._settle(State.PARKED, at, status, answer, **blame)
 
     def skip(self, at: datetime) -> int:
-        """Settle (sending -> kept): the API in force has no form for it."""
+        """Settle (sending -> skipped): the API in force has no form for it."""
         return self._settle(State.SKIPPED, at, None, "")
 
     def _settle(self, state: State, at: datetime, status: int | None, answer: str, **blame: Any) -> int:
@@ -127,7 +124,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.update(state=State.WAITING, due_at=due_at, status=status, answer=answer, **_NO_LEASE, **blame)
 
     def release(self, *, was_sent: bool = False, **blame: Any) -> int:
-        """Put rows back (sending -> waiting) with their time and count of attempts unchanged."""
+        """Release rows (sending -> waiting), due time and attempts unchanged."""
         if was_sent:
             blame["in_doubt"] = True
         return self.update(state=State.WAITING, attempts=models.F("attempts") - 1, **_NO_LEASE, **blame)
@@ -137,7 +134,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.filter(in_doubt=False).update(in_doubt=True)
 
     def bring_forward(self, at: datetime) -> int:
-        """Make what is waiting or outdated due then, whatever was stored."""
+        """Make waiting and outdated rows due at ``at``."""
         return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
 
     def discard(self, at: datetime, answer: str) -> int:
@@ -149,50 +146,49 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return self.exclude(state__in=OPEN_STATES).update(state=State.WAITING, due_at=at, **_AS_NEW)
 
     def requeue(self, at: datetime) -> int:
-        """Send again what is settled (settled -> waiting or outdated): an operator or a reconciliation asks for it.
+        """Requeue what is settled (settled -> waiting or outdated), for an operator or a reconciliation.
 
-        What Percipio may have, or a pull client may have read, stays as it is; everything else is built anew under its
-        id, so that what was fixed meanwhile counts.
+        What Percipio or a pull client may have stays as it is; the rest is rebuilt under its id, so that fixes count.
         """
         settled = self.exclude(state__in=OPEN_STATES)
         stays = models.Q(state=State.DELIVERED) | models.Q(in_doubt=True) | models.Q(site_id__in=PullClient.sites())
         queued = settled.filter(stays).update(state=State.WAITING, due_at=at, in_doubt=True, **_AS_NEW)
-        # What the first UPDATE found is settled no more.
+        # Rows of the first UPDATE are no longer settled.
         return queued + settled.update(state=State.OUTDATED, due_at=at, **_AS_NEW)
 
     def outdate(self, at: datetime) -> int:
-        """Have it built anew (waiting -> outdated) unless somebody may have it; what is being sent follows later."""
+        """Have it rebuilt (waiting -> outdated) unless anybody may have it; statements in flight follow later."""
         mine = self.filter(in_doubt=False)
         mine.filter(state=State.SENDING).update(built_by=STALE)
         return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
 
     def put_off(self, due_at: datetime, reason: str) -> int:
-        """Try again to build it at ``due_at`` (outdated -> outdated)."""
+        """Defer its rebuild until ``due_at`` (outdated -> outdated)."""
         chosen = self.filter(state=State.OUTDATED)
         return chosen.update(due_at=due_at, answer=reason, attempts=models.F("attempts") + 1)
 
     def keep_as_it_is(self, at: datetime) -> int:
-        """Send it byte for byte as it is (outdated -> waiting): somebody may have read it meanwhile."""
+        """Send it byte for byte as it is (outdated -> waiting): a pull client may have read it meanwhile."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, attempts=0, in_doubt=True)
 
     def rebuild(self, at: datetime, **made: Any) -> int:
-        """Send it with new content (``made``) under the same id (outdated -> waiting)."""
+        """Replace its content with ``made`` under the same id (outdated -> waiting)."""
         return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, **_AS_NEW, **made)
 
 
 class Statement(models.Model):
     """A milestone as it was, or will be, reported. Immutable but for its delivery fields, once anybody may have it.
 
-    ``body`` is the xAPI statement as it is sent (UTF-8 JSON, as bytes so that no character set of the database changes
-    it), ``track`` the Track record of the same milestone. ``stored_at`` grows strictly within a site.
+    ``body`` is the xAPI statement as sent (UTF-8 JSON, in bytes so that no database character set changes it),
+    ``track`` the Track record of the same milestone. ``stored_at`` increases strictly within a site.
 
     ``refusals`` counts, by kind of refusal, how often it failed alone while others were accepted. ``refused_after`` is
-    the destination's ``successes`` when a request that held it first failed through nobody's known fault: a greater
-    number now says that others were accepted since (decision record 0016).
+    the destination's ``successes`` when a request that held it first failed without a known culprit: a greater number
+    now means that others were accepted since (decision record 0016).
 
-    ``in_doubt`` says that Percipio may have stored it, or a pull client read it, though nothing confirms it. What is
-    not in doubt may be built anew (decision record 0017); of an outdated one ``attempts`` and ``answer`` say how often
-    that failed, and why. ``built_by`` is the fingerprint of the configuration that shaped it.
+    ``in_doubt``: Percipio may have stored it, or a pull client read it, without confirmation. What is not in doubt may
+    be rebuilt (decision record 0017); of an outdated row ``attempts`` and ``answer`` say how often and why that failed.
+    ``built_by`` is the fingerprint of the configuration that shaped it.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -203,7 +199,7 @@ class Statement(models.Model):
     uuid = models.UUIDField(unique=True)
     learner_course = models.ForeignKey(LearnerCourse, on_delete=models.PROTECT, related_name="statements")
     sequence = models.PositiveIntegerField()
-    # The learner's course run once more, so that an index holds the newest of each.
+    # Repeats the learner's course run so that an index holds the newest of each.
     course_key = models.CharField(max_length=255)
     site_id = models.PositiveIntegerField()
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
@@ -211,7 +207,7 @@ class Statement(models.Model):
     registration = models.UUIDField()
     verb = models.CharField(max_length=100)
     actor_key = models.CharField(max_length=64)
-    # What it is found by but for the learner: see ``TopicTerm``.
+    # What it is found by apart from the learner: see ``TopicTerm``.
     topic = models.UUIDField()
     happened_at = models.DateTimeField()
     stored_at = models.DateTimeField()
@@ -239,7 +235,7 @@ class Statement(models.Model):
         verbose_name = _("statement")
         verbose_name_plural = _("statements")
         ordering: ClassVar[list[str]] = ["id"]
-        # What an operator may do beside seeing: each act has a permission of its own.
+        # Operators' actions, each with a permission of its own.
         permissions: ClassVar[list[tuple[str, Any]]] = [
             ("requeue_statement", _("Can requeue statements")),
             ("discard_statement", _("Can discard statements")),
@@ -252,12 +248,12 @@ class Statement(models.Model):
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["destination", "state", "due_at", "id"], name="percipio_st_queue"),
-            # A learner's open statements in a course, which are the few without a time of settling.
+            # A learner's open statements in a course: the few without ``settled_at``.
             models.Index(fields=["learner_course", "settled_at", "sequence"], name="percipio_st_open"),
             models.Index(fields=["state", "leased_until"], name="percipio_st_lease"),
             models.Index(fields=["site_id", "registration", "stored_at"], name="percipio_st_registration"),
             models.Index(fields=["site_id", "actor_key", "stored_at"], name="percipio_st_actor"),
-            # Whoever pulls never meets the voided ones, however many they are.
+            # Pull clients never scan voided statements, however many there are.
             models.Index(fields=["site_id", "voided_by", "stored_at"], name="percipio_st_all"),
             models.Index(fields=["site_id", "voided_by", "verb", "stored_at"], name="percipio_st_verb"),
             models.Index(fields=["site_id", "voided_by", "topic", "stored_at"], name="percipio_st_topic"),
@@ -274,7 +270,7 @@ class Statement(models.Model):
 class StatementLedger(models.Model):
     """When the newest statement of a site was stored.
 
-    Its row is locked while statements are inserted, so that ``stored_at`` grows in the order of the commits: whoever
+    Its row is locked while statements are inserted, so that ``stored_at`` increases in commit order: a client that
     polls by ``since`` misses none that a slower writer committed later. Learners' requests never touch it.
 
     .. no_pii: One time for each site.
@@ -290,9 +286,9 @@ class StatementLedger(models.Model):
 class TopicTerm(models.Model):
     """One term (``statements.ids.terms_of``) that the statements of a topic are found by.
 
-    A topic is what a statement says apart from its learner: all learners' *completed* statements of one course have the
-    same. A query by anything but the learner is answered from this small table first, and then reads each topic's
-    statements in the order of their storing (``Statement.topic``).
+    A topic is what a statement says apart from its learner: all *completed* statements of one course share it. A query
+    by anything but the learner is answered from this small table first, then reads each topic's statements in storing
+    order (``Statement.topic``).
 
     .. no_pii: Hashes of verbs, activities and instructors.
     """

@@ -1,7 +1,7 @@
-"""Step 2, between ``capture`` and ``statements``: due notices become observed state, milestones and stored statements.
+"""Step 2, between ``capture`` and ``statements``: turn due notices into milestones and stored statements.
 
-``due`` takes up what ``inbox`` holds, course run by course run; ``observe`` observes and compares some learners of one,
-and builds what is new; ``store`` keeps it. ``rebuild`` builds anew what Percipio refused or was never sent.
+``due`` takes up the notices in ``inbox`` by course run, ``observe`` compares observed and reported state and builds
+what is new, ``store`` stores it. ``rebuild`` rebuilds what Percipio refused or was never sent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Take up the notices whose time has come: course run by course run, each observed, then its notices deleted.
+"""Take up the due notices by course run: observe the learners, then delete the notices.
 
-The bulkheads around one course run, and around learners of whom every course is meant, stand here.
+Holds the bulkheads around a course run and around a learner whose notice is about every course.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from percipio_openedx.reporting.observed_state import CourseBook
 
 logger = logging.getLogger(__name__)
 
-# Seconds that a pass may use to compact what has been waiting since long before.
+# Seconds that a pass may spend on compacting old notices.
 COMPACTING = 15.0
-# Until the next pass after one in which something could not be observed.
+# Wait before the next pass if something could not be observed.
 AFTER_TROUBLE = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
 class ReportSummary:
-    """How one pass over the notices went. ``next_at`` is when another is worth making, None if nothing waits.
+    """The result of one pass over the notices.
 
-    ``broken`` is why something about all notices could not be done, ``''`` if it was; the notices were taken up.
+    ``next_at`` is when the next pass is due, None if nothing waits. ``broken`` is why a step over all notices failed,
+    else ``''``; the notices were taken up all the same.
     """
 
     observed: int = 0
@@ -49,11 +50,7 @@ class ReportSummary:
 
 
 def report_due(deadline: float | None = None) -> ReportSummary:
-    """Observe every learner and course of which a notice is due, or that failed and is to be tried again.
-
-    Arguments:
-        deadline: ``time.monotonic()`` at which to stop, but for the answer that is waited for; None for no limit.
-    """
+    """Observe every learner and course run with a due notice or retry, until ``deadline`` (``time.monotonic()``)."""
     summary, courses = ReportSummary(), CourseBook()
     _prepare(summary)
     began = timezone.now()
@@ -69,10 +66,7 @@ def report_due(deadline: float | None = None) -> ReportSummary:
 
 
 def _prepare(summary: ReportSummary) -> None:
-    """Notice those whose time has come, and compact what has waited for long.
-
-    A bulkhead around each: the notices that are there are taken up, whatever becomes of these two.
-    """
+    """Write notices for due rechecks and compact old ones; a failure of either does not stop the pass."""
     for name, act in (
         ("notices of those whose time has come", lambda: inbox.notice_rechecks(timezone.now())),
         ("compacting notices", lambda: inbox.compact_late(COMPACTING)),
@@ -89,10 +83,7 @@ def _prepare(summary: ReportSummary) -> None:
 def _report_course(
     course_key: str, group: Group, courses: CourseBook, summary: ReportSummary, deadline: float | None
 ) -> bool:
-    """Observe one course's learners; False when the time is up before all were.
-
-    The bulkhead around a course run: what cannot be read waits with its notices, and the next course has its turn.
-    """
+    """Observe one course's learners in a bulkhead; return False if the deadline passed before all were observed."""
     with bulkhead(Boundary.COURSE) as contained:
         return _observe_course(course_key, group, courses, summary, deadline)
     error = contained.error
@@ -113,7 +104,7 @@ def _observe_course(
         failures.forget_course(course_key)
         return True
     user_ids = sorted({*group.notices, *group.again})
-    # Without learners the course itself is read: it could not be, before.
+    # A group without learners is a retry of the course itself: read it.
     starts = range(0, len(user_ids) or 1, inbox.AT_ONCE)
     for start in random.sample(starts, len(starts)):
         if deadline is not None and time.monotonic() >= deadline:
@@ -133,12 +124,10 @@ def _observe_course(
 
 
 def _report_everywhere(group: Group) -> bool:
-    """Erase learners who retire, and notice those who became nameable anew in the courses where they wait.
-
-    The bulkhead around a learner of whom every course is meant: nobody waits for somebody else's erasure.
+    """Erase retiring learners, and notice newly nameable ones where they are held; a bulkhead around each learner.
 
     Returns:
-        Whether the database was fit for it; if not, nothing is anybody's fault, and the notices stay.
+        False if the database failed: then no learner is blamed, and the notices stay.
     """
     retiring = [one for one, rows in group.notices.items() if any(row.reason == Reason.RETIREMENT for row in rows)]
     is_fit = True

@@ -1,4 +1,4 @@
-"""What could not be observed: kept as rows, so that it waits, is seen by operators, and is tried again."""
+"""Record failed observations as rows: they back off, operators see them, and they are retried."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from percipio_openedx.reporting.findings import Unobserved
 
 logger = logging.getLogger(__name__)
 
-# Rows read at once.
+# Rows per query.
 PAGE = 2000
-# Characters of a course run's key that its column holds.
+# Length of the course key column.
 LONGEST_KEY = 255
 
 
@@ -28,10 +28,10 @@ LONGEST_KEY = 255
 
 
 def unhindered(now: datetime) -> QuerySet[Notice]:
-    """Return the notices whose course run (or, of every course, whose learner) does not wait because it failed.
+    """Return the notices whose course run (or learner, for every course) is not backing off after a failure.
 
-    The keys stand in the query as values: a join of the two tables would fail where an operator has converted one of
-    them to another character set.
+    Keys are passed as values: a join would fail where an operator has converted one of the tables to another character
+    set.
     """
     waiting = ObservationFailure.objects.waiting(now).filter(part=Part.OBSERVATION)
     rows = waiting.filter(Q(user_id=WHOLE_COURSE) | Q(course_key=EVERY_COURSE)).values_list("course_key", "user_id")
@@ -46,12 +46,12 @@ def unhindered(now: datetime) -> QuerySet[Notice]:
 
 
 def oldest_notice(now: datetime) -> datetime | None:
-    """Return when the oldest notice was written that a worker should have taken up."""
+    """Return when the oldest notice was written that is not backing off."""
     return unhindered(now).order_by("pk").values_list("noticed_at", flat=True).first()
 
 
 def due_learners(now: datetime) -> Iterator[dict[str, list[int]]]:
-    """Yield learners by course run who failed and are to be tried again, but for courses that wait as a whole."""
+    """Yield learners due for a retry by course run, except in course runs that are backing off as a whole."""
     waiting = ObservationFailure.objects.waiting(now).of_courses()
     held = set(waiting.values_list("course_key", "part"))
     rows = ObservationFailure.objects.due(now).of_learners().exclude(course_key=EVERY_COURSE)
@@ -67,13 +67,13 @@ def due_learners(now: datetime) -> Iterator[dict[str, list[int]]]:
 
 
 def next_retry(began: datetime) -> datetime | None:
-    """Return when the first is to be tried again that a pass which began at this moment did not try."""
+    """Return the time of the first retry that a pass which began at ``began`` did not make."""
     later = ObservationFailure.objects.filter(retry_at__gte=began)
     return later.order_by("retry_at").values_list("retry_at", flat=True).first()
 
 
 def try_now() -> int:
-    """Let everything that waits be tried with the next pass; the number of rows."""
+    """Make everything that backs off due in the next pass; return the number of rows."""
     now = timezone.now()
     return ObservationFailure.objects.waiting(now).update(retry_at=now - timedelta(seconds=1))
 
@@ -83,27 +83,21 @@ def try_now() -> int:
 
 @dataclass(frozen=True, slots=True)
 class KnownFailures:
-    """The failures known when an observation begins: of its course run, and of some of the learners in it."""
+    """The failures of a course run, and of some of its learners, known when an observation begins."""
 
     course_key: str
     rows: Sequence[ObservationFailure]
 
     def progress_waits(self, now: datetime) -> bool:
-        """Whether the platform could not say anybody's progress lately, and is not to be asked again yet."""
+        """Whether the platform failed to compute progress for the whole course run and is still backing off."""
         return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self.rows)
 
     def settle(
         self, well: Collection[int], problems: Mapping[int, Unobserved], *, has_progress: bool = False
     ) -> frozenset[int]:
-        """Forget the failures of those who are well now, and keep those of the others.
+        """Forget the failures of ``well`` learners and record ``problems``; return whose could not be recorded.
 
-        Arguments:
-            well: learners who were observed, and of whom nothing is missing.
-            problems: by learner, what is missing.
-            has_progress: whether the platform said somebody's progress.
-
-        Returns:
-            Of whom that could not be kept, so that their notices have to stay.
+        Their notices must stay. ``has_progress``: the platform computed any learner's progress.
         """
         over = []
         for row in self.rows:
@@ -126,24 +120,20 @@ class KnownFailures:
 
 
 def known(course_key: str, user_ids: Iterable[int]) -> KnownFailures:
-    """Return what is known of these learners, and of the course run's progress. One query."""
+    """Return what is known of these learners and of the course run's progress. One query."""
     rows = ObservationFailure.objects.filter(user_id__in=[WHOLE_COURSE, *user_ids], course_key=course_key)
     return KnownFailures(course_key, list(rows))
 
 
 def note_course(course_key: str, reason: str) -> None:
-    """Count that a course run could not be observed as a whole."""
     note(course_key, {WHOLE_COURSE: reason})
 
 
 def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVATION) -> frozenset[int]:
-    """Count a failure of each of these learners (``WHOLE_COURSE`` for the course run itself).
+    """Count a failure for each of these learners (``WHOLE_COURSE`` for the course run itself).
 
-    Who waits already fails no second time: of runs beside each other one counts, and an operator's command neither
-    lengthens the wait nor is held up by it.
-
-    Returns:
-        Those of whom that could not be kept.
+    A row that is backing off is not counted again: of parallel runs one counts, and an operator's command does not
+    lengthen the backoff. Returns the learners whose failure could not be recorded.
     """
     if not reasons:
         return frozenset()
@@ -180,17 +170,17 @@ def _note(course_key: str, user_ids: Collection[int], reasons: Mapping[int, str]
 
 
 def course_is_well(course_key: str) -> None:
-    """Forget that a course run could not be observed: it was, or is not to be any more."""
+    """Forget the failure of a course run that was observed, or no longer has to be."""
     _forget(ObservationFailure.objects.of_courses().filter(course_key=course_key, part=Part.OBSERVATION))
 
 
 def forget_course(course_key: str) -> None:
-    """Forget all failures of a course run of which nothing is reported any more."""
+    """Forget all failures of a course run that is no longer reported."""
     _forget(ObservationFailure.objects.filter(course_key=course_key))
 
 
 def tidy(now: datetime) -> None:
-    """Forget that the platform could not say a course run's progress where nobody waits for it any more."""
+    """Forget a course run's progress failure when no learner waits for it any more."""
     for row in ObservationFailure.objects.due(now).of_courses().filter(part=Part.PROGRESS):
         learners = ObservationFailure.objects.of_learners().filter(course_key=row.course_key, part=Part.PROGRESS)
         if not learners.exists():
@@ -199,7 +189,7 @@ def tidy(now: datetime) -> None:
 
 @persistently
 def _forget(rows: Iterable[ObservationFailure]) -> None:
-    """Unless one failed once more meanwhile: then somebody has observed since, and the row is that observation's."""
+    """Delete the rows that have not failed again meanwhile: those belong to a later observation."""
     alike: dict[datetime, list[int]] = {}
     for row in rows:
         alike.setdefault(row.failed_at, []).append(row.pk)

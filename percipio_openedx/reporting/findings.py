@@ -1,4 +1,4 @@
-"""What one observation finds: of a course run's learners together, and of each of them."""
+"""What one observation finds: for the learners of a course run together, and for each of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Unobserved:
-    """What of a learner could not be observed, and why; ``is_courses`` if that was so for others in the course, too."""
+    """What could not be observed of a learner, and why; ``is_courses`` if it failed for others in the course, too."""
 
     reason: str
     part: Part = Part.OBSERVATION
@@ -32,11 +32,10 @@ class Unobserved:
 
 @dataclass(slots=True)
 class ObservationCounts:
-    """How an observation went: learners observed, statements made, learners held back.
+    """The result of an observation.
 
-    ``busy`` are those whom somebody else observes, ``unfinished`` those of whom nothing could be decided in time, and
-    ``problems`` says what is missing of others: that is kept as ``ObservationFailure``. ``has_progress`` says that the
-    platform was asked for somebody's progress and answered.
+    ``busy`` are learners leased by another worker, ``unfinished`` those the deadline left undecided. ``problems`` says
+    what is missing of others (stored as ``ObservationFailure``). ``has_progress``: the platform computed any progress.
     """
 
     observed: int = 0
@@ -50,20 +49,18 @@ class ObservationCounts:
 
 @dataclass(slots=True)
 class LearnerFinding:
-    """What is to be reported of one learner in the course run, or why nothing is.
+    """What to report of one learner in the course run, or why nothing is.
 
     Arguments:
-        row: what was reported before; the progress that is asked for is written to it at once (unsaved).
-        truth: what the LMS says.
-        told: what has been reported when the milestones are.
+        row: what was reported before; new progress is written to it at once (unsaved).
+        reported: what has been reported once the milestones are.
         hold: why the learner is held back, or ``''``.
         asked: the platform was asked for the progress, and answered.
-        again_at: when to observe again although nobody may do anything (``LearnerCourse.observe_again_at``).
-        is_unfinished: the time was up before the platform could be asked for the progress. Then nothing is decided: of
-            several ways to complete a course, the one that was not asked for may be the earliest.
-        problem: what could not be found out, built or kept, although another observation may well be able to.
-        first_sequence: the place of the first statement in the line of the learner and course.
-        is_news: whether anything of the row changes, but that somebody has observed.
+        again_at: when to observe again without a notice (``LearnerCourse.observe_again_at``).
+        is_unfinished: the deadline passed before the progress was read; it might be the earliest way to complete, so
+            wait.
+        problem: what could not be observed, built or stored, although a retry may succeed.
+        is_news: whether anything in the row changes apart from the time of observation.
     """
 
     row: LearnerCourse
@@ -81,11 +78,7 @@ class LearnerFinding:
     is_news: bool = False
 
     def hold_back(self, error: Exception) -> None:
-        """Report nothing of this learner now, and try again later: no notice says that a filter step was mended, say.
-
-        Raises:
-            Exception: the error itself, where it is about the database as a whole.
-        """
+        """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
         if is_outage(error):
             raise error
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
@@ -114,7 +107,7 @@ class LearnerFinding:
 
 
 def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
-    """Return a finding that says who the learner is to Percipio, or why nothing is reported."""
+    """Return a finding with the learner's identity in Percipio, or why the learner is held back."""
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
@@ -132,7 +125,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
             except LearnerNotNamed as error:
                 finding.hold = error.reason
                 return finding
-            # The site's own was checked where it was configured.
+            # The site's own organization was checked with the configuration.
             if named.organization == configuration.organization or config.is_identifier(named.organization):
                 finding.identity = named
             else:
@@ -143,13 +136,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
-    """Refuse a statement that its row cannot hold; the site's filter steps may have made it so.
-
-    Alike for every database: SQLite takes any length, the others none that is too long.
-
-    Raises:
-        StatementError: it names the column, never the value.
-    """
+    """Raise ``StatementError`` with the column if a row cannot hold the statement (SQLite would take any length)."""
     kind, value = milestone.kind.value, milestone.value
     for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
         if len(text) > _longest(column):

@@ -1,6 +1,6 @@
-"""Who a learner is to Percipio. Pure: an account, its links and the site's rule in; an identity or a reason out.
+"""Decide who a learner is to Percipio, from the account, its single-sign-on links and the site's rules. Pure.
 
-Nothing is guessed: a value that is not there, or not certain, makes the learner unnamed with a reason.
+Nothing is guessed: if a value is missing or ambiguous, the learner is not named, with a reason.
 """
 
 from __future__ import annotations
@@ -20,11 +20,7 @@ SSO = "sso:"
 
 
 def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
-    """Name the learner by ``PERCIPIO_LEARNER_ID``, in the organization that ``PERCIPIO_ORGANIZATION_FROM`` gives.
-
-    Raises:
-        LearnerNotNamed: with the reason that an operator is shown.
-    """
+    """Name the learner by ``PERCIPIO_LEARNER_ID`` and ``PERCIPIO_ORGANIZATION_FROM``, or raise ``LearnerNotNamed``."""
     links = _selected(learner, configuration.learners)
     organization = _organization(links, configuration)
     name = learner.name.strip() if configuration.send_names else ""
@@ -44,16 +40,13 @@ def identify(learner: Learner, configuration: Configuration) -> LearnerIdentity:
 
 
 def needs_links(configuration: Configuration) -> bool:
-    """Whether single-sign-on links have to be read for this site."""
+    """Whether this site's rules read single-sign-on links."""
     rules = (configuration.learner_id, configuration.organization_from, configuration.learners)
     return any(rule == "sso_uid" or rule.startswith(SSO) for rule in rules)
 
 
 def scalar(value: Any) -> str:
-    """Return a single text of what an identity provider sent, which may be a list of one, a number, or nothing.
-
-    A list of several different values names nobody.
-    """
+    """Return one text from an identity provider's value (a text, number, or list); different values give ``''``."""
     if isinstance(value, list | tuple):
         values = {scalar(item) for item in value} - {""}
         return values.pop() if len(values) == 1 else ""
@@ -63,7 +56,6 @@ def scalar(value: Any) -> str:
 
 
 def _selected(learner: Learner, rule: str) -> Sequence[SocialLink]:
-    """Return the links that count: all, or those of the one provider whose learners are reported."""
     if not rule.startswith(SSO):
         return learner.links
     provider = rule.removeprefix(SSO)
@@ -95,11 +87,7 @@ def _organization(links: Sequence[SocialLink], configuration: Configuration) -> 
 
 
 def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
-    """Return what the links say under the key of a rule ``sso:<key>``.
-
-    Raises:
-        LearnerNotNamed: one cannot be read, and might say anything; the others are no answer then.
-    """
+    """Return the values under the key of ``sso:<key>``; raise ``LearnerNotNamed`` if a link is unreadable."""
     if any(link.extra_data is None for link in links):
         raise LearnerNotNamed(HoldReason.UNREADABLE_SSO)
     key = rule.removeprefix(SSO)
@@ -107,13 +95,13 @@ def _values(links: Sequence[SocialLink], rule: str) -> set[str]:
 
 
 def _agreed(found: set[str], if_none: HoldReason) -> str:
-    """Return the one value that the links agree on: several rows are common, two answers are nobody's."""
+    """Return the one value of all links; several links are common, two different values name nobody."""
     if len(found) != 1:
         raise LearnerNotNamed(HoldReason.AMBIGUOUS_SSO if found else if_none)
     return found.pop()
 
 
 def _saml_uid(link: SocialLink) -> tuple[str, str]:
-    """Return the identity provider's slug and the uid as that provider knows it; ``''`` and the uid of any other."""
+    """Return the identity provider's slug and its uid; ``''`` and the whole uid for any other backend."""
     slug, colon, remote_id = link.uid.partition(":")
     return (slug, remote_id) if link.provider == SAML and colon and slug else ("", link.uid)

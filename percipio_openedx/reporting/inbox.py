@@ -1,6 +1,6 @@
-"""The notices: which of them are due, by course run; deleting them; and what keeps them few.
+"""The notices: select what is due by course run, delete what was observed, and compact the rest.
 
-They are read without a lock and deleted by primary key, so that no learner's INSERT ever waits for this.
+Notices are read without a lock and deleted by primary key, so that no learner's INSERT waits.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from percipio_openedx.reporting.milestones import LONGEST_WAIT
 
 logger = logging.getLogger(__name__)
 
-# Notices read at once.
+# Notices per query.
 PAGE = 2000
-# Learners of one course observed under one claim, and rows written or deleted at once.
+# Learners observed under one lease, and rows written or deleted at once.
 AT_ONCE = 200
-# A notice from further ahead than the clocks of two servers differ was written by a clock that was wrong: it is due.
+# A notice further in the future than clock skew explains was written with a wrong clock: it is due.
 MOST_AHEAD = timedelta(minutes=15)
 
-# A notice that has waited for so long is none that a worker is about to take up.
+# A notice this old is not about to be taken up by a worker.
 LATE = timedelta(hours=1)
-# Seconds between two compactions of the whole LMS, and so many times as long as the last one took.
+# Seconds between two compactions in the whole LMS, or this many times the duration of the last one if longer.
 COMPACT_EVERY = 600
 COMPACT_REST = 20
-# Learners in courses that a compaction remembers: some 60 MB. What lies behind them is compared with these.
+# Pairs of learner and course that a compaction remembers: some 60 MB. Older ones are compared with these.
 MOST_REMEMBERED = 500_000
 COMPACTED_KEY = "percipio_openedx:compacted"
 
 
 @dataclass(slots=True)
 class Group:
-    """The due notices of one course run, by learner. ``again`` are learners who failed before, and are due without."""
+    """The due notices of one course run, by learner; ``again`` are learners due for a retry without a notice."""
 
     notices: dict[int, list[Notice]] = field(default_factory=dict)
     again: frozenset[int] = frozenset()
@@ -55,10 +55,7 @@ class Group:
 
 
 def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
-    """Yield course runs with their due notices, then learners and whole course runs that failed and are due again.
-
-    By chance within a page: runs beside each other read the same pages, and so seldom meet.
-    """
+    """Yield due notices by course run, then due retries; in random order, so that parallel runs seldom collide."""
     due_until = now - timedelta(seconds=config.gathering())
     last = 0
     while page := list(failures.unhindered(now).filter(pk__gt=last).order_by("pk")[:PAGE]):
@@ -67,7 +64,7 @@ def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
         for notice in page:
             groups.setdefault(notice.course_key, Group()).notices.setdefault(notice.user_id, []).append(notice)
         for course_key, group in random.sample(list(groups.items()), len(groups)):
-            # A younger notice of the same learner goes with the one that is due: a burst is one observation.
+            # A newer notice of the same learner goes with the due one: a burst is one observation.
             group.notices = {
                 user_id: notices
                 for user_id, notices in group.notices.items()
@@ -78,19 +75,19 @@ def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
     for learners in failures.due_learners(now):
         for course_key in random.sample(list(learners), len(learners)):
             yield course_key, Group(again=frozenset(learners[course_key]))
-    # A course run whose notices were taken up above is due no more; of the others the course itself is read.
+    # Course runs taken up above are no longer due; of the others the course itself is read.
     courses = ObservationFailure.objects.due(now).of_courses().filter(part=Part.OBSERVATION)
     for course_key in list(courses.order_by("pk").values_list("course_key", flat=True)):
         yield course_key, Group()
 
 
 def believable(noticed_at: datetime, now: datetime) -> datetime:
-    """Return when a notice was written. A clock that was wrong says nothing: then it has waited long enough."""
+    """Return when a notice was written; one from a wrong clock counts as a day old."""
     return noticed_at if noticed_at <= now + MOST_AHEAD else now - timedelta(days=1)
 
 
 def still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[int]:
-    """Return those of the learners whom no run beside this one, which has read the same page, has observed since."""
+    """Return the learners that no parallel run has observed since this one read the page."""
     there = set(Notice.objects.filter(pk__in=group.keys_of(user_ids)).values_list("pk", flat=True))
     due = {user_id for user_id in user_ids if not there.isdisjoint(group.keys_of([user_id]))}
     if again := group.again.intersection(user_ids):
@@ -100,10 +97,7 @@ def still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[in
 
 
 def delete(pks: Sequence[int]) -> int:
-    """Delete notices, and return how many were there.
-
-    Each DELETE is alone and short: a lock on what is gone would hold up new rows after it.
-    """
+    """Delete notices and return how many there were; in short DELETEs, since their locks hold up new rows."""
     return sum(_delete(pks[start : start + AT_ONCE]) for start in range(0, len(pks), AT_ONCE))
 
 
@@ -117,10 +111,7 @@ def _delete(pks: Sequence[int]) -> int:
 
 
 def notice_rechecks(now: datetime) -> None:
-    """Leave a notice for every learner whose ``observe_again_at`` has come: no signal tells of a course's own days.
-
-    A time further ahead than the longest wait is that of a clock that was wrong, and has come, too.
-    """
+    """Write notices for due or implausible ``observe_again_at``: no signal announces a course's own dates."""
     is_due = Q(observe_again_at__lte=now) | Q(observe_again_at__gt=now + LONGEST_WAIT)
     noticed_at = now - timedelta(seconds=config.gathering())
     due = LearnerCourse.objects.filter(is_due).values_list("pk", "user_id", "course_key")
@@ -129,13 +120,13 @@ def notice_rechecks(now: datetime) -> None:
             Notice(user_id=user_id, course_key=key, reason=Reason.CERTIFICATE_SHOWN, noticed_at=noticed_at)
             for _, user_id, key in rows
         )
-        # Only now: whoever is killed in between leaves the notices twice, and nobody out.
+        # Only now: a worker killed in between leaves duplicate notices, and omits nobody.
         noticed = LearnerCourse.objects.filter(is_due, pk__in=[pk for pk, _, _ in rows])
         persistently(noticed.update)(observe_again_at=None)
 
 
 def next_recheck() -> datetime | None:
-    """Return when the next ``observe_again_at`` comes; None where nobody waits for one."""
+    """Return the next ``observe_again_at``; None if there is none."""
     waiting = LearnerCourse.objects.filter(observe_again_at__isnull=False).order_by("observe_again_at")
     return waiting.values_list("observe_again_at", flat=True).first()
 
@@ -144,11 +135,7 @@ def next_recheck() -> datetime | None:
 
 
 def compact_late(seconds: float) -> int:
-    """Compact what has waited for long, unless somebody did so lately; the number of notices that are gone.
-
-    Arguments:
-        seconds: how long it may take.
-    """
+    """Compact old notices for some ``seconds`` unless that was done recently; return the number deleted."""
     waits_since = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
     now = timezone.now()
     if waits_since is None or waits_since > now - LATE or not cache.add(COMPACTED_KEY, 1, timeout=COMPACT_EVERY):
@@ -162,14 +149,11 @@ def compact_late(seconds: float) -> int:
 
 
 def compact(before: datetime, deadline: float) -> int:
-    """Delete what a newer notice of the same learner and course says as well; the number of rows.
+    """Delete notices written ``before`` that a newer one of the same learner and course repeats; return how many.
 
-    So a learner who was noticed often is one row of work, also when nobody has observed for weeks. Never the other way
-    round: an observation that began before the newest was written has not seen what that one is about.
-
-    Arguments:
-        before: only notices that were written earlier.
-        deadline: ``time.monotonic()`` at which to stop.
+    So a learner with many notices is one row of work, even after weeks without a worker. The newest stays: an
+    observation that began before it was written has not seen what it is about. Stops at ``deadline``
+    (``time.monotonic()``).
     """
     keys: dict[str, str] = {}
     seen: set[tuple[int, str, bool]] = set()
@@ -181,7 +165,7 @@ def compact(before: datetime, deadline: float) -> int:
         for pk, user_id, course_key, reason, noticed_at in page:
             if noticed_at >= before:
                 continue
-            # Who is to be erased must not be taken for one who became nameable. One text for each course run.
+            # A retirement must not be taken for another notice. ``keys`` holds one text for each course run.
             pair = (user_id, keys.setdefault(course_key, course_key), reason == Reason.RETIREMENT)
             if pair in seen:
                 said_again.append(pk)

@@ -1,7 +1,7 @@
-"""The difference between the observed state and the reported state, as milestones in order. Pure.
+"""Compare the observed state with the reported state and return the milestones due, in order. Pure and idempotent.
 
-Observing twice reports nothing twice, because what is reported is part of what is compared next. Observations may come
-at any time and in any number: every milestone's time is the LMS's own, not the time of the observation.
+What was reported is part of the next comparison, so nothing is reported twice, however often and whenever learners are
+observed. Every milestone's time is the LMS's own, not that of the observation.
 """
 
 from __future__ import annotations
@@ -12,23 +12,17 @@ from datetime import datetime, timedelta
 from percipio_openedx.data import Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import CompletedOn, Kind, StartedOn, Undone
 
-# The most that is reported of a course's progress: the rest of it is the completion.
+# The highest progress reported: 100 percent is the completion.
 MOST_PROGRESS = 99
-# As finely as a statement's time is written.
+# The resolution of a statement's timestamp.
 TICK = timedelta(milliseconds=1)
-# The longest time until a learner who awaits a certificate is observed again: a course's day may be brought forward,
-# and no signal tells whose certificates that is about.
+# The longest wait before a learner who awaits a certificate is observed again: the course's date may be moved forward,
+# and no signal says whose certificates that affects.
 LONGEST_WAIT = timedelta(days=1)
 
 
 def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reported, tuple[Milestone, ...]]:
-    """Return what to report now, in order, and what has been reported when all of it is.
-
-    Arguments:
-        told: what was reported before.
-        truth: what the LMS says now; without an enrollment nothing is reported.
-        policy: the site's choices.
-    """
+    """Return the reported state after all due milestones, and these in order; none without an enrollment."""
     if observed.enrollment is None:
         return reported, ()
     found: list[Milestone] = []
@@ -39,7 +33,7 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
     passed_at = _passed_at(reported, observed)
     completed_at = _completed_at(reported, observed, policy)
     score, success = _result(observed)
-    # Before everything else, so what came later implies it.
+    # First, since every other milestone implies it.
     started_at = _started_at(observed, policy, _earliest(passed_at, completed_at))
     if started_at is not None and not reported.started:
         found.append(Milestone(Kind.STARTED, started_at))
@@ -49,14 +43,14 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
     if percent is not None and last is not None and reported.started and completed_at is None:
         found.append(Milestone(Kind.PROGRESSED, last, percent=percent, seconds=seconds))
         reported = replace(reported, percent=percent)
-    # Not when it came after the completion, for nothing is reported after that.
+    # Not if it came after the completion: nothing is reported after that.
     if passed_at is not None and not reported.passed and (completed_at is None or passed_at <= completed_at):
         found.append(Milestone(Kind.PASSED, passed_at, score=score, success=True, round=reported.passed_round))
         reported = replace(reported, passed=True)
     if completed_at is not None:
         if reported.passed and success is False:
-            # The pass stays in Percipio (a site that takes it back has done so already). Neither that pass nor the
-            # grade of now may contradict it.
+            # The pass stays in Percipio (a site that retracts it has done so above). The current grade must not
+            # contradict it.
             score = success = None
         number = reported.completed_round
         milestone = Milestone(Kind.COMPLETED, completed_at, score=score, success=success, seconds=seconds, round=number)
@@ -66,7 +60,7 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
 
 
 def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> bool:
-    """Whether the progress, which is expensive to ask for and not in ``observed`` yet, can change what ``due`` says."""
+    """Whether the progress, which is expensive and not in ``observed`` yet, can change the result of ``due``."""
     if observed.enrollment is None or observed.activity.last is None or reported.completed:
         return False
     without = replace(observed, percent=None, percent_unlocked=None)
@@ -75,10 +69,7 @@ def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> boo
 
 
 def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -> bool:
-    """Whether the learner holds a certificate that completes the course as soon as the course shows it.
-
-    Nothing in the LMS says when that day has come: somebody has to observe again. ``reported`` is with what is due now.
-    """
+    """Whether the learner holds a certificate that completes the course once shown (no signal says when that is)."""
     certificate = observed.certificate
     return (
         observed.enrollment is not None
@@ -93,12 +84,7 @@ def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -
 def observe_again_at(
     reported: Reported, observed: Observed, policy: Policy, now: datetime, planned: datetime | None
 ) -> datetime | None:
-    """Return when to observe a learner again although nobody may do anything; None for only when something happens.
-
-    Arguments:
-        told: what has been reported, with what is due now.
-        planned: the time that is set already; it stays where it is no later.
-    """
+    """Return when to observe again without a notice, else None; an earlier ``planned`` time is kept."""
     if observed.certificate is None or not awaits_certificate(reported, observed, policy):
         return None
     latest, shown_at = now + LONGEST_WAIT, observed.certificate.available_at
@@ -107,7 +93,6 @@ def observe_again_at(
 
 
 def _started_at(observed: Observed, policy: Policy, later: datetime | None) -> datetime | None:
-    """Return when the course was started, at the latest with what came ``later``."""
     at = observed.enrollment.created if observed.enrollment is not None else None
     if policy.started_on is StartedOn.FIRST_ACTIVITY:
         first = observed.activity.first
@@ -117,10 +102,7 @@ def _started_at(observed: Observed, policy: Policy, later: datetime | None) -> d
 
 
 def _new_percent(reported: Reported, observed: Observed, policy: Policy) -> int | None:
-    """Return the progress where it passed another step; never 0 or 100.
-
-    All units done without a completion (which may take a pass, or a certificate) are 99.
-    """
+    """Return the progress if it passed another step: never 0, and 99 for all units, as 100 is the completion."""
     progress = observed.progress(policy)
     if progress is None:
         return None
@@ -132,8 +114,8 @@ def _new_percent(reported: Reported, observed: Observed, policy: Policy) -> int 
 def _retract(reported: Reported, observed: Observed, policy: Policy, found: list[Milestone]) -> Reported:
     """Retract what the LMS took back: the completion first, then the pass it rested on.
 
-    Only what the LMS says outright counts (a grade below the mark, a certificate no longer held). A grade that is not
-    there, or a course that grew a unit, takes nothing back.
+    Only explicit changes count (a grade below the pass mark, a certificate no longer held). A missing grade, or a unit
+    added to the course, retracts nothing.
     """
     at = _undone_at(reported, observed, policy)
     if reported.completed and at is not None and _completed_at(reported, observed, policy) is None:
@@ -147,7 +129,7 @@ def _retract(reported: Reported, observed: Observed, policy: Policy, found: list
 
 
 def _undone_at(reported: Reported, observed: Observed, policy: Policy) -> datetime | None:
-    """Return when the LMS last took back what a completion goes by, after the completion; None where it did not."""
+    """Return when the LMS last took back the basis of a completion, after the completion; None if it did not."""
     certificate = observed.certificate
     moments = []
     if policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY):
@@ -158,13 +140,13 @@ def _undone_at(reported: Reported, observed: Observed, policy: Policy) -> dateti
     at = max((moment for moment in moments if moment is not None), default=None)
     if at is None or reported.turned_at is None or at > reported.turned_at:
         return at
-    # Of several ways to complete a course, another one completed this after the one that is undone. Of one way, it can
-    # be a clock alone that says so.
+    # With several ways to complete a course, another one completed it after the one now undone. With one way, only
+    # clock skew explains an earlier time.
     return None if policy.completed_on is CompletedOn.ANY else reported.turned_at + TICK
 
 
 def _failed_at(observed: Observed) -> datetime | None:
-    """Return when one failed who had passed; None for whoever passes, or never did."""
+    """Return when a learner who had passed failed; None if the learner passes now or never passed."""
     grade = observed.grade
     if grade is None or grade.passed_at is None or grade.passing:
         return None
@@ -172,7 +154,7 @@ def _failed_at(observed: Observed) -> datetime | None:
 
 
 def _passed_at(reported: Reported, observed: Observed) -> datetime | None:
-    """Return when one passed who passes now; after a retraction, that is when the grade last changed."""
+    """Return when a learner who passes now passed; after a retraction, when the grade last changed."""
     grade = observed.grade
     if grade is None or not grade.passing or grade.passed_at is None:
         return None
@@ -194,7 +176,7 @@ def _after_retraction(reported: Reported, at: datetime) -> datetime:
 
 
 def _result(observed: Observed) -> tuple[float | None, bool | None]:
-    """Return the score of a graded course, and whether the learner passes with that very grade."""
+    """Return the score of a graded course, and whether the learner passes with it."""
     if not observed.is_graded or observed.grade is None:
         return None, None
     return min(1.0, max(0.0, observed.grade.fraction)), observed.grade.passing

@@ -1,7 +1,7 @@
-"""One observation of some learners of one course run: lease, read the LMS, compare, build, store.
+"""Observe some learners of one course run: lease, read the LMS, compare, build, store.
 
-Bulkheads stand around each learner here: what breaks the reading or the writing of many is found by halves and set
-aside alone, and who cannot be named, or of whom no statement can be built, is held back alone.
+Holds the bulkheads around each learner: a failure that breaks a bulk read or write is isolated by bisection, and a
+learner who cannot be named, or whose statement cannot be built, is held back alone.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from percipio_openedx.reporting.findings import LearnerFinding, ObservationCount
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
-# The milestones that carry the time on task.
+# Milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
-# The reason of whoever is not asked for, since the platform failed for others of the course before.
+# Recorded for learners not asked for because the platform failed for others in the course.
 NOT_ASKED = "the platform failed for others in this course"
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressOptions:
-    """How the platform may be asked for the expensive progress.
+    """Whether and how to ask the platform for the expensive progress.
 
     Arguments:
-        deadline: ``time.monotonic()`` after which it is asked for nobody but the first; None for no limit.
-        again: also where nothing is known to have changed since it was asked last.
-        is_broken: it could say nobody's lately, and is not asked.
+        deadline: ``time.monotonic()`` after which only the first learner is asked for; None for no limit.
+        again: ask even if nothing is known to have changed since last time.
+        is_broken: the platform failed recently for the whole course run; do not ask.
     """
 
     deadline: float | None = None
@@ -56,15 +56,11 @@ def observe(
     *,
     again: bool = False,
 ) -> ObservationCounts:
-    """Observe these learners in this course run and keep what is new as statements to send.
+    """Observe these learners in this course run and store new statements for delivery.
 
-    Arguments:
-        deadline: ``time.monotonic()`` after which the platform is not asked for further learners' progress.
-        again: ask for it also where nothing is known to have changed.
-
-    Raises:
-        Exception: none of them could be observed, so that it is not the learners: the course run, or the database.
-            The leases are given back and nothing was decided.
+    Expensive progress is not asked for after ``deadline`` (``time.monotonic()``), or when nothing it depends on is
+    known to have changed, except ``again``. Raises if no learner could be observed, so that the problem is the course
+    run or the database; then the leases are released and nothing was decided.
     """
     known = failures.known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
@@ -89,7 +85,7 @@ def _observe(
     options: ProgressOptions,
     counts: ObservationCounts,
 ) -> None:
-    """Observe all of them or none, but for single rows that cannot be written; ``counts`` says how it went."""
+    """Observe all of them or none, except rows that cannot be written."""
     claim = leases.claim(configuration.site_id, course_key, user_ids, now)
     if not claim.rows:
         counts.busy |= claim.busy
@@ -122,14 +118,7 @@ def examine(
     *,
     options: ProgressOptions = ASK,
 ) -> list[LearnerFinding]:
-    """Return what is to be reported of the learners of these rows: nothing is leased and nothing is kept.
-
-    Arguments:
-        rows: by user id.
-
-    Raises:
-        Exception: the platform could not be asked about all of them at once.
-    """
+    """Return what to report of the learners of ``rows`` by user id, without storing anything; raises if reads fail."""
     if not rows:
         return []
     if course is None or not course.is_reported:
@@ -163,14 +152,11 @@ def examine(
 def _ask_progress(
     course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
 ) -> None:
-    """Find out how much these learners have completed: where it can matter, and what it depends on has changed.
-
-    Whose progress cannot be had gets a problem, and all else of theirs is reported.
-    """
+    """Read the progress where it matters and may have changed; if that fails, the rest is still reported."""
     wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
     if not wanted:
         return
-    # Before the question: if the outline changes meanwhile, the answer is remembered as one of the version before.
+    # Read first: if the outline changes meanwhile, the answer is stored under the earlier version.
     outline = observed_state.outline_version(course_key)
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
@@ -194,14 +180,14 @@ def _ask_progress(
             finding.is_unfinished = True
             continue
         progress = answers.found[user_id]
-        # Where something was finished meanwhile, the share may hold it already: with the times read before, it would
-        # be dated too early. Its own notice brings the next observation.
+        # If something was finished meanwhile, the progress may include it and would be dated too early with the times
+        # read before. Its own notice brings the next observation.
         if progress is None or done_by_now.get(user_id, Activity()).version != finding.observed.activity.version:
             continue
         percent, unlocked = progress.percent, progress.percent_unlocked
         finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
-        # Both percents, of which the site's policy of the day chooses one, are remembered under one version, or neither
-        # of them: what is unknown is asked for again, whatever it depends on.
+        # Store both percents (the site's policy chooses one) under one version, or neither: what is unknown is asked
+        # for again.
         if percent is not None and unlocked is not None:
             finding.asked, row = True, finding.row
             row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
@@ -210,7 +196,6 @@ def _ask_progress(
 def _build(
     finding: LearnerFinding, context: Callable[..., StatementContext], seconds: int | None, now: datetime
 ) -> None:
-    """Build the statements of a learner who can be named, all or none."""
     if finding.identity is None:
         return
     built = []
@@ -224,7 +209,7 @@ def _build(
 
 
 def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
-    """Return a maker of ``StatementContext``, with what all statements of a course run have in common filled in."""
+    """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(

@@ -1,4 +1,4 @@
-"""What the LMS says of course runs, and of many learners in one of them in a number of queries that does not grow."""
+"""Read what the LMS holds of course runs, and of many learners in one, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -19,24 +19,21 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import CourseOverride
 from percipio_openedx.reporting import identity
 
-# A pause longer than this is not work (decided shape: "gaps over 30 minutes left out").
+# A longer pause is not work (decided: "gaps over 30 minutes left out").
 LONGEST_PAUSE = timedelta(minutes=30)
 
 
 class CourseBook:
-    """The courses of one pass. Nothing is kept longer: a renamed course is reported by its new name."""
+    """The courses of one pass. Nothing is cached longer: a renamed course is reported by its new name."""
 
     def __init__(self) -> None:
         self._courses: dict[str, Course | None] = {}
         self._configurations: dict[str, Configuration | None] = {}
 
     def get(self, course_key: str) -> Course | None:
-        """Return a course run as it is to be reported, or None where the LMS does not know it.
+        """Return a course run as it is to be reported, None if unknown, or raise ``PlatformUnavailable``.
 
-        A course that is left out is not read, for that may be why it is left out: the LMS cannot read it.
-
-        Raises:
-            PlatformUnavailable: the platform could not be asked.
+        A course that is left out is not read: it may be left out because the LMS cannot read it.
         """
         if course_key not in self._courses:
             answer = _answer(course_key)
@@ -50,12 +47,7 @@ class CourseBook:
         return self._courses[course_key]
 
     def configuration(self, course_key: str) -> Configuration | None:
-        """Return what is in force at the site of a course run; None where it reports nothing.
-
-        Raises:
-            PlatformUnavailable: the key is none.
-            PercipioConfigurationError: the site is configured wrongly.
-        """
+        """Return the configuration in force for a course run, None if it reports nothing; raises as ``for_site``."""
         org = edx_platform.org_of(course_key)
         if org not in self._configurations:
             self._configurations[org] = config.for_site(config.site_id_for(org))
@@ -63,9 +55,9 @@ class CourseBook:
 
 
 def _answer(course_key: str) -> CourseOverride | None:
-    """Return what an operator decided for the course run, else for all runs of the course."""
+    """Return the course override for the course run, else that for all runs of the course."""
     keys = [course_key]
-    # A text that is no key of a course run can have an answer of its own all the same.
+    # A text that is no course key can have an override all the same.
     with suppress(PlatformUnavailable):
         keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
     found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
@@ -74,7 +66,7 @@ def _answer(course_key: str) -> CourseOverride | None:
 
 @dataclass(frozen=True, slots=True)
 class ObservedLearner:
-    """One learner and what is true, but for the expensive progress."""
+    """One learner and the observed state, without the expensive progress."""
 
     learner: Learner | None
     observed: Observed
@@ -83,11 +75,7 @@ class ObservedLearner:
 def read(
     course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
 ) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run.
-
-    Raises:
-        PlatformUnavailable: the platform could not be asked; nothing was decided.
-    """
+    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
     learners = _learners(user_ids, configuration)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
@@ -126,10 +114,10 @@ def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[
 
 @dataclass(slots=True)
 class ProgressAnswers:
-    """What the platform said of some learners' progress: the completed share, or None where it does not know.
+    """The progress that the platform computed, or None where it does not know.
 
-    ``failed`` holds the reason of each learner whom it could not say, of those also whom it was not asked for after
-    that; who is in neither was not asked for lack of time. ``is_broken`` says that it could say nobody's.
+    ``failed`` holds the reason of each learner for whom it failed, or was not asked after too many failures. A learner
+    in neither was not asked for lack of time. ``is_broken``: it failed for all.
     """
 
     found: dict[int, Progress | None] = field(default_factory=dict)
@@ -138,17 +126,14 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """Ask for the completed share learner by learner: 10 to 500 ms each.
+    """Ask for the progress learner by learner (10 to 500 ms each); after ``deadline`` only for the first one.
 
-    The bulkhead around the progress of one learner, without which everything else is reported all the same. Where it
-    fails for the first few, nobody else is asked: what is wrong then is the course.
-
-    Arguments:
-        deadline: ``time.monotonic()`` after which nobody is asked but the first.
+    The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
+    few, no others are asked for: the problem is the course.
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
-    # By chance, or the same few whom it cannot say would be met first each time.
+    # In random order, or the same failing few would come first each time.
     mixed = random.sample(user_ids, len(user_ids))
     for number, user_id in enumerate(mixed):
         if number and deadline is not None and time.monotonic() >= deadline:
@@ -169,10 +154,7 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
 
 
 def progress_version(observed: Observed, outline_version: str) -> str:
-    """Return a hash of all that a learner's progress depends on and that is cheap to tell; ``''`` if part is unknown.
-
-    What is remembered under ``''`` is never used again: better to ask once more than to be wrong for ever.
-    """
+    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown."""
     enrollment, activity = observed.enrollment, observed.activity
     if not outline_version or enrollment is None:
         return ""
@@ -181,7 +163,7 @@ def progress_version(observed: Observed, outline_version: str) -> str:
 
 
 def outline_version(course_key: str) -> str:
-    """Return the version of the outline in which units are counted; ``''`` where unknown: it only saves asking."""
+    """Return the version of the outline in which units are counted; ``''`` if unknown, since it only saves asking."""
     try:
         return edx_platform.outline_version(course_key)
     except PlatformUnavailable as error:
@@ -196,10 +178,6 @@ def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int |
 
 
 def worked(times: Sequence[datetime]) -> int | None:
-    """Return whole seconds between moments of activity, the long pauses left out; None where nothing can be known.
-
-    Arguments:
-        times: in order.
-    """
+    """Return the whole seconds between ordered moments of activity without long pauses; None if unknown."""
     gaps = (later - earlier for earlier, later in pairwise(times))
     return int(sum((gap for gap in gaps if gap <= LONGEST_PAUSE), timedelta()).total_seconds()) or None

@@ -1,4 +1,4 @@
-"""Observing without sending or writing anything: what a learner would produce, and who would produce nothing."""
+"""Observe without writing or sending anything: which statements a learner would produce, or why none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# What has been reported, in the order of the fields of ``Reported``.
+# The columns of the reported state, in the order of the fields of ``Reported``.
 REPORTED_COLUMNS = (
     "reported_started",
     "reported_percent",
@@ -36,13 +36,12 @@ class Preview:
     """What one observation finds.
 
     Arguments:
-        configuration: in force at the course's site; None where that reports nothing.
-        course: as the LMS describes it; None where it does not know it.
+        configuration: in force at the course's site; None if that reports nothing.
+        course: as the LMS describes it; None if it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
-        told: what was reported before.
         statements: the milestones that are due, each as it would be sent.
-        unreported: the milestones that are not, each with its reason.
-        problem: what could not be found out or built, in our own words or as the class of an error; ``''`` if nothing.
+        unreported: the milestones that are not due, each with its reason.
+        problem: what could not be observed or built: our own message or the class of an error; ``''`` if nothing.
     """
 
     site_id: int
@@ -57,13 +56,10 @@ class Preview:
 
 
 def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
-    """Observe a learner in a course run as a worker would.
-
-    Arguments:
-        afresh: as if nothing had been reported yet, instead of what is new since the last report.
+    """Observe a learner in a course run as a worker would, or ``afresh`` as if nothing had been reported yet.
 
     Raises:
-        PlatformUnavailable: the platform could not be asked, or the key is none.
+        PlatformUnavailable: the platform could not be read, or the text is no course key.
         PercipioConfigurationError: the site's configuration is wrong.
     """
     site_id = config.site_id_for(edx_platform.org_of(course_key))
@@ -81,7 +77,7 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             reported = row.reported
             (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
         finally:
-            # Whatever the platform wrote on the way (an external id on its first use) is taken back.
+            # Undo what the platform wrote on the way (an external id on its first use).
             transaction.set_rollback(True)
     due = finding.milestones
     missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
@@ -99,24 +95,19 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
 
 
 def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
-    """Return the learners of whom everything is reported that is true now, for whoever goes through everybody.
+    """Return the learners of whom everything is reported already, so that a back-fill can pass over them.
 
-    Compared is what an observation compares, but for the account: who has nothing to report needs no name. Who was held
-    back, or never observed, is none of them; nor is anybody whose progress matters. What is remembered of it depends on
-    more than can be compared here (cohorts, the rules of gating), so that the platform is asked once more.
-
-    Arguments:
-        enrolled: learners, and when they were first enrolled in the course run.
-
-    Raises:
-        PlatformUnavailable: the platform could not be asked.
+    ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
+    account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
+    or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
+    again. Raises ``PlatformUnavailable``.
     """
     if course is None or not course.is_reported:
         return set()
     policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
     reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
-    # Nothing is reported after a completion, but that it was taken back.
+    # After a completion only its retraction is reported.
     found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
     user_ids = [user_id for user_id in reported if user_id not in found]
     if not user_ids:

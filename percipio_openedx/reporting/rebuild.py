@@ -1,10 +1,10 @@
-"""What Percipio refused, or was never sent, is built anew under its own id from what is true now (record 0017).
+"""Rebuild what Percipio refused or was never sent, under its own id, from the current observed state (record 0017).
 
-It stays the same fact: learner, course run, milestone, value, time, score and time on task are those of the statement
-as it was. Who the learner is to Percipio, what the course is called there, and where it goes are asked anew.
+The fact stays the same: learner, course run, milestone, value, time, score and time on task come from the old
+statement. The learner's identity, the course's content id and texts, and the destination are determined again.
 
-Bulkheads stand around each course run, each learner and each statement: what cannot be built now waits with the reason,
-longer each time, and holds back the later ones of its own learner and course.
+Holds bulkheads around each course run, learner and statement: what cannot be rebuilt backs off with the reason, and
+holds back only later statements of the same learner and course.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
 
-# Statements of one destination that are built at once.
+# Statements of one destination rebuilt at once.
 PAGE = 200
 
 
 @dataclass(slots=True)
 class RebuildSummary:
-    """How many statements were built anew, and how many could not be."""
+    """How many statements were rebuilt, and how many could not be."""
 
     built: int = 0
     put_off: int = 0
@@ -53,8 +53,6 @@ class RebuildSummary:
 
 @dataclass(slots=True)
 class _Pass:
-    """What one pass has read so far, and how it goes."""
-
     deadline: float | None
     summary: RebuildSummary = field(default_factory=RebuildSummary)
     courses: CourseBook = field(default_factory=CourseBook)
@@ -64,11 +62,7 @@ class _Pass:
 
 
 def rebuild_due(deadline: float | None = None) -> RebuildSummary:
-    """Find what a changed configuration has outdated, and build anew whatever is due.
-
-    Arguments:
-        deadline: ``time.monotonic()`` at which to stop; None for no limit. What is left is done by the next pass.
-    """
+    """Outdate what a changed configuration shaped otherwise, and rebuild what is due until ``deadline``."""
     work = _Pass(deadline)
     _compare(work)
     for rows in _pages(work):
@@ -87,12 +81,12 @@ def rebuild_due(deadline: float | None = None) -> RebuildSummary:
 
 
 def next_at() -> datetime | None:
-    """Return when the next statement is to be rebuilt; None where none is."""
+    """Return when the next rebuild is due; None if there is none."""
     return min(_first_by_destination().values(), default=None)
 
 
 def try_now(site_id: int | None, now: datetime) -> int:
-    """Let whatever could not be built be tried with the next pass; the number of statements."""
+    """Make everything that could not be rebuilt due in the next pass; return the number of statements."""
     destinations = list(_first_by_destination())
     rows = Statement.objects.filter(destination_id__in=destinations, state=State.OUTDATED, due_at__gt=now)
     return (rows if site_id is None else rows.filter(site_id=site_id)).bring_forward(now)
@@ -102,17 +96,14 @@ def try_now(site_id: int | None, now: datetime) -> int:
 
 
 def _compare(work: _Pass) -> None:
-    """Where a site's configuration is another one than at the last comparison, compare what waits with it.
-
-    Once for each change; what is stored later with the former one is found when it is claimed (``delivery.claim``).
-    """
+    """Compare waiting statements once with each changed configuration; later ones are found when claimed."""
     for destination in Destination.objects.order_by("pk"):
         with bulkhead(Boundary.ROW) as contained:
             _compare_one(destination, work)
-        # A mistake in the configuration is told elsewhere.
+        # A mistake in the configuration is reported elsewhere.
         if contained.error is not None and not isinstance(contained.error, PercipioConfigurationError):
             _raise_outage(contained.error)
-            # What waits there is compared when it is claimed, and by the next pass.
+            # What waits there is compared when claimed, and by the next pass.
             logger.error("comparing broke destination=%s error=%s", destination.pk, contained.reason)
 
 
@@ -121,7 +112,7 @@ def _compare_one(destination: Destination, work: _Pass) -> None:
     if configuration is None or destination.compared_with == configuration.fingerprint:
         return
     if destination.own_credentials and not configuration.own_credentials:
-        # What was made with the site's own credentials is nothing for those of the settings.
+        # Statements made with the site's own credentials are never sent with those of the settings.
         return
     waiting = Statement.objects.filter(destination_id=destination.pk).shaped_otherwise(configuration.fingerprint)
     count = 0
@@ -135,7 +126,7 @@ def _compare_one(destination: Destination, work: _Pass) -> None:
 
 
 def _pages(work: _Pass) -> Iterator[list[Statement]]:
-    """Yield what is due, by destination, in the order in which it came due. What is taken up is due no more then."""
+    """Yield what is due, by destination, in due order."""
     now = timezone.now()
     for pk in [pk for pk, first_at in _first_by_destination().items() if first_at <= now]:
         due = Statement.objects.filter(destination_id=pk, state=State.OUTDATED, due_at__lte=now)
@@ -143,7 +134,7 @@ def _pages(work: _Pass) -> Iterator[list[Statement]]:
         before: set[int] = set()
         while not work.is_over():
             rows = list(due[:PAGE])
-            # Should one not have been written, it is met again by the next pass.
+            # If a row could not be written, the next pass retries it.
             if not rows or before.issuperset(row.pk for row in rows):
                 break
             before = {row.pk for row in rows}
@@ -151,7 +142,7 @@ def _pages(work: _Pass) -> Iterator[list[Statement]]:
 
 
 def _first_by_destination() -> dict[int, datetime]:
-    """Return when the first statement that is to be rebuilt is due, of each destination that has any."""
+    """Return the earliest due time of outdated statements, by destination."""
     found = Statement.objects.filter(state=State.OUTDATED).order_by()
     return dict(found.values_list("destination_id").annotate(Min("due_at")))
 
@@ -197,11 +188,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
 def _build(
     row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
 ) -> Replacement:
-    """Build a statement anew.
-
-    Raises:
-        PercipioError: its learner cannot be named, or it cannot be sent from here any more.
-    """
+    """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
     destination = row.destination
     is_same_site = destination.site_id == configuration.site_id
     if is_same_site and destination.own_credentials and not configuration.own_credentials:
@@ -219,14 +206,14 @@ def _build(
 
 
 def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass) -> None:
-    """Let what cannot be built wait, with its reason by primary key, longer each time."""
+    """Back off for each statement that cannot be rebuilt; ``reasons`` by primary key."""
     now = timezone.now()
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row in rows:
         if row.pk in reasons:
             alike[row.attempts, reasons[row.pk]].append(row.pk)
     for (attempts, reason), pks in alike.items():
-        # One more than the failures in a row, since the pass that follows at once would find nothing else.
+        # Plus two, not one: ``wait(1)`` is zero, and a pass that follows at once would find nothing else.
         due_at = now + wait(attempts + 2)
         put_off = persistently(Statement.objects.filter(pk__in=pks).put_off)
         work.summary.put_off += put_off(due_at, f"cannot be rebuilt yet: {reason}")
@@ -234,6 +221,5 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
 
 
 def _raise_outage(error: Exception) -> None:
-    """Raise an error that is about the database as a whole, and no single item."""
     if is_outage(error):
         raise error

@@ -1,8 +1,7 @@
-"""Forget a learner: everything goes here, and what Percipio has to erase is written down as pseudonyms.
+"""Erase a learner: delete every row here, and record as pseudonyms what Percipio has to erase.
 
-What is said of the learner in rows that are not the learner's is masked: Percipio's words, and the admin's log. Those
-words were masked before they were kept (``redaction``), with what the request held of people. This takes away what an
-answer said of somebody else than those, in the columns of ``FOREIGN``: all that hold words of Percipio's.
+Rows that are not the learner's are masked: Percipio's messages and the admin's log. ``redaction`` masked the people of
+a request before its answer was stored; this masks people that the answer named besides, in the columns of ``FOREIGN``.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from percipio_openedx.statements.personal import Personal, learner_of, personal
 
 logger = logging.getLogger(__name__)
 
-# Where Percipio's words stand, by model. Of what was accepted none are kept.
+# The columns that hold Percipio's messages, by model. Accepted statements keep none.
 FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Alert: ("message",),
     DeliveryAttempt: ("answer",),
@@ -36,22 +35,21 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Statement: ("answer",),
 }
 WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
-# Where a statement can be that never left.
+# States of a statement that was never sent.
 UNSENT = (State.OUTDATED, State.WAITING, State.SKIPPED, State.DISCARDED)
 AT_ONCE = 500
-# What the admin's log calls a row that is gone.
+# What the admin's log calls a deleted row.
 GONE = "(erased)"
 
-# A site, and a Percipio organization as its addresses name it.
+# A site, and the Percipio organization in its addresses.
 Place = tuple[int, str]
 
 
 def erase(user_id: int) -> int:
-    """Delete every statement and every row about a learner; the number of statements. All or nothing, but for what is
-    masked elsewhere.
+    """Delete every statement and row of a learner in one transaction, and return the number of statements.
 
-    What Percipio may hold already has to be erased there, by Skillsoft, on the site's request: an ``ErasureRequest``
-    says which registrations. What is said of the learner elsewhere goes first, for the statements know the words.
+    What Percipio may hold has to be erased by Skillsoft on the site's request: an ``ErasureRequest`` lists the
+    registrations. Rows of others are masked first, since that needs the names in the statements.
     """
     _mask_elsewhere(user_id)
     return _erase(user_id)
@@ -75,13 +73,10 @@ def _erase(user_id: int) -> int:
 
 
 def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
-    """Write down, for each place that statements went to, which registrations are to be erased there.
+    """Record, for each place that the learner's statements went to, which registrations are to be erased there.
 
-    The statements of a course may have gone to several places: the learner's organization, or the course's site, was
-    another one once.
-
-    Arguments:
-        rows: the learner's, by primary key.
+    A course's statements may have gone to several places, since the learner's organization or the course's site may
+    have changed.
     """
     destinations = Destination.objects.values_list("pk", "site_id", "organization")
     places = {pk: (site_id, organization) for pk, site_id, organization in destinations}
@@ -92,7 +87,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
     columns = ("learner_course_id", "state", "attempts", "status", "destination_id")
     for pk, state, attempts, status, destination in locked.values_list(*columns):
         here[pk] += 1
-        # What is outdated was never sent, or refused; its tries are those to build it.
+        # An outdated statement was never sent, or was refused; its attempts are those to rebuild it.
         was_tried = attempts and state != State.OUTDATED
         if state in UNSENT and not was_tried and status is None:
             unsent[pk] += 1
@@ -102,7 +97,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
     for pk, row in rows.items():
         if row.sequence <= unsent[pk]:
             continue
-        # Where those went that were pruned here is not known any more; where others of the course went is likeliest.
+        # Where pruned statements went is unknown; most likely where others of the course went.
         if pruned := row.sequence - here[pk]:
             place = next(iter(sent[pk]), None) or (row.site_id, _only_organization(row.site_id))
             sent[pk][place] += pruned
@@ -110,7 +105,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
             found[place].append((str(row.registration), count))
     now = timezone.now()
     for (site_id, organization), parts in found.items():
-        # The records of the Track API carry no registration.
+        # Track records carry no registration.
         by_track = DeliveryAttempt.objects.filter(
             destination__site_id=site_id, destination__organization=organization, api=Api.TRACK
         )
@@ -125,7 +120,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
 
 
 def _only_organization(site_id: int) -> str:
-    """Return where all of a site's statements go; ``''`` where they go to several."""
+    """Return the organization of all of a site's statements; ``''`` if there are several."""
     names = set(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True))
     return names.pop() if len(names) == 1 else ""
 
@@ -153,7 +148,6 @@ def _mask_elsewhere(user_id: int) -> None:
 
 
 def _sent(pks: Iterable[int]) -> Iterator[str]:
-    """Yield what the learner's statements and records call them."""
     bodies = Statement.objects.filter(learner_course_id__in=pks).values_list("body", "track")
     for body, track in bodies.iterator(AT_ONCE):
         yield from learner_of(bytes(body))
@@ -161,14 +155,14 @@ def _sent(pks: Iterable[int]) -> Iterator[str]:
 
 
 def _mask(rows: QuerySet[Model], column: str, known: Personal) -> None:
-    """Find the texts in the database, which reads each once, and mask one by one."""
+    """Find the texts in the database, which reads each once, and mask them one by one."""
     written = {form for term in known.terms for form in (term, term.upper(), term.capitalize())}
     meant = reduce(or_, (Q(**{f"{column}__icontains": term}) for term in sorted(written)))
     last = 0
     while page := list(rows.filter(meant, pk__gt=last).order_by("pk").values_list("pk", column)[:AT_ONCE]):
         last = page[-1][0]
         for pk, text in page:
-            # Unless it says something else by now.
+            # Unless the text has changed meanwhile.
             unchanged = rows.model._default_manager.filter(pk=pk, **{column: text})
             if (masked := known.masked(text)) != text:
                 persistently(unchanged.update)(**{column: masked})
@@ -176,10 +170,7 @@ def _mask(rows: QuerySet[Model], column: str, known: Personal) -> None:
 
 @persistently
 def _clear_log(pks: Sequence[int]) -> None:
-    """Keep in the admin's log that something was done, and no longer to whose row.
-
-    A statement's id leads to the learner whoever knows the user ids (decision record 0006).
-    """
+    """Keep in the admin's log what was done, not to whose row: a statement's id leads to the learner (record 0006)."""
     from django.contrib.admin.models import LogEntry
 
     statements = Statement.objects.filter(learner_course_id__in=pks).values_list("pk", flat=True)

@@ -1,6 +1,6 @@
-"""Store what was found: statements in the order of their storing, and what has been reported from now on.
+"""Store the findings: statements in storing order, and what has been reported from now on.
 
-The bulkhead around writing rows stands here: a row that breaks its transaction is found by halves and set aside alone.
+Holds the bulkhead around writing rows: a row that breaks its transaction is isolated by bisection and set aside.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.statements.ids import topic_of
 
 TICK = timedelta(microseconds=1)
-# A server takes no longer statement than ``max_allowed_packet``, 16 MB in MariaDB; a row may have 16 KB and more.
+# SQL statements are limited by ``max_allowed_packet`` (16 MB in MariaDB); a row may exceed 16 KB.
 ROWS_IN_AN_INSERT = 200
 
-# What identifies a row of a learner and course, and is never written again.
+# Columns that identify a row and are never updated.
 _IDENTIFYING = ("id", "user_id", "course_key", "site_id", "registration")
 ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if field.name not in _IDENTIFYING]
 
 
 class Replacement(NamedTuple):
-    """A statement, what was built anew in its place, and the Percipio organization that this goes to."""
+    """A statement, what was rebuilt in its place, and the Percipio organization that goes to."""
 
     row: Statement
     built: BuiltStatement
@@ -44,16 +44,16 @@ class Replacement(NamedTuple):
 def keep(
     configuration: Configuration, lease: UUID, findings: Sequence[LearnerFinding], now: datetime
 ) -> tuple[int, dict[int, Exception]]:
-    """Insert the statements and remember what was reported, in one transaction.
+    """Insert the statements and record what was reported, in one transaction.
 
-    Whatever is no longer held under ``lease`` is left alone: somebody else has observed since. A statement that is
-    there already (same id: same fact) is not made twice.
+    Rows no longer held under ``lease`` are left alone: another worker has observed since. Idempotent: a statement that
+    exists already (same id, same fact) is not inserted again.
 
     Returns:
-        The number of statements that are new, and by user id the error of each learner whose rows cannot be written.
+        The number of new statements, and by user id the error of each learner whose rows cannot be written.
 
     Raises:
-        Exception: nobody's can.
+        Exception: nobody's can be written.
     """
     for finding in findings:
         finding.update_row()
@@ -71,11 +71,7 @@ def keep(
 
 
 def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[int, Exception]:
-    """Write statements over those that they replace, as far as these are still to be rebuilt; the ids stay.
-
-    Returns:
-        By primary key, why a row cannot be written.
-    """
+    """Write rebuilt statements over still outdated ones, under the same id; return errors by primary key."""
     by_pk = {one.row.pk: one for one in made}
 
     def write(pks: Sequence[int]) -> None:
@@ -88,22 +84,20 @@ def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[i
 
 
 class Clock:
-    """The times of storing, one after the other, while this site's ledger row is locked."""
+    """Strictly increasing storing times, while this site's ledger row is locked."""
 
     def __init__(self, site_id: int) -> None:
         self._ledger = StatementLedger.objects.filter(site_id=site_id)
         # An UPDATE first: it takes the row's lock, and on SQLite the write lock, before anything is read.
         self._ledger.update(last_stored_at=F("last_stored_at"))
-        # The time now, not that of the observation: nobody may have been told that all before now is there already.
+        # The current time, not that of the observation: pull clients may rely on everything before now being stored.
         self._last = max(timezone.now(), self._ledger.values_list("last_stored_at", flat=True).get())
 
     def next(self) -> datetime:
-        """Return the next time."""
         self._last += TICK
         return self._last
 
     def close(self) -> None:
-        """Write the last time to the ledger."""
         self._ledger.update(last_stored_at=self._last)
 
 
@@ -111,7 +105,7 @@ class Clock:
 
 
 class _Shared(NamedTuple):
-    """What statements refer to: destinations by organization, topics by statement; and the configuration."""
+    """What statements refer to: destinations by organization, topics by statement, the configuration's fingerprint."""
 
     site_id: int
     destinations: Mapping[str, Destination]
@@ -134,7 +128,6 @@ class _Shared(NamedTuple):
 def _shared(
     configuration: Configuration, organizations: Iterable[str], built: Sequence[BuiltStatement], now: datetime
 ) -> _Shared:
-    """Make these rows where they are missing, and the site's ledger."""
     site_id = configuration.site_id
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
     destinations = {
@@ -145,14 +138,10 @@ def _shared(
 
 
 def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
-    """Return the topic of each statement, by the statement's id; the terms of those that are new are stored.
+    """Return the topic of each statement by its id, and store the terms of new topics.
 
-    A statement that takes another back is found by whatever finds the other (xAPI 1.0.3, Communication 2.1.3, filter
-    conditions for StatementRefs), and so has the other's terms besides its own.
-
-    Arguments:
-        site_id: the site of all of them.
-        built: the statements; those that they take back are stored already.
+    A voiding statement is found by whatever finds the voided one (xAPI 1.0.3, Communication 2.1.3, filter conditions
+    for StatementRefs), so it has the other's terms besides its own; the voided one is stored already.
     """
     terms = {each.id: each.terms for each in built}
     for each in built:
@@ -165,7 +154,7 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
     rows = TopicTerm.objects.filter(site_id=site_id, topic__in=list(wanted))
     new = sorted(wanted.keys() - set(rows.values_list("topic", flat=True).distinct()))
     if new:
-        # All of them or none; another worker may have been faster.
+        # All of them or none; another worker may have inserted them first.
         TopicTerm.objects.bulk_create(
             [TopicTerm(site_id=site_id, topic=topic, term=term) for topic in new for term in sorted(wanted[topic])],
             ignore_conflicts=True,
@@ -197,7 +186,7 @@ def _keep(lease: UUID, findings: Sequence[LearnerFinding], shared: _Shared | Non
 
 
 def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime) -> set[int]:
-    """Write what is reported of those still held, and end the lease; the keys of the rows that were still held."""
+    """Write the reported state of rows still held, end their lease, and return their primary keys."""
     pks = [finding.row.pk for finding in findings]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
@@ -246,7 +235,7 @@ def _statements(
 def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
     site_id = shared.site_id
     with without_gap_locks():
-        # Of statements that come from another site, whose course run moved, the place among this one's is new, too.
+        # A statement of a course run that moved here from another site also gets a new storing time.
         clock = Clock(site_id) if any(one.row.site_id != site_id for one in made) else None
         pks = [one.row.pk for one in made]
         outdated = Statement.objects.select_for_update().filter(pk__in=pks, state=State.OUTDATED).order_by("pk")
@@ -256,7 +245,7 @@ def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
             if row.pk not in still_outdated:
                 continue
             content = shared.content(built, organization)
-            # Why it could not be built is over; what Percipio said stays.
+            # Drop the reason of a failed rebuild; keep Percipio's message.
             content["answer"] = "" if row.attempts else row.answer
             if clock is not None and row.site_id != site_id:
                 content |= {"site_id": site_id, "stored_at": clock.next()}

@@ -1,4 +1,4 @@
-"""Why a milestone is not reported, although its learner is. Pure; the mirror of ``milestones.due``."""
+"""Explain why a milestone is not reported although its learner is. Pure; mirrors ``milestones.due``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from percipio_openedx.data import Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import CompletedOn, Kind, UnreportedReason
 
-# Of several ways to complete a course, the nearest are those where only this is missing.
+# With several ways to complete a course, the nearest are those where only this is missing.
 NEAR = (UnreportedReason.CERTIFICATE_NOT_SHOWN, UnreportedReason.UNITS_LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
 class Unreported:
-    """A kind of milestone that is not reported, and why; ``percent`` is the progress where the reason is about it."""
+    """A kind of milestone that is not reported, and why; ``percent`` is the progress if the reason is about it."""
 
     kind: Kind
     why: UnreportedReason
@@ -22,14 +22,7 @@ class Unreported:
 
 
 def unreported(reported: Reported, observed: Observed, policy: Policy, due: Sequence[Milestone]) -> list[Unreported]:
-    """Return what is neither reported nor due, in the order in which it would be reported.
-
-    Arguments:
-        told: what was reported before.
-        truth: what the LMS says now.
-        policy: the site's choices.
-        due: what is to be reported now.
-    """
+    """Return what is neither reported nor due, in reporting order."""
     kinds = {milestone.kind for milestone in due}
     found = []
     if not reported.started and Kind.STARTED not in kinds:
@@ -80,7 +73,6 @@ def _completion(observed: Observed, policy: Policy) -> Unreported:
 
 
 def _units(observed: Observed, percent: int | None) -> UnreportedReason:
-    """Return why not all units are done."""
     if observed.activity.last is None:
         return UnreportedReason.NO_ACTIVITY
     if percent is None:
@@ -90,7 +82,6 @@ def _units(observed: Observed, percent: int | None) -> UnreportedReason:
 
 
 def _certificate(observed: Observed) -> UnreportedReason:
-    """Return why there is no certificate that the learner can show."""
     if observed.certificate is None:
         return UnreportedReason.NO_CERTIFICATE
     is_held = observed.certificate.is_held

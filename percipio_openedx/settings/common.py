@@ -1,8 +1,7 @@
-"""Defaults of every setting, applied by the platform's plugin loader at the end of ``lms/envs/common.py``.
+"""The default of every setting, applied by the platform's plugin loader at the end of ``lms/envs/common.py``.
 
-Each is a top-level name: a key of the same name in the LMS's YAML, or a line in a Tutor plugin, replaces it by
-itself. Two settings of the platform are extended. Nothing else is read from the settings here, for many platform
-settings are not final yet at this point.
+Each is a top-level name, so that a key in the LMS's YAML or a line in a Tutor plugin replaces it alone. Two platform
+settings are extended. Nothing else is read, since many platform settings are not final at this point.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ def plugin_settings(settings: Any) -> None:
 
 
 def keep_out_of_tracking_log(settings: Any) -> None:
-    """Let the LMS write no parameters of the plugin's pages and of what pull clients ask into its tracking log.
+    """Keep parameters of the plugin's pages and of pull clients' requests out of the LMS's tracking log.
 
-    Done while the settings are built, and once more when the app is ready, for a key of the LMS's YAML replaces the
-    list as a whole. ``config.tracked_addresses`` says whether it came to hold. Source: ``should_process_request`` in
+    Done while the settings are built and again when the app is ready, since a key in the LMS's YAML replaces the whole
+    list. ``config.tracked_addresses`` checks the result. Source: ``should_process_request`` in
     ``common/djangoapps/track/middleware.py`` of edx-platform.
     """
     patterns = getattr(settings, "TRACKING_IGNORE_URL_PATTERNS", [])
@@ -35,8 +34,8 @@ def keep_out_of_tracking_log(settings: Any) -> None:
         settings.TRACKING_IGNORE_URL_PATTERNS = [*patterns, *missing]
 
 
-# The operator's pages hold what operators search for, and the configuration's form a secret; the pull address holds
-# learners' identifiers. The login of the admin repeats, as ``next``, the address that was asked for.
+# The operator's pages carry search terms, and the configuration form a secret; the pull address carries learners'
+# identifiers. The admin's login repeats the requested address as ``next``.
 UNTRACKED = (r"^/admin/percipio_openedx/", r"^/admin/login/", r"^/percipio/")
 
 PULL_SCOPE = "percipio:read"
@@ -44,8 +43,8 @@ PULL_SCOPE = "percipio:read"
 DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_ENABLED
     # .. setting_default: True
-    # .. setting_description: Whether the plugin notices and reports anything. False is the switch that stops all of
-    #     it: no row is written, nothing is sent. A site may also be switched off alone, in its configuration.
+    # .. setting_description: Whether the plugin notices and reports anything. False stops all of it: no row is
+    #     written, nothing is sent. A single site can be switched off in its configuration.
     "PERCIPIO_ENABLED": True,
     # .. setting_name: PERCIPIO_REGION
     # .. setting_default: "us"
@@ -62,10 +61,10 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_TOKEN_URL": "",
     # .. setting_name: PERCIPIO_PRIVATE_HOSTS
     # .. setting_default: []
-    # .. setting_description: Hosts that may be reached although their address is not public: names (exactly as in
-    #     PERCIPIO_API_URL or PERCIPIO_TOKEN_URL), addresses, or networks such as 10.1.0.0/16. Needed where a gateway
-    #     or a sandbox inside your network stands for Percipio. Empty: public addresses only, and this very machine
-    #     where it is named localhost, 127.0.0.1 or ::1.
+    # .. setting_description: Hosts that may be reached although their address is not public (SSRF protection): names
+    #     (exactly as in PERCIPIO_API_URL or PERCIPIO_TOKEN_URL), addresses, or networks such as 10.1.0.0/16. Needed for
+    #     a gateway or a sandbox inside your network. Empty: public addresses only, and this machine itself if it is
+    #     named localhost, 127.0.0.1 or ::1.
     "PERCIPIO_PRIVATE_HOSTS": [],
     # .. setting_name: PERCIPIO_PARTNER_NAME
     # .. setting_default: ""
@@ -81,15 +80,15 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_CLIENT_ID": "",
     # .. setting_name: PERCIPIO_CLIENT_SECRET
     # .. setting_default: ""
-    # .. setting_description: OAuth2 client secret of the service account. Secret: give it by the environment or a
+    # .. setting_description: OAuth2 client secret of the service account. Secret: set it by the environment, a
     #     secrets file, or in the admin, where it is encrypted.
     "PERCIPIO_CLIENT_SECRET": "",
     # .. setting_name: PERCIPIO_ENCRYPTION_KEYS
     # .. setting_default: []
     # .. setting_description: Secret texts, the newest first, that encrypt the client secrets stored in the admin and
-    #     the cached tokens: 16 characters or more, drawn by chance (openssl rand -base64 32). The first one encrypts;
-    #     the others only decrypt what was stored before it came. Empty: SECRET_KEY and SECRET_KEY_FALLBACKS.
-    #     FERNET_KEYS is not used, since edx-platform sets it to a text that everybody can read.
+    #     the cached tokens: 16 random characters or more (openssl rand -base64 32). The first one encrypts; the
+    #     others only decrypt what was stored earlier. Empty: SECRET_KEY and SECRET_KEY_FALLBACKS. FERNET_KEYS is not
+    #     used, since edx-platform sets it to a public text.
     "PERCIPIO_ENCRYPTION_KEYS": [],
     # .. setting_name: PERCIPIO_API
     # .. setting_default: "statements"
@@ -97,8 +96,8 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_API": "statements",
     # .. setting_name: PERCIPIO_SEND_SKIPPED
     # .. setting_default: False
-    # .. setting_description: Whether a site that has gone from the Track API to the Statements API sends what it
-    #     skipped before, since Track has no form for it (passed). False: that stays here, unsent.
+    # .. setting_description: Whether a site that has changed from the Track API to the Statements API sends what it
+    #     skipped before because Track has no form for it (passed). False: that stays here, unsent.
     "PERCIPIO_SEND_SKIPPED": False,
     # .. setting_name: PERCIPIO_LEARNER_ID
     # .. setting_default: "email"
@@ -117,7 +116,7 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_ORGANIZATION_FROM": "",
     # .. setting_name: PERCIPIO_LEARNERS
     # .. setting_default: "all"
-    # .. setting_description: Whom to report: all, or sso:<provider> for those only who came through that
+    # .. setting_description: Whom to report: all, or sso:<provider> for only those who came through that
     #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug).
     "PERCIPIO_LEARNERS": "all",
     # .. setting_name: PERCIPIO_SEND_NAMES
@@ -149,9 +148,9 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_PROGRESS_STEP": 10,
     # .. setting_name: PERCIPIO_LOCKED_UNITS
     # .. setting_default: "count"
-    # .. setting_description: What units that a learner may not open (content that takes a paid enrollment, for
-    #     instance) are to the share that is done: count (as not done, as the LMS's own progress page has it: such a
-    #     learner never reaches 100 percent), or leave_out (the learner is done with what is open to them).
+    # .. setting_description: How units that a learner may not open (content for paid enrollments, for instance)
+    #     affect progress: count (as not done, as on the LMS's own progress page: such a learner never reaches 100
+    #     percent), or leave_out (only units open to the learner count).
     "PERCIPIO_LOCKED_UNITS": "count",
     # .. setting_name: PERCIPIO_OBSERVE_AFTER
     # .. setting_default: 30
@@ -160,11 +159,11 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_PARALLEL_RUNS
     # .. setting_default: 2
     # .. setting_description: How many of the LMS's Celery workers may work for the plugin at the same time when there
-    #     is much to do, 1 to 64. One is enough but for large back-fills and the hours after an outage.
+    #     is much to do, 1 to 64. One is enough except for large back-fills and the hours after an outage.
     "PERCIPIO_PARALLEL_RUNS": 2,
     # .. setting_name: PERCIPIO_BATCH_SIZE
     # .. setting_default: 50
-    # .. setting_description: Statements in one request, 1 to 500. Smaller ones are made when Percipio asks (413).
+    # .. setting_description: Statements in one request, 1 to 500. Batches are split if Percipio refuses the size (413).
     "PERCIPIO_BATCH_SIZE": 50,
     # .. setting_name: PERCIPIO_TIMEOUT
     # .. setting_default: 20
@@ -173,39 +172,38 @@ DEFAULTS: dict[str, Any] = {
     "PERCIPIO_TIMEOUT": 20,
     # .. setting_name: PERCIPIO_PULL_RATE
     # .. setting_default: "120/minute"
-    # .. setting_description: How often one pull client may ask the statement resource: a number, a slash and second,
-    #     minute, hour or day. Empty: as often as it likes.
+    # .. setting_description: Rate limit of one pull client at the statement resource: a number, a slash and second,
+    #     minute, hour or day. Empty: no limit.
     "PERCIPIO_PULL_RATE": "120/minute",
     # .. setting_name: PERCIPIO_ALERT_EMAILS
     # .. setting_default: []
-    # .. setting_description: Addresses of those who are told of every problem that keeps reports from arriving or needs
-    #     a person: once when it begins, and once more when it is resolved. Empty: nobody is mailed (the log says it
-    #     all the same).
+    # .. setting_description: Email addresses alerted to every problem that keeps reports from arriving or needs a
+    #     person: once when it begins and once when it is resolved. Empty: no mail (the log has it all the same).
     "PERCIPIO_ALERT_EMAILS": [],
     # .. setting_name: PERCIPIO_ALERT_AFTER
     # .. setting_default: 3600
     # .. setting_description: Seconds that what is due may wait, or a destination fail, before it is late and
-    #     operators are told.
+    #     operators are alerted.
     "PERCIPIO_ALERT_AFTER": 3600,
     # .. setting_name: PERCIPIO_RETENTION_DAYS
     # .. setting_default: 0
-    # .. setting_description: Days that delivered (and kept, and given up) statements stay here; percipio_prune deletes
-    #     older ones. 0: for ever. What was reported is remembered all the same, so nothing is reported again.
+    # .. setting_description: Days that delivered, skipped and discarded statements stay here; percipio_prune deletes
+    #     older ones. 0: forever. The reported state is remembered all the same, so nothing is reported again.
     "PERCIPIO_RETENTION_DAYS": 0,
     # .. setting_name: PERCIPIO_RETENTION_PARKED_DAYS
     # .. setting_default: 0
-    # .. setting_description: Days that parked statements stay here, which nobody has fixed yet. 0: for ever.
+    # .. setting_description: Days that parked statements, which nobody has fixed yet, stay here. 0: forever.
     "PERCIPIO_RETENTION_PARKED_DAYS": 0,
     # .. setting_name: PERCIPIO_RETENTION_LOG_DAYS
     # .. setting_default: 180
-    # .. setting_description: Days that the records of single requests stay here, those to Percipio and those of pull
-    #     clients, as do finished backfills and erasures. 0: for ever.
+    # .. setting_description: Days that the records of single requests (to Percipio and by pull clients), finished
+    #     back-fills and erasures stay here. 0: forever.
     "PERCIPIO_RETENTION_LOG_DAYS": 180,
     # .. setting_name: PERCIPIO_KEEP_EVENT_ROUTING
     # .. setting_default: None
-    # .. setting_description: Whether event-routing-backends, which the plugin brings along for its transformers, also
-    #     routes tracking events, for another learning record store than Percipio. None: where the site uses it, by a
-    #     router configuration, a setting of its own, or Aspects. True: in any case. False: in no case.
+    # .. setting_description: Whether event-routing-backends, which the plugin installs for its transformers, also
+    #     routes tracking events to a learning record store other than Percipio. None: if the site uses it, by a router
+    #     configuration, a setting of its own, or Aspects. True: always. False: never.
     "PERCIPIO_KEEP_EVENT_ROUTING": None,
     # .. setting_name: PERCIPIO_METRICS_TOKEN
     # .. setting_default: ""

@@ -1,8 +1,8 @@
-"""A milestone in, frozen bytes and the Track record out; and back again.
+"""Build the frozen bytes of a statement and its Track record from a milestone, and read them back.
 
     milestone → event → event-routing-backends (transformer, the site's filters) → normalizer → checker → bytes
 
-The same milestone gives the same bytes, whoever builds it and when, as long as it does not lie in the future.
+Idempotent: the same milestone gives the same bytes, as long as it does not lie in the future.
 """
 
 from __future__ import annotations
@@ -31,25 +31,18 @@ from percipio_openedx.statements.transformers import PercipioRegistry
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, TRACK_STATUS, event_name
 
 LONGEST_PLATFORM: Final = 200
-# A longer time on task, a hundred years, is no time on task.
+# A longer time on task, a hundred years, is an error.
 MOST_SECONDS: Final = 100 * 366 * 24 * 3600
 ROUND: Final = "round-"
 
 
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
-    """Transforms with this plugin's registry; routes nothing and logs nothing.
-
-    event-routing-backends would log statements, and obey ``XAPI_EVENTS_ENABLED``, which is about the site's other LRS.
-    """
+    """Transforms with the plugin's registry; routes and logs nothing, and ignores ``XAPI_EVENTS_ENABLED``."""
 
     registry = PercipioRegistry
 
     def transform_event(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the statement of an event, in a list, as the transformer left it.
-
-        Raises:
-            StatementError: the transformer or a filter step failed; it names the class, for messages may be personal.
-        """
+        """Return the statement of an event, in a list, or raise ``StatementError`` with the class of the error only."""
         try:
             statement = self.get_transformed_event(event)
         except NoTransformerImplemented as error:
@@ -63,11 +56,7 @@ _processor = PercipioXApiProcessor()
 
 
 def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
-    """Return the statement and the Track record of one milestone; ``now`` has a time zone, and nothing is later.
-
-    Raises:
-        StatementError: the milestone cannot be expressed; it names the field, never its value.
-    """
+    """Return the statement and Track record of a milestone; ``StatementError`` names the field, never its value."""
     at = moment(context.milestone.at, now)
     track = _record(context, at)
     event = _event(context, at)
@@ -88,11 +77,7 @@ def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
 
 
 def moment(at: datetime, now: datetime) -> datetime:
-    """Return when something happened, in UTC and milliseconds, never after ``now`` (Data 2.4.7: not in the future).
-
-    Raises:
-        StatementError: ``at`` has no time zone.
-    """
+    """Return the time in UTC and milliseconds, at most ``now`` (Data 2.4.7); ``StatementError`` without a time zone."""
     if at.utcoffset() is None:
         raise StatementError("timestamp", "has no time zone")
     earlier = min(at, now).astimezone(UTC)
@@ -100,10 +85,9 @@ def moment(at: datetime, now: datetime) -> datetime:
 
 
 def _record(context: StatementContext, at: datetime) -> bytes | None:
-    """Return the Track record of a milestone; None for passed and retracted, for which Track has no form.
+    """Return the Track record of a milestone; None for passed and retracted, which Track cannot express.
 
-    Formats as on Percipio's tracking page: whole percent, whole seconds (left out where unknown), UTC without
-    fractions. The organization is part of the address, not of the record.
+    Formats as on Percipio's tracking page: whole percent, whole seconds (omitted if unknown), UTC without fractions.
     """
     milestone = context.milestone
     status = TRACK_STATUS.get(milestone.kind)
@@ -128,10 +112,7 @@ def _record(context: StatementContext, at: datetime) -> bytes | None:
 
 
 def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
-    """Return a milestone as the tracking event that event-routing-backends transforms; it never leaves the process.
-
-    It carries everything that the statement needs, so that no transformer asks the database or the platform.
-    """
+    """Return the event that is transformed in this process, complete, so that no transformer queries the database."""
     milestone = context.milestone
     return {
         "name": event_name(milestone.kind),
@@ -156,15 +137,12 @@ def _event(context: StatementContext, at: datetime) -> dict[str, Any]:
 
 
 def known_seconds(seconds: int | None) -> int | None:
-    """Return the time on task, or None where it is unknown or impossible (negative, above a hundred years)."""
+    """Return the time on task, or None if unknown or impossible (negative, above a hundred years)."""
     return seconds if seconds is not None and 0 <= seconds <= MOST_SECONDS else None
 
 
 def _own_result(milestone: Milestone) -> dict[str, Any] | None:
-    """Return the part of the result that the milestone itself says; None where it has no result.
-
-    Progress is cmi5's extension, a whole percentage, and never a score (Data 2.4.5.1).
-    """
+    """Return the milestone's own result, if any; progress is cmi5's extension, never a score (Data 2.4.5.1)."""
     match milestone.kind:
         case Kind.PROGRESSED:
             if milestone.percent is None or not 0 <= milestone.percent <= 100:
@@ -182,7 +160,7 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
 
 
 def _scaled(milestone: Milestone) -> float | None:
-    """Return the score of passed and completed, 0 to 1 in four places; weights of more than 100 % in all give 1."""
+    """Return the score, 0 to 1 in four places; weights above 100 % in all give 1."""
     if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
         return None
     if not math.isfinite(milestone.score):
@@ -191,7 +169,7 @@ def _scaled(milestone: Milestone) -> float | None:
 
 
 def _retracted_id(context: StatementContext) -> UUID | None:
-    """Return the id of the statement that a retraction takes back. Retractions cannot be voided (Data 2.3.2)."""
+    """Return the id of the statement to retract. Retractions cannot be voided (Data 2.3.2)."""
     milestone = context.milestone
     if milestone.kind is not Kind.RETRACTED:
         return None
@@ -202,14 +180,7 @@ def _retracted_id(context: StatementContext) -> UUID | None:
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
-    """Return the milestone that a frozen statement reports: the inverse of ``build``.
-
-    Kind, value and time are the milestone's, ``body`` the frozen statement, for its result. What a site's filter steps
-    took out of it is not known.
-
-    Raises:
-        StatementError: kind and value are none that were ever made.
-    """
+    """Return a frozen statement's milestone, the inverse of ``build``, or raise ``StatementError``."""
     try:
         found = Kind(kind)
         parts = value.split(":") if value and found is not Kind.PROGRESSED else []

@@ -1,7 +1,6 @@
-"""What a statement of this plugin must be (xAPI 1.0.3, Data 2.2 to 4.6, as strictly as the text reads).
+"""Check a statement before it is frozen, after the site's filter steps (xAPI 1.0.3, Data 2.2 to 4.6, strictly).
 
-Runs on every statement before it is frozen, behind a site's filter steps, since tincan takes what they make as it is.
-Errors name the field and the fault, never the value.
+Needed since tincan accepts whatever filter steps make. Errors name the field and the fault, never the value.
 """
 
 from __future__ import annotations
@@ -23,23 +22,19 @@ TIMESTAMP: Final = re.compile(
 DURATION: Final = re.compile(
     r"P(?:\d+W|(?=\d|T)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d{1,2})?S)?)?)"
 )
-# The well-formed tags of RFC 5646 that Learning Locker's validator takes, too.
+# The well-formed tags of RFC 5646 that Learning Locker's validator accepts, too.
 LANGUAGE: Final = re.compile(
     r"[A-Za-z]{2,8}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z\d]{5,8})*"
 )
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
 IDENTIFIERS: Final = ("mbox", "mbox_sha1sum", "openid", "account")
 
-# Raises for a value at a path.
+# Raises ``StatementError`` for a value at a path.
 Judge = Callable[[Any, str], None]
 
 
 def check(statement: Mapping[str, Any]) -> None:
-    """Judge a whole statement.
-
-    Raises:
-        StatementError: the first fault found, with the path of its field.
-    """
+    """Check a whole statement, or raise ``StatementError`` with the path of the first fault."""
     _statement(statement, "")
     has_activity = statement["object"].get("objectType", "Activity") == "Activity"
     if statement["verb"]["id"] == VERB_VOIDED and has_activity:
@@ -49,11 +44,7 @@ def check(statement: Mapping[str, Any]) -> None:
 
 
 def check_agent(agent: Any, path: str) -> None:
-    """Judge an Agent, or a Group by what identifies it or by its members (Data 2.4.2).
-
-    Raises:
-        StatementError: not exactly one identifier, or a field that is wrong or unknown.
-    """
+    """Check an Agent or Group (Data 2.4.2), or raise ``StatementError``: one identifier, no wrong or unknown field."""
     _is_mapping(agent, path)
     is_group = agent.get("objectType") == "Group"
     (_group if is_group else _agent)(agent, path)

@@ -29,7 +29,7 @@ _LONGEST_TAG: Final = 35  # RFC 5646 section 4.4.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseFacts:
-    """A course run as statements describe it: clean, bounded, in its language. One object for all of its learners."""
+    """A course run as statements describe it: clean, bounded, in its language. Shared by all of its learners."""
 
     url: str
     name: str
@@ -40,7 +40,7 @@ class CourseFacts:
 
 @lru_cache(maxsize=512)
 def course_facts(course: Course, lms_root: str) -> CourseFacts:
-    """Return what statements say of a course run. Cached by value, so that a renamed course is never stale."""
+    """Return what statements say of a course run. Cached by value, so a renamed course is never stale."""
     url = course_url(course.key, lms_root)
     return CourseFacts(
         url=url if is_irl(url) else "",
@@ -52,11 +52,7 @@ def course_facts(course: Course, lms_root: str) -> CourseFacts:
 
 
 def content_id(course: Course, rule: str, lms_root: str) -> str:
-    """Return the id under which Percipio's catalog knows the course: the operator's own, else by ``rule``.
-
-    Arguments:
-        rule: ``PERCIPIO_CONTENT_ID``.
-    """
+    """Return the course's id in Percipio's catalog: the operator's, else by ``rule`` (``PERCIPIO_CONTENT_ID``)."""
     if course.content_id:
         return course.content_id
     if rule == "course_run":
@@ -67,20 +63,16 @@ def content_id(course: Course, rule: str, lms_root: str) -> str:
 
 
 def activity_id(content: str, lms_root: str) -> str:
-    """Return the ``object.id`` of statements: the content id where it is an IRI (Data 2.4.4.1), else one made of it."""
+    """Return the ``object.id`` of statements: the content id if it is an IRI (Data 2.4.4.1), else one made of it."""
     return content if is_iri(content) else f"{lms_root}/percipio/content/{quote(content, safe='')}"
 
 
 def course_url(course_key: str, lms_root: str) -> str:
-    """Return the course run's address in the LMS."""
     return f"{lms_root}/courses/{quote(course_key, safe=':+@')}"
 
 
 def language_tag(language: str) -> str | None:
-    """Return the RFC 5646 tag for a language as an LMS writes it; None where the language is not known.
-
-    Subtags that are not known are left out: the tag becomes more general instead of wrong (RFC 4647 section 3.4).
-    """
+    """Return the RFC 5646 tag of an LMS's language, without unknown subtags (RFC 4647 section 3.4), or None."""
     if not language.isascii() or len(language) > _LONGEST_TAG:
         return None
     primary, *others = _SEPARATOR.split(language.strip().lower())
@@ -99,20 +91,17 @@ def _first(subtags: list[str], known: frozenset[str], spell: Callable[[str], str
 
 
 def language_map(text: str, language: str | None) -> dict[str, str]:
-    """Return a language map (Data 4.2) of a text in the language of a course.
-
-    There is always an entry for ``en-US``, for readers that look for no other: the text as it is, not a translation.
-    """
+    """Return a language map (Data 4.2), always with an (untranslated) ``en-US`` for readers that look for no other."""
     if language is None or language == "en":
         return {FALLBACK_LANGUAGE: text}
     return {language: text, FALLBACK_LANGUAGE: text}
 
 
 def learner(identity: LearnerIdentity) -> dict[str, Any]:
-    """Return the actor: ``mbox`` for an email, else ``account``. An identifier is taken as it is or not at all.
+    """Return the actor: ``mbox`` for an email, else ``account``. An identifier is used unchanged or not at all.
 
-    An email that is none by Django's rules becomes the hash of its ``mailto:`` IRI (Data 2.4.2.3), so that the
-    statement beside a Track record is whole, too. Sites that send statements hold such a learner back (``identity``).
+    An email that Django rejects becomes the hash of its ``mailto:`` IRI (Data 2.4.2.3), so that the statement beside a
+    Track record is complete, too. Sites that send statements hold such a learner back (``identity``).
 
     Raises:
         StatementError: the email has no ``@``, or the account or its home page is unusable.
@@ -138,10 +127,10 @@ def learner(identity: LearnerIdentity) -> dict[str, Any]:
 
 
 def instructors(people: tuple[Instructor, ...], lms_root: str) -> list[dict[str, Any]]:
-    """Return the instructors whom a course names, each once, at most fifty, in the course's order.
+    """Return the course's instructors, without duplicates, at most fifty, in the course's order.
 
-    One without a common email, for Open edX's course settings give names alone, is an account of this LMS called
-    ``instructor:`` and the name's letters, marks and digits: learners' user names cannot hold a colon.
+    One without a common email (Open edX's course settings hold names alone) is an account of this LMS called
+    ``instructor:`` plus the name's slug: learners' usernames cannot hold a colon.
     """
     agents: dict[str, dict[str, Any]] = {}
     for person in people:
@@ -160,10 +149,7 @@ def instructors(people: tuple[Instructor, ...], lms_root: str) -> list[dict[str,
 
 
 def _slug(name: str) -> str:
-    """Return a name's letters, marks and digits in one case, with a hyphen for whatever stands between them.
-
-    In many scripts marks are parts of letters: the vowels of Hindi, Thai and Tamil, for instance.
-    """
+    """Return a name's letters, digits and marks (vowels in Hindi, Thai, Tamil) in one case, with hyphens between."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in folded)
     return "-".join("".join(kept).split())

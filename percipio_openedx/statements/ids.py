@@ -1,11 +1,11 @@
-"""Ids, keys and terms: the same fact always has the same id, whoever asks and whenever.
+"""Ids, keys and terms: the same fact always has the same id, so that sending is idempotent.
 
-A statement's id is a UUID of version 5 in the namespace of its registration, which is itself one of learner, course run
-and LMS. It names learner, course run, milestone and the milestone's value, and no time.
+A statement's id is a version 5 UUID of milestone and value in the namespace of its registration, which is one of
+learner, course run and LMS. No time is part of it.
 
-Statements are found by SHA-256 hashes of canonical identifiers, so that neither an index nor a query holds an email.
-What a statement is found by apart from its learner are its *terms*, and all statements with the same terms share a
-*topic* (xAPI 1.0.3 Communication 2.1.3).
+Statements are found by SHA-256 hashes of canonical identifiers, so that no index or query holds an email. The *terms*
+of a statement are what finds it apart from its learner; statements with the same terms share a *topic* (xAPI 1.0.3
+Communication 2.1.3).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from percipio_openedx.statements.iri import address_of
 
 CONTEXT_ACTIVITIES: Final = ("parent", "grouping", "category", "other")
 
-# The namespace of the topics' ids. Never change it: what is stored is found by them.
+# The namespace of topic ids. Never change it: stored statements are found by them.
 _TOPICS: Final = UUID("b1f0a7c2-6d1e-4c55-9d43-0f2f5a8e7c31")
 
 
 def statement_id(registration: UUID, kind: Kind, value: str) -> UUID:
-    """Return the id of the statement that reports a milestone (``value`` as ``data.Milestone.value``)."""
+    """Return the id of the statement of a milestone (``value`` as ``data.Milestone.value``)."""
     return uuid5(registration, f"{kind}:{value}")
 
 
 def actor_key_of(agent: Mapping[str, Any]) -> str:
-    """Return the key of any xAPI Agent or identified Group, given as JSON (Data 2.4.2.3).
+    """Return the key of an xAPI Agent or identified Group, given as JSON (Data 2.4.2.3).
 
-    The ``mbox`` and the ``mbox_sha1sum`` of one address get different keys: to join them both would have to be stored.
-    Only statements beside a Track record carry an ``mbox_sha1sum`` (``content.learner``).
+    ``mbox`` and ``mbox_sha1sum`` of one address get different keys: joining them would mean storing both. Only
+    statements beside a Track record carry an ``mbox_sha1sum`` (``content.learner``).
 
     Raises:
         StatementError: it has no inverse functional identifier, or one of the wrong type.
@@ -53,8 +53,8 @@ def actor_key_of(agent: Mapping[str, Any]) -> str:
 def _mailbox(mbox: str) -> str:
     """Return the address of an ``mbox`` in lower case, however it is percent-encoded (RFC 3986 section 6.2.2).
 
-    The specification folds the domain alone; an LMS keeps addresses unique without regard to case, and Percipio may
-    ask in another case.
+    The specification folds the domain alone; but an LMS's addresses are unique regardless of case, and Percipio may ask
+    in another case.
     """
     return address_of(mbox).lower()
 
@@ -68,7 +68,6 @@ def activity_key(activity_id: str) -> str:
 
 
 def verb_term(verb: str) -> str:
-    """Return the term of a verb's IRI."""
     return _hash("verb", verb)
 
 
@@ -78,17 +77,17 @@ def activity_term(key: str, *, related: bool = False) -> str:
 
 
 def agent_term(key: str) -> str:
-    """Return the term of the key of a person or group that is not the actor (``related_agents``)."""
+    """Return the term for the key of a person or group that is not the actor (``related_agents``)."""
     return _hash("any agent", key)
 
 
 def terms_of(statement: Mapping[str, Any]) -> frozenset[str]:
-    """Return the terms of a statement's own. One that refers to another has the other's terms, too."""
+    """Return a statement's own terms. One that refers to another has the other's terms, too."""
     return frozenset(_terms(statement))
 
 
 def topic_of(terms: Iterable[str]) -> UUID:
-    """Return the topic that has exactly these terms: the same ones have the same topic on every site."""
+    """Return the topic with exactly these terms, the same on every site."""
     return uuid5(_TOPICS, "\n".join(sorted(terms)))
 
 
@@ -103,7 +102,7 @@ def _terms(statement: Mapping[str, Any]) -> Iterator[str]:
             yield activity_term(key, related=True)
         case "Agent" | "Group":
             agents.append(target)
-    # A group is found by itself and by each of its members, an anonymous one by its members alone.
+    # A group is found by itself and by each member, an anonymous one by its members alone.
     for agent in filter(None, agents):
         for each in (agent, *agent.get("member", ())):
             with suppress(StatementError):

@@ -1,4 +1,4 @@
-"""What counts as an IRI, as an address on the web, and as an email address; and addresses as ``mailto:`` IRIs."""
+"""Validate IRIs, web addresses and email addresses, and convert addresses to and from ``mailto:`` IRIs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _TAIL: Final = rf"(?:\?(?:{_CHAR}|[/?])*)?(?:\#(?:{_CHAR}|[/?])*)?"
 _IRI: Final = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}")
 _IRL: Final = re.compile(rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}")
 
-# Email addresses that every known validator of statements takes, Learning Locker's being the narrowest.
+# Email addresses that every known validator of statements accepts; Learning Locker's is the strictest.
 _COMMON_EMAIL: Final = re.compile(r"[A-Za-z0-9._'+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{1,63}")
 
-# What a mailto IRI's local part and domain hold percent-encoded only (RFC 6068 section 2). ``@,:`` would
-# end the address or begin the next one.
+# Characters that a mailto IRI holds percent-encoded only (RFC 6068 section 2). ``@,:`` would end the address or begin
+# the next one.
 _UNSAFE_IN_LOCAL: Final = re.compile(rf"[^A-Za-z0-9\-._~!$'*+{_UCS}]")
 _UNSAFE_IN_DOMAIN: Final = re.compile(rf"[^A-Za-z0-9\-._~{_UCS}]")
 _MAILTO: Final = re.compile(rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+")
-# Joiners belong to the spelling of some domains (RFC 5892 A.1 and A.2), though they print nothing.
+# Joiners are part of some domains (RFC 5892 A.1 and A.2), though invisible.
 _JOINERS: Final = re.compile("[\u200c\u200d]")
 
 MAX_IRI: Final = 2000
@@ -39,9 +39,7 @@ MAX_LOCAL_PART: Final = 64
 
 
 class _Mailbox(EmailValidator):
-    """Django's rules, by which the LMS takes addresses, with local parts beyond ASCII (RFC 6531) as single sign-on may
-    bring them, and without ``localhost`` and address literals, which name nobody at Percipio.
-    """
+    """Django's rules plus local parts beyond ASCII (RFC 6531), without ``localhost`` and address literals."""
 
     user_regex = re.compile(
         r"[-!#$%&'*+/=?^_`{}|~0-9A-Za-z\u0080-\U0010ffff]+(?:\.[-!#$%&'*+/=?^_`{}|~0-9A-Za-z\u0080-\U0010ffff]+)*\Z"
@@ -58,7 +56,7 @@ def _fits(pattern: re.Pattern[str], value: object) -> bool:
 
 
 def is_iri(value: object) -> bool:
-    """Whether a value is an absolute IRI (RFC 3987) of at most 2,000 characters; user names in it are refused."""
+    """Whether a value is an absolute IRI (RFC 3987) of at most 2,000 characters, without user names."""
     return _fits(_IRI, value)
 
 
@@ -81,15 +79,12 @@ def is_email(value: object) -> bool:
 
 
 def is_common_email(value: object) -> bool:
-    """Whether a value is an email address without characters that are allowed but seldom understood."""
+    """Whether a value is an email address without valid but rarely supported characters."""
     return isinstance(value, str) and is_email(value) and _COMMON_EMAIL.fullmatch(value) is not None
 
 
 def mailto(address: str) -> str:
-    """Return an address, which has an ``@``, as a ``mailto:`` IRI, percent-encoded as RFC 6068 section 2 says.
-
-    What is beyond ASCII stays as it is (RFC 3987 section 3.1).
-    """
+    """Return an address, which has an ``@``, as a ``mailto:`` IRI (RFC 6068 section 2; RFC 3987 section 3.1)."""
     local, _, domain = address.rpartition("@")
     return f"mailto:{_UNSAFE_IN_LOCAL.sub(_encoded, local)}@{_UNSAFE_IN_DOMAIN.sub(_encoded, domain)}"
 
@@ -99,7 +94,7 @@ def _encoded(found: re.Match[str]) -> str:
 
 
 def address_of(mbox: str) -> str:
-    """Return the plain address of a ``mailto:`` IRI; what is no UTF-8 there becomes U+FFFD. Undoes ``mailto``."""
+    """Return the plain address of a ``mailto:`` IRI, with U+FFFD for invalid UTF-8. Inverse of ``mailto``."""
     return unquote(mbox.removeprefix("mailto:"))
 
 

@@ -1,4 +1,4 @@
-"""What event-routing-backends, tincan and a site's filter steps leave, made strict xAPI 1.0.3 of 16 KB, and frozen."""
+"""Normalize what event-routing-backends, tincan and filter steps produce to strict xAPI 1.0.3, and freeze it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.text import cut_to_size, json_size, plain
 from percipio_openedx.statements.vocabulary import STATEMENT_LIMIT
 
-# Bytes below which a description or name in one language says nothing any more.
+# Bytes below which a description or name in one language is useless.
 _LEAST: Final = 40
-# Characters, far above what events carry: these bind only what a filter step has put in.
+# Characters, far above what events carry: limits only what a filter step adds.
 _LONGEST: Final = 4000
 
-# An LRS's own properties, and the version, which a sender should leave out (Data 2.4.8 to 2.4.10).
+# Properties that an LRS sets, and the version, which a sender should omit (Data 2.4.8 to 2.4.10).
 _NOT_OURS: Final = ("version", "stored", "authority", "attachments")
 
-# Keys whose text is for people. An Agent's name is cleaned where the event is made, an account's is an identifier.
+# Keys whose text is for people. An Agent's name is cleaned with the event, an account's is an identifier.
 _LANGUAGE_MAPS: Final = frozenset({"name", "description", "display"})
 _TEXTS: Final = frozenset({"platform", "revision"})
 _EMPTY: Final[tuple[Any, ...]] = (None, "", {}, [])
@@ -30,14 +30,13 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), so
 
 
 def normalize(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """Return a statement without the liberties of the libraries it came through.
+    """Return a strict copy of a statement.
 
-    Drops ``version`` (tincan would write 1.0.3 where 1.0.0 alone is allowed), nulls and empty values; writes the time
-    with milliseconds and ``Z``; respells durations; makes whole numbers of whole floats; cleans every text for people.
-    Identifiers are never changed.
+    Drops ``version`` (tincan writes 1.0.3 where only 1.0.0 is allowed), nulls and empty values; writes the time with
+    milliseconds and ``Z``; normalizes durations and whole floats; cleans every text for people, never identifiers.
 
     Arguments:
-        statement: as ``Statement.as_version()`` of tincan gives it; it is not modified.
+        statement: as ``Statement.as_version()`` of tincan gives it.
         at: the time of the statement in UTC, see ``build.moment``.
     """
     kept = {key: value for key, value in statement.items() if key not in _NOT_OURS}
@@ -56,7 +55,7 @@ def normalize(statement: dict[str, Any], at: datetime) -> dict[str, Any]:
 
 
 def _pruned(value: Any, key: str) -> Any:
-    """Return a value without nulls and empty parts; extensions are taken as they are (Data 2.2 allows nulls there)."""
+    """Return a value without nulls and empty parts, except in extensions (Data 2.2 allows nulls there)."""
     if isinstance(value, dict) and key != "extensions":
         is_map = key in _LANGUAGE_MAPS
         parts = {name: _clean(part) if is_map else _pruned(part, name) for name, part in value.items()}
@@ -76,10 +75,10 @@ def stamp(at: datetime) -> str:
 
 
 def respelled(text: str) -> str:
-    """Return an ISO 8601 duration in the one spelling used here: ``PT30M``, ``PT25H``, ``PT0S``, to 0.01 second.
+    """Return an ISO 8601 duration in one canonical form: ``PT30M``, ``PT25H``, ``PT0S``, to 0.01 second.
 
-    LRSs compare durations as text (Data 2.3.1 with 4.6): ``PT30M`` and ``PT30M00S`` would be two statements. What has
-    no length of its own (years, months) or is no duration stays as it is: the checker judges it.
+    LRSs compare durations as text (Data 2.3.1 with 4.6): ``PT30M`` and ``PT30M00S`` would be two statements. Years,
+    months and invalid durations are left to the checker.
     """
     try:
         length = isodate.parse_duration(text)
@@ -95,11 +94,7 @@ def respelled(text: str) -> str:
 
 
 def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
-    """Return the bytes that are stored and sent: JSON in UTF-8, sorted, no white space; equal for equal statements.
-
-    Raises:
-        StatementError: something in it is no JSON (a lone surrogate, NaN, an object that a filter step put in).
-    """
+    """Return the canonical bytes to store and send (UTF-8 JSON, sorted, compact); ``StatementError`` if not JSON."""
     try:
         return _ENCODER.encode(statement).encode("utf-8")
     except (ValueError, TypeError, RecursionError) as error:
@@ -107,12 +102,10 @@ def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:
 
 
 def shortened(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
-    """Return the bytes of a normalized statement, at most ``limit``, after making it smaller in place where need be.
+    """Return a statement's bytes, at most ``limit``, shortening it in place.
 
-    The description gives way first, then the name, then the last of the instructors; the facts never do.
-
-    Raises:
-        StatementError: the facts alone are larger.
+    Cuts the description first, then the name, then the last instructors; raises ``StatementError`` rather than cut
+    facts.
     """
     body = frozen(statement)
     description = partial(_shorten, "description", may_vanish=True)
@@ -128,7 +121,7 @@ def shortened(statement: dict[str, Any], limit: int = STATEMENT_LIMIT) -> bytes:
 
 
 def _shorten(field: str, statement: dict[str, Any], excess: int, *, may_vanish: bool) -> None:
-    """Take ``excess`` bytes from a language map of the course, the same from each language."""
+    """Remove ``excess`` bytes from a language map of the course, the same from each language."""
     definition = statement.get("object", {}).get("definition", {})
     texts: dict[str, str] = definition.get(field, {})
     if not texts:
@@ -141,7 +134,7 @@ def _shorten(field: str, statement: dict[str, Any], excess: int, *, may_vanish: 
 
 
 def _drop_instructors(statement: dict[str, Any], excess: int) -> None:
-    """Take instructors from the end until ``excess`` bytes are gone; a Group of none goes as a whole."""
+    """Drop instructors from the end until ``excess`` bytes are gone, and the Group with the last one."""
     context = statement.get("context", {})
     members: list[Any] = context.get("instructor", {}).get("member", [])
     while members and excess > 0:

@@ -1,8 +1,8 @@
-"""Who is named in what was sent, and how those names are found again in a foreign text. Pure.
+"""Find the people named in a request, and mask them in a foreign text. Pure.
 
-A word of the text is masked where it is one of a person's (accents, case and usual transcriptions apart), or where a
-long one stands in it; short names are not looked for inside other words. Words that every answer may use, such as
-``not`` or ``mbox``, are masked only as part of a whole name.
+A word is masked if it is one of a person's (regardless of accents, case and usual transcriptions), or contains a long
+one; short names are not searched inside other words. Ordinary words such as ``not`` or ``mbox`` are masked only as part
+of a whole name.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, Final, NamedTuple
 
 MASK: Final = "…"
 
-# Letters from which on a word is also found inside another (``user_zebulon9``), and its beginning where it was cut.
+# Letters from which a word is also found inside another (``user_zebulon9``), or by its beginning where text was cut.
 _LONG: Final = 6
 _CUT: Final = 4
-# Between two words of a name, and between two that are masked together.
+# Separators between words of a name, and between words masked together.
 _BETWEEN: Final = re.compile(r"[\s.,;:@'’\"_+*/\\-]{1,4}")
 _CODED: Final = re.compile(r"[A-Za-z0-9+/_-]{6,400}={0,2}")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
-# Scripts that are written without blanks (Thai to Myanmar, Khmer, Kana, Han, Hangul): no word's end can be seen.
+# Scripts written without blanks (Thai to Myanmar, Khmer, Kana, Han, Hangul): words have no visible end.
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
@@ -34,7 +34,7 @@ _UNSPACED: Final = re.compile(
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
 _GERMAN: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 
-# What answers are made of: small words, and the members of statements, records and errors.
+# Words common in answers: small words, and the members of statements, records and errors.
 _ORDINARY_WORDS: Final = """
     a an and any are as at be by can do for from has have in into is it its may must no not of on or so the this that
     to too up was were will with
@@ -50,8 +50,6 @@ _ORDINARY: Final = frozenset(_ORDINARY_WORDS.split())
 
 
 class _Word(NamedTuple):
-    """A word of a text: where it stands, and the key it is compared by."""
-
     start: int
     end: int
     key: str
@@ -59,13 +57,13 @@ class _Word(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """The values of some people, ready to be looked for. Never in a repr.
+    """The personal values to search for. Never in a repr.
 
     Arguments:
-        words: what is masked as a word, and also looked for inside others where it is long.
+        words: masked as a word, and also inside others if long.
         names: several words in a row that are masked together, by the first of them.
-        domains: those of the names that are an address's domain.
-        pieces: what is masked wherever it stands: its script has no blanks, or it was read in a wrong encoding.
+        domains: the names that are an address's domain.
+        pieces: masked anywhere: scripts without blanks, or text in a wrong encoding.
     """
 
     words: frozenset[str] = field(default=frozenset(), repr=False)
@@ -75,14 +73,14 @@ class Personal:
 
     @property
     def terms(self) -> frozenset[str]:
-        """Return texts of which at least one, case apart, stands in whatever ``masked`` would change."""
+        """Return texts of which at least one, regardless of case, occurs in any text that ``masked`` changes."""
         return self.words | set(self.pieces)
 
     def __bool__(self) -> bool:
         return bool(self.words or self.names or self.pieces)
 
     def masked(self, text: str) -> str:
-        """Return the text with one ``…`` for each run of what is personal."""
+        """Return the text with one ``…`` for each run of personal words."""
         if not self:
             return text
         for piece in self.pieces:
@@ -96,7 +94,6 @@ class Personal:
         return _without(text, [words[number] for number in sorted(hidden)])
 
     def _is_known(self, key: str) -> bool:
-        """Whether a word is one of a person's, or has a long one in it."""
         if key in self.words:
             return True
         return len(key) >= _LONG and key not in _ORDINARY and any(word in key for word in self._long_words())
@@ -121,14 +118,13 @@ class Personal:
                     continue
                 if not all(_BETWEEN.fullmatch(text, one.end, two.start) for one, two in pairwise(run)):
                     continue
-                # A host within the person's domain says where something is, not who somebody is.
+                # A host within the person's domain identifies a place, not a person.
                 if name in self.domains and text[: word.start].endswith(("/", ".")):
                     continue
                 found.update(range(first, first + len(name)))
         return found
 
     def _masked_if_coded(self, match: re.Match[str]) -> str:
-        """Mask Base64 and hexadecimal digits that stand for something personal."""
         words = (word for plain in _decoded(match[0]) for word in _words(plain))
         return MASK if any(self._is_known(word.key) for word in words) else match[0]
 
@@ -137,7 +133,7 @@ NOBODY: Final = Personal()
 
 
 def personal(values: Iterable[str]) -> Personal:
-    """Return names, addresses and account names, ready to be looked for."""
+    """Prepare names, addresses and account names for searching."""
     words: set[str] = set()
     names: set[tuple[str, ...]] = set()
     domains: set[tuple[str, ...]] = set()
@@ -167,12 +163,12 @@ def personal(values: Iterable[str]) -> Personal:
 
 
 def personal_of(body: bytes | None) -> Personal:
-    """Return the people in a request as it was sent: the agents of statements, the user of a Track record."""
+    """Return the people in a request as sent: the agents of statements, the user of a Track record."""
     return personal(_values(_document(body), 12))
 
 
 def learner_of(body: bytes | None) -> set[str]:
-    """Return the identifiers and the name of the one whom a statement or a Track record is about."""
+    """Return the identifiers and the name of the learner of a statement or Track record."""
     document = _document(body)
     if not isinstance(document, dict):
         return set()
@@ -186,7 +182,7 @@ def _document(body: bytes | None) -> Any:
 
 
 def _values(value: Any, depth: int) -> Iterator[str]:
-    """Yield identifiers and names of every agent in a document; a course's name is a language map and no text."""
+    """Yield identifiers and names of every agent in a document; a course's name is a language map, not a text."""
     if depth == 0:
         return
     if isinstance(value, list):
@@ -201,7 +197,7 @@ def _values(value: Any, depth: int) -> Iterator[str]:
 
 
 def _written(value: str) -> Iterator[str]:
-    """Yield a value as it is, and as others write it who cannot write all of its letters."""
+    """Yield a value as it is, and in transcriptions by writers who lack some of its letters."""
     yield value
     if value.isascii():
         return
@@ -212,7 +208,7 @@ def _written(value: str) -> Iterator[str]:
 
 
 def _misread(value: str) -> Iterator[str]:
-    """Yield what becomes of words whose UTF-8 is read as something else: signs that are no letters."""
+    """Yield words whose UTF-8 was read in another encoding: signs that are not letters."""
     for word in value.split():
         for encoding in ("latin-1", "cp1252"):
             with suppress(UnicodeError):
@@ -221,7 +217,6 @@ def _misread(value: str) -> Iterator[str]:
 
 
 def _words(text: str) -> Iterator[_Word]:
-    """Yield the words of a text: letters and digits, with the marks upon them."""
     start = None
     for place, letter in enumerate(f"{text} "):
         if letter.isalnum() or (start is not None and unicodedata.category(letter)[0] == "M"):
@@ -232,7 +227,6 @@ def _words(text: str) -> Iterator[_Word]:
 
 
 def _key(word: str) -> str:
-    """Return a word without case and accents."""
     if word.isascii():
         return word.lower()
     letters = unicodedata.normalize("NFKD", word.casefold().translate(_LETTERS))
@@ -240,7 +234,7 @@ def _key(word: str) -> str:
 
 
 def _without(text: str, hidden: list[_Word]) -> str:
-    """Return the text without these words; what stands together becomes one mask."""
+    """Return the text without these words; adjacent ones become one mask."""
     parts, last = [], 0
     for number, word in enumerate(hidden):
         if not number or not _BETWEEN.fullmatch(text, last, word.start):

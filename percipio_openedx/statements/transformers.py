@@ -1,8 +1,8 @@
-"""Events to statements, by ``XApiTransformer`` classes in a registry of this plugin's own.
+"""Turn events into statements with ``XApiTransformer`` classes in a registry of this plugin's own.
 
-event-routing-backends gives the pipeline (registry, transformer, openedx-filters) and tincan's statement classes. Its
-own registry is left alone, so that what the site sends to any other LRS does not change. Its filter hooks for actor and
-verb apply here as well; the hook for the course is this plugin's own.
+event-routing-backends provides the pipeline (registry, transformer, openedx-filters) and tincan's statement classes.
+Its own registry is untouched, so that the site's other LRS gets the same as before. Its filter hooks for actor and verb
+apply here as well; the hook for the course is this plugin's own.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _VERBS = {event_name(kind): verb for kind, verb in VERBS.items()}
 
 
 class PercipioRegistry(TransformerRegistry):  # type: ignore[misc]
-    """The transformers of this plugin, by the name of the event."""
+    """The plugin's own transformers, by the name of the event."""
 
     mapping: ClassVar[dict[str, type[XApiTransformer]]] = {}
 
 
 class CourseTransformer(XApiTransformer):  # type: ignore[misc]
-    """Transforms a milestone that is about the course, with a result where the event has one."""
+    """Transforms a milestone about the course, with a result if the event has one."""
 
     additional_fields = ("result",)
 
@@ -77,7 +77,7 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         if course.language:
             known["language"] = course.language
         if agents := [tincan.Agent(**agent) for agent in course.instructors]:
-            # Several are an anonymous Group (Data 2.4.6 and 2.4.2.2).
+            # Several instructors are an anonymous Group (Data 2.4.6 and 2.4.2.2).
             several = len(agents) > 1
             known["instructor"] = tincan.Group(object_type="Group", member=agents) if several else agents[0]
         if course.url and course.url != data["activity_id"]:
@@ -103,11 +103,11 @@ for _kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED):
 
 @PercipioRegistry.register(event_name(Kind.RETRACTED))
 class RetractedTransformer(CourseTransformer):
-    """Transforms a retraction: ``voided`` takes one earlier statement back (Data 2.3.2)."""
+    """Transforms a retraction: ``voided`` takes back one earlier statement (Data 2.3.2)."""
 
     def get_object(self) -> tincan.StatementRef:
         return tincan.StatementRef(id=self.event["data"]["retracts"], object_type="StatementRef")
 
     def get_context(self) -> tincan.Context:
-        """Return the registration alone: platform is not allowed where the object is no Activity (Data 2.4.6)."""
+        """Return the registration alone: platform is not allowed if the object is not an Activity (Data 2.4.6)."""
         return tincan.Context(registration=self.event["context"]["registration"])

@@ -1,7 +1,7 @@
 """Every IRI and fixed word of the statements, in one place.
 
-Sources: Skillsoft's list of the verbs that Percipio uses, ADL's vocabulary of verbs and activity types, cmi5
-section 9.5.5.1 (progress), xAPI 1.0.3 Data 2.3.2 (voiding).
+Sources: Skillsoft's list of the verbs that Percipio uses, ADL's vocabulary of verbs and activity types, cmi5 section
+9.5.5.1 (progress), xAPI 1.0.3 Data 2.3.2 (voiding).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VERBS: Final[dict[Kind, str]] = {
 ACTIVITY_COURSE: Final = "http://adlnet.gov/expapi/activities/course"
 EXTENSION_PROGRESS: Final = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 
-# The language of the verbs' words, and of the entry that every language map has.
+# The language of the verbs' display, and of the entry that every language map has.
 FALLBACK_LANGUAGE: Final = "en-US"
 
 TRACK_STATUS: Final[dict[Kind, str]] = {
@@ -40,7 +40,7 @@ TRACK_STATUS: Final[dict[Kind, str]] = {
     Kind.COMPLETED: "completed",
 }
 
-# Registered primary languages: ISO 639-1, and the three-letter ones that Open edX or its translators have names for.
+# Registered primary languages: ISO 639-1, and the three-letter codes that Open edX or its translators have names for.
 _LANGUAGES: Final = """
     aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee
     el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii
@@ -72,5 +72,5 @@ VARIANTS: Final = frozenset({"valencia", "tarask"})
 
 
 def event_name(kind: Kind) -> str:
-    """Return the name of the event that a milestone becomes on its way through event-routing-backends."""
+    """Return the name of a milestone's event in event-routing-backends."""
     return f"percipio.course.{kind}"
