@@ -108,6 +108,8 @@ class Part(StrEnum):
 
 
 class ObservationFailureQuerySet(models.QuerySet["ObservationFailure"]):
+    """Select failures by what they are about, and by when they are retried."""
+
     def of_courses(self) -> ObservationFailureQuerySet:
         return self.filter(user_id=WHOLE_COURSE)
 
