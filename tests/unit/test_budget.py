@@ -9,8 +9,23 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
-BUDGET = {}
-WHOLE = (0, 0)
+BUDGET = {
+    "": (1400, 14),
+    "admin": (2350, 14),
+    "capture": (340, 4),
+    "config": (880, 6),
+    "delivery": (3200, 13),
+    "edx_platform": (930, 9),
+    "event_routing": (130, 3),
+    "lrs": (980, 6),
+    "management": (930, 14),
+    "models": (1150, 9),
+    "operations": (3350, 19),
+    "reporting": (2480, 15),
+    "settings": (230, 2),
+    "statements": (1560, 11),
+}
+WHOLE = (19_500, 136)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:

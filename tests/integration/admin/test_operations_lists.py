@@ -132,7 +132,7 @@ def test_ticking_off_is_written_down_and_done_once(quiet: World, operator: Calla
     chosen = {"action": "tick_off", "_selected_action": [fresh.pk, done.pk]}
     page = client.post(reverse(ERASURES), chosen, follow=True).content.decode()
 
-    assert "1 erasure is ticked off." in page
+    assert "1 erasure request is ticked off." in page
     for row in (fresh, done, other):
         row.refresh_from_db()
     assert (fresh.done_at is not None, done.done_at, other.done_at) == (True, earlier, None)

@@ -172,7 +172,7 @@ def test_a_back_fill_sets_them_aside_too(learners: list[Any], monkeypatch: pytes
 def test_the_doctor_counts_them(learners: list[Any], monkeypatch: pytest.MonkeyPatch, manage: Manage) -> None:
     poisoned(monkeypatch, "grades", *learners[:3])
     report_due()
-    said = " look  observations: Of 3 learners something could not be found out or reported (ValueError)."
+    said = "check  observations: Of 3 learners something could not be found out or reported (ValueError)."
     assert said in manage("percipio_doctor").lines
 
 

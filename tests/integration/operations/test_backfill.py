@@ -74,7 +74,7 @@ def everything(people: dict[str, Any]) -> list[tuple[int, str, str]]:
 def test_all_of_history(history: dict[str, Any], manage: Manage) -> None:
     ran = manage("percipio_backfill")
     assert ran.code == 0
-    assert ran.lines[1] == "4 looked at, 7 statements queued, 0 held back"
+    assert ran.lines[1] == "4 observed, 7 statements queued, 0 held back"
     assert reported() == everything(history)
     again = manage("percipio_backfill", "--json")
     assert again.documents[0] | {"run": 0} == {

@@ -312,7 +312,7 @@ def test_a_retired_learner_whose_notice_was_lost() -> None:
 
     assert retention.erase_retired({}) == 1
     assert set(LearnerCourse.objects.values_list("user_id", flat=True)) == {asking.pk, other.pk}
-    assert ill() == {"erasures": "doubtful"}
+    assert ill() == {"erasure requests": "doubtful"}
     # The other one asked, and took it back: what was held is looked at again.
     assert retention.resume_canceled() == 1
     assert list(Notice.objects.values_list("user_id", flat=True)) == [other.pk]
@@ -347,7 +347,7 @@ def test_a_retired_learner_is_found_by_the_names_that_the_lms_gives(
 
 def test_erasures_to_ask_for() -> None:
     ErasureRequest.objects.create(site_id=1, registrations=str(uuid4()), statements=1, erased_at=timezone.now())
-    assert ill() == {"erasures": "doubtful"}
+    assert ill() == {"erasure requests": "doubtful"}
 
 
 def test_a_course_that_cannot_be_completed(settings: Any) -> None:

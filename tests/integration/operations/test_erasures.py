@@ -204,5 +204,5 @@ def _key(course_key: str) -> Any:
 def test_an_unknown_erasure(db: None, manage: Manage) -> None:
     ran = manage("percipio_erasures", "--done", "99")
     assert ran.code == 2
-    assert "there is no erasure 99" in ran.err
+    assert "there is no erasure request 99" in ran.err
     assert manage("percipio_erasures").code == 0

@@ -28,7 +28,7 @@ def test_the_doctor_speaks_german_to_people_and_english_to_programs(manage: Mana
     ("arguments", "words"),
     [
         (("percipio_prune", "--dry-run"), "0 geparkte Statements: würde gelöscht"),
-        (("percipio_retry", "--parked"), "0 ausgewählt, 0 zum erneuten Senden eingereiht"),
+        (("percipio_retry", "--parked"), "0 ausgewählt, 0 erneut eingereiht"),
         (("percipio_backfill",), "0 angesehen, 0 Statements eingereiht, 0 zurückgehalten"),
     ],
 )
