@@ -45,7 +45,7 @@ def contained(where: str, call: Callable[[], object]) -> bool:
         now = time.monotonic()
         if now - _warned_at.get(where, -WARN_EVERY) >= WARN_EVERY:
             _warned_at[where] = now
-            logger.warning("capture failed where=%s error=%s (later looks heal it)", where, type(error).__name__)
+            logger.warning("capture failed where=%s error=%s (later observations heal it)", where, type(error).__name__)
         return False
     return True
 

@@ -111,7 +111,7 @@ def tell_of_late_notices() -> None:
 
     since = status.late_notice(timezone.now())
     if since is not None:
-        logger.error("no worker looks at notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
+        logger.error("no worker observes notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
         inbox.compact_late(COMPACTING)
         alerts.check(at_once=True)
 

@@ -163,7 +163,7 @@ def _retired() -> Iterator[int]:
 def resume_canceled() -> int:
     """Re-notice learners held as retired who no longer are; return the number of their courses."""
     noticed = 0
-    notice = partial(_notice_anew, config.retired_names())
+    notice = partial(_notice_again, config.retired_names())
     # List every site that has a row, so that the index beginning with the site is used.
     sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
     held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
@@ -173,7 +173,7 @@ def resume_canceled() -> int:
     return noticed
 
 
-def _notice_anew(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
+def _notice_again(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
     user_ids = {user_id for _, user_id, _ in held}
     learners = edx_platform.learners(user_ids)
     gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 # Seconds that a pass may spend on compacting old notices.
 COMPACTING = 15.0
 # Wait before the next pass if something could not be observed.
-AFTER_TROUBLE = timedelta(seconds=60)
+AFTER_PROBLEM = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ def _report_course(
     error = contained.error
     summary.has_problem = True
     if error is not None and (isinstance(error, PercipioConfigurationError) or is_outage(error)):
-        logger.warning("course not looked at course=%s problem=%s", course_key, contained.reason)
+        logger.warning("course not observed course=%s problem=%s", course_key, contained.reason)
     else:
         failures.note_course(course_key, contained.reason)
     return True
@@ -133,14 +133,14 @@ def _report_everywhere(group: Group) -> bool:
     is_fit = True
     done: set[int] = set()
     broken: dict[int, str] = {}
-    for act, user_ids in ((_erase, retiring), (_notice_anew, list(group.notices.keys() - set(retiring)))):
+    for act, user_ids in ((_erase, retiring), (_notice_again, list(group.notices.keys() - set(retiring)))):
         with bulkhead(Boundary.LEARNER) as contained:
             _, alone = apart(Boundary.LEARNER, user_ids, partial(act, group))
             broken |= {user_id: reason_of(error) for user_id, error in alone.items()}
             done.update(set(user_ids) - set(alone))
         if contained.error is not None and is_outage(contained.error):
             is_fit = False
-            logger.warning("learners not looked at count=%s problem=%s", len(user_ids), contained.reason)
+            logger.warning("learners not observed count=%s problem=%s", len(user_ids), contained.reason)
         elif contained.error is not None:
             broken |= dict.fromkeys(user_ids, contained.reason)
     failures.known(EVERY_COURSE, done).settle(done, {})
@@ -154,7 +154,7 @@ def _erase(group: Group, user_ids: Sequence[int]) -> None:
         inbox.delete(group.keys_of([user_id]))
 
 
-def _notice_anew(group: Group, user_ids: Sequence[int]) -> None:
+def _notice_again(group: Group, user_ids: Sequence[int]) -> None:
     held = LearnerCourse.objects.filter(user_id__in=user_ids).exclude(hold_reason="")
     Notice.objects.bulk_create(
         Notice(
@@ -171,7 +171,7 @@ def _notice_anew(group: Group, user_ids: Sequence[int]) -> None:
 def _next_at(summary: ReportSummary, began: datetime) -> datetime | None:
     now = timezone.now()
     if summary.has_problem:
-        return now + AFTER_TROUBLE
+        return now + AFTER_PROBLEM
     oldest = failures.oldest_notice(now)
     noticed = None if oldest is None else inbox.believable(oldest, now) + timedelta(seconds=config.gathering())
     times = (noticed, failures.next_retry(began), inbox.next_recheck())

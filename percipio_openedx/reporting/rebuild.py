@@ -121,7 +121,7 @@ def _compare_one(destination: Destination, work: _Pass) -> None:
             return
         count += persistently(Statement.objects.filter(pk__in=pks).outdate)(timezone.now())
     if count:
-        logger.info("configuration changed destination=%s to_be_built_anew=%s", destination.pk, count)
+        logger.info("configuration changed destination=%s to_be_rebuilt=%s", destination.pk, count)
     Destination.objects.filter(pk=destination.pk).update(compared_with=configuration.fingerprint)
 
 
@@ -217,7 +217,7 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
         due_at = now + wait(attempts + 2)
         put_off = persistently(Statement.objects.filter(pk__in=pks).put_off)
         work.summary.put_off += put_off(due_at, f"cannot be rebuilt yet: {reason}")
-        logger.warning("not built anew statements=%s reason=%s", len(pks), reason)
+        logger.warning("not rebuilt statements=%s reason=%s", len(pks), reason)
 
 
 def _raise_outage(error: Exception) -> None:

@@ -34,7 +34,7 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Destination: ("last_error", "plain_answer"),
     Statement: ("answer",),
 }
-WITH_WORDS = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
+WITH_MESSAGE = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
 # States of a statement that was never sent.
 UNSENT = (State.OUTDATED, State.WAITING, State.SKIPPED, State.DISCARDED)
 AT_ONCE = 500
@@ -140,7 +140,7 @@ def _mask_elsewhere(user_id: int) -> None:
         Alert.objects.all(),
         DeliveryAttempt.objects.filter(destination__in=destinations),
         Destination.objects.filter(pk__in=destinations),
-        Statement.objects.filter(destination__in=destinations, state__in=WITH_WORDS),
+        Statement.objects.filter(destination__in=destinations, state__in=WITH_MESSAGE),
     ]
     for of_one in texts:
         for column in FOREIGN[of_one.model]:

@@ -23,7 +23,7 @@ class Command(OperatorCommand):
         "Queues parked (--parked) or discarded (--discarded) statements, or single ones (--uuid, whatever became of "
         "them), to be sent again under their own ids: what Percipio refused is rebuilt from what the LMS says now, "
         "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
-        "learners that the LMS could not read, and statements that could not be built anew."
+        "learners that the LMS could not read, and statements that could not be rebuilt."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 
 class BearerAuthenticationAllowInactiveUser(BaseAuthentication):
-    """Looks the token up; its scopes are not looked at."""
+    """Looks the token up; its scopes are not observed."""
 
     allow_inactive_users = True
     www_authenticate_realm = "api"
