@@ -162,7 +162,7 @@ def test_without_a_worker_the_web_process_says_it_and_compacts(settings: Any, ca
     assert [row.subject for row in Alert.objects.filter(is_on=True)] == ["notices"]
     assert len(mail.outbox) == 1
     assert "No worker seems to run" in mail.outbox[0].body
-    assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if "no worker observes" in record.getMessage()] == ["ERROR"]
 
     act_of(3)
     assert len(mail.outbox) == 1
@@ -197,7 +197,7 @@ def test_a_course_that_waits_since_it_cannot_be_read_is_no_missing_worker(
     wake.waker.forget()
     cache.delete(wake.WATCHED_KEY)
     act_of(3)
-    assert [record.levelname for record in caplog.records if "no worker looks" in record.getMessage()] == ["ERROR"]
+    assert [record.levelname for record in caplog.records if "no worker observes" in record.getMessage()] == ["ERROR"]
     assert [found.id for found in checks.check_worker(databases=["default"])] == ["percipio.W015"]
 
 

@@ -95,7 +95,7 @@ class Command(OperatorCommand):
             text = _("going on with backfill %(id)s: %(observed)s observed before")
             self.say(text % {"id": before.pk, "observed": before.observed})
         run = before or begin(scope)
-        with tqdm(desc="looked at", unit=" learners", disable=None) as bar:
+        with tqdm(desc="observed", unit=" learners", disable=None) as bar:
             work = Backfill(scope, run, stop, options["rate"], bar.update)
             courses = work.courses()
             bar.total = sum(courses.values())
