@@ -45,9 +45,9 @@ def start(quick: bool) -> Figures:
 
 def lines(results: Results) -> list[Line]:
     """The imports, and for comparison the difference between whole starts, which is small beside its noise."""
-    own, told, without = (results[name, MARIADB] for name in ("imports", "with", "without"))
-    others = told["modules"] - without["modules"] - (told["ours"] - without["ours"])
-    added = told["cpu"] - without["cpu"]
+    own, with_it, without = (results[name, MARIADB] for name in ("imports", "with", "without"))
+    others = with_it["modules"] - without["modules"] - (with_it["ours"] - without["ours"])
+    added = with_it["cpu"] - without["cpu"]
     return [
         Line(
             "LMS start-up",
