@@ -62,7 +62,7 @@ def fill(count: int) -> None:
         ],
         batch_size=5000,
     )
-    values = {
+    values: dict[str, Any] = {
         "began": began.replace(tzinfo=None),
         "each": EACH,
         "courses": COURSES,

@@ -92,7 +92,7 @@ def _line(size: int, found: dict[str, float]) -> str:
 
 
 def _killed_line(size: int, found: dict[str, float]) -> str:
-    counts = f"{found['before']:,} | {found['told']:,} | {found['left']:,}"
+    counts = f"{found['before']:,} | {found['reported']:,} | {found['left']:,}"
     return f"| {size:,} | {found['seconds']:.1f} | {counts} |"
 
 
@@ -216,8 +216,8 @@ def _rest(size: int) -> dict[str, float]:
     reported = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
     left = set(Notice.objects.values_list("user_id", "course_key"))
     if statements != len(reported) or reported & left or len(reported) + len(left) != size:
-        raise AssertionError(f"statements={statements} told={len(reported)} left={len(left)} of {size}")
-    return {"first": first, "before": before, "told": len(reported), "left": len(left)}
+        raise AssertionError(f"statements={statements} reported={len(reported)} left={len(left)} of {size}")
+    return {"first": first, "before": before, "reported": len(reported), "left": len(left)}
 
 
 STEPS: dict[str, Callable[[int], dict[str, float]]] = {

@@ -3,7 +3,7 @@
 A class learns in the demo LMS on MariaDB, with several workers at a broker, while everything goes wrong that does go
 wrong: Percipio fails in every way that the sandbox knows, workers are killed, the broker loses its messages, broker
 and database are killed, the workers' clock jumps, and settings are edited. When the storm is over, what Percipio holds
-is compared with what the LMS's own tables say (``proof/truth.py``, which shares no code with the plugin). Any
+is compared with what the LMS's own tables say (``proof/expected.py``, which shares no code with the plugin). Any
 difference is a failure.
 
 ::

@@ -49,5 +49,5 @@ def _lines(cursor: Any, sql: str, parameters: Any) -> Iterator[str]:
     raw.execute(f"EXPLAIN {sql}", parameters)
     names = [column[0] for column in raw.description]
     for row in raw.fetchall():
-        reported = dict(zip(names, row, strict=True))
-        yield "    " + " ".join(f"{name}={str(reported[name]).removeprefix(PREFIX)}" for name in COLUMNS)
+        shown = dict(zip(names, row, strict=True))
+        yield "    " + " ".join(f"{name}={str(shown[name]).removeprefix(PREFIX)}" for name in COLUMNS)

@@ -86,7 +86,7 @@ def make_topics() -> None:
     Destination.objects.create(pk=1, site_id=SITE)
     LearnerCourse.objects.create(pk=1, user_id=1, course_key="x", site_id=SITE, registration=registration_of(0, 0))
     StatementLedger.objects.create(site_id=SITE, last_stored_at=BEGAN + timedelta(days=300))
-    rows = []
+    rows: list[TopicTerm] = []
     for course in range(COURSES):
         completed = terms_of(statement(course, "completed"))
         for place, kind in enumerate(KINDS):
@@ -137,7 +137,7 @@ def address_of(learner: int) -> str:
 
 # Row n is step (n div 5000) mod 14 of one of 5,000 learner-courses that are at work together; a learner takes five
 # courses. Of course 7 every completion is voided; every hundredth row takes back a completion of its course.
-PARTS = {
+PARTS: dict[str, Any] = {
     "site": SITE,
     "courses": COURSES,
     "kinds": len(KINDS),
@@ -285,8 +285,8 @@ def print_plans(parameters: dict[str, str], count: int) -> None:
             cursor.execute(f"EXPLAIN {sql}", params)
             names = [column[0] for column in cursor.description]
             for plan in cursor.fetchall():
-                told = dict(zip(names, plan, strict=True))
-                print("    " + " ".join(f"{name}={told[name]}" for name in ("table", "type", "key", "rows", "Extra")))
+                shown = dict(zip(names, plan, strict=True))
+                print("    " + " ".join(f"{name}={shown[name]}" for name in ("table", "type", "key", "rows", "Extra")))
         print()
 
 

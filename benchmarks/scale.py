@@ -17,7 +17,7 @@ MINUTES = 24 * 60
 
 
 def _option(default: float, words: str) -> float:
-    return field(default=default, metadata={"help": words})  # type: ignore[no-any-return]
+    return field(default=default, metadata={"help": words})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Case:
     down: float = _option(0, "hours for which Percipio is down, from the morning's peak on")
     notice_ms: float = _option(0.130, "milliseconds in the learner's request (capture, MariaDB)")
     observation_ms: float = _option(
-        0.097, "milliseconds of an observation that finds nothing new (look: 10,292 a second)"
+        0.097, "milliseconds of an observation that finds nothing new (observe: 10,292 a second)"
     )
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
     asking: float = _option(0.5, "share of the observations that have to ask it, since something was completed")
     store_ms: float = _option(
-        0.317, "milliseconds to build and store a statement (look with three statements: 1,050 a second)"
+        0.317, "milliseconds to build and store a statement (observe with three statements: 1,050 a second)"
     )
     post_ms: float = _option(0.220, "milliseconds to claim and settle a statement (delivery, 20 ms: 4,546 a second)")
     bytes: float = _option(6_000, "bytes of a statement's row with its indexes (assumed)")

@@ -25,7 +25,7 @@ def _model(name: str) -> Any:
 
 
 def follow(patience: float) -> bool:
-    """Show the statements arriving until nothing is left to look at or to send; False if that takes too long."""
+    """Show the statements arriving until nothing is left to observe or to send; False if that takes too long."""
     until = time.monotonic() + patience
     quiet, shown = 0, -1
     with tqdm(desc="  arriving", unit=" statements", dynamic_ncols=True, disable=None) as bar:
@@ -46,7 +46,7 @@ def follow(patience: float) -> bool:
 
 
 def show_learners() -> None:
-    """A line for each learner and course: what Percipio was told, or why nothing."""
+    """A line for each learner and course: what was reported to Percipio, or why nothing."""
     people = dict(get_user_model().objects.values_list("pk", "username"))
     rows = list(_model("LearnerCourse").objects.order_by("user_id", "course_key"))
     lines = [

@@ -114,12 +114,12 @@ def _arguments() -> argparse.Namespace:
 
 
 def _environment(chosen: argparse.Namespace) -> dict[str, str]:
-    """What every process of the demo is told, unless the caller's environment says otherwise."""
-    told = {"DJANGO_SETTINGS_MODULE": "demo.settings", "PYTHONUNBUFFERED": "1"}
+    """The environment of every process of the demo, unless the caller's environment says otherwise."""
+    own = {"DJANGO_SETTINGS_MODULE": "demo.settings", "PYTHONUNBUFFERED": "1"}
     if chosen.sandbox:
-        told["PERCIPIO_API_URL"] = f"http://127.0.0.1:{chosen.port}"
-        told["PERCIPIO_TOKEN_URL"] = f"http://127.0.0.1:{chosen.port}/oauth2-provider/token"
-    return {**told, **{name: os.environ[name] for name in told if name.startswith("PERCIPIO_") and name in os.environ}}
+        own["PERCIPIO_API_URL"] = f"http://127.0.0.1:{chosen.port}"
+        own["PERCIPIO_TOKEN_URL"] = f"http://127.0.0.1:{chosen.port}/oauth2-provider/token"
+    return {**own, **{name: os.environ[name] for name in own if name.startswith("PERCIPIO_") and name in os.environ}}
 
 
 def _forget(chosen: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """A clock of the plugin's task that the harness can move: seconds in a file, added to the time of the machine.
 
-The LMS's own tasks in the same worker keep the true time, for what *they* store is the truth.
+The LMS's own tasks in the same worker keep the true time, for what *they* store is what is expected at Percipio.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ class Lms:
 
 def connect(url: str) -> Any:
     """A connection of the database client's own, without Django."""
-    import MySQLdb
+    import MySQLdb  # type: ignore[import-untyped]
 
     parts = urlsplit(url)
     return MySQLdb.connect(

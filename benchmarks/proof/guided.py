@@ -105,7 +105,7 @@ READERS: dict[str, Reader] = {
 def main() -> None:
     """Fuzz ``sys.argv[1]`` with ``sys.argv[2]`` inputs; exits with libFuzzer's status, 0 for nothing found."""
     name, runs = sys.argv[1:3]
-    import atheris
+    import atheris  # type: ignore[import-untyped]
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     with atheris.instrument_imports(include=["percipio_openedx"], enable_loader_override=False):

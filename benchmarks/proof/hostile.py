@@ -30,7 +30,8 @@ from percipio_openedx.operations import course_overrides
 from percipio_openedx.redaction import message_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-IDS = [str(uuid5(UUID(int=1), str(number))) for number in range(4)]
+UUIDS = [uuid5(UUID(int=1), str(number)) for number in range(4)]
+IDS = [str(each) for each in UUIDS]
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _partial(body: bytes) -> None:
     """Every index that is judged was sent, and no statement is both judged and to be sent again."""
     found = read(body, IDS, partial=True).verdicts
     assert set(found) <= set(range(len(IDS)))
-    for ids in (IDS, IDS[:1]):
+    for ids in (UUIDS, UUIDS[:1]):
         outcome = outcome_of_answer(207, body)
         judgment = judge(Answer(outcome, 207, "", None, 0.0, body), ids)
         again = [index for part in judgment.again for index in part]

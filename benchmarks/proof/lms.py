@@ -1,4 +1,4 @@
-"""The LMS of the harness: its processes, what they are told, and how far they are."""
+"""The LMS of the harness: its processes, what they are set up with, and how far they are."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Installation:
         return f"{self.name}.{QUEUE}"
 
     def environment(self) -> dict[str, str]:
-        """What every process is told."""
+        """The environment of every process."""
         sandbox = f"http://127.0.0.1:{self.sandbox_port}"
         return {
             "DJANGO_SETTINGS_MODULE": "benchmarks.proof.settings",

@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import django
@@ -151,14 +152,14 @@ def _study(user: User, key: CourseKey, dice: random.Random, blocks: list[Block])
     for block in todo:
         if block.weight > 0:
             points = 0.0 if fails_first or not passes else 1.0
-            yield lambda block=block, points=points: acts.answer(user, key, block.usage_key, points)
+            yield partial(acts.answer, user, key, block.usage_key, points)
         else:
-            yield lambda block=block: acts.complete(user, block.usage_key)
+            yield partial(acts.complete, user, block.usage_key)
     if exam:
         yield lambda: acts.grade(user, key, times=1)
     if exam and fails_first and passes:
         for block in exam:
-            yield lambda block=block: acts.answer(user, key, block.usage_key, 1.0)
+            yield partial(acts.answer, user, key, block.usage_key, 1.0)
         yield lambda: acts.grade(user, key, times=2)
 
 

@@ -14,7 +14,7 @@ HIGH_PRIORITY_QUEUE = f"{_PREFIX}.high"
 DEFAULT_PRIORITY_QUEUE = f"{_PREFIX}.default"
 HIGH_MEM_QUEUE = f"{_PREFIX}.high_mem"
 CELERY_DEFAULT_QUEUE = CELERY_DEFAULT_EXCHANGE = CELERY_DEFAULT_ROUTING_KEY = DEFAULT_PRIORITY_QUEUE
-CELERY_QUEUES: dict[str, dict[str, str]] = {HIGH_PRIORITY_QUEUE: {}, DEFAULT_PRIORITY_QUEUE: {}, HIGH_MEM_QUEUE: {}}
+CELERY_QUEUES = {HIGH_PRIORITY_QUEUE: {}, DEFAULT_PRIORITY_QUEUE: {}, HIGH_MEM_QUEUE: {}}
 
 # What the LMS tracks is no part of what is tried.
 LOGGING["loggers"]["tracking"] = {"handlers": [], "level": "CRITICAL", "propagate": False}
@@ -22,7 +22,7 @@ LOGGING["loggers"]["tracking"] = {"handlers": [], "level": "CRITICAL", "propagat
 DATABASES["default"].setdefault("OPTIONS", {})["connect_timeout"] = 5
 PERCIPIO_TIMEOUT = 2
 PERCIPIO_OBSERVE_AFTER = 1
-# A statement is told from another by its number here, so small batches meet the faults in more combinations.
+# Statements are distinguished by their number here, so small batches meet the faults in more combinations.
 PERCIPIO_BATCH_SIZE = 20
 
 # Which version of the plugin this process runs, for a harness that has several of them.

@@ -8,8 +8,9 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.proof import clock
 from benchmarks.proof.lms import Installation, a_child_of
@@ -145,8 +146,9 @@ class Storm:
         from kombu import Connection
 
         with Connection(broker, connect_timeout=5) as connection:
+            channel: Any = connection.default_channel
             try:
-                lost = connection.default_channel.queue_purge(self._lms.queue)
+                lost = channel.queue_purge(self._lms.queue)
             except connection.channel_errors:
                 return "no queue yet"
         return f"{lost} messages"
@@ -207,7 +209,7 @@ class Storm:
         clock.move(self._lms.clock, offset)
 
     @staticmethod
-    def _save(site_id: int, values: dict[str, object]) -> None:
+    def _save(site_id: int, values: Mapping[str, object]) -> None:
         from django.apps import apps
         from django.db import connection
 

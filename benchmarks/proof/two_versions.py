@@ -23,7 +23,7 @@ GROUPS = ((1, 16), (17, 32), (33, 44))
 WORKERS = 2
 # Seconds between two acts while a group takes its time, and that a phase may take.
 PAUSE, PATIENCE = 0.2, 120.0
-# Seconds after which a version that neither observes nor sends has come to a standstill: longer than the places of two
+# Seconds after which a version that neither observes nor sends has come to a standstill: longer than the slots of two
 # killed runs are kept from others (180 s, `percipio_openedx.operations.run_slots`), for two is all there are.
 STANDSTILL = 210.0
 # Percipio's and the worker's waits pass quickly: so many seconds of the workers' clock every two seconds.

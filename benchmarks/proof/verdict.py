@@ -39,7 +39,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Said:
-    """One thing that Percipio was told."""
+    """One thing that was reported to Percipio."""
 
     partner: str
     email: str

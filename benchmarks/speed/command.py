@@ -82,8 +82,8 @@ def _run(places: Places, row: str, name: str, database: str, quick: bool) -> Fig
         print(f"{row} {name} {database} failed:\n{done.stderr[-3000:]}", file=sys.stderr)
         return None
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
-    told = " ".join(f"{key}={value:.4g}" for key, value in figures.items())
-    print(f"{row} {name} {database}: {told}", file=sys.stderr)
+    shown = " ".join(f"{key}={value:.4g}" for key, value in figures.items())
+    print(f"{row} {name} {database}: {shown}", file=sys.stderr)
     return figures
 
 

@@ -112,7 +112,7 @@ def _fill(places: Places, kind: str) -> None:
 
 
 def _statement(url: str, sql: str) -> None:
-    import MySQLdb
+    import MySQLdb  # type: ignore[import-untyped]
 
     parts = urlsplit(url)
     connection = MySQLdb.connect(

@@ -58,8 +58,8 @@ class Receiver:
     async def _answer(self, head: str, body: bytes, is_new: bool) -> bytes:
         method, path, _ = head.split(" ", 2)
         if path == "/count":
-            told = ("statements", "requests", "connections", "most_at_once")
-            counts = {"steady": self._steady(), **{name: getattr(self, name) for name in told}}
+            names = ("statements", "requests", "connections", "most_at_once")
+            counts = {"steady": self._steady(), **{name: getattr(self, name) for name in names}}
             return _response(200, json.dumps({**counts, "different": len(self.ids)}).encode())
         if path.startswith("/reset/"):
             self.__init__(int(path.rsplit("/", 1)[1]) / 1000)  # type: ignore[misc]

@@ -48,7 +48,7 @@ def wait(is_done: Callable[[], bool]) -> None:
 def cpu_seconds(pid: int) -> float:
     """The processor's time of a process and its children so far."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(_own(int(each)) for each in (pid, *children))
+    return sum(_own(each) for each in (pid, *map(int, children)))
 
 
 def _own(pid: int) -> float:

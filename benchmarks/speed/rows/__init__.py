@@ -7,7 +7,7 @@ from importlib import import_module
 from benchmarks.speed.case import Row
 
 NAMES = (
-    *("capture", "broker", "look", "transform", "delivery", "several"),
+    *("capture", "broker", "observe", "transform", "delivery", "several"),
     *("end_to_end", "latency", "history", "growth", "startup"),
 )
 

@@ -24,7 +24,7 @@ def _observed(count: int) -> int:
 
 
 def _without_building() -> None:
-    """The platform's look-ups and the observation as they are, but nothing to report."""
+    """The platform's reads and the observation as they are, but nothing to report."""
     from percipio_openedx.models import LearnerCourse
 
     LearnerCourse.objects.update(reported_started=True, reported_passed=True, reported_completed=True)
@@ -78,7 +78,7 @@ def _again(quick: bool, *, stubbed: bool) -> Figures:
 
 
 def reporting(quick: bool) -> Figures:
-    """Three statements of each (started, passed, completed), built and kept; the platform stubbed."""
+    """Three statements of each (started, passed, completed), built and frozen; the platform stubbed."""
     from percipio_openedx.models import Statement
 
     count = _size(quick) // 2
@@ -115,8 +115,8 @@ def burst(quick: bool) -> Figures:
     world.notices(1, world.FIRST + 1)
     report_due()
     again = CALLS["calculate_progress_for_learner_in_course"] - asked
-    told = Statement.objects.filter(kind="progressed").count()
-    return {"looks": reported.observed, "progressed": told, "asked": asked, "asked_again": again}
+    found = Statement.objects.filter(kind="progressed").count()
+    return {"observed": reported.observed, "progressed": found, "asked": asked, "asked_again": again}
 
 
 def lines(results: Results) -> list[Line]:
@@ -135,9 +135,9 @@ def lines(results: Results) -> list[Line]:
 
 
 def _burst(own: Figures) -> Line:
-    good = own["looks"] == 1 and own["progressed"] <= 1 and own["asked"] <= 1 and own["asked_again"] == 0
-    told = f"{own['looks']:.0f} observation, {own['progressed']:.0f} progress statement, platform's progress asked"
-    return Line("a burst of 100 completions", f"{told} {own['asked']:.0f} time", goal="at most 1 each", met=good)
+    good = own["observed"] == 1 and own["progressed"] <= 1 and own["asked"] <= 1 and own["asked_again"] == 0
+    found = f"{own['observed']:.0f} observation, {own['progressed']:.0f} progress statement, platform's progress asked"
+    return Line("a burst of 100 completions", f"{found} {own['asked']:.0f} time", goal="at most 1 each", met=good)
 
 
 def _speed(own: Figures, what: str, judged: bool | None) -> Line:
@@ -157,4 +157,4 @@ CASES = {
     "real_platform": Case(real_platform),
     "burst": Case(burst, rounds=1),
 }
-ROW = Row("look", CASES, lines)
+ROW = Row("observe", CASES, lines)

@@ -11,6 +11,8 @@ from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures
 
 WITHOUT = {"BENCH_WITHOUT_PLUGIN": "1"}
+# Modules of others: event-tracking's backend that routes events, and its task, which the plugin takes out or quietens.
+OTHERS = 2
 # Django set up, admin included, and the addresses loaded. The collector stays off: a full collection takes as long as
 # two times the plugin's imports, and in which start there is one more, and in whose import it falls, is chance.
 START = """
@@ -45,17 +47,17 @@ def start(quick: bool) -> Figures:
 
 def lines(results: Results) -> list[Line]:
     """The imports, and for comparison the difference between whole starts, which is small beside its noise."""
-    own, told, without = (results[name, MARIADB] for name in ("imports", "with", "without"))
-    others = told["modules"] - without["modules"] - (told["ours"] - without["ours"])
-    added = told["cpu"] - without["cpu"]
+    own, with_it, without = (results[name, MARIADB] for name in ("imports", "with", "without"))
+    others = with_it["modules"] - without["modules"] - (with_it["ours"] - without["ours"])
+    added = with_it["cpu"] - without["cpu"]
     return [
         Line(
             "LMS start-up",
             f"{own['ms']:.0f} ms of import time, {own['modules']:.0f} modules of ours, {others:.0f} of others; "
             f"whole starts differ by {added:.0f} ms CPU",
             limit=f"without {without['cpu']:.0f} ms CPU",
-            goal="at most 100 ms of import time",
-            met=own["ms"] <= 100 and others <= 0,
+            goal=f"at most 100 ms of import time, {OTHERS} modules of others",
+            met=own["ms"] <= 100 and others <= OTHERS,
         )
     ]
 
