@@ -38,7 +38,7 @@ setup(
         "percipio_openedx": [
             "py.typed",
             "conf/locale/*/LC_MESSAGES/*",
-            "locale/*/LC_MESSAGES/*",
+            "locale/*/LC_MESSAGES/*.mo",
             "static/**/*",
             "templates/**/*",
         ],
