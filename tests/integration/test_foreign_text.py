@@ -23,7 +23,7 @@ HARMLESS = "no learner \ufffd \ufffd \ufffd "
 
 # Every column of words, by whose they are. A new one has to be put on one side.
 FOREIGN = {
-    "Alert.words",
+    "Alert.message",
     "DeliveryAttempt.answer",
     "Destination.last_error",
     "Destination.plain_answer",

@@ -102,7 +102,7 @@ def test_the_sentence(world: World, change: Change, tone: Tone, words: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "tone", "message"),
+    ("name", "value", "tone", "words"),
     [
         ("ENABLED", False, Tone.QUIET, "Switched off: PERCIPIO_ENABLED is False."),
         ("REGION", "mars", Tone.ERROR, "Nothing is sent: PERCIPIO_REGION is 'mars'"),
