@@ -85,9 +85,9 @@ def examine() -> None:
         (post, tokens, "_life"),
         (post, Fernet, "encrypt"),
         # Where values to be masked are at hand.
-        (post, client_module, "words_of"),
-        (examine, connection_check, "words_of"),
-        (a_token, tokens, "words_of"),
+        (post, client_module, "message_of"),
+        (examine, connection_check, "message_of"),
+        (a_token, tokens, "message_of"),
         # Where the settings are read.
         (configuration, config.site, "_policy"),
         (configuration, config.site, "choice"),
@@ -96,7 +96,7 @@ def examine() -> None:
 def test_no_frame_shows_a_secret(
     site: Sandbox, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], place: Any, name: str
 ) -> None:
-    if name == "words_of":
+    if name == "message_of":
         site.set_scenario("token-refused:9" if act is a_token else "forbidden:9")
     monkeypatch.setattr("secrets.token_urlsafe", lambda *_: TOKEN)
     monkeypatch.setattr(place, name, breaks)
