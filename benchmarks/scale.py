@@ -37,16 +37,16 @@ class Case:
     rtt: float = _option(0.1, "seconds of one request to Percipio")
     limit: float = _option(0, "requests a minute that Percipio takes from one organization; 0 for any number")
     down: float = _option(0, "hours for which Percipio is down, from the morning's peak on")
-    notice_ms: float = _option(0.130, "milliseconds in the learner's request (capture, MariaDB)")
+    notice_ms: float = _option(0.227, "milliseconds in the learner's request (capture, MariaDB)")
     observation_ms: float = _option(
-        0.097, "milliseconds of an observation that finds nothing new (observe: 10,292 a second)"
+        0.243, "milliseconds of an observation that finds nothing new (observe: 4,113 a second)"
     )
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
     asking: float = _option(0.5, "share of the observations that have to ask it, since something was completed")
     store_ms: float = _option(
-        0.317, "milliseconds to build and store a statement (observe with three statements: 1,050 a second)"
+        0.858, "milliseconds to build and store a statement (observe with three statements: 355 a second)"
     )
-    post_ms: float = _option(0.220, "milliseconds to claim and settle a statement (delivery, 20 ms: 4,546 a second)")
+    post_ms: float = _option(0.159, "milliseconds to claim and settle a statement (delivery, 20 ms: 6,285 a second)")
     bytes: float = _option(6_000, "bytes of a statement's row with its indexes (assumed)")
 
     @property
