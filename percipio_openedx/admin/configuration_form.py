@@ -33,7 +33,7 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     """
     # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
-    stand_ins.update(dict.fromkeys(REQUIRED, "-"), api_url="https://localhost", token_url="https://localhost")  # noqa: S106
+    stand_ins |= dict.fromkeys(REQUIRED, "-") | dict.fromkeys(("api_url", "token_url"), "https://localhost")
     tried = dict(values)
     if not is_on:
         unusable = [name for name in REQUIRED if not tried[name] or not getattr(tried[name], "is_readable", True)]
