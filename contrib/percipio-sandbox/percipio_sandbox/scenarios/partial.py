@@ -112,6 +112,9 @@ def _in_json(shape: Shape) -> Callable[[list[Verdict]], Answer]:
 
 
 def _unreadable(verdicts: list[Verdict]) -> Answer:
+    # "Some" of one statement is that one, for good: what fails for a while has to say so by its status.
+    if len(verdicts) == 1:
+        return json_answer({"message": verdicts[0].reason}, verdicts[0].status)
     return Answer(207, b"Some statements could not be processed.", "text/plain; charset=utf-8")
 
 
@@ -132,5 +135,9 @@ SCENARIOS = (
     _scenario("207-object-list", "an object that holds a list with a boolean success", _in_json(_object_with_list)),
     _scenario("207-object-map", "an object keyed by the statements' ids", _in_json(_object_as_map)),
     _scenario("207-errors-only", "an object that lists only what was refused", _in_json(_errors_only)),
-    _scenario("207-unreadable", "a sentence that names no statement", _unreadable),
+    _scenario(
+        "207-unreadable",
+        "a sentence that names no statement; one statement alone gets its own status",
+        _unreadable,
+    ),
 )
