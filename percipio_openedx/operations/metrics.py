@@ -50,9 +50,9 @@ def gauges() -> Iterator[Gauge]:
     yield from _requests(snapshot.at, labels)
     yield from _observing(snapshot)
     alerts: Values = {(row.kind, row.subject): 1.0 for row in snapshot.alerts}
-    yield Gauge("alerts", "1 for each problem that operators were told of", ("kind", "subject"), alerts)
+    yield Gauge("alerts", "1 for each problem that operators were alerted of", ("kind", "subject"), alerts)
     found: Values = {(one.code.value, one.severity.value, one.subject): 1.0 for one in problems.find(snapshot)}
-    yield Gauge("problems", "1 for each problem, whether told or not", ("kind", "severity", "subject"), found)
+    yield Gauge("problems", "1 for each problem, whether alerted or not", ("kind", "severity", "subject"), found)
     yield Gauge("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
 
 

@@ -30,7 +30,7 @@ SAMPLE = 1000
 
 class Command(OperatorCommand):
     help = (
-        "Looks at learners who were enrolled before, and queues what Percipio has not been told. Nothing is reported "
+        "Observes learners who were enrolled before, and queues what Percipio has not received. Nothing is reported "
         "twice. It can be stopped at any time (Ctrl-C, SIGTERM); called again with the same arguments it goes on where "
         "it stopped. With --dry-run it counts, and examines a sample without reporting."
     )
