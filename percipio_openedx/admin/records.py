@@ -185,7 +185,7 @@ def _bound(name: str, value: object) -> str:
 class AlertAdmin(ReadOnlyAdmin):
     """One row per problem ever reported; there are few."""
 
-    list_display = ("changed_at", "state_badge", "problem", "subject", "message", "is_announced")
+    list_display = ("changed_at", "state_badge", "problem", "about", "message", "is_announced")
     list_filter = (
         choice_filter(
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
@@ -201,6 +201,18 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Problem"))
     def problem(self, row: Alert) -> str:
         return labels.of(TITLES, row.kind)
+
+    @admin.display(description=_("What"))
+    def about(self, row: Alert) -> str:
+        """Return the subject with its site by name; a destination that is gone keeps its key."""
+        kind, _colon, key = row.subject.partition(":")
+        if kind == "site" and key.isdecimal():
+            return sites.site_name(int(key))
+        if kind == "destination" and key.isdecimal():
+            found = Destination.objects.filter(pk=key).values_list("site_id", "organization").first()
+            if found is not None:
+                return " ".join(filter(None, (sites.site_name(found[0]), found[1])))
+        return row.subject
 
 
 @admin.register(ErasureRequest)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.sites.models import Site
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -158,3 +160,14 @@ def test_a_german_operator_reads_german(quiet: World, everything: Client) -> Non
         (one,) = reported(everything)
 
     assert one[1].startswith("Es scheint kein Worker zu laufen, oder er kommt nicht nach: Der älteste Hinweis wartet")
+
+
+def test_an_alert_names_the_site_that_it_is_about(quiet: World, everything: Client) -> None:
+    row = Destination.objects.create(site_id=1, organization="org-of-the-alert")
+    for subject in (f"destination:{row.pk}", "destination:999999", "site:1", "notices"):
+        Alert.objects.create(kind="parked", subject=subject, changed_at=timezone.now())
+    site = Site.objects.get(pk=1).domain
+
+    page = everything.get(reverse("admin:percipio_openedx_alert_changelist")).content.decode()
+    shown = set(re.findall(r'<td class="field-about">([^<]*)</td>', page))
+    assert shown == {f"{site} org-of-the-alert", "destination:999999", site, "notices"}
