@@ -33,12 +33,16 @@ class Enrollment(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown."""
+    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown.
+
+    ``has_complete_block``: some block is recorded as complete as a whole. Without one the progress is 0.
+    """
 
     first: datetime | None = None
     last: datetime | None = None
     seconds: int | None = None
     version: str = ""
+    has_complete_block: bool = True
 
 
 class Progress(NamedTuple):

@@ -16,8 +16,8 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 from .models import StoredBlock, StoredCourse
 
 UNIT_TYPE = "vertical"
-# Blocks that nobody can complete, such as a discussion, do not hold back their unit.
-UNCOUNTED_TYPES = frozenset({"discussion"})
+# Blocks that nobody can complete, such as a discussion or an empty bank of questions, do not hold back their unit.
+UNCOUNTED_TYPES = frozenset({"discussion", "library_content"})
 
 
 @dataclass

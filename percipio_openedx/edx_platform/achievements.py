@@ -13,6 +13,8 @@ from percipio_openedx.data import Activity, Certificate, Enrollment, Grade
 from percipio_openedx.edx_platform.door import parsed, platform
 
 DONE = Q(completion__gt=0)
+# What the platform counts as complete: its summary compares with 1.0 exactly.
+COMPLETE = Q(completion=1.0)
 
 
 def _enrollment_rows(**filters: Any) -> Any:
@@ -76,13 +78,16 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
             last=Max("modified", filter=DONE),
             changed=Max("modified"),
             count=Count("id"),
+            complete=Count("id", filter=COMPLETE),
         )
-        .values_list("user_id", "first", "last", "changed", "count")
+        .values_list("user_id", "first", "last", "changed", "count", "complete")
         .order_by()
     )
     return {
-        user_id: Activity(first=first, last=last, version=f"{count}@{changed.timestamp():.6f}")
-        for user_id, first, last, changed, count in rows
+        user_id: Activity(
+            first=first, last=last, version=f"{count}@{changed.timestamp():.6f}", has_complete_block=complete > 0
+        )
+        for user_id, first, last, changed, count, complete in rows
     }
 
 

@@ -60,8 +60,14 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
 
 
 def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> bool:
-    """Whether the progress, which is expensive and not in ``observed`` yet, can change the result of ``due``."""
+    """Whether the progress, which is expensive and not in ``observed`` yet, can change the result of ``due``.
+
+    Never without a complete block: the progress is 0 then, and asking makes the platform write (it draws the learner's
+    exam questions, and assigns experiment groups and cohorts).
+    """
     if observed.enrollment is None or observed.activity.last is None or reported.completed:
+        return False
+    if not observed.activity.has_complete_block:
         return False
     without = replace(observed, percent=None, percent_unlocked=None)
     others_complete = _completed_at(reported, without, policy) is not None

@@ -81,19 +81,22 @@ def read(
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
     certificates = edx_platform.certificates(course_key, user_ids)
-    return {
-        user_id: ObservedLearner(
-            learner=learners.get(user_id),
-            observed=Observed(
-                enrollment=enrollments.get(user_id),
-                activity=activities.get(user_id, Activity()),
-                grade=grades.get(user_id),
-                certificate=certificates.get(user_id),
-                is_graded=is_graded,
-            ),
+
+    def observed(user_id: int) -> Observed:
+        activity = activities.get(user_id, Activity())
+        # Known without asking; otherwise it is asked for where it matters.
+        percent = None if activity.has_complete_block else 0
+        return Observed(
+            enrollment=enrollments.get(user_id),
+            activity=activity,
+            percent=percent,
+            percent_unlocked=percent,
+            grade=grades.get(user_id),
+            certificate=certificates.get(user_id),
+            is_graded=is_graded,
         )
-        for user_id in user_ids
-    }
+
+    return {user_id: ObservedLearner(learners.get(user_id), observed(user_id)) for user_id in user_ids}
 
 
 def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:

@@ -13,6 +13,8 @@ from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.exceptions import ItemNotFoundError
 
 from demo.learning.costs import platform_call
+from demo.learning.models import StoredBlock
+from lms.djangoapps.courseware.models import StudentModule
 
 
 def get_course_by_id(course_key: CourseKey):  # type: ignore[no-untyped-def]
@@ -33,6 +35,7 @@ def get_course_blocks_completion_summary(course_key: CourseKey, user: User) -> d
     platform_call("get_course_blocks_completion_summary", course_key, user.id)
     if not user.id:
         return []
+    _draw(course_key, user)
     units = get_course_in_cache(course_key)
     done = _whole_completions(user, course_key)
     mode, _is_active = CourseEnrollment.enrollment_mode_for_user(user, course_key)
@@ -47,6 +50,21 @@ def get_course_blocks_completion_summary(course_key: CourseKey, user: User) -> d
         else:
             counts["incomplete_count"] += 1
     return counts
+
+
+def _draw(course_key: CourseKey, user: User) -> None:
+    """Draw a learner's questions from each bank of the course, and keep the draw: asking writes.
+
+    As the transformer ``library_content`` of ``course_blocks`` does, whether the learner ever came or not.
+    """
+    banks = StoredBlock.objects.filter(course__course_key=course_key, block_type="library_content")
+    for usage_key in banks.values_list("usage_key", flat=True):
+        StudentModule.objects.get_or_create(
+            student=user,
+            module_state_key=usage_key,
+            course_id=course_key,
+            defaults={"module_type": "library_content", "state": '{"selected": []}'},
+        )
 
 
 def _whole_completions(user: User, course_key: CourseKey) -> set[str]:
