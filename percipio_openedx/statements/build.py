@@ -193,7 +193,7 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         parts = value.split(":") if value else []
         percent = int(parts.pop(0)) if found is Kind.PROGRESSED else None
         retracts = Kind(parts.pop(0)) if found is Kind.RETRACTED else None
-        anew = int(parts.pop().removeprefix(ANEW)) if parts and parts[-1].startswith(ANEW) else 0
+        anew = anew_of(parts.pop()) if parts and parts[-1].startswith(ANEW) else 0
         rounds = int(parts.pop(0).removeprefix(ROUND)) if parts else 0
     except (ValueError, IndexError):
         raise StatementError("value", "is none of a milestone") from None
@@ -214,6 +214,12 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         retracts=retracts,
         anew=anew,
     )
+
+
+def anew_of(value: str) -> int:
+    """Return which time everything is reported (``data.Reported.anew``), from a milestone's value."""
+    last = value.rpartition(":")[2]
+    return int(last.removeprefix(ANEW)) if last.startswith(ANEW) else 0
 
 
 def _seconds(duration: str) -> int | None:
