@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from config_models.models import ConfigurationModel
 from django.contrib.sites.models import Site
@@ -47,15 +47,22 @@ class AccountColumns(ConfigurationModel):  # type: ignore[misc]
         """Add a version and remove the secret from earlier ones."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            key = {name: getattr(self, name) for name in self.KEY_FIELDS}
-            earlier = type(self).objects.filter(pk__lt=self.pk, **key)
+            earlier = type(self).objects.filter(pk__lt=self.pk, **self._key())
             earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
+
+    def newest_version(self) -> Self | None:
+        """Return the newest stored version of the same site or account, or None."""
+        found: Self | None = type(self).objects.filter(**self._key()).order_by("-pk").first()
+        return found
+
+    def _key(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.KEY_FIELDS}
 
     @classmethod
     def current(cls, *args: Any) -> Any:
         """Return the newest version or an empty one, never from the shared cache: it would hold the secret."""
-        key = dict(zip(cls.KEY_FIELDS, args, strict=True))
-        return cls.objects.filter(**key).order_by("-pk").first() or cls(**key)
+        empty = cls(**dict(zip(cls.KEY_FIELDS, args, strict=True)))
+        return empty.newest_version() or empty
 
 
 class Account(AccountColumns):

@@ -78,8 +78,7 @@ class SiteStatus:
     @property
     def mistakes(self) -> dict[str, PercipioConfigurationError]:
         """Return the mistake in each account that has one, by its name."""
-        accounts = self.configuration.accounts if self.configuration is not None else ()
-        return {one.name: one.in_force for one in accounts if isinstance(one.in_force, PercipioConfigurationError)}
+        return {} if self.configuration is None else mistakes_of(self.configuration)
 
     @property
     def waiting(self) -> int:
@@ -136,6 +135,12 @@ def configurations() -> dict[int, InForce]:
 def reporting() -> dict[int, Configuration]:
     """Return the configurations of the sites that report."""
     return {site_id: one for site_id, one in configurations().items() if isinstance(one, Configuration)}
+
+
+def mistakes_of(configuration: Configuration) -> dict[str, PercipioConfigurationError]:
+    """Return the mistake in each account of a site that has one, by its name."""
+    every = {one.name: one.in_force for one in configuration.accounts}
+    return {name: one for name, one in every.items() if isinstance(one, PercipioConfigurationError)}
 
 
 def senders() -> list[Configuration]:
