@@ -125,7 +125,8 @@ class Reported:
 
     The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
     voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the last reported completion or
-    retraction: what is reported again has to be later. It never changes alone.
+    retraction: what is reported again has to be later. It never changes alone. ``anew`` counts how often an operator
+    had everything reported again, to another account than before (``operations.anew``).
     """
 
     started: bool = False
@@ -135,6 +136,7 @@ class Reported:
     passed_round: int = 0
     completed_round: int = 0
     turned_at: datetime | None = field(default=None, compare=False)
+    anew: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Milestone:
 
     ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
     graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
-    what a retraction takes back, ``retracts`` the kind of that statement.
+    what a retraction takes back, ``retracts`` the kind of that statement; ``anew`` as in ``Reported``.
     """
 
     kind: Kind
@@ -154,14 +156,15 @@ class Milestone:
     seconds: int | None = None
     round: int = 0
     retracts: Kind | None = None
+    anew: int = 0
 
     @property
     def value(self) -> str:
         """Return what, with the kind, distinguishes it within its registration (decision record 0006)."""
-        if self.kind is Kind.PROGRESSED:
-            return str(self.percent)
-        parts = [str(self.retracts)] if self.retracts else []
-        return ":".join([*parts, f"round-{self.round}"] if self.round else parts)
+        parts = [str(self.percent)] if self.kind is Kind.PROGRESSED else []
+        parts += [str(self.retracts)] if self.retracts else []
+        parts += [f"round-{self.round}"] if self.round else []
+        return ":".join([*parts, f"anew-{self.anew}"] if self.anew else parts)
 
 
 class Instructor(NamedTuple):

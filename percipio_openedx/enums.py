@@ -71,6 +71,8 @@ class HoldReason(StrEnum):
     COURSE_LEFT_OUT = "course_left_out"
     NO_ORGANIZATION = "no_organization"
     ODD_ORGANIZATION = "odd_organization"
+    NO_ACCOUNT = "no_account"
+    ACCOUNT_OFF = "account_off"
     UNSAYABLE = "unsayable"
 
 
@@ -148,3 +150,9 @@ class Pause(StrEnum):
     CONFIGURATION = "configuration"
     NOT_CONFIGURED = "not_configured"
     PRIVATE_ADDRESS = "private_address"
+    ACCOUNT_OFF = "account_off"
+    NO_ACCOUNT = "no_account"
+
+
+# Switched off on purpose, which is no problem.
+SWITCHED_OFF = (Pause.NOT_CONFIGURED, Pause.ACCOUNT_OFF)

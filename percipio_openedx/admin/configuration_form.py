@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import config, encryption
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
@@ -24,6 +25,13 @@ SECRET_GOES_TO = ("region", "api_url", "token_url")
 # (``common/djangoapps/track/middleware.py`` of edx-platform).
 SECRET_NAME = "new_password"  # noqa: S105 - a name
 SITE_ID = re.compile("[0-9]{1,9}")
+
+
+def raw_values(row: AccountColumns) -> dict[str, Any]:
+    """Return the raw values in force with a row of a site or of an account, saved or not."""
+    if isinstance(row, Account):
+        return config.account_values(config.values_of(PercipioConfiguration.newest(row.site_id)), row)
+    return config.values_of(cast(PercipioConfiguration, row))
 
 
 def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
@@ -50,15 +58,15 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     return found
 
 
-def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration) -> Secret:
+def kept_secret(former: AccountColumns | None, row: AccountColumns) -> Secret:
     """Return the stored secret that a new version continues with; empty if there is none."""
     if former is None or not row.client_id or _goes_elsewhere(former, row):
         return Secret("")
     return former.client_secret
 
 
-def _goes_elsewhere(former: PercipioConfiguration, row: PercipioConfiguration) -> bool:
-    before, after = config.values_of(former), config.values_of(row)
+def _goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
+    before, after = raw_values(former), raw_values(row)
     return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
 
 
@@ -82,15 +90,18 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput({"autocomplete": "new-password", "class": "vTextField", "spellcheck": "false"}),
     )
 
+    # What is never taken from the settings, even if it is empty here.
+    alone: tuple[str, ...] = ()
+
     class Meta:
-        model = PercipioConfiguration
+        model: type[AccountColumns] = PercipioConfiguration
         fields = ("site", "enabled", *config.FIELDS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Never in the page, wherever initial values came from.
         self.initial.pop("client_secret", None)
-        inherited = config.setting_values()
+        inherited = self._inherited_values()
         # A read-only version has hardly any fields.
         for name in list(self.fields):
             if name in inherited and name != "client_secret":
@@ -110,18 +121,25 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             placeholder = gettext("Stored; leave it empty to keep it")
         secret.widget.attrs["placeholder"] = placeholder
 
+    def _inherited_values(self) -> dict[str, Any]:
+        return config.setting_values()
+
     def _show_inherited(self, name: str, inherited: Any) -> None:
         field: Any = self.fields[name]
         if name in CHOICES:
-            unset = _inherited(dict(CHOICES[name]).get(str(inherited), inherited))
+            unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
             self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
         elif isinstance(field, forms.NullBooleanField):
-            unset = _inherited(_("yes") if inherited else _("no"))
+            unset = self._unset(name, _("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
         else:
             if name in PROPOSALS:
                 field.widget = ProposalInput()
-            field.widget.attrs["placeholder"] = _inherited(inherited) if inherited not in (None, "") else ""
+            field.widget.attrs["placeholder"] = "" if inherited in (None, "") else self._unset(name, inherited)
+
+    def _unset(self, name: str, value: Any) -> str:
+        """Return how a field that is left empty reads."""
+        return gettext("As the setting says: %(value)s") % {"value": value}
 
     def add_prefix(self, field_name: str) -> str:
         """Name the secret's field so that the LMS's tracking log masks it."""
@@ -130,7 +148,10 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
     def _stored_secret(self) -> Secret:
         shown = self.data if self.is_bound else self.initial
         site, client_id = str(shown.get("site", "")), shown.get("client_id")
-        former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None
+        former: AccountColumns | None = None
+        if client_id and SITE_ID.fullmatch(site):
+            others = {name: shown.get(name, "") for name in self._meta.model.KEY_FIELDS if name != "site_id"}
+            former = self._meta.model(site_id=int(site), **others).newest_version()
         return former.client_secret if former is not None and former.client_id == client_id else Secret("")
 
     def clean(self) -> dict[str, Any]:
@@ -139,10 +160,8 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         site = cleaned.get("site")
         if site is None or not self._credentials_are_whole(cleaned):
             return cleaned
-        values = {name: cleaned.get(name) for name in config.FIELDS}
-        row = PercipioConfiguration(site=site, enabled=cleaned["enabled"], **values)
-        values = config.values_of(row)
-        former = PercipioConfiguration.newest(site.pk)
+        row = self._meta.model(**{name: cleaned.get(name) for name in self.Meta.fields})
+        values, former = raw_values(row), row.newest_version()
         if cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
             if _goes_elsewhere(former, row):
                 again = _(
@@ -160,10 +179,12 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
         for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
             if name not in self.errors:
-                if cleaned[name] in (None, "") and name not in (*own, *REQUIRED):
+                if name not in self.fields or (
+                    cleaned[name] in (None, "") and name not in (*own, *REQUIRED, *self.alone)
+                ):
                     setting = {"name": name.upper(), "problem": problem}
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting
-                self.add_error(name, problem)
+                self.add_error(name if name in self.fields else None, problem)
         return cleaned
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
@@ -178,5 +199,21 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         return "client_id" not in self.errors
 
 
-def _inherited(value: Any) -> str:
-    return gettext("As the setting says: %(value)s") % {"value": value}
+class AccountForm(PercipioConfigurationForm):
+    """A new version of an account, which says for itself where and with which credentials it sends."""
+
+    alone = (*SECRET_GOES_TO, *REQUIRED, "organization_id", "learners")
+
+    class Meta:
+        model: type[AccountColumns] = Account
+        fields = ("site", "name", "position", "enabled", *config.ACCOUNT_FIELDS)
+
+    def _inherited_values(self) -> dict[str, Any]:
+        values = config.setting_values()
+        return {name: "" if name in self.alone else values[name] for name in config.ACCOUNT_FIELDS}
+
+    def _unset(self, name: str, value: Any) -> str:
+        return "---------" if name in self.alone else gettext("As the site says")
+
+    def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
+        return "name" in cleaned

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.account import Account
 from percipio_openedx.models.configuration import CourseOverride
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.operations import course_overrides
@@ -74,8 +75,11 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = PullClient
-        fields = ("site", "client_id", "enabled")
+        fields = ("site", "account", "client_id", "enabled")
         help_texts = {  # noqa: RUF012 - Django reads it as it is
+            "account": _(
+                "The name of one of the site's accounts: it reads what is made for that one. Empty without any."
+            ),
             "client_id": format_lazy(
                 _(
                     "Of an OAuth2 application of this LMS: confidential, client credentials, with an application "
@@ -84,11 +88,17 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
                 ),
                 scope=PULL_SCOPE,
             ),
-            "enabled": _("Whether it may read this site's statements, learners' names and addresses included."),
+            "enabled": _("Whether it may read these statements, learners' names and addresses included."),
         }
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("site") is not None and values.get("enabled"):
+            known = {row.name for row in Account.in_order([values["site"].pk])}
+            if known and not values.get("account"):
+                self.add_error("account", gettext("The site has accounts: name the one that this client may read of."))
+            elif values.get("account") and values["account"] not in known:
+                self.add_error("account", gettext("The site has no account of this name."))
         if values.get("enabled") and values.get("client_id"):
             try:
                 mistakes = edx_platform.application_mistakes(values["client_id"], PULL_SCOPE)
@@ -104,7 +114,7 @@ class PullClientAdmin(OperatorAdmin):
     """The applications that may read a site's statements."""
 
     form = PullClientForm
-    list_display = ("client_id", "site", "enabled")
+    list_display = ("client_id", "site", "account", "enabled")
     list_filter = ("enabled", "site")
     list_select_related = ("site",)
 

@@ -15,6 +15,7 @@ from percipio_openedx.operations.labels import Text
 # By field name, and by the bounds of a backfill (``operations.scope``).
 LABELS: Mapping[str, Text] = {
     "accepted": _("Accepted"),
+    "account": _("Account"),
     "answer": _("Answer"),
     "api": _("API"),
     "api_url": _("API address"),
@@ -57,6 +58,7 @@ LABELS: Mapping[str, Text] = {
     "observed": _("Observed"),
     "observed_at": _("Last observed"),
     "method": _("Method"),
+    "name": _("Name"),
     "noticed_at": _("Noticed"),
     "org": _("Organization"),
     "organization": _("Organization"),
@@ -68,6 +70,7 @@ LABELS: Mapping[str, Text] = {
     "plain_answer": _("Success that names nothing"),
     "plain_answer_since": _("First given"),
     "plain_answer_trusted_at": _("Believed since"),
+    "position": _("Position"),
     "probe_until": _("Being tried until"),
     "progress_step": _("Progress step"),
     "reason": _("Reason"),
@@ -135,7 +138,7 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
 PROPOSALS: dict[str, tuple[str, ...]] = {
     "learner_id": ("email", "username", "external_id", "sso_uid", "sso:PercipioUserUUID"),
     "organization_from": ("sso:percipioOrganizationUuid",),
-    "learners": ("all", "sso:tpa-saml"),
+    "learners": ("all", "sso:tpa-saml", "sso:KEY=VALUE"),
 }
 
 # Longer labels for the form than for list columns.
@@ -172,7 +175,12 @@ HELP: dict[str, Text] = {
     ),
     "learner_home_page": _("Not used with email. For ids that Percipio gave: the organization's Percipio address."),
     "organization_from": _("sso:KEY, a key of the single-sign-on link's extra data. Empty: the organization id above."),
-    "learners": _("all, or sso:PROVIDER for those only who came through that single-sign-on provider."),
+    "name": _("A short name, which stays: a-z, 0-9, - and _. What is made for the account goes by it."),
+    "position": _("The accounts are asked in this order, and the first whose rule matches has the learner."),
+    "learners": _(
+        "all, or sso:PROVIDER for those only who came through that single-sign-on provider, or sso:KEY=VALUE,VALUE for "
+        "those only whose single-sign-on link has one of these values under that key of its extra data."
+    ),
     "send_names": _("Whether the full name travels with each statement, beside the id."),
     "content_id": _("The id under which Percipio's catalog knows a course. A course override can say otherwise."),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
@@ -196,6 +204,13 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
         ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
     ),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
+)
+
+
+ACCOUNT_FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
+    (None, ("site", "name", "position", "enabled", "learners")),
+    *FIELDSETS[1:3],
+    (_("As whom learners are reported"), ("learner_id", "learner_home_page", "organization_from")),
 )
 
 

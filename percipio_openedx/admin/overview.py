@@ -121,7 +121,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
     return {
         "status": found,
         # Those that need attention first.
-        "order": (not found.is_paused, not (row.failures or found.parked), row.organization),
+        "order": (not found.is_paused, not (row.failures or found.parked), row.account, row.organization),
         "traffic": traffic,
         "breaker": breaker,
         "breaker_state": state,
@@ -131,7 +131,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
 
 
 def _token(site: SiteStatus) -> str:
-    if site.configuration is None:
+    if site.configuration is None or site.configuration.accounts:
         return ""
     until = Tokens(site.configuration).held_until()
     if until is None:

@@ -33,11 +33,21 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row per endpoint of a site."""
 
     list_display = (
-        *("site", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at", "last_error"),
+        *(
+            "site",
+            "account",
+            "organization",
+            "failures",
+            "failing_since",
+            "retry_at",
+            "pause",
+            "last_success_at",
+            "last_error",
+        ),
     )
     list_display_links = ("site", "organization")
     list_filter = (SiteFilter,)
-    ordering = ("site_id", "organization")
+    ordering = ("site_id", "account", "organization")
     sortable_by = None
     actions = ("try_now",)
     # Retrying a destination sends what waits there.
@@ -219,7 +229,7 @@ class AlertAdmin(ReadOnlyAdmin):
 class ErasureRequestAdmin(ReadOnlyAdmin):
     """One row per learner erased here after something was sent. Pseudonyms only: LMS user ids would reveal them."""
 
-    list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
+    list_display = ("id", "state_badge", "erased_at", "site", "account", "organization", "api", "statements", "done_at")
     list_filter = (
         choice_filter(
             _("state"),
@@ -267,7 +277,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 class PullAuditAdmin(ReadOnlyAdmin):
     """Every request of a pull client."""
 
-    list_display = ("at", "site", "client_id", "method", "asked", "status", "statements", "duration_ms")
+    list_display = ("at", "site", "account", "client_id", "method", "asked", "status", "statements", "duration_ms")
     list_filter = (SiteFilter, "status")
     sortable_by = None
     paginator = Paginator

@@ -49,9 +49,10 @@ class StatementAdmin(ReadOnlyAdmin):
         "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 "
         "statements, a state shows what is among the newest 10,000 in that state."
     )
-    actions = ("requeue", "discard", "export")
+    actions = ("requeue", "discard", "move", "export")
     has_requeue_permission = permitted("requeue_statement")
     has_discard_permission = permitted("discard_statement")
+    has_move_permission = permitted("move_statement")
     has_export_permission = permitted("export_statement")
     fieldsets = (
         (None, {"fields": OF_WHAT}),
@@ -132,6 +133,25 @@ class StatementAdmin(ReadOnlyAdmin):
         unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
         done = self._do(request, queryset, unsent, discard, _("Discarded by an operator."))
         text = ngettext("%(count)s statement is discarded.", "%(count)s statements are discarded.", done)
+        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        return None
+
+    @admin.action(description=_("Move to the learner's account"), permissions=["move"])
+    def move(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+        """Have what nobody can have received built anew for the accounts that its learners belong to now."""
+        if "confirmed" not in request.POST:
+            note = gettext(
+                "Those that wait, are parked or discarded are built anew for the account that their learner belongs to "
+                "now, as it names people. What Percipio, or a pull client, may have is never moved."
+            )
+            return self._ask(request, queryset, gettext("Move statements"), note)
+        # Imported here so that the LMS starts without observation.
+        from percipio_openedx.operations import moves
+
+        movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
+        done = self._do(request, queryset, movable, moves.move, message)
+        wake.on_commit()
+        text = ngettext("%(count)s statement is moved.", "%(count)s statements are moved.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
 

@@ -33,10 +33,14 @@ from percipio_openedx.config.routing import (
     take_out_of_tracking,
 )
 from percipio_openedx.config.site import (
+    ACCOUNT_FIELDS,
     FIELDS,
     SERVICE_PATH,
+    AccountInForce,
     Configuration,
+    account_values,
     build,
+    for_account,
     for_site,
     in_force,
     setting_values,

@@ -1,10 +1,10 @@
-"""The checked settings in force for one site: its own row, else the settings ``PERCIPIO_*``."""
+"""The checked settings in force for one site: its own row, else the settings ``PERCIPIO_*``; and for its accounts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,7 +13,17 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.config.installation import default_site_id, is_on, lms_root, platform_name
-from percipio_openedx.config.values import address, choice, flag, identifier, member, setting, sso_or, whole
+from percipio_openedx.config.values import (
+    address,
+    choice,
+    flag,
+    identifier,
+    learner_rule,
+    member,
+    setting,
+    sso_or,
+    whole,
+)
 from percipio_openedx.data import Policy
 from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -21,6 +31,7 @@ from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 if TYPE_CHECKING:
+    from percipio_openedx.models.account import Account
     from percipio_openedx.models.configuration import PercipioConfiguration
 
 SERVICE_PATH = "/content-aggregation/v1"
@@ -56,11 +67,18 @@ FIELDS = (
     "batch_size",
     "timeout",
 )
+# What an account's row sets: where and with which credentials from there alone, the others if they are not empty.
+ACCOUNT_FIELDS = (*ADDRESSES, *CREDENTIALS, "api", "learner_id", "learner_home_page", "organization_from", "learners")
+# What a site with accounts is checked with in place of its own credentials, which are used for nobody.
+_NO_ACCOUNT: dict[str, Any] = {
+    **{"region": "us", "api_url": "", "token_url": "", "organization_id": "", "learners": "all"},
+    **{"partner_name": "-", "client_id": "-", "client_secret": Secret("-")},
+}
 
 # Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
-    *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
+    *("organization_from", "learners", "send_names", "content_id", "own_credentials", "account", "rules_before"),
 )
 
 
@@ -79,7 +97,12 @@ REGIONS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'."""
+    """All checked settings of a site, or of one of its accounts; times in seconds.
+
+    ``own_credentials`` says that they are not the settings'. Where the site has ``accounts``, its own credentials are
+    empty: nothing is sent with it, and whose learner somebody is decides between the accounts' own configurations.
+    These have the name of their ``account``, and the rules of those asked before (``rules_before``).
+    """
 
     site_id: int
     api: Api
@@ -100,6 +123,26 @@ class Configuration:
     timeout: float = 20.0
     send_skipped: bool = False
     own_credentials: bool = False
+    account: str = ""
+    rules_before: tuple[str, ...] = ()
+    accounts: tuple[AccountInForce, ...] = ()
+
+    @property
+    def senders(self) -> tuple[Configuration, ...]:
+        """Return the configurations that statements are sent with: its own, or those of the usable accounts."""
+        if not self.accounts:
+            return (self,)
+        return tuple(one.in_force for one in self.accounts if isinstance(one.in_force, Configuration))
+
+    def sender(self, account: str) -> Configuration | None:
+        """Return what to send an account's statements with, or raise the mistake in it.
+
+        None if the account is switched off or deleted, and without a name if the site has accounts: nothing made for
+        one place leaves through another.
+        """
+        if not self.accounts:
+            return None if account else self
+        return next((one.usable() for one in self.accounts if one.name == account), None)
 
     @property
     def fingerprint(self) -> str:
@@ -108,10 +151,34 @@ class Configuration:
         text = json.dumps([*shape, lms_root(), platform_name()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
+    @property
+    def place(self) -> tuple[int, str]:
+        """Return the site and the account: to whom learners' data go (``models.destination.Place``)."""
+        return self.site_id, self.account
+
     def endpoint(self, resource: str, organization: str = "") -> str:
         """Return an API address ("Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*)."""
         part = f"/organizations/{quote(organization, safe='')}" if organization else ""
         return f"{self.api_url}{SERVICE_PATH}/partners/{quote(self.partner, safe='')}{part}/{resource}"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInForce:
+    """One account of a site: the rule for whose learners it is, and its configuration.
+
+    ``in_force`` is None if it is switched off, or the mistake in it: its learners are held back, and fall to no other.
+    An empty ``rule`` is a mistaken one, which cannot tell whose learner anybody is.
+    """
+
+    name: str
+    rule: str
+    in_force: Configuration | PercipioConfigurationError | None
+
+    def usable(self) -> Configuration | None:
+        """Return its configuration, None if it is switched off, or raise the mistake in it."""
+        if isinstance(self.in_force, PercipioConfigurationError):
+            raise self.in_force
+        return self.in_force
 
 
 def site_id_for(course_org: str) -> int:
@@ -122,19 +189,66 @@ def site_id_for(course_org: str) -> int:
 def for_site(site_id: int) -> Configuration | None:
     """Return a site's configuration, None if missing or off; ``PercipioConfigurationError`` names a wrong setting."""
     # The CMS imports this package for event routing, and lacks our models.
+    from percipio_openedx.models.account import Account
     from percipio_openedx.models.configuration import PercipioConfiguration
 
-    return in_force(site_id, PercipioConfiguration.newest(site_id)) if is_on() else None
+    if not is_on():
+        return None
+    return in_force(site_id, PercipioConfiguration.newest(site_id), Account.in_order([site_id]))
 
 
-def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuration | None:
-    """Return the same as ``for_site``, given the site's newest row."""
+def for_account(site_id: int, account: str) -> Configuration | None:
+    """Return what an account's statements are sent with; ``Configuration.sender`` says when that is None."""
+    found = for_site(site_id)
+    return None if found is None else found.sender(account)
+
+
+def in_force(
+    site_id: int, stored: PercipioConfiguration | None, accounts: Sequence[Account] = ()
+) -> Configuration | None:
+    """Return the same as ``for_site``, given the site's newest row and those of its accounts, in order."""
     if not is_on() or (stored is not None and not stored.enabled):
         return None
     values = values_of(stored)
+    if accounts:
+        return _with_accounts(site_id, values, accounts)
     if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
         return None
     return replace(build(site_id, values), own_credentials=stored is not None and bool(stored.client_id))
+
+
+def _with_accounts(site_id: int, values: Mapping[str, Any], rows: Sequence[Account]) -> Configuration:
+    site = build(site_id, {**values, **_NO_ACCOUNT})
+    none: dict[str, Any] = {
+        **dict.fromkeys(("partner", "client_id", "api_url", "token_url"), ""),
+        "client_secret": Secret(""),
+    }
+    found: list[AccountInForce] = []
+    for row in rows:
+        found.append(_account(site_id, values, row, tuple(one.rule for one in found)))
+    return replace(site, accounts=tuple(found), **none)
+
+
+def _account(site_id: int, values: Mapping[str, Any], row: Account, before: tuple[str, ...]) -> AccountInForce:
+    """Return an account in force; a mistake in it is its own, and stops no other account."""
+    rule = ""
+    try:
+        rule = learner_rule("PERCIPIO_LEARNERS", row.learners)
+        built = build(site_id, account_values(values, row)) if row.enabled else None
+    except PercipioConfigurationError as error:
+        return AccountInForce(row.name, rule, error.of_account(row.name))
+    if built is not None:
+        built = replace(built, account=row.name, own_credentials=True, rules_before=before)
+    return AccountInForce(row.name, rule, built)
+
+
+def account_values(values: Mapping[str, Any], row: Account) -> dict[str, Any]:
+    """Return the raw values of an account's row (saved or not), given those in force for its site."""
+    own = _masked({name: getattr(row, name) for name in ACCOUNT_FIELDS})
+    if not own["region"] and (own["api_url"] or own["token_url"]):
+        own["region"] = "custom"
+    alone = {name: own[name] or "" for name in (*ADDRESSES, *CREDENTIALS, "learners")}
+    return {**values, **{name: value for name, value in own.items() if value}, **alone}
 
 
 def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
@@ -158,7 +272,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
         learner_home_page=str(values["learner_home_page"] or "") or lms_root(),
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
-        learners=sso_or("PERCIPIO_LEARNERS", values["learners"], ("all",)),
+        learners=learner_rule("PERCIPIO_LEARNERS", values["learners"]),
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),

@@ -82,6 +82,22 @@ def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     raise PercipioConfigurationError(name, problem, value=repr(text), allowed=named)
 
 
+def learner_rule(name: str, value: Any) -> str:
+    """Check a rule for whose learners are reported, and return it in its canonical form.
+
+    ``all``, ``sso:<provider>``, or ``sso:<key>=<value>[,<value>...]`` for a value under a key of the link's extra data.
+    """
+    text = sso_or(name, value, ("all",))
+    key, equals, listed = text.removeprefix("sso:").partition("=")
+    if not equals:
+        return text
+    values = [one.strip() for one in listed.split(",")]
+    if not key.strip() or not all(values):
+        problem = _("is %(value)s; after sso: write KEY=VALUE, or KEY=VALUE,VALUE, with no part empty")
+        raise PercipioConfigurationError(name, problem, value=repr(text))
+    return f"sso:{key.strip()}={','.join(values)}"
+
+
 def whole(name: str, value: Any, least: int, most: int) -> int:
     """Check a whole number, also as text, between two bounds (inclusive)."""
     is_number = isinstance(value, int) and not isinstance(value, bool)

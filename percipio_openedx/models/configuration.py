@@ -5,52 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from config_models.models import ConfigurationModel
-from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.models.fields import EncryptedSecretField
+from percipio_openedx.models.account import AccountColumns
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.secret import Secret
 
 # Prefix of the key for all runs of a course.
 ALL_RUNS = "course:"
 AT_ONCE = 500
 
 
-class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
+class PercipioConfiguration(AccountColumns):
     """How one site reports to Percipio. Every save is a new version; the newest counts.
 
     An empty field means "as the setting says" (``PERCIPIO_<FIELD>``), with one exception: if ``client_id`` is set here,
     secret, partner and organization come from here alone, so that no site's learners are sent with another's
-    credentials. ``enabled`` (of the base class) switches the site off. Only the newest version keeps its secret.
+    credentials. ``enabled`` (of the base class) switches the site off. Where the site has accounts (``Account``), the
+    credentials and addresses here are used for nobody, and neither are those of the settings.
 
     .. no_pii: A service account's credentials (the secret encrypted), addresses and choices.
     """
 
     KEY_FIELDS = ("site_id",)
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
-    region = models.CharField(max_length=16, default="", blank=True)
-    api_url = models.CharField(max_length=255, default="", blank=True)
-    token_url = models.CharField(max_length=255, default="", blank=True)
-    partner_name = models.CharField(max_length=128, default="", blank=True)
-    organization_id = models.CharField(max_length=128, default="", blank=True)
-    client_id = models.CharField(max_length=255, default="", blank=True)
-    client_secret = EncryptedSecretField(default="", blank=True)
-    api = models.CharField(max_length=12, default="", blank=True)
     send_skipped = models.BooleanField(null=True, blank=True)
-    learner_id = models.CharField(max_length=100, default="", blank=True)
-    learner_home_page = models.CharField(max_length=255, default="", blank=True)
-    organization_from = models.CharField(max_length=100, default="", blank=True)
-    learners = models.CharField(max_length=100, default="", blank=True)
     send_names = models.BooleanField(null=True, blank=True)
     content_id = models.CharField(max_length=16, default="", blank=True)
     started_on = models.CharField(max_length=16, default="", blank=True)
@@ -61,7 +46,7 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
     timeout = models.PositiveSmallIntegerField(null=True, blank=True)
 
-    class Meta(ConfigurationModel.Meta):  # type: ignore[misc]
+    class Meta(AccountColumns.Meta):
         verbose_name = _("Percipio configuration")
         verbose_name_plural = _("Percipio configurations")
         permissions: ClassVar[list[tuple[str, Any]]] = [
@@ -71,24 +56,11 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     def __str__(self) -> str:
         return f"site={self.site_id} version={self.pk}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add a version and remove the secret from earlier ones, since a replaced secret must not stay readable."""
-        with transaction.atomic():
-            super().save(*args, **kwargs)
-            earlier = type(self).objects.filter(site_id=self.site_id, pk__lt=self.pk)
-            earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
-
     @classmethod
     def newest(cls, site_id: int) -> PercipioConfiguration | None:
         """Return a site's newest version by primary key (clocks may have been wrong), or None."""
         row: PercipioConfiguration | None = cls.objects.filter(site_id=site_id).order_by("-pk").first()
         return row
-
-    @classmethod
-    def current(cls, *args: int) -> PercipioConfiguration:
-        """Return a site's newest version or an empty one, never from the shared cache: it would hold the secret."""
-        (site_id,) = args
-        return cls.newest(site_id) or cls(site_id=site_id)
 
 
 class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):

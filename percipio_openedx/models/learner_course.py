@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
+from percipio_openedx.models.fields import ExactCharField
 
 # The root of every id this plugin makes (decision record 0006). Never change it.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
 # The fields of ``Reported``, each with a column of its own.
-REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at", "anew")
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
@@ -39,7 +40,8 @@ def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
 class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
-    ``site_id`` is the course run's site at the last observation, not part of the row's identity. ``lease`` and
+    ``site_id`` is the course run's site at the last observation, not part of the row's identity, and ``account`` the
+    account of that site whose learner this was ("" without accounts, or if it is nobody's). ``lease`` and
     ``leased_until`` make sure that observations of a learner in a course never overlap. The two percents are the last
     result of the platform's expensive progress function, ``activity_version`` what they depended on (completions,
     outline, enrollment mode); it is called again only when that changed, and unknown progress is never stored.
@@ -53,6 +55,7 @@ class LearnerCourse(models.Model):
     user_id = models.PositiveBigIntegerField()
     course_key = models.CharField(max_length=255)
     site_id = models.PositiveIntegerField()
+    account = ExactCharField(max_length=32, default="", blank=True)
     registration = models.UUIDField(unique=True)
 
     reported_started = models.BooleanField(default=False)
@@ -62,6 +65,7 @@ class LearnerCourse(models.Model):
     reported_passed_round = models.PositiveIntegerField(default=0)
     reported_completed_round = models.PositiveIntegerField(default=0)
     reported_turned_at = models.DateTimeField(null=True, blank=True)
+    reported_anew = models.PositiveSmallIntegerField(default=0)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
@@ -77,6 +81,9 @@ class LearnerCourse(models.Model):
     class Meta:
         verbose_name = _("learner in a course")
         verbose_name_plural = _("learners in courses")
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("report_anew_learnercourse", _("Can report everything again to a learner's account")),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user_id", "course_key"], name="percipio_lc_unique"),
         ]

@@ -86,6 +86,7 @@ class ErasureRequest(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     site_id = models.PositiveIntegerField()
+    account = models.CharField(max_length=32, default="", blank=True)
     organization = models.CharField(max_length=128, default="", blank=True)
     api = models.CharField(max_length=12, default="", blank=True)
     registrations = models.TextField()

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from percipio_openedx import edx_platform
 from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -137,7 +138,13 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
         return
     one = site.configuration
     if one is not None:
-        yield well(name, f"api={one.api} partner={one.partner} organization={one.organization or '-'}")
+        for sender in one.senders:
+            of = f"account={sender.account} learners={sender.learners} " if sender.account else ""
+            yield well(name, f"{of}api={sender.api} partner={sender.partner} organization={sender.organization or '-'}")
+        for off in one.accounts:
+            if off.in_force is None:
+                seen = _("account %(account)s is switched off: its learners are not reported") % {"account": off.name}
+                yield skipped(name, seen)
         return
     seen = _("none, or switched off: this site's courses are not reported")
     if site.waiting:
@@ -188,12 +195,13 @@ def _is_ungraded(course_key: str) -> bool:
 
 def client_secrets() -> Iterator[CheckResult]:
     """Yield the stored secrets to re-encrypt with the newest key, or to retype."""
-    newest = sites.newest_rows()
-    kept = PercipioConfiguration.objects.exclude(pk__in=[row.pk for row in newest.values()]).exclude(client_secret=b"")
-    earlier = set(kept.order_by().values_list("site_id", flat=True))
-    names = sites.names({*newest, *earlier})
-    for site_id, row in sorted(newest.items()):
-        name = _("client secret of %(site)s") % {"site": names[site_id]}
+    newest = list(sites.newest_rows().values())
+    accounts = Account.in_order()
+    earlier = _earlier(PercipioConfiguration, newest) | _earlier(Account, accounts)
+    names = sites.names({*earlier, *(row.site_id for row in (*newest, *accounts))})
+    for row in sorted([*newest, *accounts], key=lambda one: (one.site_id, getattr(one, "name", ""))):
+        where = sites.place_name(names[row.site_id], getattr(row, "name", ""))
+        name = _("client secret of %(site)s") % {"site": where}
         secret = row.client_secret
         if not secret:
             continue
@@ -209,6 +217,12 @@ def client_secrets() -> Iterator[CheckResult]:
         seen = _("stored still at the sites %(sites)s") % {"sites": ", ".join(names[pk] for pk in sorted(earlier))}
         fix = _("Save the configuration of each of these sites again.")
         yield doubtful(_("client secrets of earlier versions"), seen, fix)
+
+
+def _earlier(model: type[AccountColumns], newest: Iterable[AccountColumns]) -> set[int]:
+    """Return the sites of earlier versions that have kept a secret."""
+    kept = model.objects.exclude(pk__in=[row.pk for row in newest]).exclude(client_secret=b"")
+    return set(kept.order_by().values_list("site_id", flat=True))
 
 
 def pull_clients() -> Iterator[CheckResult]:
@@ -238,11 +252,13 @@ def _of_client(row: PullClient) -> Iterator[CheckResult]:
 
 
 def connections(*, is_online: bool) -> Iterator[CheckResult]:
-    """Yield each reporting site's connection check; only on request."""
-    found = sites.reporting()
-    for site_id, site_name in sites.names(found).items():
+    """Yield the connection check of each reporting site, or of each of its accounts; only on request."""
+    found = sites.senders()
+    names = sites.names(one.site_id for one in found)
+    for one in found:
+        where = sites.place_name(names[one.site_id], one.account)
         if not is_online:
-            yield skipped(_("connection of %(site)s") % {"site": site_name}, _("not tried; --online tries it"))
+            yield skipped(_("connection of %(site)s") % {"site": where}, _("not tried; --online tries it"))
             continue
-        for one in connection_check.examine(found[site_id]):
-            yield replace(one, name=_("%(site)s: %(step)s") % {"site": site_name, "step": one.name})
+        for step in connection_check.examine(one):
+            yield replace(step, name=_("%(site)s: %(step)s") % {"site": where, "step": step.name})

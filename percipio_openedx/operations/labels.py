@@ -80,6 +80,10 @@ HOLDS: Mapping[str, Text] = {
     HoldReason.ODD_ORGANIZATION: _(
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
     ),
+    HoldReason.NO_ACCOUNT: _("No account of the site is this learner's: the rule of none of them matches."),
+    HoldReason.ACCOUNT_OFF: _(
+        "The account that this learner belongs to is switched off. Switched on, it gets the reports that are due."
+    ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
 }
 
@@ -129,7 +133,7 @@ def of(table: Mapping[Any, Text], code: str) -> str:
 def of_milestone(kind: str, value: str) -> str:
     """Return a milestone as listed: ``progressed 40 %``."""
     if kind == Kind.PROGRESSED and value:
-        return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value}
+        return gettext("%(kind)s %(percent)s %%") % {"kind": of(KINDS, kind), "percent": value.partition(":")[0]}
     if kind == Kind.RETRACTED and value:
         return gettext("%(kind)s: %(what)s") % {"kind": of(KINDS, kind), "what": of(KINDS, value.partition(":")[0])}
     return of(KINDS, kind)

@@ -29,7 +29,7 @@ PREFIX = "percipio_"
 LATELY = timedelta(minutes=5)
 
 Values = dict[tuple[str, ...], float]
-Labels = dict[int, tuple[str, str]]
+Labels = dict[int, tuple[str, str, str]]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,8 @@ class Gauge:
 def gauges() -> Iterator[Gauge]:
     """Yield all metrics; the number of queries does not grow with statements or destinations."""
     snapshot = status.take(timezone.now())
-    labels = {found.row.pk: (str(found.row.site_id), found.row.organization) for found in snapshot.destinations}
+    rows = [found.row for found in snapshot.destinations]
+    labels = {row.pk: (str(row.site_id), row.account, row.organization) for row in rows}
     yield from _destinations(snapshot, labels)
     yield from _requests(snapshot.at, labels)
     yield from _observing(snapshot)
@@ -57,7 +58,7 @@ def gauges() -> Iterator[Gauge]:
 
 
 def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
-    names = ("site", "organization")
+    names = ("site", "account", "organization")
     counts = Gauge("statements", "Statements that are not settled, by state", (*names, "state"))
     oldest = Gauge("oldest_statement_seconds", "Age of the oldest open statement", names)
     paused = Gauge("destination_paused", "1 where a person has to fix something", names)
@@ -78,7 +79,7 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
 
 
 def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
-    names = ("site", "organization", "outcome")
+    names = ("site", "account", "organization", "outcome")
     requests = Gauge("requests_5m", "Requests of the last five minutes, by outcome", names)
     accepted = Gauge("accepted_5m", "Statements that were taken in the last five minutes", names)
     longest = Gauge("request_longest_seconds_5m", "The longest request of the last five minutes", names)

@@ -182,6 +182,13 @@ PAUSES: Mapping[str, str | Promise] = {
     ),
     Pause.CONFIGURATION: _("The configuration has a mistake. Open it and correct it."),
     Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
+    Pause.ACCOUNT_OFF: _(
+        "The account is switched off. What was made for it waits, and never leaves through another one."
+    ),
+    Pause.NO_ACCOUNT: _(
+        "The account for which this was made is there no more, and it leaves through no other one: add the account "
+        "again, move the statements to their learners' accounts, or discard them."
+    ),
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
 }
 
@@ -229,13 +236,15 @@ def _problem(
     more: str = "",
     severity: Severity | None = None,
     site: SiteStatus | None = None,
+    account: str = "",
     organization: str = "",
     **values: object,
 ) -> Problem:
     """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders."""
     kind = KINDS[code]
     text = (kind.sentence if sentence is None else sentence) % values + more
-    where = ", ".join(part for part in (site.name if site else "", organization) if part)
+    of_account = gettext("account %(account)s") % {"account": account} if account else ""
+    where = ", ".join(part for part in (site.name if site else "", of_account, organization) if part)
     severity = severity or kind.severity
     return Problem(code, severity, subject, text, kind.fix % values, where, site.site_id if site else None)
 
@@ -247,15 +256,27 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
     if site.mistake is not None:
         setting, mistake = site.mistake.setting, site.mistake.problem
         yield _problem(ProblemCode.MISCONFIGURED, subject, site=site, setting=setting, problem=mistake)
-    elif not site.may_have_courses:
+    for account, error in site.mistakes.items():
+        yield _problem(
+            ProblemCode.MISCONFIGURED,
+            f"account:{site.site_id}:{account}",
+            sentence=_("Nothing is sent for this account, and its learners wait: %(setting)s %(problem)s."),
+            site=site,
+            account=account,
+            setting=error.setting,
+            problem=error.problem,
+        )
+    if site.mistake is None and not site.may_have_courses:
         yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
     for found in site.destinations:
         row = found.row
-        here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
+        here = partial(
+            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=row.organization
+        )
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
         # A configuration mistake is what the others wait for.
-        if site.mistake is not None:
+        if site.mistake is not None or row.account in site.mistakes:
             continue
         if found.is_late and found.waiting_since is not None:
             yield here(ProblemCode.LATE, at=at(found.waiting_since))

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.enums import Pause
+from percipio_openedx.enums import SWITCHED_OFF, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.account import Account
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
@@ -42,8 +43,12 @@ class DestinationStatus:
 
     @property
     def is_paused(self) -> bool:
-        """Return whether a person must fix something; a site that is switched off does not count."""
-        return self.row.paused_reason not in ("", Pause.NOT_CONFIGURED)
+        """Return whether a person must fix something; a site or account that is switched off does not count.
+
+        A deleted account is a problem as long as something waits for it.
+        """
+        reason = self.row.paused_reason
+        return reason not in ("", *SWITCHED_OFF) and (reason != Pause.NO_ACCOUNT or self.waiting > 0)
 
 
 @dataclass(slots=True)
@@ -71,6 +76,11 @@ class SiteStatus:
         return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
 
     @property
+    def mistakes(self) -> dict[str, PercipioConfigurationError]:
+        """Return the mistake in each account that has one, by its name."""
+        return {} if self.configuration is None else mistakes_of(self.configuration)
+
+    @property
     def waiting(self) -> int:
         return sum(one.waiting for one in self.destinations)
 
@@ -86,6 +96,7 @@ class SiteStatus:
 def site_ids() -> list[int]:
     """Return every site that is configured, has reported, or uses the settings (the default one)."""
     ids = set(PercipioConfiguration.objects.values_list("site_id", flat=True).order_by().distinct())
+    ids |= set(Account.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(Destination.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(StatementLedger.objects.values_list("pk", flat=True))
     return sorted(ids | {config.default_site_id()})
@@ -95,12 +106,22 @@ def newest_rows() -> dict[int, PercipioConfiguration]:
     return {row.site_id: row for row in PercipioConfiguration.objects.current_set()}
 
 
-def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict[int, InForce]:
-    """Return each site's configuration, given the newest rows."""
+def newest_accounts() -> dict[int, list[Account]]:
+    """Return the accounts of each site that has any, in order."""
+    found: dict[int, list[Account]] = {}
+    for row in Account.in_order():
+        found.setdefault(row.site_id, []).append(row)
+    return found
+
+
+def in_force(
+    ids: Iterable[int], rows: dict[int, PercipioConfiguration], accounts: dict[int, list[Account]]
+) -> dict[int, InForce]:
+    """Return each site's configuration, given the newest rows of sites and accounts."""
     found: dict[int, InForce] = {}
     for site_id in ids:
         try:
-            found[site_id] = config.in_force(site_id, rows.get(site_id))
+            found[site_id] = config.in_force(site_id, rows.get(site_id), accounts.get(site_id, ()))
         except PercipioConfigurationError as error:
             found[site_id] = error
     return found
@@ -108,12 +129,28 @@ def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict
 
 def configurations() -> dict[int, InForce]:
     """Return each site's configuration. The number of queries does not grow with the sites."""
-    return in_force(site_ids(), newest_rows())
+    return in_force(site_ids(), newest_rows(), newest_accounts())
 
 
 def reporting() -> dict[int, Configuration]:
     """Return the configurations of the sites that report."""
     return {site_id: one for site_id, one in configurations().items() if isinstance(one, Configuration)}
+
+
+def mistakes_of(configuration: Configuration) -> dict[str, PercipioConfigurationError]:
+    """Return the mistake in each account of a site that has one, by its name."""
+    every = {one.name: one.in_force for one in configuration.accounts}
+    return {name: one for name, one in every.items() if isinstance(one, PercipioConfigurationError)}
+
+
+def senders() -> list[Configuration]:
+    """Return what is sent with: the configuration of each site that reports, or those of its usable accounts."""
+    return [sender for one in reporting().values() for sender in one.senders]
+
+
+def place_name(site_name: str, account: str) -> str:
+    """Return how a site, or one of its accounts, is called in a sentence."""
+    return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name
 
 
 def names(ids: Iterable[int]) -> dict[int, str]:
@@ -141,5 +178,7 @@ def without_courses() -> set[int]:
     ``PlatformUnavailable`` where the LMS cannot be asked.
     """
     newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
-    configured = {site_id for site_id, is_enabled in newest if is_enabled}
+    is_on = dict(newest)
+    configured = {site_id for site_id, is_enabled in is_on.items() if is_enabled}
+    configured |= {site_id for site_id in newest_accounts() if is_on.get(site_id, True)}
     return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
-from percipio_openedx.enums import Pause
+from percipio_openedx.enums import SWITCHED_OFF
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
@@ -152,10 +152,10 @@ def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
 
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
-    rows = sites.newest_rows()
+    rows, accounts = sites.newest_rows(), sites.newest_accounts()
     ledgers = StatementLedger.objects.values_list("pk", flat=True)
-    names = sites.names({config.default_site_id(), *rows, *ledgers, *more})
-    in_force = sites.in_force(names, rows)
+    names = sites.names({config.default_site_id(), *rows, *accounts, *ledgers, *more})
+    in_force = sites.in_force(names, rows, accounts)
     nowhere: set[int] = set()
     with suppress(PlatformUnavailable):
         nowhere = sites.without_courses()
@@ -172,7 +172,9 @@ def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
 
 
 def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
-    found = {row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "organization")}
+    found = {
+        row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "account", "organization")
+    }
     # List every destination, so that the queue's index is enough.
     rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED).order_by()
     oldest: dict[int, int] = {}
@@ -196,7 +198,7 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
         return set()
     tried = DeliveryAttempt.objects.filter(started_at__gte=before, started_at__lte=now + MOST_AHEAD).order_by()
     quiet = set(waiting) - set(tried.values_list("destination_id", flat=True).distinct())
-    is_open = Q(failures=0, paused_reason__in=("", Pause.NOT_CONFIGURED), retry_at=None)
+    is_open = Q(failures=0, paused_reason__in=("", *SWITCHED_OFF), retry_at=None)
     may = list(Destination.objects.filter(is_open | Q(retry_at__lt=before), pk__in=quiet).values_list("pk", flat=True))
     # The first entries of the queue's index, one for each destination.
     rows = Statement.objects.filter(state=State.WAITING, destination_id__in=may).order_by()

@@ -10,7 +10,7 @@ from typing import Any
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Observed, Reported
+from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, StatementError
 from percipio_openedx.models.learner_course import LearnerCourse, Part
@@ -53,6 +53,8 @@ class LearnerFinding:
 
     Arguments:
         row: what was reported before; new progress is written to it at once (unsaved).
+        configuration: that of the learner's account, or the site's where it has no accounts; None if there is none.
+        account: the name of the learner's account, usable or not; None if it could not be told.
         reported: what has been reported once the milestones are.
         hold: why the learner is held back, or ``''``.
         asked: the platform was asked for the progress, and answered.
@@ -61,11 +63,14 @@ class LearnerFinding:
             wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
         is_news: whether anything in the row changes apart from the time of observation.
+        has_moved: whether the learner belongs to another account than at the last observation.
     """
 
     row: LearnerCourse
     observed: Observed
     reported: Reported
+    configuration: Configuration | None = None
+    account: str | None = None
     identity: LearnerIdentity | None = None
     milestones: tuple[Milestone, ...] = ()
     statements: list[tuple[Milestone, BuiltStatement]] = field(default_factory=list)
@@ -76,6 +81,12 @@ class LearnerFinding:
     problem: Unobserved | None = None
     first_sequence: int = 0
     is_news: bool = False
+    has_moved: bool = False
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the learner's account."""
+        return self.configuration.policy if self.configuration is not None else Policy()
 
     def hold_back(self, error: Exception) -> None:
         """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
@@ -98,8 +109,10 @@ class LearnerFinding:
             row.hold_reason,
             row.observe_again_at,
         )
-        self.is_news = bool(self.statements) or self.asked or not is_same
+        self.has_moved = self.account is not None and self.account != row.account
+        self.is_news = bool(self.statements) or self.asked or self.has_moved or not is_same
         if self.is_news:
+            row.account = row.account if self.account is None else self.account
             row.remember(self.reported)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
             self.first_sequence = row.sequence + 1
@@ -107,7 +120,7 @@ class LearnerFinding:
 
 
 def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
-    """Return a finding with the learner's identity in Percipio, or why the learner is held back."""
+    """Return a finding with the learner's account and identity in Percipio, or why the learner is held back."""
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
@@ -121,18 +134,31 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
     else:
         with bulkhead(Boundary.NAME) as contained:
             try:
-                named = identity.identify(learner, configuration)
+                _name(finding, learner, configuration)
             except LearnerNotNamed as error:
                 finding.hold = error.reason
-                return finding
-            # The site's own organization was checked with the configuration.
-            if named.organization == configuration.organization or config.is_identifier(named.organization):
-                finding.identity = named
-            else:
-                finding.hold = HoldReason.ODD_ORGANIZATION
         if contained.error is not None:
             finding.hold_back(contained.error)
     return finding
+
+
+def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration) -> None:
+    """Find the learner's account and name in it; raise as ``identity.account_of``."""
+    chosen = configuration
+    if configuration.accounts:
+        account = identity.account_for(learner, configuration)
+        # Known even if nothing can be sent there: nothing is sent to a former account either.
+        finding.account = account.name if account is not None else ""
+        chosen = identity.usable(account)
+    else:
+        finding.account = ""
+    finding.configuration = chosen
+    named = identity.identify(learner, chosen)
+    # The account's own organization was checked with the configuration.
+    if named.organization == chosen.organization or config.is_identifier(named.organization):
+        finding.identity = named
+    else:
+        finding.hold = HoldReason.ODD_ORGANIZATION
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:

@@ -29,7 +29,7 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
     if policy.undone is Undone.RETRACT:
         reported = _retract(reported, observed, policy, found)
     if reported.completed:
-        return reported, tuple(found)
+        return reported, _numbered(found, reported)
     passed_at = _passed_at(reported, observed)
     completed_at = _completed_at(reported, observed, policy)
     score, success = _result(observed)
@@ -56,7 +56,12 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
         milestone = Milestone(Kind.COMPLETED, completed_at, score=score, success=success, seconds=seconds, round=number)
         found.append(milestone)
         reported = replace(reported, completed=True, turned_at=completed_at)
-    return reported, tuple(found)
+    return reported, _numbered(found, reported)
+
+
+def _numbered(found: list[Milestone], reported: Reported) -> tuple[Milestone, ...]:
+    """Return the milestones with the number of the time that everything is reported, so that ids are new each time."""
+    return tuple(replace(milestone, anew=reported.anew) for milestone in found)
 
 
 def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> bool:

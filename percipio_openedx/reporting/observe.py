@@ -6,21 +6,27 @@ learner who cannot be named, or whose statement cannot be built, is held back al
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
+from percipio_openedx.data import Activity, Course, Milestone, Observed, StatementContext
 from percipio_openedx.enums import HoldReason, Kind
+from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
+from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
-from percipio_openedx.statements.build import build
+from percipio_openedx.statements.build import build, target_of
+
+logger = logging.getLogger(__name__)
 
 # Milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
@@ -126,18 +132,19 @@ def examine(
         return [
             LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
         ]
-    policy = configuration.policy
     seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
-    _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
+    _ask_progress(course_key, [finding for finding in findings if not finding.hold], options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
+            policy = finding.policy
             with bulkhead(Boundary.STATEMENT) as contained:
                 finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
                 planned = finding.row.observe_again_at
                 finding.again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
             if contained.error is not None:
                 finding.hold_back(contained.error)
+    _leave_out_others(findings)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
     seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
     context = context_of(configuration, course)
@@ -149,11 +156,29 @@ def examine(
     return findings
 
 
-def _ask_progress(
-    course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
-) -> None:
+def _leave_out_others(findings: Sequence[LearnerFinding]) -> None:
+    """Leave out the retraction of what another account was told: this one was not, and is not told of it now."""
+    retracted: dict[UUID, tuple[LearnerFinding, Milestone]] = {}
+    for finding in findings:
+        for milestone in finding.milestones:
+            if milestone.retracts is not None:
+                retracted[target_of(finding.row.registration, milestone)] = finding, milestone
+    if not retracted:
+        return
+    rows = Statement.objects.filter(uuid__in=list(retracted)).order_by()
+    told = rows.values_list("uuid", "destination__site_id", "destination__account")
+    places = {uuid: (site_id, account) for uuid, site_id, account in told}
+    for uuid, (finding, milestone) in retracted.items():
+        # What was pruned here went, as far as anybody can tell, where the learner was then.
+        place = places.get(uuid, (finding.row.site_id, finding.row.account))
+        if finding.configuration is not None and not may_go(place, finding.configuration.place):
+            logger.info("not retracted statement=%s account=%s", uuid, place[1] or "-")
+            finding.milestones = tuple(one for one in finding.milestones if one is not milestone)
+
+
+def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: ProgressOptions) -> None:
     """Read the progress where it matters and may have changed; if that fails, the rest is still reported."""
-    wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
+    wanted = [one for one in findings if milestones.needs_percent(one.reported, one.observed, one.policy)]
     if not wanted:
         return
     # Read first: if the outline changes meanwhile, the answer is stored under the earlier version.

@@ -76,7 +76,7 @@ def read(
     course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
 ) -> dict[int, ObservedLearner]:
     """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
-    learners = _learners(user_ids, configuration)
+    learners = read_learners(user_ids, configuration)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
@@ -99,11 +99,12 @@ def read(
     return {user_id: ObservedLearner(learners.get(user_id), observed(user_id)) for user_id in user_ids}
 
 
-def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+def read_learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+    """Read these learners with all that decides whose they are and how they are named."""
     learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
-    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
+    external = edx_platform.external_ids(user_ids) if identity.needs_external_ids(configuration) else {}
     return {
         user_id: replace(
             learner,

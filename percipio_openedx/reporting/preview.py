@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,10 +12,11 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
+from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import Undone
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import milestones
+from percipio_openedx.reporting import identity, milestones, observed_state
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
@@ -28,6 +30,7 @@ REPORTED_COLUMNS = (
     "reported_passed_round",
     "reported_completed_round",
     "reported_turned_at",
+    "reported_anew",
 )
 
 
@@ -36,7 +39,7 @@ class Preview:
     """What one observation finds.
 
     Arguments:
-        configuration: in force at the course's site; None if that reports nothing.
+        configuration: of the learner's account, or else of the course's site; None if that reports nothing.
         course: as the LMS describes it; None if it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
         statements: the milestones that are due, each as it would be sent.
@@ -80,10 +83,10 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             # Undo what the platform wrote on the way (an external id on its first use).
             transaction.set_rollback(True)
     due = finding.milestones
-    missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
+    missing = [] if finding.hold else unreported(reported, finding.observed, finding.policy, due)
     return Preview(
         site_id=site_id,
-        configuration=configuration,
+        configuration=finding.configuration or configuration,
         course=course,
         hold=str(finding.hold),
         reported=reported,
@@ -98,24 +101,49 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     """Return the learners of whom everything is reported already, so that a back-fill can pass over them.
 
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
-    account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
-    or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
-    again. Raises ``PlatformUnavailable``.
+    name: a learner with nothing to report needs none, but has to be of the same account still. Never includes learners
+    who were held back, never observed, or whose progress matters: that depends on more than is compared here (cohorts,
+    gating), so the platform is asked again. Raises ``PlatformUnavailable``.
     """
     if course is None or not course.is_reported:
         return set()
-    policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    found = rows.values_list("user_id", "account", *REPORTED_COLUMNS)
+    known = {user_id: (account, Reported(*values)) for user_id, account, *values in found}
+    policies = _policies(configuration, {user_id: account for user_id, (account, _) in known.items()})
+    reported = {user_id: one for user_id, (_, one) in known.items() if user_id in policies}
     # After a completion only its retraction is reported.
-    found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
-    user_ids = [user_id for user_id in reported if user_id not in found]
-    if not user_ids:
-        return found
-    activities = edx_platform.activities(course.key, user_ids)
-    grades = edx_platform.grades(course.key, user_ids)
-    certificates = edx_platform.certificates(course.key, user_ids)
-    for user_id in user_ids:
+    kept = {user_id for user_id, one in reported.items() if one.completed and policies[user_id].undone is Undone.KEEP}
+    user_ids = [user_id for user_id in reported if user_id not in kept]
+    return kept | _unchanged(
+        course, {user_id: (reported[user_id], policies[user_id]) for user_id in user_ids}, enrolled
+    )
+
+
+def _policies(configuration: Configuration, accounts: Mapping[int, str]) -> dict[int, Policy]:
+    """Return the policy for each learner whose account is the same as at the last observation (``accounts``)."""
+    if not configuration.accounts:
+        return {user_id: configuration.policy for user_id, account in accounts.items() if not account}
+    found = {}
+    for user_id, learner in observed_state.read_learners(list(accounts), configuration).items():
+        with suppress(LearnerNotNamed, PercipioConfigurationError):
+            chosen = identity.account_of(learner, configuration)
+            if chosen.account == accounts[user_id]:
+                found[user_id] = chosen.policy
+    return found
+
+
+def _unchanged(
+    course: Course, reported: Mapping[int, tuple[Reported, Policy]], enrolled: Mapping[int, datetime]
+) -> set[int]:
+    """Return those for whom no milestone is due, or awaited, by what was reported and their policy."""
+    if not reported:
+        return set()
+    found = set()
+    activities = edx_platform.activities(course.key, reported)
+    grades = edx_platform.grades(course.key, reported)
+    certificates = edx_platform.certificates(course.key, reported)
+    for user_id, (before, policy) in reported.items():
         observed = Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, Activity()),
@@ -123,8 +151,8 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
         )
-        waits = milestones.needs_percent(reported[user_id], observed, policy)
-        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
-        if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
+        waits = milestones.needs_percent(before, observed, policy)
+        waits = waits or milestones.awaits_certificate(before, observed, policy)
+        if not waits and not milestones.due(before, observed, policy)[1]:
             found.add(user_id)
     return found

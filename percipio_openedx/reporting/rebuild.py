@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db.models import Min
 from django.utils import timezone
@@ -27,7 +28,7 @@ from percipio_openedx.data import StatementContext
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
-from percipio_openedx.models.destination import Destination, PullClient
+from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import observed_state, store
@@ -108,7 +109,7 @@ def _compare(work: _Pass) -> None:
 
 
 def _compare_one(destination: Destination, work: _Pass) -> None:
-    configuration = config.for_site(destination.site_id)
+    configuration = config.for_account(destination.site_id, destination.account)
     if configuration is None or destination.compared_with == configuration.fingerprint:
         return
     if destination.own_credentials and not configuration.own_credentials:
@@ -151,8 +152,8 @@ def _first_by_destination() -> dict[int, datetime]:
 
 
 def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> None:
-    pulled_sites = PullClient.sites()
-    if pulled := [row.pk for row in rows if row.site_id in pulled_sites]:
+    places = PullClient.places()
+    if pulled := [row.pk for row in rows if row.destination.place in places]:
         persistently(Statement.objects.filter(pk__in=pulled).keep_as_it_is)(timezone.now())
         rows = [row for row in rows if row.pk not in pulled]
     if not rows:
@@ -189,12 +190,11 @@ def _build(
     row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
 ) -> Replacement:
     """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
-    destination = row.destination
-    is_same_site = destination.site_id == configuration.site_id
-    if is_same_site and destination.own_credentials and not configuration.own_credentials:
-        raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
     finding = finding_of(row.learner_course, seen, configuration)
-    if finding.identity is None:
+    chosen = finding.configuration
+    if chosen is not None:
+        _check_place(row, chosen)
+    if finding.identity is None or chosen is None:
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
     who = {"identity": finding.identity, "registration": row.registration}
@@ -202,7 +202,26 @@ def _build(
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
     check_columns(milestone, built)
-    return Replacement(row, built, finding.identity.organization)
+    if built.retracts is not None:
+        _check_target(built.retracts, chosen)
+    return Replacement(row, built, (chosen, finding.identity.organization))
+
+
+def _check_place(row: Statement, configuration: Configuration) -> None:
+    """Raise ``PercipioError`` if a statement was made for another account, or for credentials that are gone."""
+    destination = row.destination
+    if not may_go(destination.place, configuration.place) and not row.may_move:
+        raise PercipioError("the learner belongs to another account now")
+    is_same_place = destination.place == configuration.place
+    if is_same_place and destination.own_credentials and not configuration.own_credentials:
+        raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
+
+
+def _check_target(uuid: UUID, configuration: Configuration) -> None:
+    """Raise ``PercipioError`` if a retraction would go to another account than what it takes back."""
+    target = Statement.objects.filter(uuid=uuid).select_related("destination").only("destination").first()
+    if target is not None and not may_go(target.destination.place, configuration.place):
+        raise PercipioError("what it takes back was reported to another account")
 
 
 def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass) -> None:

@@ -34,6 +34,7 @@ LONGEST_PLATFORM: Final = 200
 # A longer time on task, a hundred years, is an error.
 MOST_SECONDS: Final = 100 * 366 * 24 * 3600
 ROUND: Final = "round-"
+ANEW: Final = "anew-"
 
 
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
@@ -175,18 +176,25 @@ def _retracted_id(context: StatementContext) -> UUID | None:
         return None
     if milestone.retracts in (None, Kind.RETRACTED, Kind.PROGRESSED):
         raise StatementError("object.id", "a retraction needs one earlier statement that it takes back")
-    target = Milestone(kind=milestone.retracts, at=milestone.at, round=milestone.round)
-    return ids.statement_id(context.registration, target.kind, target.value)
+    return target_of(context.registration, milestone)
+
+
+def target_of(registration: UUID, milestone: Milestone) -> UUID:
+    """Return the id of the statement that a retraction takes back."""
+    kind = milestone.retracts or milestone.kind
+    target = Milestone(kind=kind, at=milestone.at, round=milestone.round, anew=milestone.anew)
+    return ids.statement_id(registration, target.kind, target.value)
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
     """Return a frozen statement's milestone, the inverse of ``build``, or raise ``StatementError``."""
     try:
         found = Kind(kind)
-        parts = value.split(":") if value and found is not Kind.PROGRESSED else []
+        parts = value.split(":") if value else []
+        percent = int(parts.pop(0)) if found is Kind.PROGRESSED else None
         retracts = Kind(parts.pop(0)) if found is Kind.RETRACTED else None
-        rounds = int(parts[0].removeprefix(ROUND)) if parts else 0
-        percent = int(value) if found is Kind.PROGRESSED else None
+        anew = anew_of(parts.pop()) if parts and parts[-1].startswith(ANEW) else 0
+        rounds = int(parts.pop(0).removeprefix(ROUND)) if parts else 0
     except (ValueError, IndexError):
         raise StatementError("value", "is none of a milestone") from None
     result: dict[str, Any] = {}
@@ -204,7 +212,14 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         seconds=_seconds(str(result.get("duration", ""))),
         round=rounds,
         retracts=retracts,
+        anew=anew,
     )
+
+
+def anew_of(value: str) -> int:
+    """Return which time everything is reported (``data.Reported.anew``), from a milestone's value."""
+    last = value.rpartition(":")[2]
+    return int(last.removeprefix(ANEW)) if last.startswith(ANEW) else 0
 
 
 def _seconds(duration: str) -> int | None:
