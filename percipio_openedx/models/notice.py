@@ -21,7 +21,7 @@ class Reason(StrEnum):
     PASSING = "passing"
     FIRST_PASS = "first_pass"  # noqa: S105 - of a course
     CERTIFICATE = "certificate"
-    CERTIFICATE_SHOWN = "certificate_shown"
+    COURSE_DATE = "course_date"
     REVOCATION = "revocation"
     SSO_LINK = "sso_link"
     RETIREMENT = "retirement"

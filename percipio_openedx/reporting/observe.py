@@ -17,7 +17,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.learner_course import LearnerCourse, Part
-from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
+from percipio_openedx.reporting import failures, leases, milestones, observed_state, retakes, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
@@ -127,8 +127,10 @@ def examine(
             LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
         ]
     policy = configuration.policy
-    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
+    context = context_of(configuration, course)
+    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration, course.ends_at, now)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
+    _look_elsewhere(configuration, course_key, context.keywords["content_id"], findings)
     _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
@@ -140,13 +142,24 @@ def examine(
                 finding.hold_back(contained.error)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
     seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
-    context = context_of(configuration, course)
     for finding in findings:
         with bulkhead(Boundary.STATEMENT) as contained:
             _build(finding, context, seconds.get(finding.row.user_id), now)
         if contained.error is not None:
             finding.hold_back(contained.error)
     return findings
+
+
+def _look_elsewhere(
+    configuration: Configuration, course_key: str, content_id: str, findings: Sequence[LearnerFinding]
+) -> None:
+    """Add to the reported state of each learner what was reported of the same content in other course runs."""
+    named = [finding.row.user_id for finding in findings if not finding.hold]
+    elsewhere = retakes.completed_elsewhere(configuration, course_key, content_id, named) if named else {}
+    for finding in findings:
+        finding.content_id = content_id
+        if finding.row.user_id in elsewhere:
+            finding.reported = replace(finding.reported, elsewhere=elsewhere[finding.row.user_id])
 
 
 def _ask_progress(
@@ -208,7 +221,7 @@ def _build(
     finding.statements = built
 
 
-def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
+def context_of(configuration: Configuration, course: Course) -> partial[StatementContext]:
     """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)

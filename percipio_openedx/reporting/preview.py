@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -13,22 +13,13 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
 from percipio_openedx.enums import Undone
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import milestones
-from percipio_openedx.reporting.observe import examine
+from percipio_openedx.models.learner_course import REPORTED, LearnerCourse, registration_for
+from percipio_openedx.reporting import milestones, retakes
+from percipio_openedx.reporting.observe import context_of, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# The columns of the reported state, in the order of the fields of ``Reported``.
-REPORTED_COLUMNS = (
-    "reported_started",
-    "reported_percent",
-    "reported_passed",
-    "reported_completed",
-    "reported_passed_round",
-    "reported_completed_round",
-    "reported_turned_at",
-)
+REPORTED_COLUMNS = tuple(f"reported_{name}" for name in REPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +71,7 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             # Undo what the platform wrote on the way (an external id on its first use).
             transaction.set_rollback(True)
     due = finding.milestones
+    reported = replace(reported, elsewhere=finding.reported.elsewhere)
     missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
     return Preview(
         site_id=site_id,
@@ -106,7 +98,10 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
         return set()
     policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    reported = {
+        user_id: Reported(**dict(zip(REPORTED, values, strict=True)))
+        for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)
+    }
     # After a completion only its retraction is reported.
     found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
     user_ids = [user_id for user_id in reported if user_id not in found]
@@ -115,16 +110,21 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     activities = edx_platform.activities(course.key, user_ids)
     grades = edx_platform.grades(course.key, user_ids)
     certificates = edx_platform.certificates(course.key, user_ids)
+    content_id, now = context_of(configuration, course).keywords["content_id"], timezone.now()
+    elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, user_ids)
     for user_id in user_ids:
+        before = replace(reported[user_id], elsewhere=elsewhere.get(user_id))
         observed = Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, Activity()),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
+            ends_at=course.ends_at,
+            has_ended=course.ends_at is not None and course.ends_at <= now,
         )
-        waits = milestones.needs_percent(reported[user_id], observed, policy)
-        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
-        if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
+        waits = milestones.needs_percent(before, observed, policy)
+        waits = waits or milestones.observe_again_at(before, observed, policy, now, None) is not None
+        if not waits and not milestones.due(before, observed, policy)[1]:
             found.add(user_id)
     return found
