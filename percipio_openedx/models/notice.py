@@ -16,6 +16,7 @@ class Reason(StrEnum):
     """Why to observe, for operators and where the observation differs."""
 
     ENROLLMENT = "enrollment"
+    MODE = "mode"
     COMPLETION = "completion"
     GRADE = "grade"
     PASSING = "passing"

@@ -50,6 +50,7 @@ STATES: Mapping[str, Text] = {
 
 REASONS: Mapping[str, Text] = {
     Reason.ENROLLMENT: _("enrollment"),
+    Reason.MODE: _("the enrollment mode changed"),
     Reason.COMPLETION: _("a block was completed"),
     Reason.GRADE: _("the course grade changed"),
     Reason.PASSING: _("passing or not passing changed"),
