@@ -258,6 +258,7 @@ PERCIPIO_TOKEN_URL = "http://127.0.0.1:8899/oauth2-provider/token"
 PERCIPIO_PARTNER_NAME = "demo-academy"
 PERCIPIO_CLIENT_ID = "demo-academy-client"
 PERCIPIO_CLIENT_SECRET = "demo-academy-secret"
+PERCIPIO_LEARNERS = "all"
 PERCIPIO_OBSERVE_AFTER = 2
 
 environment.override(globals(), os.environ)

@@ -10,7 +10,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, Retakes, StartedOn, Undone
+
+# What is reported unless a site chooses otherwise.
+USUAL_MILESTONES = frozenset({Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,12 @@ class Policy:
     """One site's choices about what to report and when; ``progress_step`` in percent points, 1 to 100."""
 
     started_on: StartedOn = StartedOn.ENROLLMENT
-    completed_on: CompletedOn = CompletedOn.PASSED
+    completed_on: CompletedOn = CompletedOn.COURSE
     progress_step: int = 10
     undone: Undone = Undone.KEEP
     locked_units: LockedUnits = LockedUnits.COUNT
+    milestones: frozenset[Kind] = USUAL_MILESTONES
+    retakes: Retakes = Retakes.COMPLETIONS
 
 
 class Enrollment(NamedTuple):
@@ -104,7 +109,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The observed state of one learner in one course run; percents as in ``Progress``."""
+    """The observed state of one learner in one course run; percents as in ``Progress``.
+
+    ``ends_at`` is the end of the course run, None without one; ``has_ended``: it lies in the past.
+    """
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -113,6 +121,8 @@ class Observed:
     certificate: Certificate | None = None
     is_graded: bool = False
     percent_unlocked: int | None = None
+    ends_at: datetime | None = None
+    has_ended: bool = False
 
     def progress(self, policy: Policy) -> int | None:
         """Return the progress in whole percent as a site counts it; None if unknown."""
@@ -123,29 +133,35 @@ class Observed:
 class Reported:
     """The reported state of one learner in one course run.
 
-    The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
-    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the last reported completion or
-    retraction: what is reported again has to be later. It never changes alone. ``anew`` counts how often an operator
-    had everything reported again, to another account than before (``operations.anew``).
+    The rounds count the retractions of passed, failed and completed: after one, the same milestone gets a new id, since
+    a voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``anew`` counts how often an operator had everything
+    reported again, to another account than before (``operations.anew``). ``turned_at`` is the latest time of a reported
+    completion, failure or retraction: what is reported again has to be later. ``completed_at`` is that of the
+    completion. Neither changes alone. ``elsewhere`` is the time of the latest completion that is reported of another
+    run under the same content id.
     """
 
     started: bool = False
     percent: int = 0
     passed: bool = False
+    failed: bool = False
     completed: bool = False
     passed_round: int = 0
+    failed_round: int = 0
     completed_round: int = 0
     turned_at: datetime | None = field(default=None, compare=False)
     anew: int = 0
+    completed_at: datetime | None = field(default=None, compare=False)
+    elsewhere: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
     """One fact to report, which came true in the LMS ``at`` that time.
 
-    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
-    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
-    what a retraction takes back, ``retracts`` the kind of that statement; ``anew`` as in ``Reported``.
+    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed, failed and completed
+    in a graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed, failed and
+    completed, and of what a retraction takes back, ``retracts`` the kind of that statement; ``anew`` as there.
     """
 
     kind: Kind
@@ -179,7 +195,7 @@ class Course:
     """A course run as statements describe it.
 
     ``language`` is the course team's choice (``''`` if unknown), ``content_id`` the operator's own id for Percipio's
-    catalog (``''`` for the site's rule).
+    catalog (``''`` for the site's rule), ``ends_at`` the end of the run, None without one.
     """
 
     key: str
@@ -193,6 +209,7 @@ class Course:
     is_graded: bool = False
     is_reported: bool = True
     content_id: str = ""
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     STARTED = "started"
     PROGRESSED = "progressed"
     PASSED = "passed"
+    FAILED = "failed"
     COMPLETED = "completed"
     RETRACTED = "retracted"
 
@@ -30,8 +31,12 @@ class StartedOn(StrEnum):
 
 
 class CompletedOn(StrEnum):
-    """When a course run counts as completed (``PERCIPIO_COMPLETED_ON``)."""
+    """When a course run counts as completed (``PERCIPIO_COMPLETED_ON``).
 
+    ``COURSE``: passed where the course is graded, every unit done where it is not.
+    """
+
+    COURSE = "course"
     PASSED = "passed"
     PROGRESS = "progress"
     CERTIFICATE = "certificate"
@@ -52,6 +57,14 @@ class Undone(StrEnum):
     RETRACT = "retract"
 
 
+class Retakes(StrEnum):
+    """What is reported of a course that was reported as completed in another run (``PERCIPIO_RETAKES``)."""
+
+    COMPLETIONS = "completions"
+    EVERYTHING = "everything"
+    FIRST_ONLY = "first_only"
+
+
 class HoldReason(StrEnum):
     """Why nothing is reported of a learner in a course."""
 
@@ -68,6 +81,7 @@ class HoldReason(StrEnum):
     UNREADABLE_SSO = "unreadable_sso"
     AMBIGUOUS_SSO = "ambiguous_sso"
     NOT_SELECTED = "not_selected"
+    MODE_LEFT_OUT = "mode_left_out"
     COURSE_LEFT_OUT = "course_left_out"
     NO_ORGANIZATION = "no_organization"
     ODD_ORGANIZATION = "odd_organization"
@@ -97,6 +111,10 @@ class Outcome(StrEnum):
 class UnreportedReason(StrEnum):
     """Why a milestone is not reported although its learner is (``reporting.unreported``)."""
 
+    NOT_CHOSEN = "not_chosen"
+    RETAKE = "retake"
+    OLDER_COMPLETION = "older_completion"
+    OTHERS_CAME_FIRST = "others_came_first"
     NO_ACTIVITY = "no_activity"
     COMPLETED_BEFORE = "completed_before"
     PROGRESS_UNKNOWN = "progress_unknown"
@@ -106,6 +124,12 @@ class UnreportedReason(StrEnum):
     NO_GRADE = "no_grade"
     NOT_PASSED = "not_passed"
     NOT_PASSING_NOW = "not_passing_now"
+    NOT_GRADED = "not_graded"
+    RUN_NOT_ENDED = "run_not_ended"
+    PASSES = "passes"
+    FAILED_BEFORE = "failed_before"
+    REPORTED_AS_PASSED = "reported_as_passed"
+    NOT_ENROLLED_NOW = "not_enrolled_now"
     UNITS_LEFT = "units_left"
     UNITS_LOCKED = "units_locked"
     NO_CERTIFICATE = "no_certificate"

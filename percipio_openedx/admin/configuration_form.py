@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, encryption
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
+from percipio_openedx.admin.learners_input import LearnersInput
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -37,14 +38,17 @@ def raw_values(row: AccountColumns) -> dict[str, Any]:
 def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
     """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
 
-    Unless ``is_on``, credentials may be missing.
+    Unless ``is_on``, credentials may be missing, and whom to report.
     """
     # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     stand_ins |= dict.fromkeys(REQUIRED, "-") | dict.fromkeys(("api_url", "token_url"), "https://localhost")
+    stand_ins["learners"] = "all"
     tried = dict(values)
     if not is_on:
-        unusable = [name for name in REQUIRED if not tried[name] or not getattr(tried[name], "is_readable", True)]
+        unusable = [
+            name for name in (*REQUIRED, "learners") if not tried[name] or not getattr(tried[name], "is_readable", True)
+        ]
         tried.update({name: stand_ins[name] for name in unusable})
     found: dict[str, str] = {}
     for _attempt in config.FIELDS:
@@ -129,12 +133,16 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         if name in CHOICES:
             unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
             self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
+        elif name == "learners":
+            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "", PROPOSALS[name])
         elif isinstance(field, forms.NullBooleanField):
             unset = self._unset(name, _("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
         else:
             if name in PROPOSALS:
                 field.widget = ProposalInput()
+            if isinstance(inherited, list | tuple):
+                inherited = ", ".join(map(str, inherited))
             field.widget.attrs["placeholder"] = "" if inherited in (None, "") else self._unset(name, inherited)
 
     def _unset(self, name: str, value: Any) -> str:

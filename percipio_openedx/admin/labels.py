@@ -101,6 +101,9 @@ LABELS: Mapping[str, Text] = {
     "uuid": _("Statement's id"),
     "voided_by": _("Voided by"),
     "message": _("Message"),
+    "milestones": _("Milestones to report"),
+    "modes": _("Enrollment modes to report"),
+    "retakes": _("When a learner takes a completed course again"),
 }
 
 # Fields with a fixed list, shown as selects.
@@ -119,10 +122,16 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
     ),
     "started_on": (("enrollment", _("The enrollment")), ("first_activity", _("The first activity in the course"))),
     "completed_on": (
+        ("course", _("The learner has passed it; a course without grades: every unit is done")),
         ("passed", _("The learner has passed the course")),
         ("progress", _("Every unit is done")),
         ("certificate", _("The certificate is there")),
         ("any", _("Whichever of the three comes first")),
+    ),
+    "retakes": (
+        ("completions", _("Report only the new completion, with its date: Percipio's record never goes back")),
+        ("everything", _("Report everything, as of the first time: the course is started again in Percipio")),
+        ("first_only", _("Report nothing")),
     ),
     "locked_units": (
         ("count", _("Count as not done, as on the LMS's own progress page")),
@@ -139,6 +148,8 @@ PROPOSALS: dict[str, tuple[str, ...]] = {
     "learner_id": ("email", "username", "external_id", "sso_uid", "sso:PercipioUserUUID"),
     "organization_from": ("sso:percipioOrganizationUuid",),
     "learners": ("all", "sso:tpa-saml", "sso:KEY=VALUE"),
+    "milestones": ("started, progressed, passed, completed", "started, completed", "completed", "all"),
+    "modes": ("all", "verified", "verified, no-id-professional, professional"),
 }
 
 # Longer labels for the form than for list columns.
@@ -167,7 +178,8 @@ HELP: dict[str, Text] = {
     ),
     "api": _("Which of Percipio's two APIs this site was set up for."),
     "send_skipped": _(
-        "The Track API has no form for passed. Once the site reports to the Statements API, what was skipped is sent."
+        "The Track API has no form for passed and failed. Once the site reports to the Statements API, what was "
+        "skipped is sent."
     ),
     "learner_id": _(
         "email, username, external_id (the LMS's pseudonym for xAPI), sso_uid, or sso:KEY for a key of the "
@@ -175,11 +187,20 @@ HELP: dict[str, Text] = {
     ),
     "learner_home_page": _("Not used with email. For ids that Percipio gave: the organization's Percipio address."),
     "organization_from": _("sso:KEY, a key of the single-sign-on link's extra data. Empty: the organization id above."),
-    "name": _("A short name, which stays: a-z, 0-9, - and _. What is made for the account goes by it."),
-    "position": _("The accounts are asked in this order, and the first whose rule matches has the learner."),
     "learners": _(
-        "all, or sso:PROVIDER for those only who came through that single-sign-on provider, or sso:KEY=VALUE,VALUE for "
-        "those only whose single-sign-on link has one of these values under that key of its extra data."
+        "Nothing is reported until this is chosen. What marks a learner: the provider of the single sign-on (a backend "
+        "such as tpa-saml, or the slug of a SAML identity provider)."
+    ),
+    "modes": _(
+        "With commas between them, for instance verified, professional. Learners who are enrolled in another mode are "
+        "held back. all: every mode."
+    ),
+    "milestones": _(
+        "Any of started, progressed, passed, failed and completed, with commas between them; all: these five. Failed: "
+        "the run of a graded course has ended, and the grade is below the mark."
+    ),
+    "retakes": _(
+        "In another run with the same id in Percipio's catalog, as with compliance training that is taken every year."
     ),
     "send_names": _("Whether the full name travels with each statement, beside the id."),
     "content_id": _("The id under which Percipio's catalog knows a course. A course override can say otherwise."),
@@ -197,11 +218,14 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
     (_("Where Percipio is"), ("region", "api_url", "token_url", "api")),
     (
         _("Who is reported, and as whom"),
-        ("learners", "learner_id", "learner_home_page", "organization_from", "send_names"),
+        ("learners", "modes", "learner_id", "learner_home_page", "organization_from", "send_names"),
     ),
     (
         _("What is reported, and when"),
-        ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
+        (
+            *("content_id", "milestones", "started_on", "progress_step", "completed_on"),
+            *("locked_units", "retakes", "undone"),
+        ),
     ),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
 )

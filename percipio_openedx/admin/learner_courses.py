@@ -65,6 +65,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             gettext("started") if row.reported_started else "",
             f"{row.reported_percent} %" if row.reported_percent else "",
             gettext("passed") if row.reported_passed else "",
+            gettext("failed") if row.reported_failed else "",
             gettext("completed") if row.reported_completed else "",
         ]
         return ", ".join(filter(None, reported))

@@ -21,11 +21,12 @@ from percipio_openedx.config.values import (
     learner_rule,
     member,
     setting,
+    several,
     sso_or,
     whole,
 )
 from percipio_openedx.data import Policy
-from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
+from percipio_openedx.enums import Api, CompletedOn, Kind, LockedUnits, Retakes, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
@@ -38,6 +39,9 @@ SERVICE_PATH = "/content-aggregation/v1"
 
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
 CONTENT_IDS = ("course", "course_run", "url")
+# Stands for every mode or milestone, so that a site's row can say so where the setting names some.
+ALL = "all"
+MILESTONES = tuple(kind for kind in Kind if kind is not Kind.RETRACTED)
 
 # Taken together from one place, never mixed from row and settings: they decide whose learners go where.
 ADDRESSES = ("region", "api_url", "token_url")
@@ -57,10 +61,13 @@ FIELDS = (
     "learner_home_page",
     "organization_from",
     "learners",
+    "modes",
     "send_names",
     "content_id",
+    "milestones",
     "started_on",
     "completed_on",
+    "retakes",
     "undone",
     "progress_step",
     "locked_units",
@@ -78,7 +85,16 @@ _NO_ACCOUNT: dict[str, Any] = {
 # Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
-    *("organization_from", "learners", "send_names", "content_id", "own_credentials", "account", "rules_before"),
+    *(
+        "organization_from",
+        "learners",
+        "modes",
+        "send_names",
+        "content_id",
+        "own_credentials",
+        "account",
+        "rules_before",
+    ),
 )
 
 
@@ -101,7 +117,8 @@ class Configuration:
 
     ``own_credentials`` says that they are not the settings'. Where the site has ``accounts``, its own credentials are
     empty: nothing is sent with it, and whose learner somebody is decides between the accounts' own configurations.
-    These have the name of their ``account``, and the rules of those asked before (``rules_before``).
+    These have the name of their ``account``, and the rules of those asked before (``rules_before``). ``modes`` are the
+    enrollment modes to report, empty for all.
     """
 
     site_id: int
@@ -115,7 +132,8 @@ class Configuration:
     learner_id: str = "email"
     learner_home_page: str = ""
     organization_from: str = ""
-    learners: str = "all"
+    learners: str = ALL
+    modes: tuple[str, ...] = ()
     send_names: bool = True
     content_id: str = "course"
     policy: Policy = field(default_factory=Policy)
@@ -272,7 +290,8 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
         learner_home_page=str(values["learner_home_page"] or "") or lms_root(),
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
-        learners=learner_rule("PERCIPIO_LEARNERS", values["learners"]),
+        learners=_learners(values["learners"]),
+        modes=_modes(values["modes"]),
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
@@ -280,6 +299,31 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
     )
+
+
+def _learners(value: Any) -> str:
+    """Check whose learners are reported; nobody's until somebody has said so."""
+    if value in (None, ""):
+        problem = _(
+            "is empty: choose whose data goes to Percipio, and nothing is reported until then. Write all (every "
+            "learner), sso:<provider> or sso:<key>=<value> (only those whom single sign-on marks)"
+        )
+        raise PercipioConfigurationError("PERCIPIO_LEARNERS", problem)
+    return learner_rule("PERCIPIO_LEARNERS", value)
+
+
+def _modes(value: Any) -> tuple[str, ...]:
+    modes = several("PERCIPIO_MODES", value)
+    return () if ALL in modes else modes
+
+
+def _milestones(value: Any) -> frozenset[Kind]:
+    chosen = several("PERCIPIO_MILESTONES", value)
+    if not chosen:
+        problem = _("names no milestone; to report nothing, switch the site off")
+        raise PercipioConfigurationError("PERCIPIO_MILESTONES", problem)
+    named = [choice("PERCIPIO_MILESTONES", one, (*MILESTONES, ALL)) for one in chosen]
+    return frozenset(MILESTONES) if ALL in named else frozenset(map(Kind, named))
 
 
 def _policy(values: Mapping[str, Any]) -> Policy:
@@ -291,6 +335,8 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         # The Track API cannot retract anything.
         undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
         locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
+        milestones=_milestones(values["milestones"]),
+        retakes=member("PERCIPIO_RETAKES", values["retakes"], Retakes),
     )
 
 

@@ -98,6 +98,20 @@ def learner_rule(name: str, value: Any) -> str:
     return f"sso:{key.strip()}={','.join(values)}"
 
 
+def several(name: str, value: Any) -> tuple[str, ...]:
+    """Check a list of words, or a text with commas; return each word once, ordered by name."""
+    given = value.split(",") if isinstance(value, str) else value
+    if given is None or not isinstance(given, list | tuple | set | frozenset):
+        raise PercipioConfigurationError(name, _("must be a list, or a text with commas"))
+    words = {word.strip() if isinstance(word, str) else "" for word in given}
+    if isinstance(value, str):
+        words.discard("")
+    for word in sorted(words):
+        if not word.isprintable() or len(word.split()) != 1:
+            raise PercipioConfigurationError(name, _("holds %(value)s, which is no single word"), value=repr(word))
+    return tuple(sorted(words))
+
+
 def whole(name: str, value: Any, least: int, most: int) -> int:
     """Check a whole number, also as text, between two bounds (inclusive)."""
     is_number = isinstance(value, int) and not isinstance(value, bool)

@@ -35,6 +35,7 @@ def course(course_key: str) -> Course | None:
             instructors=_instructors(block),
             # The platform's function fails for a course that is gone from the course store.
             is_graded=block is not None and is_graded(course_key),
+            ends_at=overview.end,
         )
 
 

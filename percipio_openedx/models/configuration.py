@@ -36,10 +36,13 @@ class PercipioConfiguration(AccountColumns):
     KEY_FIELDS = ("site_id",)
 
     send_skipped = models.BooleanField(null=True, blank=True)
+    modes = models.CharField(max_length=255, default="", blank=True)
     send_names = models.BooleanField(null=True, blank=True)
     content_id = models.CharField(max_length=16, default="", blank=True)
+    milestones = models.CharField(max_length=100, default="", blank=True)
     started_on = models.CharField(max_length=16, default="", blank=True)
     completed_on = models.CharField(max_length=16, default="", blank=True)
+    retakes = models.CharField(max_length=16, default="", blank=True)
     undone = models.CharField(max_length=8, default="", blank=True)
     progress_step = models.PositiveSmallIntegerField(null=True, blank=True)
     locked_units = models.CharField(max_length=16, default="", blank=True)

@@ -16,8 +16,14 @@ from percipio_openedx.models.fields import ExactCharField
 # The root of every id this plugin makes (decision record 0006). Never change it.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
-# The fields of ``Reported``, each with a column of its own.
-REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at", "anew")
+# The fields of ``Reported`` with a column of their own; ``elsewhere`` is read from other rows.
+REPORTED = (
+    *("started", "percent", "passed", "failed", "completed"),
+    *("passed_round", "failed_round", "completed_round", "turned_at", "completed_at", "anew"),
+)
+
+# Longer content ids (addresses of courses with quoted letters) are compared by their beginning.
+LONGEST_CONTENT_ID = 512
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
@@ -46,7 +52,7 @@ class LearnerCourse(models.Model):
     result of the platform's expensive progress function, ``activity_version`` what they depended on (completions,
     outline, enrollment mode); it is called again only when that changed, and unknown progress is never stored.
     ``observe_again_at`` is when to observe again without a notice: when the course may show a certificate that exists
-    already.
+    already, or ends. ``content_id`` is the course's id in Percipio's catalog under which something was last reported.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -61,11 +67,15 @@ class LearnerCourse(models.Model):
     reported_started = models.BooleanField(default=False)
     reported_percent = models.PositiveSmallIntegerField(default=0)
     reported_passed = models.BooleanField(default=False)
+    reported_failed = models.BooleanField(default=False)
     reported_completed = models.BooleanField(default=False)
     reported_passed_round = models.PositiveIntegerField(default=0)
+    reported_failed_round = models.PositiveIntegerField(default=0)
     reported_completed_round = models.PositiveIntegerField(default=0)
     reported_turned_at = models.DateTimeField(null=True, blank=True)
     reported_anew = models.PositiveSmallIntegerField(default=0)
+    reported_completed_at = models.DateTimeField(null=True, blank=True)
+    content_id = models.CharField(max_length=LONGEST_CONTENT_ID, default="", blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)

@@ -16,12 +16,13 @@ class Reason(StrEnum):
     """Why to observe, for operators and where the observation differs."""
 
     ENROLLMENT = "enrollment"
+    MODE = "mode"
     COMPLETION = "completion"
     GRADE = "grade"
     PASSING = "passing"
     FIRST_PASS = "first_pass"  # noqa: S105 - of a course
     CERTIFICATE = "certificate"
-    CERTIFICATE_SHOWN = "certificate_shown"
+    COURSE_DATE = "course_date"
     REVOCATION = "revocation"
     SSO_LINK = "sso_link"
     RETIREMENT = "retirement"

@@ -181,7 +181,7 @@ def ungraded_courses() -> Iterator[CheckResult]:
             yield doubtful(
                 _("ungraded courses of %(site)s") % {"site": site_name},
                 seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
-                _("Set PERCIPIO_COMPLETED_ON to any, or leave these courses out (percipio_courses)."),
+                _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
             )
 
 

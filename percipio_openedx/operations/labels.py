@@ -33,6 +33,7 @@ KINDS: Mapping[str, Text] = {
     Kind.STARTED: _("started"),
     Kind.PROGRESSED: _("progressed"),
     Kind.PASSED: _("passed"),
+    Kind.FAILED: _("failed"),
     Kind.COMPLETED: _("completed"),
     Kind.RETRACTED: _("taken back"),
 }
@@ -49,12 +50,13 @@ STATES: Mapping[str, Text] = {
 
 REASONS: Mapping[str, Text] = {
     Reason.ENROLLMENT: _("enrollment"),
+    Reason.MODE: _("the enrollment mode changed"),
     Reason.COMPLETION: _("a block was completed"),
     Reason.GRADE: _("the course grade changed"),
     Reason.PASSING: _("passing or not passing changed"),
     Reason.FIRST_PASS: _("the course was passed for the first time"),
     Reason.CERTIFICATE: _("a certificate was made"),
-    Reason.CERTIFICATE_SHOWN: _("the course may show its certificates now"),
+    Reason.COURSE_DATE: _("a date of the course: it may have ended, or show its certificates now"),
     Reason.REVOCATION: _("a certificate was revoked"),
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),
@@ -75,6 +77,7 @@ HOLDS: Mapping[str, Text] = {
     HoldReason.UNREADABLE_SSO: _("The data of the learner's single-sign-on link cannot be read. Correct or remove it."),
     HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
+    HoldReason.MODE_LEFT_OUT: _("The learner is enrolled in a mode that is not reported (PERCIPIO_MODES)."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course override says so and can be changed."),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
     HoldReason.ODD_ORGANIZATION: _(
@@ -88,6 +91,15 @@ HOLDS: Mapping[str, Text] = {
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {
+    UnreportedReason.NOT_CHOSEN: _("this site does not report it (PERCIPIO_MILESTONES)"),
+    UnreportedReason.RETAKE: _(
+        "the learner was reported as completed in another run of this course, and the site leaves it out then "
+        "(PERCIPIO_RETAKES)"
+    ),
+    UnreportedReason.OLDER_COMPLETION: _(
+        "the learner was reported as completed in another run of this course, at the same time or later"
+    ),
+    UnreportedReason.OTHERS_CAME_FIRST: _("other milestones were reported already, and the start comes first"),
     UnreportedReason.NO_ACTIVITY: _("the learner has not done anything in the course yet"),
     UnreportedReason.COMPLETED_BEFORE: _("nothing is reported after the completion"),
     UnreportedReason.PROGRESS_UNKNOWN: _("the LMS does not say how much is done"),
@@ -99,6 +111,12 @@ UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {
     UnreportedReason.NO_GRADE: _("the LMS has no grade of this learner"),
     UnreportedReason.NOT_PASSED: _("the learner has not passed yet"),
     UnreportedReason.NOT_PASSING_NOW: _("the learner's grade has fallen below the pass mark"),
+    UnreportedReason.NOT_GRADED: _("the course is not graded"),
+    UnreportedReason.RUN_NOT_ENDED: _("the course run has not ended (its end date)"),
+    UnreportedReason.PASSES: _("the learner passes"),
+    UnreportedReason.REPORTED_AS_PASSED: _("the learner was reported as passed"),
+    UnreportedReason.FAILED_BEFORE: _("no progress is reported after failed"),
+    UnreportedReason.NOT_ENROLLED_NOW: _("the learner has left the course run"),
     UnreportedReason.UNITS_LEFT: _("%(percent)s percent of the units are done, and completion takes all of them"),
     UnreportedReason.UNITS_LOCKED: _(
         "%(percent)s percent of the units are done, and the others are locked for this learner, for instance in audit "

@@ -13,7 +13,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, StatementError
-from percipio_openedx.models.learner_course import LearnerCourse, Part
+from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
 from percipio_openedx.reporting.observed_state import ObservedLearner
@@ -62,6 +62,7 @@ class LearnerFinding:
         is_unfinished: the deadline passed before the progress was read; it might be the earliest way to complete, so
             wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
+        content_id: the course's id in Percipio's catalog, for the row if something is reported.
         is_news: whether anything in the row changes apart from the time of observation.
         has_moved: whether the learner belongs to another account than at the last observation.
     """
@@ -79,6 +80,7 @@ class LearnerFinding:
     again_at: datetime | None = None
     is_unfinished: bool = False
     problem: Unobserved | None = None
+    content_id: str = ""
     first_sequence: int = 0
     is_news: bool = False
     has_moved: bool = False
@@ -117,6 +119,8 @@ class LearnerFinding:
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
             self.first_sequence = row.sequence + 1
             row.sequence += len(self.statements)
+            if self.statements:
+                row.content_id = self.content_id[:LONGEST_CONTENT_ID]
 
 
 def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
@@ -131,6 +135,8 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
         finding.hold = HoldReason.INACTIVE
     elif seen.observed.enrollment is None:
         finding.hold = HoldReason.NOT_ENROLLED
+    elif configuration.modes and seen.observed.enrollment.mode not in configuration.modes:
+        finding.hold = HoldReason.MODE_LEFT_OUT
     else:
         with bulkhead(Boundary.NAME) as contained:
             try:

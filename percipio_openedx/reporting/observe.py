@@ -21,7 +21,7 @@ from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
+from percipio_openedx.reporting import failures, leases, milestones, observed_state, retakes, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build, target_of
@@ -132,8 +132,10 @@ def examine(
         return [
             LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
         ]
-    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
+    context = context_of(configuration, course)
+    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration, course.ends_at, now)
     findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
+    _look_elsewhere(configuration, course_key, context.keywords["content_id"], findings)
     _ask_progress(course_key, [finding for finding in findings if not finding.hold], options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
@@ -147,7 +149,6 @@ def examine(
     _leave_out_others(findings)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
     seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
-    context = context_of(configuration, course)
     for finding in findings:
         with bulkhead(Boundary.STATEMENT) as contained:
             _build(finding, context, seconds.get(finding.row.user_id), now)
@@ -174,6 +175,18 @@ def _leave_out_others(findings: Sequence[LearnerFinding]) -> None:
         if finding.configuration is not None and not may_go(place, finding.configuration.place):
             logger.info("not retracted statement=%s account=%s", uuid, place[1] or "-")
             finding.milestones = tuple(one for one in finding.milestones if one is not milestone)
+
+
+def _look_elsewhere(
+    configuration: Configuration, course_key: str, content_id: str, findings: Sequence[LearnerFinding]
+) -> None:
+    """Add to the reported state of each learner what was reported of the same content in other course runs."""
+    named = {one.row.user_id: one.account or "" for one in findings if not one.hold}
+    elsewhere = retakes.completed_elsewhere(configuration, course_key, content_id, named) if named else {}
+    for finding in findings:
+        finding.content_id = content_id
+        if finding.row.user_id in elsewhere:
+            finding.reported = replace(finding.reported, elsewhere=elsewhere[finding.row.user_id])
 
 
 def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: ProgressOptions) -> None:
@@ -233,7 +246,7 @@ def _build(
     finding.statements = built
 
 
-def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
+def context_of(configuration: Configuration, course: Course) -> partial[StatementContext]:
     """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
     root = config.lms_root()
     content_id = content.content_id(course, configuration.content_id, root)

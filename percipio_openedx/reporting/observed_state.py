@@ -73,9 +73,17 @@ class ObservedLearner:
 
 
 def read(
-    course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
+    course_key: str,
+    user_ids: Sequence[int],
+    is_graded: bool,
+    configuration: Configuration,
+    ends_at: datetime | None = None,
+    now: datetime | None = None,
 ) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
+    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``.
+
+    Whether the run has ended (``ends_at``) is only said with ``now``.
+    """
     learners = read_learners(user_ids, configuration)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
@@ -94,6 +102,8 @@ def read(
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=is_graded,
+            ends_at=ends_at,
+            has_ended=ends_at is not None and now is not None and ends_at <= now,
         )
 
     return {user_id: ObservedLearner(learners.get(user_id), observed(user_id)) for user_id in user_ids}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -15,23 +15,13 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import identity, milestones, observed_state
-from percipio_openedx.reporting.observe import examine
+from percipio_openedx.models.learner_course import REPORTED, LearnerCourse, registration_for
+from percipio_openedx.reporting import identity, milestones, observed_state, retakes
+from percipio_openedx.reporting.observe import context_of, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# The columns of the reported state, in the order of the fields of ``Reported``.
-REPORTED_COLUMNS = (
-    "reported_started",
-    "reported_percent",
-    "reported_passed",
-    "reported_completed",
-    "reported_passed_round",
-    "reported_completed_round",
-    "reported_turned_at",
-    "reported_anew",
-)
+REPORTED_COLUMNS = tuple(f"reported_{name}" for name in REPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +73,7 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             # Undo what the platform wrote on the way (an external id on its first use).
             transaction.set_rollback(True)
     due = finding.milestones
+    reported = replace(reported, elsewhere=finding.reported.elsewhere)
     missing = [] if finding.hold else unreported(reported, finding.observed, finding.policy, due)
     return Preview(
         site_id=site_id,
@@ -108,10 +99,16 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     if course is None or not course.is_reported:
         return set()
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    found = rows.values_list("user_id", "account", *REPORTED_COLUMNS)
-    known = {user_id: (account, Reported(*values)) for user_id, account, *values in found}
+    known = {
+        user_id: (account, Reported(**dict(zip(REPORTED, values, strict=True))))
+        for user_id, account, *values in rows.values_list("user_id", "account", *REPORTED_COLUMNS)
+    }
     policies = _policies(configuration, {user_id: account for user_id, (account, _) in known.items()})
     reported = {user_id: one for user_id, (_, one) in known.items() if user_id in policies}
+    accounts = {user_id: account for user_id, (account, _) in known.items() if user_id in reported}
+    content_id = context_of(configuration, course).keywords["content_id"]
+    elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, accounts)
+    reported = {user_id: replace(one, elsewhere=elsewhere.get(user_id)) for user_id, one in reported.items()}
     # After a completion only its retraction is reported.
     kept = {user_id for user_id, one in reported.items() if one.completed and policies[user_id].undone is Undone.KEEP}
     user_ids = [user_id for user_id in reported if user_id not in kept]
@@ -139,7 +136,7 @@ def _unchanged(
     """Return those for whom no milestone is due, or awaited, by what was reported and their policy."""
     if not reported:
         return set()
-    found = set()
+    found, now = set(), timezone.now()
     activities = edx_platform.activities(course.key, reported)
     grades = edx_platform.grades(course.key, reported)
     certificates = edx_platform.certificates(course.key, reported)
@@ -150,9 +147,11 @@ def _unchanged(
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
+            ends_at=course.ends_at,
+            has_ended=course.ends_at is not None and course.ends_at <= now,
         )
         waits = milestones.needs_percent(before, observed, policy)
-        waits = waits or milestones.awaits_certificate(before, observed, policy)
+        waits = waits or milestones.observe_again_at(before, observed, policy, now, None) is not None
         if not waits and not milestones.due(before, observed, policy)[1]:
             found.add(user_id)
     return found

@@ -31,7 +31,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.reporting import observed_state, store
+from percipio_openedx.reporting import observed_state, retakes, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
@@ -181,6 +181,9 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
             _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
     unwritten = store.rewrite(configuration, built)
+    rewritten = {one.row.learner_course_id for one in built if one.row.pk not in unwritten}
+    if rewritten:
+        persistently(retakes.remember)(rewritten, context.keywords["content_id"])
     reasons |= {pk: reason_of(error) for pk, error in unwritten.items()}
     work.summary.built += len(built) - len(unwritten)
     _put_off(reasons, rows, work)

@@ -97,7 +97,7 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_SEND_SKIPPED
     # .. setting_default: False
     # .. setting_description: Whether a site that has changed from the Track API to the Statements API sends what it
-    #     skipped before because Track has no form for it (passed). False: that stays here, unsent.
+    #     skipped before because Track has no form for it (passed, failed). False: that stays here, unsent.
     "PERCIPIO_SEND_SKIPPED": False,
     # .. setting_name: PERCIPIO_LEARNER_ID
     # .. setting_default: "email"
@@ -115,10 +115,17 @@ DEFAULTS: dict[str, Any] = {
     #     (for instance sso:percipioOrganizationUuid).
     "PERCIPIO_ORGANIZATION_FROM": "",
     # .. setting_name: PERCIPIO_LEARNERS
-    # .. setting_default: "all"
-    # .. setting_description: Whom to report: all, or sso:<provider> for only those who came through that
-    #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug).
-    "PERCIPIO_LEARNERS": "all",
+    # .. setting_default: ""
+    # .. setting_description: Whom to report; it has to be chosen, and nothing is reported until it is: all, or
+    #     sso:<provider> for only those who came through that single-sign-on provider (a backend name such as tpa-saml,
+    #     or a SAML identity provider's slug).
+    "PERCIPIO_LEARNERS": "",
+    # .. setting_name: PERCIPIO_MODES
+    # .. setting_default: []
+    # .. setting_description: The enrollment modes that are reported, for instance verified and no-id-professional.
+    #     Learners who are enrolled in another mode are held back. A list, or a text with commas; empty, or all: every
+    #     mode.
+    "PERCIPIO_MODES": [],
     # .. setting_name: PERCIPIO_SEND_NAMES
     # .. setting_default: True
     # .. setting_description: Whether a learner's full name travels with the statement beside the id.
@@ -133,10 +140,22 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: When a course counts as started: enrollment, or first_activity.
     "PERCIPIO_STARTED_ON": "enrollment",
     # .. setting_name: PERCIPIO_COMPLETED_ON
-    # .. setting_default: "passed"
-    # .. setting_description: When a course counts as completed: passed, progress (every unit done), certificate, or
-    #     any of the three.
-    "PERCIPIO_COMPLETED_ON": "passed",
+    # .. setting_default: "course"
+    # .. setting_description: When a course counts as completed: course (passed where the course is graded, every unit
+    #     done where it is not), passed, progress (every unit done), certificate, or any of the last three.
+    "PERCIPIO_COMPLETED_ON": "course",
+    # .. setting_name: PERCIPIO_MILESTONES
+    # .. setting_default: ["started", "progressed", "passed", "completed"]
+    # .. setting_description: The milestones that are reported: any of started, progressed, passed, failed and
+    #     completed, as a list or a text with commas; all: these five. A learner fails a graded course when the run has
+    #     ended (its end date) and the grade is below the mark.
+    "PERCIPIO_MILESTONES": ["started", "progressed", "passed", "completed"],
+    # .. setting_name: PERCIPIO_RETAKES
+    # .. setting_default: "completions"
+    # .. setting_description: What is reported of a learner who was reported as completed in another run of the course
+    #     (with the same id in Percipio's catalog): completions (only a later completion, so that Percipio's record
+    #     does not go back), everything, or first_only (nothing).
+    "PERCIPIO_RETAKES": "completions",
     # .. setting_name: PERCIPIO_UNDONE
     # .. setting_default: "keep"
     # .. setting_description: What to do when the LMS takes a completion back (certificate revoked, regraded below the

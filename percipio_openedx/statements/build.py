@@ -86,7 +86,7 @@ def moment(at: datetime, now: datetime) -> datetime:
 
 
 def _record(context: StatementContext, at: datetime) -> bytes | None:
-    """Return the Track record of a milestone; None for passed and retracted, which Track cannot express.
+    """Return the Track record of a milestone; None for passed, failed and retracted, which Track cannot express.
 
     Formats as on Percipio's tracking page: whole percent, whole seconds (omitted if unknown), UTC without fractions.
     """
@@ -151,6 +151,8 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
             return {"extensions": {EXTENSION_PROGRESS: milestone.percent}}
         case Kind.PASSED:
             return {"success": True}
+        case Kind.FAILED:
+            return {"success": False}
         case Kind.COMPLETED:
             return (
                 {"completion": True}
@@ -162,7 +164,7 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
 
 def _scaled(milestone: Milestone) -> float | None:
     """Return the score, 0 to 1 in four places; weights above 100 % in all give 1."""
-    if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
+    if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.FAILED, Kind.COMPLETED):
         return None
     if not math.isfinite(milestone.score):
         raise StatementError("result.score.scaled", "is not a number")

@@ -17,7 +17,7 @@ from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.config.site import SHAPING, Configuration
-from percipio_openedx.enums import Api, Undone
+from percipio_openedx.enums import Api, Kind, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import MASK, Secret
 from percipio_openedx.settings.common import DEFAULTS, UNTRACKED, keep_out_of_tracking_log, plugin_settings
@@ -27,7 +27,8 @@ CANARY = "canary-7f3a"
 
 def values(**changes: Any) -> dict[str, Any]:
     given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
-    return {**given, "partner_name": "acme", "client_id": "id", "client_secret": CANARY, **changes}
+    chosen = {"partner_name": "acme", "client_id": "id", "client_secret": CANARY, "learners": "all"}
+    return {**given, **chosen, **changes}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,14 @@ def test_endpoints() -> None:
         ({"learner_id": "sso:"}, "PERCIPIO_LEARNER_ID"),
         ({"organization_from": "email"}, "PERCIPIO_ORGANIZATION_FROM"),
         ({"learners": "some"}, "PERCIPIO_LEARNERS"),
+        ({"learners": ""}, "PERCIPIO_LEARNERS"),
+        ({"learners": None}, "PERCIPIO_LEARNERS"),
+        *(({"modes": given}, "PERCIPIO_MODES") for given in (None, 7, {"a": 1}, ["a b"], [""], [None], "x\x00")),
+        ({"milestones": []}, "PERCIPIO_MILESTONES"),
+        ({"milestones": " , "}, "PERCIPIO_MILESTONES"),
+        ({"milestones": ["started", "retracted"]}, "PERCIPIO_MILESTONES"),
+        ({"milestones": "started, won"}, "PERCIPIO_MILESTONES"),
+        ({"retakes": "some"}, "PERCIPIO_RETAKES"),
         ({"content_id": "name"}, "PERCIPIO_CONTENT_ID"),
         ({"started_on": "birth"}, "PERCIPIO_STARTED_ON"),
         ({"completed_on": ""}, "PERCIPIO_COMPLETED_ON"),
@@ -191,6 +200,7 @@ def test_the_defaults_and_the_scope_are_added() -> None:
                 "PERCIPIO_PARTNER_NAME": "acme",
                 "PERCIPIO_CLIENT_ID": "id",
                 "PERCIPIO_CLIENT_SECRET": CANARY,
+                "PERCIPIO_LEARNERS": "all",
                 "PERCIPIO_API": "track",
                 "PERCIPIO_UNDONE": "retract",
             },
@@ -383,6 +393,7 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
         config.build(1, values(content_id="course_run")),
         config.build(1, values(learner_id="username")),
         config.build(1, values(learners="sso:acme")),
+        config.build(1, values(modes=["verified"])),
         config.build(1, values(send_names=False)),
         replace(made, own_credentials=True),
     ]
@@ -390,3 +401,43 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
     assert len(found) == 1 + len(others)
     settings.PLATFORM_NAME = "Another name"
     assert made.fingerprint not in found
+
+
+USUAL = {Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED}
+
+
+@pytest.mark.parametrize(
+    ("given", "milestones"),
+    [
+        (DEFAULTS["PERCIPIO_MILESTONES"], USUAL),
+        ("started,  completed,", {Kind.STARTED, Kind.COMPLETED}),
+        (("failed", "failed"), {Kind.FAILED}),
+        ("all", USUAL | {Kind.FAILED}),
+        (["all"], USUAL | {Kind.FAILED}),
+    ],
+)
+def test_the_milestones_that_a_site_chooses(given: Any, milestones: set[Kind]) -> None:
+    assert config.build(1, values(milestones=given)).policy.milestones == milestones
+
+
+@pytest.mark.parametrize(
+    ("given", "modes"),
+    [
+        ([], ()),
+        ("", ()),
+        ("all", ()),
+        (["verified", "all"], ()),
+        ("verified, audit", ("audit", "verified")),
+        (["no-id-professional"], ("no-id-professional",)),
+    ],
+)
+def test_the_modes_that_a_site_chooses(given: Any, modes: tuple[str, ...]) -> None:
+    assert config.build(1, values(modes=given)).modes == modes
+
+
+def test_a_choice_of_learners_is_asked_for() -> None:
+    assert DEFAULTS["PERCIPIO_LEARNERS"] == ""
+    with pytest.raises(PercipioConfigurationError) as caught:
+        config.build(1, values(learners=""))
+    for choice in ("all", "sso:<provider>", "sso:<key>=<value>"):
+        assert choice in str(caught.value)
