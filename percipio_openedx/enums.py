@@ -117,6 +117,7 @@ class ProblemCode(StrEnum):
 
     MISCONFIGURED = "misconfigured"
     NO_COURSES = "no_courses"
+    SITE_VALUES = "site_values"
     UNCONFIGURED = "unconfigured"
     LATE = "late"
     PAUSED = "paused"

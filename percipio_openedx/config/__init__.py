@@ -1,7 +1,8 @@
 """The settings in force for a course or a site. Only this package reads Django's settings.
 
 Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
-``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005).
+``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005). The site's own name and address come
+from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
 """
 
 from percipio_openedx.config.installation import (
@@ -43,4 +44,5 @@ from percipio_openedx.config.site import (
     site_id_for,
     values_of,
 )
+from percipio_openedx.config.site_values import site_root
 from percipio_openedx.config.values import is_identifier, private_hosts

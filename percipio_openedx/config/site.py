@@ -12,7 +12,8 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.config.installation import default_site_id, is_on, lms_root, platform_name
+from percipio_openedx.config.installation import default_site_id, is_on
+from percipio_openedx.config.site_values import site_values_of
 from percipio_openedx.config.values import address, choice, flag, identifier, member, setting, sso_or, whole
 from percipio_openedx.data import Policy
 from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
@@ -60,7 +61,7 @@ FIELDS = (
 # Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
-    *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
+    *("organization_from", "learners", "send_names", "content_id", "own_credentials", "lms_root", "platform"),
 )
 
 
@@ -79,7 +80,11 @@ REGIONS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'."""
+    """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'.
+
+    ``platform`` and ``lms_root`` are the site's own name and root address, ``unusable`` the keys of its
+    ``SiteConfiguration`` whose values are not used (``config.site_values``).
+    """
 
     site_id: int
     api: Api
@@ -100,13 +105,15 @@ class Configuration:
     timeout: float = 20.0
     send_skipped: bool = False
     own_credentials: bool = False
+    lms_root: str = ""
+    platform: str = ""
+    unusable: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Return a short, stable hash of everything that shapes statements."""
         shape = [str(getattr(self, name)) for name in SHAPING]
-        text = json.dumps([*shape, lms_root(), platform_name()])
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(shape).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def endpoint(self, resource: str, organization: str = "") -> str:
         """Return an API address ("Endpoints" of Skillsoft's page *Tracking Content and Learning Activity*)."""
@@ -120,31 +127,44 @@ def site_id_for(course_org: str) -> int:
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """Return a site's configuration, None if missing or off; ``PercipioConfigurationError`` names a wrong setting."""
+    """Return a site's configuration, None if missing or off.
+
+    Raises:
+        PercipioConfigurationError: names a wrong setting.
+        PlatformUnavailable: the site's own name and address could not be read.
+    """
     # The CMS imports this package for event routing, and lacks our models.
     from percipio_openedx.models.configuration import PercipioConfiguration
 
-    return in_force(site_id, PercipioConfiguration.newest(site_id)) if is_on() else None
+    if not is_on():
+        return None
+    given = edx_platform.site_values([site_id]).get(site_id)
+    return in_force(site_id, PercipioConfiguration.newest(site_id), given)
 
 
-def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuration | None:
-    """Return the same as ``for_site``, given the site's newest row."""
+def in_force(site_id: int, stored: PercipioConfiguration | None, given: Any = None) -> Configuration | None:
+    """Return the same as ``for_site``, given the site's newest row and what its ``SiteConfiguration`` holds."""
     if not is_on() or (stored is not None and not stored.enabled):
         return None
     values = values_of(stored)
     if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
         return None
-    return replace(build(site_id, values), own_credentials=stored is not None and bool(stored.client_id))
+    own_credentials = stored is not None and bool(stored.client_id)
+    return replace(build(site_id, values, given), own_credentials=own_credentials)
 
 
-def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
-    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix."""
+def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configuration:
+    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix.
+
+    ``given`` is what the site's ``SiteConfiguration`` holds, None without one.
+    """
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
             raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
     client_secret = _secret(values["client_secret"])
     if not client_secret.is_readable:
         raise unreadable()
+    own = site_values_of(given)
     api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,
@@ -156,7 +176,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         client_id=str(values["client_id"]),
         client_secret=client_secret,
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
-        learner_home_page=str(values["learner_home_page"] or "") or lms_root(),
+        learner_home_page=str(values["learner_home_page"] or "") or own.lms_root,
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
         learners=sso_or("PERCIPIO_LEARNERS", values["learners"], ("all",)),
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
@@ -165,6 +185,9 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         policy=_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
+        lms_root=own.lms_root,
+        platform=own.platform,
+        unusable=own.unusable,
     )
 
 

@@ -130,7 +130,7 @@ def site(site_id: int) -> list[CheckResult]:
 
 def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult]:
     name = _("configuration of %(site)s") % {"site": site.name}
-    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES)
+    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES, ProblemCode.SITE_VALUES)
     here = [_result(name, one) for one in found if one.code in codes and one.site_id == site.site_id]
     yield from here
     if here:

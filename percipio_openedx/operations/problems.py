@@ -75,6 +75,12 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "percipio_backfill: of what happened meanwhile nothing was noticed."
         ),
     ),
+    ProblemCode.SITE_VALUES: ProblemKind(
+        _("the site's own name or address cannot be used"),
+        _("%(keys)s of the site's configuration in the LMS (SiteConfiguration) cannot be used; the LMS's own is sent."),
+        _("Correct it there: PLATFORM_NAME is a text, LMS_ROOT_URL an address such as https://lms.example.com."),
+        Severity.WARNING,
+    ),
     ProblemCode.UNCONFIGURED: ProblemKind(
         _("nothing is configured"),
         _("Nothing is reported: no site has a configuration."),
@@ -249,6 +255,8 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         yield _problem(ProblemCode.MISCONFIGURED, subject, site=site, setting=setting, problem=mistake)
     elif not site.may_have_courses:
         yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
+    elif site.configuration is not None and site.configuration.unusable:
+        yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
         here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)

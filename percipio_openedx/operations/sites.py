@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.sites.models import Site
 from django.utils.translation import gettext as _
@@ -12,7 +14,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Pause
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
@@ -98,9 +100,13 @@ def newest_rows() -> dict[int, PercipioConfiguration]:
 def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict[int, InForce]:
     """Return each site's configuration, given the newest rows."""
     found: dict[int, InForce] = {}
+    given: dict[int, Any] = {}
+    # Where it cannot be read, nothing is observed, and the doctor says so; the rest is shown all the same.
+    with suppress(PlatformUnavailable):
+        given = edx_platform.site_values()
     for site_id in ids:
         try:
-            found[site_id] = config.in_force(site_id, rows.get(site_id))
+            found[site_id] = config.in_force(site_id, rows.get(site_id), given.get(site_id))
         except PercipioConfigurationError as error:
             found[site_id] = error
     return found

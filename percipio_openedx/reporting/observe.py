@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
@@ -210,12 +210,12 @@ def _build(
 
 def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
     """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
-    root = config.lms_root()
+    root = configuration.lms_root
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(
         StatementContext,
         course=course,
-        platform=config.platform_name(),
+        platform=configuration.platform,
         lms_root=root,
         content_id=content_id,
         activity_id=content.activity_id(content_id, root),

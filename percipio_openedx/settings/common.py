@@ -107,7 +107,8 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_LEARNER_HOME_PAGE
     # .. setting_default: ""
     # .. setting_description: The homePage of a learner's account where PERCIPIO_LEARNER_ID is not email: for ids that
-    #     Percipio gave, the organization's Percipio address. Empty: this LMS's address.
+    #     Percipio gave, the organization's Percipio address. Empty: the site's own address (LMS_ROOT_URL of its
+    #     SiteConfiguration, else of the settings).
     "PERCIPIO_LEARNER_HOME_PAGE": "",
     # .. setting_name: PERCIPIO_ORGANIZATION_FROM
     # .. setting_default: ""

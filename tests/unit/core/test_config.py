@@ -358,6 +358,8 @@ def test_what_cannot(text: str) -> None:
 
 # What of a configuration changes no statement that is made already.
 SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped"}
+# Nor does the name of a key that is not used.
+SHAPES_NOTHING |= {"unusable"}
 
 
 def test_every_field_shapes_statements_or_is_known_not_to() -> None:
@@ -380,4 +382,6 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
     found = {made.fingerprint, *(one.fingerprint for one in others)}
     assert len(found) == 1 + len(others)
     settings.PLATFORM_NAME = "Another name"
-    assert made.fingerprint not in found
+    assert config.build(1, values()).fingerprint not in found
+    assert config.build(1, values(), {"PLATFORM_NAME": "Demo Academy"}).fingerprint == made.fingerprint
+    assert config.build(1, values(), {"LMS_ROOT_URL": "https://b.example"}).fingerprint not in found
