@@ -72,6 +72,7 @@ class HoldReason(StrEnum):
     NO_ORGANIZATION = "no_organization"
     ODD_ORGANIZATION = "odd_organization"
     UNSAYABLE = "unsayable"
+    UNKNOWN_TO_PERCIPIO = "unknown_to_percipio"
 
 
 class Outcome(StrEnum):
@@ -125,6 +126,7 @@ class ProblemCode(StrEnum):
     FAILING = "failing"
     UNREADABLE = "unreadable"
     PARKED = "parked"
+    UNKNOWN_LEARNERS = "unknown_learners"
     UNOBSERVED = "unobserved"
     NOT_REBUILT = "not_rebuilt"
     CLOCK = "clock"

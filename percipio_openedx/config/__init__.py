@@ -9,6 +9,7 @@ from percipio_openedx.config.installation import (
     alert_after,
     alert_emails,
     cache_backend,
+    checked_learner_words,
     default_language,
     default_site_id,
     gathering,
@@ -25,6 +26,7 @@ from percipio_openedx.config.installation import (
     retired_names,
     token_keys,
     tracked_addresses,
+    unknown_learner_words,
     unknown_settings,
 )
 from percipio_openedx.config.routing import (

@@ -59,6 +59,7 @@ REASONS: Mapping[str, Text] = {
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),
     Reason.BACKFILL: _("back-fill"),
+    Reason.KNOWN_AGAIN: _("the learner is no longer held back as unknown to Percipio"),
 }
 
 HOLDS: Mapping[str, Text] = {
@@ -81,6 +82,10 @@ HOLDS: Mapping[str, Text] = {
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
     ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
+    HoldReason.UNKNOWN_TO_PERCIPIO: _(
+        "Percipio has refused this learner as unknown. Reports go on when the learner's name for Percipio changes, or "
+        "when the learner is tried again in the list of learners unknown to Percipio."
+    ),
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {

@@ -17,6 +17,7 @@ from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
 from percipio_openedx.reporting.observed_state import ObservedLearner
+from percipio_openedx.reporting.unknown_learners import RefusedNames
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class LearnerFinding:
             wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
         is_news: whether anything in the row changes apart from the time of observation.
+        renamed: the row (``UnknownLearner``) of another name, by which Percipio did not know the learner; None if none.
     """
 
     row: LearnerCourse
@@ -76,6 +78,7 @@ class LearnerFinding:
     problem: Unobserved | None = None
     first_sequence: int = 0
     is_news: bool = False
+    renamed: int | None = None
 
     def hold_back(self, error: Exception) -> None:
         """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
@@ -106,8 +109,13 @@ class LearnerFinding:
             row.sequence += len(self.statements)
 
 
-def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
-    """Return a finding with the learner's identity in Percipio, or why the learner is held back."""
+def finding_of(
+    row: LearnerCourse, seen: ObservedLearner, configuration: Configuration, refused: RefusedNames
+) -> LearnerFinding:
+    """Return a finding with the learner's identity in Percipio, or why the learner is held back.
+
+    ``refused`` are the names that Percipio does not know (``unknown_learners.refused_names``).
+    """
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
@@ -125,11 +133,14 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
             except LearnerNotNamed as error:
                 finding.hold = error.reason
                 return finding
+            before = refused.get((row.user_id, named.organization))
             # The site's own organization was checked with the configuration.
-            if named.organization == configuration.organization or config.is_identifier(named.organization):
-                finding.identity = named
-            else:
+            if named.organization != configuration.organization and not config.is_identifier(named.organization):
                 finding.hold = HoldReason.ODD_ORGANIZATION
+            elif before is not None and before.is_of(named):
+                finding.hold = HoldReason.UNKNOWN_TO_PERCIPIO
+            else:
+                finding.identity, finding.renamed = named, before.pk if before is not None else None
         if contained.error is not None:
             finding.hold_back(contained.error)
     return finding

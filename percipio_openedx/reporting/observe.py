@@ -15,10 +15,13 @@ from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
+from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.learner_course import LearnerCourse, Part
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
+from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build
 
@@ -99,6 +102,8 @@ def _observe(
     finally:
         if not is_settled:
             leases.release(claim.lease)
+    if renamed := [finding.renamed for finding in decided if finding.renamed and finding.row.user_id not in unwritten]:
+        persistently(UnknownLearner.objects.filter(pk__in=renamed).release)(now)
     counts.busy |= claim.busy
     counts.observed += len(decided) - len(unwritten)
     counts.statements += made
@@ -128,7 +133,8 @@ def examine(
         ]
     policy = configuration.policy
     seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
-    findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
+    refused = refused_names(configuration, rows.keys())
+    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
     _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:

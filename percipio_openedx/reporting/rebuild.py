@@ -30,17 +30,20 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import observed_state, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
 from percipio_openedx.reporting.store import Replacement
+from percipio_openedx.reporting.unknown_learners import RefusedNames, refused_names
 from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
 
 # Statements of one destination rebuilt at once.
 PAGE = 200
+UNKNOWN = HoldReason.UNKNOWN_TO_PERCIPIO.value
 
 
 @dataclass(slots=True)
@@ -152,6 +155,9 @@ def _first_by_destination() -> dict[int, datetime]:
 
 def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> None:
     pulled_sites = PullClient.sites()
+    if waiting := UnknownLearner.objects.of([row for row in rows if row.site_id in pulled_sites]):
+        _put_off(dict.fromkeys(waiting, UNKNOWN), rows, work)
+        rows = [row for row in rows if row.pk not in waiting]
     if pulled := [row.pk for row in rows if row.site_id in pulled_sites]:
         persistently(Statement.objects.filter(pk__in=pulled).keep_as_it_is)(timezone.now())
         rows = [row for row in rows if row.pk not in pulled]
@@ -167,7 +173,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
-    context = context_of(configuration, course)
+    context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
     built: list[Replacement] = []
     reasons: dict[int, str] = {}
     for row in rows:
@@ -175,7 +181,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
         with bulkhead(Boundary.STATEMENT) as contained:
             if user_id in unread:
                 raise unread[user_id]
-            built.append(_build(row, seen[user_id], configuration, context))
+            built.append(_build(row, seen[user_id], configuration, refused, context))
         if contained.error is not None:
             _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
@@ -186,14 +192,18 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
 
 
 def _build(
-    row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
+    row: Statement,
+    seen: ObservedLearner,
+    configuration: Configuration,
+    refused: RefusedNames,
+    context: Callable[..., StatementContext],
 ) -> Replacement:
     """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
     destination = row.destination
     is_same_site = destination.site_id == configuration.site_id
     if is_same_site and destination.own_credentials and not configuration.own_credentials:
         raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
-    finding = finding_of(row.learner_course, seen, configuration)
+    finding = finding_of(row.learner_course, seen, configuration, refused)
     if finding.identity is None:
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
