@@ -304,7 +304,7 @@ class DeliverySession:
         is_drained = self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
         self._rulings += self._attribution.end(is_drained=is_drained)
         opens = self._attribution.opens
-        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
+        unproven = [ruling for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
         if unproven and refuses_all(self._destination, self._successes(), unproven):
             opens = Outcome.REFUSED
             reopen(self._destination, self._successes(), now)

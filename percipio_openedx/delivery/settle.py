@@ -100,12 +100,17 @@ def reopen(destination: Destination, since: int, now: datetime) -> int:
     return rows.queue(now)
 
 
-def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows."""
-    these = Statement.objects.filter(pk__in=[row.pk for row in rows])
-    refused = _unproven(destination, since) | these
-    lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
-    return len(lines[:IN_A_ROW]) >= IN_A_ROW
+def refuses_all(destination: Destination, since: int, rulings: Iterable[Ruling]) -> bool:
+    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows.
+
+    A learner whom Percipio does not know counts once, in however many courses.
+    """
+    unknown = {one.row.actor_key for one in rulings if one.verdict.is_unknown_learner}
+    unknown.update(UnknownLearner.objects.filter(destination=destination).values_list("actor_key", flat=True))
+    these = Statement.objects.filter(pk__in=[one.row.pk for one in rulings])
+    refused = (_unproven(destination, since) | these).order_by().values_list("learner_course_id", "actor_key")
+    about = {actor_key if actor_key in unknown else line for line, actor_key in refused.distinct()}
+    return len(about) >= IN_A_ROW
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:
