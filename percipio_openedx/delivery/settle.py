@@ -22,6 +22,9 @@ from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.statement import STALE, State, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner
 
+# Refused lines of learners and courses that are compared.
+MOST_LINES = 200
+
 
 @persistently
 def settle(
@@ -105,12 +108,13 @@ def refuses_all(destination: Destination, since: int, rulings: Iterable[Ruling])
 
     A learner whom Percipio does not know counts once, in however many courses.
     """
-    unknown = {one.row.actor_key for one in rulings if one.verdict.is_unknown_learner}
-    unknown.update(UnknownLearner.objects.filter(destination=destination).values_list("actor_key", flat=True))
     these = Statement.objects.filter(pk__in=[one.row.pk for one in rulings])
     refused = (_unproven(destination, since) | these).order_by().values_list("learner_course_id", "actor_key")
-    about = {actor_key if actor_key in unknown else line for line, actor_key in refused.distinct()}
-    return len(about) >= IN_A_ROW
+    lines = list(refused.distinct()[:MOST_LINES])
+    known = UnknownLearner.objects.filter(destination=destination, actor_key__in={actor_key for _, actor_key in lines})
+    unknown = {one.row.actor_key for one in rulings if one.verdict.is_unknown_learner}
+    unknown.update(known.values_list("actor_key", flat=True))
+    return len({actor_key if actor_key in unknown else line for line, actor_key in lines}) >= IN_A_ROW
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:

@@ -130,6 +130,19 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
     ),
+    ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
+        _("Percipio does not know some learners"),
+        ngettext_lazy(
+            "Percipio does not know %(count)s learner, of whom nothing new is reported.",
+            "Percipio does not know %(count)s learners, of whom nothing new is reported.",
+            "count",
+        ),
+        _(
+            "The admin lists them (learners unknown to Percipio). Add them to Percipio, or correct their name in the "
+            "LMS; then choose Try again there, or run percipio_retry --unknown."
+        ),
+        Severity.WARNING,
+    ),
     ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
         ngettext_lazy(
@@ -262,6 +275,8 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
+        if found.unknown_learners:
+            yield here(ProblemCode.UNKNOWN_LEARNERS, count=found.unknown_learners)
         # A configuration mistake is what the others wait for.
         if site.mistake is not None:
             continue

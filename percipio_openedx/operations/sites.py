@@ -25,12 +25,16 @@ InForce = Configuration | PercipioConfigurationError | None
 
 @dataclass(slots=True)
 class DestinationStatus:
-    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late."""
+    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
+
+    ``unknown_learners`` counts those whom Percipio does not know there.
+    """
 
     row: Destination
     counts: dict[str, int] = field(default_factory=dict)
     waiting_since: datetime | None = None
     is_late: bool = False
+    unknown_learners: int = 0
 
     @property
     def waiting(self) -> int:
