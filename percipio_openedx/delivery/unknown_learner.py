@@ -24,7 +24,7 @@ _BETWEEN = 3
 _OTHER_THINGS = """
     activity app application article assignment asset attribute audience catalog channel claim client collection company
     content course credential customer endpoint enrollment field group header host key lesson license member membership
-    org organisation organization page parameter partner path permission property provider registration resource role
+    org organization page parameter partner path permission property provider registration resource role
     route scope secret server service session site team tenant token url
 """
 _OTHERS = frozenset(_OTHER_THINGS.split())
@@ -32,9 +32,10 @@ _OTHERS = frozenset(_OTHER_THINGS.split())
 _NOT_AMONG = frozenset(["agent", "api", "event", "item", "object", "record", "statement", "track", "verb", "version"])
 # "In this organization", said of a learner, is about the learner.
 _WHICH = "the |this |your |our |given |specified "
-_WITHIN = re.compile(rf"\b(?:in|of|within|for|under) (?:{_WHICH})*(?:org|organi[sz]ation|tenant|company)s?\b")
+_WITHIN = re.compile(rf"\b(?:in|of|within|for|under) (?:{_WHICH})*(?:org|organization|tenant|company)s?\b")
 _SENTENCE = re.compile(r"[.;!?](?=\s|$)|\n")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_BRITISH = re.compile(r"is(?=ed\b|ation)")
 _WORD = re.compile(r"[^\W_]+")
 # Members of an error that hold messages, without separators and in lower case.
 _MESSAGES = (
@@ -90,8 +91,8 @@ def _end(said: Sequence[str], at: int, phrase: Sequence[str]) -> int | None:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words in lower case; ``can't`` and ``cannot`` are two words, as in ``does not exist``."""
-    plain = _CAMEL.sub(" ", text).casefold().replace("’", "'")
+    """Return the words in lower case and one spelling: ``can't`` and ``cannot`` are two, as in ``does not exist``."""
+    plain = _BRITISH.sub("iz", _CAMEL.sub(" ", text).casefold().replace("’", "'"))
     return _WORD.findall(plain.replace("cannot", "can not").replace("n't", " not"))
 
 

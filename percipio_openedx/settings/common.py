@@ -172,7 +172,10 @@ DEFAULTS: dict[str, Any] = {
     #     as a whole may take three times as long.
     "PERCIPIO_TIMEOUT": 20,
     # .. setting_name: PERCIPIO_UNKNOWN_LEARNER_WORDS
-    # .. setting_default: phrases such as "user not found" and "learner does not exist"
+    # .. setting_default: ["user not found", "unknown user", "user unknown", "no such user", "user not exist", "no
+    #     user found", "not find user", "user not known", "user not recognized", "no user with", "no user exists",
+    #     "learner not found", "unknown learner", "learner unknown", "no such learner", "learner not exist", "no
+    #     learner found", "not find learner", "learner not known", "learner not recognized", "no learner with"]
     # .. setting_description: Phrases by which Percipio's refusal of a statement says that it does not know the learner,
     #     who is then held back until the name changes or an operator tries again. The words of a phrase are found in
     #     their order, in any case, with at most three others between two of them; a message that names a course, an

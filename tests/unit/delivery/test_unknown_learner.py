@@ -49,6 +49,7 @@ IDS = [UUID(int=number) for number in (1, 2, 3)]
         "userId not found",
         "user account not found",
         "Learner not found",
+        "learner not recognised",
         "learner … does not exist",
         "Unknown learner …",
         "User not found in organization …",
