@@ -19,7 +19,7 @@ class UnknownLearnerQuerySet(models.QuerySet["UnknownLearner"]):
     """Learn that a learner is unknown, and end that again. The caller retries after a deadlock."""
 
     def learn(self, destination: Destination, statements: Iterable[int], now: datetime) -> None:
-        """Note the learners of refused statements, by primary key, and set aside what waits there of them.
+        """Note the learners of refused statements, by primary key, and set aside what waits there under their names.
 
         It is rebuilt before it is sent, which waits until the learner is no longer unknown. What anybody may have
         leaves as it is (decision record 0017).
@@ -37,14 +37,16 @@ class UnknownLearnerQuerySet(models.QuerySet["UnknownLearner"]):
         for user_id, actor_key in names.items():
             self.filter(destination=destination, user_id=user_id).update(actor_key=actor_key, last_refused_at=now)
         waiting = _of(destination.pk, names).filter(settled_at__isnull=True, in_doubt=False)
+        waiting = waiting.filter(actor_key__in=set(names.values()))
         pks = list(waiting.values_list("pk", flat=True))
         Statement.objects.filter(pk__in=pks).outdate(now)
 
     def of(self, statements: Sequence[Statement]) -> set[int]:
-        """Return which of these (with their learner's course) are of a learner unknown at their destination."""
+        """Return which of these (with their learner's course) name a learner unknown at their destination."""
         user_ids = {row.learner_course.user_id for row in statements}
-        known = set(self.filter(user_id__in=user_ids).values_list("destination_id", "user_id"))
-        return {row.pk for row in statements if (row.destination_id, row.learner_course.user_id) in known}
+        known = set(self.filter(user_id__in=user_ids).values_list("destination_id", "user_id", "actor_key"))
+        named = ((row.pk, (row.destination_id, row.learner_course.user_id, row.actor_key)) for row in statements)
+        return {pk for pk, name in named if name in known}
 
     def forget(self, now: datetime) -> int:
         """End these holds: what was set aside is due, and what happened meanwhile is observed. Return their number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from percipio_openedx.models.notice import EVERY_COURSE
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations.requeue import requeue
 from percipio_openedx.operations.run import run_once
+from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
 from percipio_sandbox import Sandbox
@@ -278,6 +280,34 @@ def test_what_anybody_may_have_is_not_built_anew(sandbox: Sandbox, both: Any) ->
     work()
     assert states(amina)[0] == ("started", "delivered")
     assert bytes(Statement.objects.get(learner_course__user_id=amina.pk, kind="started").body) == body
+
+
+@pytest.mark.parametrize("sandbox", ["statements"], indirect=True)
+def test_what_waits_at_a_site_with_a_pull_client_waits_too(sandbox: Sandbox, reporting: Any) -> None:
+    PullClient.objects.create(site_id=1, client_id="c", enabled=True)
+    amina, bob = a_learner("amina"), a_learner("bob")
+    for key in (KEY, OTHER):
+        course = a_course(key, units=2)
+        enrolled(amina, course)
+        enrolled(bob, course)
+    report_due()
+    later = Statement.objects.filter(learner_course__user_id=amina.pk, course_key=OTHER)
+    later.update(due_at=timezone.now() + timedelta(hours=1))
+    body = bytes(later.get().body)
+    run_once(budget=10)
+    assert UnknownLearner.objects.get().user_id == amina.pk
+    assert later.get().state == State.OUTDATED
+
+    before = requests(sandbox)
+    work()
+    row = later.get()
+    assert (row.state, row.answer) == (State.OUTDATED, "cannot be rebuilt yet: unknown_to_percipio")
+    assert requests(sandbox) == before
+    sandbox.set_scenario("ok")
+    call_command("percipio_retry", "--unknown")
+    work()
+    assert states(amina) == [("started", "delivered"), ("started", "delivered")]
+    assert bytes(later.get().body) == body
 
 
 @pytest.mark.parametrize("sandbox", ["statements"], indirect=True)
