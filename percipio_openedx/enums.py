@@ -88,6 +88,7 @@ class HoldReason(StrEnum):
     NO_ACCOUNT = "no_account"
     ACCOUNT_OFF = "account_off"
     UNSAYABLE = "unsayable"
+    UNKNOWN_TO_PERCIPIO = "unknown_to_percipio"
 
 
 class Outcome(StrEnum):
@@ -143,6 +144,7 @@ class ProblemCode(StrEnum):
 
     MISCONFIGURED = "misconfigured"
     NO_COURSES = "no_courses"
+    SITE_VALUES = "site_values"
     UNCONFIGURED = "unconfigured"
     LATE = "late"
     PAUSED = "paused"
@@ -150,6 +152,7 @@ class ProblemCode(StrEnum):
     FAILING = "failing"
     UNREADABLE = "unreadable"
     PARKED = "parked"
+    UNKNOWN_LEARNERS = "unknown_learners"
     UNOBSERVED = "unobserved"
     NOT_REBUILT = "not_rebuilt"
     CLOCK = "clock"

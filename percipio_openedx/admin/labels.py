@@ -50,6 +50,7 @@ LABELS: Mapping[str, Text] = {
     "is_reported": _("Report this course"),
     "is_announced": _("Mail sent"),
     "last_error": _("Last error"),
+    "last_refused_at": _("Last refused"),
     "last_success_at": _("Last success"),
     "learner_home_page": _("Home page of learner accounts"),
     "learner_id": _("A learner is named by"),

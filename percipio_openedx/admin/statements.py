@@ -115,8 +115,16 @@ class StatementAdmin(ReadOnlyAdmin):
                 "from what the LMS says now; what it may have stays as it is."
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
+        # Imported here so that the LMS starts without it.
+        from percipio_openedx.operations.unknown_learners import end_holds
+
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
-        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Requeued by an operator."))
+
+        def requeue(rows: StatementQuerySet) -> int:
+            end_holds(rows)
+            return rows.requeue(now)
+
+        done = self._do(request, queryset, settled, requeue, _("Requeued by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s statement is requeued.", "%(count)s statements are requeued.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)

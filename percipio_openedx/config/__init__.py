@@ -1,13 +1,15 @@
 """The settings in force for a course or a site. Only this package reads Django's settings.
 
 Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
-``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005).
+``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005). The site's own name and address come
+from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
 """
 
 from percipio_openedx.config.installation import (
     alert_after,
     alert_emails,
     cache_backend,
+    checked_learner_words,
     default_language,
     default_site_id,
     gathering,
@@ -24,6 +26,7 @@ from percipio_openedx.config.installation import (
     retired_names,
     token_keys,
     tracked_addresses,
+    unknown_learner_words,
     unknown_settings,
 )
 from percipio_openedx.config.routing import (
@@ -47,4 +50,5 @@ from percipio_openedx.config.site import (
     site_id_for,
     values_of,
 )
+from percipio_openedx.config.site_values import site_root
 from percipio_openedx.config.values import is_identifier, private_hosts

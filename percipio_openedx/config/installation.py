@@ -78,6 +78,27 @@ def alert_emails() -> tuple[str, ...]:
     return tuple(given)
 
 
+def unknown_learner_words() -> tuple[str, ...]:
+    """Return the phrases that say that Percipio does not know a learner; the default ones if the setting is wrong.
+
+    The system checks and the doctor report that (``checked_learner_words``).
+    """
+    try:
+        return checked_learner_words()
+    except PercipioConfigurationError:
+        return tuple(DEFAULTS["PERCIPIO_UNKNOWN_LEARNER_WORDS"])
+
+
+def checked_learner_words() -> tuple[str, ...]:
+    """Return the same, or raise ``PercipioConfigurationError``."""
+    name = "PERCIPIO_UNKNOWN_LEARNER_WORDS"
+    given = setting(name, DEFAULTS[name]) or ()
+    is_list = isinstance(given, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(one, str) and one.strip() for one in given):
+        raise PercipioConfigurationError(name, _("must be a list of phrases"))
+    return tuple(given)
+
+
 def metrics_token() -> Secret:
     """Return the token of the metrics page; empty if nobody may read it."""
     return Secret(str(setting("PERCIPIO_METRICS_TOKEN", "") or ""))

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.config.installation import default_site_id, is_on, lms_root, platform_name
+from percipio_openedx.config.installation import default_site_id, is_on
+from percipio_openedx.config.site_values import site_values_of
 from percipio_openedx.config.values import (
     address,
     choice,
@@ -85,16 +86,8 @@ _NO_ACCOUNT: dict[str, Any] = {
 # Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
-    *(
-        "organization_from",
-        "learners",
-        "modes",
-        "send_names",
-        "content_id",
-        "own_credentials",
-        "account",
-        "rules_before",
-    ),
+    *("organization_from", "learners", "modes", "send_names", "content_id", "own_credentials", "lms_root", "platform"),
+    *("account", "rules_before"),
 )
 
 
@@ -118,7 +111,8 @@ class Configuration:
     ``own_credentials`` says that they are not the settings'. Where the site has ``accounts``, its own credentials are
     empty: nothing is sent with it, and whose learner somebody is decides between the accounts' own configurations.
     These have the name of their ``account``, and the rules of those asked before (``rules_before``). ``modes`` are the
-    enrollment modes to report, empty for all.
+    enrollment modes to report, empty for all. ``platform`` and ``lms_root`` are the site's own name and root address,
+    ``unusable`` the keys of its ``SiteConfiguration`` whose values are not used (``config.site_values``).
     """
 
     site_id: int
@@ -141,6 +135,9 @@ class Configuration:
     timeout: float = 20.0
     send_skipped: bool = False
     own_credentials: bool = False
+    lms_root: str = ""
+    platform: str = ""
+    unusable: tuple[str, ...] = ()
     account: str = ""
     rules_before: tuple[str, ...] = ()
     accounts: tuple[AccountInForce, ...] = ()
@@ -166,8 +163,7 @@ class Configuration:
     def fingerprint(self) -> str:
         """Return a short, stable hash of everything that shapes statements."""
         shape = [str(getattr(self, name)) for name in SHAPING]
-        text = json.dumps([*shape, lms_root(), platform_name()])
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(shape).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
     def place(self) -> tuple[int, str]:
@@ -205,14 +201,20 @@ def site_id_for(course_org: str) -> int:
 
 
 def for_site(site_id: int) -> Configuration | None:
-    """Return a site's configuration, None if missing or off; ``PercipioConfigurationError`` names a wrong setting."""
+    """Return a site's configuration, None if missing or off.
+
+    Raises:
+        PercipioConfigurationError: names a wrong setting.
+        PlatformUnavailable: the site's own name and address could not be read.
+    """
     # The CMS imports this package for event routing, and lacks our models.
     from percipio_openedx.models.account import Account
     from percipio_openedx.models.configuration import PercipioConfiguration
 
     if not is_on():
         return None
-    return in_force(site_id, PercipioConfiguration.newest(site_id), Account.in_order([site_id]))
+    given = edx_platform.site_values([site_id]).get(site_id)
+    return in_force(site_id, PercipioConfiguration.newest(site_id), given, Account.in_order([site_id]))
 
 
 def for_account(site_id: int, account: str) -> Configuration | None:
@@ -222,37 +224,43 @@ def for_account(site_id: int, account: str) -> Configuration | None:
 
 
 def in_force(
-    site_id: int, stored: PercipioConfiguration | None, accounts: Sequence[Account] = ()
+    site_id: int, stored: PercipioConfiguration | None, given: Any = None, accounts: Sequence[Account] = ()
 ) -> Configuration | None:
-    """Return the same as ``for_site``, given the site's newest row and those of its accounts, in order."""
+    """Return the same as ``for_site``, given the site's newest row and those of its accounts, in order.
+
+    ``given`` is what the site's ``SiteConfiguration`` holds, None without one.
+    """
     if not is_on() or (stored is not None and not stored.enabled):
         return None
     values = values_of(stored)
     if accounts:
-        return _with_accounts(site_id, values, accounts)
+        return _with_accounts(site_id, values, given, accounts)
     if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
         return None
-    return replace(build(site_id, values), own_credentials=stored is not None and bool(stored.client_id))
+    own_credentials = stored is not None and bool(stored.client_id)
+    return replace(build(site_id, values, given), own_credentials=own_credentials)
 
 
-def _with_accounts(site_id: int, values: Mapping[str, Any], rows: Sequence[Account]) -> Configuration:
-    site = build(site_id, {**values, **_NO_ACCOUNT})
+def _with_accounts(site_id: int, values: Mapping[str, Any], given: Any, rows: Sequence[Account]) -> Configuration:
+    site = build(site_id, {**values, **_NO_ACCOUNT}, given)
     none: dict[str, Any] = {
         **dict.fromkeys(("partner", "client_id", "api_url", "token_url"), ""),
         "client_secret": Secret(""),
     }
     found: list[AccountInForce] = []
     for row in rows:
-        found.append(_account(site_id, values, row, tuple(one.rule for one in found)))
+        found.append(_account(site, values, given, row, tuple(one.rule for one in found)))
     return replace(site, accounts=tuple(found), **none)
 
 
-def _account(site_id: int, values: Mapping[str, Any], row: Account, before: tuple[str, ...]) -> AccountInForce:
+def _account(
+    site: Configuration, values: Mapping[str, Any], given: Any, row: Account, before: tuple[str, ...]
+) -> AccountInForce:
     """Return an account in force; a mistake in it is its own, and stops no other account."""
     rule = ""
     try:
         rule = learner_rule("PERCIPIO_LEARNERS", row.learners)
-        built = build(site_id, account_values(values, row)) if row.enabled else None
+        built = build(site.site_id, account_values(values, row), given) if row.enabled else None
     except PercipioConfigurationError as error:
         return AccountInForce(row.name, rule, error.of_account(row.name))
     if built is not None:
@@ -269,14 +277,18 @@ def account_values(values: Mapping[str, Any], row: Account) -> dict[str, Any]:
     return {**values, **{name: value for name, value in own.items() if value}, **alone}
 
 
-def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
-    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix."""
+def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configuration:
+    """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix.
+
+    ``given`` is what the site's ``SiteConfiguration`` holds, None without one.
+    """
     for name in ("partner_name", "client_id", "client_secret"):
         if not values[name]:
             raise PercipioConfigurationError(_name(name), _("is empty; Skillsoft gives it with the service account"))
     client_secret = _secret(values["client_secret"])
     if not client_secret.is_readable:
         raise unreadable()
+    own = site_values_of(given)
     api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,
@@ -288,7 +300,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         client_id=str(values["client_id"]),
         client_secret=client_secret,
         learner_id=sso_or("PERCIPIO_LEARNER_ID", values["learner_id"], LEARNER_IDS),
-        learner_home_page=str(values["learner_home_page"] or "") or lms_root(),
+        learner_home_page=str(values["learner_home_page"] or "") or own.lms_root,
         organization_from=sso_or("PERCIPIO_ORGANIZATION_FROM", values["organization_from"], ("",)),
         learners=_learners(values["learners"]),
         modes=_modes(values["modes"]),
@@ -298,6 +310,9 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         policy=_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
+        lms_root=own.lms_root,
+        platform=own.platform,
+        unusable=own.unusable,
     )
 
 

@@ -25,7 +25,7 @@ from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.session import DeliverySession
 from percipio_openedx.delivery.settle import requeue_skipped
 from percipio_openedx.enums import Api, Outcome, Pause
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
 
@@ -88,7 +88,7 @@ class _Run:
         for destination in Destination.objects.filter(pk__in=_firsts(State.SKIPPED)):
             try:
                 configuration = self._sender(destination)
-            except PercipioConfigurationError:
+            except (PercipioConfigurationError, PlatformUnavailable):
                 continue
             if configuration is not None and configuration.send_skipped and configuration.api is Api.STATEMENTS:
                 requeue_skipped(destination, self._now())

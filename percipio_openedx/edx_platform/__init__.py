@@ -44,6 +44,7 @@ from percipio_openedx.edx_platform.installation import (
     signal,
     site_id_of_host,
     site_id_of_org,
+    site_values,
     sites_of_orgs,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

@@ -57,6 +57,7 @@ class StatementsView(APIView):
     client: PullClient | None = None
     asked = ""
     given = 0
+    _root = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, then throttle (refused clients too), then check everything else."""
@@ -81,6 +82,7 @@ class StatementsView(APIView):
         if self.client is None:
             raise NotAuthenticated
         place = self.client.place
+        self._root = config.site_root(self.client.site_id)
         values = single_values(request.query_params.lists())
         if MORE in values:
             return self._page(place, read_more(values, place))
@@ -107,7 +109,7 @@ class StatementsView(APIView):
         return self._answer(result, query.attachments)
 
     def _authority(self) -> dict[str, Any]:
-        return forms.authority(config.lms_root() or "https://openedx.invalid")
+        return forms.authority(self._root or "https://openedx.invalid")
 
     def _formatted(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
         self.given = len(statements)

@@ -7,3 +7,4 @@ from percipio_openedx.models.learner_course import LearnerCourse, ObservationFai
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import Statement, StatementLedger, TopicTerm
+from percipio_openedx.models.unknown_learner import UnknownLearner

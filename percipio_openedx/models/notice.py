@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SSO_LINK = "sso_link"
     RETIREMENT = "retirement"
     BACKFILL = "backfill"
+    KNOWN_AGAIN = "known_again"
 
 
 class Notice(models.Model):

@@ -105,6 +105,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         ),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
+        (_("learners unknown to Percipio"), (ProblemCode.UNKNOWN_LEARNERS,), None),
         (_("statements to be rebuilt"), (ProblemCode.NOT_REBUILT,), None),
         (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),
         (_("clock"), (ProblemCode.CLOCK,), ""),
@@ -131,7 +132,7 @@ def site(site_id: int) -> list[CheckResult]:
 
 def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult]:
     name = _("configuration of %(site)s") % {"site": site.name}
-    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES)
+    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES, ProblemCode.SITE_VALUES)
     here = [_result(name, one) for one in found if one.code in codes and one.site_id == site.site_id]
     yield from here
     if here:

@@ -61,6 +61,7 @@ REASONS: Mapping[str, Text] = {
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),
     Reason.BACKFILL: _("back-fill"),
+    Reason.KNOWN_AGAIN: _("the learner is no longer held back as unknown to Percipio"),
 }
 
 HOLDS: Mapping[str, Text] = {
@@ -88,6 +89,10 @@ HOLDS: Mapping[str, Text] = {
         "The account that this learner belongs to is switched off. Switched on, it gets the reports that are due."
     ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
+    HoldReason.UNKNOWN_TO_PERCIPIO: _(
+        "Percipio has refused this learner as unknown. Reports go on when the learner's name for Percipio changes, or "
+        "when the learner is tried again in the list of learners unknown to Percipio."
+    ),
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {

@@ -63,6 +63,7 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     oldest = Gauge("oldest_statement_seconds", "Age of the oldest open statement", names)
     paused = Gauge("destination_paused", "1 where a person has to fix something", names)
     failing = Gauge("destination_failures", "Failed requests in a row", names)
+    unknown = Gauge("unknown_learners", "Learners whom Percipio does not know", names)
     success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
     # An organization has two destinations if it was reported to with the site's own credentials and with those of the
     # settings.
@@ -73,9 +74,10 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
         age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
         at = row.last_success_at.timestamp() if row.last_success_at else 0
         is_paused = int(bool(row.paused_reason))
+        unknown.values[label] = unknown.values.get(label, 0) + found.unknown_learners
         for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
             gauge.values[label] = max(gauge.values.get(label, 0), value)
-    yield from (counts, oldest, paused, failing, success)
+    yield from (counts, oldest, paused, failing, success, unknown)
 
 
 def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:

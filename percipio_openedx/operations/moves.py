@@ -26,6 +26,7 @@ from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQ
 from percipio_openedx.reporting import leases, observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
 from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements.build import anew_of
 
 AT_ONCE = 200
@@ -109,7 +110,8 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
     try:
         found.refused[Refusal.BUSY] += len(claim.busy)
         seen = observed_state.read(course_key, list(claim.rows), course.is_graded, configuration)
-        findings = [finding_of(row, seen[user_id], configuration) for user_id, row in claim.rows.items()]
+        names = refused_names(configuration, claim.rows.keys())
+        findings = [finding_of(row, seen[user_id], configuration, names) for user_id, row in claim.rows.items()]
         refused = _refused(findings)
         found.refused.update(str(reason) for reason in refused.values())
         found.done += _reset([one.row for one in findings if one.row.pk not in refused], claim.lease, now)

@@ -75,6 +75,12 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "percipio_backfill: of what happened meanwhile nothing was noticed."
         ),
     ),
+    ProblemCode.SITE_VALUES: ProblemKind(
+        _("the site's own name or address cannot be used"),
+        _("%(keys)s of the site's configuration in the LMS (SiteConfiguration) cannot be used; the LMS's own is sent."),
+        _("Correct it there: PLATFORM_NAME is a text, LMS_ROOT_URL an address such as https://lms.example.com."),
+        Severity.WARNING,
+    ),
     ProblemCode.UNCONFIGURED: ProblemKind(
         _("nothing is configured"),
         _("Nothing is reported: no site has a configuration."),
@@ -123,6 +129,19 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "count",
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
+    ),
+    ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
+        _("Percipio does not know some learners"),
+        ngettext_lazy(
+            "Percipio does not know %(count)s learner, of whom nothing new is reported.",
+            "Percipio does not know %(count)s learners, of whom nothing new is reported.",
+            "count",
+        ),
+        _(
+            "The admin lists them (learners unknown to Percipio). Add them to Percipio, or correct their name in the "
+            "LMS; then choose Try again there, or run percipio_retry --unknown."
+        ),
+        Severity.WARNING,
     ),
     ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
@@ -268,6 +287,8 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         )
     if site.mistake is None and not site.may_have_courses:
         yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
+    elif site.configuration is not None and site.configuration.unusable:
+        yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
         here = partial(
@@ -275,6 +296,8 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         )
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
+        if found.unknown_learners:
+            yield here(ProblemCode.UNKNOWN_LEARNERS, count=found.unknown_learners)
         # A configuration mistake is what the others wait for.
         if site.mistake is not None or row.account in site.mistakes:
             continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.sites.models import Site
 from django.utils.translation import gettext as _
@@ -12,7 +14,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import SWITCHED_OFF, Pause
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
@@ -24,12 +26,16 @@ InForce = Configuration | PercipioConfigurationError | None
 
 @dataclass(slots=True)
 class DestinationStatus:
-    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late."""
+    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
+
+    ``unknown_learners`` counts those whom Percipio does not know there.
+    """
 
     row: Destination
     counts: dict[str, int] = field(default_factory=dict)
     waiting_since: datetime | None = None
     is_late: bool = False
+    unknown_learners: int = 0
 
     @property
     def waiting(self) -> int:
@@ -119,9 +125,13 @@ def in_force(
 ) -> dict[int, InForce]:
     """Return each site's configuration, given the newest rows of sites and accounts."""
     found: dict[int, InForce] = {}
+    given: dict[int, Any] = {}
+    # Where it cannot be read, nothing is observed, and the doctor says so; the rest is shown all the same.
+    with suppress(PlatformUnavailable):
+        given = edx_platform.site_values()
     for site_id in ids:
         try:
-            found[site_id] = config.in_force(site_id, rows.get(site_id), accounts.get(site_id, ()))
+            found[site_id] = config.in_force(site_id, rows.get(site_id), given.get(site_id), accounts.get(site_id, ()))
         except PercipioConfigurationError as error:
             found[site_id] = error
     return found

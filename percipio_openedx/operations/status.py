@@ -25,13 +25,14 @@ from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
-from percipio_openedx.enums import SWITCHED_OFF
+from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
@@ -96,6 +97,8 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     mistaken = {site.site_id for site in statuses.values() if site.mistake}
     learners = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
     anew = Statement.objects.filter(destination__in=[found.row for found in destinations], state=State.OUTDATED)
+    # Those that wait for a learner whom Percipio does not know are counted by learner.
+    anew = anew.exclude(answer__endswith=HoldReason.UNKNOWN_TO_PERCIPIO)
     not_rebuilt = anew.filter(attempts__gt=0).order_by().values_list("answer").annotate(Count("pk"))
     return Snapshot(
         at=now,
@@ -184,6 +187,10 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
             oldest[pk] = min(first, oldest.get(pk, first))
     for pk, stored_at in Statement.objects.filter(pk__in=oldest.values()).values_list("destination_id", "stored_at"):
         found[pk].waiting_since = stored_at
+    unknown = UnknownLearner.objects.order_by().values_list("destination_id").annotate(Count("pk"))
+    for pk, count in unknown:
+        if pk in found:
+            found[pk].unknown_learners = count
     for pk in _late(now, before, list(oldest)):
         found[pk].is_late = True
     return list(found.values())

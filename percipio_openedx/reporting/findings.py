@@ -17,6 +17,7 @@ from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCo
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
 from percipio_openedx.reporting.observed_state import ObservedLearner
+from percipio_openedx.reporting.unknown_learners import RefusedNames
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class LearnerFinding:
         content_id: the course's id in Percipio's catalog, for the row if something is reported.
         is_news: whether anything in the row changes apart from the time of observation.
         has_moved: whether the learner belongs to another account than at the last observation.
+        renamed: the row (``UnknownLearner``) of another name, by which Percipio did not know the learner; None if none.
     """
 
     row: LearnerCourse
@@ -84,6 +86,7 @@ class LearnerFinding:
     first_sequence: int = 0
     is_news: bool = False
     has_moved: bool = False
+    renamed: int | None = None
 
     @property
     def policy(self) -> Policy:
@@ -123,8 +126,13 @@ class LearnerFinding:
                 row.content_id = self.content_id[:LONGEST_CONTENT_ID]
 
 
-def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
-    """Return a finding with the learner's account and identity in Percipio, or why the learner is held back."""
+def finding_of(
+    row: LearnerCourse, seen: ObservedLearner, configuration: Configuration, refused: RefusedNames
+) -> LearnerFinding:
+    """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
+
+    ``refused`` are the names that Percipio does not know (``unknown_learners.refused_names``).
+    """
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
@@ -140,7 +148,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
     else:
         with bulkhead(Boundary.NAME) as contained:
             try:
-                _name(finding, learner, configuration)
+                _name(finding, learner, configuration, refused)
             except LearnerNotNamed as error:
                 finding.hold = error.reason
         if contained.error is not None:
@@ -148,7 +156,7 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
     return finding
 
 
-def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration) -> None:
+def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration, refused: RefusedNames) -> None:
     """Find the learner's account and name in it; raise as ``identity.account_of``."""
     chosen = configuration
     if configuration.accounts:
@@ -160,11 +168,14 @@ def _name(finding: LearnerFinding, learner: Learner, configuration: Configuratio
         finding.account = ""
     finding.configuration = chosen
     named = identity.identify(learner, chosen)
+    before = refused.get((learner.user_id, chosen.account, named.organization))
     # The account's own organization was checked with the configuration.
-    if named.organization == chosen.organization or config.is_identifier(named.organization):
-        finding.identity = named
-    else:
+    if named.organization != chosen.organization and not config.is_identifier(named.organization):
         finding.hold = HoldReason.ODD_ORGANIZATION
+    elif before is not None and before.is_of(named):
+        finding.hold = HoldReason.UNKNOWN_TO_PERCIPIO
+    else:
+        finding.identity, finding.renamed = named, before.pk if before is not None else None
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:

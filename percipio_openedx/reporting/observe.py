@@ -13,16 +13,19 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Milestone, Observed, StatementContext
+from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import failures, leases, milestones, observed_state, retakes, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
+from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build, target_of
 
@@ -105,6 +108,8 @@ def _observe(
     finally:
         if not is_settled:
             leases.release(claim.lease)
+    if renamed := [finding.renamed for finding in decided if finding.renamed and finding.row.user_id not in unwritten]:
+        persistently(UnknownLearner.objects.filter(pk__in=renamed).release)(now)
     counts.busy |= claim.busy
     counts.observed += len(decided) - len(unwritten)
     counts.statements += made
@@ -134,7 +139,8 @@ def examine(
         ]
     context = context_of(configuration, course)
     seen = observed_state.read(course_key, list(rows), course.is_graded, configuration, course.ends_at, now)
-    findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
+    refused = refused_names(configuration, rows.keys())
+    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
     _look_elsewhere(configuration, course_key, context.keywords["content_id"], findings)
     _ask_progress(course_key, [finding for finding in findings if not finding.hold], options)
     for finding in findings:
@@ -248,12 +254,12 @@ def _build(
 
 def context_of(configuration: Configuration, course: Course) -> partial[StatementContext]:
     """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
-    root = config.lms_root()
+    root = configuration.lms_root
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(
         StatementContext,
         course=course,
-        platform=config.platform_name(),
+        platform=configuration.platform,
         lms_root=root,
         content_id=content_id,
         activity_id=content.activity_id(content_id, root),

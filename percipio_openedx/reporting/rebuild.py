@@ -31,17 +31,20 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import observed_state, retakes, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
 from percipio_openedx.reporting.store import Replacement
+from percipio_openedx.reporting.unknown_learners import RefusedNames, refused_names
 from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
 
 # Statements of one destination rebuilt at once.
 PAGE = 200
+UNKNOWN = HoldReason.UNKNOWN_TO_PERCIPIO.value
 
 
 @dataclass(slots=True)
@@ -153,6 +156,9 @@ def _first_by_destination() -> dict[int, datetime]:
 
 def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> None:
     places = PullClient.places()
+    if waiting := UnknownLearner.objects.of([row for row in rows if row.destination.place in places]):
+        _put_off(dict.fromkeys(waiting, UNKNOWN), rows, work)
+        rows = [row for row in rows if row.pk not in waiting]
     if pulled := [row.pk for row in rows if row.destination.place in places]:
         persistently(Statement.objects.filter(pk__in=pulled).keep_as_it_is)(timezone.now())
         rows = [row for row in rows if row.pk not in pulled]
@@ -168,7 +174,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
-    context = context_of(configuration, course)
+    context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
     built: list[Replacement] = []
     reasons: dict[int, str] = {}
     for row in rows:
@@ -176,7 +182,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
         with bulkhead(Boundary.STATEMENT) as contained:
             if user_id in unread:
                 raise unread[user_id]
-            built.append(_build(row, seen[user_id], configuration, context))
+            built.append(_build(row, seen[user_id], configuration, refused, context))
         if contained.error is not None:
             _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
@@ -190,10 +196,14 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
 
 
 def _build(
-    row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
+    row: Statement,
+    seen: ObservedLearner,
+    configuration: Configuration,
+    refused: RefusedNames,
+    context: Callable[..., StatementContext],
 ) -> Replacement:
     """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
-    finding = finding_of(row.learner_course, seen, configuration)
+    finding = finding_of(row.learner_course, seen, configuration, refused)
     chosen = finding.configuration
     if chosen is not None:
         _check_place(row, chosen)

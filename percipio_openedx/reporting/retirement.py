@@ -23,6 +23,7 @@ from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.statements.personal import Personal, learner_of, personal
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def _erase(user_id: int) -> int:
         statements, _ = Statement.objects.filter(learner_course_id__in=list(rows)).delete()
         LearnerCourse.objects.filter(pk__in=list(rows)).delete()
         ObservationFailure.objects.filter(user_id=user_id).delete()
+        UnknownLearner.objects.filter(user_id=user_id).delete()
     logger.info("learner erased user=%s statements=%s courses=%s", user_id, statements, len(rows))
     return statements
 

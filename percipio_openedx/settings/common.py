@@ -107,7 +107,8 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_LEARNER_HOME_PAGE
     # .. setting_default: ""
     # .. setting_description: The homePage of a learner's account where PERCIPIO_LEARNER_ID is not email: for ids that
-    #     Percipio gave, the organization's Percipio address. Empty: this LMS's address.
+    #     Percipio gave, the organization's Percipio address. Empty: the site's own address (LMS_ROOT_URL of its
+    #     SiteConfiguration, else of the settings).
     "PERCIPIO_LEARNER_HOME_PAGE": "",
     # .. setting_name: PERCIPIO_ORGANIZATION_FROM
     # .. setting_default: ""
@@ -189,6 +190,22 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: Seconds to wait for Percipio: to connect, and between two parts of an answer; an answer
     #     as a whole may take three times as long.
     "PERCIPIO_TIMEOUT": 20,
+    # .. setting_name: PERCIPIO_UNKNOWN_LEARNER_WORDS
+    # .. setting_default: ["user not found", "unknown user", "user unknown", "no such user", "user not exist", "no
+    #     user found", "not find user", "user not known", "user not recognized", "no user with", "no user exists",
+    #     "learner not found", "unknown learner", "learner unknown", "no such learner", "learner not exist", "no
+    #     learner found", "not find learner", "learner not known", "learner not recognized", "no learner with"]
+    # .. setting_description: Phrases by which Percipio's refusal of a statement says that it does not know the learner,
+    #     who is then held back until the name changes or an operator tries again. The words of a phrase are found in
+    #     their order, in any case, with at most three others between two of them; a message that names a course, an
+    #     organization or another thing never counts. Skillsoft has not published what Percipio says: compare the
+    #     answers of parked statements. [] switches it off.
+    "PERCIPIO_UNKNOWN_LEARNER_WORDS": [
+        *("user not found", "unknown user", "user unknown", "no such user", "user not exist", "no user found"),
+        *("not find user", "user not known", "user not recognized", "no user with", "no user exists"),
+        *("learner not found", "unknown learner", "learner unknown", "no such learner", "learner not exist"),
+        *("no learner found", "not find learner", "learner not known", "learner not recognized", "no learner with"),
+    ],
     # .. setting_name: PERCIPIO_PULL_RATE
     # .. setting_default: "120/minute"
     # .. setting_description: Rate limit of one pull client at the statement resource: a number, a slash and second,

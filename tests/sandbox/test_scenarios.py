@@ -251,6 +251,32 @@ def test_some_statements_are_refused_and_named(partner: Partner, name: str) -> N
     assert [partner.send(statement(number)).status for number in (1, 2, 3)] == [200, 207, 200]
 
 
+@scenario("unknown-users", "unknown-users-404")
+@pytest.mark.parametrize(("name", "status"), [("unknown-users", 400), ("unknown-users-404", 404)])
+def test_unknown_learners_are_refused_by_name(partner: Partner, name: str, status: int) -> None:
+    partner.sandbox.set_scenario(f"{name}=bob@example.com|E-7")
+    bob = statement(2, actor={"mbox": "mailto:Bob@example.com"})
+    seven = statement(3, actor={"account": {"homePage": "https://lms.example.com", "name": "E-7"}})
+    batch = partner.send([statement(1), bob, seven])
+    words = [f'User "{user}" was not found' for user in ("Bob@example.com", "E-7")]
+
+    assert (batch.status, batch.json) == (
+        207,
+        [
+            {"id": ONE, "status": 200},
+            {"id": TWO, "status": status, "message": words[0]},
+            {"id": THREE, "status": status, "message": words[1]},
+        ],
+    )
+    alone = [partner.send(content) for content in (bob, [seven])]
+    assert [(one.status, one.json) for one in alone] == [(status, {"error": one}) for one in words]
+    told = [partner.track(record(user=user)) for user in ("E-7", "ada@example.com")]
+    assert [(one.status, one.json) for one in told] == [(status, {"error": words[1]}), (200, {"status": "accepted"})]
+    assert (numbers(partner.sandbox), len(partner.sandbox.track)) == ([1], 1)
+    partner.sandbox.set_scenario("ok")
+    assert partner.send([bob, seven]).status == 200
+
+
 @scenario("207-unreadable")
 def test_some_statements_are_refused_and_not_named(partner: Partner) -> None:
     partner.sandbox.set_scenario("207-unreadable")

@@ -400,7 +400,9 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
     found = {made.fingerprint, *(one.fingerprint for one in others)}
     assert len(found) == 1 + len(others)
     settings.PLATFORM_NAME = "Another name"
-    assert made.fingerprint not in found
+    assert config.build(1, values()).fingerprint not in found
+    assert config.build(1, values(), {"PLATFORM_NAME": "Demo Academy"}).fingerprint == made.fingerprint
+    assert config.build(1, values(), {"LMS_ROOT_URL": "https://b.example"}).fingerprint not in found
 
 
 USUAL = {Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED}
