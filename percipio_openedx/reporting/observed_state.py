@@ -56,12 +56,25 @@ class CourseBook:
 
 def _answer(course_key: str) -> CourseOverride | None:
     """Return the course override for the course run, else that for all runs of the course."""
+    keys = _override_keys(course_key)
+    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
+    return next((found[key] for key in keys if key in found), None)
+
+
+def _override_keys(course_key: str) -> list[str]:
+    """Return the keys under which a course run can have a course override; the first one that there is counts."""
     keys = [course_key]
     # A text that is no course key can have an override all the same.
     with suppress(PlatformUnavailable):
         keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
-    return next((found[key] for key in keys if key in found), None)
+    return keys
+
+
+def left_out(course_keys: Iterable[str]) -> set[str]:
+    """Return those of these course runs that an operator left out. One query, for any number of them."""
+    is_reported = dict(CourseOverride.objects.order_by().values_list("course_key", "is_reported"))
+    answers = {key: [is_reported[one] for one in _override_keys(key) if one in is_reported] for key in course_keys}
+    return {key for key, found in answers.items() if found and not found[0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +89,7 @@ def read(
     course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
 ) -> dict[int, ObservedLearner]:
     """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
-    learners = _learners(user_ids, configuration)
+    learners = learners_of(user_ids, configuration)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
@@ -96,7 +109,8 @@ def read(
     }
 
 
-def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+def learners_of(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+    """Return the accounts with all that says whether, and as whom, a site reports them (``findings.finding_of``)."""
     learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}

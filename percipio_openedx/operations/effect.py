@@ -1,0 +1,205 @@
+"""What a change of a site's configuration would change in what is due, before it is saved.
+
+For each learner in a course: what would be reported now with the one configuration, and with the other. Decided as in
+an observation (``findings.finding_of``, ``milestones.due``), but the expensive progress is not asked for: the stored
+percents are taken. Nothing is written. A large site is estimated from as many draws of learners as the time allows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from django.db import transaction
+
+from percipio_openedx import edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course, Milestone, Observed
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.operations.reach import Courses, courses_by_site, in_chunks, left_out, parts_of
+from percipio_openedx.reporting import milestones, observed_state
+from percipio_openedx.reporting.findings import finding_of
+from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+
+# A site with more is estimated from this many draws, each of about so many enrollments in one course run.
+DRAWS, EACH = 40, 50
+# Seconds after which no further course run is examined: an operator is waiting.
+PATIENCE = 4.0
+
+# What is due, by kind and value of the milestone (the same milestone may have another date).
+Due = dict[tuple[str, str], Milestone]
+
+
+@dataclass(slots=True)
+class Effect:
+    """Numbers of learners in courses, estimates if ``is_sampled``.
+
+    Arguments:
+        enrollments: all in the site's course runs that are not left out.
+        changed: those for whom something else is due.
+        more, fewer, moved: those by kind of milestone: newly due, no longer due, and due with another date.
+        unknown: others whose progress was never read, although it might change what is due.
+    """
+
+    enrollments: int = 0
+    changed: float = 0
+    more: Counter[str] = field(default_factory=Counter)
+    fewer: Counter[str] = field(default_factory=Counter)
+    moved: Counter[str] = field(default_factory=Counter)
+    unknown: float = 0
+    is_sampled: bool = False
+
+    def scale(self, factor: float) -> Effect:
+        """Return the same numbers for ``factor`` times as many learners in courses."""
+        scaled = [Counter({k: n * factor for k, n in one.items()}) for one in (self.more, self.fewer, self.moved)]
+        more, fewer, moved = scaled
+        changed, unknown = self.changed * factor, self.unknown * factor
+        return replace(self, changed=changed, more=more, fewer=fewer, moved=moved, unknown=unknown)
+
+    def add(self, other: Effect) -> None:
+        self.changed += other.changed
+        self.unknown += other.unknown
+        for mine, others in ((self.more, other.more), (self.fewer, other.fewer), (self.moved, other.moved)):
+            mine.update(others)
+
+
+def compare(before: Configuration | None, after: Configuration | None, courses: Courses | None = None) -> Effect:
+    """Return what would be due otherwise ``after`` a change of one site's configuration (None reports nothing).
+
+    Arguments:
+        courses: of this site, from ``reach.courses_by_site``, if known already.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    configuration = after or before
+    if configuration is None:
+        return Effect()
+    if courses is None:
+        courses = courses_by_site().get(configuration.site_id, {})
+    deadline = time.monotonic() + PATIENCE
+    # Undo what the platform writes on the way (an external id on its first use).
+    with transaction.atomic():
+        try:
+            closed = left_out(courses)
+            chosen = {key: number for key, number in courses.items() if key not in closed}
+            return _compare(before, after, chosen, deadline)
+        finally:
+            transaction.set_rollback(True)
+
+
+def _compare(before: Configuration | None, after: Configuration | None, courses: Courses, deadline: float) -> Effect:
+    total = sum(courses.values())
+    is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
+    # How much of the whole each course run stands for.
+    shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
+    whole, done, book = Effect(), 0.0, CourseBook()
+    for key in shares:
+        if done and time.monotonic() >= deadline:
+            break
+        parts = edx_platform.PARTS if is_small else parts_of(courses[key], EACH * round(shares[key] * DRAWS / total))
+        try:
+            found, examined = _of_course(before, after, book.get(key), parts)
+        except PlatformUnavailable:
+            # The others stand for it.
+            continue
+        if examined:
+            done += shares[key]
+            whole.add(found.scale(shares[key] / examined))
+    whole = whole.scale(total / done) if done else whole
+    return replace(whole, enrollments=total, is_sampled=not is_small or done < total)
+
+
+def _draws(courses: Courses, total: int) -> dict[str, float]:
+    """Return the course runs drawn, each by its number of enrollments, with the share of each; in a mixed order."""
+    wanted = [(number + 0.5) * total / DRAWS for number in range(DRAWS)]
+    found: Counter[str] = Counter()
+    passed = 0
+    for key in sorted(courses):
+        passed += courses[key]
+        while wanted and wanted[0] < passed:
+            found[key] += 1
+            del wanted[0]
+    mixed = sorted(found, key=lambda key: sha256(key.encode()).digest())
+    return {key: found[key] * total / DRAWS for key in mixed}
+
+
+def _of_course(
+    before: Configuration | None, after: Configuration | None, course: Course | None, parts: int
+) -> tuple[Effect, int]:
+    """Return the numbers of one course run, and how many learners in it were examined."""
+    found, examined = Effect(), 0
+    if course is None:
+        return found, examined
+    user_ids = [user_id for user_id, _key, _enrollment in edx_platform.drawn_enrollments([course.key], parts)]
+    for some in in_chunks(user_ids):
+        examined += len(some)
+        _count(found, before, after, course, some)
+    return found, examined
+
+
+def _count(
+    found: Effect, before: Configuration | None, after: Configuration | None, course: Course, user_ids: Sequence[int]
+) -> None:
+    known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
+    rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
+    rows |= {row.user_id: row for row in known}
+    seen: Mapping[int, ObservedLearner] = {}
+    reads = []
+    for configuration in (before, after):
+        if configuration is None:
+            reads.append(seen)
+        elif not seen:
+            seen = observed_state.read(course.key, user_ids, course.is_graded, configuration)
+            reads.append(seen)
+        else:
+            learners = observed_state.learners_of(user_ids, configuration)
+            reads.append({pk: replace(one, learner=learners.get(pk)) for pk, one in seen.items()})
+    for user_id, row in rows.items():
+        pair = [(configuration, read.get(user_id)) for configuration, read in zip((before, after), reads, strict=True)]
+        now, then = (_due(row, one, configuration) for configuration, one in pair)
+        if _differ(now, then):
+            _note(found, now, then)
+        elif row.percent_seen is None and any(_asks(row, one, configuration) for configuration, one in pair):
+            # With everything done: whether the progress matters at all.
+            now, then = (_due(row, one, configuration, percent=100) for configuration, one in pair)
+            found.unknown += _differ(now, then)
+
+
+def _due(
+    row: LearnerCourse, seen: ObservedLearner | None, configuration: Configuration | None, percent: int | None = None
+) -> Due:
+    """Return what is due of one learner; ``percent`` stands in for a progress that was never read."""
+    if configuration is None or seen is None or finding_of(row, seen, configuration).hold:
+        return {}
+    due = milestones.due(row.reported, _observed(row, seen, percent), configuration.policy)[1]
+    return {(str(one.kind), one.value): one for one in due}
+
+
+def _observed(row: LearnerCourse, seen: ObservedLearner, percent: int | None) -> Observed:
+    if percent is not None:
+        return replace(seen.observed, percent=percent, percent_unlocked=percent)
+    return replace(seen.observed, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
+
+
+def _asks(row: LearnerCourse, seen: ObservedLearner | None, configuration: Configuration | None) -> bool:
+    if configuration is None or seen is None:
+        return False
+    return milestones.needs_percent(row.reported, seen.observed, configuration.policy)
+
+
+def _differ(now: Due, then: Due) -> bool:
+    return {key: one.at for key, one in now.items()} != {key: one.at for key, one in then.items()}
+
+
+def _note(found: Effect, now: Due, then: Due) -> None:
+    found.changed += 1
+    found.more.update({kind for kind, _value in then.keys() - now.keys()})
+    found.fewer.update({kind for kind, _value in now.keys() - then.keys()})
+    found.moved.update(
+        {kind for kind, value in now.keys() & then.keys() if now[kind, value].at != then[kind, value].at}
+    )
