@@ -10,6 +10,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.operations import labels, reach
 from percipio_openedx.operations.effect import Effect
@@ -61,7 +62,7 @@ def sentence(found: Reach) -> str:
         others,
     ) % {
         "count": number(others, is_about=found.is_sampled),
-        "why": counted(found.others, labels.HOLDS_IN_SHORT, is_about=found.is_sampled),
+        "why": counted(_most_named(found.others), labels.HOLDS_IN_SHORT, is_about=found.is_sampled),
     }
     return _("Reports %(learners)s in %(reported)s of %(courses)s; %(others)s.") % numbers
 
@@ -71,7 +72,14 @@ def of_effect(found: Effect) -> list[str]:
     about = found.is_sampled
     everybody = number(found.enrollments)
     if not round(found.changed):
-        said = [_("What is due stays the same for the %(all)s learners in courses.") % {"all": everybody}]
+        said = [
+            ngettext(
+                "What is due stays the same for %(all)s learner in a course.",
+                "What is due stays the same for all %(all)s learners in courses.",
+                found.enrollments,
+            )
+            % {"all": everybody}
+        ]
     else:
         said = [
             ngettext(
@@ -87,7 +95,8 @@ def of_effect(found: Effect) -> list[str]:
         (_("With another date"), found.moved),
     ):
         if kinds:
-            said.append(f"{title}: {counted(kinds, labels.KINDS, is_about=about)}.")
+            in_order = {kind: kinds[kind] for kind in Kind if kind in kinds}
+            said.append(f"{title}: {counted(in_order, labels.KINDS, is_about=about)}.")
     if round(found.unknown):
         said.append(
             ngettext(
@@ -101,12 +110,17 @@ def of_effect(found: Effect) -> list[str]:
 
 
 def counted(counts: Mapping[str, float], names: Mapping[str, Text], *, is_about: bool) -> str:
-    """Return named counts, the largest first: ``account not active (100), …``; those beyond the fourth together."""
+    """Return named counts: ``account not active (100), other reasons (3)``, the latter for an empty name."""
+    named = [(labels.of(names, name) if name else _("other reasons"), count) for name, count in counts.items()]
+    return ", ".join(f"{name} ({number(count, is_about=is_about)})" for name, count in named)
+
+
+def _most_named(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the counts, the largest first, with those of more than five reasons summed up under an empty name."""
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     if len(ordered) > MOST_NAMED + 1:
         ordered = [*ordered[:MOST_NAMED], ("", sum(count for _name, count in ordered[MOST_NAMED:]))]
-    named = [(labels.of(names, name) if name else _("other reasons"), count) for name, count in ordered]
-    return ", ".join(f"{name} ({number(count, is_about=is_about)})" for name, count in named)
+    return dict(ordered)
 
 
 def number(count: float, *, is_about: bool = False) -> str:
