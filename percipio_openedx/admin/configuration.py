@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +15,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -22,9 +24,14 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand, may
-from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfigurationForm, kept_secret
+from percipio_openedx.admin.configuration_form import (
+    SECRET_NAME,
+    PercipioConfigurationForm,
+    changes_reports,
+    kept_secret,
+)
 from percipio_openedx.admin.labels import FIELDSETS
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secret import StoredSecret
 
@@ -109,6 +116,20 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Bypass the library's page, which would put the decrypted row into the request's parameters."""
         return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show what the typed values mean where the form asks for it; nothing was saved then."""
+        form = context["adminform"].form
+        if form.shows is not None:
+            context |= {"errors": [], "meaning": _meaning(*form.shows)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """Offer the back-fill where a new version changes what is reported."""
+        earlier = PercipioConfiguration.objects.filter(site_id=obj.site_id, pk__lt=obj.pk)
+        if changes_reports(earlier.order_by("-pk").first(), obj):
+            self.message_user(request, _backfill_offer(obj.site), messages.INFO)
+        return super().response_add(request, obj, post_url_continue)
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Require the add permission for reverting, which creates a version."""
         if not self.has_add_permission(request):
@@ -120,17 +141,21 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Make the chosen version the newest, with the secret stored now.
 
         If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
-        be typed.
+        be typed; if it changes what is reported, so that it is shown what it means.
         """
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
         target = PercipioConfiguration.objects.get(pk=chosen[0])
-        secret = kept_secret(PercipioConfiguration.newest(target.site_id), target)
+        newest = PercipioConfiguration.newest(target.site_id)
+        secret, to_do = kept_secret(newest, target), ""
         if target.client_id and target.enabled and not (secret and secret.is_readable):
-            missing = gettext("The secret of that version is not kept any more: type it here, and save.")
-            self.message_user(request, missing, messages.WARNING)
+            to_do = gettext("The secret of that version is not kept any more: type it here, and save.")
+        elif changes_reports(newest, target):
+            to_do = gettext("That version changes what is reported: look at what it means, and save.")
+        if to_do:
+            self.message_user(request, to_do, messages.WARNING)
             form = reverse("admin:percipio_openedx_percipioconfiguration_add")
             return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
         target.client_secret = secret
@@ -154,6 +179,10 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
+            # Imported here so that the LMS starts without it.
+            from percipio_openedx.operations import reach_sentences
+
+            context["reach"] = reach_sentences.whom(configuration if config.is_on() else None)
             if request.method == "POST":
                 context.update(self._tested(request, site, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": site.domain}
@@ -170,3 +199,33 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         with transaction.atomic():
             self.log(request, str(site.pk), site.domain, message)
         return {"steps": steps, "is_well": connection_check.is_well(tried)}
+
+
+def _meaning(former: PercipioConfiguration | None, row: PercipioConfiguration) -> dict[str, Any]:
+    """Return whom the site reports now and with the new version, and what would be due otherwise."""
+    # Imported here so that the LMS starts without them.
+    from percipio_openedx.operations import effect, reach, reach_sentences, sites
+
+    site_id, all_courses = row.site_id, cache(reach.courses_by_site)
+    before, after = (sites.in_force([site_id], {site_id: one} if one else {})[site_id] for one in (former, row))
+    changed: list[str] = []
+    with suppress(PlatformUnavailable):
+        old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
+        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
+    return {
+        "now": reach_sentences.whom(before, all_courses),
+        "then": reach_sentences.whom(after, all_courses),
+        "changed": changed,
+    }
+
+
+def _backfill_offer(site: Site) -> str:
+    """Return how to report what happened before, in this site's courses."""
+    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+    offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
+    try:
+        address = f"{reverse('admin:percipio_openedx_backfill')}?{urlencode({'site': site.pk})}"
+    except NoReverseMatch:
+        dry = gettext("--dry-run tells what it would report")
+        return format_html("{} <code>{}</code> ({})", offer, command, dry)
+    return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))

@@ -20,7 +20,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, Milestone, Observed
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.operations.reach import Courses, courses_by_site, in_chunks, left_out, parts_of
+from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
 from percipio_openedx.reporting import milestones, observed_state
 from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
@@ -67,11 +67,13 @@ class Effect:
             mine.update(others)
 
 
-def compare(before: Configuration | None, after: Configuration | None, courses: Courses | None = None) -> Effect:
+def compare(
+    before: Configuration | None, after: Configuration | None, all_courses: AllCourses = courses_by_site
+) -> Effect:
     """Return what would be due otherwise ``after`` a change of one site's configuration (None reports nothing).
 
     Arguments:
-        courses: of this site, from ``reach.courses_by_site``, if known already.
+        all_courses: a cached ``courses_by_site``, for several counts.
 
     Raises:
         PlatformUnavailable: the LMS could not be asked.
@@ -79,8 +81,7 @@ def compare(before: Configuration | None, after: Configuration | None, courses: 
     configuration = after or before
     if configuration is None:
         return Effect()
-    if courses is None:
-        courses = courses_by_site().get(configuration.site_id, {})
+    courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
     # Undo what the platform writes on the way (an external id on its first use).
     with transaction.atomic():

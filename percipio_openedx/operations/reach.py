@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,8 +35,9 @@ AT_ONCE = 500
 # Seconds for which the numbers are remembered: the overview is opened often.
 REMEMBERED = 600
 
-# Number of enrollments by course run.
+# Number of enrollments by course run, and that by site.
 Courses = Mapping[str, int]
+AllCourses = Callable[[], Mapping[int, Courses]]
 # The course runs in which a learner is enrolled; an enrollment without a date is None.
 Enrolled = dict[str, Enrollment | None]
 
@@ -84,17 +85,16 @@ def left_out(courses: Courses) -> dict[str, HoldReason]:
     return found | dict.fromkeys(edx_platform.unknown_courses(rest), HoldReason.UNKNOWN_COURSE)
 
 
-def count(configuration: Configuration, courses: Courses | None = None) -> Reach:
+def count(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> Reach:
     """Count whom this site would report with this configuration, saved or not.
 
     Arguments:
-        courses: of this site, from ``courses_by_site``, if known already.
+        all_courses: a cached ``courses_by_site``, for several counts.
 
     Raises:
         PlatformUnavailable: the LMS could not be asked.
     """
-    if courses is None:
-        courses = courses_by_site().get(configuration.site_id, {})
+    courses = all_courses().get(configuration.site_id, {})
     now = timezone.now()
     # Undo what the platform writes on the way (an external id on its first use).
     with transaction.atomic():
@@ -116,14 +116,16 @@ def count(configuration: Configuration, courses: Courses | None = None) -> Reach
     )
 
 
-def remembered(configuration: Configuration, courses: Courses | None = None, *, fresh: bool = False) -> Reach:
+def remembered(
+    configuration: Configuration, all_courses: AllCourses = courses_by_site, *, fresh: bool = False
+) -> Reach:
     """Return the count, at most ten minutes old, or a new one if ``fresh``; raises as ``count``."""
     # The text of a configuration holds everything but secrets.
     text = f"{__version__}|{configuration!r}"
     key = f"percipio_openedx:reach:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
     found: Reach | None = None if fresh else shared_cache.get(key)
     if found is None:
-        found = count(configuration, courses)
+        found = count(configuration, all_courses)
         shared_cache.set(key, found, timeout=REMEMBERED)
     return found
 

@@ -15,7 +15,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.operations import labels, reach
 from percipio_openedx.operations.effect import Effect
 from percipio_openedx.operations.labels import Text
-from percipio_openedx.operations.reach import Courses, Reach
+from percipio_openedx.operations.reach import AllCourses, Reach
 from percipio_openedx.operations.sites import InForce
 
 # Reasons that are named; the others are counted together.
@@ -30,14 +30,14 @@ class Said(NamedTuple):
     is_nobody: bool = False
 
 
-def whom(in_force: InForce, courses: Courses | None = None, *, fresh: bool = False) -> Said:
+def whom(in_force: InForce, all_courses: AllCourses = reach.courses_by_site, *, fresh: bool = False) -> Said:
     """Say whom a site reports with a configuration, or why nobody; arguments as in ``reach.remembered``."""
     if in_force is None:
         return Said(_("Nothing is reported: this site is switched off, or has no configuration."))
     if isinstance(in_force, PercipioConfigurationError):
         return Said(_("Nothing is reported: %(problem)s.") % {"problem": in_force.message})
     try:
-        found = reach.remembered(in_force, courses, fresh=fresh)
+        found = reach.remembered(in_force, all_courses, fresh=fresh)
     except PlatformUnavailable as error:
         return Said(_("Whom this site reports cannot be counted now: %(problem)s.") % {"problem": error})
     return Said(sentence(found), found.at, is_nobody=bool(found.others) and not found.learners)
@@ -95,7 +95,7 @@ def of_effect(found: Effect) -> list[str]:
         (_("With another date"), found.moved),
     ):
         if kinds:
-            in_order = {kind: kinds[kind] for kind in Kind if kind in kinds}
+            in_order = {str(kind): kinds[kind] for kind in Kind if kind in kinds}
             said.append(f"{title}: {counted(in_order, labels.KINDS, is_about=about)}.")
     if round(found.unknown):
         said.append(
