@@ -118,9 +118,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Show what the typed values mean where the form asks for it; nothing was saved then."""
-        form = context["adminform"].form
-        if form.shows is not None:
-            context |= {"errors": [], "meaning": _meaning(*form.shows)}
+        shows = context["adminform"].form.shows
+        context["meaning"] = None
+        if shows is not None:
+            # The form's one error says that nothing is saved yet.
+            context |= {"errors": [], "meaning": _meaning(*shows)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ DONE = Q(completion__gt=0)
 # Learners are drawn by the remainder of their ids: a prime, since databases give out ids in steps. The factor (by the
 # golden ratio) spreads every draw over the whole range of ids.
 PARTS, FACTOR = 10_007, 6_185
-COURSES_AT_ONCE = 500
+AT_ONCE = 500
+# To read the enrollments of a learner costs so many times what it costs to pass over an enrollment in a course run.
+DEARER = 10
 
 
 def _enrollment_rows(**filters: Any) -> Any:
@@ -65,22 +67,46 @@ def enrollments_after(
 
 
 @platform("student.models.CourseEnrollment")
-def drawn_enrollments(course_keys: Iterable[str], parts: int = PARTS) -> list[tuple[int, str, Enrollment | None]]:
+def drawn_enrollments(courses: Mapping[str, int], parts: int = PARTS) -> list[tuple[int, str, Enrollment | None]]:
     """Return user id, course run and enrollment of the learners in ``parts`` of all ``PARTS`` parts.
 
     Which part a learner is in depends on the user id alone: whoever is drawn is drawn with every enrollment, and in
-    every draw of as many parts. An enrollment without a date is None, as it is absent from ``enrollments``. One query
-    for 500 course runs.
+    every draw of as many parts. An enrollment without a date is None, as it is absent from ``enrollments``.
+
+    Arguments:
+        courses: the number of enrollments by course run.
     """
-    keys, found = [parsed(key) for key in course_keys], []
-    for start in range(0, len(keys), COURSES_AT_ONCE):
-        rows = _enrollment_rows(course_id__in=keys[start : start + COURSES_AT_ONCE])
-        if parts < PARTS:
-            rows = rows.annotate(part=(F("user_id") % PARTS) * FACTOR % PARTS).filter(part__lt=parts)
+    found = []
+    for rows in _drawn_rows([parsed(key) for key in courses], sum(courses.values()), parts):
         columns = ("user_id", "course_id", "created", "is_active", "mode")
         for user_id, key, created, is_active, mode in rows.values_list(*columns).iterator():
-            found.append((user_id, str(key), None if created is None else Enrollment(created, is_active, mode)))
+            if str(key) in courses:
+                found.append((user_id, str(key), None if created is None else Enrollment(created, is_active, mode)))
     return found
+
+
+def _drawn_rows(keys: list[CourseKey], enrollments: int, parts: int) -> Iterator[Any]:
+    """Yield querysets with the drawn rows: by the ids that are drawn where these are few, else by the course runs."""
+    drawn = _drawn_ids(parts) if parts < PARTS else range(0)
+    if 0 < len(drawn) <= enrollments // DEARER:
+        for start in range(0, len(drawn), AT_ONCE):
+            yield _enrollment_rows(user_id__in=drawn[start : start + AT_ONCE])
+        return
+    for start in range(0, len(keys), AT_ONCE):
+        rows = _enrollment_rows(course_id__in=keys[start : start + AT_ONCE])
+        if parts < PARTS:
+            rows = rows.annotate(part=(F("user_id") % PARTS) * FACTOR % PARTS).filter(part__lt=parts)
+        yield rows
+
+
+def _drawn_ids(parts: int) -> Sequence[int]:
+    """Return every user id in the range of those enrolled that is in the first ``parts`` parts, whoever has it."""
+    ends = _enrollment_rows().aggregate(first=Min("user_id"), last=Max("user_id"))
+    if ends["first"] is None:
+        return []
+    remainders = [number for number in range(PARTS) if number * FACTOR % PARTS < parts]
+    blocks = range(ends["first"] // PARTS * PARTS, ends["last"] + 1, PARTS)
+    return [block + remainder for block in blocks for remainder in remainders]
 
 
 @platform("completion.models.BlockCompletion")

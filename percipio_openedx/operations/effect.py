@@ -102,9 +102,9 @@ def _compare(before: Configuration | None, after: Configuration | None, courses:
     for key in shares:
         if done and time.monotonic() >= deadline:
             break
-        parts = edx_platform.PARTS if is_small else parts_of(courses[key], EACH * round(shares[key] * DRAWS / total))
+        most = courses[key] if is_small else EACH * round(shares[key] * DRAWS / total)
         try:
-            found, examined = _of_course(before, after, book.get(key), parts)
+            found, examined = _of_course(before, after, book.get(key), courses[key], most)
         except PlatformUnavailable:
             # The others stand for it.
             continue
@@ -130,13 +130,14 @@ def _draws(courses: Courses, total: int) -> dict[str, float]:
 
 
 def _of_course(
-    before: Configuration | None, after: Configuration | None, course: Course | None, parts: int
+    before: Configuration | None, after: Configuration | None, course: Course | None, enrollments: int, most: int
 ) -> tuple[Effect, int]:
-    """Return the numbers of one course run, and how many learners in it were examined."""
+    """Return the numbers of one course run, and how many learners in it were examined (about ``most``)."""
     found, examined = Effect(), 0
     if course is None:
         return found, examined
-    user_ids = [user_id for user_id, _key, _enrollment in edx_platform.drawn_enrollments([course.key], parts)]
+    drawn = edx_platform.drawn_enrollments({course.key: enrollments}, parts_of(enrollments, most))
+    user_ids = [user_id for user_id, _key, _enrollment in drawn]
     for some in in_chunks(user_ids):
         examined += len(some)
         _count(found, before, after, course, some)

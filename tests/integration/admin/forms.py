@@ -14,7 +14,7 @@ ADD = "admin:percipio_openedx_percipioconfiguration_add"
 def save(client: Client, typed: Mapping[str, str]) -> Any:
     """Save what is typed; where the page first shows what it means, once more, with the secret typed again."""
     response = client.post(reverse(ADD), typed)
-    if response.status_code == 200 and "meaning" in response.context:
+    if response.status_code == 200 and response.context["meaning"]:
         return client.post(reverse(ADD), {**typed, **hidden(response)})
     return response
 

@@ -34,7 +34,7 @@ TYPED = {
     "learners": "all",
 }
 NOTHING_SAVED = "Nothing is saved yet. If this is what you mean, save below."
-AGAIN = "Type the client secret again before: it is kept in no page."
+AGAIN = "Type the client secret again first: no page keeps it."
 EVERYBODY = "Reports 2 learners in 1 of 1 course."
 NOBODY = (
     "Reports 0 learners in 1 of 1 course; 2 others are not reported, because: not of the single-sign-on provider that "
@@ -218,7 +218,7 @@ def test_the_button_does_not_ask_for_the_secret_that_goes_elsewhere(admin: Clien
 def test_a_mistake_is_shown_instead(admin: Client) -> None:
     response = posted(admin, progress_step="400", _show="1")
 
-    assert "meaning" not in response.context
+    assert response.context["meaning"] is None
     assert list(response.context["adminform"].form.errors) == ["progress_step"]
 
 

@@ -20,6 +20,7 @@ from social_django.models import UserSocialAuth
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Observed
+from percipio_openedx.edx_platform import achievements
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
@@ -198,6 +199,24 @@ def test_a_large_site_is_estimated_from_a_draw(monkeypatch: pytest.MonkeyPatch) 
     )
     # The same learners every time: a number that jumps tells nothing about a change.
     assert replace(count(of_site()), at=found.at) == found
+
+
+def test_a_draw_is_the_same_by_learners_and_by_courses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way is chosen by what it costs: never all enrollments of a large LMS for the sake of a few."""
+    course, other = a_course(), a_course(SECOND)
+    many(course, 2000)
+    drawn_by_both = CourseEnrollment.objects.filter(user__username="l7").get()
+    CourseEnrollment.objects.create(user_id=drawn_by_both.user_id, course_id=other, created=timezone.now())
+    ways = []
+    for dearer in (1, 1_000_000):
+        monkeypatch.setattr(achievements, "DEARER", dearer)
+        with CaptureQueriesContext(connection) as captured:
+            drawn = edx_platform.drawn_enrollments({KEY: 2000}, 2500)
+        ways.append((sorted(drawn), "course_id" in str(captured[-1]["sql"]).partition("WHERE")[2]))
+
+    assert ways[0][0] == ways[1][0]
+    assert [by_course for _drawn, by_course in ways] == [False, True]
+    assert len(ways[0][0]) == pytest.approx(500, rel=0.1)
 
 
 @pytest.mark.parametrize("step", [1, 3, 10])
