@@ -104,9 +104,10 @@ def _drawn_ids(parts: int) -> Sequence[int]:
     ends = _enrollment_rows().aggregate(first=Min("user_id"), last=Max("user_id"))
     if ends["first"] is None:
         return []
+    first, last = ends["first"], ends["last"]
     remainders = [number for number in range(PARTS) if number * FACTOR % PARTS < parts]
-    blocks = range(ends["first"] // PARTS * PARTS, ends["last"] + 1, PARTS)
-    return [block + remainder for block in blocks for remainder in remainders]
+    blocks = range(first // PARTS * PARTS, last + 1, PARTS)
+    return [block + rest for block in blocks for rest in remainders if first <= block + rest <= last]
 
 
 @platform("completion.models.BlockCompletion")
