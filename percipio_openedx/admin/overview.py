@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.S
 DAYS = 14
 RECENTLY = timedelta(hours=24)
 CACHE_SECONDS = 60
+# Seconds after which no further site's learners are counted for one page.
+PATIENCE = 3.0
 CACHE_KEY = "percipio_openedx:counts"
 
 # By site, day, and state (or NOT_REPORTED).
@@ -48,8 +51,8 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     snapshot = status.take(timezone.now(), cached.days)
     found = problems.find(snapshot)
     # Read at most once, and not at all where the numbers are remembered.
-    all_courses = functools.cache(reach.courses_by_site)
-    whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh)
+    all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
+    whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,

@@ -83,7 +83,7 @@ def compare(
         return Effect()
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
-    # Undo what the platform writes on the way (an external id on its first use).
+    # Undo what the platform writes on the way (the overview of a course that has none).
     with transaction.atomic():
         try:
             closed = left_out(courses)
@@ -156,10 +156,10 @@ def _count(
         if configuration is None:
             reads.append(seen)
         elif not seen:
-            seen = observed_state.read(course.key, user_ids, course.is_graded, configuration)
+            seen = observed_state.read(course.key, user_ids, course.is_graded, configuration, makes_ids=False)
             reads.append(seen)
         else:
-            learners = observed_state.learners_of(user_ids, configuration)
+            learners = observed_state.learners_of(user_ids, configuration, makes_ids=False)
             reads.append({pk: replace(one, learner=learners.get(pk)) for pk, one in seen.items()})
     for user_id, row in rows.items():
         pair = [(configuration, read.get(user_id)) for configuration, read in zip((before, after), reads, strict=True)]

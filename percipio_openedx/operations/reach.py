@@ -29,7 +29,7 @@ from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observed_state import ObservedLearner
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
-MOST_EXAMINED = 10_000
+MOST_EXAMINED = 5_000
 # Learners whose accounts and rows are read together.
 AT_ONCE = 500
 # Seconds for which the numbers are remembered: the overview is opened often.
@@ -96,7 +96,7 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     """
     courses = all_courses().get(configuration.site_id, {})
     now = timezone.now()
-    # Undo what the platform writes on the way (an external id on its first use).
+    # Undo what the platform writes on the way (the overview of a course that has none).
     with transaction.atomic():
         try:
             closed = left_out(courses)
@@ -116,18 +116,23 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     )
 
 
-def remembered(
-    configuration: Configuration, all_courses: AllCourses = courses_by_site, *, fresh: bool = False
-) -> Reach:
-    """Return the count, at most ten minutes old, or a new one if ``fresh``; raises as ``count``."""
+def recall(configuration: Configuration) -> Reach | None:
+    """Return the last count with this configuration, if it is remembered."""
+    found: Reach | None = shared_cache.get(_key(configuration))
+    return found
+
+
+def recount(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> Reach:
+    """Count, and remember the numbers for some minutes; arguments and errors as of ``count``."""
+    found = count(configuration, all_courses)
+    shared_cache.set(_key(configuration), found, timeout=REMEMBERED)
+    return found
+
+
+def _key(configuration: Configuration) -> str:
     # The text of a configuration holds everything but secrets.
     text = f"{__version__}|{configuration!r}"
-    key = f"percipio_openedx:reach:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    found: Reach | None = None if fresh else shared_cache.get(key)
-    if found is None:
-        found = count(configuration, all_courses)
-        shared_cache.set(key, found, timeout=REMEMBERED)
-    return found
+    return f"percipio_openedx:reach:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def parts_of(enrollments: int, most: int) -> int:
@@ -154,7 +159,7 @@ def _holds(
 ) -> Iterator[str]:
     """Yield for each learner why nothing is reported of them in any course run, ``''`` if something is."""
     for user_ids in in_chunks(drawn):
-        learners = observed_state.learners_of(user_ids, configuration)
+        learners = observed_state.learners_of(user_ids, configuration, makes_ids=False)
         rows: dict[int, dict[str, LearnerCourse]] = {}
         for row in LearnerCourse.objects.filter(user_id__in=user_ids):
             rows.setdefault(row.user_id, {})[row.course_key] = row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -30,14 +31,30 @@ class Said(NamedTuple):
     is_nobody: bool = False
 
 
-def whom(in_force: InForce, all_courses: AllCourses = reach.courses_by_site, *, fresh: bool = False) -> Said:
-    """Say whom a site reports with a configuration, or why nobody; arguments as in ``reach.remembered``."""
+def whom(
+    in_force: InForce,
+    all_courses: AllCourses = reach.courses_by_site,
+    *,
+    fresh: bool = False,
+    deadline: float | None = None,
+) -> Said:
+    """Say whom a site reports with a configuration, or why nobody.
+
+    Arguments:
+        all_courses: a cached ``reach.courses_by_site``, for several sites.
+        fresh: count anew, instead of with numbers that are at most ten minutes old.
+        deadline: ``time.monotonic()`` after which nothing is counted any more; None for no limit.
+    """
     if in_force is None:
         return Said(_("Nothing is reported: this site is switched off, or has no configuration."))
     if isinstance(in_force, PercipioConfigurationError):
         return Said(_("Nothing is reported: %(problem)s.") % {"problem": in_force.message})
+    is_late = deadline is not None and time.monotonic() >= deadline
+    found = reach.recall(in_force) if is_late or not fresh else None
+    if found is None and is_late:
+        return Said(_("Whom this site reports has not been counted yet: open this page again."))
     try:
-        found = reach.remembered(in_force, all_courses, fresh=fresh)
+        found = found or reach.recount(in_force, all_courses)
     except PlatformUnavailable as error:
         return Said(_("Whom this site reports cannot be counted now: %(problem)s.") % {"problem": error})
     return Said(sentence(found), found.at, is_nobody=bool(found.others) and not found.learners)

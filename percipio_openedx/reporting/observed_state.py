@@ -86,10 +86,18 @@ class ObservedLearner:
 
 
 def read(
-    course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
+    course_key: str,
+    user_ids: Sequence[int],
+    is_graded: bool,
+    configuration: Configuration,
+    *,
+    makes_ids: bool = True,
 ) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
-    learners = learners_of(user_ids, configuration)
+    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``.
+
+    ``makes_ids`` as in ``learners_of``.
+    """
+    learners = learners_of(user_ids, configuration, makes_ids=makes_ids)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
@@ -109,12 +117,20 @@ def read(
     }
 
 
-def learners_of(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
-    """Return the accounts with all that says whether, and as whom, a site reports them (``findings.finding_of``)."""
+def learners_of(
+    user_ids: Sequence[int], configuration: Configuration, *, makes_ids: bool = True
+) -> Mapping[int, Learner]:
+    """Return the accounts with all that says whether, and as whom, a site reports them (``findings.finding_of``).
+
+    The platform makes an external id when it is first asked for one. Unless ``makes_ids`` it is not asked, and each
+    learner has a stand-in: for those who only count.
+    """
     learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
-    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
+    external: Mapping[int, str] = {}
+    if configuration.learner_id == "external_id":
+        external = edx_platform.external_ids(user_ids) if makes_ids else dict.fromkeys(user_ids, "-")
     return {
         user_id: replace(
             learner,

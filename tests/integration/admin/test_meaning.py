@@ -17,6 +17,7 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.admin import configuration as configuration_pages
+from percipio_openedx.admin import overview
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.settings.common import DEFAULTS
@@ -332,3 +333,20 @@ def test_the_overview_says_it_for_each_site_that_reports_and_as_of_when(everythi
     enrolled(a_learner("carl"), course)
     assert {one["status"].site_id: one["reach"] for one in everything.get(page).context["sites"]} == said
     assert "Reports 3 learners" in everything.get(page, {"fresh": ""}).content.decode()
+
+
+def test_the_overview_of_many_sites_counts_no_longer_than_people_wait(
+    everything: Client, course: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"enabled": True, "partner_name": "a", "client_id": "c", "client_secret": SECRET, "learners": "all"}
+    PercipioConfiguration.objects.create(site=Site.objects.get(pk=1), **values)
+    monkeypatch.setattr(overview, "PATIENCE", 0.0)
+    page = reverse("admin:percipio_openedx_overview")
+    said = "Whom this site reports has not been counted yet: open this page again."
+
+    assert said in everything.get(page).content.decode()
+    monkeypatch.setattr(overview, "PATIENCE", 3.0)
+    assert EVERYBODY in everything.get(page).content.decode()
+    # What is remembered is better than nothing.
+    monkeypatch.setattr(overview, "PATIENCE", 0.0)
+    assert EVERYBODY in everything.get(page, {"fresh": ""}).content.decode()
