@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +15,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -26,11 +28,12 @@ from percipio_openedx.admin.configuration_form import (
     SECRET_NAME,
     AccountForm,
     PercipioConfigurationForm,
+    changes_reports,
     kept_secret,
     raw_values,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.operations.sites import place_name
@@ -121,6 +124,23 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Bypass the library's page, which would put the decrypted row into the request's parameters."""
         return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
 
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show what the typed values mean where the form asks for it; nothing was saved then."""
+        shows = context["adminform"].form.shows
+        context["meaning"] = None
+        if shows is not None:
+            # The form's one error says that nothing is saved yet.
+            context |= {"errors": [], "meaning": _meaning(*shows)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """Offer the back-fill where a new version changes what is reported."""
+        key = {name: getattr(obj, name) for name in self.model.KEY_FIELDS}
+        earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
+        if changes_reports(earlier.order_by("-pk").first(), obj):
+            self.message_user(request, _backfill_offer(obj.site), messages.INFO)
+        return super().response_add(request, obj, post_url_continue)
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Require the add permission for reverting, which creates a version."""
         if not self.has_add_permission(request):
@@ -132,17 +152,21 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Make the chosen version the newest, with the secret stored now.
 
         If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
-        be typed.
+        be typed; if it changes what is reported, so that it is shown what it means.
         """
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
         target = self.model.objects.get(pk=chosen[0])
-        secret = kept_secret(target.newest_version(), target)
+        newest = target.newest_version()
+        secret, to_do = kept_secret(newest, target), ""
         if target.client_id and target.enabled and not (secret and secret.is_readable):
-            missing = gettext("The secret of that version is not kept any more: type it here, and save.")
-            self.message_user(request, missing, messages.WARNING)
+            to_do = gettext("The secret of that version is not kept any more: type it here, and save.")
+        elif changes_reports(newest, target):
+            to_do = gettext("That version changes what is reported: look at what it means, and save.")
+        if to_do:
+            self.message_user(request, to_do, messages.WARNING)
             form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
             return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
         target.client_secret = secret
@@ -170,6 +194,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
+            # Imported here so that the LMS starts without it.
+            from percipio_openedx.operations import reach_sentences, sites
+
+            in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
+            context["reach"] = reach_sentences.whom(in_force[site.pk])
             if request.method == "POST":
                 context.update(self._tested(request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
@@ -222,3 +251,33 @@ class AccountAdmin(PercipioConfigurationAdmin):
         if row is None:
             raise Http404
         return self.test_page(request, site, row, place_name(site.domain, name))
+
+
+def _meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
+    """Return whom the site reports now and with the new version, and what would be due otherwise."""
+    # Imported here so that the LMS starts without them.
+    from percipio_openedx.operations import effect, reach, reach_sentences, sites
+
+    site_id, all_courses = row.site_id, cache(reach.courses_by_site)
+    before, after = (sites.in_force([site_id], *sites.rows_with(one))[site_id] for one in (former, row))
+    changed: list[str] = []
+    with suppress(PlatformUnavailable):
+        old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
+        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
+    return {
+        "now": reach_sentences.whom(before, all_courses),
+        "then": reach_sentences.whom(after, all_courses),
+        "changed": changed,
+    }
+
+
+def _backfill_offer(site: Site) -> str:
+    """Return how to report what happened before, in this site's courses."""
+    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+    offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
+    try:
+        address = f"{reverse('admin:percipio_openedx_backfill')}?{urlencode({'site': site.pk})}"
+    except NoReverseMatch:
+        dry = gettext("--dry-run tells what it would report")
+        return format_html("{} <code>{}</code> ({})", offer, command, dry)
+    return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -26,6 +28,13 @@ SECRET_GOES_TO = ("region", "api_url", "token_url")
 # (``common/djangoapps/track/middleware.py`` of edx-platform).
 SECRET_NAME = "new_password"  # noqa: S105 - a name
 SITE_ID = re.compile("[0-9]{1,9}")
+# What decides neither who or what is reported, nor where.
+IMMATERIAL = ("client_secret", "batch_size", "timeout")
+# Stands for a secret where values are only shown.
+NOT_SHOWN = Secret("-")
+# The button that shows what the values mean and saves nothing. Hidden fields of the page that shows it: a hash of what
+# was shown, and whether a secret had been typed, which the page does not hold.
+SHOW, SHOWN, AGAIN = "_show", "shown", "secret_again"
 
 
 def raw_values(row: AccountColumns) -> dict[str, Any]:
@@ -74,6 +83,26 @@ def _goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
     return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
 
 
+def changes_reports(former: AccountColumns | None, row: AccountColumns) -> bool:
+    """Whether a new version changes what is reported, other than by switching it off, which needs no second thought."""
+    return row.enabled and _reports(former) != _reports(row)
+
+
+def _reports(row: AccountColumns | None) -> dict[str, Any]:
+    """Return all raw values of a site or an account that decide what is reported and where, without the secret."""
+    # Without a version a site has the settings, and an account nothing.
+    raw = config.values_of(None) if row is None else raw_values(row)
+    values = {name: value for name, value in raw.items() if name not in IMMATERIAL}
+    own = {name: getattr(row, name, "") for name in ("name", "position")}
+    return {**values, **own, "enabled": row is None or row.enabled}
+
+
+def _hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
+    """Return a hash of what is shown: these values, in place of that version."""
+    text = json.dumps([row.site_id, former and former.pk, _reports(row)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class ProposalInput(forms.TextInput):
     """A text field with suggestions (an HTML ``datalist``)."""
 
@@ -86,7 +115,13 @@ class ProposalInput(forms.TextInput):
 
 
 class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new version of one site's configuration."""
+    """A new version of one site's configuration, in two steps where that changes what is reported.
+
+    Such a version is not saved before it was shown what it means (``shows``: the version in force, and the new one
+    without its secret). The secret is in no page, so one that was typed in the first step is typed again in the second.
+    """
+
+    shows: tuple[AccountColumns | None, AccountColumns] | None = None
 
     client_secret = forms.CharField(
         required=False,
@@ -105,6 +140,8 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         # Never in the page, wherever initial values came from.
         self.initial.pop("client_secret", None)
+        is_typed = self.data.get(SECRET_NAME) or self.data.get(AGAIN)
+        self.hidden = {SHOWN: self.data.get(SHOWN, ""), AGAIN: "1" if is_typed else ""}
         inherited = self._inherited_values()
         # A read-only version has hardly any fields.
         for name in list(self.fields):
@@ -168,9 +205,16 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         site = cleaned.get("site")
         if site is None or not self._credentials_are_whole(cleaned):
             return cleaned
+        is_asked = SHOW in self.data
         row = self._meta.model(**{name: cleaned.get(name) for name in self.Meta.fields})
         values, former = raw_values(row), row.newest_version()
-        if cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
+        if is_asked:
+            # It can be typed last.
+            cleaned["client_secret"] = values["client_secret"] = NOT_SHOWN
+        elif self.data.get(AGAIN) and not cleaned.get("client_secret"):
+            self.add_error("client_secret", _("Type the secret again: it was not kept while this page was shown."))
+            return cleaned
+        elif cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
             if _goes_elsewhere(former, row):
                 again = _(
                     "Type the secret again: the client id, the region or an address has changed, and a stored "
@@ -193,7 +237,19 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
                     setting = {"name": name.upper(), "problem": problem}
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting
                 self.add_error(name if name in self.fields else None, problem)
+        if not self.errors and (is_asked or changes_reports(former, row)):
+            self._show(former, row)
         return cleaned
+
+    def _show(self, former: AccountColumns | None, row: AccountColumns) -> None:
+        """Refuse to save what was not shown, or what is only to be shown."""
+        shown = _hash_of(former, row)
+        if self.data.get(SHOWN) == shown and SHOW not in self.data:
+            return
+        row.client_secret = NOT_SHOWN
+        self.shows = former, row
+        self.hidden[SHOWN] = shown
+        self.add_error(None, _("Nothing is saved yet."))
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         """Never send the settings' secret to an address typed here, nor a secret typed here with their client id."""

@@ -18,10 +18,12 @@ from percipio_openedx.edx_platform.accounts import (
     users,
 )
 from percipio_openedx.edx_platform.achievements import (
+    PARTS,
     activities,
     activity_times,
     certificates,
     courses_of,
+    drawn_enrollments,
     enrollment_counts,
     enrollments,
     enrollments_after,
@@ -35,7 +37,7 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
+from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version, unknown_courses
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import CharField, Q
@@ -11,6 +12,9 @@ from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.data import Course, Instructor
 from percipio_openedx.edx_platform.door import parsed, platform
+from percipio_openedx.exceptions import PlatformUnavailable
+
+COURSES_AT_ONCE, MOST_ASKED = 500, 20
 
 
 def course(course_key: str) -> Course | None:
@@ -37,6 +41,30 @@ def course(course_key: str) -> Course | None:
             is_graded=block is not None and is_graded(course_key),
             ends_at=overview.end,
         )
+
+
+@platform("course_overviews.models.CourseOverview")
+def unknown_courses(course_keys: Sequence[str]) -> set[str]:
+    """Return those of these course runs that the LMS does not have. One query for 500 of them.
+
+    The platform makes a missing overview when it is asked for, which takes the course store: only the first
+    ``MOST_ASKED`` without one are asked for, and any others count as known.
+    """
+    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+    keys, known = [parsed(key) for key in course_keys], set()
+    for start in range(0, len(keys), COURSES_AT_ONCE):
+        rows = CourseOverview.objects.filter(id__in=keys[start : start + COURSES_AT_ONCE])
+        known.update(rows.values_list("id", flat=True))
+    found = set()
+    for key in [key for key in keys if key not in known][:MOST_ASKED]:
+        # One that cannot be read is there all the same.
+        with suppress(PlatformUnavailable), platform("CourseOverview"):
+            try:
+                CourseOverview.get_from_id(key)
+            except CourseOverview.DoesNotExist:
+                found.add(str(key))
+    return found
 
 
 @platform("course_overviews.models.CourseOverview")

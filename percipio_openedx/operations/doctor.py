@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from django.db.models import Count
 from django.utils import timezone
@@ -27,6 +28,8 @@ from percipio_openedx.operations import (
     connection_check,
     installation_checks,
     problems,
+    reach,
+    reach_sentences,
     retention,
     sites,
     status,
@@ -65,6 +68,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield installation_checks.routing()
     yield from pull_clients()
     yield from health()
+    yield from reported_learners()
     yield retired_learners()
     yield from ungraded_courses()
     yield from connections(is_online=is_online)
@@ -152,6 +156,21 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
         waiting = ngettext("%(count)s statement waits", "%(count)s statements wait", site.waiting)
         seen += f"; {waiting % {'count': site.waiting}}"
     yield skipped(name, seen)
+
+
+def reported_learners() -> Iterator[CheckResult]:
+    """Yield whom each reporting site reports; others are named with their configuration."""
+    found, all_courses = sites.reporting(), cache(reach.courses_by_site)
+    for site_id, site_name in sites.names(found).items():
+        name = _("learners of %(site)s") % {"site": site_name}
+        said = reach_sentences.whom(found[site_id], all_courses)
+        if said.at is None:
+            yield doubtful(name, said.sentence, _("See the LMS functions above."))
+        elif said.is_nobody:
+            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
+        else:
+            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
+            yield well(name, seen)
 
 
 def retired_learners() -> CheckResult:

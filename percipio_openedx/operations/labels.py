@@ -95,6 +95,27 @@ HOLDS: Mapping[str, Text] = {
     ),
 }
 
+# The same in a few words, to be counted in a sentence about many learners.
+HOLDS_IN_SHORT: Mapping[str, Text] = {
+    HoldReason.NOT_ENROLLED: _("never enrolled"),
+    HoldReason.INACTIVE: _("account not active"),
+    HoldReason.RETIRED: _("asked to be forgotten"),
+    HoldReason.UNKNOWN_LEARNER: _("no account any more"),
+    HoldReason.UNKNOWN_COURSE: _("course no longer in the LMS"),
+    HoldReason.NO_EMAIL: _("no email address"),
+    HoldReason.ODD_EMAIL: _("email address that a statement cannot name"),
+    HoldReason.NO_EXTERNAL_ID: _("no external id"),
+    HoldReason.NO_SSO_LINK: _("no single-sign-on link"),
+    HoldReason.NO_SSO_VALUE: _("single-sign-on link without the learner's id"),
+    HoldReason.UNREADABLE_SSO: _("single-sign-on link that cannot be read"),
+    HoldReason.AMBIGUOUS_SSO: _("single-sign-on links that contradict each other"),
+    HoldReason.NOT_SELECTED: _("not of the single-sign-on provider that is reported"),
+    HoldReason.COURSE_LEFT_OUT: _("only in courses that are left out"),
+    HoldReason.NO_ORGANIZATION: _("no Percipio organization"),
+    HoldReason.ODD_ORGANIZATION: _("unusable id of a Percipio organization"),
+    HoldReason.UNSAYABLE: _("something that a statement cannot say"),
+}
+
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {
     UnreportedReason.NOT_CHOSEN: _("this site does not report it (PERCIPIO_MILESTONES)"),
     UnreportedReason.RETAKE: _(

@@ -15,7 +15,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import SWITCHED_OFF, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.account import Account
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
@@ -118,6 +118,17 @@ def newest_accounts() -> dict[int, list[Account]]:
     for row in Account.in_order():
         found.setdefault(row.site_id, []).append(row)
     return found
+
+
+def rows_with(row: AccountColumns | None) -> tuple[dict[int, PercipioConfiguration], dict[int, list[Account]]]:
+    """Return the newest rows of sites and accounts with this one, saved or not, in place of the newest of its kind."""
+    rows, accounts = newest_rows(), newest_accounts()
+    if isinstance(row, PercipioConfiguration):
+        rows[row.site_id] = row
+    elif isinstance(row, Account):
+        others = [one for one in accounts.get(row.site_id, []) if one.name != row.name]
+        accounts[row.site_id] = sorted([*others, row], key=lambda one: (one.position, one.name))
+    return rows, accounts
 
 
 def in_force(

@@ -56,12 +56,25 @@ class CourseBook:
 
 def _answer(course_key: str) -> CourseOverride | None:
     """Return the course override for the course run, else that for all runs of the course."""
+    keys = _override_keys(course_key)
+    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
+    return next((found[key] for key in keys if key in found), None)
+
+
+def _override_keys(course_key: str) -> list[str]:
+    """Return the keys under which a course run can have a course override; the first one that there is counts."""
     keys = [course_key]
     # A text that is no course key can have an override all the same.
     with suppress(PlatformUnavailable):
         keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
-    return next((found[key] for key in keys if key in found), None)
+    return keys
+
+
+def left_out(course_keys: Iterable[str]) -> set[str]:
+    """Return those of these course runs that an operator left out. One query, for any number of them."""
+    is_reported = dict(CourseOverride.objects.order_by().values_list("course_key", "is_reported"))
+    answers = {key: [is_reported[one] for one in _override_keys(key) if one in is_reported] for key in course_keys}
+    return {key for key, found in answers.items() if found and not found[0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,14 @@ def read(
     configuration: Configuration,
     ends_at: datetime | None = None,
     now: datetime | None = None,
+    *,
+    makes_ids: bool = True,
 ) -> dict[int, ObservedLearner]:
     """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``.
 
-    Whether the run has ended (``ends_at``) is only said with ``now``.
+    Whether the run has ended (``ends_at``) is only said with ``now``. ``makes_ids`` as in ``read_learners``.
     """
-    learners = read_learners(user_ids, configuration)
+    learners = read_learners(user_ids, configuration, makes_ids=makes_ids)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
@@ -109,12 +124,20 @@ def read(
     return {user_id: ObservedLearner(learners.get(user_id), observed(user_id)) for user_id in user_ids}
 
 
-def read_learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
-    """Read these learners with all that decides whose they are and how they are named."""
+def read_learners(
+    user_ids: Sequence[int], configuration: Configuration, *, makes_ids: bool = True
+) -> Mapping[int, Learner]:
+    """Read these learners with all that decides whose they are and how they are named (``findings.finding_of``).
+
+    The platform makes an external id when it is first asked for one. Unless ``makes_ids`` it is not asked, and each
+    learner has a stand-in: for those who only count.
+    """
     learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
-    external = edx_platform.external_ids(user_ids) if identity.needs_external_ids(configuration) else {}
+    external: Mapping[int, str] = {}
+    if identity.needs_external_ids(configuration):
+        external = edx_platform.external_ids(user_ids) if makes_ids else dict.fromkeys(user_ids, "-")
     return {
         user_id: replace(
             learner,

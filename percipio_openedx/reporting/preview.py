@@ -122,7 +122,7 @@ def _policies(configuration: Configuration, accounts: Mapping[int, str]) -> dict
     if not configuration.accounts:
         return {user_id: configuration.policy for user_id, account in accounts.items() if not account}
     found = {}
-    for user_id, learner in observed_state.read_learners(list(accounts), configuration).items():
+    for user_id, learner in observed_state.read_learners(list(accounts), configuration, makes_ids=False).items():
         with suppress(LearnerNotNamed, PercipioConfigurationError):
             chosen = identity.account_of(learner, configuration)
             if chosen.account == accounts[user_id]:

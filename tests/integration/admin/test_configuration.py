@@ -17,8 +17,8 @@ from percipio_openedx import config
 from percipio_openedx.enums import Kind, Retakes
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.settings.common import DEFAULTS
+from tests.integration.admin.forms import ADD, save
 
-ADD = "admin:percipio_openedx_percipioconfiguration_add"
 LIST = "admin:percipio_openedx_percipioconfiguration_changelist"
 SECRET = "canary-of-the-form-77e1"
 
@@ -48,7 +48,7 @@ def admin(operator: Callable[..., Client]) -> Client:
 def posted(client: Client, changes: dict[str, str]) -> Any:
     """The answer to the form; the secret goes by the name that it has in the page."""
     named = {"new_password" if name == "client_secret" else name: text for name, text in changes.items()}
-    return client.post(reverse(ADD), {**WHOLE, **named})
+    return save(client, {**WHOLE, **named})
 
 
 def saved(client: Client, **changes: str) -> PercipioConfiguration:
@@ -244,12 +244,12 @@ def revert(client: Client, row: PercipioConfiguration) -> Any:
 
 
 def test_reverting_makes_a_new_version_with_the_secret_that_is_stored(admin: Client) -> None:
-    old = saved(admin)
-    saved(admin, client_secret="newer-secret", partner_name="newer")
+    old = saved(admin, timeout="11")
+    saved(admin, client_secret="newer-secret", timeout="12")
     revert(admin, old)
     row = PercipioConfiguration.objects.order_by("-pk")[0]
 
-    assert (row.partner_name, row.client_secret.reveal()) == ("acme", "newer-secret")
+    assert (row.timeout, row.client_secret.reveal()) == (11, "newer-secret")
     assert PercipioConfiguration.objects.count() == 3
     assert LogEntry.objects.filter(object_id=str(row.pk)).count() == 1
 
@@ -266,6 +266,17 @@ def test_reverting_to_what_takes_another_secret_opens_the_form(admin: Client, ch
     assert 'value="acme-client"' in page
     assert PercipioConfiguration.objects.count() == 2
     assert saved(admin, client_secret="typed-again").client_secret.reveal() == "typed-again"
+
+
+def test_reverting_to_what_changes_the_reports_opens_the_form(admin: Client) -> None:
+    old = saved(admin)
+    saved(admin, client_secret="", learners="sso:tpa-saml")
+    answer = revert(admin, old)
+
+    assert answer.redirect_chain == [(f"{reverse(ADD)}?source={old.pk}", 302)]
+    assert "That version changes what is reported: look at what it means, and save." in answer.content.decode()
+    assert PercipioConfiguration.objects.count() == 2
+    assert saved(admin, client_secret="").client_secret.reveal() == SECRET
 
 
 def test_reverting_to_a_site_that_was_off_takes_no_secret(admin: Client) -> None:

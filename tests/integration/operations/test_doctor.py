@@ -414,3 +414,32 @@ def test_a_database_whose_timeouts_undo_whole_transactions(
 def test_the_variable_is_one_of_the_server() -> None:
     expected = [CheckVerdict.WELL] if connection.vendor == "mysql" else []
     assert [found.verdict for found in installation_checks.timeouts()] == expected
+
+
+def test_it_says_whom_each_site_reports(manage: Manage, settings: Any) -> None:
+    course = a_course()
+    for name in ("amina", "bela"):
+        enrolled(a_learner(name, is_active=name == "amina"), course)
+    settings.PERCIPIO_LEARNERS = "all"
+    found = {one["name"]: one for one in manage("percipio_doctor", "--json").documents}
+    said = "Reports 1 learner in 1 of 1 course; 1 other is not reported, because: account not active (1)."
+
+    assert found["learners of example.com"]["verdict"] == "well"
+    assert found["learners of example.com"]["seen"].startswith(f"{said} (as of ")
+    assert any(said in line for line in manage("percipio_doctor").lines)
+
+
+def test_a_site_that_reports_nobody_is_doubtful(settings: Any) -> None:
+    enrolled(a_learner(), a_course())
+    settings.PERCIPIO_LEARNERS = "sso:tpa-saml"
+
+    assert ill()["learners of example.com"] == "doubtful"
+
+
+def test_a_site_that_is_mistaken_or_off_is_not_counted(manage: Manage, settings: Any) -> None:
+    enrolled(a_learner(), a_course())
+    settings.PERCIPIO_LEARNERS = "some"
+    found = {one["name"]: one for one in manage("percipio_doctor", "--json").documents}
+
+    assert "learners of example.com" not in found
+    assert "PERCIPIO_LEARNERS" in found["configuration of example.com"]["seen"]
