@@ -22,6 +22,7 @@ from percipio_openedx.config.installation import (
     pull_rate,
     retention_days,
     retired_names,
+    sweeps,
     token_keys,
     tracked_addresses,
     unknown_settings,

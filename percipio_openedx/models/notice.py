@@ -26,6 +26,7 @@ class Reason(StrEnum):
     SSO_LINK = "sso_link"
     RETIREMENT = "retirement"
     BACKFILL = "backfill"
+    SWEEP = "sweep"
 
 
 class Notice(models.Model):

@@ -59,6 +59,7 @@ REASONS: Mapping[str, Text] = {
     Reason.SSO_LINK: _("a single-sign-on link was saved"),
     Reason.RETIREMENT: _("the learner retires"),
     Reason.BACKFILL: _("back-fill"),
+    Reason.SWEEP: _("sweep"),
 }
 
 HOLDS: Mapping[str, Text] = {

@@ -190,6 +190,8 @@ STEPS: Mapping[str, str | Promise] = {
     "observing": _("observing"),
     "rebuilding": _("rebuilding statements"),
     "delivering": _("delivering"),
+    "backfilling": _("back-filling"),
+    "sweeping": _("sweeping"),
     "alerting": _("alerting"),
 }
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -14,21 +14,13 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
 from percipio_openedx.enums import Undone
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import milestones
+from percipio_openedx.reporting import milestones, observed_state
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# The columns of the reported state, in the order of the fields of ``Reported``.
-REPORTED_COLUMNS = (
-    "reported_started",
-    "reported_percent",
-    "reported_passed",
-    "reported_completed",
-    "reported_passed_round",
-    "reported_completed_round",
-    "reported_turned_at",
-)
+# What was completed this long before an observation was committed by then.
+OVERLAP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,19 +86,29 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
     )
 
 
-def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
-    """Return the learners of whom everything is reported already, so that a back-fill can pass over them.
+def nothing_new(
+    configuration: Configuration,
+    course: Course | None,
+    enrolled: Mapping[int, datetime],
+    *,
+    trusts_progress: bool = False,
+) -> set[int]:
+    """Return the learners of whom everything is reported already, so that a walk can pass over them.
 
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
-    account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
-    or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
-    again. Raises ``PlatformUnavailable``.
+    account: a learner with nothing to report needs no name. Never includes learners who were held back or never
+    observed. Whose progress matters is included only with ``trusts_progress``, and if nothing changed that it is known
+    to depend on; it depends on more (cohorts, gating), for which the platform has to be asked again. Raises
+    ``PlatformUnavailable``.
     """
     if course is None or not course.is_reported:
         return set()
     policy = configuration.policy
-    rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    rows = {
+        row.user_id: row
+        for row in LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
+    }
+    reported = {user_id: row.reported for user_id, row in rows.items()}
     # After a completion only its retraction is reported.
     found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
     user_ids = [user_id for user_id in reported if user_id not in found]
@@ -115,16 +117,43 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     activities = edx_platform.activities(course.key, user_ids)
     grades = edx_platform.grades(course.key, user_ids)
     certificates = edx_platform.certificates(course.key, user_ids)
-    for user_id in user_ids:
-        observed = Observed(
+    seen = {
+        user_id: Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, Activity()),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
         )
-        waits = milestones.needs_percent(reported[user_id], observed, policy)
-        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
+        for user_id in user_ids
+    }
+    asking = {user_id for user_id in seen if milestones.needs_percent(reported[user_id], seen[user_id], policy)}
+    if asking and trusts_progress:
+        remembered = _remembered(course.key, {user_id: (rows[user_id], seen[user_id]) for user_id in asking})
+        seen |= remembered
+        asking -= remembered.keys()
+    for user_id, observed in seen.items():
+        waits = user_id in asking or milestones.awaits_certificate(reported[user_id], observed, policy)
         if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
             found.add(user_id)
+    return found
+
+
+def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
+    """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
+    outline = observed_state.outline_version(course_key)
+    enrollments = edx_platform.enrollments(course_key, asking)
+    found = {}
+    for user_id, (row, observed) in asking.items():
+        with_mode = replace(observed, enrollment=enrollments.get(user_id))
+        version = observed_state.progress_version(with_mode, outline)
+        if version and row.activity_version:
+            is_same = version == row.activity_version
+        else:
+            # The platform does not say; then only the time of the last completion tells.
+            last, looked_at = observed.activity.last, row.observed_at
+            is_same = last is not None and looked_at is not None and last < looked_at - OVERLAP
+        if is_same:
+            percent, unlocked = row.percent_seen, row.percent_unlocked_seen
+            found[user_id] = replace(observed, percent=percent, percent_unlocked=unlocked)
     return found
