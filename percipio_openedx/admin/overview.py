@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
@@ -103,6 +104,7 @@ def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cac
         "headline": headline(site, problems, snapshot),
         "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
+        "compared": labels.of_sweep(site.sweep) if site.configuration is not None and config.sweeps() else "",
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],

@@ -15,6 +15,7 @@ from percipio_openedx.enums import Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
@@ -52,6 +53,7 @@ class SiteStatus:
 
     ``is_chosen`` says that an operator decided about it: the whole LMS or this site's row is switched off, or it has
     credentials. ``may_have_courses`` says whether a course can belong to it, given a configuration of its own.
+    ``sweep`` is how far it is compared with the LMS, None where it is not.
     """
 
     site_id: int
@@ -60,6 +62,7 @@ class SiteStatus:
     is_chosen: bool = True
     may_have_courses: bool = True
     destinations: list[DestinationStatus] = field(default_factory=list)
+    sweep: Sweep | None = None
 
     @property
     def configuration(self) -> Configuration | None:

@@ -67,7 +67,10 @@ class Limit(threading.Event):
 
 @dataclass(slots=True)
 class Walked:
-    """What a pass did; ``next_at`` is when to go on (None: nothing is left), ``broken`` why it could not, else ``''``."""
+    """What a pass did.
+
+    ``next_at`` is when to go on, None if nothing is left; ``broken`` is why it could not, else ``''``.
+    """
 
     observed: int = 0
     statements: int = 0
@@ -85,9 +88,9 @@ class Walked:
 class Walk:
     """A walk, or the rest of one.
 
-    Afterwards ``run`` holds the position and the counts, ``unread`` the first course runs that the platform could not
-    read, and ``failed`` the number of learners elsewhere that it could not read; a worker retries those. ``part`` counts
-    what this walk did of the whole. ``is_taken`` says that somebody else had, or took, the lease.
+    Afterwards ``run`` holds the position and the counts, ``part`` what of them this walk added, ``unread`` the first
+    course runs that the platform could not read, and ``failed`` the number of learners elsewhere that it could not
+    read; a worker retries those. ``is_taken`` says that somebody else had, or took, the lease.
 
     Arguments:
         run: the row with the position.
