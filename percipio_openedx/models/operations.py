@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.fields import ForeignTextField
+from percipio_openedx.models.statement import LONGEST_LEASE
 
 
 class Alert(models.Model):
@@ -48,7 +50,7 @@ class EnrollmentWalk(models.Model):
     """How far a walk through enrollments has come (``operations.walk``).
 
     Course runs are taken in the order in which the database sorts their keys, enrollments in the order of their ids.
-    ``lease`` and ``leased_until`` make sure that only one process walks; ``problem`` is why the last part broke.
+    ``lease`` and ``leased_until`` make sure that only one process walks.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -60,20 +62,23 @@ class EnrollmentWalk(models.Model):
     statements = models.PositiveBigIntegerField(default=0)
     held = models.PositiveBigIntegerField(default=0)
     failed_courses = models.PositiveIntegerField(default=0)
-    problem = models.CharField(max_length=255, default="", blank=True)
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         abstract = True
 
+    def is_leased(self, now: datetime) -> bool:
+        """Return whether somebody walks now; a lease that is too long was taken with a wrong clock."""
+        return self.leased_until is not None and now <= self.leased_until <= now + LONGEST_LEASE
+
 
 class BackfillRun(EnrollmentWalk):
     """A back-fill and its progress.
 
     ``scope`` is what was asked for, as canonical JSON, and ``scope_key`` its hash: asking again resumes the unfinished
-    run. ``by_workers`` says that the workers carry it on, not a command. ``enrollments`` is the number in scope when it
-    began, None if unknown.
+    run. ``by_workers`` says that the workers carry it on, not a command; ``problem`` is why they could not.
+    ``enrollments`` is the number in scope when it began, None if unknown.
 
     .. no_pii: Course keys, counts, times and, where one learner was asked for, the LMS's own user id.
     """
@@ -82,6 +87,7 @@ class BackfillRun(EnrollmentWalk):
     scope = models.TextField()
     started_at = models.DateTimeField()
     by_workers = models.BooleanField(default=False)
+    problem = models.CharField(max_length=255, default="", blank=True)
     enrollments = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:

@@ -110,7 +110,10 @@ def _part(run: BackfillRun, limit: Limit, done: Walked) -> bool:
     work = Backfill(Scope.read(run.scope), run, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
     try:
         # Another worker has it, or an operator has stopped it.
-        return work.work() or work.is_taken
+        is_done = work.work() or work.is_taken
+        if run.problem:
+            BackfillRun.objects.filter(pk=run.pk).update(problem="")
+        return is_done
     finally:
         done.add(work.part)
 

@@ -58,10 +58,10 @@ class SweepWalk(Walk):
 
     def _begin(self) -> None:
         run = self.run
-        run.started_at, run.finished_at, run.problem = timezone.now(), None, ""
+        run.started_at, run.finished_at = timezone.now(), None
         run.course_key, run.enrollment_id, run.enrollments_done = "", 0, 0
         run.observed = run.statements = run.held = run.failed_courses = 0
-        self._store(started_at=run.started_at, finished_at=None, problem="")
+        self._store(started_at=run.started_at, finished_at=None)
 
     def finish(self, now: datetime) -> None:
         """Everything up to the start of this round has been compared."""

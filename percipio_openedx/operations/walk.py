@@ -265,11 +265,6 @@ def is_free(now: datetime) -> Q:
     return Q(leased_until=None) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
 
 
-def is_leased(run: WalkRow, now: datetime) -> bool:
-    """Return whether somebody carries this walk out now."""
-    return run.leased_until is not None and now <= run.leased_until <= now + LONGEST_LEASE
-
-
 @persistently
 def _claim(run: WalkRow, now: datetime, /, **values: object) -> bool:
     taken = type(run)._default_manager.filter(is_free(now), pk=run.pk).update(**values, leased_until=now + LEASE)
