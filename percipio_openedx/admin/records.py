@@ -148,7 +148,7 @@ class AlertAdmin(ReadOnlyAdmin):
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
         ),
     )
-    fields = list_display
+    fields = (*list_display, "began_at", "announced_at")
     ordering = ("-is_on", "-changed_at")
 
     @admin.display(description=_("State"))

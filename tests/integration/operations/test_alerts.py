@@ -301,7 +301,8 @@ def waiting(number: int, row: Destination) -> None:
     """So many statements of the destination wait, no longer than they may."""
     for one in range(Statement.objects.filter(destination=row).count(), number):
         found = add(one, destination=row)
-        Statement.objects.filter(pk=found.pk).update(stored_at=timezone.now())
+        now = timezone.now()
+        Statement.objects.filter(pk=found.pk).update(stored_at=now, due_at=now)
 
 
 NOTICED = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
