@@ -36,6 +36,18 @@ class Backfill(Walk):
     run: BackfillRun
 
 
+class WorkersBackfill(Backfill):
+    """A back-fill that the workers carry on, unless an operator has stopped it meanwhile."""
+
+    def claim(self) -> bool:
+        if not super().claim():
+            return False
+        if not self.run.by_workers or self.run.finished_at is not None:
+            self._store(lease=None, leased_until=None)
+            return False
+        return True
+
+
 class TakeOver(Backfill):
     """A back-fill that a command carries out: it takes the run from whoever has it, a killed command for instance."""
 
@@ -107,7 +119,7 @@ def carry_on(seconds: float | None = None) -> Walked:
 
 def _part(run: BackfillRun, limit: Limit, done: Walked) -> bool:
     """Carry on with one run; return whether there is nothing left to do for this worker."""
-    work = Backfill(Scope.read(run.scope), run, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
+    work = WorkersBackfill(Scope.read(run.scope), run, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
     try:
         # Another worker has it, or an operator has stopped it.
         is_done = work.work() or work.is_taken

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.operations import Sweep
@@ -103,7 +104,7 @@ def sweep_due(seconds: float | None = None) -> Walked:
                 _part(row, limit, done)
             if contained.error is not None:
                 logger.warning("sweep waits site=%s problem=%s", row.site_id, contained.reason)
-                if not is_outage(contained.error):
+                if not (isinstance(contained.error, PercipioConfigurationError) or is_outage(contained.error)):
                     done.broken = contained.reason
     done.next_at = _next_at(rows, timezone.now())
     if done.statements:

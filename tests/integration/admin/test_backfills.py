@@ -209,6 +209,16 @@ def test_stopped_in_the_middle_of_a_part(history: list[str], runner: Client, mon
     assert reported() == [KEY] * 5 + [OTHER]
 
 
+def test_stopped_before_the_worker_that_read_of_it_begins(history: list[str], runner: Client) -> None:
+    run = started(runner)
+    runner.post(url("stop", run.pk))
+    work = backfill.WorkersBackfill(Scope(), run, threading.Event())
+    assert (run.by_workers, work.work(), work.is_taken) == (False, False, True)
+    assert not Statement.objects.exists()
+    run.refresh_from_db()
+    assert run.lease is None
+
+
 def test_the_page_stops_the_command(history: list[str], runner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "AT_ONCE", 2)
     observe, seen = walk.observe, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from completion.models import BlockCompletion
 from django.contrib.auth import get_user_model
 from django.db import OperationalError
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from lms.djangoapps.grades.models import PersistentCourseGrade
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
@@ -18,7 +21,8 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, ObservationFailure, PercipioConfiguration, Statement, Sweep
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import sweep, walk
+from percipio_openedx.operations import doctor, metrics, sweep, walk
+from percipio_openedx.operations.checks import CheckVerdict
 from percipio_openedx.operations.run import run_pass
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.operations.sweep import SweepWalk, sweep_due
@@ -480,3 +484,37 @@ def test_the_databases_locks_are_no_fault_of_its_own(amina: Any, monkeypatch: py
         found = sweep_due()
     assert (found.broken, found.next_at is not None) == ("", True)
     assert rounds() == 1
+
+
+def texts(client: Client) -> tuple[str, str, str]:
+    """What overview, doctor and metrics say of it."""
+    page = client.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
+    (found,) = [one.seen for one in doctor.health() if one.name == "compared with the LMS: example.com"]
+    (gauge,) = [one for one in metrics.gauges() if one.name == "compared_until_timestamp_seconds"]
+    assert html.escape(found) in page
+    return found, str(gauge.values), page
+
+
+def test_overview_doctor_and_metrics_say_how_far_it_is(
+    amina: Any, course: Any, monkeypatch: pytest.MonkeyPatch, admin_client: Client, settings: Any
+) -> None:
+    assert texts(admin_client)[:2] == ("not yet; the first pass of a worker begins", "{}")
+    many(course, 5)
+    monkeypatch.setattr(sweep, "MOST", 2)
+    monkeypatch.setattr(sweep, "AT_ONCE_IN_A_PASS", 2)
+    Sweep.objects.create(site_id=1, since=timezone.now() - timedelta(days=1))
+    sweep_due()
+    under_way = f"a round is under way: 2 enrollments so far, at {KEY}"
+    assert texts(admin_client)[:2] == (f"not once yet as a whole; {under_way}", "{('1',): 0}")
+    rounds()
+    until = Sweep.objects.get().started_at
+    assert until is not None
+    said = f"everything up to {until:%Y-%m-%d %H:%M} UTC"
+    assert texts(admin_client)[:2] == (said, f"{{('1',): {until.timestamp()}}}")
+    Sweep.objects.update(failed_courses=1)
+    assert texts(admin_client)[0] == f"{said}; 1 course run could not be read"
+    settings.PERCIPIO_SWEEP = False
+    page = admin_client.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
+    assert "Compared with the LMS" not in page
+    (found,) = [one for one in doctor.health() if one.name == "compared with the LMS: example.com"]
+    assert (found.verdict, "PERCIPIO_SWEEP" in found.seen) == (CheckVerdict.SKIPPED, True)
