@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
@@ -120,6 +121,7 @@ def _site(
         "reach": whom(site.in_force) if site.in_force is not None else None,
         "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
+        "compared": labels.of_sweep(site.sweep) if site.configuration is not None and config.sweeps() else "",
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],

@@ -1,9 +1,7 @@
-"""Read-only records: destinations, requests, notices, failures, backfills, alerts, erasure requests, pulls."""
+"""Read-only records: destinations, requests, notices, failures, alerts, erasure requests, pulls."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,13 +15,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
-from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
 from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
+from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.problems import PAUSES, TITLES
 
@@ -151,46 +148,6 @@ class ObservationFailureAdmin(CourseRowAdmin):
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
 
-@admin.register(BackfillRun)
-class BackfillRunAdmin(ReadOnlyAdmin):
-    """One row per new ``percipio_backfill`` run; resuming adds none."""
-
-    list_display = (
-        "started_at",
-        "state_badge",
-        "asked_for",
-        "observed",
-        "statements",
-        "held",
-        "failed_courses",
-        "finished_at",
-    )
-    fields = (*list_display[:-1], "course_key", "enrollment_id", "finished_at")
-
-    @admin.display(description=_("State"))
-    def state_badge(self, row: BackfillRun) -> str:
-        """Return whether it finished, and whether without a problem."""
-        if row.finished_at is None:
-            return badge("warning", gettext("not finished: running, or stopped"))
-        if row.failed_courses:
-            return badge("error", gettext("finished, with courses left out"))
-        return badge("well", gettext("finished"))
-
-    @admin.display(description=_("Asked for"))
-    def asked_for(self, row: BackfillRun) -> str:
-        bounds: dict[str, object] = {}
-        with contextlib.suppress(ValueError):
-            bounds = json.loads(row.scope)
-        given = [f"{LABELS.get(name, name)}: {_bound(name, value)}" for name, value in bounds.items() if value]
-        return "; ".join(given) or gettext("everything")
-
-
-def _bound(name: str, value: object) -> str:
-    if name == "site_id" and isinstance(value, int):
-        return sites.site_name(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """One row per problem ever reported; there are few."""
@@ -201,7 +158,7 @@ class AlertAdmin(ReadOnlyAdmin):
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
         ),
     )
-    fields = list_display
+    fields = (*list_display, "began_at", "announced_at")
     ordering = ("-is_on", "-changed_at")
 
     @admin.display(description=_("State"))

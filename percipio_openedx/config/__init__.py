@@ -24,6 +24,7 @@ from percipio_openedx.config.installation import (
     pull_rate,
     retention_days,
     retired_names,
+    sweeps,
     token_keys,
     tracked_addresses,
     unknown_learner_words,

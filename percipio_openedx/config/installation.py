@@ -59,6 +59,11 @@ def retention_days(what: str = "") -> int:
     return _whole(f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS", 0, 36500)
 
 
+def sweeps() -> bool:
+    """Whether workers compare with the LMS by themselves what no notice told."""
+    return bool(setting("PERCIPIO_SWEEP", DEFAULTS["PERCIPIO_SWEEP"]))
+
+
 def pull_rate() -> str:
     """Return the rate limit of one pull client, as ``120/minute``; empty for no limit."""
     rate = setting("PERCIPIO_PULL_RATE", DEFAULTS["PERCIPIO_PULL_RATE"]) or ""

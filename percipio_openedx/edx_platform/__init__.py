@@ -28,6 +28,7 @@ from percipio_openedx.edx_platform.achievements import (
     enrollments,
     enrollments_after,
     grades,
+    next_course,
 )
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,

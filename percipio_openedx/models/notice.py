@@ -28,6 +28,7 @@ class Reason(StrEnum):
     RETIREMENT = "retirement"
     BACKFILL = "backfill"
     KNOWN_AGAIN = "known_again"
+    SWEEP = "sweep"
 
 
 class Notice(models.Model):

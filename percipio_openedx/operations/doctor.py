@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx import edx_platform
+from percipio_openedx import config, edx_platform
 from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
@@ -27,6 +27,7 @@ from percipio_openedx.operations import (
     checks,
     connection_check,
     installation_checks,
+    labels,
     problems,
     reach,
     reach_sentences,
@@ -88,11 +89,22 @@ def health() -> Iterator[CheckResult]:
             yield wrong(name, seen, chosen[0].fix)
         elif not chosen and otherwise is not None:
             yield well(name, otherwise)
+    yield from _sweeps(snapshot)
     for each in snapshot.destinations:
         if each.row.plain_answer_trusted_at is not None:
             seen = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
             values = {"answer": each.row.plain_answer, "at": f"{each.row.plain_answer_trusted_at:%Y-%m-%d}"}
             yield well(_("plain answer"), seen % values)
+
+
+def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
+    reporting = [site for site in snapshot.sites.values() if site.configuration is not None]
+    for one in reporting:
+        name = _("compared with the LMS: %(site)s") % {"site": one.name}
+        if config.sweeps():
+            yield well(name, labels.of_sweep(one.sweep))
+        else:
+            yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
 
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:

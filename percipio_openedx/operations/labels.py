@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import HoldReason, Kind, Outcome, UnreportedReason
@@ -15,6 +15,7 @@ from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 
 if TYPE_CHECKING:
+    from percipio_openedx.models.operations import Sweep
     from percipio_openedx.reporting.unreported import Unreported
 
 Text = str | Promise
@@ -62,6 +63,7 @@ REASONS: Mapping[str, Text] = {
     Reason.RETIREMENT: _("the learner retires"),
     Reason.BACKFILL: _("back-fill"),
     Reason.KNOWN_AGAIN: _("the learner is no longer held back as unknown to Percipio"),
+    Reason.SWEEP: _("sweep"),
 }
 
 HOLDS: Mapping[str, Text] = {
@@ -186,6 +188,32 @@ def of_milestone(kind: str, value: str) -> str:
 def of_problem(problem: str) -> str:
     """Return what could not be determined or built for a learner, ``''`` if nothing."""
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
+
+
+def of_sweep(sweep: Sweep | None) -> str:
+    """Return up to when a site is compared with the LMS, and how far the round in progress is."""
+    if sweep is None:
+        return gettext("not yet; the first pass of a worker begins")
+    done = {"count": sweep.enrollments_done, "course": sweep.course_key or "-"}
+    until = sweep.compared_until
+    said = gettext("not once yet as a whole")
+    if until is not None:
+        said = gettext("everything up to %(at)s") % {"at": f"{until:%Y-%m-%d %H:%M} UTC"}
+    if sweep.started_at is not None and sweep.finished_at is None:
+        text = ngettext(
+            "a round is under way: %(count)s enrollment so far, at %(course)s",
+            "a round is under way: %(count)s enrollments so far, at %(course)s",
+            sweep.enrollments_done,
+        )
+        said = f"{said}; {text % done}"
+    if sweep.failed_courses:
+        text = ngettext(
+            "%(count)s course run could not be read",
+            "%(count)s course runs could not be read",
+            sweep.failed_courses,
+        )
+        said = f"{said}; {text % {'count': sweep.failed_courses}}"
+    return said
 
 
 def of_unreported(unreported: Unreported, step: int) -> str:

@@ -50,6 +50,12 @@ def gauges() -> Iterator[Gauge]:
     yield from _destinations(snapshot, labels)
     yield from _requests(snapshot.at, labels)
     yield from _observing(snapshot)
+    compared = Gauge("compared_until_timestamp_seconds", "Up to when everything was compared with the LMS", ("site",))
+    for site in snapshot.sites.values():
+        if site.sweep is not None:
+            until = site.sweep.compared_until
+            compared.values[(str(site.site_id),)] = until.timestamp() if until else 0
+    yield compared
     alerts: Values = {(row.kind, row.subject): 1.0 for row in snapshot.alerts}
     yield Gauge("alerts", "1 for each problem that operators were alerted of", ("kind", "subject"), alerts)
     found: Values = {(one.code.value, one.severity.value, one.subject): 1.0 for one in problems.find(snapshot)}

@@ -18,6 +18,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
@@ -63,6 +64,7 @@ class SiteStatus:
 
     ``is_chosen`` says that an operator decided about it: the whole LMS or this site's row is switched off, or it has
     credentials. ``may_have_courses`` says whether a course can belong to it, given a configuration of its own.
+    ``sweep`` is how far it is compared with the LMS, None where it is not.
     """
 
     site_id: int
@@ -71,6 +73,7 @@ class SiteStatus:
     is_chosen: bool = True
     may_have_courses: bool = True
     destinations: list[DestinationStatus] = field(default_factory=list)
+    sweep: Sweep | None = None
 
     @property
     def configuration(self) -> Configuration | None:

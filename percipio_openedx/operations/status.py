@@ -30,7 +30,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.operations import Alert, ErasureRequest
+from percipio_openedx.models.operations import Alert, ErasureRequest, Sweep
 from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
 from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.operations import sites
@@ -94,6 +94,9 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     statuses = _sites({*more_sites, *(found.row.site_id for found in destinations)})
     for found in destinations:
         statuses[found.row.site_id].destinations.append(found)
+    if config.sweeps():
+        for row in Sweep.objects.filter(site_id__in=list(statuses)):
+            statuses[row.site_id].sweep = row
     mistaken = {site.site_id for site in statuses.values() if site.mistake}
     learners = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
     anew = Statement.objects.filter(destination__in=[found.row for found in destinations], state=State.OUTDATED)

@@ -181,6 +181,12 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: How many of the LMS's Celery workers may work for the plugin at the same time when there
     #     is much to do, 1 to 64. One is enough except for large back-fills and the hours after an outage.
     "PERCIPIO_PARALLEL_RUNS": 2,
+    # .. setting_name: PERCIPIO_SWEEP
+    # .. setting_default: True
+    # .. setting_description: Whether workers compare, once a day and with a small part of their time, everything that
+    #     was looked at with the LMS, and report what no signal told. False: a lost signal is made up for only by the
+    #     learner's next act, or by percipio_backfill.
+    "PERCIPIO_SWEEP": True,
     # .. setting_name: PERCIPIO_BATCH_SIZE
     # .. setting_default: 50
     # .. setting_description: Statements in one request, 1 to 500. Batches are split if Percipio refuses the size (413).
