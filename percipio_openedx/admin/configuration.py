@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -33,6 +33,7 @@ from percipio_openedx.admin.configuration_form import (
 from percipio_openedx.admin.labels import FIELDSETS
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.secret import StoredSecret
 
 # The query parameter of the form that names the version to start from.
@@ -129,7 +130,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Offer the back-fill where a new version changes what is reported."""
         earlier = PercipioConfiguration.objects.filter(site_id=obj.site_id, pk__lt=obj.pk)
         if changes_reports(earlier.order_by("-pk").first(), obj):
-            self.message_user(request, _backfill_offer(obj.site), messages.INFO)
+            may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
+            self.message_user(request, _backfill_offer(obj.site, is_here=may_start), messages.INFO)
         return super().response_add(request, obj, post_url_continue)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -221,13 +223,11 @@ def _meaning(former: PercipioConfiguration | None, row: PercipioConfiguration) -
     }
 
 
-def _backfill_offer(site: Site) -> str:
-    """Return how to report what happened before, in this site's courses."""
-    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+def _backfill_offer(site: Site, *, is_here: bool) -> str:
+    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
     offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
-    try:
-        address = f"{reverse('admin:percipio_openedx_backfill')}?{urlencode({'site': site.pk})}"
-    except NoReverseMatch:
-        dry = gettext("--dry-run tells what it would report")
-        return format_html("{} <code>{}</code> ({})", offer, command, dry)
-    return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
+    if is_here:
+        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
+        return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
+    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+    return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))
