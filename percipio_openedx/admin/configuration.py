@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import NoReverseMatch, path, reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -36,6 +36,7 @@ from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.sites import place_name
 from percipio_openedx.secret import StoredSecret
 
@@ -138,7 +139,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         key = {name: getattr(obj, name) for name in self.model.KEY_FIELDS}
         earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
         if changes_reports(earlier.order_by("-pk").first(), obj):
-            self.message_user(request, _backfill_offer(obj.site), messages.INFO)
+            may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
+            self.message_user(request, _backfill_offer(obj.site, is_here=may_start), messages.INFO)
         return super().response_add(request, obj, post_url_continue)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -271,13 +273,11 @@ def _meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, An
     }
 
 
-def _backfill_offer(site: Site) -> str:
-    """Return how to report what happened before, in this site's courses."""
-    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+def _backfill_offer(site: Site, *, is_here: bool) -> str:
+    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
     offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
-    try:
-        address = f"{reverse('admin:percipio_openedx_backfill')}?{urlencode({'site': site.pk})}"
-    except NoReverseMatch:
-        dry = gettext("--dry-run tells what it would report")
-        return format_html("{} <code>{}</code> ({})", offer, command, dry)
-    return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
+    if is_here:
+        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
+        return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
+    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+    return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))

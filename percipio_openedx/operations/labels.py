@@ -116,6 +116,10 @@ HOLDS_IN_SHORT: Mapping[str, Text] = {
     HoldReason.NO_ORGANIZATION: _("no Percipio organization"),
     HoldReason.ODD_ORGANIZATION: _("unusable id of a Percipio organization"),
     HoldReason.UNSAYABLE: _("something that a statement cannot say"),
+    HoldReason.MODE_LEFT_OUT: _("enrolled in a mode that is left out"),
+    HoldReason.NO_ACCOUNT: _("of none of the site's accounts"),
+    HoldReason.ACCOUNT_OFF: _("of an account that is switched off"),
+    HoldReason.UNKNOWN_TO_PERCIPIO: _("unknown to Percipio"),
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {

@@ -104,6 +104,8 @@ def _operate(day: Day, client: Client, sandbox: Sandbox) -> None:
         "api_url": sandbox.url,
         "token_url": sandbox.token_url,
         "send_names": "unknown",
+        # Something that is reported otherwise, so that the page shows what it means first.
+        "progress_step": "9",
     }
     day.answered(client.post(reverse(ADD), {**form, "new_password": MISTYPED, "timeout": "0"}))
     shown = client.post(reverse(ADD), {**form, "new_password": SECRET})

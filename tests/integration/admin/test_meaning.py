@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.contrib.sites.models import Site
@@ -16,10 +17,9 @@ from django.utils import timezone
 from lms.djangoapps.grades.models import PersistentCourseGrade
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.admin import configuration as configuration_pages
 from percipio_openedx.admin import overview
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import LearnerCourse, PercipioConfiguration, Statement
+from percipio_openedx.models import BackfillRun, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.settings.common import DEFAULTS
 from tests.integration.admin.forms import ADD, hidden, save
 from tests.integration.builders import a_course, a_learner, a_site, enrolled
@@ -291,16 +291,14 @@ def test_after_a_change_the_backfill_is_offered_with_its_site(admin: Client, cou
     assert "percipio_backfill" not in page
 
 
-def test_where_there_is_a_page_for_backfills_it_is_linked(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = configuration_pages.reverse
-
-    def with_a_page(name: str, *args: Any, **kwargs: Any) -> str:
-        return "/admin/backfill/" if name == "admin:percipio_openedx_backfill" else real(name, *args, **kwargs)
-
-    monkeypatch.setattr(configuration_pages, "reverse", with_a_page)
+def test_who_may_start_a_backfill_in_the_admin_is_led_there(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    backfills = site.get_model_admin(BackfillRun)
+    monkeypatch.setattr(type(backfills), "has_add_permission", lambda *_: True)
     page = admin.get(save(admin, {**TYPED, "new_password": SECRET}).url).content.decode()
 
-    assert '<a href="/admin/backfill/?site=1">Start a back-fill of this site</a>' in page
+    address = reverse("admin:percipio_openedx_backfillrun_add")
+    assert f'<a href="{address}?site_id=1">Start a back-fill of this site</a>' in page
+    assert "percipio_backfill" not in page
 
 
 # --- the other pages -------------------------------------------------------------------------------------------------
@@ -317,9 +315,9 @@ def test_the_test_of_the_connection_says_whom_the_site_reports(admin: Client, co
 
 def test_the_overview_says_it_for_each_site_that_reports_and_as_of_when(everything: Client, course: Any) -> None:
     other = a_site("other.example.com", "OtherX")
-    for site in (Site.objects.get(pk=1), other):
+    for one in (Site.objects.get(pk=1), other):
         PercipioConfiguration.objects.create(
-            site=site, enabled=True, partner_name="a", client_id="c", client_secret=SECRET, learners="all"
+            site=one, enabled=True, partner_name="a", client_id="c", client_secret=SECRET, learners="all"
         )
     page = reverse("admin:percipio_openedx_overview")
     first = everything.get(page)
