@@ -213,7 +213,8 @@ def test_stopped_before_the_worker_that_read_of_it_begins(history: list[str], ru
     run = started(runner)
     runner.post(url("stop", run.pk))
     work = backfill.WorkersBackfill(Scope(), run, threading.Event())
-    assert (run.by_workers, work.work(), work.is_taken) == (False, False, True)
+    assert run.by_workers
+    assert (work.work(), work.is_taken, run.by_workers) == (False, True, False)
     assert not Statement.objects.exists()
     run.refresh_from_db()
     assert run.lease is None
