@@ -59,14 +59,23 @@ _LIKELY = {
 }
 _ODD = st.text(max_size=40) | st.sampled_from(["\x00", "\u0661\u0662", "1e3", "x" * 3000, "\u202e"]) | JSON.map(str)
 FORMS = st.fixed_dictionaries(
-    {}, optional={name: _LIKELY.get(name, _ODD) | _ODD for name in ("site", "enabled", SECRET_NAME, *config.FIELDS)}
+    {},
+    optional={
+        name: _LIKELY.get(name, _ODD) | _ODD
+        for name in ("site", "enabled", SECRET_NAME, "learners_sso", *config.FIELDS)
+    },
 )
 
 
 def form() -> Target:
     """A new version of a site's configuration, as a browser sends it: taken or explained, and no secret in the page."""
     PercipioConfiguration.objects.create(
-        site=Site.objects.get(pk=1), enabled=True, partner_name="acme", client_id="acme-client", client_secret=CANARY
+        site=Site.objects.get(pk=1),
+        enabled=True,
+        partner_name="acme",
+        client_id="acme-client",
+        client_secret=CANARY,
+        learners="all",
     )
     return Target(FORMS, _filled)
 

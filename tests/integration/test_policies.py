@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import json
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 import time_machine
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from lms.djangoapps.grades.models import PersistentCourseGrade
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
@@ -89,6 +94,28 @@ def test_nothing_is_reported_until_somebody_says_of_whom(settings: Any) -> None:
     settings.PERCIPIO_LEARNERS = "all"
     run_pass()
     assert told() == ["started"]
+
+
+@pytest.mark.parametrize(
+    "name", ["percipio_openedx_overview", "percipio_openedx_test_connection", "percipio_doctor", "check"]
+)
+def test_wherever_an_operator_looks_it_is_said_what_to_choose(settings: Any, name: str) -> None:
+    settings.PERCIPIO_LEARNERS = ""
+    out = StringIO()
+    if name == "check":
+        call_command("check", "--tag", "percipio", stderr=out)
+    elif name == "percipio_doctor":
+        with pytest.raises(SystemExit):
+            call_command(name, stdout=out)
+    else:
+        client = Client()
+        client.force_login(get_user_model().objects.create_superuser("root", "root@example.com", "edx"))
+        arguments = [1] if name.endswith("connection") else []
+        out.write(client.get(reverse(f"admin:{name}", args=arguments)).content.decode())
+
+    said = html.unescape(out.getvalue())
+    assert "PERCIPIO_LEARNERS" in said
+    assert "all (every learner), sso:<provider> or sso:<key>=<value>" in said
 
 
 def test_a_mode_that_is_left_out_is_held_until_it_changes(settings: Any) -> None:

@@ -222,7 +222,7 @@ def test_no_source_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ill() == {"course progress": "wrong"}
 
 
-@pytest.mark.parametrize(("rule", "verdict"), [("passed", "doubtful"), ("progress", "wrong")])
+@pytest.mark.parametrize(("rule", "verdict"), [("course", "doubtful"), ("progress", "wrong")])
 def test_completions_are_not_recorded(settings: Any, monkeypatch: pytest.MonkeyPatch, rule: str, verdict: str) -> None:
     settings.PERCIPIO_COMPLETED_ON = rule
     monkeypatch.setattr(edx_platform, "is_completion_on", lambda: False)
@@ -356,6 +356,8 @@ def test_a_course_that_cannot_be_completed(settings: Any) -> None:
     enrolled(learner, course)
     Notice.objects.all().delete()
     LearnerCourse.objects.create(user_id=learner.pk, course_key=str(course), site_id=1, registration=uuid4())
+    assert ill() == {}
+    settings.PERCIPIO_COMPLETED_ON = "passed"
     assert ill() == {"ungraded courses of example.com": "doubtful"}
     settings.PERCIPIO_COMPLETED_ON = "any"
     assert ill() == {}
