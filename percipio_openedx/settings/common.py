@@ -117,7 +117,9 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_LEARNERS
     # .. setting_default: "all"
     # .. setting_description: Whom to report: all, or sso:<provider> for only those who came through that
-    #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug).
+    #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug), or
+    #     sso:<key>=<value>[,<value>...] for only those whose link has one of these values under that key of its extra
+    #     data. Where a site has accounts, each account's own rule counts instead.
     "PERCIPIO_LEARNERS": "all",
     # .. setting_name: PERCIPIO_SEND_NAMES
     # .. setting_default: True
