@@ -150,7 +150,7 @@ def _query(pairs: list[tuple[str, str]]) -> None:
         given.appendlist(name, value)
     values = single_values(given.lists())
     if MORE in values:
-        read_more(values, 1)
+        read_more(values, (1, ""))
     else:
         query_of(values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -192,7 +193,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Show or do the connection check of a row, or of the settings."""
         context: dict[str, Any] = {"row": row, "is_off": not row.enabled}
         try:
-            context["configuration"] = configuration = config.build(site.pk, raw_values(row))
+            configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
+            context["configuration"] = configuration
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:

@@ -171,14 +171,18 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("What"))
     def about(self, row: Alert) -> str:
-        """Return the subject with its site by name; a destination that is gone keeps its key."""
+        """Return the subject with its site, and account, by name; a destination that is gone keeps its key."""
         kind, _colon, key = row.subject.partition(":")
         if kind == "site" and key.isdecimal():
             return sites.site_name(int(key))
+        if kind == "account":
+            number, _colon, name = key.partition(":")
+            return sites.place_name(sites.site_name(int(number)), name) if number.isdecimal() else row.subject
         if kind == "destination" and key.isdecimal():
-            found = Destination.objects.filter(pk=key).values_list("site_id", "organization").first()
+            found = Destination.objects.filter(pk=key).values_list("site_id", "account", "organization").first()
             if found is not None:
-                return " ".join(filter(None, (sites.site_name(found[0]), found[1])))
+                site_id, account, organization = found
+                return " ".join(filter(None, (sites.place_name(sites.site_name(site_id), account), organization)))
         return row.subject
 
 

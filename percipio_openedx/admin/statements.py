@@ -40,7 +40,17 @@ MAX_NAMED = 1000
 class StatementAdmin(ReadOnlyAdmin):
     """One row per statement reported or to be reported."""
 
-    list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
+    list_display = (
+        "stored_at",
+        "state_badge",
+        "milestone",
+        "learner",
+        "course",
+        "account",
+        "status",
+        "short_answer",
+        "site",
+    )
     list_display_links = ("stored_at",)
     list_filter = (SiteFilter, *statement_filters.FILTERS)
     search_fields = ("uuid",)
@@ -65,7 +75,11 @@ class StatementAdmin(ReadOnlyAdmin):
         learner = LearnerCourse.objects.filter(pk=OuterRef(OuterRef("learner_course_id"))).values("user_id")
         username = get_user_model().objects.filter(pk__in=learner).values("username")[:1]
         rows: Rows = super().get_queryset(request)
-        return rows.defer("body", "track").prefetch_related("learner_course").annotate(username=Subquery(username))
+        return (
+            rows.defer("body", "track")
+            .prefetch_related("learner_course", "destination")
+            .annotate(username=Subquery(username))
+        )
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         """See ``search``; finds no duplicates. Logs that people were searched for."""
@@ -85,6 +99,10 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Course"))
     def course(self, row: Statement) -> str:
         return format_html("<bdi>{}</bdi>", row.learner_course.course_key)
+
+    @admin.display(description=_("Account"))
+    def account(self, row: Statement) -> str:
+        return row.destination.account or "–"
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:

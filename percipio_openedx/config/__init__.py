@@ -5,6 +5,7 @@ Course key → organization → the enabled ``SiteConfiguration`` that names it 
 from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
 """
 
+from percipio_openedx.config.accounts import account_values, for_account, for_site, in_force
 from percipio_openedx.config.installation import (
     alert_after,
     alert_emails,
@@ -42,11 +43,7 @@ from percipio_openedx.config.site import (
     SERVICE_PATH,
     AccountInForce,
     Configuration,
-    account_values,
     build,
-    for_account,
-    for_site,
-    in_force,
     setting_values,
     site_id_for,
     values_of,

@@ -1,18 +1,18 @@
-"""The checked settings in force for one site: its own row, else the settings ``PERCIPIO_*``; and for its accounts."""
+"""The checked settings of one site, from its own row, else the settings ``PERCIPIO_*``; or of one of its accounts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.config.installation import default_site_id, is_on
+from percipio_openedx.config.installation import default_site_id
 from percipio_openedx.config.site_values import site_values_of
 from percipio_openedx.config.values import (
     address,
@@ -33,7 +33,6 @@ from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 if TYPE_CHECKING:
-    from percipio_openedx.models.account import Account
     from percipio_openedx.models.configuration import PercipioConfiguration
 
 SERVICE_PATH = "/content-aggregation/v1"
@@ -77,12 +76,6 @@ FIELDS = (
 )
 # What an account's row sets: where and with which credentials from there alone, the others if they are not empty.
 ACCOUNT_FIELDS = (*ADDRESSES, *CREDENTIALS, "api", "learner_id", "learner_home_page", "organization_from", "learners")
-# What a site with accounts is checked with in place of its own credentials, which are used for nobody.
-_NO_ACCOUNT: dict[str, Any] = {
-    **{"region": "us", "api_url": "", "token_url": "", "organization_id": "", "learners": "all"},
-    **{"partner_name": "-", "client_id": "-", "client_secret": Secret("-")},
-}
-
 # Fields that shape a statement, or decide whose it is and where it goes.
 SHAPING = (
     *("site_id", "api", "partner", "organization", "client_id", "learner_id", "learner_home_page"),
@@ -200,83 +193,6 @@ def site_id_for(course_org: str) -> int:
     return edx_platform.site_id_of_org(course_org) or default_site_id()
 
 
-def for_site(site_id: int) -> Configuration | None:
-    """Return a site's configuration, None if missing or off.
-
-    Raises:
-        PercipioConfigurationError: names a wrong setting.
-        PlatformUnavailable: the site's own name and address could not be read.
-    """
-    # The CMS imports this package for event routing, and lacks our models.
-    from percipio_openedx.models.account import Account
-    from percipio_openedx.models.configuration import PercipioConfiguration
-
-    if not is_on():
-        return None
-    given = edx_platform.site_values([site_id]).get(site_id)
-    return in_force(site_id, PercipioConfiguration.newest(site_id), given, Account.in_order([site_id]))
-
-
-def for_account(site_id: int, account: str) -> Configuration | None:
-    """Return what an account's statements are sent with; ``Configuration.sender`` says when that is None."""
-    found = for_site(site_id)
-    return None if found is None else found.sender(account)
-
-
-def in_force(
-    site_id: int, stored: PercipioConfiguration | None, given: Any = None, accounts: Sequence[Account] = ()
-) -> Configuration | None:
-    """Return the same as ``for_site``, given the site's newest row and those of its accounts, in order.
-
-    ``given`` is what the site's ``SiteConfiguration`` holds, None without one.
-    """
-    if not is_on() or (stored is not None and not stored.enabled):
-        return None
-    values = values_of(stored)
-    if accounts:
-        return _with_accounts(site_id, values, given, accounts)
-    if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
-        return None
-    own_credentials = stored is not None and bool(stored.client_id)
-    return replace(build(site_id, values, given), own_credentials=own_credentials)
-
-
-def _with_accounts(site_id: int, values: Mapping[str, Any], given: Any, rows: Sequence[Account]) -> Configuration:
-    site = build(site_id, {**values, **_NO_ACCOUNT}, given)
-    none: dict[str, Any] = {
-        **dict.fromkeys(("partner", "client_id", "api_url", "token_url"), ""),
-        "client_secret": Secret(""),
-    }
-    found: list[AccountInForce] = []
-    for row in rows:
-        found.append(_account(site, values, given, row, tuple(one.rule for one in found)))
-    return replace(site, accounts=tuple(found), **none)
-
-
-def _account(
-    site: Configuration, values: Mapping[str, Any], given: Any, row: Account, before: tuple[str, ...]
-) -> AccountInForce:
-    """Return an account in force; a mistake in it is its own, and stops no other account."""
-    rule = ""
-    try:
-        rule = learner_rule("PERCIPIO_LEARNERS", row.learners)
-        built = build(site.site_id, account_values(values, row), given) if row.enabled else None
-    except PercipioConfigurationError as error:
-        return AccountInForce(row.name, rule, error.of_account(row.name))
-    if built is not None:
-        built = replace(built, account=row.name, own_credentials=True, rules_before=before)
-    return AccountInForce(row.name, rule, built)
-
-
-def account_values(values: Mapping[str, Any], row: Account) -> dict[str, Any]:
-    """Return the raw values of an account's row (saved or not), given those in force for its site."""
-    own = _masked({name: getattr(row, name) for name in ACCOUNT_FIELDS})
-    if not own["region"] and (own["api_url"] or own["token_url"]):
-        own["region"] = "custom"
-    alone = {name: own[name] or "" for name in (*ADDRESSES, *CREDENTIALS, "learners")}
-    return {**values, **{name: value for name, value in own.items() if value}, **alone}
-
-
 def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configuration:
     """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix.
 
@@ -357,7 +273,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
 
 def setting_values() -> dict[str, Any]:
     """Return the raw ``PERCIPIO_*`` settings of a site's configuration by field; the secret is masked."""
-    return _masked({name: setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
+    return masked({name: setting(_name(name), DEFAULTS[_name(name)]) for name in FIELDS})
 
 
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
@@ -368,7 +284,7 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
     values = setting_values()
     if row is None:
         return values
-    own = _masked({name: getattr(row, name) for name in FIELDS})
+    own = masked({name: getattr(row, name) for name in FIELDS})
     if own["client_id"]:
         values.update(dict.fromkeys(CREDENTIALS, ""))
     if any(own[name] for name in ADDRESSES):
@@ -377,7 +293,7 @@ def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
     return values
 
 
-def _masked(values: dict[str, Any]) -> dict[str, Any]:
+def masked(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values with the secret hidden from error reports; an empty one is empty text."""
     secret = values["client_secret"]
     return {**values, "client_secret": _secret(secret) if secret else ""}

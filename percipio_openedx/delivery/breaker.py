@@ -30,9 +30,10 @@ from percipio_openedx.redaction import fitted, message_of
 logger = logging.getLogger(__name__)
 
 # Sent with ``send_robust`` after the change is stored: credentials or configuration are refused. Arguments:
-# destination_id, site_id, organization, reason, words.
+# destination_id, site_id, account, organization, reason, words.
 destination_paused = Signal()
-# A statement was accepted again, or the configuration is valid again: destination_id, site_id, organization.
+# A statement was accepted again, or the configuration is valid again: destination_id, site_id, account,
+# organization.
 destination_recovered = Signal()
 
 _REASONS = {
@@ -242,6 +243,7 @@ def _report_paused(destination: Destination) -> None:
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,
+        account=destination.account,
         organization=destination.organization,
         reason=destination.paused_reason,
         message=destination.last_error,
@@ -253,5 +255,6 @@ def _report_recovered(destination: Destination) -> None:
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,
+        account=destination.account,
         organization=destination.organization,
     )

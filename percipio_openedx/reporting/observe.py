@@ -173,8 +173,8 @@ def _leave_out_others(findings: Sequence[LearnerFinding]) -> None:
     if not retracted:
         return
     rows = Statement.objects.filter(uuid__in=list(retracted)).order_by()
-    told = rows.values_list("uuid", "destination__site_id", "destination__account")
-    places = {uuid: (site_id, account) for uuid, site_id, account in told}
+    made_for = rows.values_list("uuid", "destination__site_id", "destination__account")
+    places = {uuid: (site_id, account) for uuid, site_id, account in made_for}
     for uuid, (finding, milestone) in retracted.items():
         # What was pruned here went, as far as anybody can tell, where the learner was then.
         place = places.get(uuid, (finding.row.site_id, finding.row.account))

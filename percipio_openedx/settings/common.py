@@ -119,7 +119,9 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_default: ""
     # .. setting_description: Whom to report; it has to be chosen, and nothing is reported until it is: all, or
     #     sso:<provider> for only those who came through that single-sign-on provider (a backend name such as tpa-saml,
-    #     or a SAML identity provider's slug).
+    #     or a SAML identity provider's slug), or sso:<key>=<value>[,<value>...] for only those whose link has one of
+    #     these values under that key of its extra data. Where a site has accounts, each account's own rule counts
+    #     instead.
     "PERCIPIO_LEARNERS": "",
     # .. setting_name: PERCIPIO_MODES
     # .. setting_default: []

@@ -9,6 +9,7 @@ import click
 
 # Job name (the management command's, with hyphens) and what Tutor's help says of it.
 JOBS = {
+    "percipio-accounts": "List the accounts, and have learners reported again to theirs.",
     "percipio-backfill": "Report what happened before the plugin was there.",
     "percipio-courses": "Print, or take over, what was decided for single courses.",
     "percipio-doctor": "Check the installation, with the mend for whatever is wrong.",

@@ -14,7 +14,15 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.capture import wake
-from percipio_openedx.models import Account, Destination, LearnerCourse, PercipioConfiguration, PullClient, Statement
+from percipio_openedx.models import (
+    Account,
+    Alert,
+    Destination,
+    LearnerCourse,
+    PercipioConfiguration,
+    PullClient,
+    Statement,
+)
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import moves
 from percipio_sandbox import Sandbox
@@ -141,6 +149,11 @@ def test_the_connection_of_an_account(operator: Callable[..., Client], sandbox: 
     assert "example.com, account acme" in response.content.decode()
     assert any("/partners/acme/" in request.path for request in sandbox.requests)
     assert SECRET not in response.content.decode()
+    save_off = Account.newest(1, "acme")
+    assert save_off is not None
+    save_off.enabled = False
+    save_off.save()
+    assert "This account is switched off" in client.get(address).content.decode()
     assert client.get(reverse("admin:percipio_openedx_test_account", args=[1, "beta"])).status_code == 404
     assert operator("view_account", name="other").get(address).status_code == 403
 
@@ -151,6 +164,15 @@ def test_lists_and_overview_name_the_account(world: World, everything: Client) -
     for name in ("overview", "destination_changelist", "learnercourse_changelist"):
         page = everything.get(reverse(f"admin:percipio_openedx_{name}")).content.decode()
         assert "acme-account" in page, name
+
+
+def test_alerts_name_the_account(world: World, everything: Client) -> None:
+    now, row = timezone.now(), Destination.objects.create(site_id=1, account="beta", organization="org")
+    for subject in ("account:1:acme", f"destination:{row.pk}"):
+        Alert.objects.create(kind="misconfigured", subject=subject, is_on=True, changed_at=now)
+    page = everything.get(reverse("admin:percipio_openedx_alert_changelist")).content.decode()
+    assert "example.com, account acme" in page
+    assert "example.com, account beta org" in page
 
 
 def test_a_pull_client_is_of_an_account_where_there_are_any(admin: Client, everything: Client) -> None:

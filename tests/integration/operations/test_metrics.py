@@ -150,7 +150,7 @@ def test_nothing_is_written_through_it(client: Client, settings: Any) -> None:
 def test_the_command(manage: Manage) -> None:
     destination_of("org-a")
     ran = manage("percipio_metrics")
-    assert 'percipio_destination_failures{organization="org-a",site="1"} 0.0' in ran.lines
+    assert 'percipio_destination_failures{account="",organization="org-a",site="1"} 0.0' in ran.lines
     documents = {one["name"]: one for one in manage("percipio_metrics", "--json").documents}
     assert documents["percipio_destination_failures"]["samples"] == [
         {"labels": {"site": "1", "organization": "org-a"}, "value": 0}
