@@ -24,11 +24,11 @@ from percipio_openedx.settings.common import PULL_SCOPE
 
 
 class CourseImportForm(forms.Form):
-    """A CSV file, cleaned to a list of course overrides."""
+    """A CSV file, cleaned to course overrides."""
 
     file = forms.FileField(label=_("CSV file"))
 
-    def clean_file(self) -> list[CourseOverride]:
+    def clean_file(self) -> course_overrides.OverrideFile:
         return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
@@ -63,7 +63,9 @@ class CourseOverrideAdmin(OperatorAdmin):
             return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)
         answers = form.cleaned_data["file"]
         taken = course_overrides.take(answers)
-        self.log(request, None, "CSV", f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed")
+        self.log(
+            request, None, "CSV", f"imported {len(answers.rows)} answers: {taken.new} new, {taken.changed} changed"
+        )
         said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
         messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
         return redirect("admin:percipio_openedx_courseoverride_changelist")

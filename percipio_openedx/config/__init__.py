@@ -42,5 +42,6 @@ from percipio_openedx.config.site import (
     setting_values,
     site_id_for,
     values_of,
+    without_credentials,
 )
 from percipio_openedx.config.values import is_identifier, private_hosts

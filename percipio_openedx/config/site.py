@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.config.installation import default_site_id, is_on, lms_root, platform_name
 from percipio_openedx.config.values import address, choice, flag, identifier, member, setting, sso_or, whole
-from percipio_openedx.data import Policy
-from percipio_openedx.enums import Api, CompletedOn, LockedUnits, StartedOn, Undone
+from percipio_openedx.data import LONGEST_COURSE, CatalogPolicy, Policy
+from percipio_openedx.enums import Api, CompletedOn, LockedUnits, Offering, ReportedCourses, StartedOn, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
+from percipio_openedx.statements.content import language_tag
 
 if TYPE_CHECKING:
     from percipio_openedx.models.configuration import PercipioConfiguration
@@ -48,6 +49,11 @@ FIELDS = (
     "learners",
     "send_names",
     "content_id",
+    "catalog",
+    "courses",
+    "catalog_type",
+    "catalog_duration",
+    "catalog_language",
     "started_on",
     "completed_on",
     "undone",
@@ -63,6 +69,8 @@ SHAPING = (
     *("organization_from", "learners", "send_names", "content_id", "own_credentials"),
 )
 
+
+LONGEST_TYPE = 64
 
 # Skillsoft's data centers: addresses of the API and of the token endpoint. (The token address of "development" is on
 # Skillsoft's page, the others are in use by edX.)
@@ -96,6 +104,7 @@ class Configuration:
     send_names: bool = True
     content_id: str = "course"
     policy: Policy = field(default_factory=Policy)
+    catalog: CatalogPolicy = field(default_factory=CatalogPolicy)
     batch_size: int = 50
     timeout: float = 20.0
     send_skipped: bool = False
@@ -105,6 +114,8 @@ class Configuration:
     def fingerprint(self) -> str:
         """Return a short, stable hash of everything that shapes statements."""
         shape = [str(getattr(self, name)) for name in SHAPING]
+        if self.catalog.courses is ReportedCourses.CATALOG:
+            shape.append(self.catalog.offering)
         text = json.dumps([*shape, lms_root(), platform_name()])
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -163,6 +174,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
         policy=_policy(values),
+        catalog=_catalog(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
     )
@@ -178,6 +190,43 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
         locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
     )
+
+
+def _catalog(values: Mapping[str, Any]) -> CatalogPolicy:
+    offering = member("PERCIPIO_CATALOG", values["catalog"], Offering)
+    courses = member("PERCIPIO_COURSES", values["courses"], ReportedCourses)
+    if courses is ReportedCourses.CATALOG and offering is Offering.NONE:
+        # Else no learner of any course would be reported.
+        problem = _("is catalog, but there is no catalog; set PERCIPIO_CATALOG as well")
+        raise PercipioConfigurationError("PERCIPIO_COURSES", problem)
+    language = str(values["catalog_language"] or "")
+    if language and language_tag(language) is None:
+        problem = _("is %(value)s; it must be a language tag, such as en or pt-BR")
+        raise PercipioConfigurationError("PERCIPIO_CATALOG_LANGUAGE", problem, value=repr(language))
+    kind = str(values["catalog_type"] or "")
+    if not kind or not kind.isprintable() or len(kind) > LONGEST_TYPE:
+        problem = _("must be one of Percipio's types of content, such as COURSE")
+        raise PercipioConfigurationError("PERCIPIO_CATALOG_TYPE", problem)
+    return CatalogPolicy(
+        offering=offering,
+        courses=courses,
+        type=kind,
+        duration=whole("PERCIPIO_CATALOG_DURATION", values["catalog_duration"], 0, LONGEST_COURSE),
+        language=language_tag(language) or "",
+    )
+
+
+def without_credentials(site_id: int) -> Configuration | None:
+    """Return a site's configuration for what leaves as a file; None if the site, or the whole plugin, is switched off.
+
+    Its partner and credentials are not the site's own: never send anything with it. Raises as ``for_site``.
+    """
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    return build(site_id, {**values_of(stored), **dict.fromkeys(CREDENTIALS, "-")})
 
 
 def setting_values() -> dict[str, Any]:

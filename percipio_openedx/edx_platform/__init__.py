@@ -35,7 +35,7 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
+from percipio_openedx.edx_platform.courses import course, course_runs, find_courses, is_graded, outline_version
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
@@ -44,6 +44,7 @@ from percipio_openedx.edx_platform.installation import (
     signal,
     site_id_of_host,
     site_id_of_org,
+    sites_by_org,
     sites_of_orgs,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

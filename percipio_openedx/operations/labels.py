@@ -76,6 +76,9 @@ HOLDS: Mapping[str, Text] = {
     HoldReason.AMBIGUOUS_SSO: _("The learner's single-sign-on links contradict each other. Remove the wrong one."),
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course override says so and can be changed."),
+    HoldReason.NOT_IN_CATALOG: _(
+        "This course is not in the catalog, and only courses in it are reported. Offer it, then back-fill it."
+    ),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
     HoldReason.ODD_ORGANIZATION: _(
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."

@@ -102,7 +102,7 @@ def nothing_new(configuration: Configuration, course: Course | None, enrolled: M
     or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
     again. Raises ``PlatformUnavailable``.
     """
-    if course is None or not course.is_reported:
+    if course is None or course.hold(configuration.catalog):
         return set()
     policy = configuration.policy
     rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
