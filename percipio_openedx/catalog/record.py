@@ -105,8 +105,5 @@ def _thumbnail(image: str, root: str) -> str:
     address = f"https:{path}" if path.startswith("//") else path
     if address.startswith("/"):
         address = f"{root}{address}"
-    try:
-        is_image = urlsplit(address).path.lower().endswith(IMAGES)
-    except ValueError:
-        return ""
+    is_image = urlsplit(address).path.lower().endswith(IMAGES)
     return address if is_image and is_irl(address) else ""

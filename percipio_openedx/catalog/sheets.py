@@ -23,8 +23,8 @@ MOST_TEMPLATE = 1024 * 1024
 _STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 _AT_FIRST = re.compile(f"^( *)('*[{_STARTS}\t\r\n])")
 _INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
-# Percipio's templates and its help differ in these.
-_BETWEEN_WORDS = re.compile(r"[\s_*\-]+")
+# What Percipio's templates, and its help, write in between in different ways.
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
 def as_csv(rows: Iterable[Sequence[str]]) -> str:
@@ -93,17 +93,17 @@ def header(template: bytes) -> list[str]:
 def columns(names: Sequence[str], known: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Return the place of each known column among a header's names.
 
-    ``known`` maps our name of a column to others that it may have; case, blanks, hyphens, underscores and the stars of
-    mandatory columns do not count. Of two that fit, the first one is taken.
+    ``known`` maps our name of a column to others that it may have; case, blanks, underscores and signs (the
+    stars of mandatory columns) do not count. Of two columns alike, the first one is taken.
     """
     places: dict[str, int] = {}
     for place, name in enumerate(names):
         places.setdefault(_folded(name), place)
     found = {}
     for column, others in known.items():
-        place = next((places[_folded(name)] for name in (column, *others) if _folded(name) in places), None)
-        if place is not None:
-            found[column] = place
+        fitting = [places[_folded(name)] for name in (column, *others) if _folded(name) in places]
+        if fitting:
+            found[column] = fitting[0]
     return found
 
 

@@ -219,14 +219,17 @@ def _catalog(values: Mapping[str, Any]) -> CatalogPolicy:
 def without_credentials(site_id: int) -> Configuration | None:
     """Return a site's configuration for what leaves as a file; None if the site, or the whole plugin, is switched off.
 
-    Its partner and credentials are not the site's own: never send anything with it. Raises as ``for_site``.
+    Its credentials are none: nothing can be sent with it. Raises as ``for_site``.
     """
     from percipio_openedx.models.configuration import PercipioConfiguration
 
     stored = PercipioConfiguration.newest(site_id)
     if not is_on() or (stored is not None and not stored.enabled):
         return None
-    return build(site_id, {**values_of(stored), **dict.fromkeys(CREDENTIALS, "-")})
+    values = values_of(stored)
+    return build(
+        site_id, {**values, "partner_name": values["partner_name"] or "-", "client_id": "-", "client_secret": "-"}
+    )
 
 
 def setting_values() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.enums import HoldReason, Kind, Outcome, UnreportedReason
+from percipio_openedx.enums import CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 
@@ -84,6 +84,29 @@ HOLDS: Mapping[str, Text] = {
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
     ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
+}
+
+OFFERS: Mapping[str, Text] = {
+    Offer.UNSET: _("as the site's rule says"),
+    Offer.OFFERED: _("offered"),
+    Offer.WITHDRAWN: _("withdrawn"),
+}
+
+GAPS: Mapping[str, Text] = {
+    CatalogGap.TITLE: _("The course has no name. Give it one in Studio, or a title in its course override."),
+    CatalogGap.DURATION: _(
+        "Its effort says no duration that can be read. Write it in Studio as 3 hours, or give a duration in its course "
+        "override, or set PERCIPIO_CATALOG_DURATION for all such courses."
+    ),
+    CatalogGap.LANGUAGE: _(
+        "The course names no language. Choose one in Studio, or set PERCIPIO_CATALOG_LANGUAGE for all such courses."
+    ),
+    CatalogGap.URL: _("The course has no address, for LMS_ROOT_URL is none. Set it."),
+    CatalogGap.DESCRIPTION: _("The course has no short description. Write one in Studio."),
+    CatalogGap.ALPHABET: _(
+        "Its content id holds other characters than letters, digits and - @ , $ #, or begins like a formula. Give it "
+        "another one in its course override."
+    ),
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {
