@@ -358,6 +358,8 @@ def test_what_cannot(text: str) -> None:
 
 # What of a configuration changes no statement that is made already.
 SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped"}
+# Only where a site reports the courses of its catalog alone.
+SHAPES_NOTHING |= {"catalog"}
 
 
 def test_every_field_shapes_statements_or_is_known_not_to() -> None:
@@ -368,6 +370,7 @@ def test_every_field_shapes_statements_or_is_known_not_to() -> None:
 def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> None:
     made = config.build(1, values())
     assert made.fingerprint == config.build(1, values(batch_size=7, timeout=9)).fingerprint
+    assert made.fingerprint == config.build(1, values(catalog="chosen", catalog_duration=60)).fingerprint
     others = [
         config.build(2, values()),
         config.build(1, values(organization_id="org-2")),
@@ -375,6 +378,8 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
         config.build(1, values(learner_id="username")),
         config.build(1, values(learners="sso:acme")),
         config.build(1, values(send_names=False)),
+        config.build(1, values(catalog="chosen", courses="catalog")),
+        config.build(1, values(catalog="all visible", courses="catalog")),
         replace(made, own_credentials=True),
     ]
     found = {made.fingerprint, *(one.fingerprint for one in others)}
