@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from percipio_openedx.data import LONGEST_COURSE
@@ -55,6 +56,7 @@ _FRACTIONS: Final = {"½": ".5", "¼": ".25", "¾": ".75"}
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212\uff0d]")
 
 
+@lru_cache(maxsize=1024)
 def seconds(effort: str, weeks: float | None = None) -> int | None:
     """Return the seconds that a course takes, None if the text does not say so in a way that can be read.
 
