@@ -58,7 +58,7 @@ WHEN: Mapping[str, tuple[Text, Callable[[CourseRun, datetime], bool]]] = {
 ACTS: Mapping[str, tuple[Text, Offer]] = {
     "offer": (_("Offer"), Offer.OFFERED),
     "withdraw": (_("Withdraw"), Offer.WITHDRAWN),
-    "unset": (_("As the site’s rule says"), Offer.UNSET),
+    "unset": (_("As the site's rule says"), Offer.UNSET),
 }
 
 
@@ -136,9 +136,11 @@ def _decide(model_admin: OperatorAdmin, request: HttpRequest, found: list[Listed
     chosen = set(request.POST.getlist("run"))
     runs = [one for one in found if "all" in request.POST or one.run.key in chosen]
     if act in ACTS and runs:
-        title, decision = ACTS[act]
+        decision = ACTS[act][1]
         changed = course_overrides.offer([one.run.key for one in runs], decision)
-        model_admin.log_each(request, changed, gettext("In the catalog: %(decision)s.") % {"decision": title})
+        model_admin.log_each(
+            request, changed, gettext("In the catalog: %(decision)s.") % {"decision": labels.OFFERS[decision]}
+        )
         text = ngettext("%(count)s course run was changed.", "%(count)s course runs were changed.", len(changed))
         messages.success(request, text % {"count": len(changed)})
         if any(one.configuration and one.configuration.catalog.offering is Offering.NONE for one in runs):

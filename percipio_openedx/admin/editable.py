@@ -23,8 +23,6 @@ from percipio_openedx.models.destination import PullClient
 from percipio_openedx.operations import course_overrides, labels
 from percipio_openedx.settings.common import PULL_SCOPE
 
-DECISIONS = (Offer.OFFERED, Offer.WITHDRAWN)
-
 
 class CourseImportForm(forms.Form):
     """A CSV file, cleaned to course overrides."""
@@ -60,7 +58,7 @@ class CourseOverrideAdmin(OperatorAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer a choice where the column takes one of three words."""
         if db_field.name == "offer":
-            choices = [("", _("As the site's rule says")), *((one.value, labels.OFFERS[one]) for one in DECISIONS)]
+            choices = [(one.value, labels.OFFERS[one]) for one in Offer]
             return forms.ChoiceField(choices=choices, required=False, label=db_field.verbose_name)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import config
 from percipio_openedx.catalog import offered
@@ -62,7 +63,8 @@ class Command(OperatorCommand):
                 self.say("  " + _("held back: %(reason)s") % {"reason": labels.of(labels.GAPS, gap)})
         held = sum(1 for one in items if one.record.gaps)
         if not self.as_json:
-            self.say(_("%(count)s items, %(held)s held back") % {"count": len(items), "held": held})
+            text = ngettext("%(count)s item, %(held)s held back", "%(count)s items, %(held)s held back", len(items))
+            self.say(text % {"count": len(items), "held": held})
         return not held
 
     def _export(self, items: Sequence[CatalogItem], form: FileForm, template: list[str] | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx import config
@@ -108,8 +109,9 @@ class Command(OperatorCommand):
         if not files:
             self.say(_("nobody has completed a course"))
         for one in files:
-            text = _("%(count)s completions in %(files)s")
-            self.say(text % {"count": one["completions"], "files": ", ".join(one["files"])})
+            count = one["completions"]
+            text = ngettext("%(count)s completion in %(files)s", "%(count)s completions in %(files)s", count)
+            self.say(text % {"count": count, "files": ", ".join(one["files"])})
             if one["organization"]:
                 self.say("  " + _("for the organization %(organization)s") % {"organization": one["organization"]})
         own = {

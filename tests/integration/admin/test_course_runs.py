@@ -76,8 +76,8 @@ def test_many_are_offered_and_withdrawn_at_once(editor: Client) -> None:
     assert "2 course runs were changed." in page.content.decode()
     assert offers() == {RUN: "offered", two: "offered"}
     assert {(entry.object_repr, entry.change_message) for entry in LogEntry.objects.all()} == {
-        (RUN, "In the catalog: Offer."),
-        (two, "In the catalog: Offer."),
+        (RUN, "In the catalog: offered."),
+        (two, "In the catalog: offered."),
     }
     editor.post(f"{PAGE}?q=two", {"act": "withdraw", "all": "on"})
     assert offers() == {RUN: "offered", two: "withdrawn"}

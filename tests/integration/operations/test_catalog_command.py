@@ -108,7 +108,7 @@ def test_decisions_are_imported(manage: Manage, tmp_path: Path) -> None:
         "would be new: 1, would be changed: 0, unchanged: 0"
     ]
     assert manage("percipio_catalog", "import", str(file)).code == 0
-    assert manage("percipio_catalog", "list").lines[-1] == "1 items, 0 held back"
+    assert manage("percipio_catalog", "list").lines[-1] == "1 item, 0 held back"
 
 
 def test_the_catalog_of_another_site(manage: Manage) -> None:

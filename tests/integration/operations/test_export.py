@@ -61,7 +61,7 @@ def test_what_is_due_is_exported_before_there_are_credentials(manage: Manage, co
     passed(a_learner(), course)
     enrolled(a_learner("ben"), course)
     ran, files = exported(manage, tmp_path)
-    assert (ran.code, ran.lines) == (0, [f"1 completions in {tmp_path}/completions-1.csv"])
+    assert (ran.code, ran.lines) == (0, [f"1 completion in {tmp_path}/completions-1.csv"])
     assert files == [[HEAD, AMINA]]
     assert stat.S_IMODE((tmp_path / "completions-1.csv").stat().st_mode) == 0o600
     # Nothing is stored.
