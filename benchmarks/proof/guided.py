@@ -20,7 +20,8 @@ STATUSES = (200, 201, 400, 401, 500)
 FIELDS = (
     *("region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "client_secret", "api"),
     "send_skipped",
-    *("learner_id", "learner_home_page", "organization_from", "learners", "send_names", "content_id", "started_on"),
+    *("learner_id", "learner_home_page", "organization_from", "learners", "send_names", "content_id"),
+    *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language", "started_on"),
     *("completed_on", "undone", "progress_step", "locked_units", "batch_size", "timeout"),
 )
 

@@ -153,9 +153,10 @@ def offer(course_keys: Iterable[str], decision: Offer) -> list[CourseOverride]:
     new: list[CourseOverride] = []
     changed: dict[CourseOverride, set[str]] = {}
     with transaction.atomic():
-        rows = {row.course_key: row for row in CourseOverride.objects.select_for_update()}
+        # The database may ignore case.
+        rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
         for key in keys:
-            row, general = rows.get(key), rows.get(all_runs_of(key))
+            row, general = rows.get(key.casefold()), rows.get(all_runs_of(key).casefold())
             if row is None:
                 is_reported = general is None or general.is_reported
                 new.append(CourseOverride(course_key=key, is_reported=is_reported, offer=decision))
