@@ -22,11 +22,11 @@ from percipio_openedx.catalog.offered import described, runs_of
 from percipio_openedx.catalog.sheets import harmless
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, LearnerIdentity, Milestone
-from percipio_openedx.enums import Kind
+from percipio_openedx.enums import CompletedOn, Kind
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting.findings import LearnerFinding
-from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting.observe import NOT_ASKED, ProgressOptions, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.statements.build import milestone_of
 
@@ -118,7 +118,8 @@ def completions(configuration: Configuration, course_key: str, left_out: LeftOut
                 if finding.hold:
                     left_out.held[str(finding.hold)] += 1
                 elif milestone is None or finding.identity is None:
-                    left_out.held.update([finding.problem.reason] if finding.problem else [])
+                    unknown = finding.problem is not None and finding.problem.reason != NOT_ASKED
+                    left_out.held.update([finding.problem.reason] if finding.problem and unknown else [])
                 elif not seconds:
                     left_out.held[NO_TIME] += 1
                 elif harmless(finding.identity.scalar) != finding.identity.scalar:
@@ -164,7 +165,10 @@ def _found(configuration: Configuration, course_key: str, course: Course | None,
                         site_id=configuration.site_id,
                         registration=registration_for(root, user_id, course_key),
                     )
-            findings = examine(configuration, course_key, course, rows, now)
+            # The progress is expensive, and decides no completion by these two.
+            is_decided = configuration.policy.completed_on in (CompletedOn.PASSED, CompletedOn.CERTIFICATE)
+            options = ProgressOptions(is_broken=is_decided)
+            findings = examine(configuration, course_key, course, rows, now, options=options)
         finally:
             transaction.set_rollback(True)
     return [(finding, _standing(finding, reported.get(finding.row.user_id))) for finding in findings]

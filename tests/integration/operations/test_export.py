@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from completion.models import BlockCompletion
 from django.contrib.auth import get_user_model
 from lms.djangoapps.grades.models import PersistentCourseGrade
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
@@ -19,7 +20,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import report_due
-from tests.integration.builders import KEY, a_course, a_learner, enrolled
+from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
 
@@ -115,6 +116,29 @@ def test_nobody_is_exported_whom_the_site_does_not_report(
         "left out: 1: The account is not active. Activate it, and the next activity is reported with the rest.",
         "left out: 1: Only learners of one single-sign-on provider are reported; this one is none of them.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_asked"), [("passed", False), ("certificate", False), ("progress", True), ("any", True)]
+)
+def test_the_platform_is_asked_for_the_progress_only_where_it_decides(
+    manage: Manage,
+    course: Any,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    rule: str,
+    is_asked: bool,
+) -> None:
+    settings.PERCIPIO_COMPLETED_ON = rule
+    learner = a_learner()
+    enrolled(learner, course)
+    for number in range(10):
+        BlockCompletion.objects.submit_completion(user=learner, block_key=block(course, number), completion=1.0)
+    asked = progress_asked(monkeypatch)
+    ran, files = exported(manage, tmp_path)
+    assert (ran.code, bool(asked), bool(files)) == (0, is_asked, is_asked)
+    assert ran.lines[1:] == []
 
 
 def test_a_course_that_is_left_out_is_not_exported(manage: Manage, course: Any, tmp_path: Path) -> None:
