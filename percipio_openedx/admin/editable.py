@@ -46,7 +46,6 @@ class CourseOverrideAdmin(OperatorAdmin):
         help_texts = {
             "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
             "content_id": _("Empty: by the rule of the site."),
-            "offer": _("Whether the course is offered in Percipio's catalog. Empty: as the site's rule says."),
             "title": _("Empty: the course's name."),
             "type": _("Empty: as the site's configuration says."),
             "duration": _("Empty: the course's effort."),
@@ -59,7 +58,12 @@ class CourseOverrideAdmin(OperatorAdmin):
         """Offer a choice where the column takes one of three words."""
         if db_field.name == "offer":
             choices = [(one.value, labels.OFFERS[one]) for one in Offer]
-            return forms.ChoiceField(choices=choices, required=False, label=db_field.verbose_name)
+            return forms.ChoiceField(
+                choices=choices,
+                required=False,
+                label=db_field.verbose_name,
+                help_text=_("Whether the course is offered in Percipio's catalog."),
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
