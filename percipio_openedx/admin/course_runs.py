@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, badge, demand, may
-from percipio_openedx.catalog.items import Item, RunInCatalog, can_join, opens_at
+from percipio_openedx.catalog.items import CatalogItem, RunInCatalog, can_join, opens_at
 from percipio_openedx.catalog.offered import described, in_catalog
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import CourseRun
@@ -154,7 +154,7 @@ def _row(one: ListedRun, names: Mapping[int, str]) -> dict[str, Any]:
     entry, configuration = one.entry, one.configuration
     gaps: list[str] = []
     if entry.is_offered and configuration is not None:
-        record = described(Item(entry.content_id, (entry,)), configuration).record
+        record = described(CatalogItem(entry.content_id, (entry,)), configuration).record
         gaps = [labels.of(labels.GAPS, gap) for gap in record.gaps]
     return {
         "run": one.run,

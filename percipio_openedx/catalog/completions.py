@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.catalog.items import Item
+from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.offered import described, runs_of
 from percipio_openedx.catalog.sheets import harmless
 from percipio_openedx.config import Configuration
@@ -140,7 +140,7 @@ def _described(configuration: Configuration, course_key: str) -> tuple[str, int 
     runs = runs_of(configuration, edx_platform.course_runs([course_key]))
     if not runs:
         return "", None
-    said = described(Item(runs[0].content_id, tuple(runs)), configuration).record
+    said = described(CatalogItem(runs[0].content_id, tuple(runs)), configuration).record
     return said.title, said.duration
 
 

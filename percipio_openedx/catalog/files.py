@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from percipio_openedx.catalog.items import Item
+from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.record import Record
 from percipio_openedx.catalog.sheets import columns, filled, harmless
 from percipio_openedx.enums import CatalogGap
@@ -64,13 +64,13 @@ class CatalogFile:
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    left_out: tuple[tuple[Item, tuple[CatalogGap, ...]], ...] = ()
+    left_out: tuple[tuple[CatalogItem, tuple[CatalogGap, ...]], ...] = ()
     unfilled: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
 
 
 def catalog_file(
-    catalog: Iterable[tuple[Item, Record]], form: FileForm, template: Sequence[str] | None = None
+    catalog: Iterable[tuple[CatalogItem, Record]], form: FileForm, template: Sequence[str] | None = None
 ) -> CatalogFile:
     """Return the catalog in the columns of a form, or of a template's header; what lacks something is left out."""
     head = tuple(template or HEADERS[form])

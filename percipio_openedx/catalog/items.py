@@ -24,20 +24,20 @@ class RunInCatalog:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class CatalogItem:
     """The offered course runs of one content id, as one item; the first of ``runs`` speaks for it."""
 
     content_id: str
     runs: tuple[RunInCatalog, ...]
 
 
-def items(runs: Iterable[RunInCatalog], now: datetime) -> list[Item]:
+def items(runs: Iterable[RunInCatalog], now: datetime) -> list[CatalogItem]:
     """Return the items of the runs that are offered, by content id; the runs of each in the order of ``in_order``."""
     found: dict[str, list[RunInCatalog]] = {}
     for one in runs:
         if one.is_offered:
             found.setdefault(one.content_id, []).append(one)
-    return [Item(content_id, tuple(in_order(alike, now))) for content_id, alike in sorted(found.items())]
+    return [CatalogItem(content_id, tuple(in_order(alike, now))) for content_id, alike in sorted(found.items())]
 
 
 def in_order(runs: Sequence[RunInCatalog], now: datetime) -> list[RunInCatalog]:

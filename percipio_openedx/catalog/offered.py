@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.catalog.items import Item, RunInCatalog, items
+from percipio_openedx.catalog.items import CatalogItem, RunInCatalog, items
 from percipio_openedx.catalog.record import NO_WORDING, Record, Wording, record
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, CourseRun
@@ -16,10 +16,10 @@ from percipio_openedx.statements.content import content_id
 
 
 @dataclass(frozen=True, slots=True)
-class CatalogItem:
+class DescribedItem:
     """An item with its record, which says what it lacks (``Record.gaps``)."""
 
-    item: Item
+    item: CatalogItem
     record: Record
 
 
@@ -51,12 +51,12 @@ def in_catalog(configuration: Configuration, runs: Iterable[CourseRun], book: Ov
     return found
 
 
-def catalog(configuration: Configuration, now: datetime) -> list[CatalogItem]:
+def catalog(configuration: Configuration, now: datetime) -> list[DescribedItem]:
     """Return the items that a site offers, by content id; raises ``PlatformUnavailable``."""
     return [described(item, configuration) for item in items(runs_of(configuration), now)]
 
 
-def described(item: Item, configuration: Configuration) -> CatalogItem:
+def described(item: CatalogItem, configuration: Configuration) -> DescribedItem:
     first = item.runs[0]
     said = record(first.run, item.content_id, first.wording, configuration.catalog, config.lms_root())
-    return CatalogItem(item, said)
+    return DescribedItem(item, said)

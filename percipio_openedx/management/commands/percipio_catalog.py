@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 from percipio_openedx import config
 from percipio_openedx.catalog import offered
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
-from percipio_openedx.catalog.items import Item
-from percipio_openedx.catalog.offered import CatalogItem
+from percipio_openedx.catalog.items import CatalogItem
+from percipio_openedx.catalog.offered import DescribedItem
 from percipio_openedx.catalog.sheets import as_csv, header
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import CatalogGap, Offering
@@ -52,7 +52,7 @@ class Command(OperatorCommand):
         template = header(content_of(options["template"])) if options["template"] else None
         return self._export(items, FileForm(options["format"]), template)
 
-    def _list(self, items: Sequence[CatalogItem]) -> bool:
+    def _list(self, items: Sequence[DescribedItem]) -> bool:
         for one in items:
             record, runs = one.record, [each.run.key for each in one.item.runs]
             if self.as_json:
@@ -67,7 +67,7 @@ class Command(OperatorCommand):
             self.say(text % {"count": len(items), "held": held})
         return not held
 
-    def _export(self, items: Sequence[CatalogItem], form: FileForm, template: list[str] | None) -> bool:
+    def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:
         made = catalog_file(((one.item, one.record) for one in items), form, template)
         if self.as_json:
             self.emit(_document(made))
@@ -114,5 +114,5 @@ def _document(made: CatalogFile) -> dict[str, Any]:
     }
 
 
-def _left_out(item: Item, gaps: Sequence[CatalogGap]) -> dict[str, Any]:
+def _left_out(item: CatalogItem, gaps: Sequence[CatalogGap]) -> dict[str, Any]:
     return {"content_id": item.content_id, "runs": [one.run.key for one in item.runs], "why": list(gaps)}

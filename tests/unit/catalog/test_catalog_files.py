@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
-from percipio_openedx.catalog.items import Item, RunInCatalog
+from percipio_openedx.catalog.items import CatalogItem, RunInCatalog
 from percipio_openedx.catalog.record import Record
 from percipio_openedx.catalog.sheets import as_csv, columns, header, in_parts
 from percipio_openedx.data import CourseRun
@@ -30,7 +30,7 @@ RECORD = Record(
     thumbnail_url="https://lms.example.com/a.jpg",
     author="Academy",
 )
-ITEM = Item("Org-CS101", (RunInCatalog(CourseRun("course-v1:Org+CS101+R", "Org", "CS101", "R"), "Org-CS101"),))
+ITEM = CatalogItem("Org-CS101", (RunInCatalog(CourseRun("course-v1:Org+CS101+R", "Org", "CS101", "R"), "Org-CS101"),))
 
 
 def made(form: FileForm, record: Record = RECORD, template: list[str] | None = None) -> CatalogFile:
