@@ -19,7 +19,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, badge, demand, may
 from percipio_openedx.catalog.items import CatalogItem, RunInCatalog, can_join, opens_at
 from percipio_openedx.catalog.offered import described, in_catalog
-from percipio_openedx.config import Configuration
+from percipio_openedx.config import CatalogRules
 from percipio_openedx.data import CourseRun
 from percipio_openedx.enums import Offer, Offering
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -33,10 +33,10 @@ CHANGE = ("add_courseoverride", "change_courseoverride")
 
 @dataclass(frozen=True, slots=True)
 class ListedRun:
-    """A course run of the list; ``configuration`` is its site's, None if that is switched off or wrong."""
+    """A course run of the list; ``rules`` are its site's, None if that is switched off or wrong."""
 
     site_id: int
-    configuration: Configuration | None
+    rules: CatalogRules | None
     entry: RunInCatalog
 
     @property
@@ -97,20 +97,20 @@ def _listed() -> list[ListedRun]:
         of_site.setdefault(by_org.get(run.org, default), []).append(run)
     book, found = OverrideBook(), []
     for site_id, runs in of_site.items():
-        configuration = _configuration(site_id)
+        rules = _rules(site_id)
         # Without one nothing is offered, and the content id is not known.
         entries = (
             (RunInCatalog(run, "", decided.offer if (decided := book.of(run.key)) else "") for run in runs)
-            if configuration is None
-            else in_catalog(configuration, runs, book)
+            if rules is None
+            else in_catalog(rules, runs, book)
         )
-        found += [ListedRun(site_id, configuration, entry) for entry in entries]
+        found += [ListedRun(site_id, rules, entry) for entry in entries]
     return sorted(found, key=lambda one: one.run.key)
 
 
-def _configuration(site_id: int) -> Configuration | None:
+def _rules(site_id: int) -> CatalogRules | None:
     try:
-        return config.without_credentials(site_id)
+        return config.catalog_for(site_id)
     except PercipioConfigurationError:
         # The overview and the doctor name the mistake.
         return None
@@ -143,7 +143,7 @@ def _decide(model_admin: OperatorAdmin, request: HttpRequest, found: list[Listed
         )
         text = ngettext("%(count)s course run was changed.", "%(count)s course runs were changed.", len(changed))
         messages.success(request, text % {"count": len(changed)})
-        if any(one.configuration and one.configuration.catalog.offering is Offering.NONE for one in runs):
+        if any(one.rules and one.rules.policy.offering is Offering.NONE for one in runs):
             messages.warning(request, gettext("Their site has no catalog yet; set PERCIPIO_CATALOG."))
     elif not runs:
         messages.warning(request, gettext("Nothing is chosen."))
@@ -151,10 +151,10 @@ def _decide(model_admin: OperatorAdmin, request: HttpRequest, found: list[Listed
 
 
 def _row(one: ListedRun, names: Mapping[int, str]) -> dict[str, Any]:
-    entry, configuration = one.entry, one.configuration
+    entry, rules = one.entry, one.rules
     gaps: list[str] = []
-    if entry.is_offered and configuration is not None:
-        record = described(CatalogItem(entry.content_id, (entry,)), configuration).record
+    if entry.is_offered and rules is not None:
+        record = described(CatalogItem(entry.content_id, (entry,)), rules).record
         gaps = [labels.of(labels.GAPS, gap) for gap in record.gaps]
     return {
         "run": one.run,

@@ -106,7 +106,7 @@ def completions(configuration: Configuration, course_key: str, left_out: LeftOut
     after = 0
     with bulkhead(Boundary.COURSE) as contained:
         course = CourseBook().get(course_key)
-        title, duration = _described(configuration, course_key)
+        title, duration = _described(configuration.site_id, course_key)
         while rows := edx_platform.enrollments_after(course_key, after, AT_ONCE, None):
             after = rows[-1][0]
             work = partial(_found, configuration, course_key, course)
@@ -135,12 +135,13 @@ def completions(configuration: Configuration, course_key: str, left_out: LeftOut
         left_out.failed_courses[course_key] = contained.reason
 
 
-def _described(configuration: Configuration, course_key: str) -> tuple[str, int | None]:
+def _described(site_id: int, course_key: str) -> tuple[str, int | None]:
     """Return a course run's title and duration as the catalog states them."""
-    runs = runs_of(configuration, edx_platform.course_runs([course_key]))
-    if not runs:
+    rules = config.catalog_for(site_id)
+    runs = runs_of(rules, edx_platform.course_runs([course_key])) if rules is not None else []
+    if rules is None or not runs:
         return "", None
-    said = described(CatalogItem(runs[0].content_id, tuple(runs)), configuration).record
+    said = described(CatalogItem(runs[0].content_id, tuple(runs)), rules).record
     return said.title, said.duration
 
 

@@ -35,8 +35,10 @@ from percipio_openedx.config.routing import (
 from percipio_openedx.config.site import (
     FIELDS,
     SERVICE_PATH,
+    CatalogRules,
     Configuration,
     build,
+    catalog_for,
     for_site,
     in_force,
     setting_values,

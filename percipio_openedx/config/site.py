@@ -216,6 +216,31 @@ def _catalog(values: Mapping[str, Any]) -> CatalogPolicy:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CatalogRules:
+    """What the catalog needs of a site's settings: no credentials, and no choice of learners.
+
+    ``content_id`` is the rule of content ids, ``root`` the address that the items' addresses begin with.
+    """
+
+    site_id: int
+    content_id: str
+    policy: CatalogPolicy
+    root: str
+
+
+def catalog_for(site_id: int) -> CatalogRules | None:
+    """Return what a site's catalog needs, None if the site, or the whole plugin, is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values = values_of(stored)
+    content_id = choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS)
+    return CatalogRules(site_id, content_id, _catalog(values), lms_root())
+
+
 def without_credentials(site_id: int) -> Configuration | None:
     """Return a site's configuration for what leaves as a file; None if the site, or the whole plugin, is switched off.
 

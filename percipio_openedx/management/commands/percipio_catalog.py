@@ -16,7 +16,7 @@ from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
 from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.offered import DescribedItem
 from percipio_openedx.catalog.sheets import as_csv, header
-from percipio_openedx.config import Configuration
+from percipio_openedx.config import CatalogRules
 from percipio_openedx.enums import CatalogGap, Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over
 from percipio_openedx.management.operator import OperatorCommand, UsageError, site_option
@@ -45,8 +45,8 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         if options["act"] == "import":
             return take_over(self, options["file"], dry_run=options["dry_run"])
-        configuration = catalog_of(options["site"])
-        items = offered.catalog(configuration, timezone.now())
+        rules = catalog_of(options["site"])
+        items = offered.catalog(rules, timezone.now())
         if options["act"] == "list":
             return self._list(items)
         template = header(content_of(options["template"])) if options["template"] else None
@@ -89,20 +89,20 @@ class Command(OperatorCommand):
             self.stderr.write(_("left empty: %(columns)s") % {"columns": ", ".join(made.empty)})
 
 
-def catalog_of(site: str | None) -> Configuration:
-    """Return the configuration of a site that has a catalog, with or without credentials.
+def catalog_of(site: str | None) -> CatalogRules:
+    """Return the rules of a site that has a catalog, with or without credentials.
 
     Raises:
         UsageError: the site does not exist, is switched off, or has no catalog.
         PercipioConfigurationError: a setting is wrong.
     """
     site_id = site_option(site) or config.default_site_id()
-    configuration = config.without_credentials(site_id)
-    if configuration is None:
+    rules = config.catalog_for(site_id)
+    if rules is None:
         raise UsageError(_("this site is switched off"))
-    if configuration.catalog.offering is Offering.NONE:
+    if rules.policy.offering is Offering.NONE:
         raise UsageError(_("this site has no catalog; set PERCIPIO_CATALOG"))
-    return configuration
+    return rules
 
 
 def _document(made: CatalogFile) -> dict[str, Any]:

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.django_db
 
 
 def catalog(site_id: int = 1) -> list[dict[str, Any]]:
-    configuration = config.without_credentials(site_id)
-    assert configuration is not None
-    return [one.record.document() for one in offered.catalog(configuration, timezone.now())]
+    rules = config.catalog_for(site_id)
+    assert rules is not None
+    return [one.record.document() for one in offered.catalog(rules, timezone.now())]
 
 
 @pytest.fixture(autouse=True)
@@ -129,12 +129,12 @@ def test_the_queries_do_not_grow_with_the_runs(chosen: Any, count: int) -> None:
     CourseOverride.objects.bulk_create(
         CourseOverride(course_key=f"course:Org1+C{number}", tags="x") for number in range(count)
     )
-    configuration = config.without_credentials(1)
-    assert configuration is not None
+    rules = config.catalog_for(1)
+    assert rules is not None
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        assert len(offered.catalog(configuration, timezone.now())) == count
+        assert len(offered.catalog(rules, timezone.now())) == count
     assert len(captured) == 3
 
 
@@ -152,14 +152,14 @@ def test_the_queries_do_not_grow_with_the_runs(chosen: Any, count: int) -> None:
 def test_a_wrong_setting_is_named(chosen: Any, name: str, value: object) -> None:
     setattr(chosen, name, value)
     with pytest.raises(PercipioConfigurationError) as caught:
-        config.without_credentials(1)
+        config.catalog_for(1)
     assert caught.value.setting == name
 
 
 def test_only_the_courses_of_no_catalog_is_a_mistake(chosen: Any) -> None:
     chosen.PERCIPIO_CATALOG, chosen.PERCIPIO_COURSES = "", "catalog"
     with pytest.raises(PercipioConfigurationError, match="there is no catalog"):
-        config.without_credentials(1)
+        config.catalog_for(1)
 
 
 def test_a_configuration_without_credentials_holds_none(reporting: Any) -> None:
@@ -168,7 +168,7 @@ def test_a_configuration_without_credentials_holds_none(reporting: Any) -> None:
     assert found is not None
     assert (found.client_id, found.client_secret.reveal(), found.own_credentials) == ("-", "-", False)
     PercipioConfiguration.objects.create(site_id=1, enabled=False)
-    assert config.without_credentials(1) is None
+    assert config.without_credentials(1) is config.catalog_for(1) is None
 
 
 @pytest.mark.django_db(transaction=True)
