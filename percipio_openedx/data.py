@@ -10,8 +10,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, Retakes, StartedOn, Undone
+from percipio_openedx.enums import (
+    CompletedOn,
+    HoldReason,
+    Kind,
+    LockedUnits,
+    Offer,
+    Offering,
+    ReportedCourses,
+    Retakes,
+    StartedOn,
+    Undone,
+)
 
+# Seconds in a thousand hours: a course that is said to be longer is a mistake.
+LONGEST_COURSE = 3_600_000
 # What is reported unless a site chooses otherwise.
 USUAL_MILESTONES = frozenset({Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED})
 
@@ -27,6 +40,26 @@ class Policy:
     locked_units: LockedUnits = LockedUnits.COUNT
     milestones: frozenset[Kind] = USUAL_MILESTONES
     retakes: Retakes = Retakes.COMPLETIONS
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPolicy:
+    """One site's choices about Percipio's catalog: which course runs, and what is said where the LMS says nothing.
+
+    ``duration`` in seconds, 0 for none; ``language`` is a language tag, or empty.
+    """
+
+    offering: Offering = Offering.NONE
+    courses: ReportedCourses = ReportedCourses.ALL
+    type: str = "COURSE"
+    duration: int = 0
+    language: str = ""
+
+    def offers(self, offer: str, *, is_visible: bool) -> bool:
+        """Whether a course run is offered, given the operator's decision and whether the LMS's catalog shows it."""
+        if self.offering is Offering.NONE or offer == Offer.WITHDRAWN:
+            return False
+        return offer == Offer.OFFERED or (self.offering is Offering.ALL_VISIBLE and is_visible)
 
 
 class Enrollment(NamedTuple):
@@ -195,7 +228,8 @@ class Course:
     """A course run as statements describe it.
 
     ``language`` is the course team's choice (``''`` if unknown), ``content_id`` the operator's own id for Percipio's
-    catalog (``''`` for the site's rule), ``ends_at`` the end of the run, None without one.
+    catalog (``''`` for the site's rule), ``ends_at`` the end of the run, None without one, ``offer`` the operator's
+    decision (``enums.Offer``), ``is_visible`` whether the LMS's catalog shows it.
     """
 
     key: str
@@ -210,6 +244,43 @@ class Course:
     is_reported: bool = True
     content_id: str = ""
     ends_at: datetime | None = None
+    offer: str = ""
+    is_visible: bool = True
+
+    def hold(self, catalog: CatalogPolicy) -> HoldReason | None:
+        """Return why no learner of this course run is reported, None if they are."""
+        if not self.is_reported:
+            return HoldReason.COURSE_LEFT_OUT
+        if catalog.courses is ReportedCourses.ALL or catalog.offers(self.offer, is_visible=self.is_visible):
+            return None
+        return HoldReason.NOT_IN_CATALOG
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRun:
+    """A course run as the LMS's catalog describes it, without anything that has to be computed.
+
+    ``org_name`` is the organization as the LMS displays it, ``effort`` free text of the course team, ``image`` a path
+    or an address. ``is_visible``: the LMS's catalog shows it to everybody; ``is_hidden``: it is visible to staff only.
+    """
+
+    key: str
+    org: str
+    number: str
+    run: str
+    org_name: str = ""
+    name: str = ""
+    description: str = ""
+    language: str = ""
+    effort: str = ""
+    image: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    enrollment_start: datetime | None = None
+    enrollment_end: datetime | None = None
+    is_visible: bool = True
+    is_hidden: bool = False
+    invitation_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

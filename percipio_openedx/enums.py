@@ -65,6 +65,41 @@ class Retakes(StrEnum):
     FIRST_ONLY = "first_only"
 
 
+class Offering(StrEnum):
+    """Which course runs a site offers to Percipio (``PERCIPIO_CATALOG``)."""
+
+    NONE = ""
+    CHOSEN = "chosen"
+    ALL_VISIBLE = "all visible"
+
+
+class ReportedCourses(StrEnum):
+    """Of which courses learners are reported (``PERCIPIO_COURSES``)."""
+
+    ALL = "all"
+    CATALOG = "catalog"
+
+
+class Offer(StrEnum):
+    """What an operator decided of a course run in the catalog; unset: as ``PERCIPIO_CATALOG`` says."""
+
+    UNSET = ""
+    OFFERED = "offered"
+    WITHDRAWN = "withdrawn"
+
+
+class CatalogGap(StrEnum):
+    """What an item of the catalog lacks, so that it is held back."""
+
+    TITLE = "no_title"
+    DURATION = "no_duration"
+    LANGUAGE = "no_language"
+    URL = "no_url"
+    # Of the linked-content file alone.
+    DESCRIPTION = "no_description"
+    ALPHABET = "id_does_not_fit"
+
+
 class HoldReason(StrEnum):
     """Why nothing is reported of a learner in a course."""
 
@@ -83,6 +118,7 @@ class HoldReason(StrEnum):
     NOT_SELECTED = "not_selected"
     MODE_LEFT_OUT = "mode_left_out"
     COURSE_LEFT_OUT = "course_left_out"
+    NOT_IN_CATALOG = "not_in_catalog"
     NO_ORGANIZATION = "no_organization"
     ODD_ORGANIZATION = "odd_organization"
     NO_ACCOUNT = "no_account"

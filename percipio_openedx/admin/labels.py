@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.operations.labels import Text
 
 # By field name, and by the bounds of a backfill (``operations.scope``).
@@ -22,8 +23,13 @@ LABELS: Mapping[str, Text] = {
     "asked": _("Parameters"),
     "at": _("Time"),
     "attempts": _("Tries"),
+    "author": _("By"),
     "batch_limit": _("Largest request"),
     "batch_size": _("Statements in one request"),
+    "catalog": _("Offered in the catalog"),
+    "catalog_duration": _("Duration of other courses"),
+    "catalog_language": _("Language of other courses"),
+    "catalog_type": _("Type of content"),
     "change_date": _("Changed"),
     "changed_at": _("Since"),
     "changed_by": _("Changed by"),
@@ -33,9 +39,11 @@ LABELS: Mapping[str, Text] = {
     "content_id": _("Id in Percipio's catalog"),
     "course_key": _("Course"),
     "course_keys": _("Courses"),
+    "courses": _("Courses to report"),
     "destination": _("Destination"),
     "done_at": _("Done"),
     "due_at": _("Due"),
+    "duration": _("Duration (seconds)"),
     "duration_ms": _("Milliseconds"),
     "enabled": _("Switched on"),
     "enrollment_id": _("Last enrollment"),
@@ -59,6 +67,7 @@ LABELS: Mapping[str, Text] = {
     "learner_id": _("A learner is named by"),
     "learners": _("Learners to report"),
     "locked_units": _("Units that are locked for a learner"),
+    "offer": _("In the catalog"),
     "observed": _("Observed"),
     "observed_at": _("Last observed"),
     "method": _("Method"),
@@ -95,8 +104,11 @@ LABELS: Mapping[str, Text] = {
     "status": _("HTTP status"),
     "stored_at": _("Stored"),
     "subject": _("What"),
+    "tags": _("Tags"),
     "timeout": _("Time-out"),
+    "title": _("Title in the catalog"),
     "token_url": _("Token address"),
+    "type": _("Type of content"),
     "failed_courses": _("Courses left out"),
     "undone": _("When the LMS takes a completion back"),
     "until": _("Until"),
@@ -123,6 +135,14 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
         ("course", _("By course: course:Org+Course, as in Percipio's catalog")),
         ("course_run", _("By course run: the course key")),
         ("url", _("By the course's address in this LMS")),
+    ),
+    "catalog": (
+        (Offering.CHOSEN, _("The course runs that an operator offers")),
+        (Offering.ALL_VISIBLE, _("All that this LMS's own catalog shows, but for withdrawn ones")),
+    ),
+    "courses": (
+        (ReportedCourses.ALL, _("All courses")),
+        (ReportedCourses.CATALOG, _("Only those that are offered in the catalog")),
     ),
     "started_on": (("enrollment", _("The enrollment")), ("first_activity", _("The first activity in the course"))),
     "completed_on": (
@@ -208,6 +228,11 @@ HELP: dict[str, Text] = {
     ),
     "send_names": _("Whether the full name travels with each statement, beside the id."),
     "content_id": _("The id under which Percipio's catalog knows a course. A course override can say otherwise."),
+    "catalog": _("Which course runs are offered to Percipio's catalog; as long as nothing says so, none."),
+    "courses": _("A course that is not offered can be left unreported, since Percipio would show it to nobody."),
+    "catalog_type": _("One of Percipio's types of content, such as COURSE. A course override can say otherwise."),
+    "catalog_duration": _("In seconds, for courses whose effort cannot be read. 0: they are held back."),
+    "catalog_language": _("For courses that name none: a language tag, as en or pt-BR. Empty: they are held back."),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
     "locked_units": _(
         "For instance in audit mode. Where they count, such a learner never completes the course by units."
@@ -230,6 +255,10 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
             *("content_id", "milestones", "started_on", "progress_step", "completed_on"),
             *("locked_units", "retakes", "undone"),
         ),
+    ),
+    (
+        _("The catalog"),
+        ("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
     ),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
 )

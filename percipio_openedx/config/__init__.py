@@ -5,7 +5,15 @@ Course key → organization → the enabled ``SiteConfiguration`` that names it 
 from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
 """
 
-from percipio_openedx.config.accounts import account_values, for_account, for_site, in_force
+from percipio_openedx.config.accounts import (
+    CatalogRules,
+    account_values,
+    catalog_for,
+    for_account,
+    for_site,
+    in_force,
+    without_credentials,
+)
 from percipio_openedx.config.installation import (
     alert_after,
     alert_emails,

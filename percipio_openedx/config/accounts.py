@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from percipio_openedx import edx_platform
@@ -11,14 +11,18 @@ from percipio_openedx.config.installation import is_on
 from percipio_openedx.config.site import (
     ACCOUNT_FIELDS,
     ADDRESSES,
+    CONTENT_IDS,
     CREDENTIALS,
     AccountInForce,
     Configuration,
     build,
+    catalog_policy,
     masked,
     values_of,
 )
-from percipio_openedx.config.values import learner_rule
+from percipio_openedx.config.site_values import site_root
+from percipio_openedx.config.values import choice, learner_rule
+from percipio_openedx.data import CatalogPolicy
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret
 
@@ -108,3 +112,47 @@ def account_values(values: Mapping[str, Any], row: Account) -> dict[str, Any]:
         own["region"] = "custom"
     alone = {name: own[name] or "" for name in (*ADDRESSES, *CREDENTIALS, "learners")}
     return {**values, **{name: value for name, value in own.items() if value}, **alone}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRules:
+    """What the catalog needs of a site's settings: no credentials, and no choice of learners.
+
+    ``content_id`` is the rule of content ids, ``root`` the address that the items' addresses begin with.
+    """
+
+    site_id: int
+    content_id: str
+    policy: CatalogPolicy
+    root: str
+
+
+def catalog_for(site_id: int) -> CatalogRules | None:
+    """Return what a site's catalog needs, None if the site, or the whole plugin, is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values = values_of(stored)
+    content_id = choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS)
+    return CatalogRules(site_id, content_id, catalog_policy(values), site_root(site_id))
+
+
+def without_credentials(site_id: int) -> Configuration | None:
+    """Return a site's configuration for what leaves as a file; None if the site, or the whole plugin, is switched off.
+
+    The site's own credentials are none: nothing can be sent with it. Raises as ``for_site``.
+    """
+    from percipio_openedx.models.account import Account
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values, given = values_of(stored), edx_platform.site_values([site_id]).get(site_id)
+    accounts = Account.in_order([site_id])
+    if accounts:
+        return _with_accounts(site_id, values, given, accounts)
+    none = {"partner_name": values["partner_name"] or "-", "client_id": "-", "client_secret": "-"}
+    return build(site_id, {**values, **none}, given)

@@ -26,11 +26,22 @@ from percipio_openedx.config.values import (
     sso_or,
     whole,
 )
-from percipio_openedx.data import Policy
-from percipio_openedx.enums import Api, CompletedOn, Kind, LockedUnits, Retakes, StartedOn, Undone
+from percipio_openedx.data import LONGEST_COURSE, CatalogPolicy, Policy
+from percipio_openedx.enums import (
+    Api,
+    CompletedOn,
+    Kind,
+    LockedUnits,
+    Offering,
+    ReportedCourses,
+    Retakes,
+    StartedOn,
+    Undone,
+)
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
+from percipio_openedx.statements.content import language_tag
 
 if TYPE_CHECKING:
     from percipio_openedx.models.configuration import PercipioConfiguration
@@ -64,6 +75,11 @@ FIELDS = (
     "modes",
     "send_names",
     "content_id",
+    "catalog",
+    "courses",
+    "catalog_type",
+    "catalog_duration",
+    "catalog_language",
     "milestones",
     "started_on",
     "completed_on",
@@ -83,6 +99,8 @@ SHAPING = (
     *("account", "rules_before"),
 )
 
+
+LONGEST_TYPE = 64
 
 # Skillsoft's data centers: addresses of the API and of the token endpoint. (The token address of "development" is on
 # Skillsoft's page, the others are in use by edX.)
@@ -124,6 +142,7 @@ class Configuration:
     send_names: bool = True
     content_id: str = "course"
     policy: Policy = field(default_factory=Policy)
+    catalog: CatalogPolicy = field(default_factory=CatalogPolicy)
     batch_size: int = 50
     timeout: float = 20.0
     send_skipped: bool = False
@@ -156,6 +175,8 @@ class Configuration:
     def fingerprint(self) -> str:
         """Return a short, stable hash of everything that shapes statements."""
         shape = [str(getattr(self, name)) for name in SHAPING]
+        if self.catalog.courses is ReportedCourses.CATALOG:
+            shape.append(self.catalog.offering)
         return hashlib.sha256(json.dumps(shape).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     @property
@@ -224,6 +245,7 @@ def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configu
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
         policy=_policy(values),
+        catalog=catalog_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),
         lms_root=own.lms_root,
@@ -268,6 +290,30 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
         milestones=_milestones(values["milestones"]),
         retakes=member("PERCIPIO_RETAKES", values["retakes"], Retakes),
+    )
+
+
+def catalog_policy(values: Mapping[str, Any]) -> CatalogPolicy:
+    offering = member("PERCIPIO_CATALOG", values["catalog"], Offering)
+    courses = member("PERCIPIO_COURSES", values["courses"], ReportedCourses)
+    if courses is ReportedCourses.CATALOG and offering is Offering.NONE:
+        # Else no learner of any course would be reported.
+        problem = _("is catalog, but there is no catalog; set PERCIPIO_CATALOG as well")
+        raise PercipioConfigurationError("PERCIPIO_COURSES", problem)
+    language = str(values["catalog_language"] or "")
+    if language and language_tag(language) is None:
+        problem = _("is %(value)s; it must be a language tag, such as en or pt-BR")
+        raise PercipioConfigurationError("PERCIPIO_CATALOG_LANGUAGE", problem, value=repr(language))
+    kind = str(values["catalog_type"] or "")
+    if not kind or not kind.isprintable() or len(kind) > LONGEST_TYPE:
+        problem = _("must be one of Percipio's types of content, such as COURSE")
+        raise PercipioConfigurationError("PERCIPIO_CATALOG_TYPE", problem)
+    return CatalogPolicy(
+        offering=offering,
+        courses=courses,
+        type=kind,
+        duration=whole("PERCIPIO_CATALOG_DURATION", values["catalog_duration"], 0, LONGEST_COURSE),
+        language=language_tag(language) or "",
     )
 
 

@@ -41,7 +41,9 @@ def member(name: str, value: Any, members: type[Member]) -> Member:
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         problem = _("is %(value)s; it must be one of %(allowed)s")
-        raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
+        raise PercipioConfigurationError(
+            name, problem, value=repr(value), allowed=", ".join(one or "''" for one in allowed)
+        )
     return str(value)
 
 

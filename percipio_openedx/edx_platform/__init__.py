@@ -38,7 +38,14 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version, unknown_courses
+from percipio_openedx.edx_platform.courses import (
+    course,
+    course_runs,
+    find_courses,
+    is_graded,
+    outline_version,
+    unknown_courses,
+)
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
@@ -48,6 +55,7 @@ from percipio_openedx.edx_platform.installation import (
     site_id_of_host,
     site_id_of_org,
     site_values,
+    sites_by_org,
     sites_of_orgs,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

@@ -54,12 +54,17 @@ def site_id_of_org(org: str) -> int | None:
 
 
 def sites_of_orgs() -> set[int]:
-    """Return the sites that own any organization; an organization belongs to the lowest site that lists it."""
+    """Return the sites that own any organization."""
+    return set(sites_by_org().values())
+
+
+def sites_by_org() -> dict[str, int]:
+    """Return the site of each organization that any lists; it belongs to the lowest of them."""
     found: dict[str, int] = {}
     for site_id, named in _claims():
         for org in named:
             found.setdefault(org, site_id)
-    return set(found.values())
+    return found
 
 
 def site_values(site_ids: Iterable[int] | None = None) -> dict[int, Any]:

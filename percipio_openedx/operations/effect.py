@@ -169,7 +169,7 @@ class _Side:
 
     def __init__(self, configuration: Configuration | None, course: Course, rows: Mapping[int, LearnerCourse]) -> None:
         self._findings: dict[int, LearnerFinding] = {}
-        if configuration is None:
+        if configuration is None or course.hold(configuration.catalog):
             return
         read = partial(observed_state.read, ends_at=course.ends_at, now=timezone.now(), makes_ids=False)
         seen = read(course.key, list(rows), course.is_graded, configuration)

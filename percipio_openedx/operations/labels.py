@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.enums import HoldReason, Kind, Outcome, UnreportedReason
+from percipio_openedx.enums import CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 
@@ -82,6 +82,9 @@ HOLDS: Mapping[str, Text] = {
     HoldReason.NOT_SELECTED: _("Only learners of one single-sign-on provider are reported; this one is none of them."),
     HoldReason.MODE_LEFT_OUT: _("The learner is enrolled in a mode that is not reported (PERCIPIO_MODES)."),
     HoldReason.COURSE_LEFT_OUT: _("This course is left out. Its course override says so and can be changed."),
+    HoldReason.NOT_IN_CATALOG: _(
+        "This course is not in the catalog, and only courses in it are reported. Offer it, then back-fill it."
+    ),
     HoldReason.NO_ORGANIZATION: _("No Percipio organization is known for this learner, and the site names none."),
     HoldReason.ODD_ORGANIZATION: _(
         "What the learner's single-sign-on link says is no id of a Percipio organization. Correct the value there."
@@ -116,10 +119,34 @@ HOLDS_IN_SHORT: Mapping[str, Text] = {
     HoldReason.NO_ORGANIZATION: _("no Percipio organization"),
     HoldReason.ODD_ORGANIZATION: _("unusable id of a Percipio organization"),
     HoldReason.UNSAYABLE: _("something that a statement cannot say"),
+    HoldReason.NOT_IN_CATALOG: _("only in courses that are not offered"),
     HoldReason.MODE_LEFT_OUT: _("enrolled in a mode that is left out"),
     HoldReason.NO_ACCOUNT: _("of none of the site's accounts"),
     HoldReason.ACCOUNT_OFF: _("of an account that is switched off"),
     HoldReason.UNKNOWN_TO_PERCIPIO: _("unknown to Percipio"),
+}
+
+OFFERS: Mapping[str, Text] = {
+    Offer.UNSET: _("as the site's rule says"),
+    Offer.OFFERED: _("offered"),
+    Offer.WITHDRAWN: _("withdrawn"),
+}
+
+GAPS: Mapping[str, Text] = {
+    CatalogGap.TITLE: _("The course has no name. Give it one in Studio, or a title in its course override."),
+    CatalogGap.DURATION: _(
+        "Its effort says no duration that can be read. Write it in Studio as 3 hours, or give a duration in its course "
+        "override, or set PERCIPIO_CATALOG_DURATION for all such courses."
+    ),
+    CatalogGap.LANGUAGE: _(
+        "The course names no language. Choose one in Studio, or set PERCIPIO_CATALOG_LANGUAGE for all such courses."
+    ),
+    CatalogGap.URL: _("The course has no address, for LMS_ROOT_URL is none. Set it."),
+    CatalogGap.DESCRIPTION: _("The course has no short description. Write one in Studio."),
+    CatalogGap.ALPHABET: _(
+        "Its content id holds other characters than letters, digits and - @ , $ #, or begins like a formula. Give it "
+        "another one in its course override."
+    ),
 }
 
 UNREPORTED_REASONS: Mapping[UnreportedReason, Text] = {

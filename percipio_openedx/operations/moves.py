@@ -101,7 +101,7 @@ def report_anew(rows: QuerySet[LearnerCourse], is_over: Callable[[], bool] = boo
 
 def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, found: Anew) -> None:
     configuration, course = book.configuration(course_key), book.get(course_key)
-    if configuration is None or course is None or not course.is_reported:
+    if configuration is None or course is None or course.hold(configuration.catalog):
         found.refused[Refusal.HELD] += len(user_ids)
         return
     now = timezone.now()

@@ -20,9 +20,10 @@ from django.utils import timezone
 
 from percipio_openedx import __version__, config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Enrollment, Learner, Observed
-from percipio_openedx.enums import HoldReason
+from percipio_openedx.data import CatalogPolicy, Enrollment, Learner, Observed
+from percipio_openedx.enums import HoldReason, ReportedCourses
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
@@ -80,12 +81,19 @@ def courses_by_site() -> dict[int, dict[str, int]]:
     return found
 
 
-def left_out(courses: Courses) -> dict[str, HoldReason]:
+def left_out(courses: Courses, catalog: CatalogPolicy | None = None) -> dict[str, HoldReason]:
     """Return why nothing is reported of these course runs, whoever the learner is; others are absent."""
     found = dict.fromkeys(observed_state.left_out(courses), HoldReason.COURSE_LEFT_OUT)
     # A course that is left out is not read.
     rest = [key for key in courses if key not in found]
-    return found | dict.fromkeys(edx_platform.unknown_courses(rest), HoldReason.UNKNOWN_COURSE)
+    found |= dict.fromkeys(edx_platform.unknown_courses(rest), HoldReason.UNKNOWN_COURSE)
+    if catalog is not None and catalog.courses is ReportedCourses.CATALOG:
+        book = OverrideBook()
+        for run in edx_platform.course_runs([key for key in rest if key not in found]):
+            answer = book.of(run.key)
+            if not catalog.offers(answer.offer if answer is not None else "", is_visible=run.is_visible):
+                found[run.key] = HoldReason.NOT_IN_CATALOG
+    return found
 
 
 def count(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> Reach:
@@ -102,7 +110,7 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     # Undo what the platform writes on the way (the overview of a course that has none).
     with transaction.atomic():
         try:
-            closed = left_out(courses)
+            closed = left_out(courses, configuration.catalog)
             parts = parts_of(sum(courses.values()), MOST_EXAMINED)
             found = Counter(_found(configuration, _drawn(courses, parts), closed))
         finally:

@@ -132,10 +132,11 @@ def examine(
     """Return what to report of the learners of ``rows`` by user id, without storing anything; raises if reads fail."""
     if not rows:
         return []
-    if course is None or not course.is_reported:
-        reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
+    if course is None or course.hold(configuration.catalog):
+        reason = HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
         return [
-            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
+            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=str(reason))
+            for row in rows.values()
         ]
     context = context_of(configuration, course)
     seen = observed_state.read(course_key, list(rows), course.is_graded, configuration, course.ends_at, now)

@@ -6,7 +6,6 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,7 +15,7 @@ from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.configuration import CourseOverride
+from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.reporting import identity
 
 # A longer pause is not work (decided: "gaps over 30 minutes left out").
@@ -36,13 +35,13 @@ class CourseBook:
         A course that is left out is not read: it may be left out because the LMS cannot read it.
         """
         if course_key not in self._courses:
-            answer = _answer(course_key)
+            answer = OverrideBook([course_key]).of(course_key)
             if answer is not None and not answer.is_reported:
                 course: Course | None = Course(key=course_key, org="", is_reported=False)
             else:
                 course = edx_platform.course(course_key)
                 if course is not None and answer is not None:
-                    course = replace(course, content_id=answer.content_id)
+                    course = replace(course, content_id=answer.content_id, offer=answer.offer)
             self._courses[course_key] = course
         return self._courses[course_key]
 
@@ -54,27 +53,11 @@ class CourseBook:
         return self._configurations[org]
 
 
-def _answer(course_key: str) -> CourseOverride | None:
-    """Return the course override for the course run, else that for all runs of the course."""
-    keys = _override_keys(course_key)
-    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
-    return next((found[key] for key in keys if key in found), None)
-
-
-def _override_keys(course_key: str) -> list[str]:
-    """Return the keys under which a course run can have a course override; the first one that there is counts."""
-    keys = [course_key]
-    # A text that is no course key can have an override all the same.
-    with suppress(PlatformUnavailable):
-        keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    return keys
-
-
 def left_out(course_keys: Iterable[str]) -> set[str]:
     """Return those of these course runs that an operator left out. One query, for any number of them."""
-    is_reported = dict(CourseOverride.objects.order_by().values_list("course_key", "is_reported"))
-    answers = {key: [is_reported[one] for one in _override_keys(key) if one in is_reported] for key in course_keys}
-    return {key for key, found in answers.items() if found and not found[0]}
+    book = OverrideBook()
+    answers = ((key, book.of(key)) for key in course_keys)
+    return {key for key, answer in answers if answer is not None and not answer.is_reported}
 
 
 @dataclass(frozen=True, slots=True)

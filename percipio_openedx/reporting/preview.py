@@ -104,7 +104,7 @@ def nothing_new(
     nothing changed that it is known to depend on; it depends on more (cohorts, gating), for which the platform has to
     be asked again. Raises ``PlatformUnavailable``.
     """
-    if course is None or not course.is_reported:
+    if course is None or course.hold(configuration.catalog):
         return set()
     rows = {
         row.user_id: row

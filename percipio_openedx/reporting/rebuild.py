@@ -168,8 +168,8 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if configuration is None:
         raise PercipioError("no configuration is in force for this site, or it is switched off")
     course = work.courses.get(course_key)
-    if course is None or not course.is_reported:
-        raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT)
+    if course is None or course.hold(configuration.catalog):
+        raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog))
     user_ids = sorted({row.learner_course.user_id for row in rows})
     read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)

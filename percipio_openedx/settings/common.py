@@ -138,6 +138,31 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: How a course is named to Percipio: course (course:Org+Course, as in Percipio's
     #     catalog), course_run (the course key), or url (the course's address in this LMS).
     "PERCIPIO_CONTENT_ID": "course",
+    # .. setting_name: PERCIPIO_CATALOG
+    # .. setting_default: ""
+    # .. setting_description: Which course runs are offered to Percipio's catalog: empty (no catalog), chosen (those
+    #     that an operator offers), or all visible (those that this LMS's own catalog shows, but for withdrawn ones).
+    "PERCIPIO_CATALOG": "",
+    # .. setting_name: PERCIPIO_COURSES
+    # .. setting_default: "all"
+    # .. setting_description: Of which courses learners are reported: all, or catalog (only those that are offered to
+    #     Percipio's catalog).
+    "PERCIPIO_COURSES": "all",
+    # .. setting_name: PERCIPIO_CATALOG_TYPE
+    # .. setting_default: "COURSE"
+    # .. setting_description: The type of content that the catalog states for a course, unless its override says
+    #     otherwise.
+    "PERCIPIO_CATALOG_TYPE": "COURSE",
+    # .. setting_name: PERCIPIO_CATALOG_DURATION
+    # .. setting_default: 0
+    # .. setting_description: Seconds that the catalog states for a course whose effort says nothing that can be read,
+    #     at most 3600000. 0: such a course is held back.
+    "PERCIPIO_CATALOG_DURATION": 0,
+    # .. setting_name: PERCIPIO_CATALOG_LANGUAGE
+    # .. setting_default: ""
+    # .. setting_description: The language tag (en, pt-BR) that the catalog states for a course whose settings name no
+    #     language. Empty: such a course is held back.
+    "PERCIPIO_CATALOG_LANGUAGE": "",
     # .. setting_name: PERCIPIO_STARTED_ON
     # .. setting_default: "enrollment"
     # .. setting_description: When a course counts as started: enrollment, or first_activity.

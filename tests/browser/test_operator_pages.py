@@ -45,6 +45,7 @@ def pages(world: World) -> dict[str, str]:
         "statement": address("statement_change", parked),
         "configuration": address("percipioconfiguration_add"),
         "import": address("courseoverride_import"),
+        "runs": address("course_runs"),
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
     }
     models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")

@@ -35,6 +35,8 @@ FOREIGN = {
 OURS = {
     *("Alert.kind", "Alert.subject", "BackfillRun.course_key", "BackfillRun.scope", "BackfillRun.scope_key"),
     *("CourseOverride.content_id", "CourseOverride.course_key", "DeliveryAttempt.api", "DeliveryAttempt.outcome"),
+    *("CourseOverride.offer", "CourseOverride.title", "CourseOverride.type", "CourseOverride.tags"),
+    "CourseOverride.author",
     *("Destination.organization", "Destination.paused_reason", "ErasureRequest.api", "ErasureRequest.organization"),
     *("ErasureRequest.registrations", "LearnerCourse.activity_version", "LearnerCourse.course_key"),
     *("LearnerCourse.hold_reason", "Notice.course_key", "Notice.reason", "PullAudit.client_id", "PullClient.client_id"),

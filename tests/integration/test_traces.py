@@ -271,7 +271,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
     ours = {
         "Alert": {"kind", "subject"},
         "BackfillRun": {"scope_key", "scope", "course_key"},
-        "CourseOverride": {"course_key", "content_id"},
+        "CourseOverride": {"course_key", "content_id", "offer", "title", "type", "tags", "author"},
         "DeliveryAttempt": {"api", "outcome"},
         "Destination": {"compared_with", "organization", "paused_reason"},
         "ErasureRequest": {"organization", "api", "registrations"},

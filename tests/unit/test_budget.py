@@ -13,6 +13,7 @@ BUDGET = {
     "": (1400, 14),
     "admin": (2350, 14),
     "capture": (340, 4),
+    "catalog": (880, 9),
     "config": (880, 6),
     "delivery": (3200, 13),
     "edx_platform": (930, 9),

@@ -376,6 +376,7 @@ SHAPES_NOTHING = {
     "timeout",
     "send_skipped",
     "accounts",
+    "catalog",
 }
 
 
@@ -387,6 +388,7 @@ def test_every_field_shapes_statements_or_is_known_not_to() -> None:
 def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> None:
     made = config.build(1, values())
     assert made.fingerprint == config.build(1, values(batch_size=7, timeout=9)).fingerprint
+    assert made.fingerprint == config.build(1, values(catalog="chosen", catalog_duration=60)).fingerprint
     others = [
         config.build(2, values()),
         config.build(1, values(organization_id="org-2")),
@@ -395,6 +397,8 @@ def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> Non
         config.build(1, values(learners="sso:acme")),
         config.build(1, values(modes=["verified"])),
         config.build(1, values(send_names=False)),
+        config.build(1, values(catalog="chosen", courses="catalog")),
+        config.build(1, values(catalog="all visible", courses="catalog")),
         replace(made, own_credentials=True),
     ]
     found = {made.fingerprint, *(one.fingerprint for one in others)}
