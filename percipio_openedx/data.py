@@ -193,6 +193,21 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
+class CourseRun:
+    """A course run as the LMS offers it; a time is None where the course team set none."""
+
+    key: str
+    org: str = ""
+    number: str = ""
+    name: str = ""
+    language: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    enrollment_start: datetime | None = None
+    enrollment_end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SocialLink:
     """A learner's single-sign-on link (``UserSocialAuth`` row); ``extra_data`` is None if unreadable."""
 

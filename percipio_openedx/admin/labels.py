@@ -50,6 +50,8 @@ LABELS: Mapping[str, Text] = {
     "is_announced": _("Mail sent"),
     "last_error": _("Last error"),
     "last_success_at": _("Last success"),
+    "launch_enrolls": _("The launch page enrolls"),
+    "launch_idp": _("Identity provider at launch"),
     "learner_home_page": _("Home page of learner accounts"),
     "learner_id": _("A learner is named by"),
     "learners": _("Learners to report"),
@@ -113,6 +115,7 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
         ("course", _("By course: course:Org+Course, as in Percipio's catalog")),
         ("course_run", _("By course run: the course key")),
         ("url", _("By the course's address in this LMS")),
+        ("slug", _("By course, in letters, digits and hyphens only: Org-Course")),
     ),
     "started_on": (("enrollment", _("The enrollment")), ("first_activity", _("The first activity in the course"))),
     "completed_on": (
@@ -166,6 +169,14 @@ HELP: dict[str, Text] = {
     "send_skipped": _(
         "The Track API has no form for passed. Once the site reports to the Statements API, what was skipped is sent."
     ),
+    "launch_enrolls": _(
+        "For learners who come from Percipio and are not enrolled: a page with a button that enrolls by the LMS's own "
+        "rules, or else the course's about page."
+    ),
+    "launch_idp": _(
+        "Its id in this LMS, for instance saml-okta: learners who come from Percipio log in through it. Empty: the "
+        "login page as it is."
+    ),
     "learner_id": _(
         "email, username, external_id (the LMS's pseudonym for xAPI), sso_uid, or sso:KEY for a key of the "
         "single-sign-on link's extra data."
@@ -195,6 +206,7 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
         _("What is reported, and when"),
         ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
     ),
+    (_("The way in from Percipio"), ("launch_idp", "launch_enrolls")),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
 )
 

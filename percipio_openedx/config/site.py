@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SERVICE_PATH = "/content-aggregation/v1"
 
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
-CONTENT_IDS = ("course", "course_run", "url")
+CONTENT_IDS = ("course", "course_run", "url", "slug")
 
 # Taken together from one place, never mixed from row and settings: they decide whose learners go where.
 ADDRESSES = ("region", "api_url", "token_url")
@@ -48,6 +48,8 @@ FIELDS = (
     "learners",
     "send_names",
     "content_id",
+    "launch_idp",
+    "launch_enrolls",
     "started_on",
     "completed_on",
     "undone",
@@ -78,6 +80,18 @@ REGIONS: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """What the launch address needs of a site's settings: no credentials, since the address works before there are any.
+
+    ``idp`` is the identity provider's id in the LMS (``saml-okta``), ``''`` for the login page's own choice.
+    """
+
+    content_id: str = "course"
+    idp: str = ""
+    enrolls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """All checked settings of a site, times in seconds; ``own_credentials`` says that they are not the settings'."""
 
@@ -95,6 +109,7 @@ class Configuration:
     learners: str = "all"
     send_names: bool = True
     content_id: str = "course"
+    launch: Launch = field(default_factory=Launch)
     policy: Policy = field(default_factory=Policy)
     batch_size: int = 50
     timeout: float = 20.0
@@ -137,6 +152,22 @@ def in_force(site_id: int, stored: PercipioConfiguration | None) -> Configuratio
     return replace(build(site_id, values), own_credentials=stored is not None and bool(stored.client_id))
 
 
+def launch_for(site_id: int) -> Launch | None:
+    """Return what a site's launch address needs, None if the site is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    return _launch(values_of(stored)) if is_on() and (stored is None or stored.enabled) else None
+
+
+def _launch(values: Mapping[str, Any]) -> Launch:
+    return Launch(
+        content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
+        idp=identifier("PERCIPIO_LAUNCH_IDP", values["launch_idp"]),
+        enrolls=flag("PERCIPIO_LAUNCH_ENROLLS", values["launch_enrolls"]),
+    )
+
+
 def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix."""
     for name in ("partner_name", "client_id", "client_secret"):
@@ -162,6 +193,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
+        launch=_launch(values),
         policy=_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),

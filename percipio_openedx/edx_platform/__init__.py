@@ -2,7 +2,7 @@
 
 Platform imports stand inside functions, so that this package can be imported while the LMS's settings are being built.
 What a release lacks has a fallback or raises ``PlatformUnavailable``. Nothing here decides, or writes (except the
-external id, which the platform creates on first use).
+external id, which the platform creates on first use, and ``enroll``, which a learner asks for).
 """
 
 from percipio_openedx.edx_platform.accounts import (
@@ -45,5 +45,15 @@ from percipio_openedx.edx_platform.installation import (
     site_id_of_host,
     site_id_of_org,
     sites_of_orgs,
+)
+from percipio_openedx.edx_platform.joining import (
+    about_page,
+    course_home,
+    course_runs,
+    enroll,
+    enrolled_runs,
+    may_enroll,
+    may_see,
+    run_keys,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

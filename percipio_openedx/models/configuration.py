@@ -53,6 +53,8 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     learners = models.CharField(max_length=100, default="", blank=True)
     send_names = models.BooleanField(null=True, blank=True)
     content_id = models.CharField(max_length=16, default="", blank=True)
+    launch_idp = models.CharField(max_length=128, default="", blank=True)
+    launch_enrolls = models.BooleanField(null=True, blank=True)
     started_on = models.CharField(max_length=16, default="", blank=True)
     completed_on = models.CharField(max_length=16, default="", blank=True)
     undone = models.CharField(max_length=8, default="", blank=True)
@@ -122,6 +124,8 @@ class CourseOverride(models.Model):
         verbose_name = _("course override")
         verbose_name_plural = _("course overrides")
         ordering: ClassVar[list[str]] = ["course_key"]
+        # The launch address finds courses by it.
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["content_id"], name="percipio_co_content")]
 
     def __str__(self) -> str:
         return self.course_key
