@@ -17,7 +17,7 @@ from percipio_openedx.data import CourseRun
 from percipio_openedx.edx_platform.door import parsed, platform
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
     from django.http import HttpRequest
 
 _FACTS = ("display_name", "language", "start", "end", "enrollment_start", "enrollment_end")
@@ -74,7 +74,7 @@ def enrolled_runs(user_id: int, keys: Iterable[str]) -> set[str]:
 
 
 @platform("courseware.access.has_access")
-def may_see(user: User, course_key: str) -> bool:
+def may_see(user: User | AnonymousUser, course_key: str) -> bool:
     """Whether a learner may see that a course run exists, and its about page (as this site has it).
 
     The platform's ``see_exists`` lets everybody see a run that is for its staff only, as long as enrollment is open.
@@ -89,7 +89,7 @@ def may_see(user: User, course_key: str) -> bool:
 
 
 @platform("courseware.access.has_access")
-def may_enroll(user: User, course_key: str) -> bool:
+def may_enroll(user: User | AnonymousUser, course_key: str) -> bool:
     """Whether the platform's rules (enrollment period, invitations) let a learner enroll; a full course passes."""
     from lms.djangoapps.courseware.access import has_access
 

@@ -24,6 +24,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
     checks,
     connection_check,
+    content_ids,
     installation_checks,
     problems,
     retention,
@@ -66,6 +67,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from health()
     yield retired_learners()
     yield from ungraded_courses()
+    yield from content_ids.check()
     yield from connections(is_online=is_online)
 
 

@@ -107,6 +107,9 @@ def test_endpoints() -> None:
         ({"timeout": 0}, "PERCIPIO_TIMEOUT"),
         ({"send_names": "yes"}, "PERCIPIO_SEND_NAMES"),
         ({"send_skipped": 1}, "PERCIPIO_SEND_SKIPPED"),
+        ({"launch_enrolls": "no"}, "PERCIPIO_LAUNCH_ENROLLS"),
+        ({"launch_idp": "saml okta\n"}, "PERCIPIO_LAUNCH_IDP"),
+        ({"launch_idp": "x" * 129}, "PERCIPIO_LAUNCH_IDP"),
         *(({"partner_name": name}, "PERCIPIO_PARTNER_NAME") for name in ("..", ".", "a/b", "a\\b", " acme", "a\x00")),
         *(({"organization_id": name}, "PERCIPIO_ORGANIZATION_ID") for name in ("..", ".", "a/b", "acme ", "a\nb", " ")),
     ],
@@ -357,7 +360,7 @@ def test_what_cannot(text: str) -> None:
 
 
 # What of a configuration changes no statement that is made already.
-SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped"}
+SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped", "launch"}
 
 
 def test_every_field_shapes_statements_or_is_known_not_to() -> None:
