@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pytest
 from common.djangoapps.student.models import CourseEnrollment
-from django.conf import settings as django_settings
 from django.utils import timezone
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
@@ -30,6 +29,8 @@ return [...document.querySelectorAll("body *")]
     })
     .map(element => element.outerHTML.slice(0, 120));
 """
+# What a finger has to hit (WCAG 2.2, 2.5.8).
+HEIGHTS = "return [...document.querySelectorAll('a, button')].map(one => one.getBoundingClientRect().height)"
 # The contrast of each text with what stands behind it (WCAG 2.2, 1.4.3).
 CONTRASTS = """
 const channels = color => color.match(/[\\d.]+/g).map(Number);
@@ -51,8 +52,7 @@ return [...document.querySelectorAll("header, h1, p, a, button")]
 
 @pytest.fixture
 def browser(chromium: Browser, live_server: Any, settings: Any) -> Browser:
-    """A browser that nobody is logged in with, at a site that speaks its visitor's language."""
-    settings.MIDDLEWARE = [*django_settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    """A browser that nobody is logged in with."""
     settings.LEARNING_MICROFRONTEND_URL = f"{live_server.url}/learning"
     settings.LMS_ROOT_URL = live_server.url
     a_learner()
@@ -104,13 +104,15 @@ def keys(key: str) -> dict[str, Any]:
     return {"type": "key", "id": "keys", "actions": [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]}
 
 
-def test_every_page_fits_and_can_be_read(browser: Browser, live_server: Any, picture: Callable[[str], None]) -> None:
+def test_every_page_fits_and_can_be_read(
+    browser: Browser, live_server: Any, picture: Callable[[str], None], settings: Any
+) -> None:
     browser.open(live_server.url + path())
     log_in(browser)
     found = []
     for name in ("CS101", "upcoming", "closed", "unknown"):
         for language, direction in LANGUAGES.items():
-            browser.cookie(django_settings.LANGUAGE_COOKIE_NAME, language)
+            settings.LANGUAGE_CODE = language
             for tint in ("light", "dark"):
                 scheme(browser, tint)
                 browser.open(live_server.url + path(name))
@@ -120,6 +122,7 @@ def test_every_page_fits_and_can_be_read(browser: Browser, live_server: Any, pic
                     browser.resize(width, 900)
                     picture(f"launch-{name}-{language}-{tint}-{width}")
                     found += [(name, width, element) for element in browser.run(BEYOND)]
+                    assert browser.run("return document.documentElement.scrollWidth") == width
                 small = (
                     "return [...document.querySelectorAll('a, button')].map(one => one.getBoundingClientRect().height)"
                 )
