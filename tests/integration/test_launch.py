@@ -14,6 +14,7 @@ from common.djangoapps.student.models import CourseEnrollment
 from common.djangoapps.student.roles import CourseStaffRole
 from django.conf import settings as django_settings
 from django.contrib.sites.models import Site
+from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
 from hypothesis import HealthCheck, given
@@ -292,6 +293,14 @@ class TestJoining:
         a_run("course-v1:DemoX+CS101+pilot", start=-1, visible_to_staff_only=True)
         a_run(start=-3)
         assert browser.get(path()).context["run"].key == KEY
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_an_lms_whose_requests_are_transactions(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in production; the platform's enrollment refuses to be inside one."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    a_run(start=-3)
+    assert went(press(browser)) == (302, HOME)
 
 
 class TestNotFound:
