@@ -197,8 +197,9 @@ class CourseRun:
     """A course run as the LMS offers it; a time is None where the course team set none."""
 
     key: str
-    org: str = ""
-    number: str = ""
+    org: str
+    number: str
+    run: str
     name: str = ""
     language: str = ""
     start: datetime | None = None

@@ -83,12 +83,14 @@ REGIONS: dict[str, tuple[str, str]] = {
 class Launch:
     """What the launch address needs of a site's settings: no credentials, since the address works before there are any.
 
-    ``idp`` is the identity provider's id in the LMS (``saml-okta``), ``''`` for the login page's own choice.
+    ``idp`` is the identity provider's id in the LMS (``saml-okta``), ``''`` for the login page's own choice; ``root``
+    is the address that content ids by the rule ``url`` begin with.
     """
 
-    content_id: str = "course"
-    idp: str = ""
-    enrolls: bool = True
+    content_id: str
+    idp: str
+    enrolls: bool
+    root: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,6 @@ class Configuration:
     learners: str = "all"
     send_names: bool = True
     content_id: str = "course"
-    launch: Launch = field(default_factory=Launch)
     policy: Policy = field(default_factory=Policy)
     batch_size: int = 50
     timeout: float = 20.0
@@ -165,6 +166,7 @@ def _launch(values: Mapping[str, Any]) -> Launch:
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
         idp=identifier("PERCIPIO_LAUNCH_IDP", values["launch_idp"]),
         enrolls=flag("PERCIPIO_LAUNCH_ENROLLS", values["launch_enrolls"]),
+        root=lms_root(),
     )
 
 
@@ -176,6 +178,7 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
     client_secret = _secret(values["client_secret"])
     if not client_secret.is_readable:
         raise unreadable()
+    _launch(values)
     api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,
@@ -193,7 +196,6 @@ def build(site_id: int, values: Mapping[str, Any]) -> Configuration:
         send_names=flag("PERCIPIO_SEND_NAMES", values["send_names"]),
         send_skipped=flag("PERCIPIO_SEND_SKIPPED", values["send_skipped"]),
         content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
-        launch=_launch(values),
         policy=_policy(values),
         batch_size=whole("PERCIPIO_BATCH_SIZE", values["batch_size"], 1, 500),
         timeout=float(whole("PERCIPIO_TIMEOUT", values["timeout"], 1, 120)),

@@ -49,11 +49,11 @@ from percipio_openedx.edx_platform.installation import (
 from percipio_openedx.edx_platform.joining import (
     about_page,
     course_home,
-    course_runs,
     enroll,
     enrolled_runs,
     may_enroll,
     may_see,
     run_keys,
+    runs_like,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

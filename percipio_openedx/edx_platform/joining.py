@@ -20,33 +20,49 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
     from django.http import HttpRequest
 
-_FACTS = ("display_name", "language", "start", "end", "enrollment_start", "enrollment_end")
+_TIMES = ("start", "end", "enrollment_start", "enrollment_end")
+_FACTS = ("display_name", "language", *_TIMES)
 
 
 @platform("course_overviews.models.CourseOverview")
-def course_runs(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
+def runs_like(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
     """Return the course runs with these keys, or whose key begins so. One query, by the primary key.
 
     Read as it is stored: ``get_from_id`` would write what is outdated.
     """
-    wanted = Q(pk__in=[key for key in map(_key, keys) if key is not None])
-    for beginning in beginnings:
-        wanted |= Q(pk__startswith=beginning)
-    found = _overviews().filter(wanted).values_list("pk", *_FACTS)
-    return [
-        CourseRun(str(key), key.org or "", key.course or "", name or "", language or "", *times)
-        for key, name, language, *times in found
-    ]
+    exact = Q(pk__in=[key for key in map(_key, keys) if key is not None])
+    found = _with_text(exact | _begin_with(beginnings)).values("text", *_FACTS)
+    return [_run(key, row) for row in found if (key := _key(row["text"])) is not None]
+
+
+def _run(key: CourseKey, row: dict[str, Any]) -> CourseRun:
+    return CourseRun(
+        key=row["text"],
+        org=key.org or "",
+        number=key.course or "",
+        run=key.run or "",
+        name=row["display_name"] or "",
+        language=row["language"] or "",
+        **{name: row[name] for name in _TIMES},
+    )
 
 
 @platform("course_overviews.models.CourseOverview")
 def run_keys(beginnings: Iterable[str]) -> list[str]:
     """Return the keys of all course runs that begin so, as text. One query, of the primary key alone."""
+    return list(_with_text(_begin_with(beginnings)).values_list("text", flat=True))
+
+
+def _begin_with(beginnings: Iterable[str]) -> Q:
     wanted = Q(pk__in=())
     for beginning in beginnings:
         wanted |= Q(pk__startswith=beginning)
-    keys = _overviews().filter(wanted).annotate(key=Cast("pk", CharField(max_length=255)))
-    return list(keys.values_list("key", flat=True))
+    return wanted
+
+
+def _with_text(wanted: Q) -> Any:
+    # The key's own field would raise for one row of many that is odd.
+    return _overviews().filter(wanted).annotate(text=Cast("pk", CharField(max_length=255)))
 
 
 def _overviews() -> Any:

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Launch
 from percipio_openedx.data import Course, CourseRun
 from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
 from percipio_openedx.statements.content import content_id, course_slug
@@ -37,33 +38,34 @@ def is_possible(content: str) -> bool:
     return 0 < len(content) <= LONGEST and content.isprintable()
 
 
-def item(given: str, site_id: int, rule: str) -> Item:
+def item(given: str, site_id: int, settings: Launch) -> Item:
     """Return a site's runs with this content id by the site's rule and the course overrides, which come first.
 
     Arguments:
         given: as the request's path says it. A slash at its end may be ours (``address``), and proxies make one of two.
     """
     for content in dict.fromkeys((given, given.removesuffix("/"))):
-        found = _item(re.sub(r"^(https?):/(?!/)", r"\1://", content), site_id, rule)
+        found = _item(re.sub(r"^(https?):/(?!/)", r"\1://", content), site_id, settings)
         if found.runs:
             return found
     return Item()
 
 
-def _item(content: str, site_id: int, rule: str) -> Item:
+def _item(content: str, site_id: int, settings: Launch) -> Item:
+    rule, root = settings.content_id, settings.root
     keys, beginnings = _by_override(content)
     if rule == "course" and (named := _COURSE.fullmatch(content)):
         beginnings += _of_course(named["org"], named["number"])
     elif rule == "course_run":
         keys.append(content)
-    elif rule == "url" and content.startswith(root := f"{config.lms_root()}/courses/"):
-        keys.append(unquote(content.removeprefix(root)))
+    elif rule == "url" and content.startswith(f"{root}/courses/"):
+        keys.append(unquote(content.removeprefix(f"{root}/courses/")))
     elif rule == "slug":
         keys += _by_slug(content)
-    runs = edx_platform.course_runs(keys, beginnings) if keys or beginnings else []
+    runs = edx_platform.runs_like(keys, beginnings) if keys or beginnings else []
     overrides = _overrides_of(runs)
     # A database may ignore case, and a key may begin as another does.
-    same = [run for run in runs if _content_id(run, overrides.get(run.key), rule) == content]
+    same = [run for run in runs if _content_id(run, overrides.get(run.key), settings) == content]
     owners = {org: config.site_id_for(org) for org in {run.org for run in same}}
     own = [run for run in same if owners[run.org] == site_id]
     if rule == "slug" and len(courses := {(run.org, run.number) for run in own if not _has_id(overrides, run)}) > 1:
@@ -109,6 +111,6 @@ def _has_id(overrides: dict[str, CourseOverride], run: CourseRun) -> bool:
     return run.key in overrides and bool(overrides[run.key].content_id)
 
 
-def _content_id(run: CourseRun, override: CourseOverride | None, rule: str) -> str:
+def _content_id(run: CourseRun, override: CourseOverride | None, settings: Launch) -> str:
     own = "" if override is None else override.content_id
-    return content_id(Course(run.key, run.org, run.number, content_id=own), rule, config.lms_root())
+    return content_id(Course(run.key, run.org, run.number, run.run, content_id=own), settings.content_id, settings.root)

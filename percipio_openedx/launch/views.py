@@ -27,6 +27,8 @@ from percipio_openedx.statements.content import course_url, launch_url
 logger = logging.getLogger(__name__)
 
 TEMPLATE: Final = "percipio_openedx/launch.html"
+# Runs of one course about which the platform is asked, the best first.
+MOST_RUNS: Final = 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,7 +57,7 @@ def _answer(request: HttpRequest, given: str) -> HttpResponse:
     if not isinstance(request.user, User):
         # Strangers learn nothing of which courses there are.
         return redirect_to_login(address(given, settings.idp))
-    return _for_learner(request, request.user, find.item(given, site_id, settings.content_id), settings)
+    return _for_learner(request, request.user, find.item(given, site_id, settings), settings)
 
 
 def address(content_id: str, idp: str) -> str:
@@ -72,18 +74,19 @@ def _for_learner(request: HttpRequest, user: User, item: find.Item, settings: La
     enrolled = edx_platform.enrolled_runs(user.pk, [run.key for run in item.runs])
     if own := choice.own_run((run for run in item.runs if run.key in enrolled), now):
         return _redirect(_home(own.key))
-    offered = [run for run in item.runs if run.key not in item.left_out]
-    run = next((run for run in choice.in_order(offered, now) if edx_platform.may_see(user, run.key)), None)
-    if run is None:
+    offered = choice.in_order((run for run in item.runs if run.key not in item.left_out), now)
+    seen = [run for run in offered[:MOST_RUNS] if edx_platform.may_see(user, run.key)]
+    if not seen:
         return _page(request, "unknown", HTTPStatus.NOT_FOUND)
-    how = choice.standing(run, now)
-    # Invited learners and staff come in outside the period, but nobody into a course that has ended.
-    is_over = run.end is not None and run.end <= now
-    if not is_over and settings.enrolls and edx_platform.may_enroll(user, run.key):
-        return _enroll(request, user, run)
+    # Invited learners and staff come in outside the period, but nobody into a course that is over.
+    joined = (run for run in seen if not choice.is_over(run, now) and edx_platform.may_enroll(user, run.key))
+    run = next(joined, None)
+    if run is not None:
+        return _enroll(request, user, run) if settings.enrolls else _redirect(_about(run.key))
+    how = choice.standing(seen[0], now)
     if how is Standing.OPEN:
-        return _redirect(_about(run.key))
-    return _page(request, how, HTTPStatus.OK if how is Standing.UPCOMING else HTTPStatus.NOT_FOUND, run)
+        return _redirect(_about(seen[0].key))
+    return _page(request, how, HTTPStatus.OK if how is Standing.UPCOMING else HTTPStatus.NOT_FOUND, seen[0])
 
 
 def _enroll(request: HttpRequest, user: User, run: CourseRun) -> HttpResponse:

@@ -289,6 +289,11 @@ class TestJoining:
             a_run(f"course-v1:DemoX+CS101+{run}", **facts)
         assert browser.get(path()).context["run"].key == KEY
 
+    def test_one_that_this_learner_can_join_before_a_newer_one_by_invitation(self, browser: Client) -> None:
+        a_run("course-v1:DemoX+CS101+invited", start=-1, invitation_only=True)
+        a_run(start=-3)
+        assert browser.get(path()).context["run"].key == KEY
+
     def test_the_best_one_that_the_learner_may_see(self, browser: Client) -> None:
         a_run("course-v1:DemoX+CS101+pilot", start=-1, visible_to_staff_only=True)
         a_run(start=-3)

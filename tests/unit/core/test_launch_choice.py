@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 def run(key: str = "run", **days: int) -> CourseRun:
     """A run whose times are given in days from now."""
     times: dict[str, Any] = {name: NOW + DAY * number for name, number in days.items()}
-    return CourseRun(key, **times)
+    return CourseRun(key, "DemoX", "CS101", key, **times)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,15 @@ def test_the_best_to_join_comes_first() -> None:
         run("ended", start=-90, end=-30),
         run("opens later", enrollment_start=60),
         run("opens next", enrollment_start=5),
+        run("begins later", start=30),
         run("begins soon", start=3),
         run("goes on", start=-5, end=90),
         run("goes on longer", start=-50, end=90),
         run("always open"),
     ]
-    expected = ["goes on", "goes on longer", "always open", "begins soon", "opens next", "opens later", "ended"]
-    assert [one.key for one in in_order(runs, NOW)] == [*expected, "ended long ago"]
+    joined = ["goes on", "goes on longer", "always open", "begins soon", "begins later"]
+    others = ["opens next", "opens later", "ended", "ended long ago"]
+    assert [one.key for one in in_order(runs, NOW)] == [*joined, *others]
 
 
 @pytest.mark.parametrize(
