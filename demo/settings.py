@@ -125,6 +125,9 @@ LOGGING: dict[str, Any] = {
 
 LMS_ROOT_URL = os.environ.get("DEMO_LMS_ROOT_URL", "https://academy.demo.local")
 PLATFORM_NAME = "Demo Academy"
+# As the LMS comes: no micro-frontends.
+LEARNING_MICROFRONTEND_URL: str | None = None
+COURSE_ABOUT_VISIBILITY_PERMISSION = "see_exists"
 # No monitoring service watches the demo.
 OPENEDX_TELEMETRY: list[str] = []
 FEATURES: dict[str, Any] = {}

@@ -63,6 +63,8 @@ LABELS: Mapping[str, Text] = {
     "last_error": _("Last error"),
     "last_refused_at": _("Last refused"),
     "last_success_at": _("Last success"),
+    "launch_enrolls": _("The launch page enrolls"),
+    "launch_idp": _("Identity provider at launch"),
     "learner_home_page": _("Home page of learner accounts"),
     "learner_id": _("A learner is named by"),
     "learners": _("Learners to report"),
@@ -135,6 +137,7 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
         ("course", _("By course: course:Org+Course, as in Percipio's catalog")),
         ("course_run", _("By course run: the course key")),
         ("url", _("By the course's address in this LMS")),
+        ("slug", _("By course, in letters, digits and hyphens only: Org-Course")),
     ),
     "catalog": (
         (Offering.CHOSEN, _("The course runs that an operator offers")),
@@ -205,6 +208,14 @@ HELP: dict[str, Text] = {
         "The Track API has no form for passed and failed. Once the site reports to the Statements API, what was "
         "skipped is sent."
     ),
+    "launch_enrolls": _(
+        "For learners who come from Percipio and are not enrolled: a page with a button that enrolls by the LMS's own "
+        "rules, or else the course's about page."
+    ),
+    "launch_idp": _(
+        "Its id in this LMS, for instance saml-okta: learners who come from Percipio log in through it. Empty: the "
+        "login page as it is."
+    ),
     "learner_id": _(
         "email, username, external_id (the LMS's pseudonym for xAPI), sso_uid, or sso:KEY for a key of the "
         "single-sign-on link's extra data."
@@ -260,6 +271,7 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
         _("The catalog"),
         ("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
     ),
+    (_("The way in from Percipio"), ("launch_idp", "launch_enrolls")),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
 )
 

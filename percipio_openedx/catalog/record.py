@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from percipio_openedx.catalog import effort
 from percipio_openedx.data import CatalogPolicy, CourseRun
 from percipio_openedx.enums import CatalogGap
-from percipio_openedx.statements.content import language_tag
+from percipio_openedx.statements.content import language_tag, launch_url
 from percipio_openedx.statements.iri import is_irl
 from percipio_openedx.statements.text import plain, text_of
 
@@ -23,7 +23,6 @@ LONGEST_TAG: Final = 100
 LONGEST_AUTHOR: Final = 200
 # "JPG or PNG" (Percipio's content import).
 IMAGES: Final = (".jpg", ".jpeg", ".png")
-LAUNCH: Final = "percipio/launch"
 
 
 class Wording(NamedTuple):
@@ -91,7 +90,7 @@ def record(run: CourseRun, content_id: str, wording: Wording, policy: CatalogPol
 
 def launch_address(content_id: str, root: str) -> str:
     """Return the address that leads a learner to the item's run, ``''`` without a root that makes it one."""
-    address = f"{root}/{LAUNCH}/{quote(content_id, safe='')}"
+    address = launch_url(content_id, root)
     return address if content_id and is_irl(address) else ""
 
 

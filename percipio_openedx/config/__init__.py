@@ -12,6 +12,7 @@ from percipio_openedx.config.accounts import (
     for_account,
     for_site,
     in_force,
+    launch_for,
     without_credentials,
 )
 from percipio_openedx.config.installation import (
@@ -51,10 +52,11 @@ from percipio_openedx.config.site import (
     SERVICE_PATH,
     AccountInForce,
     Configuration,
+    Launch,
     build,
     setting_values,
     site_id_for,
     values_of,
 )
-from percipio_openedx.config.site_values import site_root
+from percipio_openedx.config.site_values import site_platform, site_root
 from percipio_openedx.config.values import is_identifier, private_hosts

@@ -15,8 +15,10 @@ from percipio_openedx.config.site import (
     CREDENTIALS,
     AccountInForce,
     Configuration,
+    Launch,
     build,
     catalog_policy,
+    launch_rules,
     masked,
     values_of,
 )
@@ -137,6 +139,16 @@ def catalog_for(site_id: int) -> CatalogRules | None:
     values = values_of(stored)
     content_id = choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS)
     return CatalogRules(site_id, content_id, catalog_policy(values), site_root(site_id))
+
+
+def launch_for(site_id: int) -> Launch | None:
+    """Return what a site's launch address needs, None if the site is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    return launch_rules(values_of(stored), site_root(site_id))
 
 
 def without_credentials(site_id: int) -> Configuration | None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 SERVICE_PATH = "/content-aggregation/v1"
 
 LEARNER_IDS = ("email", "username", "external_id", "sso_uid")
-CONTENT_IDS = ("course", "course_run", "url")
+CONTENT_IDS = ("course", "course_run", "url", "slug")
 # Stands for every mode or milestone, so that a site's row can say so where the setting names some.
 ALL = "all"
 MILESTONES = tuple(kind for kind in Kind if kind is not Kind.RETRACTED)
@@ -80,6 +80,8 @@ FIELDS = (
     "catalog_type",
     "catalog_duration",
     "catalog_language",
+    "launch_idp",
+    "launch_enrolls",
     "milestones",
     "started_on",
     "completed_on",
@@ -113,6 +115,20 @@ REGIONS: dict[str, tuple[str, str]] = {
     ),
     "custom": ("", ""),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the launch address needs of a site's settings: no credentials, since the address works before there are any.
+
+    ``idp`` is the identity provider's id in the LMS (``saml-okta``), ``''`` for the login page's own choice; ``root``
+    is the address that content ids by the rule ``url`` begin with.
+    """
+
+    content_id: str
+    idp: str
+    enrolls: bool
+    root: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +230,16 @@ def site_id_for(course_org: str) -> int:
     return edx_platform.site_id_of_org(course_org) or default_site_id()
 
 
+def launch_rules(values: Mapping[str, Any], root: str) -> Launch:
+    """Check what the launch address needs of a site's raw values; ``root`` is the site's own address."""
+    return Launch(
+        content_id=choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS),
+        idp=identifier("PERCIPIO_LAUNCH_IDP", values["launch_idp"]),
+        enrolls=flag("PERCIPIO_LAUNCH_ENROLLS", values["launch_enrolls"]),
+        root=root,
+    )
+
+
 def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configuration:
     """Check raw values by field; a ``PercipioConfigurationError`` names the setting and the fix.
 
@@ -226,6 +252,7 @@ def build(site_id: int, values: Mapping[str, Any], given: Any = None) -> Configu
     if not client_secret.is_readable:
         raise unreadable()
     own = site_values_of(given)
+    launch_rules(values, own.lms_root)
     api_url, token_url = REGIONS[choice("PERCIPIO_REGION", values["region"], tuple(REGIONS))]
     return Configuration(
         site_id=site_id,

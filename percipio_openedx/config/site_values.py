@@ -44,6 +44,11 @@ def site_root(site_id: int) -> str:
     return site_values_of(edx_platform.site_values([site_id]).get(site_id)).lms_root
 
 
+def site_platform(site_id: int) -> str:
+    """Return a site's own name; raises ``PlatformUnavailable``."""
+    return site_values_of(edx_platform.site_values([site_id]).get(site_id)).platform
+
+
 def _name(given: Any) -> str | None:
     """Return the name, ``''`` if there is none, None if it is unusable."""
     if given is None:

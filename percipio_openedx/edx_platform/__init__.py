@@ -2,7 +2,7 @@
 
 Platform imports stand inside functions, so that this package can be imported while the LMS's settings are being built.
 What a release lacks has a fallback or raises ``PlatformUnavailable``. Nothing here decides, or writes (except the
-external id, which the platform creates on first use).
+external id, which the platform creates on first use, and ``enroll``, which a learner asks for).
 """
 
 from percipio_openedx.edx_platform.accounts import (
@@ -57,5 +57,15 @@ from percipio_openedx.edx_platform.installation import (
     site_values,
     sites_by_org,
     sites_of_orgs,
+)
+from percipio_openedx.edx_platform.joining import (
+    about_page,
+    course_home,
+    enroll,
+    enrolled_runs,
+    may_enroll,
+    may_see,
+    run_keys,
+    runs_like,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

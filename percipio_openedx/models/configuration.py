@@ -50,6 +50,8 @@ class PercipioConfiguration(AccountColumns):
     catalog_type = models.CharField(max_length=64, default="", blank=True)
     catalog_duration = models.PositiveIntegerField(null=True, blank=True)
     catalog_language = models.CharField(max_length=35, default="", blank=True)
+    launch_idp = models.CharField(max_length=128, default="", blank=True)
+    launch_enrolls = models.BooleanField(null=True, blank=True)
     milestones = models.CharField(max_length=100, default="", blank=True)
     started_on = models.CharField(max_length=16, default="", blank=True)
     completed_on = models.CharField(max_length=16, default="", blank=True)
@@ -116,6 +118,8 @@ class CourseOverride(models.Model):
         verbose_name = _("course override")
         verbose_name_plural = _("course overrides")
         ordering: ClassVar[list[str]] = ["course_key"]
+        # The launch address finds courses by it.
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["content_id"], name="percipio_co_content")]
 
     def __str__(self) -> str:
         return self.course_key

@@ -26,6 +26,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
     checks,
     connection_check,
+    content_ids,
     installation_checks,
     labels,
     problems,
@@ -72,6 +73,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from reported_learners()
     yield retired_learners()
     yield from ungraded_courses()
+    yield from content_ids.check()
     yield from connections(is_online=is_online)
 
 

@@ -136,7 +136,8 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_CONTENT_ID
     # .. setting_default: "course"
     # .. setting_description: How a course is named to Percipio: course (course:Org+Course, as in Percipio's
-    #     catalog), course_run (the course key), or url (the course's address in this LMS).
+    #     catalog), course_run (the course key), url (the course's address in this LMS), or slug (Org-Course in letters,
+    #     digits and hyphens only, which fits every form and file of Percipio).
     "PERCIPIO_CONTENT_ID": "course",
     # .. setting_name: PERCIPIO_CATALOG
     # .. setting_default: ""
@@ -163,6 +164,16 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: The language tag (en, pt-BR) that the catalog states for a course whose settings name no
     #     language. Empty: such a course is held back.
     "PERCIPIO_CATALOG_LANGUAGE": "",
+    # .. setting_name: PERCIPIO_LAUNCH_IDP
+    # .. setting_default: ""
+    # .. setting_description: The identity provider that learners who come by the launch address log in through: its id
+    #     in the LMS (for instance saml-okta, as in tpa_hint). Empty: the login page as it is.
+    "PERCIPIO_LAUNCH_IDP": "",
+    # .. setting_name: PERCIPIO_LAUNCH_ENROLLS
+    # .. setting_default: True
+    # .. setting_description: Whether the launch address shows a learner who is not enrolled a page with a button that
+    #     enrolls, by the LMS's own rules. False: it leads to the course's about page.
+    "PERCIPIO_LAUNCH_ENROLLS": True,
     # .. setting_name: PERCIPIO_STARTED_ON
     # .. setting_default: "enrollment"
     # .. setting_description: When a course counts as started: enrollment, or first_activity.

@@ -17,7 +17,7 @@ import pytest
 
 from percipio_sandbox import Sandbox
 from percipio_sandbox.scenarios.catalog import SCENARIOS
-from tests.sandbox.sending import CREDENTIALS, Partner, Reply, ask, record, send_json, statement, statements
+from tests.sandbox.sending import CREDENTIALS, Partner, Reply, ask, item, record, send_json, statement, statements
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 TESTED: set[str] = set()
@@ -423,6 +423,40 @@ def test_every_statement_gets_through_a_flaky_percipio(partner: Partner) -> None
                 break
 
     assert numbers(partner.sandbox) == list(range(1, 31))
+
+
+REFUSALS = {"content-400": 400, "content-401": 401, "content-403": 403, "content-404": 404, "content-500": 500}
+
+
+@scenario(*REFUSALS)
+@pytest.mark.parametrize("name", REFUSALS)
+def test_items_are_refused_and_tracking_is_well(partner: Partner, name: str) -> None:
+    partner.sandbox.set_scenario(name)
+    assert (partner.offer(item()).status, partner.sandbox.content) == (REFUSALS[name], [])
+    assert (partner.send(statement()).status, partner.track(record()).status) == (200, 200)
+    partner.sandbox.set_scenario(f"{name}=Cloud")
+    assert partner.offer(item()).status == REFUSALS[name]
+    assert partner.offer(item(content_id="course:Demo+Y", title="Law")).status == 200
+    assert [one["title"] for one in partner.sandbox.content] == ["Law"]
+
+
+@scenario("content-409")
+def test_an_item_that_is_known_is_a_conflict(partner: Partner) -> None:
+    partner.sandbox.set_scenario("content-409")
+    first, again = partner.offer(item()), partner.offer(item(title="Another"))
+    other = Partner(partner.sandbox, organization="org-2").offer(item())
+
+    assert (first.status, again.status, other.status) == (200, 409, 200)
+    assert [one["title"] for one in partner.sandbox.content] == [item()["title"]] * 2
+
+
+@scenario("content-429")
+def test_imports_are_throttled_alone(partner: Partner) -> None:
+    partner.sandbox.set_scenario("content-429=7:1")
+    assert partner.send(statement()).status == 200
+    refused, taken = partner.offer(item()), partner.offer(item())
+
+    assert (refused.status, refused.headers["Retry-After"], taken.status) == (429, "7", 200)
 
 
 def test_every_scenario_is_tested() -> None:

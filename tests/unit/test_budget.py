@@ -18,6 +18,7 @@ BUDGET = {
     "delivery": (3200, 13),
     "edx_platform": (930, 9),
     "event_routing": (130, 3),
+    "launch": (320, 4),
     "lrs": (980, 6),
     "management": (930, 14),
     "models": (1150, 9),

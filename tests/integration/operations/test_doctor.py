@@ -21,6 +21,7 @@ from event_routing_backends.models import RouterConfiguration
 from eventtracking import tracker as trackers
 from eventtracking.backends.async_routing import AsyncRoutingBackend
 from kombu import Connection
+from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
@@ -28,6 +29,7 @@ from percipio_openedx.capture import receivers
 from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
+    CourseOverride,
     Destination,
     ErasureRequest,
     LearnerCourse,
@@ -41,7 +43,7 @@ from percipio_openedx.operations import installation_checks, retention
 from percipio_openedx.operations.checks import CheckVerdict, skipped
 from percipio_openedx.operations.doctor import examine
 from percipio_sandbox import Sandbox
-from tests.integration.builders import KEY, a_course, a_learner, enrolled
+from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled
 from tests.integration.delivery.rows import add, destination_of
 from tests.integration.lrs.rows import a_client, an_application, restrict
 
@@ -445,3 +447,24 @@ def test_a_site_that_is_mistaken_or_off_is_not_counted(manage: Manage, settings:
 
     assert "learners of example.com" not in found
     assert "PERCIPIO_LEARNERS" in found["configuration of example.com"]["seen"]
+
+
+@pytest.mark.parametrize("own", ["", "of-its-own"])
+def test_courses_that_share_a_slug(settings: Any, own: str) -> None:
+    settings.PERCIPIO_CONTENT_ID = "slug"
+    for key in ("course-v1:Acme-Corp+X+1", "course-v1:Acme-Corp+X+2", "course-v1:Other+X+1"):
+        CourseOverview.get_from_id(a_course(key, units=1))
+    assert ill() == {}
+    CourseOverview.get_from_id(a_course("course-v1:Acme+Corp-X+1", units=1))
+    CourseOverride.objects.create(course_key="course:Acme+Corp-X", content_id=own)
+    (found,) = [one for one in examine() if one.name == "content ids of example.com"]
+    shared = "Acme-Corp-X stands for several courses: course:Acme+Corp-X, course:Acme-Corp+X"
+    assert (found.verdict, found.seen) == (("well", "each is one course's alone") if own else ("wrong", shared))
+
+
+def test_a_shared_slug_is_a_sites_own_matter(settings: Any) -> None:
+    settings.PERCIPIO_CONTENT_ID = "slug"
+    a_site("acme.example", "Acme")
+    for key in ("course-v1:Acme-Corp+X+1", "course-v1:Acme+Corp-X+1"):
+        CourseOverview.get_from_id(a_course(key, units=1))
+    assert ill() == {}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, StatementContext
 from percipio_openedx.enums import Kind
+from percipio_openedx.statements import content
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -128,6 +129,9 @@ CASES: Final[dict[str, StatementContext]] = {
         at=datetime(2026, 6, 20, 9, 30, tzinfo=UTC),
         registration=UUID("6f0f1f0c-27a4-5a3e-8b0c-0a35f2c1a7d9"),
         **GRADED,
+    ),
+    "completed_named_by_slug": a_context(
+        Kind.COMPLETED, content_id="DemoX-CLOUD101", activity_id=content.activity_id("DemoX-CLOUD101", LMS)
     ),
     "completed_again": a_context(Kind.COMPLETED, round=1, **GRADED),
     "completed_clock_ahead": a_context(Kind.COMPLETED, at=datetime(2031, 1, 1, tzinfo=UTC)),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from common.djangoapps.course_modes.models import CourseMode
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
+from django.conf import settings
 from django.contrib.auth.models import User
 from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.content.block_structure.api import get_course_in_cache
+from openedx.core.djangoapps.site_configuration import helpers as configuration_helpers
 from openedx.core.lib.cache_utils import request_cached
 from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.exceptions import ItemNotFoundError
@@ -23,6 +25,12 @@ def get_course_by_id(course_key: CourseKey):  # type: ignore[no-untyped-def]
     if course is None:
         raise ItemNotFoundError(course_key)
     return course
+
+
+def get_permission_for_course_about() -> str:
+    """What the site demands of those who see a course's about page: `see_exists`, or `see_about_page`."""
+    name = "COURSE_ABOUT_VISIBILITY_PERMISSION"
+    return str(configuration_helpers.get_value(name, settings.COURSE_ABOUT_VISIBILITY_PERMISSION))
 
 
 @request_cached()

@@ -4,6 +4,8 @@ from .course_enrollment import (
     AlreadyEnrolledError,
     CourseEnrollment,
     CourseEnrollmentException,
+    CourseFullError,
+    EnrollmentClosedError,
     EnrollStatusChange,
     NonExistentCourseError,
 )
@@ -22,7 +24,9 @@ __all__ = [
     "CourseAccessRole",
     "CourseEnrollment",
     "CourseEnrollmentException",
+    "CourseFullError",
     "EnrollStatusChange",
+    "EnrollmentClosedError",
     "NonExistentCourseError",
     "UserProfile",
     "get_potentially_retired_user_by_username",
