@@ -28,16 +28,16 @@ def completed_elsewhere(
     columns = ("pk", "user_id", "account", "content_id", "reported_completed_at")
     # MariaDB finds an id regardless of case; Percipio's catalog may hold both.
     completed = [row for row in rows.values_list(*columns) if row[3] == wanted and row[4] is not None]
-    told = _told([row[0] for row in completed]) if configuration.accounts else {}
+    made_for = _accounts_of([row[0] for row in completed]) if configuration.accounts else {}
     found: dict[int, datetime] = {}
     for pk, user_id, account, _, at in completed:
         # What was pruned here went, as far as anybody can tell, where the learner was then.
-        if told.get(pk, account) == accounts[user_id]:
+        if made_for.get(pk, account) == accounts[user_id]:
             found[user_id] = max(at, found.get(user_id, at))
     return found
 
 
-def _told(rows: Iterable[int]) -> dict[int, str]:
+def _accounts_of(rows: Iterable[int]) -> dict[int, str]:
     """Return the account that each of these learners' latest completion was made for, by learner in a course."""
     made = Statement.objects.filter(learner_course_id__in=list(rows), kind=Kind.COMPLETED).order_by("sequence")
     return dict(made.values_list("learner_course_id", "destination__account"))

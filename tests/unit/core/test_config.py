@@ -380,6 +380,7 @@ SHAPES_NOTHING = {
     "send_skipped",
     "accounts",
     "catalog",
+    "unusable",
 }
 
 
