@@ -5,6 +5,7 @@ from .course_enrollment import (
     CourseEnrollment,
     CourseEnrollmentException,
     EnrollStatusChange,
+    FBEEnrollmentExclusion,
     NonExistentCourseError,
 )
 from .user import (
@@ -23,6 +24,7 @@ __all__ = [
     "CourseEnrollment",
     "CourseEnrollmentException",
     "EnrollStatusChange",
+    "FBEEnrollmentExclusion",
     "NonExistentCourseError",
     "UserProfile",
     "get_potentially_retired_user_by_username",
