@@ -41,6 +41,4 @@ def open_tracks(course_key: Any) -> None:
             course_id=course_key, mode_slug=slug, defaults={"mode_display_name": slug.title()}
         )
     since = datetime(2018, 1, 1, tzinfo=UTC)
-    ContentTypeGatingConfig.objects.get_or_create(
-        course=course_key, defaults={"enabled": True, "enabled_as_of": since}
-    )
+    ContentTypeGatingConfig.objects.get_or_create(course=course_key, defaults={"enabled": True, "enabled_as_of": since})

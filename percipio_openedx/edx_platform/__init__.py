@@ -35,6 +35,15 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
+from percipio_openedx.edx_platform.at_once import (
+    CourseProgress,
+    course_progress,
+    forget_outlines,
+    is_trusted,
+    progress_states,
+    trust,
+    why_one_by_one,
+)
 from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.installation import (

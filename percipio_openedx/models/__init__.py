@@ -4,5 +4,5 @@ from percipio_openedx.models.configuration import CourseOverride, PercipioConfig
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
+from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, ProgressDifference
 from percipio_openedx.models.statement import Statement, StatementLedger, TopicTerm

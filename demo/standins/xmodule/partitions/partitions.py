@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 ENROLLMENT_TRACK_PARTITION_ID = 50
 
 # On the platform these are entry points of `openedx.user_partition_scheme`.
+TRACKS = "openedx.core.djangoapps.verified_track_content.partition_scheme"
 SCHEMES = {
     "random": "openedx.core.djangoapps.user_api.partition_schemes.RandomUserPartitionScheme",
     "cohort": "openedx.core.djangoapps.course_groups.partition_scheme.CohortPartitionScheme",
-    "enrollment_track": "openedx.core.djangoapps.verified_track_content.partition_scheme.EnrollmentTrackPartitionScheme",
+    "enrollment_track": f"{TRACKS}.EnrollmentTrackPartitionScheme",
     "verification": "openedx.core.djangoapps.user_api.partition_schemes.ReturnGroup1PartitionScheme",
     "content_type_gate": "openedx.features.content_type_gating.partitions.ContentTypeGatingPartitionScheme",
     "lucky": "openedx.core.djangoapps.user_api.partition_schemes.LuckyPartitionScheme",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
-from lms.djangoapps.course_api.blocks.transformers.block_completion import BlockCompletionTransformer
 from openedx.core.djangoapps.content.block_structure.api import get_block_structure_manager
 from openedx.core.djangoapps.content.block_structure.transformers import BlockStructureTransformers
 from openedx.features.content_type_gating.block_transformers import ContentTypeGateTransformer
+
+from lms.djangoapps.course_api.blocks.transformers.block_completion import BlockCompletionTransformer
 
 from .transformers import dates, library_content, start_date, user_partitions, visibility
 from .usage_info import CourseUsageInfo

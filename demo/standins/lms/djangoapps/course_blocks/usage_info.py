@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
-from lms.djangoapps.courseware.access import _has_access_to_course
 from opaque_keys.edx.keys import CourseKey
+
+from lms.djangoapps.courseware.access import _has_access_to_course
 
 
 class CourseUsageInfo:

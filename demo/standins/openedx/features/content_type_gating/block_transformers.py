@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lms.djangoapps.course_blocks.transformers.user_partitions import UserPartitionTransformer
+
 from openedx.core.djangoapps.content.block_structure.transformer import BlockStructureTransformer
 
 from .helpers import CONTENT_GATING_PARTITION_ID, FULL_ACCESS

@@ -1,7 +1,7 @@
 """Draws a learner's questions of each bank, and writes the draw down.
 
-Source: `course_blocks/transformers/library_content.py` of edx-platform, 2026, where every `ItemBankMixin` is a bank. The
-rows that asking writes (`StudentModule`) were seen in a real LMS for learners who never came.
+Source: `course_blocks/transformers/library_content.py` of edx-platform, 2026, where every `ItemBankMixin` is a bank.
+The rows that asking writes (`StudentModule`) were seen in a real LMS for learners who never came.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from lms.djangoapps.courseware.models import StudentModule
 from openedx.core.djangoapps.content.block_structure.transformer import (
     BlockStructureTransformer,
     FilteringTransformerMixin,
@@ -19,6 +18,8 @@ from openedx.core.djangoapps.content.block_structure.transformer import (
 from xblock.core import XBlock
 from xblock.plugin import PluginMissingError
 from xmodule.item_bank_block import ItemBankMixin
+
+from lms.djangoapps.courseware.models import StudentModule
 
 
 def _is_bank(key: Any) -> bool:

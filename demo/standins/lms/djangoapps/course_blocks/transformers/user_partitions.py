@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lms.djangoapps.courseware.access import has_access
 from openedx.core.djangoapps.content.block_structure.transformer import BlockStructureTransformer
 from xmodule.partitions.partitions import get_partition_from_id
 from xmodule.partitions.partitions_service import get_all_partitions_for_course, get_user_partition_groups
+
+from lms.djangoapps.courseware.access import has_access
 
 from .split_test import SplitTestTransformer
 

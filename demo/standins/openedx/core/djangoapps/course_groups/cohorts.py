@@ -8,7 +8,13 @@ from django.contrib.auth.models import User
 from edx_django_utils.cache import RequestCache
 from opaque_keys.edx.keys import CourseKey
 
-from .models import CohortMembership, CourseCohort, CourseCohortsSettings, CourseUserGroup, CourseUserGroupPartitionGroup
+from .models import (
+    CohortMembership,
+    CourseCohort,
+    CourseCohortsSettings,
+    CourseUserGroup,
+    CourseUserGroupPartitionGroup,
+)
 
 DEFAULT_COHORT_NAME = "Default Group"
 
@@ -18,7 +24,9 @@ def is_course_cohorted(course_key: CourseKey) -> bool:
     return CourseCohortsSettings.objects.filter(course_id=course_key, is_cohorted=True).exists()
 
 
-def get_cohort(user: User, course_key: CourseKey, assign: bool = True, use_cached: bool = False) -> CourseUserGroup | None:
+def get_cohort(
+    user: User, course_key: CourseKey, assign: bool = True, use_cached: bool = False
+) -> CourseUserGroup | None:
     """The learner's cohort; a learner without one is put into a random one, unless `assign` is off."""
     cache = RequestCache("cohorts.get_cohort").data
     key = f"{user.id}.{course_key}"

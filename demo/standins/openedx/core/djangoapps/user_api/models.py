@@ -1,4 +1,4 @@
-"""States of account retirement, whose row keeps the original name and address until the clean-up; tags of learners in courses."""
+"""States of account retirement, whose row keeps the original name and address until the clean-up; course tags."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Experiments, and what is left of verification. Source: `user_api/partition_schemes.py`, 2026.
 
-Asking for the group of a learner who has none assigns one: progress.md of a real LMS saw the row (`UserCourseTag`).
+Asking for the group of a learner who has none assigns one: the row (`UserCourseTag`) was seen in a real LMS.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which blocks a learner completed.
 
-Source: `course_api/blocks/transformers/block_completion.py` of edx-platform, 2026, and progress.md's five rules, found in
-a real LMS: nothing is marked before the first row of exactly 1.0; an aggregator is complete when all its children that
-are not excluded are.
+Source: `course_api/blocks/transformers/block_completion.py` of edx-platform, 2026, whose rules a real LMS confirmed:
+nothing is marked before the first row of exactly 1.0; an aggregator is complete when all its children that are not
+excluded are.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import base64
 from typing import Any
 
 from opaque_keys.edx.keys import CourseKey
-from openedx.core.lib.cache_utils import zpickle, zunpickle
 from xmodule.modulestore.django import modulestore
 from xmodule.modulestore.exceptions import ItemNotFoundError
 
 from demo.learning.costs import platform_call
+from openedx.core.lib.cache_utils import zpickle, zunpickle
 
 from .block_structure import BlockStructureBlockData
 from .models import BlockStructureModel

@@ -11,6 +11,7 @@ def registered() -> list[Any]:
     """All that collect; on the platform the entry points of `openedx.block_structure_transformer`."""
     from lms.djangoapps.course_api.blocks.transformers.block_completion import BlockCompletionTransformer
     from lms.djangoapps.course_blocks.transformers import library_content, start_date, user_partitions, visibility
+
     from openedx.features.content_type_gating.block_transformers import ContentTypeGateTransformer
 
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from opaque_keys.edx.keys import CourseKey
 
-from ..models import UserCourseTag
+from openedx.core.djangoapps.user_api.models import UserCourseTag
 
 
 def get_course_tag(user: User, course_id: CourseKey, key: str) -> str | None:
