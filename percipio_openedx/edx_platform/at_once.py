@@ -23,7 +23,7 @@ from percipio_openedx.edx_platform.course_facts import (
     forget_facts,
 )
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
-from percipio_openedx.edx_platform.learner_classes import LearnerClass, text_of, learner_classes, outcome
+from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
 from percipio_openedx.edx_platform.outlines import Outline, counted, outline_for, unknown_transformers
 from percipio_openedx.edx_platform.remembered import Remembered
 

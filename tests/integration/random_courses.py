@@ -56,7 +56,7 @@ class World:
         )
         self.of_course()
         with outline_lags():
-            for _ in range(self.draw.randint(1, 3)):
+            for _ in range(self.draw.randint(2, 3)):
                 self.section()
         self.users = [self.learner(number) for number in range(learners)]
         self.collect()
@@ -70,8 +70,8 @@ class World:
 
     def of_course(self) -> None:
         """Tracks, cohorts, gating."""
-        for slug in ("audit", "verified", "honor"):
-            if self.odds(0.8):
+        for slug, share in (("audit", 0.95), ("verified", 0.95), ("honor", 0.5)):
+            if self.odds(share):
                 ends = self.draw.choice([None, None, timezone.now() - timedelta(days=1)])
                 values = {"mode_display_name": slug, "_expiration_datetime": ends}
                 CourseMode.objects.update_or_create(course_id=KEY, mode_slug=slug, defaults=values)
@@ -90,7 +90,7 @@ class World:
         """A block under another."""
         self.number += 1
         access = {}
-        for one, groups, share in ((COHORT, GROUPS, 0.1), (TRACK, (1, 2), 0.06), (GATE, (1, 2), 0.04)):
+        for one, groups, share in ((COHORT, GROUPS, 0.15), (TRACK, (1, 2), 0.08), (GATE, (1, 2), 0.05)):
             if self.odds(share):
                 access[str(one)] = self.draw.sample(groups, self.draw.randint(0, 2))
         if self.odds(0.04):
@@ -102,15 +102,15 @@ class World:
             block_type=kind,
             position=self.number,
             staff_only=self.odds(0.05),
-            gated=self.odds(0.15) if kind == "problem" else self.odds(0.02),
+            gated=self.odds(0.4) if kind == "problem" else self.odds(0.02),
             settings={"group_access": access, **settings},
         )
 
     def section(self) -> None:
         chapter = self.block(None, "chapter")
-        for _ in range(self.draw.randint(0, 2)):
+        for _ in range(self.draw.choice([0, 1, 1, 2])):
             sequential = self.block(chapter, "sequential")
-            for _ in range(self.draw.randint(0, 4)):
+            for _ in range(self.draw.randint(1, 4)):
                 self.unit(sequential)
 
     def unit(self, sequential: StoredBlock) -> None:
@@ -136,7 +136,9 @@ class World:
 
     def learner(self, number: int) -> Any:
         """Somebody, with whatever may decide."""
-        user = get_user_model().objects.create(username=f"u{number}", is_staff=self.odds(0.06), is_active=self.odds(0.9))
+        user = get_user_model().objects.create(
+            username=f"u{number}", is_staff=self.odds(0.06), is_active=self.odds(0.9)
+        )
         self.enroll(user)
         self.roles(user)
         self.groups(user)
@@ -168,8 +170,8 @@ class World:
     def groups(self, user: Any) -> None:
         if self.odds(0.85):
             add_user_to_cohort(self.draw.choice(list(CourseUserGroup.objects.filter(course_id=KEY))), user)
-        if self.odds(0.85):
-            value = self.draw.choice(["1", "2", "3", "3", "9", "none"])
+        if self.odds(0.95):
+            value = self.draw.choice(["1", "2", "3"] * 4 + ["9", "none"])
             UserCourseTag.objects.update_or_create(user=user, course_id=KEY, key=TAG, defaults={"value": value})
 
     def complete(self, user: Any, share: float | None = None) -> None:

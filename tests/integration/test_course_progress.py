@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from completion.waffle import ENABLE_COMPLETION_TRACKING_SWITCH

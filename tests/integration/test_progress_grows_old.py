@@ -212,7 +212,7 @@ def test_without_a_version_it_is_asked_for_each_time(
     """Nothing was ever collected, or the platform stumbles over it: no reason to report less, or something old."""
     asked = progress_asked(monkeypatch)
     if hide is None:
-        monkeypatch.setattr(edx_platform, "outline_version", lambda _: "")
+        monkeypatch.setattr("percipio_openedx.edx_platform.course_facts.outline_version", lambda _: "")
     for _ in range(3):
         if hide is not None:
             hide()
