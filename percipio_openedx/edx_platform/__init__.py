@@ -42,7 +42,6 @@ from percipio_openedx.edx_platform.at_once import (
     is_trusted,
     progress_states,
     trust,
-    why_one_by_one,
 )
 from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed

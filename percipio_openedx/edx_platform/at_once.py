@@ -61,8 +61,9 @@ def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgres
         PlatformUnavailable: something of the platform is missing or failed; ask learner by learner.
     """
     key = parsed(course_key)
+    if not users:
+        return CourseProgress()
     with platform("course_blocks"):
-        forget_request()
         try:
             found, is_same = _attempt(key, users)
             if not is_same:
@@ -75,13 +76,14 @@ def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgres
 def progress_states(course_key: str, users: Mapping[int, User]) -> dict[int, str]:
     """Return by learner a hash of all that the progress depends on but the completions; ``''`` if that is not known."""
     key = parsed(course_key)
+    if not users:
+        return {}
     with platform("course_blocks"):
-        forget_request()
         try:
             version = course_version(key)
             if not version.text or _reason_of_key(key) or unknown_transformers():
                 return dict.fromkeys(users, "")
-            classes = learner_classes(key, users, version, course_facts(key, version))
+            classes = learner_classes(key, users, version, course_facts(key, version, next(iter(users.values()))))
         finally:
             forget_request()
     return {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
@@ -95,14 +97,6 @@ def is_trusted(outline: str) -> bool:
 def trust(outline: str) -> None:
     """Remember that somebody was."""
     _trusted.set(outline, True)
-
-
-def why_one_by_one(course_key: str) -> str:
-    """Return why all learners of a course run are asked for one by one; ``''`` if they need not be."""
-    key = parsed(course_key)
-    with platform("course_blocks"):
-        version = course_version(key)
-        return _reason(key, version) or course_facts(key, version).reason
 
 
 def forget_outlines() -> None:
@@ -120,7 +114,7 @@ def _attempt(key: CourseKey, users: Mapping[int, User]) -> tuple[CourseProgress,
     if reason:
         found.left[reason] = len(users)
         return found, True
-    facts = course_facts(key, version)
+    facts = course_facts(key, version, next(iter(users.values())))
     classes = learner_classes(key, users, version, facts)
     found.left.update(one.reason for one in classes.values() if one.reason)
     of_class: dict[LearnerClass, list[int]] = defaultdict(list)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.edx_platform.courses import outline_version
+from percipio_openedx.edx_platform.door import forget_request
 from percipio_openedx.edx_platform.outlines import collected
 from percipio_openedx.edx_platform.remembered import Remembered
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 # The schemes of edx-platform whose groups follow from rows that are read here (``learner_classes``); teams and those of
 # other packages do not.
@@ -82,6 +86,8 @@ def course_version(key: CourseKey) -> CourseVersion:
     from openedx.core.djangoapps.course_groups.models import CourseCohortsSettings, CourseUserGroupPartitionGroup
     from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 
+    # Modes and the gating's configuration are cached for a request, which a loop never ends.
+    forget_request()
     structure = outline_version(str(key))
     if not structure:
         return CourseVersion("")
@@ -105,12 +111,16 @@ def course_version(key: CourseKey) -> CourseVersion:
     )
 
 
-def course_facts(key: CourseKey, version: CourseVersion) -> CourseFacts:
-    """Return the facts of a course run; reads its structure once for each version of it."""
+def course_facts(key: CourseKey, version: CourseVersion, user: User) -> CourseFacts:
+    """Return the facts of a course run; reads its structure once for each version of it.
+
+    Arguments:
+        user: anybody, for whom the platform may have to collect the structure anew, as when it is asked.
+    """
     name = f"{key} {version.structure}"
     found = _facts.get(name)
     if found is None:
-        found = _read(key)
+        found = _read(key, user)
         _facts.set(name, found)
     return found
 
@@ -122,14 +132,15 @@ def forget_facts() -> None:
 
 def scheme_of(partition: Any) -> str:
     """Return the scheme's class; its ``name`` is set only in a process that asked for the scheme."""
-    return f"{partition.scheme.__module__}.{partition.scheme.__qualname__}"
+    scheme = partition.scheme if isinstance(partition.scheme, type) else type(partition.scheme)
+    return f"{scheme.__module__}.{scheme.__qualname__}"
 
 
-def _read(key: CourseKey) -> CourseFacts:
+def _read(key: CourseKey, user: User) -> CourseFacts:
     from lms.djangoapps.course_blocks.transformers.user_partitions import UserPartitionTransformer
     from xblock.completable import XBlockCompletionMode
 
-    structure = collected(key)
+    structure = collected(key, user)
     blocks = list(structure)
     closing: set[int] = set()
     for block in blocks:

@@ -72,7 +72,7 @@ def unknown_transformers() -> set[str]:
     return {transformer.name() for transformer in get_course_block_access_transformers(AnonymousUser())} - TRANSFORMERS
 
 
-def collected(key: CourseKey, user: User | None = None) -> Any:
+def collected(key: CourseKey, user: User) -> Any:
     """Return the structure that the platform collected of a course run, a copy of one's own; 160 ms for 900 blocks."""
     from openedx.core.djangoapps.content.block_structure.api import get_block_structure_manager
 

@@ -241,16 +241,16 @@ def test_a_transformer_that_nobody_knows_is_left_to_the_platform(
 
     monkeypatch.setattr(api, "get_course_block_access_transformers", more)
     assert sorted(asked_of(course, learners, monkeypatch)) == learners
-    assert edx_platform.why_one_by_one(KEY) == "the transformer milestones is not known"
     users = edx_platform.users(learners)
+    assert edx_platform.course_progress(KEY, users).left == {"the transformer milestones is not known": len(learners)}
     assert set(edx_platform.progress_states(KEY, users).values()) == {""}
 
 
 def test_a_course_of_another_kind_of_key_is_left_to_the_platform(learners: list[int]) -> None:
     users = edx_platform.users(learners)
     key = "ccx-v1:DemoX+CS101+2026+ccx@1"
-    assert edx_platform.course_progress(key, users).left.total() == len(learners)
-    assert edx_platform.why_one_by_one(key) == "its key is not of the form course-v1"
+    left = edx_platform.course_progress(key, users).left
+    assert left == {"its key is not of the form course-v1": len(learners)}
 
 
 def test_counting_at_once_writes_nothing_in_the_lms(course: CourseKey, learners: list[int]) -> None:
