@@ -10,6 +10,7 @@ import hashlib
 import logging
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
+from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.data import Activity, Progress
 from percipio_openedx.models.operations import ProgressDifference
 
@@ -37,23 +39,43 @@ MOST_REASONS = 200
 LOGGED_EVERY = 60
 
 
-def at_once(course_key: str, users: Mapping[int, User]) -> dict[int, Progress]:
-    """Return the progress of those of whom it is certain; the others are to be asked for.
+@dataclass(slots=True)
+class AtOnce:
+    """What is known of the learners of a course run; whoever is in neither is to be asked for.
+
+    ``failed`` holds the reason of each learner for whom the platform failed when it was asked as well.
+    """
+
+    found: dict[int, Progress] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
+    """Return the progress of those of whom it is certain.
 
     Raises:
         PlatformUnavailable: nothing is known; all are to be asked for.
     """
+    asked = AtOnce()
     if put_back().filter(course_key=course_key).exists():
-        return {}
+        return asked
     answered = edx_platform.course_progress(course_key, users)
     _remember_reason(course_key, answered.left)
-    found: dict[int, Progress] = {}
+    believed: dict[int, Progress] = {}
     for outline, counted in answered.by_outline.items():
-        verdict = _sampled(course_key, outline, counted, users)
-        if verdict is None:
-            return {}
-        found |= verdict
-    return found
+        is_new = not edx_platform.is_trusted(outline)
+        for user_id in _sample(counted, is_new=is_new):
+            is_same = _is_same(course_key, users[user_id], counted[user_id], asked)
+            if is_same is None:
+                break
+            if not is_same:
+                return asked
+        else:
+            believed |= counted
+            if is_new:
+                edx_platform.trust(outline)
+    asked.found = believed | asked.found
+    return asked
 
 
 def put_back() -> QuerySet[ProgressDifference]:
@@ -74,29 +96,31 @@ def log_failure(course_key: str, reason: str) -> None:
         logger.warning("Progress in %s is asked learner by learner: %s", course_key, reason)
 
 
-def _sampled(
-    course_key: str, outline: str, counted: dict[int, Progress], users: Mapping[int, User]
-) -> dict[int, Progress] | None:
-    """Return what is believed of the learners of one outline, None if the platform counts otherwise."""
-    is_new = not edx_platform.is_trusted(outline)
-    # Rounded at random, so that one in so many it is, however few come at a time.
+def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
+    """Return those to ask the platform for as well: one of a new outline, and one in ``SAMPLED``."""
+    # Rounded at random, so that it is one in so many, however few come at a time.
     size = max(int(is_new), int(len(counted) / SAMPLED + random.random()))  # noqa: S311
-    asked: dict[int, Progress] = {}
-    for user_id in random.sample(list(counted), min(size, len(counted))):
-        progress = edx_platform.learner_progress(course_key, users[user_id])
+    return random.sample(list(counted), min(size, len(counted)))
+
+
+def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> bool | None:
+    """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
+
+    The bulkhead around the platform's answer for one learner. A difference that counts puts the course run back.
+    """
+    with bulkhead(Boundary.PROGRESS) as contained:
+        progress = edx_platform.learner_progress(course_key, user)
         if progress is None:
-            return {}
-        if progress != counted[user_id]:
-            difference = _confirmed(course_key, user_id)
-            if difference is None:
-                return {}
-            if difference:
-                _put_back(course_key, difference)
-                return None
-        asked[user_id] = progress
-    if is_new:
-        edx_platform.trust(outline)
-    return counted | asked
+            return None
+        asked.found[user.pk] = progress
+        difference = "" if progress == counted else _confirmed(course_key, user.pk)
+        if difference:
+            _put_back(course_key, difference)
+        return None if difference is None else not difference
+    if contained.error is not None and is_outage(contained.error):
+        raise contained.error
+    asked.failed[user.pk] = contained.reason
+    return None
 
 
 def _confirmed(course_key: str, user_id: int) -> str | None:

@@ -139,12 +139,14 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
     answers = ProgressAnswers()
     if deadline is None or time.monotonic() < deadline:
         with bulkhead(Boundary.PROGRESS) as contained:
-            answers.found.update(course_progress.at_once(course_key, users))
+            known = course_progress.at_once(course_key, users)
+            answers.found.update(known.found)
+            answers.failed.update(known.failed)
         if contained.error is not None:
             if is_outage(contained.error):
                 raise contained.error
             course_progress.log_failure(course_key, contained.reason)
-    rest = [user_id for user_id in user_ids if user_id not in answers.found]
+    rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
     # In random order, or the same failing few would come first each time.
     mixed = random.sample(rest, len(rest))
     for number, user_id in enumerate(mixed):
