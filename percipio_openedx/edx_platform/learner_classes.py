@@ -54,7 +54,8 @@ def learner_classes(
     forum = _forum_roles(key, users) if version.gated_since is not None else {}
     has_tracks = version.gated_since is not None or facts.has(*TRACKS)
     enrolled = _enrollments(key, users, version) if has_tracks else {}
-    cohorts = _cohorts(key, users) if facts.has(COHORTS) else {}
+    has_cohorts = facts.has(COHORTS)
+    cohorts = _cohorts(key, users) if has_cohorts else {}
     experiments = [partition for partition in facts.partitions if scheme_of(partition) == EXPERIMENTS]
     tags = _tags(key, users, experiments) if experiments else {}
     draws = _draws(key, users, facts.banks) if facts.banks else {}
@@ -66,7 +67,7 @@ def learner_classes(
         reason = facts.reason
         if user.pk in others:
             reason = reason or "roles are held in openedx-authz"
-        elif facts.has(COHORTS) and version.is_cohorted and user.pk not in cohorts:
+        elif has_cohorts and version.is_cohorted and user.pk not in cohorts:
             reason = reason or "the learner has no cohort yet"
         elif not all(_is_group(partition, own.get(partition.id)) for partition in experiments):
             reason = reason or "the learner has no group of an experiment yet"
