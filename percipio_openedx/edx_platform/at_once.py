@@ -63,6 +63,9 @@ def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgres
     key = parsed(course_key)
     if not users:
         return CourseProgress()
+    # Decided before anything is read: a learner alone costs no more than to be asked for.
+    if not _is_wanted(course_key, len(users)):
+        return CourseProgress(left=Counter({TOO_FEW: len(users)}))
     with platform("course_blocks"):
         try:
             found, is_same = _attempt(key, users)
@@ -154,34 +157,29 @@ def _outlines_of(
     of_class: Mapping[LearnerClass, list[int]],
 ) -> list[tuple[list[int], str, Outline]]:
     """Return the learners of each outline with its name; those whose outline is not worth making are absent."""
-    count = sum(map(len, of_class.values()))
-    if count < FEW and not _is_wanted(f"{key} {version.text}", count):
-        known = {one: _outcomes.get(f"{key} {_hash(version, one)}") for one in of_class}
-        of_class = {one: user_ids for one, user_ids in of_class.items() if known[one] is not None}
     learners: dict[str, list[int]] = defaultdict(list)
+    fresh: dict[str, str] = {}
     for one, user_ids in of_class.items():
-        learners[_outcome_name(key, users[user_ids[0]], version, facts, one)] += user_ids
+        text = f"{key} {_hash(version, one)}"
+        name = _outcomes.get(text)
+        if name is None:
+            name = fresh[text] = f"{key} {version.text} {outcome(key, users[user_ids[0]], facts)!r}"
+        learners[name] += user_ids
+    # What was asked of another version must not be remembered as of this one.
+    if fresh and course_version(key) == version:
+        for text, name in fresh.items():
+            _outcomes.set(text, name)
     found = []
     for name, user_ids in learners.items():
         outline = _outlines.get(name)
         if outline is None and (len(user_ids) >= FEW or _is_wanted(name, len(user_ids))):
             outline = outline_for(key, users[user_ids[0]], facts.partitions)
-            # A structure collected meanwhile would be remembered under the version before it.
             if course_version(key) != version:
                 continue
             _outlines.set(name, outline)
         if outline is not None:
             found.append((user_ids, name, outline))
     return found
-
-
-def _outcome_name(key: CourseKey, user: User, version: CourseVersion, facts: CourseFacts, one: LearnerClass) -> str:
-    text = f"{key} {_hash(version, one)}"
-    name = _outcomes.get(text)
-    if name is None:
-        name = f"{key} {version.text} {outcome(key, user, facts)!r}"
-        _outcomes.set(text, name)
-    return name
 
 
 def _is_wanted(name: str, count: int) -> bool:
