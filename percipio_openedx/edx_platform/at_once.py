@@ -16,8 +16,8 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.course_facts import (
-    CourseFacts,
     CourseVersion,
+    StructureFacts,
     course_facts,
     course_version,
     forget_facts,
@@ -153,7 +153,7 @@ def _outlines_of(
     key: CourseKey,
     users: Mapping[int, User],
     version: CourseVersion,
-    facts: CourseFacts,
+    facts: StructureFacts,
     of_class: Mapping[LearnerClass, list[int]],
 ) -> list[tuple[list[int], str, Outline]]:
     """Return the learners of each outline with its name; those whose outline is not worth making are absent."""

@@ -52,7 +52,7 @@ class CourseVersion(NamedTuple):
     gated_since: datetime | None = None
 
 
-class CourseFacts(NamedTuple):
+class StructureFacts(NamedTuple):
     """What the collected structure says.
 
     Arguments:
@@ -73,7 +73,7 @@ class CourseFacts(NamedTuple):
 
 
 # A day, since they follow from the structure alone, which its version names.
-_facts: Remembered[CourseFacts] = Remembered("course-facts", seconds=86_400, most=500)
+_facts: Remembered[StructureFacts] = Remembered("course-facts", seconds=86_400, most=500)
 
 
 def course_version(key: CourseKey) -> CourseVersion:
@@ -111,7 +111,7 @@ def course_version(key: CourseKey) -> CourseVersion:
     )
 
 
-def course_facts(key: CourseKey, version: CourseVersion, user: User) -> CourseFacts:
+def course_facts(key: CourseKey, version: CourseVersion, user: User) -> StructureFacts:
     """Return the facts of a course run; reads its structure once for each version of it.
 
     Arguments:
@@ -136,7 +136,7 @@ def scheme_of(partition: Any) -> str:
     return f"{scheme.__module__}.{scheme.__qualname__}"
 
 
-def _read(key: CourseKey, user: User) -> CourseFacts:
+def _read(key: CourseKey, user: User) -> StructureFacts:
     from lms.djangoapps.course_blocks.transformers.user_partitions import UserPartitionTransformer
     from xblock.completable import XBlockCompletionMode
 
@@ -159,7 +159,7 @@ def _read(key: CourseKey, user: User) -> CourseFacts:
         reason = "it has random content"
     elif modes:
         reason = f"a block has the completion mode {sorted(map(str, modes))[0]}"
-    return CourseFacts(partitions, banks, reason, is_known=not schemes)
+    return StructureFacts(partitions, banks, reason, is_known=not schemes)
 
 
 def _is_bank(block_type: str) -> bool:

@@ -20,8 +20,8 @@ from percipio_openedx.edx_platform.course_facts import (
     COHORTS,
     EXPERIMENTS,
     TRACKS,
-    CourseFacts,
     CourseVersion,
+    StructureFacts,
     scheme_of,
 )
 
@@ -46,7 +46,7 @@ class LearnerClass(NamedTuple):
 
 
 def learner_classes(
-    key: CourseKey, users: Mapping[int, User], version: CourseVersion, facts: CourseFacts
+    key: CourseKey, users: Mapping[int, User], version: CourseVersion, facts: StructureFacts
 ) -> dict[int, LearnerClass]:
     """Return the class of each learner, in a constant number of queries."""
     roles = _access_roles(key, users)
@@ -85,7 +85,7 @@ def learner_classes(
     return {user_id: class_of(user) for user_id, user in users.items()}
 
 
-def outcome(key: CourseKey, user: User, facts: CourseFacts) -> tuple[Any, ...]:
+def outcome(key: CourseKey, user: User, facts: StructureFacts) -> tuple[Any, ...]:
     """Return what the platform's transformers will ask about this learner, asked of the platform.
 
     Writes nothing for a learner whose class has no ``reason``.

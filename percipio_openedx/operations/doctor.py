@@ -74,7 +74,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
 def progress() -> Iterator[CheckResult]:
     """Yield the courses whose learners' progress is asked one by one, and why."""
     name = _("progress")
-    for row in course_progress.put_back().order_by("course_key")[:MOST_NAMED]:
+    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
         seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
         values = {"course": row.course_key, "difference": row.difference}
         yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))

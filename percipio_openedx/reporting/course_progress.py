@@ -1,7 +1,7 @@
 """The progress of many learners of a course run at once, proved against the platform: never a wrong number.
 
 Of each new outline one learner is asked of the platform as well before the others are believed, and then one answer in
-two hundred. A difference that is none of the moment puts the course run back for a day: every learner is asked for.
+two hundred. A difference that is none of the moment is recorded, and for a day every learner is asked for.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 
 # One answer in so many is asked of the platform as well.
 SAMPLED = 200
-# For so long a course run stays put back.
-PUT_BACK = timedelta(days=1)
+# For so long every learner of a course run that differed is asked for.
+DISTRUSTED_FOR = timedelta(days=1)
 # Why courses were asked about learner by learner, for the doctor: as many courses, for a day.
 REASONS_KEY = "percipio:asked-one-by-one"
 MOST_REASONS = 200
@@ -57,7 +57,7 @@ def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
         PlatformUnavailable: nothing is known; all are to be asked for.
     """
     asked = AtOnce()
-    if put_back().filter(course_key=course_key).exists():
+    if differing().filter(course_key=course_key).exists():
         return asked
     answered = edx_platform.course_progress(course_key, users)
     _remember_reason(course_key, answered.left)
@@ -78,9 +78,9 @@ def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
     return asked
 
 
-def put_back() -> QuerySet[ProgressDifference]:
+def differing() -> QuerySet[ProgressDifference]:
     """Select the course runs whose learners are asked for one by one because of a difference."""
-    return ProgressDifference.objects.filter(found_at__gt=timezone.now() - PUT_BACK)
+    return ProgressDifference.objects.filter(found_at__gt=timezone.now() - DISTRUSTED_FOR)
 
 
 def reasons() -> dict[str, str]:
@@ -106,7 +106,7 @@ def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
 def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> bool | None:
     """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
 
-    The bulkhead around the platform's answer for one learner. A difference that counts puts the course run back.
+    The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
     """
     with bulkhead(Boundary.PROGRESS) as contained:
         progress = edx_platform.learner_progress(course_key, user)
@@ -115,7 +115,7 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> b
         asked.found[user.pk] = progress
         difference = "" if progress == counted else _confirmed(course_key, user.pk)
         if difference:
-            _put_back(course_key, difference)
+            _record(course_key, difference)
         return None if difference is None else not difference
     if contained.error is not None and is_outage(contained.error):
         raise contained.error
@@ -147,7 +147,7 @@ def _fingerprint(course_key: str, user_id: int) -> tuple[str, str]:
     return states.get(user_id, ""), activities.get(user_id, Activity()).version
 
 
-def _put_back(course_key: str, difference: str) -> None:
+def _record(course_key: str, difference: str) -> None:
     defaults = {"found_at": timezone.now(), "difference": difference}
     ProgressDifference.objects.update_or_create(course_key=course_key, defaults=defaults)
     message = "Progress in %s was counted otherwise than by the LMS (%s): its learners are asked for one by one"

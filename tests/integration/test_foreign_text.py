@@ -41,6 +41,7 @@ OURS = {
     *("ObservationFailure.course_key", "ObservationFailure.part", "ObservationFailure.reason"),
     *("Statement.actor_key", "Statement.course_key", "Statement.kind", "Statement.state", "Statement.value"),
     *("Statement.built_by", "Statement.verb", "Destination.compared_with", "TopicTerm.term"),
+    *("ProgressDifference.course_key", "ProgressDifference.difference"),
 }
 
 
