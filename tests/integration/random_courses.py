@@ -82,8 +82,8 @@ class World:
             if self.odds(0.8):
                 link = {"partition_id": self.draw.choice([COHORT, COHORT, 99]), "group_id": self.draw.choice([1, 2, 7])}
                 CourseUserGroupPartitionGroup.objects.update_or_create(course_user_group=cohort, defaults=link)
-        if self.odds(0.7):
-            values = {"enabled": self.odds(0.8), "enabled_as_of": SINCE, "studio_override_enabled": self.odds(0.3)}
+        if self.odds(0.8):
+            values = {"enabled": self.odds(0.9), "enabled_as_of": SINCE, "studio_override_enabled": self.odds(0.3)}
             ContentTypeGatingConfig.objects.update_or_create(course=KEY, defaults=values)
 
     def block(self, parent: StoredBlock | None, kind: str, **settings: Any) -> StoredBlock:
@@ -148,11 +148,11 @@ class World:
     def enroll(self, user: Any) -> None:
         if self.odds(0.1):
             return
-        mode, active = self.draw.choice(["audit", "audit", "verified", "honor"]), self.odds(0.9)
+        mode, active = self.draw.choice(["audit", "audit", "audit", "verified", "honor"]), self.odds(0.9)
         row, _ = CourseEnrollment.objects.update_or_create(
             user=user, course_id=KEY, defaults={"mode": mode, "is_active": active}
         )
-        days = timedelta(days=self.draw.choice([-10, 10]))
+        days = timedelta(days=self.draw.choice([-10, 10, 10]))
         CourseEnrollment.objects.filter(pk=row.pk).update(created=SINCE + days)
         if self.odds(0.1):
             FBEEnrollmentExclusion.objects.get_or_create(enrollment=row)

@@ -51,3 +51,26 @@ def test_both_ways_count_alike(seed: int, banks: bool) -> None:
             world.change()
         compare(world)
         transaction.set_rollback(True)
+
+
+def test_locked_hidden_and_closed_are_counted_alike() -> None:
+    """The random courses have it all: what is locked, what is left to the platform, and several outlines of one."""
+    seen = {"locked": 0, "outlines": 0, "complete": 0, "at once": 0}
+    for seed in range(8):
+        with pytest.MonkeyPatch.context() as patch, transaction.atomic():
+            patch.setattr(at_once, "FEW", 1)
+            edx_platform.forget_outlines()
+            random.seed(seed)
+            world = World(seed)
+            at, _ = compare(world)
+            answered = edx_platform.course_progress(str(KEY), edx_platform.users([user.pk for user in world.users]))
+            every = [one for counted in answered.by_outline.values() for one in counted.values()]
+            seen["at once"] += at
+            seen["outlines"] += len(answered.by_outline)
+            seen["locked"] += sum(one.locked > 0 for one in every)
+            seen["complete"] += sum(one.complete > 0 for one in every)
+            transaction.set_rollback(True)
+    assert seen["at once"] > 40
+    assert seen["outlines"] > 20
+    assert seen["complete"] > 20
+    assert seen["locked"] > 0

@@ -155,6 +155,22 @@ def test_a_difference_puts_the_course_back_for_a_day(
         assert not any(KEY in one.seen for one in doctor.progress())
 
 
+def test_two_tracks_have_two_outlines(course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is graded is locked for those who audit, and for nobody else; even where it is complete."""
+    for unit in (1, 3):
+        StoredBlock.objects.filter(usage_key=block(course, unit)).update(gated=True)
+    verified = learners_of(course, 4, start=10)
+    CourseEnrollment.objects.filter(user_id__in=verified).update(mode="verified")
+    locked = Progress(complete=1, incomplete=1, locked=2)
+    expected = {**dict.fromkeys(learners, locked), **dict.fromkeys(verified, HALF)}
+    assert observed_state.answers(KEY, [*learners, *verified]).found == expected
+    users = edx_platform.users([*learners, *verified])
+    assert {pk: edx_platform.learner_progress(KEY, users[pk]) for pk in users} == expected
+    answered = edx_platform.course_progress(KEY, users)
+    assert sorted(map(sorted, answered.by_outline.values())) == [learners, verified]
+    assert {pk: one for counted in answered.by_outline.values() for pk, one in counted.items()} == expected
+
+
 def test_a_difference_of_the_moment_is_none(
     course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
