@@ -38,6 +38,14 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
+from percipio_openedx.edx_platform.at_once import (
+    CourseProgress,
+    course_progress,
+    forget_outlines,
+    is_trusted,
+    progress_states,
+    trust,
+)
 from percipio_openedx.edx_platform.courses import (
     course,
     course_runs,

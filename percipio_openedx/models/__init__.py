@@ -5,6 +5,6 @@ from percipio_openedx.models.configuration import CourseOverride, PercipioConfig
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, Sweep
+from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, ProgressDifference, Sweep
 from percipio_openedx.models.statement import Statement, StatementLedger, TopicTerm
 from percipio_openedx.models.unknown_learner import UnknownLearner

@@ -49,10 +49,11 @@ class LearnerCourse(models.Model):
     ``site_id`` is the course run's site at the last observation, not part of the row's identity, and ``account`` the
     account of that site whose learner this was ("" without accounts, or if it is nobody's). ``lease`` and
     ``leased_until`` make sure that observations of a learner in a course never overlap. The two percents are the last
-    result of the platform's expensive progress function, ``activity_version`` what they depended on (completions,
-    outline, enrollment mode); it is called again only when that changed, and unknown progress is never stored.
-    ``observe_again_at`` is when to observe again without a notice: when the course may show a certificate that exists
-    already, or ends. ``content_id`` is the course's id in Percipio's catalog under which something was last reported.
+    result of the platform's expensive progress function, ``activity_version`` what they depended on (completions, the
+    version of the course run, and the learner's track, roles, cohort and gating); they are asked for again only when
+    that changed, and unknown progress is never stored. ``observe_again_at`` is when to observe again without a notice:
+    when the course may show a certificate that exists already, or ends. ``content_id`` is the course's id in Percipio's
+    catalog under which something was last reported.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """

@@ -1,4 +1,4 @@
-"""Operators' records: alerts, back-fills and erasure requests."""
+"""Operators' records: alerts, back-fills, differences of the progress and erasure requests."""
 
 from __future__ import annotations
 
@@ -125,6 +125,28 @@ class Sweep(EnrollmentWalk):
 
     def __str__(self) -> str:
         return f"sweep of site {self.site_id}: compared until {self.compared_until or '-'}, at={self.course_key or '-'}"
+
+
+class ProgressDifference(models.Model):
+    """A course run whose progress was counted otherwise at once than by the LMS; for a day every learner is asked for.
+
+    A row and not only the cache, since it must outlive workers, restarts and evictions. ``difference`` has numbers of
+    units only.
+
+    .. no_pii: A course key, a time and numbers of units.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    course_key = models.CharField(max_length=255, unique=True)
+    found_at = models.DateTimeField()
+    difference = models.CharField(max_length=255)
+
+    class Meta:
+        verbose_name = _("progress that differs")
+        verbose_name_plural = _("progress that differs")
+
+    def __str__(self) -> str:
+        return f"course={self.course_key}: {self.difference}"
 
 
 class ErasureRequest(models.Model):

@@ -40,6 +40,7 @@ from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtf
 from percipio_openedx.operations.problems import NOTICES, Problem
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
+from percipio_openedx.reporting import course_progress
 from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
@@ -67,6 +68,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from client_secrets()
     yield from installation_checks.platform_functions()
     yield installation_checks.completion()
+    yield from progress()
     yield installation_checks.routing()
     yield from pull_clients()
     yield from health()
@@ -75,6 +77,20 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from ungraded_courses()
     yield from content_ids.check()
     yield from connections(is_online=is_online)
+
+
+def progress() -> Iterator[CheckResult]:
+    """Yield the courses whose learners' progress is asked one by one, and why."""
+    name = _("progress")
+    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
+        seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
+        values = {"course": row.course_key, "difference": row.difference}
+        yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
+    reasons = course_progress.reasons()
+    for course_key, reason in sorted(reasons.items())[:MOST_NAMED]:
+        yield well(
+            name, _("%(course)s: asked learner by learner: %(reason)s") % {"course": course_key, "reason": reason}
+        )
 
 
 def health() -> Iterator[CheckResult]:

@@ -201,11 +201,12 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
     wanted = [one for one in findings if milestones.needs_percent(one.reported, one.observed, one.policy)]
     if not wanted:
         return
-    # Read first: if the outline changes meanwhile, the answer is stored under the earlier version.
-    outline = observed_state.outline_version(course_key)
+    # Read first: if something changes meanwhile, the answer is stored under the earlier version.
+    states = observed_state.progress_states(course_key, [finding.row.user_id for finding in wanted])
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
-        row, version = finding.row, observed_state.progress_version(finding.observed, outline)
+        row = finding.row
+        version = observed_state.progress_version(finding.observed, states.get(row.user_id, ""))
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)

@@ -16,7 +16,7 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import OverrideBook
-from percipio_openedx.reporting import identity
+from percipio_openedx.reporting import course_progress, identity
 
 # A longer pause is not work (decided: "gaps over 30 minutes left out").
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -146,15 +146,26 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """Ask for the progress learner by learner (10 to 500 ms each); after ``deadline`` only for the first one.
+    """Answer for the learners of the course run at once; ask for the others (10 to 500 ms each) one by one.
 
-    The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
-    few, no others are asked for: the problem is the course.
+    The bulkheads around the progress, of the course run and of one learner; everything else is reported without it. If
+    it fails for the first few, no others are asked for: the problem is the course. After ``deadline`` only the first
+    one is asked for.
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
+    if deadline is None or time.monotonic() < deadline:
+        with bulkhead(Boundary.PROGRESS) as contained:
+            known = course_progress.at_once(course_key, users)
+            answers.found.update(known.found)
+            answers.failed.update(known.failed)
+        if contained.error is not None:
+            if is_outage(contained.error):
+                raise contained.error
+            course_progress.log_failure(course_key, contained.reason)
+    rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
     # In random order, or the same failing few would come first each time.
-    mixed = random.sample(user_ids, len(user_ids))
+    mixed = random.sample(rest, len(rest))
     for number, user_id in enumerate(mixed):
         if number and deadline is not None and time.monotonic() >= deadline:
             break
@@ -173,23 +184,30 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
     return answers
 
 
-def progress_version(observed: Observed, outline_version: str) -> str:
-    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown."""
+def progress_version(observed: Observed, state: str) -> str:
+    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown.
+
+    Arguments:
+        state: one of ``progress_states``.
+    """
     enrollment, activity = observed.enrollment, observed.activity
-    if not outline_version or enrollment is None:
+    if not state or enrollment is None:
         return ""
-    others = f"{outline_version}|{enrollment.mode}|{enrollment.is_active}"
+    others = f"{state}|{enrollment.mode}|{enrollment.is_active}"
     return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
 
 
-def outline_version(course_key: str) -> str:
-    """Return the version of the outline in which units are counted; ``''`` if unknown, since it only saves asking."""
+def progress_states(course_key: str, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return what progress depends on but the completions, by learner; absent if unknown, since it only saves asking.
+
+    That is the version of the course run, and of the learner: roles, cohort, experiments, gating, drawn questions.
+    """
     try:
-        return edx_platform.outline_version(course_key)
+        return edx_platform.progress_states(course_key, edx_platform.users(user_ids))
     except PlatformUnavailable as error:
         if is_outage(error):
             raise
-        return ""
+        return {}
 
 
 def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:

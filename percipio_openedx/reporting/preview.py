@@ -178,12 +178,12 @@ def _unchanged(
 
 def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
-    outline = observed_state.outline_version(course_key)
+    states = observed_state.progress_states(course_key, list(asking))
     enrollments = edx_platform.enrollments(course_key, asking)
     found = {}
     for user_id, (row, observed) in asking.items():
         with_mode = replace(observed, enrollment=enrollments.get(user_id))
-        version = observed_state.progress_version(with_mode, outline)
+        version = observed_state.progress_version(with_mode, states.get(user_id, ""))
         if version and row.activity_version:
             is_same = version == row.activity_version
         else:

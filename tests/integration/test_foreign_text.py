@@ -50,6 +50,7 @@ OURS = {
         "PullClient.account",
     ),
     *("Statement.built_by", "Statement.verb", "Destination.compared_with", "TopicTerm.term"),
+    *("ProgressDifference.course_key", "ProgressDifference.difference"),
 }
 
 

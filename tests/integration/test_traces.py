@@ -278,6 +278,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
         "LearnerCourse": {"course_key", "activity_version", "hold_reason"},
         "Notice": {"course_key", "reason"},
         "ObservationFailure": {"course_key", "part", "reason"},
+        "ProgressDifference": {"course_key", "difference"},
         "PullAudit": {"client_id", "method", "asked"},
         "PullClient": {"client_id"},
         "Statement": {"built_by", "course_key", "kind", "value", "verb", "actor_key", "state"},

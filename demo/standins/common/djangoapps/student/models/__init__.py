@@ -7,6 +7,7 @@ from .course_enrollment import (
     CourseFullError,
     EnrollmentClosedError,
     EnrollStatusChange,
+    FBEEnrollmentExclusion,
     NonExistentCourseError,
 )
 from .user import (
@@ -27,6 +28,7 @@ __all__ = [
     "CourseFullError",
     "EnrollStatusChange",
     "EnrollmentClosedError",
+    "FBEEnrollmentExclusion",
     "NonExistentCourseError",
     "UserProfile",
     "get_potentially_retired_user_by_username",

@@ -261,3 +261,15 @@ class CourseEnrollment(models.Model):
             is_active=self.is_active,
             creation_date=self.created,
         )
+
+
+class FBEEnrollmentExclusion(models.Model):
+    """An enrollment that gating leaves alone."""
+
+    enrollment = models.OneToOneField(CourseEnrollment, on_delete=models.DO_NOTHING)
+
+    class Meta:
+        app_label = "student"
+
+    def __str__(self) -> str:
+        return f"[FBEEnrollmentExclusion] {self.enrollment}"
