@@ -232,7 +232,7 @@ def _check_place(row: Statement, configuration: Configuration) -> None:
 
 
 def _check_stands(row: Statement, milestone: Milestone) -> None:
-    """Raise ``PercipioError`` if the LMS took it back while it waited and nobody was told so (``reporting.observe``)."""
+    """Raise ``PercipioError`` if the LMS took it back while it waited, and nobody was told that (``observe``)."""
     reported = row.learner_course.reported
     rounds = {
         Kind.PASSED: reported.passed_round,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.enums import HoldReason
-from percipio_openedx.models import Account, CourseOverride, LearnerCourse, Statement
+from percipio_openedx.models import Account, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import moves
 from percipio_openedx.reporting import report_due
@@ -19,7 +18,6 @@ from tests.integration.test_accounts import (
     hold,
     link,
     of_acme,
-    of_beta,
     percipio,
     reasons,
     save,
