@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
@@ -44,21 +44,18 @@ def raw_values(row: AccountColumns) -> dict[str, Any]:
     return config.values_of(cast(PercipioConfiguration, row))
 
 
-def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
+def mistakes(site_id: int, values: Mapping[str, Any], may_lack: Sequence[str] = ()) -> dict[str, str]:
     """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
 
-    Unless ``is_on``, credentials may be missing, and whom to report.
+    The fields ``may_lack`` may be empty.
     """
     # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     stand_ins |= dict.fromkeys(REQUIRED, "-") | dict.fromkeys(("api_url", "token_url"), "https://localhost")
     stand_ins["learners"] = "all"
     tried = dict(values)
-    if not is_on:
-        unusable = [
-            name for name in (*REQUIRED, "learners") if not tried[name] or not getattr(tried[name], "is_readable", True)
-        ]
-        tried.update({name: stand_ins[name] for name in unusable})
+    unusable = [name for name in may_lack if not tried[name] or not getattr(tried[name], "is_readable", True)]
+    tried.update({name: stand_ins[name] for name in unusable})
     found: dict[str, str] = {}
     for _attempt in config.FIELDS:
         try:
@@ -229,7 +226,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("client_secret", mistake.message)
         # With one address of its own the site inherits none of them.
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
-        for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
+        for name, problem in mistakes(site.pk, values, self._may_lack(cleaned)).items():
             if name not in self.errors:
                 if name not in self.fields or (
                     cleaned[name] in (None, "") and name not in (*own, *REQUIRED, *self.alone)
@@ -250,6 +247,11 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.shows = former, row
         self.hidden[SHOWN] = shown
         self.add_error(None, _("Nothing is saved yet."))
+
+    def _may_lack(self, cleaned: Mapping[str, Any]) -> Sequence[str]:
+        """Return what may be missing: of a site that is switched off, or that has accounts, for whom and with what."""
+        is_needed = cleaned["enabled"] and not Account.in_order([cleaned["site"].pk])
+        return () if is_needed else (*REQUIRED, "learners")
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         """Never send the settings' secret to an address typed here, nor a secret typed here with their client id."""
@@ -278,6 +280,16 @@ class AccountForm(PercipioConfigurationForm):
 
     def _unset(self, name: str, value: Any) -> str:
         return "---------" if name in self.alone else gettext("As the site says")
+
+    def clean_name(self) -> str:
+        """Refuse an unusable name before anything is shown of the account."""
+        name: str = self.cleaned_data["name"]
+        Account._meta.get_field("name").run_validators(name)
+        return name
+
+    def _may_lack(self, cleaned: Mapping[str, Any]) -> Sequence[str]:
+        """Return what may be missing of an account that is switched off: not whose learners it keeps all the same."""
+        return () if cleaned["enabled"] else REQUIRED
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         return "name" in cleaned

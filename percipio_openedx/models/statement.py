@@ -171,7 +171,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
 
     def leave_account(self, at: datetime) -> int:
-        """Outdate what its learner's former account must not get, since the learner belongs to another one now."""
+        """Outdate what may not leave, since its learner is another account's now, or nobody's whom the site means."""
         self.filter(state=State.SKIPPED, in_doubt=False).update(built_by=STALE)
         return self.open().outdate(at)
 

@@ -202,6 +202,7 @@ PAGES: Mapping[str, str] = {
     ProblemCode.FAILING: "destination_change",
     ProblemCode.UNREADABLE: "observationfailure_changelist",
     ProblemCode.PARKED: "statement_changelist",
+    ProblemCode.UNKNOWN_LEARNERS: "unknownlearner_changelist",
     ProblemCode.UNOBSERVED: "observationfailure_changelist",
     ProblemCode.NOT_REBUILT: "statement_changelist",
     ProblemCode.ERASURES: "erasurerequest_changelist",
@@ -283,6 +284,8 @@ def page_of(code: str, subject: str, site_id: int | None = None) -> str:
             query += f"&site={site_id}"
     if subject == NOTICES:
         name, query = "notice_changelist", ""
+    elif code == ProblemCode.MISCONFIGURED and kind == "account":
+        name = "account_changelist"
     try:
         return reverse(f"admin:percipio_openedx_{name}", args=arguments) + query
     except NoReverseMatch:

@@ -21,6 +21,12 @@ from percipio_openedx.reporting.unknown_learners import RefusedNames
 
 logger = logging.getLogger(__name__)
 
+# Learners whom the site does not mean, or of whom it cannot be told: nothing of theirs may leave.
+OUT_OF_SCOPE = (
+    *(HoldReason.NOT_SELECTED, HoldReason.MODE_LEFT_OUT, HoldReason.NO_ACCOUNT, HoldReason.ACCOUNT_OFF),
+    *(HoldReason.UNREADABLE_SSO, HoldReason.AMBIGUOUS_SSO),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Unobserved:
@@ -65,7 +71,8 @@ class LearnerFinding:
         problem: what could not be observed, built or stored, although a retry may succeed.
         content_id: the course's id in Percipio's catalog, for the row if something is reported.
         is_news: whether anything in the row changes apart from the time of observation.
-        has_moved: whether the learner belongs to another account than at the last observation.
+        has_left: whether the learner belongs to another account than at the last observation, or to nobody whom the
+            site means (``OUT_OF_SCOPE``) since then: what waits must not leave.
         renamed: the row (``UnknownLearner``) of another name, by which Percipio did not know the learner; None if none.
     """
 
@@ -85,7 +92,7 @@ class LearnerFinding:
     content_id: str = ""
     first_sequence: int = 0
     is_news: bool = False
-    has_moved: bool = False
+    has_left: bool = False
     renamed: int | None = None
 
     @property
@@ -114,8 +121,9 @@ class LearnerFinding:
             row.hold_reason,
             row.observe_again_at,
         )
-        self.has_moved = self.account is not None and self.account != row.account
-        self.is_news = bool(self.statements) or self.asked or self.has_moved or not is_same
+        has_moved = self.account is not None and self.account != row.account
+        self.has_left = has_moved or (self.hold in OUT_OF_SCOPE and self.hold != row.hold_reason)
+        self.is_news = bool(self.statements) or self.asked or has_moved or not is_same
         if self.is_news:
             row.account = row.account if self.account is None else self.account
             row.remember(self.reported)

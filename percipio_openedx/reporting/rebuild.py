@@ -24,9 +24,9 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import StatementContext
+from percipio_openedx.data import Milestone, StatementContext
 from percipio_openedx.db import persistently
-from percipio_openedx.enums import HoldReason
+from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import wait
@@ -210,6 +210,7 @@ def _build(
     if finding.identity is None or chosen is None:
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
+    _check_stands(row, milestone)
     who = {"identity": finding.identity, "registration": row.registration}
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
@@ -228,6 +229,19 @@ def _check_place(row: Statement, configuration: Configuration) -> None:
     is_same_place = destination.place == configuration.place
     if is_same_place and destination.own_credentials and not configuration.own_credentials:
         raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
+
+
+def _check_stands(row: Statement, milestone: Milestone) -> None:
+    """Raise ``PercipioError`` if the LMS took it back while it waited, and nobody was told that (``observe``)."""
+    reported = row.learner_course.reported
+    rounds = {
+        Kind.PASSED: reported.passed_round,
+        Kind.FAILED: reported.failed_round,
+        Kind.COMPLETED: reported.completed_round,
+    }
+    is_over = milestone.anew == reported.anew and milestone.round < rounds.get(milestone.kind, 0)
+    if is_over and row.voided_by is None:
+        raise PercipioError("it was taken back meanwhile: discard it")
 
 
 def _check_target(uuid: UUID, configuration: Configuration) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Kind, Retakes
+from percipio_openedx.models.destination import Place, may_go
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse
 from percipio_openedx.models.statement import Statement
 
@@ -18,7 +19,7 @@ def completed_elsewhere(
 
     ``accounts`` holds each learner's account ("" for a site without accounts): what another account was told counts for
     nothing here, since this one has no record that could go back. A completion that was retracted is none. One query,
-    and another one for a site with accounts.
+    and another one if there are such completions.
     """
     if configuration.policy.retakes is Retakes.EVERYTHING:
         return {}
@@ -28,19 +29,20 @@ def completed_elsewhere(
     columns = ("pk", "user_id", "account", "content_id", "reported_completed_at")
     # MariaDB finds an id regardless of case; Percipio's catalog may hold both.
     completed = [row for row in rows.values_list(*columns) if row[3] == wanted and row[4] is not None]
-    made_for = _accounts_of([row[0] for row in completed]) if configuration.accounts else {}
-    found: dict[int, datetime] = {}
+    made_for = _places_of([row[0] for row in completed]) if completed else {}
+    site_id, found = configuration.site_id, dict[int, datetime]()
     for pk, user_id, account, _, at in completed:
         # What was pruned here went, as far as anybody can tell, where the learner was then.
-        if made_for.get(pk, account) == accounts[user_id]:
+        if may_go(made_for.get(pk, (site_id, account)), (site_id, accounts[user_id])):
             found[user_id] = max(at, found.get(user_id, at))
     return found
 
 
-def _accounts_of(rows: Iterable[int]) -> dict[int, str]:
-    """Return the account that each of these learners' latest completion was made for, by learner in a course."""
+def _places_of(rows: Iterable[int]) -> dict[int, Place]:
+    """Return the place that each of these learners' latest completion was made for, by learner in a course."""
     made = Statement.objects.filter(learner_course_id__in=list(rows), kind=Kind.COMPLETED).order_by("sequence")
-    return dict(made.values_list("learner_course_id", "destination__account"))
+    columns = ("learner_course_id", "destination__site_id", "destination__account")
+    return {pk: (site_id, account) for pk, site_id, account in made.values_list(*columns)}
 
 
 def remember(rows: Iterable[int], content_id: str) -> None:

@@ -191,8 +191,8 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
     pks = [finding.row.pk for finding in findings]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
-    if moved := [finding.row.pk for finding in findings if finding.row.pk in held and finding.has_moved]:
-        Statement.objects.filter(learner_course_id__in=moved).leave_account(now)
+    if left := [finding.row.pk for finding in findings if finding.row.pk in held and finding.has_left]:
+        Statement.objects.filter(learner_course_id__in=left).leave_account(now)
     if same := [finding.row.pk for finding in findings if finding.row.pk in held and not finding.is_news]:
         LearnerCourse.objects.filter(pk__in=same).update(observed_at=now, lease=None, leased_until=None)
     if news := [finding.row for finding in findings if finding.row.pk in held and finding.is_news]:

@@ -16,18 +16,18 @@ BUDGET = {
     "catalog": (880, 9),
     "config": (1360, 8),
     "delivery": (3330, 14),
-    "edx_platform": (1270, 9),
+    "edx_platform": (2090, 14),
     "event_routing": (130, 3),
     "launch": (350, 4),
     "lrs": (980, 6),
     "management": (1350, 16),
-    "models": (1530, 10),
-    "operations": (5030, 28),
-    "reporting": (2990, 18),
+    "models": (1550, 10),
+    "operations": (5060, 28),
+    "reporting": (3160, 19),
     "settings": (310, 2),
     "statements": (1560, 11),
 }
-WHOLE = (26_000, 173)
+WHOLE = (27_000, 178)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:

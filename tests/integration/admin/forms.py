@@ -11,11 +11,11 @@ from django.urls import reverse
 ADD = "admin:percipio_openedx_percipioconfiguration_add"
 
 
-def save(client: Client, typed: Mapping[str, str]) -> Any:
+def save(client: Client, typed: Mapping[str, str], form: str = ADD) -> Any:
     """Save what is typed; where the page first shows what it means, once more, with the secret typed again."""
-    response = client.post(reverse(ADD), typed)
+    response = client.post(reverse(form), typed)
     if response.status_code == 200 and response.context["meaning"]:
-        return client.post(reverse(ADD), {**typed, **hidden(response)})
+        return client.post(reverse(form), {**typed, **hidden(response)})
     return response
 
 

@@ -25,7 +25,9 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import moves
+from percipio_openedx.settings.common import DEFAULTS
 from percipio_sandbox import Sandbox
+from tests.integration.admin.forms import save
 from tests.integration.admin.world import World
 
 SECRET = "canary-of-the-account-19d4"
@@ -50,14 +52,14 @@ def admin(operator: Callable[..., Client]) -> Client:
 
 
 def saved(client: Client, **changes: str) -> Account:
-    response = client.post(reverse(ADD), {**WHOLE, **changes})
+    response = save(client, {**WHOLE, **changes}, ADD)
     assert response.status_code == 302, response.context["errors"]
     return Account.objects.order_by("-pk")[0]
 
 
 def errors(client: Client, **changes: str) -> dict[str, list[str]]:
     before = Account.objects.count()
-    response = client.post(reverse(ADD), {**WHOLE, **changes})
+    response = save(client, {**WHOLE, **changes}, ADD)
     assert response.status_code == 200
     assert Account.objects.count() == before
     assert SECRET not in response.content.decode()
@@ -78,7 +80,8 @@ def test_a_whole_form_is_in_force_at_once(admin: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"learners": ""}, "learners", "it must be all or sso:<name>"),
+        ({"learners": ""}, "learners", "is empty: choose whose data goes to Percipio"),
+        ({"learners": "", "enabled": ""}, "learners", "is empty: choose whose data goes to Percipio"),
         ({"learners": "everyone"}, "learners", "it must be all or sso:<name>"),
         ({"learners": "sso:org="}, "learners", "KEY=VALUE"),
         ({"region": ""}, "region", "it must be one of"),
@@ -130,7 +133,10 @@ def test_the_list_shows_each_account_once_and_its_history_all(admin: Client) -> 
 def test_an_earlier_version_is_taken_back(admin: Client) -> None:
     first = saved(admin)
     saved(admin, new_password="", learners="all")
-    admin.post(reverse(LIST) + "?show_history=1", {"action": "revert", "_selected_action": [first.pk]})
+    response = admin.post(reverse(LIST) + "?show_history=1", {"action": "revert", "_selected_action": [first.pk]})
+    # It is shown what it means, and saved there.
+    assert response["Location"] == f"{reverse(ADD)}?source={first.pk}"
+    saved(admin, new_password="")
     found = Account.newest(1, "acme")
     assert found is not None
     assert (found.learners, found.client_secret.reveal()) == ("sso:org=acme-1", SECRET)
@@ -231,10 +237,19 @@ def test_reporting_again_asks_first_and_says_why_not(world: World, everything: C
     assert LogEntry.objects.filter(change_message="Reported again: 1.").exists()
 
 
-def test_a_site_with_accounts_needs_no_credentials_of_its_own(admin: Client) -> None:
-    saved(admin)
-    PercipioConfiguration.objects.create(site=Site.objects.get(pk=1), enabled=True, progress_step=20)
+def test_a_site_with_accounts_needs_no_credentials_of_its_own(everything: Client, settings: Any) -> None:
+    for name, value in DEFAULTS.items():
+        setattr(settings, name, value)
+    typed = {"site": "1", "enabled": "on", "send_names": "unknown", "send_skipped": "unknown", "progress_step": "20"}
+    response = save(everything, typed)
+    assert {"partner_name", "client_id"} <= set(response.context["adminform"].form.errors)
+    saved(everything)
+    response = save(everything, typed)
+    assert response.status_code == 302, response.context["adminform"].form.errors
     found = config.for_account(1, "acme")
     assert found is not None
     assert found.policy.progress_step == 20
-    assert timezone.now()
+    # What is wrong is said all the same.
+    response = save(everything, {**typed, "progress_step": "101"})
+    assert list(response.context["adminform"].form.errors) == ["progress_step"]
+    assert PercipioConfiguration.objects.count() == 1

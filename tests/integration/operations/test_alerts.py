@@ -472,6 +472,8 @@ def test_what_was_gone_before_the_mail_left_is_not_in_it(monkeypatch: pytest.Mon
     ("code", "subject", "page"),
     [
         ("misconfigured", "site:1", "percipioconfiguration/"),
+        ("misconfigured", "account:1:acme", "account/"),
+        ("unknown_learners", "destination:3", "unknownlearner/"),
         ("late", "destination:3", "statement/?state=waiting&site=7"),
         ("late", "notices", "notice/"),
         ("failing", "destination:3", "destination/3/change/"),
