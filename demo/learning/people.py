@@ -87,13 +87,18 @@ def _make(username: str, name: str, customer: str) -> User:
     user.save()
     UserProfile.objects.create(user=user, name=name)
     if customer:
-        UserSocialAuth.objects.create(
-            user=user,
-            provider=SSO_PROVIDER,
-            uid=f"{customer}:{username}",
-            extra_data={
-                "PercipioUserUUID": [str(uuid.uuid5(SSO_NAMESPACE, username))],
-                ORGANIZATION_KEY: [organization_of(customer)],
-            },
-        )
+        link(user, customer)
     return user
+
+
+def link(user: User, customer: str) -> None:
+    """Let a learner come through single sign-on of a customer's."""
+    UserSocialAuth.objects.create(
+        user=user,
+        provider=SSO_PROVIDER,
+        uid=f"{customer}:{user.username}",
+        extra_data={
+            "PercipioUserUUID": [str(uuid.uuid5(SSO_NAMESPACE, user.username))],
+            ORGANIZATION_KEY: [organization_of(customer)],
+        },
+    )
