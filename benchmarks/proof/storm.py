@@ -37,7 +37,7 @@ SHORT = {
     "database": 1,
     "clock": 3,
     "edit": 3,
-    "account": 6,
+    "account": 12,
     "hour": 1,
 }
 FULL = {
@@ -48,7 +48,7 @@ FULL = {
     "database": 2,
     "clock": 10,
     "edit": 8,
-    "account": 16,
+    "account": 24,
     "hour": 2,
 }
 # Seconds that the clock jumps at most, and that an hour of refusals lasts.
@@ -63,14 +63,15 @@ MISTAKES: tuple[dict[str, object], ...] = (
     {"timeout": 999},
 )
 TASTES: tuple[dict[str, object], ...] = ({"batch_size": 1}, {"batch_size": 7}, {"batch_size": 50}, {"timeout": 1})
-# What an operator does to an account for a while. A rule that is none says of no learner whose it is.
-ACCOUNT_EDITS: tuple[dict[str, Any], ...] = (
-    {"enabled": False},
-    {"client_secret": "wrong"},
-    {"client_secret": ""},
-    {"position": 9},
-    {"api_url": "http://127.0.0.1:9"},
-    {"learners": "nobody"},
+# What an operator does to an account for a while; to that of this name, or to any. A rule that is none says of nobody
+# whose learner it is, and the last of all in the order is asked after those that have learners with it in common.
+ACCOUNT_EDITS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("", {"enabled": False}),
+    ("", {"client_secret": "wrong"}),
+    ("", {"client_secret": ""}),
+    ("birch", {"position": 9}),
+    ("", {"api_url": "http://127.0.0.1:9"}),
+    ("", {"learners": "nobody"}),
 )
 
 
@@ -86,6 +87,7 @@ class Storm:
         self._offset = self._furthest = 0.0
         self._edits = 0
         self._changed: tuple[int, str] | None = None
+        self._account_edits: list[tuple[str, dict[str, Any]]] = []
         self.counts: Counter[str] = Counter()
         self._deck = self._shuffled(is_full)
 
@@ -233,8 +235,10 @@ class Storm:
             self._save_account(*self._changed)
             self._changed = None
             return "mended"
-        self._changed = self._dice.choice(list(school.accounts()))
-        edit = self._dice.choice(ACCOUNT_EDITS)
+        if not self._account_edits:
+            self._account_edits = self._dice.sample(ACCOUNT_EDITS, len(ACCOUNT_EDITS))
+        name, edit = self._account_edits.pop()
+        self._changed = self._dice.choice([key for key in school.accounts() if name in ("", key[1])])
         self._save_account(*self._changed, **edit)
         return f"{self._changed} {edit}"
 
