@@ -258,7 +258,7 @@ EXPLICIT_QUEUES: dict[str, Any] = {}
 # The aggregator's rows are made by its own command, not inside the learner's request.
 COMPLETION_AGGREGATOR_ASYNC_AGGREGATION = True
 
-# The default site's account; the addresses are those of the sandbox. Any of it gives way to the environment.
+# The default site's credentials; the addresses are those of the sandbox. Any of it gives way to the environment.
 PERCIPIO_REGION = "custom"
 PERCIPIO_API_URL = "http://127.0.0.1:8899"
 PERCIPIO_TOKEN_URL = "http://127.0.0.1:8899/oauth2-provider/token"
@@ -267,5 +267,8 @@ PERCIPIO_CLIENT_ID = "demo-academy-client"
 PERCIPIO_CLIENT_SECRET = "demo-academy-secret"
 PERCIPIO_LEARNERS = "all"
 PERCIPIO_OBSERVE_AFTER = 2
+
+# The sandbox of another region, where one of the second site's customers is; without it, both are in the same.
+DEMO_OTHER_REGION_URL = os.environ.get("DEMO_OTHER_REGION_URL", "")
 
 environment.override(globals(), os.environ)
