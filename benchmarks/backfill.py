@@ -145,8 +145,8 @@ def _report(size: int) -> dict[str, float]:
 
     run = begin(scope)
     cpu = time.process_time()
-    work = Backfill(scope, run, threading.Event(), None, note)
-    work.work(work.courses())
+    work = Backfill(scope, run, threading.Event(), on_walked=note)
+    work.work()
     cpu = time.process_time() - cpu
     if (run.observed, run.statements, Statement.objects.count()) != (size, size, size):
         raise AssertionError(f"observed={run.observed} statements={run.statements} of {size}")
@@ -169,7 +169,7 @@ def _again(scope: Scope) -> float:
     run = begin(scope)
     work = Backfill(scope, run, threading.Event())
     cpu = time.process_time()
-    work.work(work.courses())
+    work.work()
     cpu = time.process_time() - cpu
     if run.statements:
         raise AssertionError(f"statements={run.statements}, and all was reported")
@@ -190,8 +190,8 @@ def _half(size: int) -> dict[str, float]:
             print("half", flush=True)
         observed += count
 
-    work = Backfill(scope, begin(scope), threading.Event(), None, note)
-    work.work(work.courses())
+    work = Backfill(scope, begin(scope), threading.Event(), on_walked=note)
+    work.work()
     return {}
 
 
@@ -210,8 +210,8 @@ def _rest(size: int) -> dict[str, float]:
         nonlocal first
         first = first or time.time()
 
-    work = Backfill(scope, run, threading.Event(), None, note)
-    work.work(work.courses())
+    work = Backfill(scope, run, threading.Event(), on_walked=note)
+    work.work()
     statements = Statement.objects.count()
     reported = set(Statement.objects.values_list("learner_course__user_id", "learner_course__course_key"))
     left = set(Notice.objects.values_list("user_id", "course_key"))

@@ -246,10 +246,10 @@ def measured(parameters: dict[str, str], count: int, share: float | None) -> Cos
 
     query, window = question(parameters, count, share)
     before, began = handler_reads(), time.process_time()
-    result = page(SITE, query, window, "")
+    result = page((SITE, ""), query, window, "")
     milliseconds, read = (time.process_time() - began) * 1000, handler_reads() - before
     with CaptureQueriesContext(connection) as captured:
-        page(SITE, query, window, "")
+        page((SITE, ""), query, window, "")
     return Cost(len(result.statements), len(captured), read, milliseconds)
 
 
@@ -279,7 +279,7 @@ def print_plans(parameters: dict[str, str], count: int) -> None:
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):
-        page(SITE, query, window, "")
+        page((SITE, ""), query, window, "")
     for sql, params in asked:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN {sql}", params)

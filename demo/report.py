@@ -1,13 +1,10 @@
-"""What the demo shows: how statements arrive, and what Percipio then knows of whom. Reads the plugin's rows by name."""
+"""What the demo LMS knows: what arrives, what is reported of whom, who is held. Reads the plugin's rows by name."""
 
 from __future__ import annotations
 
-import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from pathlib import Path
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -16,8 +13,8 @@ from tqdm import tqdm
 
 SETTLED = ("delivered", "parked", "discarded", "skipped")
 
-# Learners that are listed; a larger class is summed up.
-MOST = 40
+# Learners that are listed, and names in a line and letters of a name; a larger class is summed up.
+MOST, FEW, LONGEST_NAME = 40, 6, 20
 
 
 def _model(name: str) -> Any:
@@ -47,12 +44,13 @@ def follow(patience: float) -> bool:
 
 def show_learners() -> None:
     """A line for each learner and course: what was reported to Percipio, or why nothing."""
-    people = dict(get_user_model().objects.values_list("pk", "username"))
+    people = _people()
     rows = list(_model("LearnerCourse").objects.order_by("user_id", "course_key"))
     lines = [
         (
             people.get(row.user_id, "?"),
             row.course_key,
+            row.account,
             "yes" if row.reported_started else "",
             f"{row.reported_percent} %" if row.reported_percent else "",
             "yes" if row.reported_passed else "",
@@ -62,57 +60,67 @@ def show_learners() -> None:
         for row in rows[:MOST]
     ]
     print()
-    _table(("learner", "course run", "started", "progress", "passed", "completed", "not reported because"), lines)
+    heads = ("learner", "course run", "account", "started", "progress", "passed", "completed", "not reported because")
+    table(heads, lines)
     if len(rows) > MOST:
         print(f"… and {len(rows) - MOST} more")
 
 
 def show_outcome() -> None:
-    """Counts by site."""
-    states = Counter(_model("Statement").objects.values_list("site_id", "state"))
-    sites = dict(apps.get_model("sites", "Site").objects.values_list("pk", "domain"))
+    """Counts by site and account."""
+    found = Counter(
+        _model("Statement").objects.values_list(
+            "destination__site_id", "destination__account", "state", "learner_course__user_id"
+        )
+    )
+    statements: Counter[tuple[int, str, str]] = Counter()
+    learners: dict[tuple[int, str, str], set[int]] = defaultdict(set)
+    for (*place, user_id), count in found.items():
+        statements[tuple(place)] += count
+        learners[tuple(place)].add(user_id)
+    sites = _sites()
+    lines = [
+        (sites.get(site, str(site)), account, state, str(len(learners[site, account, state])), str(count))
+        for (site, account, state), count in sorted(statements.items())
+    ]
     print()
-    _table(("site", "state", "statements"), [(sites.get(s, str(s)), state, str(n)) for (s, state), n in states.items()])
+    table(("site", "account", "state", "learners", "statements"), lines)
 
 
-def show_received(statements: Path, track_records: Path) -> None:
-    """What is in the sandbox's files."""
-    kinds = Counter(_lines(statements, lambda body: f"statement: {body['verb']['display']['en-US']}"))
-    kinds.update(_lines(track_records, lambda body: f"Track record: {body['status']}"))
-    print(f"\nWhat arrived, in this run or an earlier, a line each in {statements.name} and {track_records.name}:")
-    _table(("what", "how many"), [(kind, str(count)) for kind, count in sorted(kinds.items())])
+def show_held() -> None:
+    """Who is held back at each site, and why."""
+    people, sites = _people(), _sites()
+    held: dict[tuple[int, str, str], set[int]] = defaultdict(set)
+    rows = _model("LearnerCourse").objects.exclude(hold_reason="")
+    for user_id, *place in rows.values_list("user_id", "site_id", "account", "hold_reason"):
+        held[tuple(place)].add(user_id)
+    lines = [
+        (sites.get(site, str(site)), account, reason.replace("_", " "), str(len(users)), _some(users, people))
+        for (site, account, reason), users in sorted(held.items(), key=str)
+    ]
+    print("\nHeld back, so that nobody is told of them:")
+    table(("site", "account", "because", "learners", "who"), lines)
 
 
-def compare(since: datetime, statements: Path, seen: int, track_records: Path, seen_records: int) -> int:
-    """Hold what the LMS takes for delivered in this run against what arrived in it, and say so.
-
-    Arguments:
-        since: when the run began.
-        statements: the sandbox's file of statements, of which the first ``seen`` lines are older.
-        track_records: that of Track records, of which the first ``seen_records`` are older.
-
-    Returns:
-        How many were delivered and have not arrived.
-    """
-    rows = _model("Statement").objects.filter(state="delivered", settled_at__gte=since)
-    delivered = {str(uuid) for uuid in rows.values_list("uuid", flat=True)}
-    arrived = set(_lines(statements, lambda body: str(body["id"]))[seen:])
-    # A Track record has no id: as many have to be there as are left.
-    records = len(_lines(track_records, lambda _: "")) - seen_records
-    missing = max(0, len(delivered - arrived) - records)
-    print(f"\nDelivered in this run, as the LMS holds: {len(delivered)}. Arrived: {len(arrived) + records}.", end=" ")
-    print(f"{missing} of them never arrived." if missing else "Nothing is missing.")
-    return missing
+def _some(users: set[int], people: dict[int, str]) -> str:
+    # A retired learner's name is long and says nothing.
+    names = [
+        f"{name[:LONGEST_NAME]}…" if len(name) > LONGEST_NAME else name
+        for name in map(people.get, sorted(users))
+        if name
+    ]
+    return ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
 
 
-def _lines(path: Path, name: Callable[[dict[str, Any]], str]) -> list[str]:
-    if not path.exists():
-        return []
-    # Not splitlines(): a text may hold separators that it takes for the end of a line.
-    return [name(json.loads(line)) for line in path.read_text(encoding="utf-8").split("\n") if line]
+def _people() -> dict[int, str]:
+    return dict(get_user_model().objects.values_list("pk", "username"))
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _sites() -> dict[int, str]:
+    return dict(apps.get_model("sites", "Site").objects.values_list("pk", "domain"))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = [heads, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     for number, line in enumerate(lines):

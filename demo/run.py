@@ -1,13 +1,14 @@
 #!/usr/bin/env python
 """The whole path on one machine: a class learns in the demo LMS, and a pretend Percipio hears of it.
 
-Started by ``make demo``. It makes the LMS's database, starts the sandbox and a real Celery worker on a broker that is a
-folder, lives through a class, waits until everything has arrived, and says what Percipio now knows. A second run finds
-the same class with the same acts, so nothing new arrives. With ``PERCIPIO_API_URL`` in the environment no sandbox is
-started, and that address is reported to.
+Started by ``make demo``. It makes the LMS's database, starts a sandbox for each of two regions and a real Celery worker
+on a broker that is a folder, lives through a class, waits until everything has arrived, and says what Percipio now
+knows. A second run finds the same class with the same acts, so nothing new arrives. With ``PERCIPIO_API_URL`` in the
+environment no sandbox is started, and that address is reported to.
 
-It ends with status 1 where something has not been settled, or where the LMS holds for delivered what the sandbox never
-got. SIGTERM and Ctrl-C end it with everything that it has started.
+It ends with status 1 where something has not been settled, where the LMS holds for delivered what no sandbox got, or
+where a partner's record holds a learner who is not its own. SIGTERM and Ctrl-C end it with everything that it has
+started.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -39,6 +41,33 @@ SANDBOX_PORT = 8899
 LMS_PORT = 8000
 
 
+@dataclass(frozen=True)
+class Region:
+    """A sandbox that stands for a region of Percipio; its files' names hold ``mark``, empty for the first one."""
+
+    name: str
+    mark: str
+    port: int
+    record: Path
+    scenario: str
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def file(self, kind: str = "") -> Path:
+        """Where it keeps the statements, the Track records (``track``), or both with who sent them (``journal``)."""
+        ends = [end for end in (self.mark, kind) if end]
+        return self.record.with_name("-".join([self.record.stem, *ends]) + self.record.suffix)
+
+    def options(self) -> list[str]:
+        """What it is started with."""
+        files = ["--record", str(self.file()), "--track-record", str(self.file("track"))]
+        options = ["--port", str(self.port), "--scenario", self.scenario, "--quiet", *files]
+        return [*options, "--journal", str(self.file("journal"))]
+
+
 def main() -> int:
     """Run the demo; 0 when everything has arrived."""
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -46,17 +75,18 @@ def main() -> int:
     chosen = _arguments()
     environment = _environment(chosen)
     os.environ.update(environment)
-    if chosen.sandbox:
-        _demand_port(chosen.port, "the sandbox", "--port names another one")
+    for region in chosen.regions:
+        _demand_port(region.port, "the sandbox", "--port names another one (the second sandbox takes the next)")
     if chosen.serve:
         _demand_port(LMS_PORT, "the LMS", "end that program first")
-    began = datetime.now(UTC), _lines_of(chosen.record), _lines_of(_track_record(chosen))
+    began = datetime.now(UTC), [_lines_of(region.file("journal")) for region in chosen.regions]
     with ExitStack() as stack:
-        if chosen.sandbox:
-            log = VAR / "sandbox.log"
+        for region in chosen.regions:
+            name = f"sandbox-{region.name}"
+            log = VAR / f"{name}.log"
             before = log.stat().st_size if log.exists() else 0
-            sandbox = _running("sandbox", ["-m", "percipio_sandbox", *_sandbox_options(chosen)])
-            _wait_for(stack.enter_context(sandbox), log, before, f"percipio sandbox at http://127.0.0.1:{chosen.port}/")
+            sandbox = stack.enter_context(_running(name, ["-m", "percipio_sandbox", *region.options()]))
+            _wait_for(sandbox, log, before, f"percipio sandbox at {region.url}/")
         _say("Making the LMS: database, sites, courses, a login for the admin")
         _manage("setup_demo")
         stack.enter_context(_running("worker", ["-m", "celery", *_worker_options()]))
@@ -102,12 +132,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--courses", type=int, default=5, help="courses that they choose from")
     parser.add_argument("--seed", type=int, default=7, help="what happens; the same seed is the same class")
     parser.add_argument("--scenario", default="ok", help="how the sandbox behaves (see its --list-scenarios)")
-    parser.add_argument("--port", type=int, default=SANDBOX_PORT, help="port of the sandbox")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=SANDBOX_PORT,
+        help="port of the sandbox; that of the other region takes the next one",
+    )
     parser.add_argument("--record", type=Path, default=DEMO / "received.jsonl", help="where what arrives is kept")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run first")
     parser.add_argument("--serve", action="store_true", help="leave the LMS and the sandbox's page open")
     chosen = parser.parse_args()
-    chosen.sandbox = "PERCIPIO_API_URL" not in os.environ
+    has_sandboxes = "PERCIPIO_API_URL" not in os.environ
+    names = (("us", ""), ("eu", "eu")) if has_sandboxes else ()
+    chosen.regions = [
+        Region(*name, chosen.port + number, chosen.record, chosen.scenario) for number, name in enumerate(names)
+    ]
     if chosen.fresh:
         _forget(chosen)
     return chosen
@@ -116,26 +155,19 @@ def _arguments() -> argparse.Namespace:
 def _environment(chosen: argparse.Namespace) -> dict[str, str]:
     """The environment of every process of the demo, unless the caller's environment says otherwise."""
     own = {"DJANGO_SETTINGS_MODULE": "demo.settings", "PYTHONUNBUFFERED": "1"}
-    if chosen.sandbox:
-        own["PERCIPIO_API_URL"] = f"http://127.0.0.1:{chosen.port}"
-        own["PERCIPIO_TOKEN_URL"] = f"http://127.0.0.1:{chosen.port}/oauth2-provider/token"
+    if chosen.regions:
+        first, other = chosen.regions
+        own["PERCIPIO_API_URL"] = first.url
+        own["PERCIPIO_TOKEN_URL"] = f"{first.url}/oauth2-provider/token"
+        own["DEMO_OTHER_REGION_URL"] = other.url
     return {**own, **{name: os.environ[name] for name in own if name.startswith("PERCIPIO_") and name in os.environ}}
 
 
 def _forget(chosen: argparse.Namespace) -> None:
     shutil.rmtree(VAR, ignore_errors=True)
-    chosen.record.unlink(missing_ok=True)
-    _track_record(chosen).unlink(missing_ok=True)
-
-
-def _sandbox_options(chosen: argparse.Namespace) -> list[str]:
-    options = ["--port", str(chosen.port), "--scenario", chosen.scenario, "--quiet"]
-    return [*options, "--record", str(chosen.record), "--track-record", str(_track_record(chosen))]
-
-
-def _track_record(chosen: argparse.Namespace) -> Path:
-    record: Path = chosen.record
-    return record.with_name(f"{record.stem}-track{record.suffix}")
+    for region in chosen.regions:
+        for kind in ("", "track", "journal"):
+            region.file(kind).unlink(missing_ok=True)
 
 
 def _worker_options() -> list[str]:
@@ -186,28 +218,32 @@ def _manage(*arguments: str) -> None:
     subprocess.run([sys.executable, str(DEMO / "manage.py"), *arguments], cwd=ROOT, check=True)  # noqa: S603
 
 
-def _follow(chosen: argparse.Namespace, since: datetime, statements: int, track_records: int) -> bool:
-    """Show how everything arrives, then what Percipio knows; False where something did not arrive.
+def _follow(chosen: argparse.Namespace, since: datetime, before: list[int]) -> bool:
+    """Show how everything arrives, then what Percipio knows; False where something did not arrive, or at a stranger's.
 
     Arguments:
         since: when this run began.
-        statements: lines that an earlier run left in the record of statements.
-        track_records: the same of Track records.
+        before: lines that earlier runs left in each region's journal.
     """
     import django
 
     django.setup()
-    from demo import report
+    from demo import journals, report
 
     settled = report.follow(PATIENCE)
     report.show_learners()
     report.show_outcome()
-    if not chosen.sandbox:
+    report.show_held()
+    if not chosen.regions:
         return settled
-    report.show_received(chosen.record, _track_record(chosen))
-    missing = report.compare(since, chosen.record, statements, _track_record(chosen), track_records)
+    kept = [
+        journals.Journal(region.name, region.file("journal"), lines)
+        for region, lines in zip(chosen.regions, before, strict=True)
+    ]
+    journals.show_received(kept)
+    faults = journals.compare(since, kept)
     print("\nRun it again: the same class, the same acts, and nothing new arrives. --fresh begins anew.")
-    return settled and not missing
+    return settled and not faults
 
 
 def _serve(chosen: argparse.Namespace) -> None:
@@ -215,8 +251,8 @@ def _serve(chosen: argparse.Namespace) -> None:
 
     _say("Everything stays open until Ctrl-C:")
     print(f"  LMS admin       http://127.0.0.1:{LMS_PORT}/admin/   login {ADMIN_USERNAME} / {ADMIN_PASSWORD}")
-    if chosen.sandbox:
-        print(f"  Percipio's page http://127.0.0.1:{chosen.port}/")
+    for region in chosen.regions:
+        print(f"  Percipio's page {region.url}/")
     with _running("lms", [str(DEMO / "manage.py"), "runserver", "--noreload", "--insecure", str(LMS_PORT)]):
         try:
             while True:

@@ -60,15 +60,19 @@ INSTALLED_APPS = [
     "celery_utils",
     "eventtracking.django",
     "openedx_events",
+    "common.djangoapps.course_modes.apps.CourseModesConfig",
     "common.djangoapps.student.apps.StudentConfig",
     "common.djangoapps.third_party_auth.apps.ThirdPartyAuthConfig",
     "openedx.core.djangoapps.content.block_structure.apps.BlockStructureConfig",
     "openedx.core.djangoapps.content.course_overviews.apps.CourseOverviewsConfig",
+    "openedx.core.djangoapps.course_groups.apps.CourseGroupsConfig",
+    "openedx.core.djangoapps.django_comment_common.apps.DjangoCommentCommonConfig",
     "openedx.core.djangoapps.external_user_ids.apps.ExternalUserIDConfig",
     "openedx.core.djangoapps.oauth_dispatch.apps.OAuthDispatchAppConfig",
     "openedx.core.djangoapps.site_configuration.apps.SiteConfigurationConfig",
     "openedx.core.djangoapps.user_api.apps.UserAPIConfig",
     "openedx.core.djangoapps.util.apps.UtilConfig",
+    "openedx.features.content_type_gating.apps.ContentTypeGatingConfig",
     "lms.djangoapps.certificates.apps.CertificatesConfig",
     "lms.djangoapps.courseware.apps.CoursewareConfig",
     "lms.djangoapps.grades.apps.GradesConfig",
@@ -125,6 +129,9 @@ LOGGING: dict[str, Any] = {
 
 LMS_ROOT_URL = os.environ.get("DEMO_LMS_ROOT_URL", "https://academy.demo.local")
 PLATFORM_NAME = "Demo Academy"
+# As the LMS comes: no micro-frontends.
+LEARNING_MICROFRONTEND_URL: str | None = None
+COURSE_ABOUT_VISIBILITY_PERMISSION = "see_exists"
 # No monitoring service watches the demo.
 OPENEDX_TELEMETRY: list[str] = []
 FEATURES: dict[str, Any] = {}
@@ -251,13 +258,17 @@ EXPLICIT_QUEUES: dict[str, Any] = {}
 # The aggregator's rows are made by its own command, not inside the learner's request.
 COMPLETION_AGGREGATOR_ASYNC_AGGREGATION = True
 
-# The default site's account; the addresses are those of the sandbox. Any of it gives way to the environment.
+# The default site's credentials; the addresses are those of the sandbox. Any of it gives way to the environment.
 PERCIPIO_REGION = "custom"
 PERCIPIO_API_URL = "http://127.0.0.1:8899"
 PERCIPIO_TOKEN_URL = "http://127.0.0.1:8899/oauth2-provider/token"
 PERCIPIO_PARTNER_NAME = "demo-academy"
 PERCIPIO_CLIENT_ID = "demo-academy-client"
 PERCIPIO_CLIENT_SECRET = "demo-academy-secret"
+PERCIPIO_LEARNERS = "all"
 PERCIPIO_OBSERVE_AFTER = 2
+
+# The sandbox of another region, where one of the second site's customers is; without it, both are in the same.
+DEMO_OTHER_REGION_URL = os.environ.get("DEMO_OTHER_REGION_URL", "")
 
 environment.override(globals(), os.environ)

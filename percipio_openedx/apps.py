@@ -14,6 +14,7 @@ LMS = "lms.djangoapp"
 # receiver, signal (a name in ``capture/receivers.py``), sender
 RECEIVERS = (
     ("enrollment_created", "COURSE_ENROLLMENT_CREATED", None),
+    ("mode_changed", "ENROLLMENT_TRACK_UPDATED", None),
     ("grade_changed", "PERSISTENT_GRADE_SUMMARY_CHANGED", None),
     ("passing_status_updated", "COURSE_PASSING_STATUS_UPDATED", None),
     ("passed_first_time", "COURSE_GRADE_PASSED_FIRST_TIME", None),

@@ -10,7 +10,23 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone
+from percipio_openedx.enums import (
+    CompletedOn,
+    HoldReason,
+    Kind,
+    LockedUnits,
+    Offer,
+    Offering,
+    ReportedCourses,
+    Retakes,
+    StartedOn,
+    Undone,
+)
+
+# Seconds in a thousand hours: a course that is said to be longer is a mistake.
+LONGEST_COURSE = 3_600_000
+# What is reported unless a site chooses otherwise.
+USUAL_MILESTONES = frozenset({Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +34,32 @@ class Policy:
     """One site's choices about what to report and when; ``progress_step`` in percent points, 1 to 100."""
 
     started_on: StartedOn = StartedOn.ENROLLMENT
-    completed_on: CompletedOn = CompletedOn.PASSED
+    completed_on: CompletedOn = CompletedOn.COURSE
     progress_step: int = 10
     undone: Undone = Undone.KEEP
     locked_units: LockedUnits = LockedUnits.COUNT
+    milestones: frozenset[Kind] = USUAL_MILESTONES
+    retakes: Retakes = Retakes.COMPLETIONS
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPolicy:
+    """One site's choices about Percipio's catalog: which course runs, and what is said where the LMS says nothing.
+
+    ``duration`` in seconds, 0 for none; ``language`` is a language tag, or empty.
+    """
+
+    offering: Offering = Offering.NONE
+    courses: ReportedCourses = ReportedCourses.ALL
+    type: str = "COURSE"
+    duration: int = 0
+    language: str = ""
+
+    def offers(self, offer: str, *, is_visible: bool) -> bool:
+        """Whether a course run is offered, given the operator's decision and whether the LMS's catalog shows it."""
+        if self.offering is Offering.NONE or offer == Offer.WITHDRAWN:
+            return False
+        return offer == Offer.OFFERED or (self.offering is Offering.ALL_VISIBLE and is_visible)
 
 
 class Enrollment(NamedTuple):
@@ -104,7 +142,10 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The observed state of one learner in one course run; percents as in ``Progress``."""
+    """The observed state of one learner in one course run; percents as in ``Progress``.
+
+    ``ends_at`` is the end of the course run, None without one; ``has_ended``: it lies in the past.
+    """
 
     enrollment: Enrollment | None = None
     activity: Activity = field(default_factory=Activity)
@@ -113,6 +154,8 @@ class Observed:
     certificate: Certificate | None = None
     is_graded: bool = False
     percent_unlocked: int | None = None
+    ends_at: datetime | None = None
+    has_ended: bool = False
 
     def progress(self, policy: Policy) -> int | None:
         """Return the progress in whole percent as a site counts it; None if unknown."""
@@ -123,27 +166,35 @@ class Observed:
 class Reported:
     """The reported state of one learner in one course run.
 
-    The rounds count the retractions of passed and of completed: after one, the same milestone gets a new id, since a
-    voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``turned_at`` is the time of the last reported completion or
-    retraction: what is reported again has to be later. It never changes alone.
+    The rounds count the retractions of passed, failed and completed: after one, the same milestone gets a new id, since
+    a voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``anew`` counts how often an operator had everything
+    reported again, to another account than before (``operations.anew``). ``turned_at`` is the latest time of a reported
+    completion, failure or retraction: what is reported again has to be later. ``completed_at`` is that of the
+    completion. Neither changes alone. ``elsewhere`` is the time of the latest completion that is reported of another
+    run under the same content id.
     """
 
     started: bool = False
     percent: int = 0
     passed: bool = False
+    failed: bool = False
     completed: bool = False
     passed_round: int = 0
+    failed_round: int = 0
     completed_round: int = 0
     turned_at: datetime | None = field(default=None, compare=False)
+    anew: int = 0
+    completed_at: datetime | None = field(default=None, compare=False)
+    elsewhere: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
     """One fact to report, which came true in the LMS ``at`` that time.
 
-    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed and completed in a
-    graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed and completed, and of
-    what a retraction takes back, ``retracts`` the kind of that statement.
+    ``percent`` is whole, for progressed only; ``score`` (0 to 1) and ``success`` are for passed, failed and completed
+    in a graded course; ``seconds`` are time on task. ``round`` (see ``Reported``) is that of passed, failed and
+    completed, and of what a retraction takes back, ``retracts`` the kind of that statement; ``anew`` as there.
     """
 
     kind: Kind
@@ -154,14 +205,15 @@ class Milestone:
     seconds: int | None = None
     round: int = 0
     retracts: Kind | None = None
+    anew: int = 0
 
     @property
     def value(self) -> str:
         """Return what, with the kind, distinguishes it within its registration (decision record 0006)."""
-        if self.kind is Kind.PROGRESSED:
-            return str(self.percent)
-        parts = [str(self.retracts)] if self.retracts else []
-        return ":".join([*parts, f"round-{self.round}"] if self.round else parts)
+        parts = [str(self.percent)] if self.kind is Kind.PROGRESSED else []
+        parts += [str(self.retracts)] if self.retracts else []
+        parts += [f"round-{self.round}"] if self.round else []
+        return ":".join([*parts, f"anew-{self.anew}"] if self.anew else parts)
 
 
 class Instructor(NamedTuple):
@@ -176,7 +228,8 @@ class Course:
     """A course run as statements describe it.
 
     ``language`` is the course team's choice (``''`` if unknown), ``content_id`` the operator's own id for Percipio's
-    catalog (``''`` for the site's rule).
+    catalog (``''`` for the site's rule), ``ends_at`` the end of the run, None without one, ``offer`` the operator's
+    decision (``enums.Offer``), ``is_visible`` whether the LMS's catalog shows it.
     """
 
     key: str
@@ -190,6 +243,44 @@ class Course:
     is_graded: bool = False
     is_reported: bool = True
     content_id: str = ""
+    ends_at: datetime | None = None
+    offer: str = ""
+    is_visible: bool = True
+
+    def hold(self, catalog: CatalogPolicy) -> HoldReason | None:
+        """Return why no learner of this course run is reported, None if they are."""
+        if not self.is_reported:
+            return HoldReason.COURSE_LEFT_OUT
+        if catalog.courses is ReportedCourses.ALL or catalog.offers(self.offer, is_visible=self.is_visible):
+            return None
+        return HoldReason.NOT_IN_CATALOG
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRun:
+    """A course run as the LMS's catalog describes it, without anything that has to be computed.
+
+    ``org_name`` is the organization as the LMS displays it, ``effort`` free text of the course team, ``image`` a path
+    or an address. ``is_visible``: the LMS's catalog shows it to everybody; ``is_hidden``: it is visible to staff only.
+    """
+
+    key: str
+    org: str
+    number: str
+    run: str
+    org_name: str = ""
+    name: str = ""
+    description: str = ""
+    language: str = ""
+    effort: str = ""
+    image: str = ""
+    start: datetime | None = None
+    end: datetime | None = None
+    enrollment_start: datetime | None = None
+    enrollment_end: datetime | None = None
+    is_visible: bool = True
+    is_hidden: bool = False
+    invitation_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

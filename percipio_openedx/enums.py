@@ -18,6 +18,7 @@ class Kind(StrEnum):
     STARTED = "started"
     PROGRESSED = "progressed"
     PASSED = "passed"
+    FAILED = "failed"
     COMPLETED = "completed"
     RETRACTED = "retracted"
 
@@ -30,8 +31,12 @@ class StartedOn(StrEnum):
 
 
 class CompletedOn(StrEnum):
-    """When a course run counts as completed (``PERCIPIO_COMPLETED_ON``)."""
+    """When a course run counts as completed (``PERCIPIO_COMPLETED_ON``).
 
+    ``COURSE``: passed where the course is graded, every unit done where it is not.
+    """
+
+    COURSE = "course"
     PASSED = "passed"
     PROGRESS = "progress"
     CERTIFICATE = "certificate"
@@ -52,6 +57,49 @@ class Undone(StrEnum):
     RETRACT = "retract"
 
 
+class Retakes(StrEnum):
+    """What is reported of a course that was reported as completed in another run (``PERCIPIO_RETAKES``)."""
+
+    COMPLETIONS = "completions"
+    EVERYTHING = "everything"
+    FIRST_ONLY = "first_only"
+
+
+class Offering(StrEnum):
+    """Which course runs a site offers to Percipio (``PERCIPIO_CATALOG``)."""
+
+    NONE = ""
+    CHOSEN = "chosen"
+    ALL_VISIBLE = "all visible"
+
+
+class ReportedCourses(StrEnum):
+    """Of which courses learners are reported (``PERCIPIO_COURSES``)."""
+
+    ALL = "all"
+    CATALOG = "catalog"
+
+
+class Offer(StrEnum):
+    """What an operator decided of a course run in the catalog; unset: as ``PERCIPIO_CATALOG`` says."""
+
+    UNSET = ""
+    OFFERED = "offered"
+    WITHDRAWN = "withdrawn"
+
+
+class CatalogGap(StrEnum):
+    """What an item of the catalog lacks, so that it is held back."""
+
+    TITLE = "no_title"
+    DURATION = "no_duration"
+    LANGUAGE = "no_language"
+    URL = "no_url"
+    # Of the linked-content file alone.
+    DESCRIPTION = "no_description"
+    ALPHABET = "id_does_not_fit"
+
+
 class HoldReason(StrEnum):
     """Why nothing is reported of a learner in a course."""
 
@@ -68,10 +116,15 @@ class HoldReason(StrEnum):
     UNREADABLE_SSO = "unreadable_sso"
     AMBIGUOUS_SSO = "ambiguous_sso"
     NOT_SELECTED = "not_selected"
+    MODE_LEFT_OUT = "mode_left_out"
     COURSE_LEFT_OUT = "course_left_out"
+    NOT_IN_CATALOG = "not_in_catalog"
     NO_ORGANIZATION = "no_organization"
     ODD_ORGANIZATION = "odd_organization"
+    NO_ACCOUNT = "no_account"
+    ACCOUNT_OFF = "account_off"
     UNSAYABLE = "unsayable"
+    UNKNOWN_TO_PERCIPIO = "unknown_to_percipio"
 
 
 class Outcome(StrEnum):
@@ -95,6 +148,10 @@ class Outcome(StrEnum):
 class UnreportedReason(StrEnum):
     """Why a milestone is not reported although its learner is (``reporting.unreported``)."""
 
+    NOT_CHOSEN = "not_chosen"
+    RETAKE = "retake"
+    OLDER_COMPLETION = "older_completion"
+    OTHERS_CAME_FIRST = "others_came_first"
     NO_ACTIVITY = "no_activity"
     COMPLETED_BEFORE = "completed_before"
     PROGRESS_UNKNOWN = "progress_unknown"
@@ -104,6 +161,12 @@ class UnreportedReason(StrEnum):
     NO_GRADE = "no_grade"
     NOT_PASSED = "not_passed"
     NOT_PASSING_NOW = "not_passing_now"
+    NOT_GRADED = "not_graded"
+    RUN_NOT_ENDED = "run_not_ended"
+    PASSES = "passes"
+    FAILED_BEFORE = "failed_before"
+    REPORTED_AS_PASSED = "reported_as_passed"
+    NOT_ENROLLED_NOW = "not_enrolled_now"
     UNITS_LEFT = "units_left"
     UNITS_LOCKED = "units_locked"
     NO_CERTIFICATE = "no_certificate"
@@ -117,6 +180,7 @@ class ProblemCode(StrEnum):
 
     MISCONFIGURED = "misconfigured"
     NO_COURSES = "no_courses"
+    SITE_VALUES = "site_values"
     UNCONFIGURED = "unconfigured"
     LATE = "late"
     PAUSED = "paused"
@@ -124,6 +188,7 @@ class ProblemCode(StrEnum):
     FAILING = "failing"
     UNREADABLE = "unreadable"
     PARKED = "parked"
+    UNKNOWN_LEARNERS = "unknown_learners"
     UNOBSERVED = "unobserved"
     NOT_REBUILT = "not_rebuilt"
     CLOCK = "clock"
@@ -148,3 +213,9 @@ class Pause(StrEnum):
     CONFIGURATION = "configuration"
     NOT_CONFIGURED = "not_configured"
     PRIVATE_ADDRESS = "private_address"
+    ACCOUNT_OFF = "account_off"
+    NO_ACCOUNT = "no_account"
+
+
+# Switched off on purpose, which is no problem.
+SWITCHED_OFF = (Pause.NOT_CONFIGURED, Pause.ACCOUNT_OFF)

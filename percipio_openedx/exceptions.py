@@ -114,6 +114,11 @@ class PercipioConfigurationError(ImproperlyConfigured):
         with translation.override(None):
             super().__init__(self.message)
 
+    def of_account(self, account: str) -> PercipioConfigurationError:
+        """Return the same mistake as one in an account, whose fields are no settings."""
+        name = self.setting.removeprefix("PERCIPIO_").lower()
+        return PercipioConfigurationError(f"{name} ({account})", self._problem, **self._values)
+
     @property
     def problem(self) -> str:
         """Return what is wrong, in the active language."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 app_name = "percipio"
@@ -24,6 +24,15 @@ def statements(request: HttpRequest) -> HttpResponse:
     return StatementsView.as_view()(request)
 
 
+# Outside the LMS's request transaction: the platform's own enrollment opens one, and refuses to be inside another.
+@transaction.non_atomic_requests
+def launch(request: HttpRequest, content_id: str) -> HttpResponse:
+    """Take a learner to the course with a content id."""
+    from percipio_openedx.launch import views
+
+    return views.launch(request, content_id)
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
     """Serve the metrics to a scraper."""
     from percipio_openedx.operations import metrics as figures
@@ -34,4 +43,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
 urlpatterns: list[URLPattern | URLResolver] = [
     path("xapi/statements", statements, name="statements"),
     path("metrics", metrics, name="metrics"),
+    # Whatever stands there, line breaks too: a content id is foreign text.
+    re_path(r"^launch/(?P<content_id>[\s\S]*)\Z", launch, name="launch"),
 ]

@@ -1,10 +1,10 @@
-"""The harness's courses: five units of one block each, so that every share is a whole number; three sites."""
+"""The harness's courses: five units of one block each, so that every share is a whole number; four sites."""
 
 from __future__ import annotations
 
 from demo.learning.plans import BlockPlan, CoursePlan, SectionPlan, UnitPlan
 
-_ORGS = ("AcademyX", "CampusX", "WorkshopX", "AcademyX", "CampusX", "GuestX")
+_ORGS = ("AcademyX", "CampusX", "WorkshopX", "AcademyX", "CampusX", "GuestX", "HarborX")
 _TEXT = BlockPlan("html", "Text")
 _EXAM = BlockPlan("problem", "Exam question", weight=1.0)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,16 +27,39 @@ MOST_PROGRESS = 99
 
 @dataclass(frozen=True)
 class Account:
-    """How one site reports, as the operator of the demo entered it."""
+    """How a site, or one of its accounts, reports, as the operator of the harness entered it.
+
+    ``organization`` and ``provider`` say whose learners it has: those with a link that says so, everybody without.
+    """
 
     partner: str
     by_track: bool = False
+    organization: str = ""
+    provider: str = ""
+
+    def fits(self, links: Sequence[Link]) -> bool:
+        """Whether a learner with these links may be its own."""
+        if self.organization:
+            return any(link.organization == self.organization for link in links)
+        return not self.provider or any(link.provider == self.provider for link in links)
 
 
-ACCOUNTS: Mapping[int, Account] = {
-    1: Account("demo-academy"),
-    2: Account("demo-campus"),
-    3: Account("demo-workshop", by_track=True),
+@dataclass(frozen=True)
+class Link:
+    """A learner's single-sign-on link."""
+
+    provider: str
+    organization: str
+
+
+ACCOUNTS: Mapping[int, tuple[Account, ...]] = {
+    1: (Account("demo-academy"),),
+    2: (
+        Account("demo-birch", organization="d03bf1aa-85a3-5b0e-8c71-98a004bea6f0"),
+        Account("demo-cedar", organization="36f43213-f2fc-50a0-bc7f-bc8afe20d4ab"),
+    ),
+    3: (Account("demo-workshop", by_track=True),),
+    4: (Account("demo-harbor", provider="tpa-saml"),),
 }
 
 
@@ -44,7 +67,8 @@ ACCOUNTS: Mapping[int, Account] = {
 class Expected:
     """One learner in one course run. ``must`` and ``may`` are facts: a word, and a time or a share.
 
-    ``retired`` learners are erased: what was said of them before is true, and nothing has to be said.
+    ``partners`` are those that may know of it; none for a learner of no account. ``retired`` learners are erased: what
+    was said of them before is true, and nothing has to be said.
     """
 
     site: int
@@ -52,6 +76,7 @@ class Expected:
     retired: bool
     must: frozenset[tuple[str, Any]]
     may: frozenset[tuple[str, Any]]
+    partners: frozenset[str]
 
 
 @dataclass
@@ -89,16 +114,27 @@ class Lms:
             )
         }
         done, last = self._done()
+        links = self._links()
         found: dict[Key, Expected] = {}
         enrollments = self.rows("SELECT user_id, course_id, created FROM student_courseenrollment")
         for user, course_key, created in enrollments:
             course, (email, name, retired) = courses[course_key], people[user]
             site = sites.get(course.org, DEFAULT_SITE)
             share = _progress(course, done[user, course_key])
-            must, may = (_by_track if ACCOUNTS[site].by_track else _by_statements)(
+            accounts = ACCOUNTS[site]
+            must, may = (_by_track if accounts[0].by_track else _by_statements)(
                 created, grades.get((user, course_key)), share, last.get((user, course_key)), len(course.units)
             )
-            found[email, course.content] = Expected(site, name, retired, frozenset(must), frozenset(must | may))
+            # Retirement takes the links away: whose learner it was is not known any more.
+            fitting = [one.partner for one in accounts if retired or one.fits(links[user])]
+            found[email, course.content] = Expected(
+                site,
+                name,
+                retired,
+                must=frozenset(must if fitting else ()),
+                may=frozenset(must | may),
+                partners=frozenset(fitting),
+            )
         return found
 
     def _sites(self) -> dict[str, int]:
@@ -130,6 +166,13 @@ class Lms:
             "LEFT JOIN auth_userprofile p ON p.user_id = u.id"
         )
         return {user: (original.get(user, email), name, user in original) for user, email, name in rows}
+
+    def _links(self) -> dict[int, list[Link]]:
+        found: dict[int, list[Link]] = defaultdict(list)
+        for user, provider, extra in self.rows("SELECT user_id, provider, extra_data FROM social_auth_usersocialauth"):
+            (organization,) = json.loads(extra)["percipioOrganizationUuid"]
+            found[user].append(Link(provider, organization))
+        return found
 
     def _done(self) -> tuple[dict[tuple[int, str], set[str]], dict[tuple[int, str], datetime]]:
         done: dict[tuple[int, str], set[str]] = defaultdict(set)

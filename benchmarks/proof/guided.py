@@ -20,8 +20,10 @@ STATUSES = (200, 201, 400, 401, 500)
 FIELDS = (
     *("region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "client_secret", "api"),
     "send_skipped",
-    *("learner_id", "learner_home_page", "organization_from", "learners", "send_names", "content_id", "started_on"),
-    *("completed_on", "undone", "progress_step", "locked_units", "batch_size", "timeout"),
+    *("learner_id", "learner_home_page", "organization_from", "learners", "modes", "send_names", "content_id"),
+    *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
+    *("milestones", "started_on", "completed_on", "retakes", "undone", "progress_step", "locked_units"),
+    *("batch_size", "timeout"),
 )
 
 

@@ -150,7 +150,7 @@ def _query(pairs: list[tuple[str, str]]) -> None:
         given.appendlist(name, value)
     values = single_values(given.lists())
     if MORE in values:
-        read_more(values, 1)
+        read_more(values, (1, ""))
     else:
         query_of(values)
 
@@ -163,9 +163,16 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "api": "statements",
     "learner_id": "email",
     "learners": "all",
+    "modes": [],
+    "milestones": ["started", "completed"],
+    "retakes": "completions",
     "send_names": True,
     "send_skipped": False,
     "content_id": "course",
+    "catalog": "chosen",
+    "courses": "all",
+    "catalog_type": "COURSE",
+    "catalog_duration": 0,
     "started_on": "enrollment",
     "completed_on": "passed",
     "undone": "keep",

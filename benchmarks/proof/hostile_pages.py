@@ -34,11 +34,19 @@ _LIKELY = {
     "send_names": st.sampled_from(["unknown", "true", "false", "2", ""]),
     "send_skipped": st.sampled_from(["unknown", "true", "false", "2", ""]),
     "started_on": st.sampled_from(["enrollment", "first_activity", ""]),
-    "completed_on": st.sampled_from(["passed", "progress", "certificate", "any", ""]),
+    "completed_on": st.sampled_from(["course", "passed", "progress", "certificate", "any", ""]),
+    "learners": st.sampled_from(["", "all", "sso", "sso:x", "x"]),
+    "learners_sso": st.sampled_from(["", "tpa-saml", "sso:x"]),
+    "modes": st.sampled_from(["", "all", "verified, audit", ",", "\x00"]),
+    "milestones": st.sampled_from(["", "all", "started,completed", "won"]),
+    "retakes": st.sampled_from(["completions", "everything", "first_only", ""]),
     "undone": st.sampled_from(["keep", "retract", ""]),
     "locked_units": st.sampled_from(["count", "leave_out", ""]),
     "learner_id": st.sampled_from(["email", "sso:x", "sso:", ""]),
     "content_id": st.sampled_from(["course", "url", ""]),
+    "catalog": st.sampled_from(["chosen", "all visible", ""]),
+    "courses": st.sampled_from(["all", "catalog", ""]),
+    "catalog_duration": st.integers(-2, 4_000_000).map(str),
     "client_id": st.sampled_from(["acme-client", "other", ""]),
     SECRET_NAME: st.sampled_from([CANARY, ""]),
     **dict.fromkeys(("progress_step", "batch_size", "timeout"), st.integers(-2, 600).map(str)),
@@ -54,14 +62,23 @@ _LIKELY = {
 }
 _ODD = st.text(max_size=40) | st.sampled_from(["\x00", "\u0661\u0662", "1e3", "x" * 3000, "\u202e"]) | JSON.map(str)
 FORMS = st.fixed_dictionaries(
-    {}, optional={name: _LIKELY.get(name, _ODD) | _ODD for name in ("site", "enabled", SECRET_NAME, *config.FIELDS)}
+    {},
+    optional={
+        name: _LIKELY.get(name, _ODD) | _ODD
+        for name in ("site", "enabled", SECRET_NAME, "learners_sso", *config.FIELDS)
+    },
 )
 
 
 def form() -> Target:
     """A new version of a site's configuration, as a browser sends it: taken or explained, and no secret in the page."""
     PercipioConfiguration.objects.create(
-        site=Site.objects.get(pk=1), enabled=True, partner_name="acme", client_id="acme-client", client_secret=CANARY
+        site=Site.objects.get(pk=1),
+        enabled=True,
+        partner_name="acme",
+        client_id="acme-client",
+        client_secret=CANARY,
+        learners="all",
     )
     return Target(FORMS, _filled)
 

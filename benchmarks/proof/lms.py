@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -106,7 +107,8 @@ class Installation:
 
     def sandbox(self, seed: int) -> Program:
         """Percipio, which knows the sites' accounts and nobody else."""
-        clients = [f"--client={one.partner}-client:{one.partner}-secret:{one.partner}" for one in ACCOUNTS.values()]
+        partners = [one.partner for accounts in ACCOUNTS.values() for one in accounts]
+        clients = [f"--client={partner}-client:{partner}-secret:{partner}" for partner in partners]
         options = ["--port", str(self.sandbox_port), "--seed", str(seed), "--quiet", *clients]
         return self.program("sandbox", ["-m", "percipio_sandbox", *options])
 
@@ -143,12 +145,11 @@ class Installation:
         return lines
 
     def open_rows(self) -> tuple[int, int]:
-        """Notices that wait, and statements that are on their way."""
+        """Notices that wait, and statements that are on their way or have to be rebuilt."""
         lms = Lms(self.database_url)
         notices = lms.rows("SELECT COUNT(*) FROM percipio_openedx_notice")[0][0]
-        statements = lms.rows("SELECT COUNT(*) FROM percipio_openedx_statement WHERE state IN ('waiting', 'sending')")[
-            0
-        ][0]
+        states = "('waiting', 'sending', 'outdated')"
+        statements = lms.rows(f"SELECT COUNT(*) FROM percipio_openedx_statement WHERE state IN {states}")[0][0]
         return notices, statements
 
     def settle(self, patience: float) -> bool:
@@ -161,6 +162,14 @@ class Installation:
                 return True
             time.sleep(1.0)
         return False
+
+    def move(self) -> None:
+        """Let the operator move what waits for an account that its learner has left in the meantime."""
+        from django.core.management import call_command
+
+        # It ends with a status where something may have been received, and is left.
+        with suppress(SystemExit):
+            call_command("percipio_retry", "--move")
 
     def states(self) -> dict[str, int]:
         """Statements by state."""

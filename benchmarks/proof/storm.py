@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.proof import clock
+from benchmarks.proof import clock, school
 from benchmarks.proof.lms import Installation, a_child_of
 from benchmarks.proof.servers import Program, Server
 
@@ -29,11 +29,31 @@ SCENARIOS = (
     *("huge:1", "gzip-bomb:1", "outage:3", "flaky=0.4:20", "flaky=0.4:30"),
 )
 # How often the other events come, by form.
-SHORT = {"process": 2, "worker": 2, "flush": 2, "broker": 1, "database": 1, "clock": 3, "edit": 3, "hour": 1}
-FULL = {"process": 8, "worker": 6, "flush": 6, "broker": 3, "database": 2, "clock": 10, "edit": 8, "hour": 2}
+SHORT = {
+    "process": 2,
+    "worker": 2,
+    "flush": 2,
+    "broker": 1,
+    "database": 1,
+    "clock": 3,
+    "edit": 3,
+    "account": 12,
+    "hour": 1,
+}
+FULL = {
+    "process": 8,
+    "worker": 6,
+    "flush": 6,
+    "broker": 3,
+    "database": 2,
+    "clock": 10,
+    "edit": 8,
+    "account": 24,
+    "hour": 2,
+}
 # Seconds that the clock jumps at most, and that an hour of refusals lasts.
 LONGEST_JUMP, HOUR = 900.0, 3700.0
-# What an operator may get wrong at the second site, and may choose at the first.
+# What an operator may get wrong at the site that has credentials of its own, and may choose at the first.
 MISTAKES: tuple[dict[str, object], ...] = (
     {"client_secret": "wrong"},
     {"api_url": "http://127.0.0.1:9"},
@@ -43,7 +63,16 @@ MISTAKES: tuple[dict[str, object], ...] = (
     {"timeout": 999},
 )
 TASTES: tuple[dict[str, object], ...] = ({"batch_size": 1}, {"batch_size": 7}, {"batch_size": 50}, {"timeout": 1})
-CAMPUS = {"partner_name": "demo-campus", "client_id": "demo-campus-client", "client_secret": "demo-campus-secret"}
+# What an operator does to an account for a while; to that of this name, or to any. A rule that is none says of nobody
+# whose learner it is, and the last of all in the order is asked after those that have learners with it in common.
+ACCOUNT_EDITS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("", {"enabled": False}),
+    ("", {"client_secret": "wrong"}),
+    ("", {"client_secret": ""}),
+    ("birch", {"position": 9}),
+    ("", {"api_url": "http://127.0.0.1:9"}),
+    ("", {"learners": "nobody"}),
+)
 
 
 class Storm:
@@ -57,6 +86,8 @@ class Storm:
         self._began = time.monotonic()
         self._offset = self._furthest = 0.0
         self._edits = 0
+        self._changed: tuple[int, str] | None = None
+        self._account_edits: list[tuple[str, dict[str, Any]]] = []
         self.counts: Counter[str] = Counter()
         self._deck = self._shuffled(is_full)
 
@@ -86,6 +117,7 @@ class Storm:
             "database": self._database,
             "clock": self._clock,
             "edit": self._edit,
+            "account": self._account,
             "hour": self._hour,
         }
         what = acts[name](argument)
@@ -95,8 +127,10 @@ class Storm:
     def calm(self) -> None:
         """Nothing goes wrong any more: healthy Percipio, right settings, fresh workers, and every wait is over."""
         self._lms.set_scenario("ok")
-        self._save(2, CAMPUS)
+        self._save(school.WORKSHOP, school.workshop())
         self._save(1, {})
+        for site_id, name in school.accounts():
+            self._save_account(site_id, name)
         self._move(self._furthest + 2 * HOUR)
         for worker in self._workers:
             worker.kill()
@@ -189,11 +223,24 @@ class Storm:
         self._edits += 1
         if self._edits % 2:
             mistake = self._dice.choice(MISTAKES)
-            self._save(2, {**CAMPUS, **mistake})
+            self._save(school.WORKSHOP, {**school.workshop(), **mistake})
             self._save(1, self._dice.choice(TASTES))
             return f"mistake {sorted(mistake)}"
-        self._save(2, CAMPUS)
+        self._save(school.WORKSHOP, school.workshop())
         return "fixed"
+
+    def _account(self, _: str) -> str:
+        """An operator changes one of the accounts, and mends at the next time what was changed at this one."""
+        if self._changed is not None:
+            self._save_account(*self._changed)
+            self._changed = None
+            return "mended"
+        if not self._account_edits:
+            self._account_edits = self._dice.sample(ACCOUNT_EDITS, len(ACCOUNT_EDITS))
+        name, edit = self._account_edits.pop()
+        self._changed = self._dice.choice([key for key in school.accounts() if name in ("", key[1])])
+        self._save_account(*self._changed, **edit)
+        return f"{self._changed} {edit}"
 
     @staticmethod
     def _clear_cache() -> None:
@@ -211,15 +258,25 @@ class Storm:
     @staticmethod
     def _save(site_id: int, values: Mapping[str, object]) -> None:
         from django.apps import apps
-        from django.db import connection
 
         configuration = apps.get_model("percipio_openedx", "PercipioConfiguration")
-        for _ in range(30):
-            try:
-                configuration.objects.create(site_id=site_id, enabled=True, **values)
-                return
-            except Exception as error:  # noqa: BLE001 - the operator tries again
-                print(f"the operator tries again: {type(error).__name__}", file=sys.stderr)
-                connection.close()
-                time.sleep(0.5)
-        raise TimeoutError("the settings cannot be saved")
+        _persist(lambda: configuration.objects.create(site_id=site_id, enabled=True, **values))
+
+    @staticmethod
+    def _save_account(site_id: int, name: str, **changes: Any) -> None:
+        _persist(lambda: school.save_account(site_id, name, **changes))
+
+
+def _persist(save: Callable[[], object]) -> None:
+    """The operator tries again while the database is away."""
+    from django.db import connection
+
+    for _ in range(30):
+        try:
+            save()
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator tries again
+            print(f"the operator tries again: {type(error).__name__}", file=sys.stderr)
+            connection.close()
+            time.sleep(0.5)
+    raise TimeoutError("the settings cannot be saved")

@@ -12,6 +12,10 @@ from typing import Any
 
 from bson import ObjectId
 from opaque_keys.edx.keys import CourseKey, UsageKey
+from xblock.completable import XBlockCompletionMode
+from xblock.core import XBlock
+from xblock.plugin import PluginMissingError
+from xmodule.partitions.partitions import UserPartition
 
 from .models import StoredBlock, StoredCourse
 
@@ -30,7 +34,59 @@ class Block:
     weight: float
     staff_only: bool
     gated: bool
+    settings: dict[str, Any] = field(default_factory=dict)
     children: list[Block] = field(default_factory=list)
+    # The course's, which an experiment's block looks its own up in.
+    partitions: list[UserPartition] = field(default_factory=list)
+    group_access: dict[int, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        access = self.settings.get("group_access", {})
+        self.group_access = {int(partition): groups for partition, groups in access.items()}
+
+    @property
+    def visible_to_staff_only(self) -> bool:
+        """Hidden from learners."""
+        return self.staff_only
+
+    @property
+    def graded(self) -> bool:
+        """Whether gating asks about it."""
+        return self.gated
+
+    @property
+    def has_score(self) -> bool:
+        """Whether it has points."""
+        return self.gated or self.weight > 0
+
+    @property
+    def completion_mode(self) -> str:
+        """How it becomes complete."""
+        if "completion_mode" in self.settings:
+            return str(self.settings["completion_mode"])
+        try:
+            return str(XBlockCompletionMode.get_mode(XBlock.load_class(self.block_type)))
+        except PluginMissingError:
+            return XBlockCompletionMode.COMPLETABLE
+
+    @property
+    def max_count(self) -> int | None:
+        """How many of its children a bank gives to each learner, all of them below zero."""
+        return self.settings.get("max_count", -1)
+
+    @property
+    def user_partition_id(self) -> int | None:
+        """The partition of an experiment."""
+        return self.settings.get("user_partition_id")
+
+    @property
+    def group_id_to_child(self) -> dict[str, str]:
+        """The child's id of each group of an experiment."""
+        return dict(self.settings.get("group_id_to_child", {}))
+
+    def field(self, name: str) -> Any:
+        """A field as the platform collects it; there `weight` counts only where the author has set one."""
+        return self.settings.get("weight") if name == "weight" else getattr(self, name, None)
 
     def walk(self) -> Iterator[Block]:
         """The block and everything under it, in the course's order."""
@@ -59,12 +115,22 @@ class Course:
     course_version: ObjectId
     subtree_edited_on: datetime
     instructor_info: dict[str, Any]
+    user_partitions: list[dict[str, Any]] = field(default_factory=list)
     sections: list[Block] = field(default_factory=list)
 
     @property
     def location(self) -> UsageKey:
         """The key of the course's own block."""
         return self.id.make_usage_key("course", "course")
+
+    @property
+    def block(self) -> Block:
+        """The course as the root of its blocks."""
+        root = Block(self.location, "course", self.display_name, 0.0, False, False, children=self.sections)
+        partitions = [UserPartition.from_json(value) for value in self.user_partitions]
+        for block in root.walk():
+            block.partitions = partitions
+        return root
 
     @property
     def display_name_with_default(self) -> str:
@@ -119,6 +185,7 @@ def load_course(course_key: CourseKey) -> Course | None:
         course_version=ObjectId(stored.version),
         subtree_edited_on=stored.edited_on,
         instructor_info={"instructors": stored.instructors},
+        user_partitions=stored.user_partitions,
     )
     course.sections = _tree(list(stored.blocks.all()))
     return course
@@ -135,6 +202,7 @@ def _tree(rows: list[StoredBlock]) -> list[Block]:
             weight=row.weight,
             staff_only=row.staff_only,
             gated=row.gated,
+            settings=row.settings,
         )
         blocks[row.pk] = block
         children[row.parent_id].append(block)

@@ -23,6 +23,7 @@ class StoredCourse(models.Model):
     self_paced = models.BooleanField(default=False)
     pass_mark = models.FloatField(default=0.5, help_text="share of the points, 0 for a course nobody passes")
     has_certificate = models.BooleanField(default=False)
+    user_partitions = models.JSONField(default=list, help_text="partitions: id, name, scheme, groups")
     version = models.CharField(max_length=24, help_text="id of the published version, 24 hexadecimal digits")
     edited_on = models.DateTimeField()
 
@@ -55,7 +56,10 @@ class StoredBlock(models.Model):
     display_name = models.CharField(max_length=255, blank=True, default="")
     weight = models.FloatField(default=0.0, help_text="points that count for the grade, 0 for none")
     staff_only = models.BooleanField(default=False)
-    gated = models.BooleanField(default=False, help_text="locked for learners who audit")
+    gated = models.BooleanField(default=False, help_text="graded, and so locked for learners who audit")
+    settings = models.JSONField(
+        default=dict, help_text="group_access, max_count, user_partition_id, group_id_to_child, completion_mode"
+    )
 
     objects = StoredBlockQuerySet.as_manager()
 

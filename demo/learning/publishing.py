@@ -12,6 +12,7 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 
 from demo.learning.faults import is_lagging, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
+from demo.learning.outlines import open_tracks
 from demo.learning.plans import CoursePlan, SectionPlan, UnitPlan
 
 
@@ -52,6 +53,7 @@ def publish(plan: CoursePlan) -> CourseKey:
         _store_blocks(course, plan)
         CourseOverview.load_from_module_store(key)
     if not is_lagging():
+        open_tracks(key)
         update_course_in_cache(key)
     return key
 

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from django.apps import apps
 
-from percipio_openedx.admin import configuration, editable, labels, learner_courses, records, statements
+from percipio_openedx.admin import (
+    backfills,
+    configuration,
+    editable,
+    labels,
+    learner_courses,
+    records,
+    statements,
+    unknown_learners,
+)
 
-__all__ = ["configuration", "editable", "learner_courses", "records", "statements"]
+__all__ = [
+    "backfills",
+    "configuration",
+    "editable",
+    "learner_courses",
+    "records",
+    "statements",
+    "unknown_learners",
+]
 
 labels.put(*apps.get_app_config("percipio_openedx").get_models())

@@ -1,7 +1,10 @@
-"""Each site's configuration: its versions, a new version, and the connection check."""
+"""The configurations of sites and of their accounts: versions, a new version, and the connection check."""
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +14,7 @@ from django.contrib.sites.models import Site
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import model_to_dict
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
@@ -22,49 +25,60 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand, may
-from percipio_openedx.admin.configuration_form import SECRET_NAME, PercipioConfigurationForm, kept_secret
-from percipio_openedx.admin.labels import FIELDSETS
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.admin.configuration_form import (
+    SECRET_NAME,
+    AccountForm,
+    PercipioConfigurationForm,
+    changes_reports,
+    kept_secret,
+    raw_values,
+)
+from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.operations import BackfillRun
+from percipio_openedx.operations.sites import place_name
 from percipio_openedx.secret import StoredSecret
 
 # The query parameter of the form that names the version to start from.
 SOURCE = "source"
-# Copied into a new version: everything but the secret, which is stored and not passed around.
-CARRIED = ("site", "enabled", *(name for name in config.FIELDS if name != "client_secret"))
 
 
 @admin.register(PercipioConfiguration)
 class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  # type: ignore[misc]
     """Versions are added, never changed, so that every decision stays on record."""
 
-    form = PercipioConfigurationForm
+    form: type[PercipioConfigurationForm] = PercipioConfigurationForm
+    fieldsets_of: Any = FIELDSETS
+    own_columns: tuple[str, ...] = ()
+    test_permission = "test_percipioconfiguration"
     save_as = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deny: a change is a new version and needs the add permission."""
         return False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PercipioConfiguration]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Include old versions when a single one is opened."""
         match = request.resolver_match
         is_one = match is not None and "object_id" in match.kwargs
-        every = PercipioConfiguration.objects.with_active_flag()
-        rows: QuerySet[PercipioConfiguration] = every if is_one else super().get_queryset(request)
+        every = self.model.objects.with_active_flag()
+        rows: QuerySet[Any] = every if is_one else super().get_queryset(request)
         return rows.select_related("site", "changed_by")
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Return the columns, never the secret."""
-        columns: list[Any] = ["site", "enabled"]
+        columns: list[Any] = ["site", *self.own_columns, "enabled"]
         if self.has_add_permission(request):
             columns.append("edit_link")
-        if may(request, "test_percipioconfiguration"):
+        if may(request, self.test_permission):
             columns.append("test_link")
         return [*columns, "secret_state", "region", "partner_name", "client_id", "change_date", "changed_by"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Group by topic; an old version shows only whether it has a secret."""
-        fieldsets = [(title, {"fields": list(names)}) for title, names in FIELDSETS]
+        fieldsets = [(title, {"fields": list(names)}) for title, names in self.fieldsets_of]
         if obj is not None:
             for _title, options in fieldsets:
                 options["fields"] = ["secret_state" if name == "client_secret" else name for name in options["fields"]]
@@ -76,7 +90,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return ()
 
     @admin.display(description=_("Client secret"))
-    def secret_state(self, row: PercipioConfiguration) -> str:
+    def secret_state(self, row: AccountColumns) -> str:
         """Return whether a secret is set, where, and whether it is usable."""
         secret = row.client_secret
         if not row.client_id:
@@ -90,24 +104,45 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return gettext("stored, encrypted")
 
     @admin.display(description=_("Connection"))
-    def test_link(self, row: PercipioConfiguration) -> str:
-        address = reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
-        return format_html('<a href="{}">{}</a>', address, gettext("Test"))
+    def test_link(self, row: AccountColumns) -> str:
+        return format_html('<a href="{}">{}</a>', self.test_address(row), gettext("Test"))
+
+    def test_address(self, row: Any) -> str:
+        return reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the version named by ``source``, without its secret, or from the default site."""
         source = request.GET.get(SOURCE, "")
-        rows = PercipioConfiguration.objects.all()
+        rows = self.model.objects.all()
         row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
         if row is None:
             return {"site": config.default_site_id(), "enabled": True}
-        return model_to_dict(row, CARRIED)
+        # Everything but the secret, which is stored and not passed around.
+        return model_to_dict(row, [name for name in self.form.Meta.fields if name != "client_secret"])
 
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Bypass the library's page, which would put the decrypted row into the request's parameters."""
         return admin.ModelAdmin.add_view(self, request, form_url, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Show what the typed values mean where the form asks for it; nothing was saved then."""
+        shows = context["adminform"].form.shows
+        context["meaning"] = None
+        if shows is not None:
+            # The form's one error says that nothing is saved yet.
+            context |= {"errors": [], "meaning": _meaning(*shows)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """Offer the back-fill where a new version changes what is reported."""
+        key = {name: getattr(obj, name) for name in self.model.KEY_FIELDS}
+        earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
+        if changes_reports(earlier.order_by("-pk").first(), obj):
+            may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
+            self.message_user(request, _backfill_offer(obj.site, is_here=may_start), messages.INFO)
+        return super().response_add(request, obj, post_url_continue)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Require the add permission for reverting, which creates a version."""
@@ -116,22 +151,26 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
 
     @sensitive_variables()
-    def revert(self, request: HttpRequest, queryset: QuerySet[PercipioConfiguration]) -> HttpResponse | None:
+    def revert(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Make the chosen version the newest, with the secret stored now.
 
         If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
-        be typed.
+        be typed; if it changes what is reported, so that it is shown what it means.
         """
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
-        target = PercipioConfiguration.objects.get(pk=chosen[0])
-        secret = kept_secret(PercipioConfiguration.newest(target.site_id), target)
+        target = self.model.objects.get(pk=chosen[0])
+        newest = target.newest_version()
+        secret, to_do = kept_secret(newest, target), ""
         if target.client_id and target.enabled and not (secret and secret.is_readable):
-            missing = gettext("The secret of that version is not kept any more: type it here, and save.")
-            self.message_user(request, missing, messages.WARNING)
-            form = reverse("admin:percipio_openedx_percipioconfiguration_add")
+            to_do = gettext("The secret of that version is not kept any more: type it here, and save.")
+        elif changes_reports(newest, target):
+            to_do = gettext("That version changes what is reported: look at what it means, and save.")
+        if to_do:
+            self.message_user(request, to_do, messages.WARNING)
+            form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
             return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
         target.client_secret = secret
         self.save_model(request, target, None, False)
@@ -145,21 +184,37 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
         """Show what would be checked; on POST, check it and show the doctor's results for this site."""
-        demand(request, "test_percipioconfiguration")
+        demand(request, self.test_permission)
         site = get_object_or_404(Site, pk=site_id)
         row = PercipioConfiguration.newest(site_id)
-        context: dict[str, Any] = {"row": row, "is_off": row is not None and not row.enabled}
+        return self.test_page(request, site, row or PercipioConfiguration(site=site, enabled=True), site.domain)
+
+    def test_page(self, request: HttpRequest, site: Site, row: AccountColumns, name: str) -> HttpResponse:
+        """Show or do the connection check of a row, or of the settings."""
+        context: dict[str, Any] = {"row": row, "is_off": not row.enabled}
         try:
-            context["configuration"] = configuration = config.build(site_id, config.values_of(row))
+            configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
+            context["configuration"] = configuration
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
+            # Imported here so that the LMS starts without it.
+            from percipio_openedx.operations import reach_sentences, sites
+
+            in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
+            context["reach"] = reach_sentences.whom(in_force[site.pk])
             if request.method == "POST":
-                context.update(self._tested(request, site, configuration))
-        title = gettext("Connection of %(site)s to Percipio") % {"site": site.domain}
+                context.update(self._tested(request, site, name, configuration))
+        title = gettext("Connection of %(site)s to Percipio") % {"site": name}
+        context |= {"list_url": f"admin:percipio_openedx_{self.opts.model_name}_changelist"}
+        context |= {
+            "add_url": f"admin:percipio_openedx_{self.opts.model_name}_add" if self.has_add_permission(request) else ""
+        }
         return self.page(request, "connection.html", title, site=site, **context)
 
-    def _tested(self, request: HttpRequest, site: Site, configuration: config.Configuration) -> dict[str, Any]:
+    def _tested(
+        self, request: HttpRequest, site: Site, name: str, configuration: config.Configuration
+    ) -> dict[str, Any]:
         """Check the connection outside a transaction, so that none is open during network waits; log the result."""
         # Imported here so that the LMS starts without them.
         from percipio_openedx.operations import connection_check, doctor
@@ -168,5 +223,63 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         steps = [*doctor.site(site.pk), *tried]
         message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
         with transaction.atomic():
-            self.log(request, str(site.pk), site.domain, message)
+            self.log(request, str(site.pk), name, message)
         return {"steps": steps, "is_well": connection_check.is_well(tried)}
+
+
+@admin.register(Account)
+class AccountAdmin(PercipioConfigurationAdmin):
+    """The accounts of a site, in the order in which they are asked."""
+
+    form = AccountForm
+    fieldsets_of = ACCOUNT_FIELDSETS
+    own_columns = ("name", "position", "learners")
+    test_permission = "test_account"
+    ordering = ("site_id", "position", "name")
+
+    def test_address(self, row: Any) -> str:
+        return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"position": 0, **super().get_changeform_initial_data(request)}
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.test_account_view)
+        page = path("<int:site_id>/<slug:name>/test/", view, name="percipio_openedx_test_account")
+        return [page, *super(PercipioConfigurationAdmin, self).get_urls()]
+
+    def test_account_view(self, request: HttpRequest, site_id: int, name: str) -> HttpResponse:
+        """Do as ``test_view`` for one account."""
+        demand(request, self.test_permission)
+        site, row = get_object_or_404(Site, pk=site_id), Account.newest(site_id, name)
+        if row is None:
+            raise Http404
+        return self.test_page(request, site, row, place_name(site.domain, name))
+
+
+def _meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
+    """Return whom the site reports now and with the new version, and what would be due otherwise."""
+    # Imported here so that the LMS starts without them.
+    from percipio_openedx.operations import effect, reach, reach_sentences, sites
+
+    site_id, all_courses = row.site_id, cache(reach.courses_by_site)
+    before, after = (sites.in_force([site_id], *sites.rows_with(one))[site_id] for one in (former, row))
+    changed: list[str] = []
+    with suppress(PlatformUnavailable):
+        old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
+        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
+    return {
+        "now": reach_sentences.whom(before, all_courses),
+        "then": reach_sentences.whom(after, all_courses),
+        "changed": changed,
+    }
+
+
+def _backfill_offer(site: Site, *, is_here: bool) -> str:
+    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
+    offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
+    if is_here:
+        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
+        return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
+    command = f"./manage.py lms percipio_backfill --site {site.domain}"
+    return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext
@@ -12,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, encryption
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
+from percipio_openedx.admin.learners_input import LearnersInput
 from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
@@ -24,20 +28,34 @@ SECRET_GOES_TO = ("region", "api_url", "token_url")
 # (``common/djangoapps/track/middleware.py`` of edx-platform).
 SECRET_NAME = "new_password"  # noqa: S105 - a name
 SITE_ID = re.compile("[0-9]{1,9}")
+# What decides neither who or what is reported, nor where.
+IMMATERIAL = ("client_secret", "batch_size", "timeout")
+# Stands for a secret where values are only shown.
+NOT_SHOWN = Secret("-")
+# The button that shows what the values mean and saves nothing. Hidden fields of the page that shows it: a hash of what
+# was shown, and whether a secret had been typed, which the page does not hold.
+SHOW, SHOWN, AGAIN = "_show", "shown", "secret_again"
 
 
-def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> dict[str, str]:
+def raw_values(row: AccountColumns) -> dict[str, Any]:
+    """Return the raw values in force with a row of a site or of an account, saved or not."""
+    if isinstance(row, Account):
+        return config.account_values(config.values_of(PercipioConfiguration.newest(row.site_id)), row)
+    return config.values_of(cast(PercipioConfiguration, row))
+
+
+def mistakes(site_id: int, values: Mapping[str, Any], may_lack: Sequence[str] = ()) -> dict[str, str]:
     """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
 
-    Unless ``is_on``, credentials may be missing.
+    The fields ``may_lack`` may be empty.
     """
     # A valid value for each field, so that ``config.build`` goes on to the next mistake.
     stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     stand_ins |= dict.fromkeys(REQUIRED, "-") | dict.fromkeys(("api_url", "token_url"), "https://localhost")
+    stand_ins["learners"] = "all"
     tried = dict(values)
-    if not is_on:
-        unusable = [name for name in REQUIRED if not tried[name] or not getattr(tried[name], "is_readable", True)]
-        tried.update({name: stand_ins[name] for name in unusable})
+    unusable = [name for name in may_lack if not tried[name] or not getattr(tried[name], "is_readable", True)]
+    tried.update({name: stand_ins[name] for name in unusable})
     found: dict[str, str] = {}
     for _attempt in config.FIELDS:
         try:
@@ -50,16 +68,36 @@ def mistakes(site_id: int, values: Mapping[str, Any], *, is_on: bool = True) -> 
     return found
 
 
-def kept_secret(former: PercipioConfiguration | None, row: PercipioConfiguration) -> Secret:
+def kept_secret(former: AccountColumns | None, row: AccountColumns) -> Secret:
     """Return the stored secret that a new version continues with; empty if there is none."""
     if former is None or not row.client_id or _goes_elsewhere(former, row):
         return Secret("")
     return former.client_secret
 
 
-def _goes_elsewhere(former: PercipioConfiguration, row: PercipioConfiguration) -> bool:
-    before, after = config.values_of(former), config.values_of(row)
+def _goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
+    before, after = raw_values(former), raw_values(row)
     return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
+
+
+def changes_reports(former: AccountColumns | None, row: AccountColumns) -> bool:
+    """Whether a new version changes what is reported, other than by switching it off, which needs no second thought."""
+    return row.enabled and _reports(former) != _reports(row)
+
+
+def _reports(row: AccountColumns | None) -> dict[str, Any]:
+    """Return all raw values of a site or an account that decide what is reported and where, without the secret."""
+    # Without a version a site has the settings, and an account nothing.
+    raw = config.values_of(None) if row is None else raw_values(row)
+    values = {name: value for name, value in raw.items() if name not in IMMATERIAL}
+    own = {name: getattr(row, name, "") for name in ("name", "position")}
+    return {**values, **own, "enabled": row is None or row.enabled}
+
+
+def _hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
+    """Return a hash of what is shown: these values, in place of that version."""
+    text = json.dumps([row.site_id, former and former.pk, _reports(row)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class ProposalInput(forms.TextInput):
@@ -74,7 +112,13 @@ class ProposalInput(forms.TextInput):
 
 
 class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new version of one site's configuration."""
+    """A new version of one site's configuration, in two steps where that changes what is reported.
+
+    Such a version is not saved before it was shown what it means (``shows``: the version in force, and the new one
+    without its secret). The secret is in no page, so one that was typed in the first step is typed again in the second.
+    """
+
+    shows: tuple[AccountColumns | None, AccountColumns] | None = None
 
     client_secret = forms.CharField(
         required=False,
@@ -82,15 +126,20 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.PasswordInput({"autocomplete": "new-password", "class": "vTextField", "spellcheck": "false"}),
     )
 
+    # What is never taken from the settings, even if it is empty here.
+    alone: tuple[str, ...] = ()
+
     class Meta:
-        model = PercipioConfiguration
+        model: type[AccountColumns] = PercipioConfiguration
         fields = ("site", "enabled", *config.FIELDS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Never in the page, wherever initial values came from.
         self.initial.pop("client_secret", None)
-        inherited = config.setting_values()
+        is_typed = self.data.get(SECRET_NAME) or self.data.get(AGAIN)
+        self.hidden = {SHOWN: self.data.get(SHOWN, ""), AGAIN: "1" if is_typed else ""}
+        inherited = self._inherited_values()
         # A read-only version has hardly any fields.
         for name in list(self.fields):
             if name in inherited and name != "client_secret":
@@ -110,18 +159,29 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             placeholder = gettext("Stored; leave it empty to keep it")
         secret.widget.attrs["placeholder"] = placeholder
 
+    def _inherited_values(self) -> dict[str, Any]:
+        return config.setting_values()
+
     def _show_inherited(self, name: str, inherited: Any) -> None:
         field: Any = self.fields[name]
         if name in CHOICES:
-            unset = _inherited(dict(CHOICES[name]).get(str(inherited), inherited))
+            unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
             self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
+        elif name == "learners":
+            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "", PROPOSALS[name])
         elif isinstance(field, forms.NullBooleanField):
-            unset = _inherited(_("yes") if inherited else _("no"))
+            unset = self._unset(name, _("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
         else:
             if name in PROPOSALS:
                 field.widget = ProposalInput()
-            field.widget.attrs["placeholder"] = _inherited(inherited) if inherited not in (None, "") else ""
+            if isinstance(inherited, list | tuple):
+                inherited = ", ".join(map(str, inherited))
+            field.widget.attrs["placeholder"] = "" if inherited in (None, "") else self._unset(name, inherited)
+
+    def _unset(self, name: str, value: Any) -> str:
+        """Return how a field that is left empty reads."""
+        return gettext("As the setting says: %(value)s") % {"value": value}
 
     def add_prefix(self, field_name: str) -> str:
         """Name the secret's field so that the LMS's tracking log masks it."""
@@ -130,7 +190,10 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
     def _stored_secret(self) -> Secret:
         shown = self.data if self.is_bound else self.initial
         site, client_id = str(shown.get("site", "")), shown.get("client_id")
-        former = PercipioConfiguration.newest(int(site)) if client_id and SITE_ID.fullmatch(site) else None
+        former: AccountColumns | None = None
+        if client_id and SITE_ID.fullmatch(site):
+            others = {name: shown.get(name, "") for name in self._meta.model.KEY_FIELDS if name != "site_id"}
+            former = self._meta.model(site_id=int(site), **others).newest_version()
         return former.client_secret if former is not None and former.client_id == client_id else Secret("")
 
     def clean(self) -> dict[str, Any]:
@@ -139,11 +202,16 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         site = cleaned.get("site")
         if site is None or not self._credentials_are_whole(cleaned):
             return cleaned
-        values = {name: cleaned.get(name) for name in config.FIELDS}
-        row = PercipioConfiguration(site=site, enabled=cleaned["enabled"], **values)
-        values = config.values_of(row)
-        former = PercipioConfiguration.newest(site.pk)
-        if cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
+        is_asked = SHOW in self.data
+        row = self._meta.model(**{name: cleaned.get(name) for name in self.Meta.fields})
+        values, former = raw_values(row), row.newest_version()
+        if is_asked:
+            # It can be typed last.
+            cleaned["client_secret"] = values["client_secret"] = NOT_SHOWN
+        elif self.data.get(AGAIN) and not cleaned.get("client_secret"):
+            self.add_error("client_secret", _("Type the secret again: it was not kept while this page was shown."))
+            return cleaned
+        elif cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
             if _goes_elsewhere(former, row):
                 again = _(
                     "Type the secret again: the client id, the region or an address has changed, and a stored "
@@ -158,13 +226,32 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("client_secret", mistake.message)
         # With one address of its own the site inherits none of them.
         own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
-        for name, problem in mistakes(site.pk, values, is_on=cleaned["enabled"]).items():
+        for name, problem in mistakes(site.pk, values, self._may_lack(cleaned)).items():
             if name not in self.errors:
-                if cleaned[name] in (None, "") and name not in (*own, *REQUIRED):
+                if name not in self.fields or (
+                    cleaned[name] in (None, "") and name not in (*own, *REQUIRED, *self.alone)
+                ):
                     setting = {"name": name.upper(), "problem": problem}
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting
-                self.add_error(name, problem)
+                self.add_error(name if name in self.fields else None, problem)
+        if not self.errors and (is_asked or changes_reports(former, row)):
+            self._show(former, row)
         return cleaned
+
+    def _show(self, former: AccountColumns | None, row: AccountColumns) -> None:
+        """Refuse to save what was not shown, or what is only to be shown."""
+        shown = _hash_of(former, row)
+        if self.data.get(SHOWN) == shown and SHOW not in self.data:
+            return
+        row.client_secret = NOT_SHOWN
+        self.shows = former, row
+        self.hidden[SHOWN] = shown
+        self.add_error(None, _("Nothing is saved yet."))
+
+    def _may_lack(self, cleaned: Mapping[str, Any]) -> Sequence[str]:
+        """Return what may be missing: of a site that is switched off, or that has accounts, for whom and with what."""
+        is_needed = cleaned["enabled"] and not Account.in_order([cleaned["site"].pk])
+        return () if is_needed else (*REQUIRED, "learners")
 
     def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
         """Never send the settings' secret to an address typed here, nor a secret typed here with their client id."""
@@ -178,5 +265,31 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         return "client_id" not in self.errors
 
 
-def _inherited(value: Any) -> str:
-    return gettext("As the setting says: %(value)s") % {"value": value}
+class AccountForm(PercipioConfigurationForm):
+    """A new version of an account, which says for itself where and with which credentials it sends."""
+
+    alone = (*SECRET_GOES_TO, *REQUIRED, "organization_id", "learners")
+
+    class Meta:
+        model: type[AccountColumns] = Account
+        fields = ("site", "name", "position", "enabled", *config.ACCOUNT_FIELDS)
+
+    def _inherited_values(self) -> dict[str, Any]:
+        values = config.setting_values()
+        return {name: "" if name in self.alone else values[name] for name in config.ACCOUNT_FIELDS}
+
+    def _unset(self, name: str, value: Any) -> str:
+        return "---------" if name in self.alone else gettext("As the site says")
+
+    def clean_name(self) -> str:
+        """Refuse an unusable name before anything is shown of the account."""
+        name: str = self.cleaned_data["name"]
+        Account._meta.get_field("name").run_validators(name)
+        return name
+
+    def _may_lack(self, cleaned: Mapping[str, Any]) -> Sequence[str]:
+        """Return what may be missing of an account that is switched off: not whose learners it keeps all the same."""
+        return () if cleaned["enabled"] else REQUIRED
+
+    def _credentials_are_whole(self, cleaned: Mapping[str, Any]) -> bool:
+        return "name" in cleaned

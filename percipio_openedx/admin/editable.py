@@ -16,28 +16,30 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.account import Account
 from percipio_openedx.models.configuration import CourseOverride
 from percipio_openedx.models.destination import PullClient
-from percipio_openedx.operations import course_overrides
+from percipio_openedx.operations import course_overrides, labels
 from percipio_openedx.settings.common import PULL_SCOPE
 
 
 class CourseImportForm(forms.Form):
-    """A CSV file, cleaned to a list of course overrides."""
+    """A CSV file, cleaned to course overrides."""
 
     file = forms.FileField(label=_("CSV file"))
 
-    def clean_file(self) -> list[CourseOverride]:
+    def clean_file(self) -> course_overrides.OverrideFile:
         return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
 @admin.register(CourseOverride)
 class CourseOverrideAdmin(OperatorAdmin):
-    """Course overrides: courses left out, or known to Percipio by another id; bulk import from CSV."""
+    """Course overrides: what is decided about courses; bulk import from CSV, and a list of all course runs."""
 
-    list_display = ("course_key", "is_reported", "content_id", "updated_at")
-    list_filter = ("is_reported",)
+    list_display = ("course_key", "is_reported", "content_id", "offer", "title", "updated_at")
+    list_filter = ("is_reported", "offer")
     search_fields = ("course_key__startswith", "content_id__startswith")
     change_list_template = "admin/percipio_openedx/course_overrides.html"
 
@@ -45,15 +47,42 @@ class CourseOverrideAdmin(OperatorAdmin):
         help_texts = {
             "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
             "content_id": _("Empty: by the rule of the site."),
+            "title": _("Empty: the course's name."),
+            "type": _("Empty: as the site's configuration says."),
+            "duration": _("Empty: the course's effort."),
+            "tags": _("Separated by commas."),
+            "author": _("Empty: the organization as the LMS displays it."),
         }
         return super().get_form(request, obj, change, help_texts=help_texts, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer a choice where the column takes one of three words."""
+        if db_field.name == "offer":
+            choices = [(one.value, labels.OFFERS[one]) for one in Offer]
+            return forms.ChoiceField(
+                choices=choices,
+                required=False,
+                label=db_field.verbose_name,
+                help_text=_("Whether the course is offered in Percipio's catalog."),
+            )
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("updated_at",) if obj else ()
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.import_view)
-        return [path("import/", view, name="percipio_openedx_courseoverride_import"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("import/", view(self.import_view), name="percipio_openedx_courseoverride_import"),
+            path("runs/", view(self.runs_view), name="percipio_openedx_course_runs"),
+            *super().get_urls(),
+        ]
+
+    def runs_view(self, request: HttpRequest) -> HttpResponse:
+        # Imported here, so that the LMS starts without the catalog.
+        from percipio_openedx.admin.course_runs import course_runs
+
+        return course_runs(self, request)
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file; import all of its lines, or show the problems by line."""
@@ -63,7 +92,9 @@ class CourseOverrideAdmin(OperatorAdmin):
             return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)
         answers = form.cleaned_data["file"]
         taken = course_overrides.take(answers)
-        self.log(request, None, "CSV", f"imported {len(answers)} answers: {taken.new} new, {taken.changed} changed")
+        self.log(
+            request, None, "CSV", f"imported {len(answers.rows)} answers: {taken.new} new, {taken.changed} changed"
+        )
         said = gettext("%(new)d new, %(changed)d changed, %(same)d as they were.")
         messages.success(request, said % {"new": taken.new, "changed": taken.changed, "same": taken.same})
         return redirect("admin:percipio_openedx_courseoverride_changelist")
@@ -74,8 +105,11 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = PullClient
-        fields = ("site", "client_id", "enabled")
+        fields = ("site", "account", "client_id", "enabled")
         help_texts = {  # noqa: RUF012 - Django reads it as it is
+            "account": _(
+                "The name of one of the site's accounts: it reads what is made for that one. Empty without any."
+            ),
             "client_id": format_lazy(
                 _(
                     "Of an OAuth2 application of this LMS: confidential, client credentials, with an application "
@@ -84,11 +118,17 @@ class PullClientForm(forms.ModelForm):  # type: ignore[type-arg]
                 ),
                 scope=PULL_SCOPE,
             ),
-            "enabled": _("Whether it may read this site's statements, learners' names and addresses included."),
+            "enabled": _("Whether it may read these statements, learners' names and addresses included."),
         }
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
+        if values.get("site") is not None and values.get("enabled"):
+            known = {row.name for row in Account.in_order([values["site"].pk])}
+            if known and not values.get("account"):
+                self.add_error("account", gettext("The site has accounts: name the one that this client may read of."))
+            elif values.get("account") and values["account"] not in known:
+                self.add_error("account", gettext("The site has no account of this name."))
         if values.get("enabled") and values.get("client_id"):
             try:
                 mistakes = edx_platform.application_mistakes(values["client_id"], PULL_SCOPE)
@@ -104,7 +144,7 @@ class PullClientAdmin(OperatorAdmin):
     """The applications that may read a site's statements."""
 
     form = PullClientForm
-    list_display = ("client_id", "site", "enabled")
+    list_display = ("client_id", "site", "account", "enabled")
     list_filter = ("enabled", "site")
     list_select_related = ("site",)
 

@@ -10,19 +10,26 @@ from collections.abc import Mapping
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.operations.labels import Text
 
 # By field name, and by the bounds of a backfill (``operations.scope``).
 LABELS: Mapping[str, Text] = {
     "accepted": _("Accepted"),
+    "account": _("Account"),
     "answer": _("Answer"),
     "api": _("API"),
     "api_url": _("API address"),
     "asked": _("Parameters"),
     "at": _("Time"),
     "attempts": _("Tries"),
+    "author": _("By"),
     "batch_limit": _("Largest request"),
     "batch_size": _("Statements in one request"),
+    "catalog": _("Offered in the catalog"),
+    "catalog_duration": _("Duration of other courses"),
+    "catalog_language": _("Language of other courses"),
+    "catalog_type": _("Type of content"),
     "change_date": _("Changed"),
     "changed_at": _("Since"),
     "changed_by": _("Changed by"),
@@ -32,12 +39,17 @@ LABELS: Mapping[str, Text] = {
     "content_id": _("Id in Percipio's catalog"),
     "course_key": _("Course"),
     "course_keys": _("Courses"),
+    "courses": _("Courses to report"),
     "destination": _("Destination"),
     "done_at": _("Done"),
     "due_at": _("Due"),
+    "duration": _("Duration (seconds)"),
     "duration_ms": _("Milliseconds"),
     "enabled": _("Switched on"),
     "enrollment_id": _("Last enrollment"),
+    "began_at": _("Began"),
+    "announced_at": _("Last mail"),
+    "problem": _("Problem"),
     "erased_at": _("Erased here"),
     "failed_at": _("Last failure"),
     "failing_since": _("Failing since"),
@@ -49,14 +61,19 @@ LABELS: Mapping[str, Text] = {
     "is_reported": _("Report this course"),
     "is_announced": _("Mail sent"),
     "last_error": _("Last error"),
+    "last_refused_at": _("Last refused"),
     "last_success_at": _("Last success"),
+    "launch_enrolls": _("The launch page enrolls"),
+    "launch_idp": _("Identity provider at launch"),
     "learner_home_page": _("Home page of learner accounts"),
     "learner_id": _("A learner is named by"),
     "learners": _("Learners to report"),
     "locked_units": _("Units that are locked for a learner"),
+    "offer": _("In the catalog"),
     "observed": _("Observed"),
     "observed_at": _("Last observed"),
     "method": _("Method"),
+    "name": _("Name"),
     "noticed_at": _("Noticed"),
     "org": _("Organization"),
     "organization": _("Organization"),
@@ -68,6 +85,7 @@ LABELS: Mapping[str, Text] = {
     "plain_answer": _("Success that names nothing"),
     "plain_answer_since": _("First given"),
     "plain_answer_trusted_at": _("Believed since"),
+    "position": _("Position"),
     "probe_until": _("Being tried until"),
     "progress_step": _("Progress step"),
     "reason": _("Reason"),
@@ -88,8 +106,11 @@ LABELS: Mapping[str, Text] = {
     "status": _("HTTP status"),
     "stored_at": _("Stored"),
     "subject": _("What"),
+    "tags": _("Tags"),
     "timeout": _("Time-out"),
+    "title": _("Title in the catalog"),
     "token_url": _("Token address"),
+    "type": _("Type of content"),
     "failed_courses": _("Courses left out"),
     "undone": _("When the LMS takes a completion back"),
     "until": _("Until"),
@@ -98,6 +119,9 @@ LABELS: Mapping[str, Text] = {
     "uuid": _("Statement's id"),
     "voided_by": _("Voided by"),
     "message": _("Message"),
+    "milestones": _("Milestones to report"),
+    "modes": _("Enrollment modes to report"),
+    "retakes": _("When a learner takes a completed course again"),
 }
 
 # Fields with a fixed list, shown as selects.
@@ -113,13 +137,28 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
         ("course", _("By course: course:Org+Course, as in Percipio's catalog")),
         ("course_run", _("By course run: the course key")),
         ("url", _("By the course's address in this LMS")),
+        ("slug", _("By course, in letters, digits and hyphens only: Org-Course")),
+    ),
+    "catalog": (
+        (Offering.CHOSEN, _("The course runs that an operator offers")),
+        (Offering.ALL_VISIBLE, _("All that this LMS's own catalog shows, but for withdrawn ones")),
+    ),
+    "courses": (
+        (ReportedCourses.ALL, _("All courses")),
+        (ReportedCourses.CATALOG, _("Only those that are offered in the catalog")),
     ),
     "started_on": (("enrollment", _("The enrollment")), ("first_activity", _("The first activity in the course"))),
     "completed_on": (
+        ("course", _("The learner has passed it; a course without grades: every unit is done")),
         ("passed", _("The learner has passed the course")),
         ("progress", _("Every unit is done")),
         ("certificate", _("The certificate is there")),
         ("any", _("Whichever of the three comes first")),
+    ),
+    "retakes": (
+        ("completions", _("Report only the new completion, with its date: Percipio's record never goes back")),
+        ("everything", _("Report everything, as of the first time: the course is started again in Percipio")),
+        ("first_only", _("Report nothing")),
     ),
     "locked_units": (
         ("count", _("Count as not done, as on the LMS's own progress page")),
@@ -135,7 +174,9 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
 PROPOSALS: dict[str, tuple[str, ...]] = {
     "learner_id": ("email", "username", "external_id", "sso_uid", "sso:PercipioUserUUID"),
     "organization_from": ("sso:percipioOrganizationUuid",),
-    "learners": ("all", "sso:tpa-saml"),
+    "learners": ("all", "sso:tpa-saml", "sso:KEY=VALUE"),
+    "milestones": ("started, progressed, passed, completed", "started, completed", "completed", "all"),
+    "modes": ("all", "verified", "verified, no-id-professional, professional"),
 }
 
 # Longer labels for the form than for list columns.
@@ -164,7 +205,16 @@ HELP: dict[str, Text] = {
     ),
     "api": _("Which of Percipio's two APIs this site was set up for."),
     "send_skipped": _(
-        "The Track API has no form for passed. Once the site reports to the Statements API, what was skipped is sent."
+        "The Track API has no form for passed and failed. Once the site reports to the Statements API, what was "
+        "skipped is sent."
+    ),
+    "launch_enrolls": _(
+        "For learners who come from Percipio and are not enrolled: a page with a button that enrolls by the LMS's own "
+        "rules, or else the course's about page."
+    ),
+    "launch_idp": _(
+        "Its id in this LMS, for instance saml-okta: learners who come from Percipio log in through it. Empty: the "
+        "login page as it is."
     ),
     "learner_id": _(
         "email, username, external_id (the LMS's pseudonym for xAPI), sso_uid, or sso:KEY for a key of the "
@@ -172,9 +222,28 @@ HELP: dict[str, Text] = {
     ),
     "learner_home_page": _("Not used with email. For ids that Percipio gave: the organization's Percipio address."),
     "organization_from": _("sso:KEY, a key of the single-sign-on link's extra data. Empty: the organization id above."),
-    "learners": _("all, or sso:PROVIDER for those only who came through that single-sign-on provider."),
+    "learners": _(
+        "Nothing is reported until this is chosen. What marks a learner: the provider of the single sign-on (a backend "
+        "such as tpa-saml, or the slug of a SAML identity provider)."
+    ),
+    "modes": _(
+        "With commas between them, for instance verified, professional. Learners who are enrolled in another mode are "
+        "held back. all: every mode."
+    ),
+    "milestones": _(
+        "Any of started, progressed, passed, failed and completed, with commas between them; all: these five. Failed: "
+        "the run of a graded course has ended, and the grade is below the mark."
+    ),
+    "retakes": _(
+        "In another run with the same id in Percipio's catalog, as with compliance training that is taken every year."
+    ),
     "send_names": _("Whether the full name travels with each statement, beside the id."),
     "content_id": _("The id under which Percipio's catalog knows a course. A course override can say otherwise."),
+    "catalog": _("Which course runs are offered to Percipio's catalog; as long as nothing says so, none."),
+    "courses": _("A course that is not offered can be left unreported, since Percipio would show it to nobody."),
+    "catalog_type": _("One of Percipio's types of content, such as COURSE. A course override can say otherwise."),
+    "catalog_duration": _("In seconds, for courses whose effort cannot be read. 0: they are held back."),
+    "catalog_language": _("For courses that name none: a language tag, as en or pt-BR. Empty: they are held back."),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
     "locked_units": _(
         "For instance in audit mode. Where they count, such a learner never completes the course by units."
@@ -189,13 +258,28 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
     (_("Where Percipio is"), ("region", "api_url", "token_url", "api")),
     (
         _("Who is reported, and as whom"),
-        ("learners", "learner_id", "learner_home_page", "organization_from", "send_names"),
+        ("learners", "modes", "learner_id", "learner_home_page", "organization_from", "send_names"),
     ),
     (
         _("What is reported, and when"),
-        ("content_id", "started_on", "progress_step", "completed_on", "locked_units", "undone"),
+        (
+            *("content_id", "milestones", "started_on", "progress_step", "completed_on"),
+            *("locked_units", "retakes", "undone"),
+        ),
     ),
+    (
+        _("The catalog"),
+        ("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
+    ),
+    (_("The way in from Percipio"), ("launch_idp", "launch_enrolls")),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),
+)
+
+
+ACCOUNT_FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
+    (None, ("site", "name", "position", "enabled", "learners")),
+    *FIELDSETS[1:3],
+    (_("As whom learners are reported"), ("learner_id", "learner_home_page", "organization_from")),
 )
 
 

@@ -6,19 +6,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.sites.models import Site
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import ReadOnlyAdmin, choice_filter, demand
+from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, choice_filter, count_text, demand, permitted
 from percipio_openedx.admin.statements import pretty_json
+from percipio_openedx.capture import wake
 from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -43,7 +45,9 @@ HELD = {reason.value: (labels.HOLDS[reason], _held_for(reason)) for reason in Ho
 class LearnerCourseAdmin(ReadOnlyAdmin):
     """One row per learner and course run, as one site reports it."""
 
-    list_display = ("user_id", "course_key", "site", "reported", "hold", "observed_at", "timeline_link")
+    actions = ("report_anew",)
+    has_report_anew_permission = permitted("report_anew_learnercourse")
+    list_display = ("user_id", "course_key", "site", "account", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
@@ -61,6 +65,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             gettext("started") if row.reported_started else "",
             f"{row.reported_percent} %" if row.reported_percent else "",
             gettext("passed") if row.reported_passed else "",
+            gettext("failed") if row.reported_failed else "",
             gettext("completed") if row.reported_completed else "",
         ]
         return ", ".join(filter(None, reported))
@@ -73,6 +78,36 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     def timeline_link(self, row: LearnerCourse) -> str:
         address = reverse("admin:percipio_openedx_timeline", args=[row.user_id, row.course_key])
         return format_html('<a href="{}">{}</a>', address, gettext("Show"))
+
+    @admin.action(description=_("Report everything again to the learner's account"), permissions=["report_anew"])
+    def report_anew(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+        """Have a learner's present account told what only another one was told so far."""
+        if "confirmed" not in request.POST:
+            note = gettext(
+                "What only another account was told so far is reported once more, under new ids, to the account that "
+                "the learner belongs to now. Only where nothing of it can have reached that account."
+            )
+            context = {"note": note, "states": [(gettext("learners in courses"), count_text(bounded_count(queryset)))]}
+            context |= {"action": request.POST.get("action", ""), "checkbox": ACTION_CHECKBOX_NAME}
+            context |= {"chosen": request.POST.getlist(ACTION_CHECKBOX_NAME)}
+            context |= {"select_across": request.POST.get("select_across", "0")}
+            return self.page(request, "confirm.html", gettext("Report everything again"), **context)
+        # Imported here so that the LMS starts without observation.
+        from percipio_openedx.operations import moves
+
+        try:
+            found = moves.report_anew(queryset)
+        except (PlatformUnavailable, PercipioConfigurationError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return None
+        self.log(request, None, gettext("learners in courses"), gettext("Reported again: %s.") % found.done)
+        wake.on_commit()
+        text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
+        self.message_user(request, text % {"count": found.done}, messages.SUCCESS)
+        for reason, count in sorted(found.refused.items()):
+            why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": moves.REFUSALS[reason]}
+            self.message_user(request, why, messages.WARNING)
+        return None
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -14,16 +16,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations import labels, problems, status
+from percipio_openedx.operations import labels, problems, reach, reach_sentences, status
 from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import PAUSES, Problem
-from percipio_openedx.operations.sites import DestinationStatus, SiteStatus, site_ids
+from percipio_openedx.operations.reach_sentences import Said
+from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, site_ids
 from percipio_openedx.operations.status import Snapshot
 
 NOT_REPORTED = "not_reported"
@@ -32,6 +36,8 @@ SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.S
 DAYS = 14
 RECENTLY = timedelta(hours=24)
 CACHE_SECONDS = 60
+# Seconds after which no further site's learners are counted for one page.
+PATIENCE = 3.0
 CACHE_KEY = "percipio_openedx:counts"
 
 # By site, day, and state (or NOT_REPORTED).
@@ -41,9 +47,13 @@ Days = dict[int, dict[date, dict[str, int]]]
 def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """Show the problems, then each site with headline, counts, charts and destinations."""
     demand(request, "view_destination")
-    cached = cached_counts(fresh="fresh" in request.GET)
+    is_fresh = "fresh" in request.GET
+    cached = cached_counts(fresh=is_fresh)
     snapshot = status.take(timezone.now(), cached.days)
     found = problems.find(snapshot)
+    # Read at most once, and not at all where the numbers are remembered.
+    all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
+    whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -51,7 +61,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         _("Percipio: is it working?"),
         at=cached.at,
         problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in found],
-        sites=[_site(site, found, snapshot, cached) for site in snapshot.sites.values()],
+        sites=[_site(site, found, snapshot, cached, whom) for site in snapshot.sites.values()],
         oldest_notice=snapshot.oldest_notice,
         failing=snapshot.courses,
         series=[(name, labels.of(labels.STATES, name)) for name in SERIES],
@@ -94,15 +104,24 @@ def headline(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot) 
     return Headline(Tone.WELL, _("All is well: everything that was reported has arrived."))
 
 
-def _site(site: SiteStatus, problems: Sequence[Problem], snapshot: Snapshot, cached: OverviewCounts) -> dict[str, Any]:
+def _site(
+    site: SiteStatus,
+    problems: Sequence[Problem],
+    snapshot: Snapshot,
+    cached: OverviewCounts,
+    whom: Callable[[InForce], Said],
+) -> dict[str, Any]:
     days = cached.days.get(site.site_id, {})
     held = cached.held.get(site.site_id, {})
     destinations = [_destination(one, cached.traffic.get(one.row.pk, {})) for one in site.destinations]
     return {
         "status": site,
         "headline": headline(site, problems, snapshot),
+        # The headline of a site that is off says that nothing is reported.
+        "reach": whom(site.in_force) if site.in_force is not None else None,
         "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
+        "compared": labels.of_sweep(site.sweep) if site.configuration is not None and config.sweeps() else "",
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],
@@ -121,7 +140,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
     return {
         "status": found,
         # Those that need attention first.
-        "order": (not found.is_paused, not (row.failures or found.parked), row.organization),
+        "order": (not found.is_paused, not (row.failures or found.parked), row.account, row.organization),
         "traffic": traffic,
         "breaker": breaker,
         "breaker_state": state,
@@ -131,7 +150,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
 
 
 def _token(site: SiteStatus) -> str:
-    if site.configuration is None:
+    if site.configuration is None or site.configuration.accounts:
         return ""
     until = Tokens(site.configuration).held_until()
     if until is None:

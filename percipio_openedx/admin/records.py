@@ -1,9 +1,7 @@
-"""Read-only records: destinations, requests, notices, failures, backfills, alerts, erasure requests, pulls."""
+"""Read-only records: destinations, requests, notices, failures, alerts, erasure requests, pulls."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,13 +15,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
-from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
 from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest
+from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.problems import PAUSES, TITLES
 
@@ -33,11 +30,21 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row per endpoint of a site."""
 
     list_display = (
-        *("site", "organization", "failures", "failing_since", "retry_at", "pause", "last_success_at", "last_error"),
+        *(
+            "site",
+            "account",
+            "organization",
+            "failures",
+            "failing_since",
+            "retry_at",
+            "pause",
+            "last_success_at",
+            "last_error",
+        ),
     )
     list_display_links = ("site", "organization")
     list_filter = (SiteFilter,)
-    ordering = ("site_id", "organization")
+    ordering = ("site_id", "account", "organization")
     sortable_by = None
     actions = ("try_now",)
     # Retrying a destination sends what waits there.
@@ -141,46 +148,6 @@ class ObservationFailureAdmin(CourseRowAdmin):
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
 
-@admin.register(BackfillRun)
-class BackfillRunAdmin(ReadOnlyAdmin):
-    """One row per new ``percipio_backfill`` run; resuming adds none."""
-
-    list_display = (
-        "started_at",
-        "state_badge",
-        "asked_for",
-        "observed",
-        "statements",
-        "held",
-        "failed_courses",
-        "finished_at",
-    )
-    fields = (*list_display[:-1], "course_key", "enrollment_id", "finished_at")
-
-    @admin.display(description=_("State"))
-    def state_badge(self, row: BackfillRun) -> str:
-        """Return whether it finished, and whether without a problem."""
-        if row.finished_at is None:
-            return badge("warning", gettext("not finished: running, or stopped"))
-        if row.failed_courses:
-            return badge("error", gettext("finished, with courses left out"))
-        return badge("well", gettext("finished"))
-
-    @admin.display(description=_("Asked for"))
-    def asked_for(self, row: BackfillRun) -> str:
-        bounds: dict[str, object] = {}
-        with contextlib.suppress(ValueError):
-            bounds = json.loads(row.scope)
-        given = [f"{LABELS.get(name, name)}: {_bound(name, value)}" for name, value in bounds.items() if value]
-        return "; ".join(given) or gettext("everything")
-
-
-def _bound(name: str, value: object) -> str:
-    if name == "site_id" and isinstance(value, int):
-        return sites.site_name(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """One row per problem ever reported; there are few."""
@@ -191,7 +158,7 @@ class AlertAdmin(ReadOnlyAdmin):
             _("state"), "state", {"open": (_("problem"), Q(is_on=True)), "over": (_("resolved"), Q(is_on=False))}
         ),
     )
-    fields = list_display
+    fields = (*list_display, "began_at", "announced_at")
     ordering = ("-is_on", "-changed_at")
 
     @admin.display(description=_("State"))
@@ -204,14 +171,18 @@ class AlertAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("What"))
     def about(self, row: Alert) -> str:
-        """Return the subject with its site by name; a destination that is gone keeps its key."""
+        """Return the subject with its site, and account, by name; a destination that is gone keeps its key."""
         kind, _colon, key = row.subject.partition(":")
         if kind == "site" and key.isdecimal():
             return sites.site_name(int(key))
+        if kind == "account":
+            number, _colon, name = key.partition(":")
+            return sites.place_name(sites.site_name(int(number)), name) if number.isdecimal() else row.subject
         if kind == "destination" and key.isdecimal():
-            found = Destination.objects.filter(pk=key).values_list("site_id", "organization").first()
+            found = Destination.objects.filter(pk=key).values_list("site_id", "account", "organization").first()
             if found is not None:
-                return " ".join(filter(None, (sites.site_name(found[0]), found[1])))
+                site_id, account, organization = found
+                return " ".join(filter(None, (sites.place_name(sites.site_name(site_id), account), organization)))
         return row.subject
 
 
@@ -219,7 +190,7 @@ class AlertAdmin(ReadOnlyAdmin):
 class ErasureRequestAdmin(ReadOnlyAdmin):
     """One row per learner erased here after something was sent. Pseudonyms only: LMS user ids would reveal them."""
 
-    list_display = ("id", "state_badge", "erased_at", "site", "organization", "api", "statements", "done_at")
+    list_display = ("id", "state_badge", "erased_at", "site", "account", "organization", "api", "statements", "done_at")
     list_filter = (
         choice_filter(
             _("state"),
@@ -267,7 +238,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 class PullAuditAdmin(ReadOnlyAdmin):
     """Every request of a pull client."""
 
-    list_display = ("at", "site", "client_id", "method", "asked", "status", "statements", "duration_ms")
+    list_display = ("at", "site", "account", "client_id", "method", "asked", "status", "statements", "duration_ms")
     list_filter = (SiteFilter, "status")
     sortable_by = None
     paginator = Paginator

@@ -35,7 +35,13 @@ MAX_ACCOUNTS = 500
 FEW = 2000
 
 # Held back because no site may report them.
-_NOT_OURS = (HoldReason.NOT_SELECTED, HoldReason.RETIRED, HoldReason.INACTIVE, HoldReason.UNKNOWN_LEARNER)
+_NOT_OURS = (
+    HoldReason.NOT_SELECTED,
+    HoldReason.NO_ACCOUNT,
+    HoldReason.RETIRED,
+    HoldReason.INACTIVE,
+    HoldReason.UNKNOWN_LEARNER,
+)
 
 
 class SearchTerms(NamedTuple):
@@ -142,9 +148,12 @@ def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
     if configuration is None:
         return False
     try:
-        identity.identify(person, configuration)
+        identity.identify(person, identity.account_of(person, configuration))
     except LearnerNotNamed as error:
-        return error.reason != HoldReason.NOT_SELECTED
+        return error.reason not in (HoldReason.NOT_SELECTED, HoldReason.NO_ACCOUNT)
+    except PercipioConfigurationError:
+        # Of an account whose configuration has a mistake.
+        return False
     return True
 
 

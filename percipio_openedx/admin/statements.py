@@ -40,7 +40,17 @@ MAX_NAMED = 1000
 class StatementAdmin(ReadOnlyAdmin):
     """One row per statement reported or to be reported."""
 
-    list_display = ("stored_at", "state_badge", "milestone", "learner", "course", "status", "short_answer", "site")
+    list_display = (
+        "stored_at",
+        "state_badge",
+        "milestone",
+        "learner",
+        "course",
+        "account",
+        "status",
+        "short_answer",
+        "site",
+    )
     list_display_links = ("stored_at",)
     list_filter = (SiteFilter, *statement_filters.FILTERS)
     search_fields = ("uuid",)
@@ -49,9 +59,10 @@ class StatementAdmin(ReadOnlyAdmin):
         "of a statement or registration. Lists end after the newest 10,000; of a course with more than 2,000 "
         "statements, a state shows what is among the newest 10,000 in that state."
     )
-    actions = ("requeue", "discard", "export")
+    actions = ("requeue", "discard", "move", "export")
     has_requeue_permission = permitted("requeue_statement")
     has_discard_permission = permitted("discard_statement")
+    has_move_permission = permitted("move_statement")
     has_export_permission = permitted("export_statement")
     fieldsets = (
         (None, {"fields": OF_WHAT}),
@@ -64,7 +75,11 @@ class StatementAdmin(ReadOnlyAdmin):
         learner = LearnerCourse.objects.filter(pk=OuterRef(OuterRef("learner_course_id"))).values("user_id")
         username = get_user_model().objects.filter(pk__in=learner).values("username")[:1]
         rows: Rows = super().get_queryset(request)
-        return rows.defer("body", "track").prefetch_related("learner_course").annotate(username=Subquery(username))
+        return (
+            rows.defer("body", "track")
+            .prefetch_related("learner_course", "destination")
+            .annotate(username=Subquery(username))
+        )
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         """See ``search``; finds no duplicates. Logs that people were searched for."""
@@ -84,6 +99,10 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Course"))
     def course(self, row: Statement) -> str:
         return format_html("<bdi>{}</bdi>", row.learner_course.course_key)
+
+    @admin.display(description=_("Account"))
+    def account(self, row: Statement) -> str:
+        return row.destination.account or "–"
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:
@@ -114,8 +133,16 @@ class StatementAdmin(ReadOnlyAdmin):
                 "from what the LMS says now; what it may have stays as it is."
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
+        # Imported here so that the LMS starts without it.
+        from percipio_openedx.operations.unknown_learners import end_holds
+
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
-        done = self._do(request, queryset, settled, lambda rows: rows.requeue(now), _("Requeued by an operator."))
+
+        def requeue(rows: StatementQuerySet) -> int:
+            end_holds(rows)
+            return rows.requeue(now)
+
+        done = self._do(request, queryset, settled, requeue, _("Requeued by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s statement is requeued.", "%(count)s statements are requeued.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
@@ -132,6 +159,25 @@ class StatementAdmin(ReadOnlyAdmin):
         unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
         done = self._do(request, queryset, unsent, discard, _("Discarded by an operator."))
         text = ngettext("%(count)s statement is discarded.", "%(count)s statements are discarded.", done)
+        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        return None
+
+    @admin.action(description=_("Move to the learner's account"), permissions=["move"])
+    def move(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
+        """Have what nobody can have received built anew for the accounts that its learners belong to now."""
+        if "confirmed" not in request.POST:
+            note = gettext(
+                "Those that wait, are parked or discarded are built anew for the account that their learner belongs to "
+                "now, as it names people. What Percipio, or a pull client, may have is never moved."
+            )
+            return self._ask(request, queryset, gettext("Move statements"), note)
+        # Imported here so that the LMS starts without observation.
+        from percipio_openedx.operations import moves
+
+        movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
+        done = self._do(request, queryset, movable, moves.move, message)
+        wake.on_commit()
+        text = ngettext("%(count)s statement is moved.", "%(count)s statements are moved.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)
         return None
 

@@ -18,6 +18,7 @@ from percipio_openedx.models.notice import EVERY_COURSE, Reason
 LEARNING = "openedx_events.learning.signals"
 
 COURSE_ENROLLMENT_CREATED = signal(LEARNING, "COURSE_ENROLLMENT_CREATED")
+ENROLLMENT_TRACK_UPDATED = signal("common.djangoapps.student.signals.signals", "ENROLLMENT_TRACK_UPDATED")
 PERSISTENT_GRADE_SUMMARY_CHANGED = signal(LEARNING, "PERSISTENT_GRADE_SUMMARY_CHANGED")
 COURSE_PASSING_STATUS_UPDATED = signal(LEARNING, "COURSE_PASSING_STATUS_UPDATED")
 CERTIFICATE_CREATED = signal(LEARNING, "CERTIFICATE_CREATED")
@@ -59,6 +60,8 @@ def _completion(instance: Any, raw: bool = False, **_: Any) -> tuple[Any, Any]:
 
 # Enrolled, or enrolled again.
 enrollment_created = notice(Reason.ENROLLMENT, lambda enrollment, **_: _of(enrollment))
+# The mode of an enrollment changed: it may be one that is reported now, and other units may be locked.
+mode_changed = notice(Reason.MODE, lambda user, course_key, **_: (user.pk, course_key))
 # A course grade was recomputed, changed or not.
 grade_changed = notice(Reason.GRADE, lambda grade, **_: (grade.user_id, grade.course.course_key))
 # A regrade ended above or below the pass mark.

@@ -1,13 +1,25 @@
 """The settings in force for a course or a site. Only this package reads Django's settings.
 
 Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
-``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005).
+``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005). The site's own name and address come
+from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
 """
 
+from percipio_openedx.config.accounts import (
+    CatalogRules,
+    account_values,
+    catalog_for,
+    for_account,
+    for_site,
+    in_force,
+    launch_for,
+    without_credentials,
+)
 from percipio_openedx.config.installation import (
     alert_after,
     alert_emails,
     cache_backend,
+    checked_learner_words,
     default_language,
     default_site_id,
     gathering,
@@ -22,8 +34,10 @@ from percipio_openedx.config.installation import (
     pull_rate,
     retention_days,
     retired_names,
+    sweeps,
     token_keys,
     tracked_addresses,
+    unknown_learner_words,
     unknown_settings,
 )
 from percipio_openedx.config.routing import (
@@ -33,14 +47,16 @@ from percipio_openedx.config.routing import (
     take_out_of_tracking,
 )
 from percipio_openedx.config.site import (
+    ACCOUNT_FIELDS,
     FIELDS,
     SERVICE_PATH,
+    AccountInForce,
     Configuration,
+    Launch,
     build,
-    for_site,
-    in_force,
     setting_values,
     site_id_for,
     values_of,
 )
+from percipio_openedx.config.site_values import site_platform, site_root
 from percipio_openedx.config.values import is_identifier, private_hosts

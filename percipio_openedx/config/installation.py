@@ -59,6 +59,11 @@ def retention_days(what: str = "") -> int:
     return _whole(f"PERCIPIO_RETENTION_{what}_DAYS" if what else "PERCIPIO_RETENTION_DAYS", 0, 36500)
 
 
+def sweeps() -> bool:
+    """Whether workers compare with the LMS by themselves what no notice told."""
+    return bool(setting("PERCIPIO_SWEEP", DEFAULTS["PERCIPIO_SWEEP"]))
+
+
 def pull_rate() -> str:
     """Return the rate limit of one pull client, as ``120/minute``; empty for no limit."""
     rate = setting("PERCIPIO_PULL_RATE", DEFAULTS["PERCIPIO_PULL_RATE"]) or ""
@@ -75,6 +80,27 @@ def alert_emails() -> tuple[str, ...]:
     is_list = isinstance(given, list | tuple | set | frozenset)
     if not is_list or not all(isinstance(one, str) and "@" in one for one in given):
         raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", _("must be a list of addresses"))
+    return tuple(given)
+
+
+def unknown_learner_words() -> tuple[str, ...]:
+    """Return the phrases that say that Percipio does not know a learner; the default ones if the setting is wrong.
+
+    The system checks and the doctor report that (``checked_learner_words``).
+    """
+    try:
+        return checked_learner_words()
+    except PercipioConfigurationError:
+        return tuple(DEFAULTS["PERCIPIO_UNKNOWN_LEARNER_WORDS"])
+
+
+def checked_learner_words() -> tuple[str, ...]:
+    """Return the same, or raise ``PercipioConfigurationError``."""
+    name = "PERCIPIO_UNKNOWN_LEARNER_WORDS"
+    given = setting(name, DEFAULTS[name]) or ()
+    is_list = isinstance(given, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(one, str) and one.strip() for one in given):
+        raise PercipioConfigurationError(name, _("must be a list of phrases"))
     return tuple(given)
 
 

@@ -41,7 +41,9 @@ def member(name: str, value: Any, members: type[Member]) -> Member:
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         problem = _("is %(value)s; it must be one of %(allowed)s")
-        raise PercipioConfigurationError(name, problem, value=repr(value), allowed=", ".join(allowed))
+        raise PercipioConfigurationError(
+            name, problem, value=repr(value), allowed=", ".join(one or "''" for one in allowed)
+        )
     return str(value)
 
 
@@ -80,6 +82,36 @@ def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
         else _("is %(value)s; it must be empty or sso:<name>")
     )
     raise PercipioConfigurationError(name, problem, value=repr(text), allowed=named)
+
+
+def learner_rule(name: str, value: Any) -> str:
+    """Check a rule for whose learners are reported, and return it in its canonical form.
+
+    ``all``, ``sso:<provider>``, or ``sso:<key>=<value>[,<value>...]`` for a value under a key of the link's extra data.
+    """
+    text = sso_or(name, value, ("all",))
+    key, equals, listed = text.removeprefix("sso:").partition("=")
+    if not equals:
+        return text
+    values = [one.strip() for one in listed.split(",")]
+    if not key.strip() or not all(values):
+        problem = _("is %(value)s; after sso: write KEY=VALUE, or KEY=VALUE,VALUE, with no part empty")
+        raise PercipioConfigurationError(name, problem, value=repr(text))
+    return f"sso:{key.strip()}={','.join(values)}"
+
+
+def several(name: str, value: Any) -> tuple[str, ...]:
+    """Check a list of words, or a text with commas; return each word once, ordered by name."""
+    given = value.split(",") if isinstance(value, str) else value
+    if given is None or not isinstance(given, list | tuple | set | frozenset):
+        raise PercipioConfigurationError(name, _("must be a list, or a text with commas"))
+    words = {word.strip() if isinstance(word, str) else "" for word in given}
+    if isinstance(value, str):
+        words.discard("")
+    for word in sorted(words):
+        if not word.isprintable() or len(word.split()) != 1:
+            raise PercipioConfigurationError(name, _("holds %(value)s, which is no single word"), value=repr(word))
+    return tuple(sorted(words))
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:

@@ -43,7 +43,8 @@ _BATCHES: Mapping[Outcome, int] = {Outcome.REFUSED: 3}
 class Row:
     """A claimed statement, as far as delivery needs it.
 
-    ``track`` is None without a Track form; ``until`` ends the lease; for the refusals see ``models.statement``.
+    ``track`` is None without a Track form; ``until`` ends the lease; ``actor_key`` is the learner's; for the refusals
+    see ``models.statement``.
     """
 
     pk: int
@@ -54,6 +55,7 @@ class Row:
     until: datetime
     refusals: Mapping[str, int] = field(default_factory=dict)
     refused_after: int | None = None
+    actor_key: str = ""
 
 
 class Fate(Enum):
@@ -82,6 +84,11 @@ class Ruling:
     since: int
     retry_after: float | None = None
     fate: Fate = Fate.SUSPECTED
+
+    @property
+    def about(self) -> str | int:
+        """Return what failed: the learner whom Percipio does not know, however many the statements, or the row."""
+        return (self.verdict.is_unknown_learner and self.row.actor_key) or self.row.pk
 
 
 class Attribution:
@@ -236,7 +243,8 @@ class Attribution:
         failed = [outcome for outcome in failures if outcome is not Outcome.REFUSED]
         if failed and (self._is_probing or retry_after is not None):
             return failed[-1]
-        unproven = [one.verdict.outcome for one in self._unproven()]
+        # Without repeats, in order.
+        unproven = [kind for kind, _ in dict.fromkeys((one.verdict.outcome, one.about) for one in self._unproven())]
         most = IN_A_ROW_LATER if self.has_accepted else IN_A_ROW
         return next((outcome for outcome in unproven if unproven.count(outcome) >= most), None)
 

@@ -45,11 +45,15 @@ def outcome_of(status: int) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class StatementVerdict:
-    """What was said of one statement; ``message`` is Percipio's message, redacted."""
+    """What was said of one statement; ``message`` is Percipio's message, redacted.
+
+    ``is_unknown_learner``: it refuses the statement because it does not know the learner (``unknown_learner``).
+    """
 
     outcome: Outcome
     status: int | None = None
     message: str = ""
+    is_unknown_learner: bool = False
 
 
 ACCEPTED, REFUSED, DOUBT = (

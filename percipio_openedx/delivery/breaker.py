@@ -22,7 +22,7 @@ from django.dispatch import Signal
 
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.outcomes import Answer, next_time
-from percipio_openedx.enums import Outcome, Pause
+from percipio_openedx.enums import SWITCHED_OFF, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.redaction import fitted, message_of
@@ -30,9 +30,10 @@ from percipio_openedx.redaction import fitted, message_of
 logger = logging.getLogger(__name__)
 
 # Sent with ``send_robust`` after the change is stored: credentials or configuration are refused. Arguments:
-# destination_id, site_id, organization, reason, words.
+# destination_id, site_id, account, organization, reason, words.
 destination_paused = Signal()
-# A statement was accepted again, or the configuration is valid again: destination_id, site_id, organization.
+# A statement was accepted again, or the configuration is valid again: destination_id, site_id, account,
+# organization.
 destination_recovered = Signal()
 
 _REASONS = {
@@ -40,6 +41,8 @@ _REASONS = {
     Outcome.NOT_FOUND: Pause.NOT_FOUND,
     Outcome.REFUSED: Pause.REFUSED,
 }
+# Why a destination is held by the LMS's own settings: undone as soon as they are right.
+LOCAL = (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS, Pause.ACCOUNT_OFF, Pause.NO_ACCOUNT)
 # Seconds until a site with missing or invalid settings is checked again (nothing is sent, so it may be soon), and until
 # the next probe after an inconclusive one.
 RECONSIDER = 60.0
@@ -107,7 +110,7 @@ def hold(destination: Destination, reason: str, message: str, now: datetime) -> 
     destination.save(update_fields=["retry_at", "paused_reason", "last_error"])
     if not is_new:
         return
-    is_mistake = reason != Pause.NOT_CONFIGURED
+    is_mistake = reason not in SWITCHED_OFF
     level = logging.ERROR if is_mistake else logging.INFO
     logger.log(level, "destination held destination=%s site=%s reason=%s", destination.pk, destination.site_id, reason)
     if is_mistake:
@@ -117,10 +120,10 @@ def hold(destination: Destination, reason: str, message: str, now: datetime) -> 
 def resume(destination: Destination) -> None:
     """Undo ``hold``: the settings are valid. Whether the address is allowed shows on acceptance (``succeeded``)."""
     reason = destination.paused_reason
-    if reason in (Pause.CONFIGURATION, Pause.NOT_CONFIGURED, Pause.OWN_CREDENTIALS):
+    if reason in LOCAL:
         destination.paused_reason, destination.last_error = "", ""
         destination.save(update_fields=["paused_reason", "last_error"])
-        if reason != Pause.NOT_CONFIGURED:
+        if reason not in SWITCHED_OFF:
             _report_recovered(destination)
 
 
@@ -240,6 +243,7 @@ def _report_paused(destination: Destination) -> None:
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,
+        account=destination.account,
         organization=destination.organization,
         reason=destination.paused_reason,
         message=destination.last_error,
@@ -251,5 +255,6 @@ def _report_recovered(destination: Destination) -> None:
         Destination,
         destination_id=destination.pk,
         site_id=destination.site_id,
+        account=destination.account,
         organization=destination.organization,
     )

@@ -27,7 +27,7 @@ LEASE = 60.0
 _READS = 3
 # Queue rows searched at once for heads of line.
 PAGE = 900
-_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after")
+_COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after", "actor_key")
 
 
 class Claims:
@@ -141,10 +141,11 @@ def _take(candidates: list[int], lease: UUID, until: datetime) -> tuple[Row, ...
 
 def _read(rows: StatementQuerySet, order: list[int], until: datetime, more: int) -> tuple[Row, ...]:
     found = {}
-    for pk, uuid, attempts, body, track, refusals, refused_after in rows.values_list(*_COLUMNS):
+    for pk, uuid, attempts, body, track, refusals, refused_after, actor_key in rows.values_list(*_COLUMNS):
         # PostgreSQL's driver returns binary values as memoryviews.
         record = None if track is None else bytes(track)
-        found[pk] = Row(pk, uuid, attempts + more, bytes(body), record, until, refusals or {}, refused_after)
+        blame = {"refusals": refusals or {}, "refused_after": refused_after}
+        found[pk] = Row(pk, uuid, attempts + more, bytes(body), record, until, actor_key=actor_key, **blame)
     return tuple(found[pk] for pk in order if pk in found)
 
 

@@ -25,7 +25,7 @@ from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.session import DeliverySession
 from percipio_openedx.delivery.settle import requeue_skipped
 from percipio_openedx.enums import Api, Outcome, Pause
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement
 
@@ -87,8 +87,8 @@ class _Run:
         """Queue skipped statements where the site now reports statements."""
         for destination in Destination.objects.filter(pk__in=_firsts(State.SKIPPED)):
             try:
-                configuration = self._for_site(destination.site_id)
-            except PercipioConfigurationError:
+                configuration = self._sender(destination)
+            except (PercipioConfigurationError, PlatformUnavailable):
                 continue
             if configuration is not None and configuration.send_skipped and configuration.api is Api.STATEMENTS:
                 requeue_skipped(destination, self._now())
@@ -123,17 +123,20 @@ class _Run:
             if self._left is not None:
                 self._left -= session.claimed
 
+    def _sender(self, destination: Destination) -> config.Configuration | None:
+        site = self._for_site(destination.site_id)
+        return None if site is None else site.sender(destination.account)
+
     def _configuration(self, destination: Destination) -> config.Configuration | None:
         """Return the configuration to send with; without one the destination waits and records why."""
         found, problem = None, Pause.CONFIGURATION
         try:
-            found, message = self._for_site(destination.site_id), ""
+            found, message = self._sender(destination), ""
         except PercipioConfigurationError as error:
             message = str(error)
         else:
             if found is None:
-                problem = Pause.NOT_CONFIGURED
-                message = "no configuration is in force for this site, or it is switched off"
+                problem, message = self._why_not(destination)
             elif destination.own_credentials and not found.own_credentials:
                 problem = Pause.OWN_CREDENTIALS
                 message = "the credentials of the site's own, with which this was made, are there no more"
@@ -148,6 +151,17 @@ class _Run:
             destination.refresh_from_db()
         breaker.resume(destination)
         return found
+
+    def _why_not(self, destination: Destination) -> tuple[Pause, str]:
+        """Return why there is no configuration to send with, for a destination of a site or of one of its accounts."""
+        site = self._for_site(destination.site_id)
+        if site is None:
+            return Pause.NOT_CONFIGURED, "no configuration is in force for this site, or it is switched off"
+        if destination.account in {one.name for one in site.accounts}:
+            return Pause.ACCOUNT_OFF, "the account is switched off"
+        if destination.account:
+            return Pause.NO_ACCOUNT, "the site has no account of this name any more"
+        return Pause.NO_ACCOUNT, "the site has accounts now; this was made for none of them"
 
     def _report(self, destination: Destination, error: Exception) -> None:
         """Log where it broke, never the message, which may quote anything, and retry later."""

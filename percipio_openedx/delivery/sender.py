@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from percipio_openedx.config import Configuration
+from percipio_openedx.config import Configuration, unknown_learner_words
 from percipio_openedx.delivery.attribution import Row
 from percipio_openedx.delivery.client import PercipioClient, longest_call
 from percipio_openedx.delivery.outcomes import Answer, Judgment, judge, may_be_stored
+from percipio_openedx.delivery.unknown_learner import mark
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
 
@@ -53,6 +54,19 @@ class Backlog:
         for row in rows:
             line = self._known if row.refusals else self._fresh if row.refused_after is None else self._suspected
             line.append(row)
+
+    def drop(self, pks: Container[int]) -> tuple[Row, ...]:
+        """Take out what need not be sent any more, and return it."""
+        dropped = []
+        for line in (self._fresh, self._suspected, self._known):
+            dropped += [row for row in line if row.pk in pks]
+            kept = [row for row in line if row.pk not in pks]
+            line.clear()
+            line.extend(kept)
+        parts = [(part, tuple(row for row in part if row.pk not in pks)) for part in self._parts]
+        dropped += [row for part, kept_of_part in parts for row in part if row not in kept_of_part]
+        self._parts = deque(kept_of_part for _, kept_of_part in parts if kept_of_part)
+        return tuple(dropped)
 
     def put_before(self, parts: Sequence[tuple[Row, ...]]) -> None:
         """Send these requests before all others, in this order."""
@@ -135,6 +149,7 @@ class Sender:
         self._organization = organization
         self._now = now
         self._believes = believes
+        self._phrases = unknown_learner_words()
         self._longest = timedelta(seconds=longest_call(configuration))
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="percipio-post")
         self._in_flight: dict[Future[Response | None], tuple[Row, ...]] = {}
@@ -212,5 +227,5 @@ class Sender:
 
     def _judged(self, rows: tuple[Row, ...], started_at: datetime, answer: Answer) -> Response:
         ids, believed = [row.uuid for row in rows], self._believes(answer)
-        judgment = judge(answer, ids, is_record=self._is_track, believed=believed)
+        judgment = mark(judge(answer, ids, is_record=self._is_track, believed=believed), answer, self._phrases)
         return Response(rows, started_at, answer, judgment.answered(answer, len(rows)), judgment)

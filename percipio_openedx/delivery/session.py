@@ -19,7 +19,7 @@ from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
-from percipio_openedx.delivery.settle import refuses_all, release, release_failed, reopen, settle, skip
+from percipio_openedx.delivery.settle import refuses_all, release, release_failed, reopen, settle, skip, stale
 from percipio_openedx.enums import Api, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 
@@ -259,8 +259,17 @@ class DeliverySession:
             self._arrived(one.rows)
             self._let_go(one.accepted if one.judgment.problem is None else one.rows)
         self._let_go(ruling.row for ruling in self._rulings)
+        if any(ruling.verdict.is_unknown_learner for ruling in self._rulings):
+            self._set_aside()
         self._unsettled.clear()
         self._rulings.clear()
+
+    def _set_aside(self) -> None:
+        """Release what is unsent of learners whom Percipio does not know: it would be refused one by one."""
+        unsent = [pk for pk in self._held if pk not in self._in_flight]
+        rows = self._backlog.drop(stale(unsent, self._lease))
+        release(rows, self._lease)
+        self._let_go(rows)
 
     def _let_go(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -295,7 +304,7 @@ class DeliverySession:
         is_drained = self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
         self._rulings += self._attribution.end(is_drained=is_drained)
         opens = self._attribution.opens
-        unproven = [ruling.row for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
+        unproven = [ruling for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
         if unproven and refuses_all(self._destination, self._successes(), unproven):
             opens = Outcome.REFUSED
             reopen(self._destination, self._successes(), now)

@@ -19,7 +19,11 @@ from percipio_openedx.delivery.outcomes import next_time
 from percipio_openedx.delivery.sender import Response
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
-from percipio_openedx.models.statement import State, Statement, StatementQuerySet
+from percipio_openedx.models.statement import STALE, State, Statement, StatementQuerySet
+from percipio_openedx.models.unknown_learner import UnknownLearner
+
+# Refused lines of learners and courses that are compared.
+MOST_LINES = 200
 
 
 @persistently
@@ -46,8 +50,15 @@ def settle(
             _held(in_doubt, lease).doubt()
         for verdict, pks in accepted.items():
             counts["sent"] += _held(pks, lease).accept(now, verdict.status, verdict.message)
+        _known_again(destination, [pk for pks in accepted.values() for pk in pks], now)
+        unknown = []
         for ruling in rulings:
-            counts += _apply(ruling, lease, now)
+            done = _apply(ruling, lease, now)
+            counts += done
+            if done["parked"] and ruling.verdict.is_unknown_learner:
+                unknown.append(ruling.row.pk)
+        if unknown:
+            UnknownLearner.objects.learn(destination, unknown, now)
         for one in responses:
             if one.judgment.problem is not None:
                 counts["later"] += _wait_for_destination(one, lease, now)
@@ -83,17 +94,27 @@ def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: Sta
 def reopen(destination: Destination, since: int, now: datetime) -> int:
     """Requeue rows parked with nothing to compare them with, since everything turned out to be refused.
 
-    Nothing was accepted after ``since``, a success count of the destination.
+    Nothing was accepted after ``since``, a success count of the destination. Their learners are not unknown either: it
+    is the organization, for instance, that Percipio does not know.
     """
-    return _unproven(destination, since).queue(now)
+    rows = _unproven(destination, since)
+    learners = list(rows.order_by().values_list("learner_course__user_id", flat=True).distinct())
+    UnknownLearner.objects.filter(destination=destination, user_id__in=learners).forget(now)
+    return rows.queue(now)
 
 
-def refuses_all(destination: Destination, since: int, rows: Iterable[Row]) -> bool:
-    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows."""
-    these = Statement.objects.filter(pk__in=[row.pk for row in rows])
-    refused = _unproven(destination, since) | these
-    lines = refused.order_by().values_list("learner_course_id", flat=True).distinct()
-    return len(lines[:IN_A_ROW]) >= IN_A_ROW
+def refuses_all(destination: Destination, since: int, rulings: Iterable[Ruling]) -> bool:
+    """Return whether several learners were refused since ``since`` (see ``reopen``), counting these unparked rows.
+
+    A learner whom Percipio does not know counts once, in however many courses.
+    """
+    these = Statement.objects.filter(pk__in=[one.row.pk for one in rulings])
+    refused = (_unproven(destination, since) | these).order_by().values_list("learner_course_id", "actor_key")
+    lines = list(refused.distinct()[:MOST_LINES])
+    known = UnknownLearner.objects.filter(destination=destination, actor_key__in={actor_key for _, actor_key in lines})
+    unknown = {one.row.actor_key for one in rulings if one.verdict.is_unknown_learner}
+    unknown.update(known.values_list("actor_key", flat=True))
+    return len({actor_key if actor_key in unknown else line for line, actor_key in lines}) >= IN_A_ROW
 
 
 def _unproven(destination: Destination, since: int) -> StatementQuerySet:
@@ -114,6 +135,19 @@ def requeue_skipped(destination: Destination, now: datetime, most: int = 1000) -
     skipped = Statement.objects.filter(destination=destination, state=State.SKIPPED, voided_by__isnull=True)
     pks = list(skipped.order_by("due_at", "id").values_list("pk", flat=True)[:most])
     return Statement.objects.filter(pk__in=pks, state=State.SKIPPED).queue(now) if pks else 0
+
+
+def stale(pks: Sequence[int], lease: UUID) -> set[int]:
+    """Return which of these, held and unsent, are to be rebuilt instead of sent."""
+    return set(_held(pks, lease).filter(built_by=STALE).values_list("pk", flat=True))
+
+
+def _known_again(destination: Destination, accepted: Sequence[int], now: datetime) -> None:
+    """End the holds of learners of whom something was accepted."""
+    held = UnknownLearner.objects.filter(destination=destination)
+    if accepted and held.exists():
+        learners = Statement.objects.filter(pk__in=accepted).values_list("learner_course__user_id", flat=True)
+        held.filter(user_id__in=set(learners)).release(now)
 
 
 def _held(pks: Sequence[int], lease: UUID) -> StatementQuerySet:

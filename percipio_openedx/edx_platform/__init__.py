@@ -2,7 +2,7 @@
 
 Platform imports stand inside functions, so that this package can be imported while the LMS's settings are being built.
 What a release lacks has a fallback or raises ``PlatformUnavailable``. Nothing here decides, or writes (except the
-external id, which the platform creates on first use).
+external id, which the platform creates on first use, and ``enroll``, which a learner asks for).
 """
 
 from percipio_openedx.edx_platform.accounts import (
@@ -18,14 +18,17 @@ from percipio_openedx.edx_platform.accounts import (
     users,
 )
 from percipio_openedx.edx_platform.achievements import (
+    PARTS,
     activities,
     activity_times,
     certificates,
     courses_of,
+    drawn_enrollments,
     enrollment_counts,
     enrollments,
     enrollments_after,
     grades,
+    next_course,
 )
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
@@ -35,7 +38,22 @@ from percipio_openedx.edx_platform.api_clients import (
     opaque_token,
     signed_token_problem,
 )
-from percipio_openedx.edx_platform.courses import course, find_courses, is_graded, outline_version
+from percipio_openedx.edx_platform.at_once import (
+    CourseProgress,
+    course_progress,
+    forget_outlines,
+    is_trusted,
+    progress_states,
+    trust,
+)
+from percipio_openedx.edx_platform.courses import (
+    course,
+    course_runs,
+    find_courses,
+    is_graded,
+    outline_version,
+    unknown_courses,
+)
 from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
@@ -44,6 +62,18 @@ from percipio_openedx.edx_platform.installation import (
     signal,
     site_id_of_host,
     site_id_of_org,
+    site_values,
+    sites_by_org,
     sites_of_orgs,
+)
+from percipio_openedx.edx_platform.joining import (
+    about_page,
+    course_home,
+    enroll,
+    enrolled_runs,
+    may_enroll,
+    may_see,
+    run_keys,
+    runs_like,
 )
 from percipio_openedx.edx_platform.progress import learner_progress, progress_sources

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import CharField, Count, F, Max, Min, Q, Value
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.data import Activity, Certificate, Enrollment, Grade
@@ -15,6 +15,13 @@ from percipio_openedx.edx_platform.door import parsed, platform
 DONE = Q(completion__gt=0)
 # What the platform counts as complete: its summary compares with 1.0 exactly.
 COMPLETE = Q(completion=1.0)
+
+# Learners are drawn by the remainder of their ids: a prime, since databases give out ids in steps. The factor (by the
+# golden ratio) spreads every draw over the whole range of ids.
+PARTS, FACTOR = 10_007, 6_185
+AT_ONCE = 500
+# To read the enrollments of a learner costs so many times what it costs to pass over an enrollment in a course run.
+DEARER = 10
 
 
 def _enrollment_rows(**filters: Any) -> Any:
@@ -43,6 +50,19 @@ def enrollment_counts(user_id: int | None = None) -> dict[str, int]:
 
 
 @platform("student.models.CourseEnrollment")
+def next_course(course_key: str, user_id: int | None = None) -> str:
+    """Return the course run after this one in which anybody (or one learner) was ever enrolled, ``''`` after the last.
+
+    In the order in which the database sorts them. One query, however many enrollments: the index of courses serves it.
+    """
+    rows = _enrollment_rows() if user_id is None else _enrollment_rows(user_id=user_id)
+    # As a value, since a text that is no course key can stand in the column, too.
+    after = Value(course_key, output_field=CharField())
+    found = rows.filter(course_id__gt=after).order_by("course_id").values_list("course_id", flat=True).first()
+    return "" if found is None else str(found)
+
+
+@platform("student.models.CourseEnrollment")
 def courses_of(user_ids: Iterable[int]) -> dict[int, set[str]]:
     """Return the course runs that these learners were ever enrolled in. One query."""
     found: dict[int, set[str]] = {}
@@ -59,6 +79,50 @@ def enrollments_after(
     rows = _enrollment_rows(course_id=parsed(course_key), id__gt=after)
     rows = rows if user_id is None else rows.filter(user_id=user_id)
     return list(rows.order_by("id").values_list("id", "user_id", "created")[:limit])
+
+
+@platform("student.models.CourseEnrollment")
+def drawn_enrollments(courses: Mapping[str, int], parts: int = PARTS) -> list[tuple[int, str, Enrollment | None]]:
+    """Return user id, course run and enrollment of the learners in ``parts`` of all ``PARTS`` parts.
+
+    Which part a learner is in depends on the user id alone: whoever is drawn is drawn with every enrollment, and in
+    every draw of as many parts. An enrollment without a date is None, as it is absent from ``enrollments``.
+
+    Arguments:
+        courses: the number of enrollments by course run.
+    """
+    found = []
+    for rows in _drawn_rows([parsed(key) for key in courses], sum(courses.values()), parts):
+        columns = ("user_id", "course_id", "created", "is_active", "mode")
+        for user_id, key, created, is_active, mode in rows.values_list(*columns).iterator():
+            if str(key) in courses:
+                found.append((user_id, str(key), None if created is None else Enrollment(created, is_active, mode)))
+    return found
+
+
+def _drawn_rows(keys: list[CourseKey], enrollments: int, parts: int) -> Iterator[Any]:
+    """Yield querysets with the drawn rows: by the ids that are drawn where these are few, else by the course runs."""
+    drawn = _drawn_ids(parts) if parts < PARTS else range(0)
+    if 0 < len(drawn) <= enrollments // DEARER:
+        for start in range(0, len(drawn), AT_ONCE):
+            yield _enrollment_rows(user_id__in=drawn[start : start + AT_ONCE])
+        return
+    for start in range(0, len(keys), AT_ONCE):
+        rows = _enrollment_rows(course_id__in=keys[start : start + AT_ONCE])
+        if parts < PARTS:
+            rows = rows.annotate(part=(F("user_id") % PARTS) * FACTOR % PARTS).filter(part__lt=parts)
+        yield rows
+
+
+def _drawn_ids(parts: int) -> Sequence[int]:
+    """Return every user id in the range of those enrolled that is in the first ``parts`` parts, whoever has it."""
+    ends = _enrollment_rows().aggregate(first=Min("user_id"), last=Max("user_id"))
+    if ends["first"] is None:
+        return []
+    first, last = ends["first"], ends["last"]
+    remainders = [number for number in range(PARTS) if number * FACTOR % PARTS < parts]
+    blocks = range(first // PARTS * PARTS, last + 1, PARTS)
+    return [block + rest for block in blocks for rest in remainders if first <= block + rest <= last]
 
 
 @platform("completion.models.BlockCompletion")

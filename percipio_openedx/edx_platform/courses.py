@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
+from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import Course, Instructor
+from percipio_openedx.data import Course, CourseRun, Instructor
 from percipio_openedx.edx_platform.door import parsed, platform
+from percipio_openedx.exceptions import PlatformUnavailable
+
+COURSES_AT_ONCE, MOST_ASKED = 500, 20
+
+# ``CATALOG_VISIBILITY_CATALOG_AND_ABOUT`` of ``xmodule.course_block``.
+IN_CATALOG = "both"
+KEYS_AT_ONCE = 500
 
 
 def course(course_key: str) -> Course | None:
@@ -35,7 +44,94 @@ def course(course_key: str) -> Course | None:
             instructors=_instructors(block),
             # The platform's function fails for a course that is gone from the course store.
             is_graded=block is not None and is_graded(course_key),
+            ends_at=overview.end,
+            is_visible=_is_visible(overview.catalog_visibility, bool(overview.visible_to_staff_only)),
         )
+
+
+def _is_visible(catalog_visibility: str | None, is_hidden: bool) -> bool:
+    """Whether the LMS's catalog shows a course run to everybody (``can_see_in_catalog`` of ``courseware.access``)."""
+    return not is_hidden and catalog_visibility == IN_CATALOG
+
+
+RUN_COLUMNS = (
+    *("key", "display_org_with_default", "display_name", "short_description", "language", "effort"),
+    *("course_image_url", "start", "end", "enrollment_start", "enrollment_end"),
+    *("catalog_visibility", "visible_to_staff_only", "invitation_only"),
+)
+
+
+@platform("course_overviews.models.CourseOverview")
+def course_runs(keys: Iterable[str] | None = None) -> list[CourseRun]:
+    """Return the course runs that the LMS knows, or those of ``keys``, by key. One query, or one for 500 keys.
+
+    Reads the rows as they are: nothing is loaded from the course store. A row whose key cannot be read is left out.
+    """
+    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+    # The key's own field would raise for one row of many that is odd.
+    rows = CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255)))
+    if keys is None:
+        found = list(rows.values_list(*RUN_COLUMNS))
+    else:
+        wanted = sorted(set(keys))
+        found = []
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            some = [parsed(key) for key in wanted[start : start + KEYS_AT_ONCE]]
+            found += rows.filter(id__in=some).values_list(*RUN_COLUMNS)
+    # In Python: databases order letters in different ways.
+    return sorted(filter(None, map(_run, found)), key=lambda run: run.key)
+
+
+def _run(row: tuple[Any, ...]) -> CourseRun | None:
+    key, org_name, name, description, language, effort, image, *dates, visibility, is_hidden, by_invitation = row
+    try:
+        course_key = CourseKey.from_string(key)
+    except InvalidKeyError:
+        return None
+    return CourseRun(
+        key=key,
+        org=course_key.org or "",
+        number=course_key.course or "",
+        run=course_key.run or "",
+        org_name=org_name or "",
+        name=name or "",
+        description=description or "",
+        language=language or "",
+        effort=effort or "",
+        image=image or "",
+        start=dates[0],
+        end=dates[1],
+        enrollment_start=dates[2],
+        enrollment_end=dates[3],
+        is_visible=_is_visible(visibility, bool(is_hidden)),
+        is_hidden=bool(is_hidden),
+        invitation_only=bool(by_invitation),
+    )
+
+
+@platform("course_overviews.models.CourseOverview")
+def unknown_courses(course_keys: Sequence[str]) -> set[str]:
+    """Return those of these course runs that the LMS does not have. One query for 500 of them.
+
+    The platform makes a missing overview when it is asked for, which takes the course store: only the first
+    ``MOST_ASKED`` without one are asked for, and any others count as known.
+    """
+    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+    keys, known = [parsed(key) for key in course_keys], set()
+    for start in range(0, len(keys), COURSES_AT_ONCE):
+        rows = CourseOverview.objects.filter(id__in=keys[start : start + COURSES_AT_ONCE])
+        known.update(rows.values_list("id", flat=True))
+    found = set()
+    for key in [key for key in keys if key not in known][:MOST_ASKED]:
+        # One that cannot be read is there all the same.
+        with suppress(PlatformUnavailable), platform("CourseOverview"):
+            try:
+                CourseOverview.get_from_id(key)
+            except CourseOverview.DoesNotExist:
+                found.add(str(key))
+    return found
 
 
 @platform("course_overviews.models.CourseOverview")

@@ -158,7 +158,7 @@ def _problem(request: Request, grant: Grant, client: PullClient) -> str:
     if PULL_SCOPE not in grant.scopes:
         return f"The token lacks the scope {PULL_SCOPE}."
     if limits := sorted({*grant.filters, *edx_platform.filters_of(client.client_id)}):
-        return f"This application is limited to {', '.join(limits)}; a pull client reads a whole site."
+        return f"This application is limited to {', '.join(limits)}; a pull client reads a whole site or account."
     if not grant.is_signed and edx_platform.is_restricted(client.client_id):
         return "This application is restricted: only its signed tokens are taken."
     # The site requested by host; the LMS's choice (the default one) where no site has that host.
@@ -189,6 +189,7 @@ def record(client: PullClient, began: datetime, method: str, asked: str, status:
     PullAudit.objects.create(
         at=began,
         site_id=client.site_id,
+        account=client.account,
         client_id=client.client_id,
         method=method,
         asked=asked,

@@ -26,6 +26,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from percipio_openedx.lrs.query import Query
+from percipio_openedx.models.destination import Destination, Place
 from percipio_openedx.models.statement import Statement, StatementLedger, StatementQuerySet, TopicTerm
 from percipio_openedx.statements.ids import activity_term, agent_term, verb_term
 from percipio_openedx.statements.vocabulary import VERB_VOIDED
@@ -75,18 +76,19 @@ class Window(NamedTuple):
         return self._replace(high=moment) if self.ascending else self._replace(low=moment - _TICK)
 
 
-def single(site_id: int, uuid: UUID, *, voided: bool) -> StoredStatement | None:
+def single(place: Place, uuid: UUID, *, voided: bool) -> StoredStatement | None:
     """Return the statement with an id and this voided state, if any."""
-    rows = _statements().filter(site_id=site_id, uuid=uuid, voided_by__isnull=not voided)
+    rows = _statements_of(place).filter(uuid=uuid, voided_by__isnull=not voided)
     return next(iter(_stored(rows).values()), None)
 
 
-def page(site_id: int, query: Query, window: Window, authority_key: str) -> Page:
+def page(place: Place, query: Query, window: Window, authority_key: str) -> Page:
     """Return the first matching statements in the window: as many as requested, fewer if they are large.
 
-    All statements of the site are related to the authority of ``authority_key``.
+    ``place`` is a site and the account whose statements may be read. All of them are related to the authority of
+    ``authority_key``.
     """
-    reading = _Reading(site_id, window, query.limit + 1)
+    reading = _Reading(place, window, query.limit + 1)
     _read(reading, query, "" if query.related_agents and query.actor_key == authority_key else query.actor_key)
     entries = reading.found
     stored = _stored(_statements().filter(pk__in=[pk for _, pk in entries[: query.limit]]))
@@ -128,13 +130,14 @@ def _read(reading: _Reading, query: Query, agent: str) -> None:
 
 
 class _Reading:
-    """Collect a site's first statements in a window from several parts.
+    """Collect the first statements of a site's account in a window from several parts.
 
     Once there are enough, the window shrinks to end at the last of them for the parts that follow.
     """
 
-    def __init__(self, site_id: int, window: Window, wanted: int) -> None:
-        self._site_id, self._window, self._wanted = site_id, window, wanted
+    def __init__(self, place: Place, window: Window, wanted: int) -> None:
+        self._statements, self._window, self._wanted = _statements_of(place), window, wanted
+        self._site_id, _account = place
         self.found: list[Entry] = []
 
     def first(self, **equal: Any) -> None:
@@ -170,13 +173,13 @@ class _Reading:
 
     def voiding_ids(self, actor_key: str) -> list[UUID]:
         """Return the statements that void one of this actor's."""
-        rows = _statements().filter(site_id=self._site_id, actor_key=actor_key, voided_by__isnull=False)
+        rows = self._statements.filter(actor_key=actor_key, voided_by__isnull=False)
         return [uuid for uuid in rows.order_by().values_list("voided_by", flat=True) if uuid is not None]
 
     def _within(self, **equal: Any) -> StatementQuerySet:
         """Return unvoided statements with these values, in any delivery state."""
         low, high, ascending = self._window
-        rows = _statements().filter(site_id=self._site_id, voided_by__isnull=True, stored_at__lte=high, **equal)
+        rows = self._statements.filter(voided_by__isnull=True, stored_at__lte=high, **equal)
         return rows.filter(stored_at__gt=low).order_by("stored_at" if ascending else "-stored_at")
 
     def _take(self, entries: Iterable[Entry]) -> None:
@@ -189,6 +192,16 @@ class _Reading:
 def _statements() -> StatementQuerySet:
     """Read from the primary database: a lagging replica would break the answer's promise."""
     return Statement.objects.using(router.db_for_write(Statement))
+
+
+def _statements_of(place: Place) -> StatementQuerySet:
+    """Return the statements made for one account of a site; only where there are others, by their destinations."""
+    site_id, account = place
+    rows = _statements().filter(site_id=site_id)
+    destinations = Destination.objects.using(router.db_for_write(Statement)).filter(site_id=site_id)
+    if not destinations.exclude(account=account).exists():
+        return rows
+    return rows.filter(destination_id__in=list(destinations.filter(account=account).values_list("pk", flat=True)))
 
 
 def _stored(rows: StatementQuerySet) -> dict[int, StoredStatement]:

@@ -196,14 +196,14 @@ class Continuation(NamedTuple):
     after: datetime | None = None
 
 
-def more_address(path: str, site_id: int, continuation: Continuation) -> str:
+def more_address(path: str, place: tuple[int, str], continuation: Continuation) -> str:
     """Return the ``more`` of an answer: the resource's path, with a signed query that holds all needed to continue.
 
-    Valid for 24 hours (xAPI 1.0.3, Data 2.5), for one site, and for the original query.
+    Valid for 24 hours (xAPI 1.0.3, Data 2.5), for one ``place`` (a site and its account), and for the original query.
     """
     query, *moments = continuation
     state = {
-        "site": site_id,
+        "place": list(place),
         "moments": [str(moment) for moment in moments],
         "query": {
             field.name: str(value) if field.name in _READ else value
@@ -214,11 +214,11 @@ def more_address(path: str, site_id: int, continuation: Continuation) -> str:
     return f"{path}?{urlencode({MORE: signing.dumps(state, salt=_SALT, compress=True)})}"
 
 
-def read_more(values: Mapping[str, str], site_id: int) -> Continuation:
+def read_more(values: Mapping[str, str], place: tuple[int, str]) -> Continuation:
     """Return the continuation of a request with ``more``.
 
     Some clients repeat the parameters of their first request: they must be the same. Raises ``QueryError`` if it was
-    not signed here, is older than 24 hours, or belongs to another site or query.
+    not signed here, is older than 24 hours, or belongs to another place or query.
     """
     try:
         state = signing.loads(values[MORE], salt=_SALT, max_age=MORE_SECONDS)
@@ -226,7 +226,7 @@ def read_more(values: Mapping[str, str], site_id: int) -> Continuation:
         raise QueryError(MORE, "is older than 24 hours; ask again from the beginning") from None
     except signing.BadSignature:
         raise QueryError(MORE, "was not made by this resource") from None
-    if state["site"] != site_id:
+    if state.get("place") != list(place):
         raise QueryError(MORE, "belongs to another client's answer")
     query = Query(**{name: _READ[name](value) if name in _READ else value for name, value in state["query"].items()})
     again = {name: text for name, text in values.items() if name != MORE}

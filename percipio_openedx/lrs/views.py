@@ -27,7 +27,7 @@ from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs import access, find, forms
 from percipio_openedx.lrs.find import NEVER, consistent_through, written
 from percipio_openedx.lrs.query import MORE, Continuation, Form, more_address, query_of, read_more, single_values
-from percipio_openedx.models.destination import PullClient
+from percipio_openedx.models.destination import Place, PullClient
 from percipio_openedx.statements.ids import actor_key_of
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
@@ -57,6 +57,7 @@ class StatementsView(APIView):
     client: PullClient | None = None
     asked = ""
     given = 0
+    _root = ""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, then throttle (refused clients too), then check everything else."""
@@ -80,34 +81,35 @@ class StatementsView(APIView):
     def get(self, request: Request) -> HttpResponse:
         if self.client is None:
             raise NotAuthenticated
-        site_id = self.client.site_id
+        place = self.client.place
+        self._root = config.site_root(self.client.site_id)
         values = single_values(request.query_params.lists())
         if MORE in values:
-            return self._page(site_id, read_more(values, site_id))
+            return self._page(place, read_more(values, place))
         query = query_of(values)
         if uuid := query.statement_id or query.voided_id:
-            found = find.single(site_id, uuid, voided=query.voided_id is not None)
+            found = find.single(place, uuid, voided=query.voided_id is not None)
             if found is None:
                 raise NotFound("There is no such statement.")
             (body,) = self._formatted([found], query.form)
             return self._answer(body, query.attachments, found.stored_at)
-        return self._page(site_id, Continuation(query, min(self.through, query.until or self.through)))
+        return self._page(place, Continuation(query, min(self.through, query.until or self.through)))
 
-    def _page(self, site_id: int, at: Continuation) -> HttpResponse:
+    def _page(self, place: Place, at: Continuation) -> HttpResponse:
         query = at.query
         window = find.Window(query.since, at.ceiling, query.ascending)
         if at.after is not None:
             window = window.behind(at.after)
-        found = find.page(site_id, query, window, actor_key_of(self._authority()))
+        found = find.page(place, query, window, actor_key_of(self._authority()))
         rest = ""
         if found.goes_on_after:
-            rest = more_address(self.request.path, site_id, at._replace(after=found.goes_on_after))
+            rest = more_address(self.request.path, place, at._replace(after=found.goes_on_after))
         statements = b",".join(self._formatted(found.statements, query.form))
         result = b'{"statements":[' + statements + b'],"more":' + json.dumps(rest).encode() + b"}"  # Data 2.5
         return self._answer(result, query.attachments)
 
     def _authority(self) -> dict[str, Any]:
-        return forms.authority(config.lms_root() or "https://openedx.invalid")
+        return forms.authority(self._root or "https://openedx.invalid")
 
     def _formatted(self, statements: list[find.StoredStatement], form: Form) -> list[bytes]:
         self.given = len(statements)

@@ -2,66 +2,67 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from config_models.models import ConfigurationModel
-from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.models.fields import EncryptedSecretField
+from percipio_openedx.data import LONGEST_COURSE
+from percipio_openedx.enums import Offer
+from percipio_openedx.models.account import AccountColumns
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.secret import Secret
 
 # Prefix of the key for all runs of a course.
 ALL_RUNS = "course:"
 AT_ONCE = 500
+NAMESPACE = re.compile(r"^(?:course|ccx)-v1:")
+# What a run's override takes from that for all runs of its course.
+INHERITED = ("content_id", "offer", "title", "type", "duration", "tags", "author")
 
 
-class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
+class PercipioConfiguration(AccountColumns):
     """How one site reports to Percipio. Every save is a new version; the newest counts.
 
     An empty field means "as the setting says" (``PERCIPIO_<FIELD>``), with one exception: if ``client_id`` is set here,
     secret, partner and organization come from here alone, so that no site's learners are sent with another's
-    credentials. ``enabled`` (of the base class) switches the site off. Only the newest version keeps its secret.
+    credentials. ``enabled`` (of the base class) switches the site off. Where the site has accounts (``Account``), the
+    credentials and addresses here are used for nobody, and neither are those of the settings.
 
     .. no_pii: A service account's credentials (the secret encrypted), addresses and choices.
     """
 
     KEY_FIELDS = ("site_id",)
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
-    region = models.CharField(max_length=16, default="", blank=True)
-    api_url = models.CharField(max_length=255, default="", blank=True)
-    token_url = models.CharField(max_length=255, default="", blank=True)
-    partner_name = models.CharField(max_length=128, default="", blank=True)
-    organization_id = models.CharField(max_length=128, default="", blank=True)
-    client_id = models.CharField(max_length=255, default="", blank=True)
-    client_secret = EncryptedSecretField(default="", blank=True)
-    api = models.CharField(max_length=12, default="", blank=True)
     send_skipped = models.BooleanField(null=True, blank=True)
-    learner_id = models.CharField(max_length=100, default="", blank=True)
-    learner_home_page = models.CharField(max_length=255, default="", blank=True)
-    organization_from = models.CharField(max_length=100, default="", blank=True)
-    learners = models.CharField(max_length=100, default="", blank=True)
+    modes = models.CharField(max_length=255, default="", blank=True)
     send_names = models.BooleanField(null=True, blank=True)
     content_id = models.CharField(max_length=16, default="", blank=True)
+    catalog = models.CharField(max_length=16, default="", blank=True)
+    courses = models.CharField(max_length=16, default="", blank=True)
+    catalog_type = models.CharField(max_length=64, default="", blank=True)
+    catalog_duration = models.PositiveIntegerField(null=True, blank=True)
+    catalog_language = models.CharField(max_length=35, default="", blank=True)
+    launch_idp = models.CharField(max_length=128, default="", blank=True)
+    launch_enrolls = models.BooleanField(null=True, blank=True)
+    milestones = models.CharField(max_length=100, default="", blank=True)
     started_on = models.CharField(max_length=16, default="", blank=True)
     completed_on = models.CharField(max_length=16, default="", blank=True)
+    retakes = models.CharField(max_length=16, default="", blank=True)
     undone = models.CharField(max_length=8, default="", blank=True)
     progress_step = models.PositiveSmallIntegerField(null=True, blank=True)
     locked_units = models.CharField(max_length=16, default="", blank=True)
     batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
     timeout = models.PositiveSmallIntegerField(null=True, blank=True)
 
-    class Meta(ConfigurationModel.Meta):  # type: ignore[misc]
+    class Meta(AccountColumns.Meta):
         verbose_name = _("Percipio configuration")
         verbose_name_plural = _("Percipio configurations")
         permissions: ClassVar[list[tuple[str, Any]]] = [
@@ -71,24 +72,11 @@ class PercipioConfiguration(ConfigurationModel):  # type: ignore[misc]
     def __str__(self) -> str:
         return f"site={self.site_id} version={self.pk}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add a version and remove the secret from earlier ones, since a replaced secret must not stay readable."""
-        with transaction.atomic():
-            super().save(*args, **kwargs)
-            earlier = type(self).objects.filter(site_id=self.site_id, pk__lt=self.pk)
-            earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
-
     @classmethod
     def newest(cls, site_id: int) -> PercipioConfiguration | None:
         """Return a site's newest version by primary key (clocks may have been wrong), or None."""
         row: PercipioConfiguration | None = cls.objects.filter(site_id=site_id).order_by("-pk").first()
         return row
-
-    @classmethod
-    def current(cls, *args: int) -> PercipioConfiguration:
-        """Return a site's newest version or an empty one, never from the shared cache: it would hold the secret."""
-        (site_id,) = args
-        return cls.newest(site_id) or cls(site_id=site_id)
 
 
 class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
@@ -102,18 +90,26 @@ class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
 
 
 class CourseOverride(models.Model):
-    """A course that is left out, or that Percipio's catalog knows by another id.
+    """What an operator decided about a course: left out, offered to Percipio or withdrawn, and what is said of it.
 
     ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
-    course; the run's own row wins. A change makes the course's open statements outdated.
+    course. The run's own row decides whether it is reported; what it leaves empty is taken from the course's row.
+    ``offer`` is one of ``enums.Offer``, ``duration`` in seconds, ``tags`` are separated by commas. A change makes the
+    course's open statements outdated.
 
-    .. no_pii: Course keys and catalog ids.
+    .. no_pii: Course keys, and what the catalog says of courses; an author is whoever the course is by.
     """
 
     id = models.BigAutoField(primary_key=True)
     course_key = models.CharField(max_length=255, unique=True)
     is_reported = models.BooleanField(default=True)
     content_id = models.CharField(max_length=255, default="", blank=True)
+    offer = models.CharField(max_length=12, default="", blank=True)
+    title = models.CharField(max_length=255, default="", blank=True)
+    type = models.CharField(max_length=64, default="", blank=True)
+    duration = models.PositiveIntegerField(null=True, blank=True)
+    tags = models.CharField(max_length=500, default="", blank=True)
+    author = models.CharField(max_length=200, default="", blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = CourseOverrideQuerySet.as_manager()
@@ -122,6 +118,8 @@ class CourseOverride(models.Model):
         verbose_name = _("course override")
         verbose_name_plural = _("course overrides")
         ordering: ClassVar[list[str]] = ["course_key"]
+        # The launch address finds courses by it.
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["content_id"], name="percipio_co_content")]
 
     def __str__(self) -> str:
         return self.course_key
@@ -140,10 +138,39 @@ class CourseOverride(models.Model):
         if problem := _key_problem(self.course_key):
             problems["course_key"] = problem
         # A lone surrogate, which no database stores, is not printable either.
-        if not self.content_id.isprintable():
-            problems["content_id"] = _("has a line break or another control character")
+        for name in ("content_id", "title", "type", "tags", "author"):
+            if not getattr(self, name).isprintable():
+                problems[name] = _("has a line break or another control character")
+        if self.offer not in tuple(Offer):
+            problems["offer"] = _("must be offered, withdrawn or empty")
+        if self.duration is not None and not 0 < self.duration <= LONGEST_COURSE:
+            problems["duration"] = _("must be seconds, from 1 to %(most)s") % {"most": LONGEST_COURSE}
         if problems:
             raise ValidationError(problems)
+
+    def over(self, general: CourseOverride | None) -> CourseOverride:
+        """Return this run's override, unsaved, with what it leaves empty from that for all runs of its course."""
+        if general is None:
+            return self
+        own = {name: getattr(self, name) for name in INHERITED}
+        values = {name: getattr(general, name) if value in ("", None) else value for name, value in own.items()}
+        return CourseOverride(course_key=self.course_key, is_reported=self.is_reported, **values)
+
+
+class OverrideBook:
+    """The course overrides of some course runs, or of all, in one query."""
+
+    def __init__(self, course_keys: Iterable[str] | None = None) -> None:
+        rows = CourseOverride.objects.all()
+        if course_keys is not None:
+            keys = set(course_keys)
+            rows = rows.filter(course_key__in=keys | {all_runs_of(key) for key in keys})
+        self._rows = {row.course_key: row for row in rows}
+
+    def of(self, course_key: str) -> CourseOverride | None:
+        """Return what is decided for a course run, None if nothing is."""
+        own, general = self._rows.get(course_key), self._rows.get(all_runs_of(course_key))
+        return general if own is None else own.over(general)
 
 
 def outdate(course_keys: Iterable[str]) -> None:
@@ -163,12 +190,12 @@ def _runs(course_keys: set[str]) -> set[str]:
     if not courses:
         return course_keys
     known = LearnerCourse.objects.order_by().values_list("course_key", flat=True).distinct()
-    return (course_keys - courses) | {key for key in known if _all_runs_of(key) in courses}
+    return (course_keys - courses) | {key for key in known if all_runs_of(key) in courses}
 
 
-def _all_runs_of(course_key: str) -> str:
+def all_runs_of(course_key: str) -> str:
     """Return the key for all runs of a run's course. A run's key has ``+``, or ``/`` in its old form."""
-    parts = course_key.removeprefix("course-v1:").replace("/", "+").split("+")
+    parts = NAMESPACE.sub("", course_key).replace("/", "+").split("+")
     return f"{ALL_RUNS}{'+'.join(parts[:2])}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.sites.models import Site
 from django.db import IntegrityError, models, router, transaction
@@ -11,9 +11,20 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.fields import ExactCharField, ForeignTextField
 
+# A site, and the name of one of its accounts ("" without accounts): to whom learners' data go.
+Place = tuple[int, str]
+
+
+def may_go(made_for: Place, place: Place) -> bool:
+    """Whether what was made for one place may be sent to another: only where no account is concerned, or the same."""
+    return made_for == place or not (made_for[1] or place[1])
+
 
 class Destination(models.Model):
-    """One Percipio endpoint of one site, with its own circuit breaker.
+    """One Percipio endpoint of one account of a site, with its own circuit breaker.
+
+    ``account`` is the account's name, empty for the site's own credentials and those of the settings: what was made for
+    an account is never sent through another one.
 
     ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. Statements with
     ``own_credentials`` were built while the site had its own credentials, and are never sent with those of the
@@ -33,6 +44,7 @@ class Destination(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     site_id = models.PositiveIntegerField()
+    account = ExactCharField(max_length=32, default="", blank=True)
     organization = ExactCharField(max_length=128, default="", blank=True)
     own_credentials = models.BooleanField(default=False)
 
@@ -57,22 +69,27 @@ class Destination(models.Model):
         verbose_name_plural = _("destinations")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["site_id", "organization", "own_credentials"], name="percipio_destination_unique"
+                fields=["site_id", "account", "organization", "own_credentials"], name="percipio_destination_unique"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"site={self.site_id} organization={self.organization or '-'}"
+        return f"site={self.site_id} account={self.account or '-'} organization={self.organization or '-'}"
+
+    @property
+    def place(self) -> Place:
+        return self.site_id, self.account
 
     @classmethod
-    def of(cls, site_id: int, organization: str, *, own_credentials: bool) -> Destination:
+    def of(cls, site_id: int, organization: str, *, own_credentials: bool, account: str = "") -> Destination:
         """Return or create a destination; a site's own credentials take over one made with those of the settings."""
-        rows = cls.objects.filter(site_id=site_id, organization=organization)
+        key: dict[str, Any] = {"site_id": site_id, "account": account, "organization": organization}
+        rows = cls.objects.filter(**key)
         if own_credentials and not rows.filter(own_credentials=True).exists():
             # Another worker may have created it, or taken it over, at the same moment.
             with contextlib.suppress(IntegrityError), transaction.atomic(using=router.db_for_write(cls)):
                 rows.filter(own_credentials=False).update(own_credentials=True)
-        return cls.objects.get_or_create(site_id=site_id, organization=organization, own_credentials=own_credentials)[0]
+        return cls.objects.get_or_create(own_credentials=own_credentials, **key)[0]
 
 
 class DeliveryAttempt(models.Model):
@@ -108,13 +125,15 @@ class DeliveryAttempt(models.Model):
 class PullClient(models.Model):
     """An OAuth2 application of the LMS that may read one site's statements. None until an operator adds one.
 
-    ``client_id`` is the application's, as text: a recreated application has to be added again.
+    Where the site has accounts, it reads those of one account (``account``) only; without a name, what was made before
+    the site had any. ``client_id`` is the application's, as text: a recreated application has to be added again.
 
     .. no_pii: An application's id and a site.
     """
 
     id = models.BigAutoField(primary_key=True)
     site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    account = ExactCharField(max_length=32, default="", blank=True)
     client_id = models.CharField(max_length=100, unique=True)
     enabled = models.BooleanField(default=False)
 
@@ -125,14 +144,25 @@ class PullClient(models.Model):
     def __str__(self) -> str:
         return f"pull client {self.pk} site={self.site_id} {'on' if self.enabled else 'off'}"
 
+    @property
+    def place(self) -> Place:
+        return self.site_id, self.account
+
     @classmethod
-    def sites(cls) -> set[int]:
-        """Return the sites with a pull client now or in the log: what was read is immutable (xAPI 1.0.3 Data 2.3.1)."""
-        may = set(cls.objects.filter(enabled=True).values_list("site_id", flat=True))
-        # Site by site, each stopping at its first row: the log of pulls is long.
-        asked = set(PullAudit.objects.order_by().values_list("site_id", flat=True).distinct())
+    def places(cls) -> set[Place]:
+        """Return where a pull client reads, or has read: what was read is immutable (xAPI 1.0.3 Data 2.3.1)."""
+        may = set(cls.objects.filter(enabled=True).values_list("site_id", "account"))
+        # Place by place, each stopping at its first row: the log of pulls is long.
+        asked = set(PullAudit.objects.order_by().values_list("site_id", "account").distinct())
         read = PullAudit.objects.filter(statements__gt=0)
-        return may | {site_id for site_id in asked - may if read.filter(site_id=site_id).exists()}
+        return may | {(site, name) for site, name in asked - may if read.filter(site_id=site, account=name).exists()}
+
+    @classmethod
+    def destinations(cls) -> list[int]:
+        """Return the destinations in these places."""
+        places = cls.places()
+        rows = Destination.objects.filter(site_id__in={site_id for site_id, _account in places})
+        return [row.pk for row in rows if row.place in places]
 
 
 class PullAudit(models.Model):
@@ -146,6 +176,7 @@ class PullAudit(models.Model):
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField()
     site_id = models.PositiveIntegerField()
+    account = ExactCharField(max_length=32, default="", blank=True)
     client_id = models.CharField(max_length=100)
     method = ForeignTextField(max_length=8)
     asked = ForeignTextField(max_length=255, default="", blank=True)
@@ -159,7 +190,7 @@ class PullAudit(models.Model):
         ordering: ClassVar[list[str]] = ["-id"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["at"], name="percipio_pull_at"),
-            models.Index(fields=["site_id", "at"], name="percipio_pull_site"),
+            models.Index(fields=["site_id", "account", "at"], name="percipio_pull_site"),
         ]
 
     def __str__(self) -> str:

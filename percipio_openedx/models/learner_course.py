@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid5
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
+from percipio_openedx.models.fields import ExactCharField
 
 # The root of every id this plugin makes (decision record 0006). Never change it.
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
-# The fields of ``Reported``, each with a column of its own.
-REPORTED = ("started", "percent", "passed", "completed", "passed_round", "completed_round", "turned_at")
+# The fields of ``Reported`` with a column of their own; ``elsewhere`` is read from other rows.
+REPORTED = (
+    *("started", "percent", "passed", "failed", "completed"),
+    *("passed_round", "failed_round", "completed_round", "turned_at", "completed_at", "anew"),
+)
+
+# Longer content ids (addresses of courses with quoted letters) are compared by their beginning.
+LONGEST_CONTENT_ID = 512
 
 FIRST_WAIT = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
@@ -39,12 +46,14 @@ def registration_for(lms_root: str, user_id: int, course_key: str) -> UUID:
 class LearnerCourse(models.Model):
     """One learner in one course run, and what has been reported of it.
 
-    ``site_id`` is the course run's site at the last observation, not part of the row's identity. ``lease`` and
+    ``site_id`` is the course run's site at the last observation, not part of the row's identity, and ``account`` the
+    account of that site whose learner this was ("" without accounts, or if it is nobody's). ``lease`` and
     ``leased_until`` make sure that observations of a learner in a course never overlap. The two percents are the last
-    result of the platform's expensive progress function, ``activity_version`` what they depended on (completions,
-    outline, enrollment mode); it is called again only when that changed, and unknown progress is never stored.
-    ``observe_again_at`` is when to observe again without a notice: when the course may show a certificate that exists
-    already.
+    result of the platform's expensive progress function, ``activity_version`` what they depended on (completions, the
+    version of the course run, and the learner's track, roles, cohort and gating); they are asked for again only when
+    that changed, and unknown progress is never stored. ``observe_again_at`` is when to observe again without a notice:
+    when the course may show a certificate that exists already, or ends. ``content_id`` is the course's id in Percipio's
+    catalog under which something was last reported.
 
     .. no_pii: The row holds the LMS's own user id and what was reported, no name and no address.
     """
@@ -53,15 +62,21 @@ class LearnerCourse(models.Model):
     user_id = models.PositiveBigIntegerField()
     course_key = models.CharField(max_length=255)
     site_id = models.PositiveIntegerField()
+    account = ExactCharField(max_length=32, default="", blank=True)
     registration = models.UUIDField(unique=True)
 
     reported_started = models.BooleanField(default=False)
     reported_percent = models.PositiveSmallIntegerField(default=0)
     reported_passed = models.BooleanField(default=False)
+    reported_failed = models.BooleanField(default=False)
     reported_completed = models.BooleanField(default=False)
     reported_passed_round = models.PositiveIntegerField(default=0)
+    reported_failed_round = models.PositiveIntegerField(default=0)
     reported_completed_round = models.PositiveIntegerField(default=0)
     reported_turned_at = models.DateTimeField(null=True, blank=True)
+    reported_anew = models.PositiveSmallIntegerField(default=0)
+    reported_completed_at = models.DateTimeField(null=True, blank=True)
+    content_id = models.CharField(max_length=LONGEST_CONTENT_ID, default="", blank=True)
     sequence = models.PositiveIntegerField(default=0)
 
     activity_version = models.CharField(max_length=64, default="", blank=True)
@@ -77,6 +92,9 @@ class LearnerCourse(models.Model):
     class Meta:
         verbose_name = _("learner in a course")
         verbose_name_plural = _("learners in courses")
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("report_anew_learnercourse", _("Can report everything again to a learner's account")),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user_id", "course_key"], name="percipio_lc_unique"),
         ]

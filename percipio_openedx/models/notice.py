@@ -16,16 +16,19 @@ class Reason(StrEnum):
     """Why to observe, for operators and where the observation differs."""
 
     ENROLLMENT = "enrollment"
+    MODE = "mode"
     COMPLETION = "completion"
     GRADE = "grade"
     PASSING = "passing"
     FIRST_PASS = "first_pass"  # noqa: S105 - of a course
     CERTIFICATE = "certificate"
-    CERTIFICATE_SHOWN = "certificate_shown"
+    COURSE_DATE = "course_date"
     REVOCATION = "revocation"
     SSO_LINK = "sso_link"
     RETIREMENT = "retirement"
     BACKFILL = "backfill"
+    KNOWN_AGAIN = "known_again"
+    SWEEP = "sweep"
 
 
 class Notice(models.Model):

@@ -29,7 +29,9 @@ class State(models.TextChoices):
         if the site says so, once it has changed the API.
 
         outdated: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017).
-        --rebuild--> waiting. *Requeue* makes parked, discarded and skipped statements outdated, unless Percipio or a
+        --rebuild--> waiting, unless its learner belongs to another account now; *move* allows that.
+
+        *Requeue* makes parked, discarded and skipped statements outdated, unless Percipio or a
         pull client may have them; a changed configuration or course override does so with waiting ones.
     """
 
@@ -43,6 +45,7 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.OUTDATED, State.WAITING, State.SENDING)
+CAN_BE_MOVED = (State.OUTDATED, State.WAITING, State.PARKED, State.DISCARDED, State.SKIPPED)
 CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 # Marks a statement in flight whose course override or configuration changes: never a fingerprint, so it is rebuilt if
 # it returns to waiting.
@@ -52,6 +55,11 @@ LONGEST_LEASE = timedelta(hours=1)
 
 _NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
 _AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refusals": None, "refused_after": None}
+
+
+def _may_be_read() -> models.Q:
+    """Return the condition for what a pull client may have."""
+    return models.Q(destination_id__in=PullClient.destinations())
 
 
 class StatementQuerySet(models.QuerySet["Statement"]):
@@ -151,7 +159,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         What Percipio or a pull client may have stays as it is; the rest is rebuilt under its id, so that fixes count.
         """
         settled = self.exclude(state__in=OPEN_STATES)
-        stays = models.Q(state=State.DELIVERED) | models.Q(in_doubt=True) | models.Q(site_id__in=PullClient.sites())
+        stays = models.Q(state=State.DELIVERED) | models.Q(in_doubt=True) | _may_be_read()
         queued = settled.filter(stays).update(state=State.WAITING, due_at=at, in_doubt=True, **_AS_NEW)
         # Rows of the first UPDATE are no longer settled.
         return queued + settled.update(state=State.OUTDATED, due_at=at, **_AS_NEW)
@@ -162,6 +170,19 @@ class StatementQuerySet(models.QuerySet["Statement"]):
         mine.filter(state=State.SENDING).update(built_by=STALE)
         return mine.filter(state=State.WAITING).update(state=State.OUTDATED, due_at=at, attempts=0)
 
+    def leave_account(self, at: datetime) -> int:
+        """Outdate what may not leave, since its learner is another account's now, or nobody's whom the site means."""
+        self.filter(state=State.SKIPPED, in_doubt=False).update(built_by=STALE)
+        return self.open().outdate(at)
+
+    def can_move(self) -> StatementQuerySet:
+        """Select what nobody can have received, so that it may go to another account than it was made for."""
+        return self.filter(state__in=CAN_BE_MOVED, in_doubt=False).exclude(_may_be_read())
+
+    def move(self, at: datetime) -> int:
+        """Have it built anew for the account that is its learner's now (-> outdated), as an operator decided."""
+        return self.can_move().update(state=State.OUTDATED, due_at=at, may_move=True, **_AS_NEW)
+
     def put_off(self, due_at: datetime, reason: str) -> int:
         """Defer its rebuild until ``due_at`` (outdated -> outdated)."""
         chosen = self.filter(state=State.OUTDATED)
@@ -169,11 +190,15 @@ class StatementQuerySet(models.QuerySet["Statement"]):
 
     def keep_as_it_is(self, at: datetime) -> int:
         """Send it byte for byte as it is (outdated -> waiting): a pull client may have read it meanwhile."""
-        return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, attempts=0, in_doubt=True)
+        return self.filter(state=State.OUTDATED).update(
+            state=State.WAITING, due_at=at, attempts=0, in_doubt=True, may_move=False
+        )
 
     def rebuild(self, at: datetime, **made: Any) -> int:
         """Replace its content with ``made`` under the same id (outdated -> waiting)."""
-        return self.filter(state=State.OUTDATED).update(state=State.WAITING, due_at=at, **_AS_NEW, **made)
+        return self.filter(state=State.OUTDATED).update(
+            state=State.WAITING, due_at=at, may_move=False, **_AS_NEW, **made
+        )
 
 
 class Statement(models.Model):
@@ -188,7 +213,8 @@ class Statement(models.Model):
 
     ``in_doubt``: Percipio may have stored it, or a pull client read it, without confirmation. What is not in doubt may
     be rebuilt (decision record 0017); of an outdated row ``attempts`` and ``answer`` say how often and why that failed.
-    ``built_by`` is the fingerprint of the configuration that shaped it.
+    ``built_by`` is the fingerprint of the configuration that shaped it. ``may_move``: an operator decided that it is
+    rebuilt for the account that is its learner's now, which it otherwise never is.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -228,6 +254,7 @@ class Statement(models.Model):
     refused_after = models.PositiveBigIntegerField(null=True, blank=True)
     in_doubt = models.BooleanField(default=False)
     built_by = models.CharField(max_length=16, default="", blank=True)
+    may_move = models.BooleanField(default=False)
 
     objects = StatementQuerySet.as_manager()
 
@@ -239,6 +266,7 @@ class Statement(models.Model):
         permissions: ClassVar[list[tuple[str, Any]]] = [
             ("requeue_statement", _("Can requeue statements")),
             ("discard_statement", _("Can discard statements")),
+            ("move_statement", _("Can move statements to their learners' accounts")),
             ("export_statement", _("Can export statements")),
             ("preview_statement", _("Can preview what would be reported")),
         ]

@@ -65,6 +65,7 @@ _SETTINGS: dict[str, Callable[[], object]] = {
     "percipio.W013": lambda: config.retention_days("PARKED"),
     "percipio.W014": lambda: config.retention_days("LOG"),
     "percipio.W016": lambda: config.keep_event_routing(),
+    "percipio.W017": lambda: config.checked_learner_words(),
 }
 
 

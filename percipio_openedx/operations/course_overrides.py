@@ -1,8 +1,8 @@
 """Import and export course overrides as CSV, all lines of a file or none.
 
-The header has ``course_key`` and any of ``is_reported`` and ``content_id``, in any order; then one course per line.
-Commas or semicolons, with or without a byte-order mark. An export never runs as a spreadsheet formula, and reads back
-unchanged.
+The header has ``course_key`` and any of the other columns, in any order; then one course per line. What a file has no
+column for stays as it is. Commas or semicolons, with or without a byte-order mark. An export never runs as a
+spreadsheet formula, and reads back unchanged.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.models.configuration import CourseOverride, outdate
+from percipio_openedx.catalog.sheets import as_csv, original
+from percipio_openedx.enums import Offer
+from percipio_openedx.models.configuration import CourseOverride, all_runs_of, outdate
 
-COLUMNS = ("course_key", "is_reported", "content_id")
+COLUMNS = ("course_key", "is_reported", "content_id", "offer", "title", "type", "duration", "tags", "author")
+# What of an override statements depend on.
+SHAPING = frozenset({"is_reported", "content_id", "offer"})
 BOOLEANS = {
     "": True,
     **dict.fromkeys(("true", "yes", "y", "1"), True),
@@ -28,13 +33,15 @@ BOOLEANS = {
 }
 MOST_BYTES = 32 * 1024 * 1024
 MOST_PROBLEMS = 100
+DURATION = re.compile(r"[0-9]{1,9}")
 AT_ONCE = 500
 
-# Characters that start a formula (OWASP, "CSV Injection"); the last four are wide forms of the first, which some
-# programs convert. With another separator than ours a cell may begin in the middle of one.
-_STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-_AT_FIRST = re.compile(f"^( *)('*[{_STARTS}\t\r\n])")
-_INSIDE = re.compile(f"([;,|\t\r\n] *)('*[{_STARTS}])")
+
+class OverrideFile(NamedTuple):
+    """The overrides in a file, unsaved, and the columns that it has."""
+
+    columns: tuple[str, ...]
+    rows: list[CourseOverride]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +54,8 @@ class Taken:
     freed: tuple[str, ...]
 
 
-def read(raw: bytes) -> list[CourseOverride]:
-    """Return the overrides in a file, unsaved.
+def read(raw: bytes) -> OverrideFile:
+    """Return the overrides in a file.
 
     Raises:
         ValidationError: at most 100 problems, each with its line (the header is line 1), its column (``''`` for the
@@ -84,15 +91,16 @@ def read(raw: bytes) -> list[CourseOverride]:
         problems.append(_problem(max(1, reader.reader.line_num), "", _("is no CSV: %(error)s") % {"error": error}))
     if problems:
         raise ValidationError(problems)
-    return [answer for _line, answer in found.values()]
+    return OverrideFile(tuple(names), [answer for _line, answer in found.values()])
 
 
 def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[str, str]) -> list[ValidationError]:
     values = {name: original(cell.strip()) for name, cell in row.items()}
     is_reported = BOOLEANS.get(values.get("is_reported", "").lower())
-    answer = CourseOverride(
-        course_key=values["course_key"], is_reported=is_reported is not False, content_id=values.get("content_id", "")
-    )
+    texts = {name: value for name, value in values.items() if name not in ("is_reported", "duration")}
+    answer = CourseOverride(**{**texts, "offer": texts.get("offer", "").lower()}, is_reported=is_reported is not False)
+    is_number = DURATION.fullmatch(values.get("duration", ""))
+    answer.duration = int(values["duration"]) if is_number else None
     mistakes: dict[str, list[str]] = {}
     try:
         answer.full_clean(validate_unique=False, validate_constraints=False)
@@ -100,6 +108,8 @@ def _take_up(found: dict[str, tuple[int, CourseOverride]], line: int, row: dict[
         mistakes = error.message_dict
     if is_reported is None:
         mistakes["is_reported"] = [_("must be true or false")]
+    if values.get("duration") and not is_number:
+        mistakes["duration"] = [_("must be a whole number of seconds")]
     # The database may ignore case.
     before, _answer = found.setdefault(answer.course_key.casefold(), (line, answer))
     if before != line:
@@ -112,27 +122,60 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
     return ValidationError(text, params={"line": line, "field": field, "problem": problem})
 
 
-def take(answers: Sequence[CourseOverride], *, dry_run: bool = False) -> Taken:
+def take(file: OverrideFile, *, dry_run: bool = False) -> Taken:
     """Store overrides from ``read`` (each course once) in one transaction, or only count; other courses keep theirs."""
+    columns = [name for name in file.columns if name != "course_key"]
     new: list[CourseOverride] = []
-    changed: list[CourseOverride] = []
+    changed: dict[CourseOverride, set[str]] = {}
     freed: list[str] = []
     with transaction.atomic():
         stored_rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
-        for answer in answers:
+        for answer in file.rows:
             row = stored_rows.get(answer.course_key.casefold())
             if row is None:
                 new.append(answer)
-            elif (row.is_reported, row.content_id) != (answer.is_reported, answer.content_id):
-                freed += [answer.course_key] if answer.is_reported and not row.is_reported else []
-                row.is_reported, row.content_id = answer.is_reported, answer.content_id
-                row.updated_at = timezone.now()
-                changed.append(row)
+            elif others := {name for name in columns if getattr(row, name) != getattr(answer, name)}:
+                freed += [answer.course_key] if "is_reported" in others and answer.is_reported else []
+                for name in others:
+                    setattr(row, name, getattr(answer, name))
+                changed[row] = others
         if not dry_run:
-            CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
-            CourseOverride.objects.bulk_update(changed, ["is_reported", "content_id", "updated_at"], batch_size=AT_ONCE)
-            outdate(row.course_key for row in (*new, *changed))
-    return Taken(len(new), len(changed), len(answers) - len(new) - len(changed), tuple(freed))
+            _store(new, changed, columns)
+    return Taken(len(new), len(changed), len(file.rows) - len(new) - len(changed), tuple(freed))
+
+
+def offer(course_keys: Iterable[str], decision: Offer) -> list[CourseOverride]:
+    """Offer course runs to Percipio's catalog, or withdraw them; return the overrides that changed.
+
+    A run without an override of its own gets one that reports it, or not, as that for all runs of its course does.
+    """
+    keys = sorted(set(course_keys))
+    new: list[CourseOverride] = []
+    changed: dict[CourseOverride, set[str]] = {}
+    with transaction.atomic():
+        # The database may ignore case.
+        rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
+        for key in keys:
+            row, general = rows.get(key.casefold()), rows.get(all_runs_of(key).casefold())
+            if row is None:
+                is_reported = general is None or general.is_reported
+                new.append(CourseOverride(course_key=key, is_reported=is_reported, offer=decision))
+            elif row.offer != decision:
+                row.offer = decision
+                changed[row] = {"offer"}
+        _store(new, changed, ["offer"])
+    # With their keys, which some databases do not return.
+    made = CourseOverride.objects.in_bulk([row.course_key for row in new], field_name="course_key")
+    return [*changed, *made.values()]
+
+
+def _store(new: Sequence[CourseOverride], changed: Mapping[CourseOverride, set[str]], columns: Sequence[str]) -> None:
+    now = timezone.now()
+    for row in changed:
+        row.updated_at = now
+    CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
+    CourseOverride.objects.bulk_update(changed, [*columns, "updated_at"], batch_size=AT_ONCE)
+    outdate([row.course_key for row in new] + [row.course_key for row, others in changed.items() if others & SHAPING])
 
 
 def stored() -> list[dict[str, object]]:
@@ -143,28 +186,10 @@ def stored() -> list[dict[str, object]]:
 def written() -> str:
     """Return all overrides as the CSV that ``read`` takes."""
     rows = (
-        [str(value).lower() if isinstance(value, bool) else str(value) for value in row.values()] for row in stored()
+        [
+            "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+            for value in row.values()
+        ]
+        for row in stored()
     )
     return as_csv([COLUMNS, *rows])
-
-
-def as_csv(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV for every export, quoting every cell: Python 3.11 misses that a carriage return needs it."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
-    return out.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Return a cell as text, with an apostrophe before anything that would be a formula."""
-    return _AT_FIRST.sub(r"\1'\2", _INSIDE.sub(r"\1'\2", cell))
-
-
-def original(cell: str) -> str:
-    """Undo ``harmless``."""
-    return _INSIDE.sub(_unquoted, _AT_FIRST.sub(_unquoted, cell))
-
-
-def _unquoted(found: re.Match[str]) -> str:
-    return found[1] + found[2].removeprefix("'")

@@ -9,23 +9,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx import edx_platform
+from percipio_openedx import config, edx_platform
 from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
     checks,
     connection_check,
+    content_ids,
     installation_checks,
+    labels,
     problems,
+    reach,
+    reach_sentences,
     retention,
     sites,
     status,
@@ -34,6 +40,7 @@ from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtf
 from percipio_openedx.operations.problems import NOTICES, Problem
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
+from percipio_openedx.reporting import course_progress
 from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
@@ -61,12 +68,29 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from client_secrets()
     yield from installation_checks.platform_functions()
     yield installation_checks.completion()
+    yield from progress()
     yield installation_checks.routing()
     yield from pull_clients()
     yield from health()
+    yield from reported_learners()
     yield retired_learners()
     yield from ungraded_courses()
+    yield from content_ids.check()
     yield from connections(is_online=is_online)
+
+
+def progress() -> Iterator[CheckResult]:
+    """Yield the courses whose learners' progress is asked one by one, and why."""
+    name = _("progress")
+    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
+        seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
+        values = {"course": row.course_key, "difference": row.difference}
+        yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
+    reasons = course_progress.reasons()
+    for course_key, reason in sorted(reasons.items())[:MOST_NAMED]:
+        yield well(
+            name, _("%(course)s: asked learner by learner: %(reason)s") % {"course": course_key, "reason": reason}
+        )
 
 
 def health() -> Iterator[CheckResult]:
@@ -83,11 +107,22 @@ def health() -> Iterator[CheckResult]:
             yield wrong(name, seen, chosen[0].fix)
         elif not chosen and otherwise is not None:
             yield well(name, otherwise)
+    yield from _sweeps(snapshot)
     for each in snapshot.destinations:
         if each.row.plain_answer_trusted_at is not None:
             seen = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
             values = {"answer": each.row.plain_answer, "at": f"{each.row.plain_answer_trusted_at:%Y-%m-%d}"}
             yield well(_("plain answer"), seen % values)
+
+
+def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
+    reporting = [site for site in snapshot.sites.values() if site.configuration is not None]
+    for one in reporting:
+        name = _("compared with the LMS: %(site)s") % {"site": one.name}
+        if config.sweeps():
+            yield well(name, labels.of_sweep(one.sweep))
+        else:
+            yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
 
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
@@ -104,6 +139,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         ),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
+        (_("learners unknown to Percipio"), (ProblemCode.UNKNOWN_LEARNERS,), None),
         (_("statements to be rebuilt"), (ProblemCode.NOT_REBUILT,), None),
         (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),
         (_("clock"), (ProblemCode.CLOCK,), ""),
@@ -130,20 +166,41 @@ def site(site_id: int) -> list[CheckResult]:
 
 def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult]:
     name = _("configuration of %(site)s") % {"site": site.name}
-    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES)
+    codes = (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES, ProblemCode.SITE_VALUES)
     here = [_result(name, one) for one in found if one.code in codes and one.site_id == site.site_id]
     yield from here
     if here:
         return
     one = site.configuration
     if one is not None:
-        yield well(name, f"api={one.api} partner={one.partner} organization={one.organization or '-'}")
+        for sender in one.senders:
+            of = f"account={sender.account} learners={sender.learners} " if sender.account else ""
+            yield well(name, f"{of}api={sender.api} partner={sender.partner} organization={sender.organization or '-'}")
+        for off in one.accounts:
+            if off.in_force is None:
+                seen = _("account %(account)s is switched off: its learners are not reported") % {"account": off.name}
+                yield skipped(name, seen)
         return
     seen = _("none, or switched off: this site's courses are not reported")
     if site.waiting:
         waiting = ngettext("%(count)s statement waits", "%(count)s statements wait", site.waiting)
         seen += f"; {waiting % {'count': site.waiting}}"
     yield skipped(name, seen)
+
+
+def reported_learners() -> Iterator[CheckResult]:
+    """Yield whom each reporting site reports; others are named with their configuration."""
+    found, all_courses = sites.reporting(), cache(reach.courses_by_site)
+    for site_id, site_name in sites.names(found).items():
+        name = _("learners of %(site)s") % {"site": site_name}
+        said = reach_sentences.whom(found[site_id], all_courses)
+        if said.at is None:
+            yield doubtful(name, said.sentence, _("See the LMS functions above."))
+        elif said.is_nobody:
+            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
+        else:
+            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
+            yield well(name, seen)
 
 
 def retired_learners() -> CheckResult:
@@ -174,7 +231,7 @@ def ungraded_courses() -> Iterator[CheckResult]:
             yield doubtful(
                 _("ungraded courses of %(site)s") % {"site": site_name},
                 seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
-                _("Set PERCIPIO_COMPLETED_ON to any, or leave these courses out (percipio_courses)."),
+                _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
             )
 
 
@@ -188,12 +245,13 @@ def _is_ungraded(course_key: str) -> bool:
 
 def client_secrets() -> Iterator[CheckResult]:
     """Yield the stored secrets to re-encrypt with the newest key, or to retype."""
-    newest = sites.newest_rows()
-    kept = PercipioConfiguration.objects.exclude(pk__in=[row.pk for row in newest.values()]).exclude(client_secret=b"")
-    earlier = set(kept.order_by().values_list("site_id", flat=True))
-    names = sites.names({*newest, *earlier})
-    for site_id, row in sorted(newest.items()):
-        name = _("client secret of %(site)s") % {"site": names[site_id]}
+    newest = list(sites.newest_rows().values())
+    accounts = Account.in_order()
+    earlier = _earlier(PercipioConfiguration, newest) | _earlier(Account, accounts)
+    names = sites.names({*earlier, *(row.site_id for row in (*newest, *accounts))})
+    for row in sorted([*newest, *accounts], key=lambda one: (one.site_id, getattr(one, "name", ""))):
+        where = sites.place_name(names[row.site_id], getattr(row, "name", ""))
+        name = _("client secret of %(site)s") % {"site": where}
         secret = row.client_secret
         if not secret:
             continue
@@ -209,6 +267,12 @@ def client_secrets() -> Iterator[CheckResult]:
         seen = _("stored still at the sites %(sites)s") % {"sites": ", ".join(names[pk] for pk in sorted(earlier))}
         fix = _("Save the configuration of each of these sites again.")
         yield doubtful(_("client secrets of earlier versions"), seen, fix)
+
+
+def _earlier(model: type[AccountColumns], newest: Iterable[AccountColumns]) -> set[int]:
+    """Return the sites of earlier versions that have kept a secret."""
+    kept = model.objects.exclude(pk__in=[row.pk for row in newest]).exclude(client_secret=b"")
+    return set(kept.order_by().values_list("site_id", flat=True))
 
 
 def pull_clients() -> Iterator[CheckResult]:
@@ -238,11 +302,13 @@ def _of_client(row: PullClient) -> Iterator[CheckResult]:
 
 
 def connections(*, is_online: bool) -> Iterator[CheckResult]:
-    """Yield each reporting site's connection check; only on request."""
-    found = sites.reporting()
-    for site_id, site_name in sites.names(found).items():
+    """Yield the connection check of each reporting site, or of each of its accounts; only on request."""
+    found = sites.senders()
+    names = sites.names(one.site_id for one in found)
+    for one in found:
+        where = sites.place_name(names[one.site_id], one.account)
         if not is_online:
-            yield skipped(_("connection of %(site)s") % {"site": site_name}, _("not tried; --online tries it"))
+            yield skipped(_("connection of %(site)s") % {"site": where}, _("not tried; --online tries it"))
             continue
-        for one in connection_check.examine(found[site_id]):
-            yield replace(one, name=_("%(site)s: %(step)s") % {"site": site_name, "step": one.name})
+        for step in connection_check.examine(one):
+            yield replace(step, name=_("%(site)s: %(step)s") % {"site": where, "step": step.name})

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from celery import current_app
 from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import DatabaseError, connections, router
 from django.db.migrations.exceptions import NodeNotFoundError
@@ -46,6 +47,11 @@ FUNCTIONS: dict[Promise, Callable[[], Any]] = {
     gettext_lazy("sites of organizations"): lambda: edx_platform.site_id_of_org("percipio-openedx"),
     gettext_lazy("courses"): lambda: edx_platform.course(NOWHERE),
     gettext_lazy("search for courses"): lambda: edx_platform.find_courses(NOWHERE, 1),
+    gettext_lazy("launch address"): lambda: (
+        edx_platform.may_see(AnonymousUser(), NOWHERE),
+        edx_platform.may_enroll(AnonymousUser(), NOWHERE),
+        edx_platform.about_page(NOWHERE),
+    ),
     gettext_lazy("accounts"): lambda: edx_platform.learners([0]),
     gettext_lazy("retirement"): lambda: edx_platform.retiring([0]),
     gettext_lazy("external ids"): lambda: edx_platform.external_ids([]),

@@ -29,7 +29,7 @@ PREFIX = "percipio_"
 LATELY = timedelta(minutes=5)
 
 Values = dict[tuple[str, ...], float]
-Labels = dict[int, tuple[str, str]]
+Labels = dict[int, tuple[str, str, str]]
 
 
 @dataclass(slots=True)
@@ -45,10 +45,17 @@ class Gauge:
 def gauges() -> Iterator[Gauge]:
     """Yield all metrics; the number of queries does not grow with statements or destinations."""
     snapshot = status.take(timezone.now())
-    labels = {found.row.pk: (str(found.row.site_id), found.row.organization) for found in snapshot.destinations}
+    rows = [found.row for found in snapshot.destinations]
+    labels = {row.pk: (str(row.site_id), row.account, row.organization) for row in rows}
     yield from _destinations(snapshot, labels)
     yield from _requests(snapshot.at, labels)
     yield from _observing(snapshot)
+    compared = Gauge("compared_until_timestamp_seconds", "Up to when everything was compared with the LMS", ("site",))
+    for site in snapshot.sites.values():
+        if site.sweep is not None:
+            until = site.sweep.compared_until
+            compared.values[(str(site.site_id),)] = until.timestamp() if until else 0
+    yield compared
     alerts: Values = {(row.kind, row.subject): 1.0 for row in snapshot.alerts}
     yield Gauge("alerts", "1 for each problem that operators were alerted of", ("kind", "subject"), alerts)
     found: Values = {(one.code.value, one.severity.value, one.subject): 1.0 for one in problems.find(snapshot)}
@@ -57,11 +64,12 @@ def gauges() -> Iterator[Gauge]:
 
 
 def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
-    names = ("site", "organization")
+    names = ("site", "account", "organization")
     counts = Gauge("statements", "Statements that are not settled, by state", (*names, "state"))
     oldest = Gauge("oldest_statement_seconds", "Age of the oldest open statement", names)
     paused = Gauge("destination_paused", "1 where a person has to fix something", names)
     failing = Gauge("destination_failures", "Failed requests in a row", names)
+    unknown = Gauge("unknown_learners", "Learners whom Percipio does not know", names)
     success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
     # An organization has two destinations if it was reported to with the site's own credentials and with those of the
     # settings.
@@ -72,13 +80,14 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
         age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
         at = row.last_success_at.timestamp() if row.last_success_at else 0
         is_paused = int(bool(row.paused_reason))
+        unknown.values[label] = unknown.values.get(label, 0) + found.unknown_learners
         for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
             gauge.values[label] = max(gauge.values.get(label, 0), value)
-    yield from (counts, oldest, paused, failing, success)
+    yield from (counts, oldest, paused, failing, success, unknown)
 
 
 def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
-    names = ("site", "organization", "outcome")
+    names = ("site", "account", "organization", "outcome")
     requests = Gauge("requests_5m", "Requests of the last five minutes, by outcome", names)
     accepted = Gauge("accepted_5m", "Statements that were taken in the last five minutes", names)
     longest = Gauge("request_longest_seconds_5m", "The longest request of the last five minutes", names)

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -34,7 +35,7 @@ class Problem:
     """One current problem. Nothing personal or secret.
 
     ``subject`` names it in a row (``destination:3``), ``where`` for people; ``site_id`` is None where it affects all
-    sites.
+    sites. ``count`` is the number in its sentence (None: it has none), ``since`` when it began, if that is known.
     """
 
     code: ProblemCode
@@ -44,6 +45,8 @@ class Problem:
     fix: str
     where: str = ""
     site_id: int | None = None
+    count: int | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,12 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "Configure the site that the courses belong to, or change SITE_ID or course_org_filter. Then run "
             "percipio_backfill: of what happened meanwhile nothing was noticed."
         ),
+    ),
+    ProblemCode.SITE_VALUES: ProblemKind(
+        _("the site's own name or address cannot be used"),
+        _("%(keys)s of the site's configuration in the LMS (SiteConfiguration) cannot be used; the LMS's own is sent."),
+        _("Correct it there: PLATFORM_NAME is a text, LMS_ROOT_URL an address such as https://lms.example.com."),
+        Severity.WARNING,
     ),
     ProblemCode.UNCONFIGURED: ProblemKind(
         _("nothing is configured"),
@@ -124,6 +133,19 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
     ),
+    ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
+        _("Percipio does not know some learners"),
+        ngettext_lazy(
+            "Percipio does not know %(count)s learner, of whom nothing new is reported.",
+            "Percipio does not know %(count)s learners, of whom nothing new is reported.",
+            "count",
+        ),
+        _(
+            "The admin lists them (learners unknown to Percipio). Add them to Percipio, or correct their name in the "
+            "LMS; then choose Try again there, or run percipio_retry --unknown."
+        ),
+        Severity.WARNING,
+    ),
     ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
         ngettext_lazy(
@@ -169,6 +191,31 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
 }
 TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.items()}
 
+# The admin page that shows a problem, by its address's name; of all others the overview.
+OVERVIEW = "overview"
+PAGES: Mapping[str, str] = {
+    ProblemCode.MISCONFIGURED: "percipioconfiguration_changelist",
+    ProblemCode.NO_COURSES: "percipioconfiguration_changelist",
+    ProblemCode.UNCONFIGURED: "percipioconfiguration_changelist",
+    ProblemCode.LATE: "statement_changelist",
+    ProblemCode.PAUSED: "destination_change",
+    ProblemCode.FAILING: "destination_change",
+    ProblemCode.UNREADABLE: "observationfailure_changelist",
+    ProblemCode.PARKED: "statement_changelist",
+    ProblemCode.UNKNOWN_LEARNERS: "unknownlearner_changelist",
+    ProblemCode.UNOBSERVED: "observationfailure_changelist",
+    ProblemCode.NOT_REBUILT: "statement_changelist",
+    ProblemCode.ERASURES: "erasurerequest_changelist",
+}
+QUERIES: Mapping[str, str] = {
+    ProblemCode.LATE: "state=waiting",
+    ProblemCode.UNREADABLE: "of=course",
+    ProblemCode.PARKED: "state=parked",
+    ProblemCode.UNOBSERVED: "of=learner",
+    ProblemCode.NOT_REBUILT: "state=outdated",
+    ProblemCode.ERASURES: "state=open",
+}
+
 # Why a destination is paused, with the fix.
 PAUSES: Mapping[str, str | Promise] = {
     Pause.UNAUTHORIZED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
@@ -182,6 +229,13 @@ PAUSES: Mapping[str, str | Promise] = {
     ),
     Pause.CONFIGURATION: _("The configuration has a mistake. Open it and correct it."),
     Pause.PRIVATE_ADDRESS: _("Percipio's host stands at an address inside your network. Test the connection."),
+    Pause.ACCOUNT_OFF: _(
+        "The account is switched off. What was made for it waits, and never leaves through another one."
+    ),
+    Pause.NO_ACCOUNT: _(
+        "The account for which this was made is there no more, and it leaves through no other one: add the account "
+        "again, move the statements to their learners' accounts, or discard them."
+    ),
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
 }
 
@@ -190,6 +244,8 @@ STEPS: Mapping[str, str | Promise] = {
     "observing": _("observing"),
     "rebuilding": _("rebuilding statements"),
     "delivering": _("delivering"),
+    "backfilling": _("back-filling"),
+    "sweeping": _("sweeping"),
     "alerting": _("alerting"),
 }
 
@@ -216,6 +272,26 @@ def broken_step(step: str, reason: str) -> Problem:
     return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
 
 
+def page_of(code: str, subject: str, site_id: int | None = None) -> str:
+    """Return the path of the admin page that shows a problem; ``''`` where the LMS has no admin."""
+    kind, _colon, key = subject.partition(":")
+    name, arguments, query = PAGES.get(code, OVERVIEW), [], ""
+    if code in (ProblemCode.PAUSED, ProblemCode.FAILING) and kind == "destination":
+        arguments = [key]
+    elif code in QUERIES:
+        query = "?" + QUERIES[code]
+        if code in (ProblemCode.LATE, ProblemCode.PARKED) and site_id is not None:
+            query += f"&site={site_id}"
+    if subject == NOTICES:
+        name, query = "notice_changelist", ""
+    elif code == ProblemCode.MISCONFIGURED and kind == "account":
+        name = "account_changelist"
+    try:
+        return reverse(f"admin:percipio_openedx_{name}", args=arguments) + query
+    except NoReverseMatch:
+        return ""
+
+
 def at(moment: datetime) -> str:
     """Return a time for a sentence, in UTC."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
@@ -229,15 +305,33 @@ def _problem(
     more: str = "",
     severity: Severity | None = None,
     site: SiteStatus | None = None,
+    account: str = "",
     organization: str = "",
+    since: datetime | None = None,
     **values: object,
 ) -> Problem:
-    """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders."""
+    """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders.
+
+    A ``count`` among them is its number, and ``since`` fills the placeholder ``at``.
+    """
     kind = KINDS[code]
+    if since is not None:
+        values["at"] = at(since)
     text = (kind.sentence if sentence is None else sentence) % values + more
-    where = ", ".join(part for part in (site.name if site else "", organization) if part)
-    severity = severity or kind.severity
-    return Problem(code, severity, subject, text, kind.fix % values, where, site.site_id if site else None)
+    of_account = gettext("account %(account)s") % {"account": account} if account else ""
+    where = ", ".join(part for part in (site.name if site else "", of_account, organization) if part)
+    count = values.get("count")
+    return Problem(
+        code=code,
+        severity=severity or kind.severity,
+        subject=subject,
+        sentence=text,
+        fix=kind.fix % values,
+        where=where,
+        site_id=site.site_id if site else None,
+        count=count if isinstance(count, int) else None,
+        since=since,
+    )
 
 
 def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
@@ -247,18 +341,34 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
     if site.mistake is not None:
         setting, mistake = site.mistake.setting, site.mistake.problem
         yield _problem(ProblemCode.MISCONFIGURED, subject, site=site, setting=setting, problem=mistake)
-    elif not site.may_have_courses:
+    for account, error in site.mistakes.items():
+        yield _problem(
+            ProblemCode.MISCONFIGURED,
+            f"account:{site.site_id}:{account}",
+            sentence=_("Nothing is sent for this account, and its learners wait: %(setting)s %(problem)s."),
+            site=site,
+            account=account,
+            setting=error.setting,
+            problem=error.problem,
+        )
+    if site.mistake is None and not site.may_have_courses:
         yield _problem(ProblemCode.NO_COURSES, subject, site=site, default=config.default_site_id())
+    elif site.configuration is not None and site.configuration.unusable:
+        yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
-        here = partial(_problem, subject=f"destination:{row.pk}", site=site, organization=row.organization)
+        here = partial(
+            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=row.organization
+        )
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
+        if found.unknown_learners:
+            yield here(ProblemCode.UNKNOWN_LEARNERS, count=found.unknown_learners)
         # A configuration mistake is what the others wait for.
-        if site.mistake is not None:
+        if site.mistake is not None or row.account in site.mistakes:
             continue
         if found.is_late and found.waiting_since is not None:
-            yield here(ProblemCode.LATE, at=at(found.waiting_since))
+            yield here(ProblemCode.LATE, since=found.waiting_since, count=found.waiting)
         said = f" ({row.last_error})" if row.last_error else ""
         if found.is_paused:
             sentence = None if found.waiting else _("Nothing is sent.")
@@ -268,13 +378,13 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
             since = row.failing_since or snapshot.at
             # An error only once it lasts.
             severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
-            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, at=at(since))
+            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, since=since)
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Problem]:
     if snapshot.late_notice is not None:
         text = _("No worker seems to run, or it cannot keep up: the oldest notice has been waiting since %(at)s.")
-        yield _problem(ProblemCode.LATE, NOTICES, sentence=text, at=at(snapshot.late_notice))
+        yield _problem(ProblemCode.LATE, NOTICES, sentence=text, since=snapshot.late_notice)
     no_progress = _(
         "Since %(at)s the LMS cannot say how far learners are in %(course)s (%(reason)s). The rest is reported."
     )
@@ -286,7 +396,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Problem]:
             more=" " + gettext("Tried again at %(at)s.") % {"at": at(row.retry_at)},
             # A first failure is usually temporary and gone in the next pass.
             severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
-            at=at(row.failing_since),
+            since=row.failing_since,
             course=row.course_key,
             reason=row.reason,
         )

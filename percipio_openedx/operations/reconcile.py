@@ -73,10 +73,10 @@ class Tally:
 
 
 class Reconciliation:
-    """One comparison for one site.
+    """One comparison for one site, or for one account of it.
 
     Arguments:
-        configuration: the site's; not for the Track API, which cannot be read.
+        configuration: the site's, or the account's; not for the Track API, which cannot be read.
         since: compare only what was stored there, and delivered from here, after this; None for all.
         grace: do not miss what was delivered within this time before the start.
         fix: requeue what is missing there, under its own id.
@@ -100,7 +100,8 @@ class Reconciliation:
         ends = self._delivered().aggregate(first=Min("pk"), last=Max("pk"))
         self._first = ends["first"] or 0
         self._marks = bytearray((ends["last"] or 0) - self._first + 1)
-        registrations = ErasureRequest.objects.filter(site_id=configuration.site_id).values_list("registrations")
+        erased = ErasureRequest.objects.filter(site_id=configuration.site_id, account=configuration.account)
+        registrations = erased.values_list("registrations")
         self._erased = frozenset(UUID(line) for (lines,) in registrations.iterator() for line in lines.split())
         self._forgets = config.retention_days() > 0
         self.tally = Tally()
@@ -119,7 +120,8 @@ class Reconciliation:
         if self._since is not None:
             parameters["since"] = (self._since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         # If all goes to one organization use its address, like the connection check; otherwise the partner's.
-        rows = Destination.objects.filter(site_id=self._configuration.site_id)
+        site_id, account = self._configuration.place
+        rows = Destination.objects.filter(site_id=site_id, account=account)
         names = set(rows.values_list("organization", flat=True))
         organization = names.pop() if len(names) == 1 else ""
         for page in PercipioClient(self._configuration).get_statements(parameters, organization):
@@ -165,7 +167,8 @@ class Reconciliation:
         """Return what was delivered long enough ago; no LRS returns voided ones (xAPI 1.0.3 Communication 2.1.3)."""
         rows = Statement.objects.filter(
             site_id=self._configuration.site_id,
-            # Statements sent with former credentials cannot be read with others.
+            # Statements sent with former credentials, or for another account, cannot be read with these.
+            destination__account=self._configuration.account,
             destination__own_credentials=self._configuration.own_credentials,
             state=State.DELIVERED,
             voided_by__isnull=True,

@@ -15,6 +15,7 @@ from percipio_openedx.delivery import breaker, claim
 from percipio_openedx.delivery.claim import recover
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
+from percipio_openedx.operations.unknown_learners import end_holds
 from percipio_openedx.reporting import rebuild
 
 AT_ONCE = 500
@@ -29,6 +30,7 @@ def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Calla
     settled = rows.exclude(state__in=OPEN_STATES).order_by("pk").values_list("pk", flat=True)
     while not is_over() and (pks := list(settled.filter(pk__gt=last)[:AT_ONCE])):
         last = pks[-1]
+        end_holds(Statement.objects.filter(pk__in=pks))
         done = Statement.objects.filter(pk__in=pks).requeue(now)
         queued += done
         on_done(done)

@@ -1,4 +1,4 @@
-"""One worker pass: observe what is due, rebuild outdated statements, deliver, and schedule the next pass."""
+"""One worker pass: observe what is due, rebuild, deliver, then back-fill and sweep; and schedule the next pass."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from django.utils import timezone
 from edx_django_utils.monitoring import set_custom_attribute
 
 from percipio_openedx.bulkheads import Boundary, bulkhead
+
+if TYPE_CHECKING:
+    from percipio_openedx.operations.walk import Walked
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +32,8 @@ class Step(StrEnum):
     OBSERVING = "observing"
     REBUILDING = "rebuilding"
     DELIVERING = "delivering"
+    BACKFILLING = "backfilling"
+    SWEEPING = "sweeping"
     ALERTING = "alerting"
 
 
@@ -44,6 +49,7 @@ def run_once(budget: float | None = None) -> datetime | None:
     """Run a pass; return when the next is due (None: with the next notice). Never raises.
 
     ``budget`` is approximate seconds of work, None for no limit: half for observing, half of the rest for rebuilding.
+    Back-fill and sweep get what is left after delivering, up to their own limits, so that real work goes first.
     """
     return run_pass(budget).next_at
 
@@ -52,7 +58,7 @@ def run_pass(budget: float | None = None) -> Pass:
     """Run a pass as ``run_once`` does; return its result."""
     # Imported here so that the LMS's web processes start without it.
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
-    from percipio_openedx.operations import alerts
+    from percipio_openedx.operations import alerts, backfill, sweep
     from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
@@ -67,17 +73,21 @@ def run_pass(budget: float | None = None) -> Pass:
     rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
+    walked = [
+        _walk(done, step, work, None if budget is None else budget - (time.monotonic() - began))
+        for step, work in ((Step.BACKFILLING, backfill.carry_on), (Step.SWEEPING, sweep.sweep_due))
+    ]
     # A claim or an operator may have outdated more since.
     to_build = _step(done, Step.REBUILDING, next_rebuild, None)
     broken = {str(step): why for step, why in done.broken.items()}
     to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
     broken_at = timezone.now() + AFTER_A_BROKEN_STEP if done.broken else None
-    times = (reported.next_at, to_build, delivered.next_due, to_tell, broken_at)
+    times = (reported.next_at, to_build, delivered.next_due, to_tell, broken_at, *(one.next_at for one in walked))
     done.next_at = min((at for at in times if at is not None), default=None)
     counts = {
-        "observed": reported.observed,
-        "statements": reported.statements,
-        "held": reported.held,
+        "observed": reported.observed + sum(one.observed for one in walked),
+        "statements": reported.statements + sum(one.statements for one in walked),
+        "held": reported.held + sum(one.held for one in walked),
         "rebuilt": rebuilt.built,
         "sent": delivered.sent,
         "parked": delivered.parked,
@@ -88,6 +98,15 @@ def run_pass(budget: float | None = None) -> Pass:
         set_custom_attribute(f"percipio_{name}", count)
     logger.info("pass %s", " ".join(f"{name}={count}" for name, count in counts.items()))
     return done
+
+
+def _walk(done: Pass, step: Step, work: Callable[[float | None], Walked], seconds: float | None) -> Walked:
+    from percipio_openedx.operations.walk import Walked
+
+    walked = _step(done, step, lambda: work(seconds), Walked())
+    if walked.broken:
+        done.broken[step] = walked.broken
+    return walked
 
 
 def _step(done: Pass, step: Step, work: Callable[[], T], otherwise: T) -> T:

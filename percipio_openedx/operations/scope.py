@@ -58,6 +58,13 @@ class Scope:
         """Return a canonical text, equal for equal scopes."""
         return json.dumps({**asdict(self), "course_keys": sorted(self.course_keys)}, sort_keys=True, default=str)
 
+    @classmethod
+    def read(cls, text: str) -> Scope:
+        """Return the scope with this canonical text; raises ``ValueError`` for any other."""
+        given = json.loads(text)
+        times = {name: given.get(name) and datetime.fromisoformat(given[name]) for name in ("since", "until")}
+        return cls(**{**given, "course_keys": tuple(given["course_keys"]), **times})
+
     @property
     def key(self) -> str:
         return hashlib.sha256(self.text.encode()).hexdigest()
@@ -95,8 +102,8 @@ class Sites:
         """Return a course run's configuration, or None, or raise ``PercipioConfigurationError``."""
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
-    def courses(self, scope: Scope, first: str = "") -> tuple[dict[str, int], dict[str, str]]:
-        """Return the enrollments of a scope's course runs from ``first`` on whose sites report, in processing order.
+    def courses(self, scope: Scope) -> tuple[dict[str, int], dict[str, str]]:
+        """Return the enrollments of a scope's course runs whose sites report.
 
         Also the reason for each course run whose site is unknown.
 
@@ -106,7 +113,7 @@ class Sites:
         """
         counts = edx_platform.enrollment_counts(scope.user_id)
         found, unknown = {}, {}
-        for course_key in sorted(key for key in counts if key >= first and self._is_in(scope, key)):
+        for course_key in sorted(key for key in counts if self.is_in(scope, key)):
             with bulkhead(Boundary.COURSE) as contained:
                 if self.configuration(course_key) is not None:
                     found[course_key] = counts[course_key]
@@ -115,7 +122,8 @@ class Sites:
                 unknown[course_key] = contained.reason
         return found, unknown
 
-    def _is_in(self, scope: Scope, course_key: str) -> bool:
+    def is_in(self, scope: Scope, course_key: str) -> bool:
+        """Return whether a course run is in scope, as far as its key says."""
         if scope.course_keys and course_key not in scope.course_keys:
             return False
         if not scope.org and scope.site_id is None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.sites.models import Site
 from django.utils.translation import gettext as _
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.enums import Pause
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.enums import SWITCHED_OFF, Pause
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
@@ -23,12 +27,16 @@ InForce = Configuration | PercipioConfigurationError | None
 
 @dataclass(slots=True)
 class DestinationStatus:
-    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late."""
+    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
+
+    ``unknown_learners`` counts those whom Percipio does not know there.
+    """
 
     row: Destination
     counts: dict[str, int] = field(default_factory=dict)
     waiting_since: datetime | None = None
     is_late: bool = False
+    unknown_learners: int = 0
 
     @property
     def waiting(self) -> int:
@@ -42,8 +50,12 @@ class DestinationStatus:
 
     @property
     def is_paused(self) -> bool:
-        """Return whether a person must fix something; a site that is switched off does not count."""
-        return self.row.paused_reason not in ("", Pause.NOT_CONFIGURED)
+        """Return whether a person must fix something; a site or account that is switched off does not count.
+
+        A deleted account is a problem as long as something waits for it.
+        """
+        reason = self.row.paused_reason
+        return reason not in ("", *SWITCHED_OFF) and (reason != Pause.NO_ACCOUNT or self.waiting > 0)
 
 
 @dataclass(slots=True)
@@ -52,6 +64,7 @@ class SiteStatus:
 
     ``is_chosen`` says that an operator decided about it: the whole LMS or this site's row is switched off, or it has
     credentials. ``may_have_courses`` says whether a course can belong to it, given a configuration of its own.
+    ``sweep`` is how far it is compared with the LMS, None where it is not.
     """
 
     site_id: int
@@ -60,6 +73,7 @@ class SiteStatus:
     is_chosen: bool = True
     may_have_courses: bool = True
     destinations: list[DestinationStatus] = field(default_factory=list)
+    sweep: Sweep | None = None
 
     @property
     def configuration(self) -> Configuration | None:
@@ -69,6 +83,11 @@ class SiteStatus:
     @property
     def mistake(self) -> PercipioConfigurationError | None:
         return self.in_force if isinstance(self.in_force, PercipioConfigurationError) else None
+
+    @property
+    def mistakes(self) -> dict[str, PercipioConfigurationError]:
+        """Return the mistake in each account that has one, by its name."""
+        return {} if self.configuration is None else mistakes_of(self.configuration)
 
     @property
     def waiting(self) -> int:
@@ -86,6 +105,7 @@ class SiteStatus:
 def site_ids() -> list[int]:
     """Return every site that is configured, has reported, or uses the settings (the default one)."""
     ids = set(PercipioConfiguration.objects.values_list("site_id", flat=True).order_by().distinct())
+    ids |= set(Account.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(Destination.objects.values_list("site_id", flat=True).order_by().distinct())
     ids |= set(StatementLedger.objects.values_list("pk", flat=True))
     return sorted(ids | {config.default_site_id()})
@@ -95,12 +115,37 @@ def newest_rows() -> dict[int, PercipioConfiguration]:
     return {row.site_id: row for row in PercipioConfiguration.objects.current_set()}
 
 
-def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict[int, InForce]:
-    """Return each site's configuration, given the newest rows."""
+def newest_accounts() -> dict[int, list[Account]]:
+    """Return the accounts of each site that has any, in order."""
+    found: dict[int, list[Account]] = {}
+    for row in Account.in_order():
+        found.setdefault(row.site_id, []).append(row)
+    return found
+
+
+def rows_with(row: AccountColumns | None) -> tuple[dict[int, PercipioConfiguration], dict[int, list[Account]]]:
+    """Return the newest rows of sites and accounts with this one, saved or not, in place of the newest of its kind."""
+    rows, accounts = newest_rows(), newest_accounts()
+    if isinstance(row, PercipioConfiguration):
+        rows[row.site_id] = row
+    elif isinstance(row, Account):
+        others = [one for one in accounts.get(row.site_id, []) if one.name != row.name]
+        accounts[row.site_id] = sorted([*others, row], key=lambda one: (one.position, one.name))
+    return rows, accounts
+
+
+def in_force(
+    ids: Iterable[int], rows: dict[int, PercipioConfiguration], accounts: dict[int, list[Account]]
+) -> dict[int, InForce]:
+    """Return each site's configuration, given the newest rows of sites and accounts."""
     found: dict[int, InForce] = {}
+    given: dict[int, Any] = {}
+    # Where it cannot be read, nothing is observed, and the doctor says so; the rest is shown all the same.
+    with suppress(PlatformUnavailable):
+        given = edx_platform.site_values()
     for site_id in ids:
         try:
-            found[site_id] = config.in_force(site_id, rows.get(site_id))
+            found[site_id] = config.in_force(site_id, rows.get(site_id), given.get(site_id), accounts.get(site_id, ()))
         except PercipioConfigurationError as error:
             found[site_id] = error
     return found
@@ -108,12 +153,28 @@ def in_force(ids: Iterable[int], rows: dict[int, PercipioConfiguration]) -> dict
 
 def configurations() -> dict[int, InForce]:
     """Return each site's configuration. The number of queries does not grow with the sites."""
-    return in_force(site_ids(), newest_rows())
+    return in_force(site_ids(), newest_rows(), newest_accounts())
 
 
 def reporting() -> dict[int, Configuration]:
     """Return the configurations of the sites that report."""
     return {site_id: one for site_id, one in configurations().items() if isinstance(one, Configuration)}
+
+
+def mistakes_of(configuration: Configuration) -> dict[str, PercipioConfigurationError]:
+    """Return the mistake in each account of a site that has one, by its name."""
+    every = {one.name: one.in_force for one in configuration.accounts}
+    return {name: one for name, one in every.items() if isinstance(one, PercipioConfigurationError)}
+
+
+def senders() -> list[Configuration]:
+    """Return what is sent with: the configuration of each site that reports, or those of its usable accounts."""
+    return [sender for one in reporting().values() for sender in one.senders]
+
+
+def place_name(site_name: str, account: str) -> str:
+    """Return how a site, or one of its accounts, is called in a sentence."""
+    return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name
 
 
 def names(ids: Iterable[int]) -> dict[int, str]:
@@ -141,5 +202,7 @@ def without_courses() -> set[int]:
     ``PlatformUnavailable`` where the LMS cannot be asked.
     """
     newest = PercipioConfiguration.objects.current_set().values_list("site_id", "enabled")
-    configured = {site_id for site_id, is_enabled in newest if is_enabled}
+    is_on = dict(newest)
+    configured = {site_id for site_id, is_enabled in is_on.items() if is_enabled}
+    configured |= {site_id for site_id in newest_accounts() if is_on.get(site_id, True)}
     return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()

@@ -25,13 +25,14 @@ from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
-from percipio_openedx.enums import Pause
+from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
-from percipio_openedx.models.operations import Alert, ErasureRequest
+from percipio_openedx.models.operations import Alert, ErasureRequest, Sweep
 from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
@@ -93,9 +94,14 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     statuses = _sites({*more_sites, *(found.row.site_id for found in destinations)})
     for found in destinations:
         statuses[found.row.site_id].destinations.append(found)
+    if config.sweeps():
+        for row in Sweep.objects.filter(site_id__in=list(statuses)):
+            statuses[row.site_id].sweep = row
     mistaken = {site.site_id for site in statuses.values() if site.mistake}
     learners = ObservationFailure.objects.of_learners().order_by().values_list("reason").annotate(Count("pk"))
     anew = Statement.objects.filter(destination__in=[found.row for found in destinations], state=State.OUTDATED)
+    # Those that wait for a learner whom Percipio does not know are counted by learner.
+    anew = anew.exclude(answer__endswith=HoldReason.UNKNOWN_TO_PERCIPIO)
     not_rebuilt = anew.filter(attempts__gt=0).order_by().values_list("answer").annotate(Count("pk"))
     return Snapshot(
         at=now,
@@ -152,10 +158,10 @@ def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
 
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
-    rows = sites.newest_rows()
+    rows, accounts = sites.newest_rows(), sites.newest_accounts()
     ledgers = StatementLedger.objects.values_list("pk", flat=True)
-    names = sites.names({config.default_site_id(), *rows, *ledgers, *more})
-    in_force = sites.in_force(names, rows)
+    names = sites.names({config.default_site_id(), *rows, *accounts, *ledgers, *more})
+    in_force = sites.in_force(names, rows, accounts)
     nowhere: set[int] = set()
     with suppress(PlatformUnavailable):
         nowhere = sites.without_courses()
@@ -172,7 +178,9 @@ def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:
 
 
 def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
-    found = {row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "organization")}
+    found = {
+        row.pk: DestinationStatus(row) for row in Destination.objects.order_by("site_id", "account", "organization")
+    }
     # List every destination, so that the queue's index is enough.
     rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED).order_by()
     oldest: dict[int, int] = {}
@@ -182,6 +190,10 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
             oldest[pk] = min(first, oldest.get(pk, first))
     for pk, stored_at in Statement.objects.filter(pk__in=oldest.values()).values_list("destination_id", "stored_at"):
         found[pk].waiting_since = stored_at
+    unknown = UnknownLearner.objects.order_by().values_list("destination_id").annotate(Count("pk"))
+    for pk, count in unknown:
+        if pk in found:
+            found[pk].unknown_learners = count
     for pk in _late(now, before, list(oldest)):
         found[pk].is_late = True
     return list(found.values())
@@ -196,7 +208,7 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
         return set()
     tried = DeliveryAttempt.objects.filter(started_at__gte=before, started_at__lte=now + MOST_AHEAD).order_by()
     quiet = set(waiting) - set(tried.values_list("destination_id", flat=True).distinct())
-    is_open = Q(failures=0, paused_reason__in=("", Pause.NOT_CONFIGURED), retry_at=None)
+    is_open = Q(failures=0, paused_reason__in=("", *SWITCHED_OFF), retry_at=None)
     may = list(Destination.objects.filter(is_open | Q(retry_at__lt=before), pk__in=quiet).values_list("pk", flat=True))
     # The first entries of the queue's index, one for each destination.
     rows = Statement.objects.filter(state=State.WAITING, destination_id__in=may).order_by()

@@ -10,15 +10,22 @@ from typing import Any
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, LearnerIdentity, Milestone, Observed, Reported
+from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, StatementError
-from percipio_openedx.models.learner_course import LearnerCourse, Part
+from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
 from percipio_openedx.reporting.observed_state import ObservedLearner
+from percipio_openedx.reporting.unknown_learners import RefusedNames
 
 logger = logging.getLogger(__name__)
+
+# Learners whom the site does not mean, or of whom it cannot be told: nothing of theirs may leave.
+OUT_OF_SCOPE = (
+    *(HoldReason.NOT_SELECTED, HoldReason.MODE_LEFT_OUT, HoldReason.NO_ACCOUNT, HoldReason.ACCOUNT_OFF),
+    *(HoldReason.UNREADABLE_SSO, HoldReason.AMBIGUOUS_SSO),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,8 @@ class LearnerFinding:
 
     Arguments:
         row: what was reported before; new progress is written to it at once (unsaved).
+        configuration: that of the learner's account, or the site's where it has no accounts; None if there is none.
+        account: the name of the learner's account, usable or not; None if it could not be told.
         reported: what has been reported once the milestones are.
         hold: why the learner is held back, or ``''``.
         asked: the platform was asked for the progress, and answered.
@@ -60,12 +69,18 @@ class LearnerFinding:
         is_unfinished: the deadline passed before the progress was read; it might be the earliest way to complete, so
             wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
+        content_id: the course's id in Percipio's catalog, for the row if something is reported.
         is_news: whether anything in the row changes apart from the time of observation.
+        has_left: whether the learner belongs to another account than at the last observation, or to nobody whom the
+            site means (``OUT_OF_SCOPE``) since then: what waits must not leave.
+        renamed: the row (``UnknownLearner``) of another name, by which Percipio did not know the learner; None if none.
     """
 
     row: LearnerCourse
     observed: Observed
     reported: Reported
+    configuration: Configuration | None = None
+    account: str | None = None
     identity: LearnerIdentity | None = None
     milestones: tuple[Milestone, ...] = ()
     statements: list[tuple[Milestone, BuiltStatement]] = field(default_factory=list)
@@ -74,8 +89,16 @@ class LearnerFinding:
     again_at: datetime | None = None
     is_unfinished: bool = False
     problem: Unobserved | None = None
+    content_id: str = ""
     first_sequence: int = 0
     is_news: bool = False
+    has_left: bool = False
+    renamed: int | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the learner's account."""
+        return self.configuration.policy if self.configuration is not None else Policy()
 
     def hold_back(self, error: Exception) -> None:
         """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
@@ -98,16 +121,26 @@ class LearnerFinding:
             row.hold_reason,
             row.observe_again_at,
         )
-        self.is_news = bool(self.statements) or self.asked or not is_same
+        has_moved = self.account is not None and self.account != row.account
+        self.has_left = has_moved or (self.hold in OUT_OF_SCOPE and self.hold != row.hold_reason)
+        self.is_news = bool(self.statements) or self.asked or has_moved or not is_same
         if self.is_news:
+            row.account = row.account if self.account is None else self.account
             row.remember(self.reported)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
             self.first_sequence = row.sequence + 1
             row.sequence += len(self.statements)
+            if self.statements:
+                row.content_id = self.content_id[:LONGEST_CONTENT_ID]
 
 
-def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configuration) -> LearnerFinding:
-    """Return a finding with the learner's identity in Percipio, or why the learner is held back."""
+def finding_of(
+    row: LearnerCourse, seen: ObservedLearner, configuration: Configuration, refused: RefusedNames
+) -> LearnerFinding:
+    """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
+
+    ``refused`` are the names that Percipio does not know (``unknown_learners.refused_names``).
+    """
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
     if learner is None:
@@ -118,21 +151,39 @@ def finding_of(row: LearnerCourse, seen: ObservedLearner, configuration: Configu
         finding.hold = HoldReason.INACTIVE
     elif seen.observed.enrollment is None:
         finding.hold = HoldReason.NOT_ENROLLED
+    elif configuration.modes and seen.observed.enrollment.mode not in configuration.modes:
+        finding.hold = HoldReason.MODE_LEFT_OUT
     else:
         with bulkhead(Boundary.NAME) as contained:
             try:
-                named = identity.identify(learner, configuration)
+                _name(finding, learner, configuration, refused)
             except LearnerNotNamed as error:
                 finding.hold = error.reason
-                return finding
-            # The site's own organization was checked with the configuration.
-            if named.organization == configuration.organization or config.is_identifier(named.organization):
-                finding.identity = named
-            else:
-                finding.hold = HoldReason.ODD_ORGANIZATION
         if contained.error is not None:
             finding.hold_back(contained.error)
     return finding
+
+
+def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration, refused: RefusedNames) -> None:
+    """Find the learner's account and name in it; raise as ``identity.account_of``."""
+    chosen = configuration
+    if configuration.accounts:
+        account = identity.account_for(learner, configuration)
+        # Known even if nothing can be sent there: nothing is sent to a former account either.
+        finding.account = account.name if account is not None else ""
+        chosen = identity.usable(account)
+    else:
+        finding.account = ""
+    finding.configuration = chosen
+    named = identity.identify(learner, chosen)
+    before = refused.get((learner.user_id, chosen.account, named.organization))
+    # The account's own organization was checked with the configuration.
+    if named.organization != chosen.organization and not config.is_identifier(named.organization):
+        finding.hold = HoldReason.ODD_ORGANIZATION
+    elif before is not None and before.is_of(named):
+        finding.hold = HoldReason.UNKNOWN_TO_PERCIPIO
+    else:
+        finding.identity, finding.renamed = named, before.pk if before is not None else None
 
 
 def check_columns(milestone: Milestone, built: BuiltStatement) -> None:

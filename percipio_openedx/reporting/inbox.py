@@ -117,7 +117,7 @@ def notice_rechecks(now: datetime) -> None:
     due = LearnerCourse.objects.filter(is_due).values_list("pk", "user_id", "course_key")
     while rows := list(due[:AT_ONCE]):
         Notice.objects.bulk_create(
-            Notice(user_id=user_id, course_key=key, reason=Reason.CERTIFICATE_SHOWN, noticed_at=noticed_at)
+            Notice(user_id=user_id, course_key=key, reason=Reason.COURSE_DATE, noticed_at=noticed_at)
             for _, user_id, key in rows
         )
         # Only now: a worker killed in between leaves duplicate notices, and omits nobody.

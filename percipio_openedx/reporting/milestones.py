@@ -10,14 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from percipio_openedx.data import Milestone, Observed, Policy, Reported
-from percipio_openedx.enums import CompletedOn, Kind, StartedOn, Undone
+from percipio_openedx.enums import CompletedOn, Kind, Undone
+from percipio_openedx.reporting import moments
 
 # The highest progress reported: 100 percent is the completion.
 MOST_PROGRESS = 99
-# The resolution of a statement's timestamp.
-TICK = timedelta(milliseconds=1)
-# The longest wait before a learner who awaits a certificate is observed again: the course's date may be moved forward,
-# and no signal says whose certificates that affects.
+# The longest wait before a learner who awaits a date of the course is observed again: it may be moved forward, and no
+# signal says whom that affects.
 LONGEST_WAIT = timedelta(days=1)
 
 
@@ -29,24 +28,30 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
     if policy.undone is Undone.RETRACT:
         reported = _retract(reported, observed, policy, found)
     if reported.completed:
-        return reported, tuple(found)
-    passed_at = _passed_at(reported, observed)
-    completed_at = _completed_at(reported, observed, policy)
+        return reported, _numbered(found, reported)
+    passed_at = moments.passed_at(reported, observed) if moments.reports(Kind.PASSED, reported, policy) else None
+    completed_at = moments.completion_to_report(reported, observed, policy)
+    failed_at = moments.failed_at(reported, observed, policy) if completed_at is None else None
     score, success = _result(observed)
-    # First, since every other milestone implies it.
-    started_at = _started_at(observed, policy, _earliest(passed_at, completed_at))
-    if started_at is not None and not reported.started:
+    # First or not at all: "started" would take back what was reported after it.
+    started_at = moments.started_at(observed, policy, moments.earliest(passed_at, failed_at, completed_at))
+    is_first = replace(reported, anew=0) == Reported() and moments.reports(Kind.STARTED, reported, policy)
+    if started_at is not None and is_first:
         found.append(Milestone(Kind.STARTED, started_at))
         reported = replace(reported, started=True)
-    # Never once the course is complete.
+    # Never once the course is complete or failed.
     percent, last, seconds = _new_percent(reported, observed, policy), observed.activity.last, observed.activity.seconds
-    if percent is not None and last is not None and reported.started and completed_at is None:
+    is_over = completed_at is not None or (failed_at is not None and last is not None and last > failed_at)
+    if percent is not None and last is not None and not is_over and not (is_first and started_at is None):
         found.append(Milestone(Kind.PROGRESSED, last, percent=percent, seconds=seconds))
         reported = replace(reported, percent=percent)
     # Not if it came after the completion: nothing is reported after that.
     if passed_at is not None and not reported.passed and (completed_at is None or passed_at <= completed_at):
         found.append(Milestone(Kind.PASSED, passed_at, score=score, success=True, round=reported.passed_round))
         reported = replace(reported, passed=True)
+    if failed_at is not None and not reported.failed:
+        found.append(Milestone(Kind.FAILED, failed_at, score=score, success=False, round=reported.failed_round))
+        reported = replace(reported, failed=True, turned_at=moments.latest(reported.turned_at, failed_at))
     if completed_at is not None:
         if reported.passed and success is False:
             # The pass stays in Percipio (a site that retracts it has done so above). The current grade must not
@@ -55,8 +60,14 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
         number = reported.completed_round
         milestone = Milestone(Kind.COMPLETED, completed_at, score=score, success=success, seconds=seconds, round=number)
         found.append(milestone)
-        reported = replace(reported, completed=True, turned_at=completed_at)
-    return reported, tuple(found)
+        turned_at = moments.latest(reported.turned_at, completed_at)
+        reported = replace(reported, completed=True, completed_at=completed_at, turned_at=turned_at)
+    return reported, _numbered(found, reported)
+
+
+def _numbered(found: list[Milestone], reported: Reported) -> tuple[Milestone, ...]:
+    """Return the milestones with the number of the time that everything is reported, so that ids are new each time."""
+    return tuple(replace(milestone, anew=reported.anew) for milestone in found)
 
 
 def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> bool:
@@ -67,11 +78,15 @@ def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> boo
     """
     if observed.enrollment is None or observed.activity.last is None or reported.completed:
         return False
+    way = moments.way_to_complete(observed, policy)
     if not observed.activity.has_complete_block:
         return False
+    by_units = way in (CompletedOn.PROGRESS, CompletedOn.ANY) and moments.reports(Kind.COMPLETED, reported, policy)
+    if not by_units and not moments.reports(Kind.PROGRESSED, reported, policy):
+        return False
     without = replace(observed, percent=None, percent_unlocked=None)
-    others_complete = _completed_at(reported, without, policy) is not None
-    return not (others_complete and policy.completed_on is not CompletedOn.ANY)
+    others_complete = moments.completion_to_report(reported, without, policy) is not None
+    return not (others_complete and way is not CompletedOn.ANY)
 
 
 def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -> bool:
@@ -80,10 +95,22 @@ def awaits_certificate(reported: Reported, observed: Observed, policy: Policy) -
     return (
         observed.enrollment is not None
         and not reported.completed
-        and policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
+        and moments.reports(Kind.COMPLETED, reported, policy)
+        and moments.way_to_complete(observed, policy) in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
         and certificate is not None
         and certificate.is_held
         and not certificate.is_available
+    )
+
+
+def awaits_end(reported: Reported, observed: Observed, policy: Policy) -> bool:
+    """Whether the learner, who does not pass now, fails when the course run ends (no signal says when that is)."""
+    return (
+        observed.ends_at is not None
+        and not observed.has_ended
+        and not (reported.completed or reported.failed)
+        and moments.reports(Kind.FAILED, reported, policy)
+        and moments.can_fail(reported, observed, policy)
     )
 
 
@@ -91,26 +118,22 @@ def observe_again_at(
     reported: Reported, observed: Observed, policy: Policy, now: datetime, planned: datetime | None
 ) -> datetime | None:
     """Return when to observe again without a notice, else None; an earlier ``planned`` time is kept."""
-    if observed.certificate is None or not awaits_certificate(reported, observed, policy):
+    awaited = []
+    if observed.certificate is not None and awaits_certificate(reported, observed, policy):
+        awaited.append(observed.certificate.available_at)
+    if awaits_end(reported, observed, policy):
+        awaited.append(observed.ends_at)
+    if not awaited:
         return None
-    latest, shown_at = now + LONGEST_WAIT, observed.certificate.available_at
-    at = shown_at if shown_at is not None and now < shown_at < latest else latest
+    latest = now + LONGEST_WAIT
+    at = min((date for date in awaited if date is not None and now < date < latest), default=latest)
     return planned if planned is not None and now < planned <= at else at
-
-
-def _started_at(observed: Observed, policy: Policy, later: datetime | None) -> datetime | None:
-    at = observed.enrollment.created if observed.enrollment is not None else None
-    if policy.started_on is StartedOn.FIRST_ACTIVITY:
-        first = observed.activity.first
-        if later is None or (first is not None and first <= later):
-            at = first
-    return _earliest(at, later) if at is not None else None
 
 
 def _new_percent(reported: Reported, observed: Observed, policy: Policy) -> int | None:
     """Return the progress if it passed another step: never 0, and 99 for all units, as 100 is the completion."""
     progress = observed.progress(policy)
-    if progress is None:
+    if progress is None or reported.failed or not moments.reports(Kind.PROGRESSED, reported, policy):
         return None
     percent = min(progress, MOST_PROGRESS)
     is_new_step = progress == 100 or progress // policy.progress_step > reported.percent // policy.progress_step
@@ -118,67 +141,24 @@ def _new_percent(reported: Reported, observed: Observed, policy: Policy) -> int 
 
 
 def _retract(reported: Reported, observed: Observed, policy: Policy, found: list[Milestone]) -> Reported:
-    """Retract what the LMS took back: the completion first, then the pass it rested on.
+    """Retract what the LMS took back, chosen or not: the completion first, then the pass it rested on, or the failure.
 
-    Only explicit changes count (a grade below the pass mark, a certificate no longer held). A missing grade, or a unit
-    added to the course, retracts nothing.
+    Only explicit changes count (a grade below or above the pass mark, a certificate no longer held, an end that was
+    moved). A missing grade, or a unit added to the course, retracts nothing.
     """
-    at = _undone_at(reported, observed, policy)
-    if reported.completed and at is not None and _completed_at(reported, observed, policy) is None:
+    at = moments.undone_at(reported, observed, policy)
+    if reported.completed and at is not None and moments.completed_at(reported, observed, policy) is None:
         found.append(Milestone(Kind.RETRACTED, at, round=reported.completed_round, retracts=Kind.COMPLETED))
-        reported = replace(reported, completed=False, completed_round=reported.completed_round + 1, turned_at=at)
-    if reported.passed and (at := _failed_at(observed)) is not None:
+        number = reported.completed_round + 1
+        reported = replace(reported, completed=False, completed_round=number, completed_at=None, turned_at=at)
+    if reported.passed and (at := moments.fell_at(observed)) is not None:
         found.append(Milestone(Kind.RETRACTED, at, round=reported.passed_round, retracts=Kind.PASSED))
-        turned_at = at if reported.turned_at is None else max(reported.turned_at, at)
+        turned_at = moments.latest(reported.turned_at, at)
         reported = replace(reported, passed=False, passed_round=reported.passed_round + 1, turned_at=turned_at)
+    if reported.failed and (at := moments.recovered_at(reported, observed)) is not None:
+        found.append(Milestone(Kind.RETRACTED, at, round=reported.failed_round, retracts=Kind.FAILED))
+        reported = replace(reported, failed=False, failed_round=reported.failed_round + 1, turned_at=at)
     return reported
-
-
-def _undone_at(reported: Reported, observed: Observed, policy: Policy) -> datetime | None:
-    """Return when the LMS last took back the basis of a completion, after the completion; None if it did not."""
-    certificate = observed.certificate
-    moments = []
-    if policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY):
-        moments.append(_failed_at(observed))
-    by_certificate = policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
-    if by_certificate and certificate is not None and not certificate.is_held:
-        moments.append(certificate.changed or certificate.created)
-    at = max((moment for moment in moments if moment is not None), default=None)
-    if at is None or reported.turned_at is None or at > reported.turned_at:
-        return at
-    # With several ways to complete a course, another one completed it after the one now undone. With one way, only
-    # clock skew explains an earlier time.
-    return None if policy.completed_on is CompletedOn.ANY else reported.turned_at + TICK
-
-
-def _failed_at(observed: Observed) -> datetime | None:
-    """Return when a learner who had passed failed; None if the learner passes now or never passed."""
-    grade = observed.grade
-    if grade is None or grade.passed_at is None or grade.passing:
-        return None
-    return grade.changed or grade.passed_at
-
-
-def _passed_at(reported: Reported, observed: Observed) -> datetime | None:
-    """Return when a learner who passes now passed; after a retraction, when the grade last changed."""
-    grade = observed.grade
-    if grade is None or not grade.passing or grade.passed_at is None:
-        return None
-    return _after_retraction(reported, grade.changed or grade.passed_at) if reported.passed_round else grade.passed_at
-
-
-def _completed_at(reported: Reported, observed: Observed, policy: Policy) -> datetime | None:
-    moments = {
-        CompletedOn.PASSED: _passed_at(reported, observed),
-        CompletedOn.PROGRESS: observed.activity.last if observed.progress(policy) == 100 else None,
-        CompletedOn.CERTIFICATE: None if observed.certificate is None else observed.certificate.awarded_at,
-    }
-    at = _earliest(*moments.values()) if policy.completed_on is CompletedOn.ANY else moments[policy.completed_on]
-    return _after_retraction(reported, at) if at is not None and reported.completed_round else at
-
-
-def _after_retraction(reported: Reported, at: datetime) -> datetime:
-    return at if reported.turned_at is None or at > reported.turned_at else reported.turned_at + TICK
 
 
 def _result(observed: Observed) -> tuple[float | None, bool | None]:
@@ -186,7 +166,3 @@ def _result(observed: Observed) -> tuple[float | None, bool | None]:
     if not observed.is_graded or observed.grade is None:
         return None, None
     return min(1.0, max(0.0, observed.grade.fraction)), observed.grade.passing
-
-
-def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)

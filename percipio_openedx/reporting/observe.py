@@ -6,21 +6,30 @@ learner who cannot be named, or whose statement cannot be built, is held back al
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, Course, Observed, Policy, StatementContext
+from percipio_openedx.data import Activity, Course, Milestone, Observed, StatementContext
+from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
+from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
-from percipio_openedx.reporting import failures, leases, milestones, observed_state, store
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
+from percipio_openedx.reporting import failures, leases, milestones, observed_state, retakes, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
+from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements import content
-from percipio_openedx.statements.build import build
+from percipio_openedx.statements.build import build, target_of
+
+logger = logging.getLogger(__name__)
 
 # Milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
@@ -99,6 +108,8 @@ def _observe(
     finally:
         if not is_settled:
             leases.release(claim.lease)
+    if renamed := [finding.renamed for finding in decided if finding.renamed and finding.row.user_id not in unwritten]:
+        persistently(UnknownLearner.objects.filter(pk__in=renamed).release)(now)
     counts.busy |= claim.busy
     counts.observed += len(decided) - len(unwritten)
     counts.statements += made
@@ -121,26 +132,30 @@ def examine(
     """Return what to report of the learners of ``rows`` by user id, without storing anything; raises if reads fail."""
     if not rows:
         return []
-    if course is None or not course.is_reported:
-        reason = HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT
+    if course is None or course.hold(configuration.catalog):
+        reason = HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
         return [
-            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=reason) for row in rows.values()
+            LearnerFinding(row=row, observed=Observed(), reported=row.reported, hold=str(reason))
+            for row in rows.values()
         ]
-    policy = configuration.policy
-    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration)
-    findings = [finding_of(row, seen[user_id], configuration) for user_id, row in rows.items()]
-    _ask_progress(course_key, [finding for finding in findings if not finding.hold], policy, options)
+    context = context_of(configuration, course)
+    seen = observed_state.read(course_key, list(rows), course.is_graded, configuration, course.ends_at, now)
+    refused = refused_names(configuration, rows.keys())
+    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
+    _look_elsewhere(configuration, course_key, context.keywords["content_id"], findings)
+    _ask_progress(course_key, [finding for finding in findings if not finding.hold], options)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
+            policy = finding.policy
             with bulkhead(Boundary.STATEMENT) as contained:
                 finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
                 planned = finding.row.observe_again_at
                 finding.again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
             if contained.error is not None:
                 finding.hold_back(contained.error)
+    _leave_out_others(findings)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
     seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
-    context = context_of(configuration, course)
     for finding in findings:
         with bulkhead(Boundary.STATEMENT) as contained:
             _build(finding, context, seconds.get(finding.row.user_id), now)
@@ -149,18 +164,49 @@ def examine(
     return findings
 
 
-def _ask_progress(
-    course_key: str, findings: Sequence[LearnerFinding], policy: Policy, options: ProgressOptions
+def _leave_out_others(findings: Sequence[LearnerFinding]) -> None:
+    """Leave out the retraction of what another account was told: this one was not, and is not told of it now."""
+    retracted: dict[UUID, tuple[LearnerFinding, Milestone]] = {}
+    for finding in findings:
+        for milestone in finding.milestones:
+            if milestone.retracts is not None:
+                retracted[target_of(finding.row.registration, milestone)] = finding, milestone
+    if not retracted:
+        return
+    rows = Statement.objects.filter(uuid__in=list(retracted)).order_by()
+    made_for = rows.values_list("uuid", "destination__site_id", "destination__account")
+    places = {uuid: (site_id, account) for uuid, site_id, account in made_for}
+    for uuid, (finding, milestone) in retracted.items():
+        # What was pruned here went, as far as anybody can tell, where the learner was then.
+        place = places.get(uuid, (finding.row.site_id, finding.row.account))
+        if finding.configuration is not None and not may_go(place, finding.configuration.place):
+            logger.info("not retracted statement=%s account=%s", uuid, place[1] or "-")
+            finding.milestones = tuple(one for one in finding.milestones if one is not milestone)
+
+
+def _look_elsewhere(
+    configuration: Configuration, course_key: str, content_id: str, findings: Sequence[LearnerFinding]
 ) -> None:
+    """Add to the reported state of each learner what was reported of the same content in other course runs."""
+    named = {one.row.user_id: one.account or "" for one in findings if not one.hold}
+    elsewhere = retakes.completed_elsewhere(configuration, course_key, content_id, named) if named else {}
+    for finding in findings:
+        finding.content_id = content_id
+        if finding.row.user_id in elsewhere:
+            finding.reported = replace(finding.reported, elsewhere=elsewhere[finding.row.user_id])
+
+
+def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: ProgressOptions) -> None:
     """Read the progress where it matters and may have changed; if that fails, the rest is still reported."""
-    wanted = [finding for finding in findings if milestones.needs_percent(finding.reported, finding.observed, policy)]
+    wanted = [one for one in findings if milestones.needs_percent(one.reported, one.observed, one.policy)]
     if not wanted:
         return
-    # Read first: if the outline changes meanwhile, the answer is stored under the earlier version.
-    outline = observed_state.outline_version(course_key)
+    # Read first: if something changes meanwhile, the answer is stored under the earlier version.
+    states = observed_state.progress_states(course_key, [finding.row.user_id for finding in wanted])
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
-        row, version = finding.row, observed_state.progress_version(finding.observed, outline)
+        row = finding.row
+        version = observed_state.progress_version(finding.observed, states.get(row.user_id, ""))
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
@@ -208,14 +254,14 @@ def _build(
     finding.statements = built
 
 
-def context_of(configuration: Configuration, course: Course) -> Callable[..., StatementContext]:
+def context_of(configuration: Configuration, course: Course) -> partial[StatementContext]:
     """Return a factory of ``StatementContext`` with everything that the statements of a course run share."""
-    root = config.lms_root()
+    root = configuration.lms_root
     content_id = content.content_id(course, configuration.content_id, root)
     return partial(
         StatementContext,
         course=course,
-        platform=config.platform_name(),
+        platform=configuration.platform,
         lms_root=root,
         content_id=content_id,
         activity_id=content.activity_id(content_id, root),

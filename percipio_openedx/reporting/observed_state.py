@@ -6,7 +6,6 @@ import hashlib
 import random
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,8 +15,8 @@ from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.configuration import CourseOverride
-from percipio_openedx.reporting import identity
+from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.reporting import course_progress, identity
 
 # A longer pause is not work (decided: "gaps over 30 minutes left out").
 LONGEST_PAUSE = timedelta(minutes=30)
@@ -36,13 +35,13 @@ class CourseBook:
         A course that is left out is not read: it may be left out because the LMS cannot read it.
         """
         if course_key not in self._courses:
-            answer = _answer(course_key)
+            answer = OverrideBook([course_key]).of(course_key)
             if answer is not None and not answer.is_reported:
                 course: Course | None = Course(key=course_key, org="", is_reported=False)
             else:
                 course = edx_platform.course(course_key)
                 if course is not None and answer is not None:
-                    course = replace(course, content_id=answer.content_id)
+                    course = replace(course, content_id=answer.content_id, offer=answer.offer)
             self._courses[course_key] = course
         return self._courses[course_key]
 
@@ -54,14 +53,11 @@ class CourseBook:
         return self._configurations[org]
 
 
-def _answer(course_key: str) -> CourseOverride | None:
-    """Return the course override for the course run, else that for all runs of the course."""
-    keys = [course_key]
-    # A text that is no course key can have an override all the same.
-    with suppress(PlatformUnavailable):
-        keys.append(f"course:{edx_platform.org_of(course_key)}+{edx_platform.number_of(course_key)}")
-    found = {answer.course_key: answer for answer in CourseOverride.objects.filter(course_key__in=keys)}
-    return next((found[key] for key in keys if key in found), None)
+def left_out(course_keys: Iterable[str]) -> set[str]:
+    """Return those of these course runs that an operator left out. One query, for any number of them."""
+    book = OverrideBook()
+    answers = ((key, book.of(key)) for key in course_keys)
+    return {key for key, answer in answers if answer is not None and not answer.is_reported}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +69,20 @@ class ObservedLearner:
 
 
 def read(
-    course_key: str, user_ids: Sequence[int], is_graded: bool, configuration: Configuration
+    course_key: str,
+    user_ids: Sequence[int],
+    is_graded: bool,
+    configuration: Configuration,
+    ends_at: datetime | None = None,
+    now: datetime | None = None,
+    *,
+    makes_ids: bool = True,
 ) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``."""
-    learners = _learners(user_ids, configuration)
+    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``.
+
+    Whether the run has ended (``ends_at``) is only said with ``now``. ``makes_ids`` as in ``read_learners``.
+    """
+    learners = read_learners(user_ids, configuration, makes_ids=makes_ids)
     enrollments = edx_platform.enrollments(course_key, user_ids)
     activities = edx_platform.activities(course_key, user_ids)
     grades = edx_platform.grades(course_key, user_ids)
@@ -94,16 +100,27 @@ def read(
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=is_graded,
+            ends_at=ends_at,
+            has_ended=ends_at is not None and now is not None and ends_at <= now,
         )
 
     return {user_id: ObservedLearner(learners.get(user_id), observed(user_id)) for user_id in user_ids}
 
 
-def _learners(user_ids: Sequence[int], configuration: Configuration) -> Mapping[int, Learner]:
+def read_learners(
+    user_ids: Sequence[int], configuration: Configuration, *, makes_ids: bool = True
+) -> Mapping[int, Learner]:
+    """Read these learners with all that decides whose they are and how they are named (``findings.finding_of``).
+
+    The platform makes an external id when it is first asked for one. Unless ``makes_ids`` it is not asked, and each
+    learner has a stand-in: for those who only count.
+    """
     learners, names = edx_platform.learners(user_ids), config.retired_names()
     retiring = edx_platform.retiring(user_ids)
     links = edx_platform.social_links(user_ids) if identity.needs_links(configuration) else {}
-    external = edx_platform.external_ids(user_ids) if configuration.learner_id == "external_id" else {}
+    external: Mapping[int, str] = {}
+    if identity.needs_external_ids(configuration):
+        external = edx_platform.external_ids(user_ids) if makes_ids else dict.fromkeys(user_ids, "-")
     return {
         user_id: replace(
             learner,
@@ -129,15 +146,26 @@ class ProgressAnswers:
 
 
 def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
-    """Ask for the progress learner by learner (10 to 500 ms each); after ``deadline`` only for the first one.
+    """Answer for the learners of the course run at once; ask for the others (10 to 500 ms each) one by one.
 
-    The bulkhead around the progress of one learner; everything else is reported without it. If it fails for the first
-    few, no others are asked for: the problem is the course.
+    The bulkheads around the progress, of the course run and of one learner; everything else is reported without it. If
+    it fails for the first few, no others are asked for: the problem is the course. After ``deadline`` only the first
+    one is asked for.
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
+    if deadline is None or time.monotonic() < deadline:
+        with bulkhead(Boundary.PROGRESS) as contained:
+            known = course_progress.at_once(course_key, users)
+            answers.found.update(known.found)
+            answers.failed.update(known.failed)
+        if contained.error is not None:
+            if is_outage(contained.error):
+                raise contained.error
+            course_progress.log_failure(course_key, contained.reason)
+    rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
     # In random order, or the same failing few would come first each time.
-    mixed = random.sample(user_ids, len(user_ids))
+    mixed = random.sample(rest, len(rest))
     for number, user_id in enumerate(mixed):
         if number and deadline is not None and time.monotonic() >= deadline:
             break
@@ -156,23 +184,30 @@ def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = N
     return answers
 
 
-def progress_version(observed: Observed, outline_version: str) -> str:
-    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown."""
+def progress_version(observed: Observed, state: str) -> str:
+    """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown.
+
+    Arguments:
+        state: one of ``progress_states``.
+    """
     enrollment, activity = observed.enrollment, observed.activity
-    if not outline_version or enrollment is None:
+    if not state or enrollment is None:
         return ""
-    others = f"{outline_version}|{enrollment.mode}|{enrollment.is_active}"
+    others = f"{state}|{enrollment.mode}|{enrollment.is_active}"
     return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
 
 
-def outline_version(course_key: str) -> str:
-    """Return the version of the outline in which units are counted; ``''`` if unknown, since it only saves asking."""
+def progress_states(course_key: str, user_ids: Sequence[int]) -> dict[int, str]:
+    """Return what progress depends on but the completions, by learner; absent if unknown, since it only saves asking.
+
+    That is the version of the course run, and of the learner: roles, cohort, experiments, gating, drawn questions.
+    """
     try:
-        return edx_platform.outline_version(course_key)
+        return edx_platform.progress_states(course_key, edx_platform.users(user_ids))
     except PlatformUnavailable as error:
         if is_outage(error):
             raise
-        return ""
+        return {}
 
 
 def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:

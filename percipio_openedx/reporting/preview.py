@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Reported
+from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import Undone
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import milestones
-from percipio_openedx.reporting.observe import examine
+from percipio_openedx.reporting import identity, milestones, observed_state, retakes
+from percipio_openedx.reporting.observe import context_of, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
-# The columns of the reported state, in the order of the fields of ``Reported``.
-REPORTED_COLUMNS = (
-    "reported_started",
-    "reported_percent",
-    "reported_passed",
-    "reported_completed",
-    "reported_passed_round",
-    "reported_completed_round",
-    "reported_turned_at",
-)
+# What was completed this long before an observation was committed by then.
+OVERLAP = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class Preview:
     """What one observation finds.
 
     Arguments:
-        configuration: in force at the course's site; None if that reports nothing.
+        configuration: of the learner's account, or else of the course's site; None if that reports nothing.
         course: as the LMS describes it; None if it does not know it.
         hold: why nothing is reported of this learner (one of ``HoldReason``), or ``''``.
         statements: the milestones that are due, each as it would be sent.
@@ -80,10 +74,11 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
             # Undo what the platform wrote on the way (an external id on its first use).
             transaction.set_rollback(True)
     due = finding.milestones
-    missing = [] if finding.hold else unreported(reported, finding.observed, configuration.policy, due)
+    reported = replace(reported, elsewhere=finding.reported.elsewhere)
+    missing = [] if finding.hold else unreported(reported, finding.observed, finding.policy, due)
     return Preview(
         site_id=site_id,
-        configuration=configuration,
+        configuration=finding.configuration or configuration,
         course=course,
         hold=str(finding.hold),
         reported=reported,
@@ -94,37 +89,108 @@ def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
     )
 
 
-def nothing_new(configuration: Configuration, course: Course | None, enrolled: Mapping[int, datetime]) -> set[int]:
-    """Return the learners of whom everything is reported already, so that a back-fill can pass over them.
+def nothing_new(
+    configuration: Configuration,
+    course: Course | None,
+    enrolled: Mapping[int, datetime],
+    *,
+    trusts_progress: bool = False,
+) -> set[int]:
+    """Return the learners of whom everything is reported already, so that a walk can pass over them.
 
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
-    account: a learner with nothing to report needs no name. Never includes learners who were held back, never observed,
-    or whose progress matters: that depends on more than is compared here (cohorts, gating), so the platform is asked
-    again. Raises ``PlatformUnavailable``.
+    name: a learner with nothing to report needs none, but has to be of the same account still. Never includes learners
+    who were held back or never observed. Whose progress matters is included only with ``trusts_progress``, and if
+    nothing changed that it is known to depend on; it depends on more (cohorts, gating), for which the platform has to
+    be asked again. Raises ``PlatformUnavailable``.
     """
-    if course is None or not course.is_reported:
+    if course is None or course.hold(configuration.catalog):
         return set()
-    policy = configuration.policy
-    rows = LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
-    reported = {user_id: Reported(*values) for user_id, *values in rows.values_list("user_id", *REPORTED_COLUMNS)}
+    rows = {
+        row.user_id: row
+        for row in LearnerCourse.objects.filter(user_id__in=enrolled, course_key=course.key, hold_reason="")
+    }
+    policies = _policies(configuration, {user_id: row.account for user_id, row in rows.items()})
     # After a completion only its retraction is reported.
-    found = {user_id for user_id, one in reported.items() if one.completed and policy.undone is Undone.KEEP}
-    user_ids = [user_id for user_id in reported if user_id not in found]
-    if not user_ids:
-        return found
-    activities = edx_platform.activities(course.key, user_ids)
-    grades = edx_platform.grades(course.key, user_ids)
-    certificates = edx_platform.certificates(course.key, user_ids)
-    for user_id in user_ids:
-        observed = Observed(
+    done = {
+        user_id for user_id, one in policies.items() if rows[user_id].reported_completed and one.undone is Undone.KEEP
+    }
+    open_rows = {user_id: rows[user_id] for user_id in policies.keys() - done}
+    return done | _unchanged(configuration, course, open_rows, policies, enrolled, trusts_progress)
+
+
+def _policies(configuration: Configuration, accounts: Mapping[int, str]) -> dict[int, Policy]:
+    """Return the policy for each learner whose account is the same as at the last observation (``accounts``)."""
+    if not configuration.accounts:
+        return {user_id: configuration.policy for user_id, account in accounts.items() if not account}
+    found = {}
+    for user_id, learner in observed_state.read_learners(list(accounts), configuration, makes_ids=False).items():
+        with suppress(LearnerNotNamed, PercipioConfigurationError):
+            chosen = identity.account_of(learner, configuration)
+            if chosen.account == accounts[user_id]:
+                found[user_id] = chosen.policy
+    return found
+
+
+def _unchanged(
+    configuration: Configuration,
+    course: Course,
+    rows: Mapping[int, LearnerCourse],
+    policies: Mapping[int, Policy],
+    enrolled: Mapping[int, datetime],
+    trusts_progress: bool,
+) -> set[int]:
+    """Return those for whom no milestone is due, or awaited, by what was reported and their policy."""
+    if not rows:
+        return set()
+    now, content_id = timezone.now(), context_of(configuration, course).keywords["content_id"]
+    accounts = {user_id: row.account for user_id, row in rows.items()}
+    elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, accounts)
+    reported = {user_id: replace(row.reported, elsewhere=elsewhere.get(user_id)) for user_id, row in rows.items()}
+    activities = edx_platform.activities(course.key, rows)
+    grades = edx_platform.grades(course.key, rows)
+    certificates = edx_platform.certificates(course.key, rows)
+    seen = {
+        user_id: Observed(
             enrollment=Enrollment(enrolled[user_id]),
             activity=activities.get(user_id, Activity()),
             grade=grades.get(user_id),
             certificate=certificates.get(user_id),
             is_graded=course.is_graded,
+            ends_at=course.ends_at,
+            has_ended=course.ends_at is not None and course.ends_at <= now,
         )
-        waits = milestones.needs_percent(reported[user_id], observed, policy)
-        waits = waits or milestones.awaits_certificate(reported[user_id], observed, policy)
-        if not waits and not milestones.due(reported[user_id], observed, policy)[1]:
+        for user_id in rows
+    }
+    asking = {pk for pk, one in seen.items() if milestones.needs_percent(reported[pk], one, policies[pk])}
+    if asking and trusts_progress:
+        remembered = _remembered(course.key, {user_id: (rows[user_id], seen[user_id]) for user_id in asking})
+        seen |= remembered
+        asking -= remembered.keys()
+    found = set()
+    for user_id, observed in seen.items():
+        before, policy = reported[user_id], policies[user_id]
+        waits = user_id in asking or milestones.observe_again_at(before, observed, policy, now, None) is not None
+        if not waits and not milestones.due(before, observed, policy)[1]:
             found.add(user_id)
+    return found
+
+
+def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
+    """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
+    states = observed_state.progress_states(course_key, list(asking))
+    enrollments = edx_platform.enrollments(course_key, asking)
+    found = {}
+    for user_id, (row, observed) in asking.items():
+        with_mode = replace(observed, enrollment=enrollments.get(user_id))
+        version = observed_state.progress_version(with_mode, states.get(user_id, ""))
+        if version and row.activity_version:
+            is_same = version == row.activity_version
+        else:
+            # The platform does not say; then only the time of the last completion tells.
+            last, looked_at = observed.activity.last, row.observed_at
+            is_same = last is not None and looked_at is not None and last < looked_at - OVERLAP
+        if is_same:
+            percent, unlocked = row.percent_seen, row.percent_unlocked_seen
+            found[user_id] = replace(observed, percent=percent, percent_unlocked=unlocked)
     return found

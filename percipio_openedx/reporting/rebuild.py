@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from django.db.models import Min
 from django.utils import timezone
@@ -23,24 +24,27 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import StatementContext
+from percipio_openedx.data import Milestone, StatementContext
 from percipio_openedx.db import persistently
-from percipio_openedx.enums import HoldReason
+from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
-from percipio_openedx.models.destination import Destination, PullClient
+from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import wait
 from percipio_openedx.models.statement import State, Statement
-from percipio_openedx.reporting import observed_state, store
+from percipio_openedx.models.unknown_learner import UnknownLearner
+from percipio_openedx.reporting import observed_state, retakes, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
 from percipio_openedx.reporting.store import Replacement
+from percipio_openedx.reporting.unknown_learners import RefusedNames, refused_names
 from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
 
 # Statements of one destination rebuilt at once.
 PAGE = 200
+UNKNOWN = HoldReason.UNKNOWN_TO_PERCIPIO.value
 
 
 @dataclass(slots=True)
@@ -108,7 +112,7 @@ def _compare(work: _Pass) -> None:
 
 
 def _compare_one(destination: Destination, work: _Pass) -> None:
-    configuration = config.for_site(destination.site_id)
+    configuration = config.for_account(destination.site_id, destination.account)
     if configuration is None or destination.compared_with == configuration.fingerprint:
         return
     if destination.own_credentials and not configuration.own_credentials:
@@ -151,8 +155,11 @@ def _first_by_destination() -> dict[int, datetime]:
 
 
 def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> None:
-    pulled_sites = PullClient.sites()
-    if pulled := [row.pk for row in rows if row.site_id in pulled_sites]:
+    places = PullClient.places()
+    if waiting := UnknownLearner.objects.of([row for row in rows if row.destination.place in places]):
+        _put_off(dict.fromkeys(waiting, UNKNOWN), rows, work)
+        rows = [row for row in rows if row.pk not in waiting]
+    if pulled := [row.pk for row in rows if row.destination.place in places]:
         persistently(Statement.objects.filter(pk__in=pulled).keep_as_it_is)(timezone.now())
         rows = [row for row in rows if row.pk not in pulled]
     if not rows:
@@ -161,13 +168,13 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if configuration is None:
         raise PercipioError("no configuration is in force for this site, or it is switched off")
     course = work.courses.get(course_key)
-    if course is None or not course.is_reported:
-        raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else HoldReason.COURSE_LEFT_OUT)
+    if course is None or course.hold(configuration.catalog):
+        raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog))
     user_ids = sorted({row.learner_course.user_id for row in rows})
     read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
-    context = context_of(configuration, course)
+    context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
     built: list[Replacement] = []
     reasons: dict[int, str] = {}
     for row in rows:
@@ -175,34 +182,73 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
         with bulkhead(Boundary.STATEMENT) as contained:
             if user_id in unread:
                 raise unread[user_id]
-            built.append(_build(row, seen[user_id], configuration, context))
+            built.append(_build(row, seen[user_id], configuration, refused, context))
         if contained.error is not None:
             _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
     unwritten = store.rewrite(configuration, built)
+    rewritten = {one.row.learner_course_id for one in built if one.row.pk not in unwritten}
+    if rewritten:
+        persistently(retakes.remember)(rewritten, context.keywords["content_id"])
     reasons |= {pk: reason_of(error) for pk, error in unwritten.items()}
     work.summary.built += len(built) - len(unwritten)
     _put_off(reasons, rows, work)
 
 
 def _build(
-    row: Statement, seen: ObservedLearner, configuration: Configuration, context: Callable[..., StatementContext]
+    row: Statement,
+    seen: ObservedLearner,
+    configuration: Configuration,
+    refused: RefusedNames,
+    context: Callable[..., StatementContext],
 ) -> Replacement:
     """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
-    destination = row.destination
-    is_same_site = destination.site_id == configuration.site_id
-    if is_same_site and destination.own_credentials and not configuration.own_credentials:
-        raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
-    finding = finding_of(row.learner_course, seen, configuration)
-    if finding.identity is None:
+    finding = finding_of(row.learner_course, seen, configuration, refused)
+    chosen = finding.configuration
+    if chosen is not None:
+        _check_place(row, chosen)
+    if finding.identity is None or chosen is None:
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
+    _check_stands(row, milestone)
     who = {"identity": finding.identity, "registration": row.registration}
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
     check_columns(milestone, built)
-    return Replacement(row, built, finding.identity.organization)
+    if built.retracts is not None:
+        _check_target(built.retracts, chosen)
+    return Replacement(row, built, (chosen, finding.identity.organization))
+
+
+def _check_place(row: Statement, configuration: Configuration) -> None:
+    """Raise ``PercipioError`` if a statement was made for another account, or for credentials that are gone."""
+    destination = row.destination
+    if not may_go(destination.place, configuration.place) and not row.may_move:
+        raise PercipioError("the learner belongs to another account now")
+    is_same_place = destination.place == configuration.place
+    if is_same_place and destination.own_credentials and not configuration.own_credentials:
+        raise PercipioError("the credentials of the site's own, with which this was made, are there no more")
+
+
+def _check_stands(row: Statement, milestone: Milestone) -> None:
+    """Raise ``PercipioError`` if the LMS took it back while it waited, and nobody was told that (``observe``)."""
+    reported = row.learner_course.reported
+    rounds = {
+        Kind.PASSED: reported.passed_round,
+        Kind.FAILED: reported.failed_round,
+        Kind.COMPLETED: reported.completed_round,
+    }
+    is_over = milestone.anew == reported.anew and milestone.round < rounds.get(milestone.kind, 0)
+    if is_over and row.voided_by is None:
+        raise PercipioError("it was taken back meanwhile: discard it")
+
+
+def _check_target(uuid: UUID, configuration: Configuration) -> None:
+    """Raise ``PercipioError`` if a retraction would go to another account than what it takes back."""
+    target = Statement.objects.filter(uuid=uuid).select_related("destination").only("destination").first()
+    if target is not None and not may_go(target.destination.place, configuration.place):
+        raise PercipioError("what it takes back was reported to another account")
 
 
 def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass) -> None:

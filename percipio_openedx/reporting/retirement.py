@@ -23,6 +23,7 @@ from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.statements.personal import Personal, learner_of, personal
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ AT_ONCE = 500
 # What the admin's log calls a deleted row.
 GONE = "(erased)"
 
-# A site, and the Percipio organization in its addresses.
-Place = tuple[int, str]
+# A site, its account, and the Percipio organization in the addresses.
+Where = tuple[int, str, str]
 
 
 def erase(user_id: int) -> int:
@@ -65,6 +66,7 @@ def _erase(user_id: int) -> int:
         statements, _ = Statement.objects.filter(learner_course_id__in=list(rows)).delete()
         LearnerCourse.objects.filter(pk__in=list(rows)).delete()
         ObservationFailure.objects.filter(user_id=user_id).delete()
+        UnknownLearner.objects.filter(user_id=user_id).delete()
     logger.info("learner erased user=%s statements=%s courses=%s", user_id, statements, len(rows))
     return statements
 
@@ -78,11 +80,11 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
     A course's statements may have gone to several places, since the learner's organization or the course's site may
     have changed.
     """
-    destinations = Destination.objects.values_list("pk", "site_id", "organization")
-    places = {pk: (site_id, organization) for pk, site_id, organization in destinations}
+    destinations = Destination.objects.values_list("pk", "site_id", "account", "organization")
+    places = {pk: (site_id, account, organization) for pk, site_id, account, organization in destinations}
     here: Counter[int] = Counter()
     unsent: Counter[int] = Counter()
-    sent: dict[int, Counter[Place]] = defaultdict(Counter)
+    sent: dict[int, Counter[Where]] = defaultdict(Counter)
     locked = Statement.objects.select_for_update().filter(learner_course_id__in=list(rows)).order_by("pk")
     columns = ("learner_course_id", "state", "attempts", "status", "destination_id")
     for pk, state, attempts, status, destination in locked.values_list(*columns):
@@ -93,24 +95,24 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
             unsent[pk] += 1
         else:
             sent[pk][places[destination]] += 1
-    found: dict[Place, list[tuple[str, int]]] = defaultdict(list)
+    found: dict[Where, list[tuple[str, int]]] = defaultdict(list)
     for pk, row in rows.items():
         if row.sequence <= unsent[pk]:
             continue
         # Where pruned statements went is unknown; most likely where others of the course went.
         if pruned := row.sequence - here[pk]:
-            place = next(iter(sent[pk]), None) or (row.site_id, _only_organization(row.site_id))
+            place = next(iter(sent[pk]), None) or (row.site_id, row.account, _only_organization(row))
             sent[pk][place] += pruned
         for place, count in sent[pk].items():
             found[place].append((str(row.registration), count))
     now = timezone.now()
-    for (site_id, organization), parts in found.items():
+    for (site_id, account, organization), parts in found.items():
         # Track records carry no registration.
-        by_track = DeliveryAttempt.objects.filter(
-            destination__site_id=site_id, destination__organization=organization, api=Api.TRACK
-        )
+        there = Destination.objects.filter(site_id=site_id, account=account, organization=organization)
+        by_track = DeliveryAttempt.objects.filter(destination__in=there, api=Api.TRACK)
         ErasureRequest.objects.create(
             site_id=site_id,
+            account=account,
             organization=organization,
             api=(Api.TRACK if by_track.exists() else Api.STATEMENTS).value,
             registrations="\n".join(registration for registration, _ in parts),
@@ -119,9 +121,10 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
         )
 
 
-def _only_organization(site_id: int) -> str:
-    """Return the organization of all of a site's statements; ``''`` if there are several."""
-    names = set(Destination.objects.filter(site_id=site_id).values_list("organization", flat=True))
+def _only_organization(row: LearnerCourse) -> str:
+    """Return the organization of all statements of a learner's account; ``''`` if there are several."""
+    there = Destination.objects.filter(site_id=row.site_id, account=row.account)
+    names = set(there.values_list("organization", flat=True))
     return names.pop() if len(names) == 1 else ""
 
 

@@ -24,6 +24,9 @@ from percipio_openedx.models.statement import State, Statement, StatementLedger,
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.statements.ids import topic_of
 
+# The account's configuration that shaped a statement, and the Percipio organization that it goes to.
+Target = tuple[Configuration, str]
+
 TICK = timedelta(microseconds=1)
 # SQL statements are limited by ``max_allowed_packet`` (16 MB in MariaDB); a row may exceed 16 KB.
 ROWS_IN_AN_INSERT = 200
@@ -34,11 +37,11 @@ ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if fie
 
 
 class Replacement(NamedTuple):
-    """A statement, what was rebuilt in its place, and the Percipio organization that goes to."""
+    """A statement, what was rebuilt in its place, and where that goes to."""
 
     row: Statement
     built: BuiltStatement
-    organization: str
+    target: Target
 
 
 def keep(
@@ -62,8 +65,8 @@ def keep(
     def write(user_ids: Sequence[int]) -> int:
         some = [by_user[user_id] for user_id in user_ids]
         built = [statement for finding in some for _, statement in finding.statements]
-        organizations = {_organization(finding) for finding in some if finding.statements}
-        shared = _shared(configuration, organizations, built, now) if built else None
+        targets = [_target(finding) for finding in some if finding.statements]
+        shared = _shared(configuration.site_id, targets, built, now) if built else None
         return _keep(lease, some, shared, now)
 
     made, unwritten = apart(Boundary.ROW, list(by_user), write)
@@ -76,8 +79,8 @@ def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[i
 
     def write(pks: Sequence[int]) -> None:
         some, now = [by_pk[pk] for pk in pks], timezone.now()
-        built, organizations = [one.built for one in some], {one.organization for one in some}
-        _rewrite(some, _shared(configuration, organizations, built, now))
+        built, targets = [one.built for one in some], [one.target for one in some]
+        _rewrite(some, _shared(configuration.site_id, targets, built, now))
 
     _, unwritten = apart(Boundary.ROW, list(by_pk), write)
     return unwritten
@@ -105,36 +108,34 @@ class Clock:
 
 
 class _Shared(NamedTuple):
-    """What statements refer to: destinations by organization, topics by statement, the configuration's fingerprint."""
+    """What statements refer to: destinations by account and organization, topics by statement."""
 
     site_id: int
-    destinations: Mapping[str, Destination]
+    destinations: Mapping[tuple[str, str], Destination]
     topics: Mapping[UUID, UUID]
-    built_by: str
 
-    def content(self, built: BuiltStatement, organization: str) -> dict[str, Any]:
+    def content(self, built: BuiltStatement, target: Target) -> dict[str, Any]:
+        configuration, organization = target
         return {
             "verb": built.verb,
             "actor_key": built.actor_key,
             "topic": self.topics[built.id],
             "body": built.body,
             "track": built.track,
-            "destination_id": self.destinations[organization].pk,
-            "built_by": self.built_by,
+            "destination_id": self.destinations[configuration.account, organization].pk,
+            "built_by": configuration.fingerprint,
         }
 
 
 @persistently
-def _shared(
-    configuration: Configuration, organizations: Iterable[str], built: Sequence[BuiltStatement], now: datetime
-) -> _Shared:
-    site_id = configuration.site_id
+def _shared(site_id: int, targets: Iterable[Target], built: Sequence[BuiltStatement], now: datetime) -> _Shared:
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
+    own = {(one.account, organization): one.own_credentials for one, organization in targets}
     destinations = {
-        name: Destination.of(site_id, name, own_credentials=configuration.own_credentials)
-        for name in sorted(organizations)
+        (account, name): Destination.of(site_id, name, own_credentials=own[account, name], account=account)
+        for account, name in sorted(own)
     }
-    return _Shared(site_id, destinations, topics_of(site_id, built), configuration.fingerprint)
+    return _Shared(site_id, destinations, topics_of(site_id, built))
 
 
 def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
@@ -190,6 +191,8 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
     pks = [finding.row.pk for finding in findings]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
+    if left := [finding.row.pk for finding in findings if finding.row.pk in held and finding.has_left]:
+        Statement.objects.filter(learner_course_id__in=left).leave_account(now)
     if same := [finding.row.pk for finding in findings if finding.row.pk in held and not finding.is_news]:
         LearnerCourse.objects.filter(pk__in=same).update(observed_at=now, lease=None, leased_until=None)
     if news := [finding.row for finding in findings if finding.row.pk in held and finding.is_news]:
@@ -209,7 +212,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
 def _statements(
     finding: LearnerFinding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
 ) -> list[Statement]:
-    row, organization = finding.row, _organization(finding)
+    row = finding.row
     return [
         Statement(
             uuid=built.id,
@@ -224,7 +227,7 @@ def _statements(
             stored_at=clock.next(),
             state=State.WAITING,
             due_at=now,
-            **shared.content(built, organization),
+            **shared.content(built, _target(finding)),
         )
         for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
         if built.id not in known
@@ -241,10 +244,10 @@ def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
         outdated = Statement.objects.select_for_update().filter(pk__in=pks, state=State.OUTDATED).order_by("pk")
         still_outdated = set(outdated.values_list("pk", flat=True))
         now = timezone.now()
-        for row, built, organization in made:
+        for row, built, target in made:
             if row.pk not in still_outdated:
                 continue
-            content = shared.content(built, organization)
+            content = shared.content(built, target)
             # Drop the reason of a failed rebuild; keep Percipio's message.
             content["answer"] = "" if row.attempts else row.answer
             if clock is not None and row.site_id != site_id:
@@ -254,5 +257,8 @@ def _rewrite(made: Sequence[Replacement], shared: _Shared) -> None:
             clock.close()
 
 
-def _organization(finding: LearnerFinding) -> str:
-    return finding.identity.organization if finding.identity else ""
+def _target(finding: LearnerFinding) -> Target:
+    """Return where a finding's statements go; only a learner who has an account and a name has any."""
+    if finding.configuration is None or finding.identity is None:
+        raise ValueError("statements of a learner who is not named")
+    return finding.configuration, finding.identity.organization

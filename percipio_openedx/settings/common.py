@@ -97,7 +97,7 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_SEND_SKIPPED
     # .. setting_default: False
     # .. setting_description: Whether a site that has changed from the Track API to the Statements API sends what it
-    #     skipped before because Track has no form for it (passed). False: that stays here, unsent.
+    #     skipped before because Track has no form for it (passed, failed). False: that stays here, unsent.
     "PERCIPIO_SEND_SKIPPED": False,
     # .. setting_name: PERCIPIO_LEARNER_ID
     # .. setting_default: "email"
@@ -107,7 +107,8 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_LEARNER_HOME_PAGE
     # .. setting_default: ""
     # .. setting_description: The homePage of a learner's account where PERCIPIO_LEARNER_ID is not email: for ids that
-    #     Percipio gave, the organization's Percipio address. Empty: this LMS's address.
+    #     Percipio gave, the organization's Percipio address. Empty: the site's own address (LMS_ROOT_URL of its
+    #     SiteConfiguration, else of the settings).
     "PERCIPIO_LEARNER_HOME_PAGE": "",
     # .. setting_name: PERCIPIO_ORGANIZATION_FROM
     # .. setting_default: ""
@@ -115,10 +116,19 @@ DEFAULTS: dict[str, Any] = {
     #     (for instance sso:percipioOrganizationUuid).
     "PERCIPIO_ORGANIZATION_FROM": "",
     # .. setting_name: PERCIPIO_LEARNERS
-    # .. setting_default: "all"
-    # .. setting_description: Whom to report: all, or sso:<provider> for only those who came through that
-    #     single-sign-on provider (a backend name such as tpa-saml, or a SAML identity provider's slug).
-    "PERCIPIO_LEARNERS": "all",
+    # .. setting_default: ""
+    # .. setting_description: Whom to report; it has to be chosen, and nothing is reported until it is: all, or
+    #     sso:<provider> for only those who came through that single-sign-on provider (a backend name such as tpa-saml,
+    #     or a SAML identity provider's slug), or sso:<key>=<value>[,<value>...] for only those whose link has one of
+    #     these values under that key of its extra data. Where a site has accounts, each account's own rule counts
+    #     instead.
+    "PERCIPIO_LEARNERS": "",
+    # .. setting_name: PERCIPIO_MODES
+    # .. setting_default: []
+    # .. setting_description: The enrollment modes that are reported, for instance verified and no-id-professional.
+    #     Learners who are enrolled in another mode are held back. A list, or a text with commas; empty, or all: every
+    #     mode.
+    "PERCIPIO_MODES": [],
     # .. setting_name: PERCIPIO_SEND_NAMES
     # .. setting_default: True
     # .. setting_description: Whether a learner's full name travels with the statement beside the id.
@@ -126,17 +136,65 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_CONTENT_ID
     # .. setting_default: "course"
     # .. setting_description: How a course is named to Percipio: course (course:Org+Course, as in Percipio's
-    #     catalog), course_run (the course key), or url (the course's address in this LMS).
+    #     catalog), course_run (the course key), url (the course's address in this LMS), or slug (Org-Course in letters,
+    #     digits and hyphens only, which fits every form and file of Percipio).
     "PERCIPIO_CONTENT_ID": "course",
+    # .. setting_name: PERCIPIO_CATALOG
+    # .. setting_default: ""
+    # .. setting_description: Which course runs are offered to Percipio's catalog: empty (no catalog), chosen (those
+    #     that an operator offers), or all visible (those that this LMS's own catalog shows, but for withdrawn ones).
+    "PERCIPIO_CATALOG": "",
+    # .. setting_name: PERCIPIO_COURSES
+    # .. setting_default: "all"
+    # .. setting_description: Of which courses learners are reported: all, or catalog (only those that are offered to
+    #     Percipio's catalog).
+    "PERCIPIO_COURSES": "all",
+    # .. setting_name: PERCIPIO_CATALOG_TYPE
+    # .. setting_default: "COURSE"
+    # .. setting_description: The type of content that the catalog states for a course, unless its override says
+    #     otherwise.
+    "PERCIPIO_CATALOG_TYPE": "COURSE",
+    # .. setting_name: PERCIPIO_CATALOG_DURATION
+    # .. setting_default: 0
+    # .. setting_description: Seconds that the catalog states for a course whose effort says nothing that can be read,
+    #     at most 3600000. 0: such a course is held back.
+    "PERCIPIO_CATALOG_DURATION": 0,
+    # .. setting_name: PERCIPIO_CATALOG_LANGUAGE
+    # .. setting_default: ""
+    # .. setting_description: The language tag (en, pt-BR) that the catalog states for a course whose settings name no
+    #     language. Empty: such a course is held back.
+    "PERCIPIO_CATALOG_LANGUAGE": "",
+    # .. setting_name: PERCIPIO_LAUNCH_IDP
+    # .. setting_default: ""
+    # .. setting_description: The identity provider that learners who come by the launch address log in through: its id
+    #     in the LMS (for instance saml-okta, as in tpa_hint). Empty: the login page as it is.
+    "PERCIPIO_LAUNCH_IDP": "",
+    # .. setting_name: PERCIPIO_LAUNCH_ENROLLS
+    # .. setting_default: True
+    # .. setting_description: Whether the launch address shows a learner who is not enrolled a page with a button that
+    #     enrolls, by the LMS's own rules. False: it leads to the course's about page.
+    "PERCIPIO_LAUNCH_ENROLLS": True,
     # .. setting_name: PERCIPIO_STARTED_ON
     # .. setting_default: "enrollment"
     # .. setting_description: When a course counts as started: enrollment, or first_activity.
     "PERCIPIO_STARTED_ON": "enrollment",
     # .. setting_name: PERCIPIO_COMPLETED_ON
-    # .. setting_default: "passed"
-    # .. setting_description: When a course counts as completed: passed, progress (every unit done), certificate, or
-    #     any of the three.
-    "PERCIPIO_COMPLETED_ON": "passed",
+    # .. setting_default: "course"
+    # .. setting_description: When a course counts as completed: course (passed where the course is graded, every unit
+    #     done where it is not), passed, progress (every unit done), certificate, or any of the last three.
+    "PERCIPIO_COMPLETED_ON": "course",
+    # .. setting_name: PERCIPIO_MILESTONES
+    # .. setting_default: ["started", "progressed", "passed", "completed"]
+    # .. setting_description: The milestones that are reported: any of started, progressed, passed, failed and
+    #     completed, as a list or a text with commas; all: these five. A learner fails a graded course when the run has
+    #     ended (its end date) and the grade is below the mark.
+    "PERCIPIO_MILESTONES": ["started", "progressed", "passed", "completed"],
+    # .. setting_name: PERCIPIO_RETAKES
+    # .. setting_default: "completions"
+    # .. setting_description: What is reported of a learner who was reported as completed in another run of the course
+    #     (with the same id in Percipio's catalog): completions (only a later completion, so that Percipio's record
+    #     does not go back), everything, or first_only (nothing).
+    "PERCIPIO_RETAKES": "completions",
     # .. setting_name: PERCIPIO_UNDONE
     # .. setting_default: "keep"
     # .. setting_description: What to do when the LMS takes a completion back (certificate revoked, regraded below the
@@ -161,6 +219,12 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: How many of the LMS's Celery workers may work for the plugin at the same time when there
     #     is much to do, 1 to 64. One is enough except for large back-fills and the hours after an outage.
     "PERCIPIO_PARALLEL_RUNS": 2,
+    # .. setting_name: PERCIPIO_SWEEP
+    # .. setting_default: True
+    # .. setting_description: Whether workers compare, once a day and with a small part of their time, everything that
+    #     was looked at with the LMS, and report what no signal told. False: a lost signal is made up for only by the
+    #     learner's next act, or by percipio_backfill.
+    "PERCIPIO_SWEEP": True,
     # .. setting_name: PERCIPIO_BATCH_SIZE
     # .. setting_default: 50
     # .. setting_description: Statements in one request, 1 to 500. Batches are split if Percipio refuses the size (413).
@@ -170,6 +234,22 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: Seconds to wait for Percipio: to connect, and between two parts of an answer; an answer
     #     as a whole may take three times as long.
     "PERCIPIO_TIMEOUT": 20,
+    # .. setting_name: PERCIPIO_UNKNOWN_LEARNER_WORDS
+    # .. setting_default: ["user not found", "unknown user", "user unknown", "no such user", "user not exist", "no
+    #     user found", "not find user", "user not known", "user not recognized", "no user with", "no user exists",
+    #     "learner not found", "unknown learner", "learner unknown", "no such learner", "learner not exist", "no
+    #     learner found", "not find learner", "learner not known", "learner not recognized", "no learner with"]
+    # .. setting_description: Phrases by which Percipio's refusal of a statement says that it does not know the learner,
+    #     who is then held back until the name changes or an operator tries again. The words of a phrase are found in
+    #     their order, in any case, with at most three others between two of them; a message that names a course, an
+    #     organization or another thing never counts. Skillsoft has not published what Percipio says: compare the
+    #     answers of parked statements. [] switches it off.
+    "PERCIPIO_UNKNOWN_LEARNER_WORDS": [
+        *("user not found", "unknown user", "user unknown", "no such user", "user not exist", "no user found"),
+        *("not find user", "user not known", "user not recognized", "no user with", "no user exists"),
+        *("learner not found", "unknown learner", "learner unknown", "no such learner", "learner not exist"),
+        *("no learner found", "not find learner", "learner not known", "learner not recognized", "no learner with"),
+    ],
     # .. setting_name: PERCIPIO_PULL_RATE
     # .. setting_default: "120/minute"
     # .. setting_description: Rate limit of one pull client at the statement resource: a number, a slash and second,

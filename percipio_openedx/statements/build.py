@@ -34,6 +34,7 @@ LONGEST_PLATFORM: Final = 200
 # A longer time on task, a hundred years, is an error.
 MOST_SECONDS: Final = 100 * 366 * 24 * 3600
 ROUND: Final = "round-"
+ANEW: Final = "anew-"
 
 
 class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
@@ -85,7 +86,7 @@ def moment(at: datetime, now: datetime) -> datetime:
 
 
 def _record(context: StatementContext, at: datetime) -> bytes | None:
-    """Return the Track record of a milestone; None for passed and retracted, which Track cannot express.
+    """Return the Track record of a milestone; None for passed, failed and retracted, which Track cannot express.
 
     Formats as on Percipio's tracking page: whole percent, whole seconds (omitted if unknown), UTC without fractions.
     """
@@ -150,6 +151,8 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
             return {"extensions": {EXTENSION_PROGRESS: milestone.percent}}
         case Kind.PASSED:
             return {"success": True}
+        case Kind.FAILED:
+            return {"success": False}
         case Kind.COMPLETED:
             return (
                 {"completion": True}
@@ -161,7 +164,7 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
 
 def _scaled(milestone: Milestone) -> float | None:
     """Return the score, 0 to 1 in four places; weights above 100 % in all give 1."""
-    if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.COMPLETED):
+    if milestone.score is None or milestone.kind not in (Kind.PASSED, Kind.FAILED, Kind.COMPLETED):
         return None
     if not math.isfinite(milestone.score):
         raise StatementError("result.score.scaled", "is not a number")
@@ -175,18 +178,25 @@ def _retracted_id(context: StatementContext) -> UUID | None:
         return None
     if milestone.retracts in (None, Kind.RETRACTED, Kind.PROGRESSED):
         raise StatementError("object.id", "a retraction needs one earlier statement that it takes back")
-    target = Milestone(kind=milestone.retracts, at=milestone.at, round=milestone.round)
-    return ids.statement_id(context.registration, target.kind, target.value)
+    return target_of(context.registration, milestone)
+
+
+def target_of(registration: UUID, milestone: Milestone) -> UUID:
+    """Return the id of the statement that a retraction takes back."""
+    kind = milestone.retracts or milestone.kind
+    target = Milestone(kind=kind, at=milestone.at, round=milestone.round, anew=milestone.anew)
+    return ids.statement_id(registration, target.kind, target.value)
 
 
 def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
     """Return a frozen statement's milestone, the inverse of ``build``, or raise ``StatementError``."""
     try:
         found = Kind(kind)
-        parts = value.split(":") if value and found is not Kind.PROGRESSED else []
+        parts = value.split(":") if value else []
+        percent = int(parts.pop(0)) if found is Kind.PROGRESSED else None
         retracts = Kind(parts.pop(0)) if found is Kind.RETRACTED else None
-        rounds = int(parts[0].removeprefix(ROUND)) if parts else 0
-        percent = int(value) if found is Kind.PROGRESSED else None
+        anew = anew_of(parts.pop()) if parts and parts[-1].startswith(ANEW) else 0
+        rounds = int(parts.pop(0).removeprefix(ROUND)) if parts else 0
     except (ValueError, IndexError):
         raise StatementError("value", "is none of a milestone") from None
     result: dict[str, Any] = {}
@@ -204,7 +214,14 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         seconds=_seconds(str(result.get("duration", ""))),
         round=rounds,
         retracts=retracts,
+        anew=anew,
     )
+
+
+def anew_of(value: str) -> int:
+    """Return which time everything is reported (``data.Reported.anew``), from a milestone's value."""
+    last = value.rpartition(":")[2]
+    return int(last.removeprefix(ANEW)) if last.startswith(ANEW) else 0
 
 
 def _seconds(duration: str) -> int | None:

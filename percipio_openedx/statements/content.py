@@ -24,6 +24,8 @@ LONGEST_ACCOUNT: Final = 500
 MOST_INSTRUCTORS: Final = 50
 
 _SEPARATOR: Final = re.compile(r"[-_@.]")
+# What fits into none of Percipio's ids (Content Bulk Import: letters, digits and a few marks).
+_NOT_IN_SLUGS: Final = re.compile(r"[^A-Za-z0-9-]")
 _LONGEST_TAG: Final = 35  # RFC 5646 section 4.4.1
 
 
@@ -59,12 +61,28 @@ def content_id(course: Course, rule: str, lms_root: str) -> str:
         return course.key
     if rule == "url":
         return course_url(course.key, lms_root)
+    if rule == "slug":
+        return course_slug(course.org, course.number)
     return f"course:{course.org}+{course.number}"
 
 
+def course_slug(org: str, number: str) -> str:
+    """Return ``Org-Course`` in letters, digits and ``-`` only; one hyphen for each other character.
+
+    Not unique: Acme-Corp's X and Acme's Corp-X share one (the doctor names them, and their launch address leads
+    nowhere).
+    """
+    return _NOT_IN_SLUGS.sub("-", f"{org}-{number}")
+
+
+def launch_url(content: str, lms_root: str) -> str:
+    """Return the address that takes a learner to the course with this content id; without a root, its path."""
+    return f"{lms_root}/percipio/launch/{quote(content, safe='')}"
+
+
 def activity_id(content: str, lms_root: str) -> str:
-    """Return the ``object.id`` of statements: the content id if it is an IRI (Data 2.4.4.1), else one made of it."""
-    return content if is_iri(content) else f"{lms_root}/percipio/content/{quote(content, safe='')}"
+    """Return the ``object.id`` of statements: the content id if it is an IRI (Data 2.4.4.1), else where it leads."""
+    return content if is_iri(content) else launch_url(content, lms_root)
 
 
 def course_url(course_key: str, lms_root: str) -> str:

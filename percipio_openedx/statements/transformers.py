@@ -97,7 +97,7 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         return tincan.Result(**known)
 
 
-for _kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED):
+for _kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.FAILED, Kind.COMPLETED):
     PercipioRegistry.register(event_name(_kind))(CourseTransformer)
 
 

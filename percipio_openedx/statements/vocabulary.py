@@ -24,6 +24,7 @@ VERBS: Final[dict[Kind, str]] = {
     Kind.STARTED: ADL_VERBS + "initialized",
     Kind.PROGRESSED: ADL_VERBS + "progressed",
     Kind.PASSED: ADL_VERBS + "passed",
+    Kind.FAILED: ADL_VERBS + "failed",
     Kind.COMPLETED: ADL_VERBS + "completed",
     Kind.RETRACTED: VERB_VOIDED,
 }

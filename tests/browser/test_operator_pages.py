@@ -45,6 +45,7 @@ def pages(world: World) -> dict[str, str]:
         "statement": address("statement_change", parked),
         "configuration": address("percipioconfiguration_add"),
         "import": address("courseoverride_import"),
+        "runs": address("course_runs"),
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
     }
     models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")
@@ -220,11 +221,26 @@ def test_a_configuration_is_typed_in_and_its_lost_secret_typed_again(
         ("new_password", "canary-typed-5a90"),
         ("api_url", arriving.url),
         ("token_url", arriving.token_url),
+        ("learners", "sso:tpa-saml"),
     ):
         browser.type(f"#id_{field}", text)
     browser.run("document.querySelector('#id_region').value = 'custom'")
     browser.click('input[name="_save"]')
+    browser.wait_for("Type the client secret again first")
+    picture("configuration-shown")
+    assert "Reports 2 learners in 1 of 1 course." in browser.text(".percipio-sides > :first-child")
+    assert "Reports 0 learners in 1 of 1 course" in browser.text(".percipio-sides > :last-child")
+    assert browser.run("return document.querySelector('#id_new_password').value") == ""
+    assert overflow(browser) == []
+    browser.resize(390, 844)
+    picture("configuration-shown-narrow")
+    assert overflow(browser) == []
+    browser.resize(1280, 900)
+    browser.type("#id_new_password", "canary-typed-5a90")
+    browser.click('input[name="_save"]')
     browser.wait_for("stored, encrypted")
+    picture("configuration-saved")
+    assert "percipio_backfill --site example.com" in browser.text(".messagelist")
 
     settings.PERCIPIO_ENCRYPTION_KEYS = ["second text of keys 91f7aa"]
     browser = visit(address("percipioconfiguration_changelist"))

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.sites.models import Site
 from django.utils import timezone
 
-from demo import report
-from percipio_openedx.models import Statement
+from demo.journals import Journal, compare
+from demo.learning import destinations
+from percipio_openedx.models import Account, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.delivery.rows import add
 
@@ -58,9 +60,16 @@ def running(folder: Path) -> list[int]:
 
 
 def a_free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    """A port that nobody holds, nor the next one, which the second sandbox takes."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
@@ -88,10 +97,10 @@ def test_a_signal_ends_everything_that_it_started(folder: Path, number: signal.S
         if "A class of" in line:
             break
     until = time.monotonic() + PATIENCE
-    # The sandbox, the worker with the processes of its pool, and whoever makes the class.
-    while len(running(folder)) < 6 and time.monotonic() < until:
+    # The demo, its sandboxes, the worker with the processes of its pool, and whoever makes the class.
+    while len(running(folder)) < 7 and time.monotonic() < until:
         time.sleep(0.1)
-    assert len(running(folder)) >= 6
+    assert len(running(folder)) >= 7
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
 
@@ -99,8 +108,22 @@ def test_a_signal_ends_everything_that_it_started(folder: Path, number: signal.S
     assert running(folder) == []
 
 
-def _lines(path: Path, documents: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(document) + "\n" for document in documents), encoding="utf-8")
+def journal(path: Path, entries: list[tuple[str, dict[str, Any]]], region: str = "us", before: int = 0) -> Journal:
+    """A sandbox's file of what arrived, each with the partner."""
+    lines = [
+        {"partner": partner, "kind": "track" if "status" in body else "statement", "body": body}
+        for partner, body in entries
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return Journal(region, path, before)
+
+
+def a_statement(uuid: object = "", email: str = "stranger@example.com", course: str = "AcademyX+C1") -> dict[str, Any]:
+    return {"id": str(uuid), "actor": {"mbox": f"mailto:{email}"}, "object": {"id": f"course:{course}"}}
+
+
+def a_record(email: str = "stranger@example.com", course: str = "WorkshopX+C1") -> dict[str, Any]:
+    return {"status": "started", "user": email, "content_id": f"course:{course}"}
 
 
 @pytest.mark.django_db
@@ -109,8 +132,14 @@ def _lines(path: Path, documents: list[dict[str, Any]]) -> None:
     [([0, 1, 2, 3], 0, 0), ([0, 1, 3], 0, 1), ([0, 1], 1, 1), ([0, 1], 2, 0), ([], 0, 4), ([0, 1, 2, 3], 1, 0)],
 )
 def test_what_was_delivered_is_held_against_what_arrived(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arrived: list[int], records: int, missing: int
+    tmp_path: Path,
+    settings: Any,
+    capsys: pytest.CaptureFixture[str],
+    arrived: list[int],
+    records: int,
+    missing: int,
 ) -> None:
+    settings.PERCIPIO_PARTNER_NAME = "academy"
     rows = [add(number) for number in range(6)]
     since = timezone.now()
     Statement.objects.filter(pk__in=[row.pk for row in rows[:4]]).update(
@@ -118,12 +147,78 @@ def test_what_was_delivered_is_held_against_what_arrived(
     )
     # Of an earlier run, whose record is there or not.
     Statement.objects.filter(pk=rows[4].pk).update(state=State.DELIVERED, settled_at=since - timedelta(seconds=1))
-    old = [{"id": str(rows[4].uuid)}]
-    statements, track_records = tmp_path / "statements.jsonl", tmp_path / "track.jsonl"
-    _lines(statements, old + [{"id": str(rows[number].uuid)} for number in arrived])
-    if records:
-        _lines(track_records, [{"status": "old"}] + [{"status": "started"}] * records)
+    bodies = [a_statement(rows[4].uuid), *(a_statement(rows[number].uuid) for number in arrived)]
+    everything = [*bodies, *[a_record()] * records]
+    kept = journal(tmp_path / "journal.jsonl", [("academy", body) for body in everything], before=1)
 
-    assert report.compare(since, statements, 1, track_records, 1 if records else 0) == missing
+    assert compare(since, [kept]) == missing
     said = capsys.readouterr().out
     assert ("never arrived" in said) is bool(missing)
+    assert "Each partner's record holds its own learners only." in said
+
+
+@pytest.mark.django_db
+def test_what_arrived_at_another_partner_is_missing(tmp_path: Path, settings: Any) -> None:
+    settings.PERCIPIO_PARTNER_NAME = "academy"
+    row = add(1)
+    Statement.objects.filter(pk=row.pk).update(state=State.DELIVERED, settled_at=timezone.now())
+    arrived = journal(tmp_path / "journal.jsonl", [("another", a_statement(row.uuid))])
+
+    assert compare(timezone.now() - timedelta(minutes=1), [arrived]) == 1
+
+
+BIRCH, CEDAR, NOBODY = (f"learner-7-{number:04}@example.com" for number in (3, 4, 5))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("region", "partner", "email", "course", "is_own"),
+    [
+        ("us", "demo-birch", BIRCH, "CampusX+C1", True),
+        ("eu", "demo-cedar", CEDAR, "CampusX+C1", True),
+        ("us", "demo-academy", NOBODY, "AcademyX+C1", True),
+        ("us", "demo-academy", "operator@example.com", "CampusX+C1", True),
+        ("us", "demo-birch", CEDAR, "CampusX+C1", False),
+        ("us", "demo-cedar", CEDAR, "CampusX+C1", False),
+        ("eu", "demo-birch", BIRCH, "CampusX+C1", False),
+        ("us", "demo-birch", NOBODY, "CampusX+C1", False),
+        ("us", "demo-academy", NOBODY, "CampusX+C1", False),
+        ("us", "demo-academy", BIRCH, "CampusX+C1", False),
+        ("us", "demo-birch", BIRCH, "AcademyX+C1", False),
+    ],
+)
+@pytest.mark.parametrize("is_track", [False, True])
+def test_a_learner_who_is_not_the_partners_own_is_seen(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    region: str,
+    partner: str,
+    email: str,
+    course: str,
+    is_own: bool,
+    is_track: bool,
+) -> None:
+    body = a_record(email, course) if is_track else a_statement(1, email, course)
+    kept = journal(tmp_path / "journal.jsonl", [(partner, body)], region, before=1)
+
+    assert compare(timezone.now(), [kept]) == (0 if is_own else 1)
+    assert (f"{email} in course:{course} at {partner}, {region}" in capsys.readouterr().out) is not is_own
+
+
+@pytest.mark.django_db
+def test_each_customer_has_an_account_that_follows_the_addresses(settings: Any) -> None:
+    settings.DEMO_OTHER_REGION_URL = "http://127.0.0.1:8001"
+    for url in ("http://127.0.0.1:8000", "http://127.0.0.1:9000", "http://127.0.0.1:9000"):
+        settings.PERCIPIO_REGION, settings.PERCIPIO_API_URL = "custom", url
+        settings.PERCIPIO_TOKEN_URL = f"{url}/token"
+        Site.objects.update_or_create(pk=2, defaults={"domain": "campus.demo.local", "name": "Demo Campus"})
+        Site.objects.update_or_create(pk=3, defaults={"domain": "workshop.demo.local", "name": "Demo Workshop"})
+        destinations.add_accounts()
+
+    rows = {row.name: row for row in Account.in_order([2])}
+    assert {name: (row.api_url, row.token_url) for name, row in rows.items()} == {
+        "birch": ("http://127.0.0.1:9000", "http://127.0.0.1:9000/token"),
+        "cedar": ("http://127.0.0.1:8001", "http://127.0.0.1:8001/oauth2-provider/token"),
+    }
+    assert [row.client_secret.reveal() for row in rows.values()] == ["demo-birch-secret", "demo-cedar-secret"]
+    assert Account.objects.count() == 3

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 from common.djangoapps.student.models import CourseEnrollment, UserProfile
@@ -15,6 +18,7 @@ from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
+from percipio_openedx.reporting.course_progress import AtOnce
 
 KEY = "course-v1:DemoX+CS101+2026"
 
@@ -66,6 +70,13 @@ def a_site(domain: str, *orgs: str) -> Site:
     site, _ = Site.objects.get_or_create(domain=domain, defaults={"name": domain})
     SiteConfiguration.objects.create(site=site, enabled=True, site_values={"course_org_filter": list(orgs)})
     return site
+
+
+@contextmanager
+def one_by_one() -> Iterator[None]:
+    """Every learner's progress is asked of the platform, as in a course with random content."""
+    with mock.patch("percipio_openedx.reporting.course_progress.at_once", lambda *_: AtOnce()):
+        yield
 
 
 def progress_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:

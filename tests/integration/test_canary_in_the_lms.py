@@ -27,6 +27,7 @@ from percipio_openedx.operations import alerts
 from percipio_openedx.settings.common import PULL_SCOPE
 from percipio_sandbox import Sandbox
 from tests.integration import dump
+from tests.integration.admin.forms import ADD, hidden
 from tests.integration.admin.world import a_world
 from tests.integration.builders import KEY, a_learner
 from tests.integration.lrs.rows import SECRET as PULL_SECRET
@@ -41,7 +42,6 @@ LMS_KEY = "canary-secret-key-of-the-lms-5e18"
 PASSWORD = "canary-password-of-the-operator"
 NAME, EMAIL, USERNAME = "Zebulon Quartermaine", "zq@private.example", "zebulon9"
 ASKED_FOR = (NAME, "Quartermaine", EMAIL, "zq%40private.example", USERNAME)
-ADD = "admin:percipio_openedx_percipioconfiguration_add"
 
 
 @dataclass
@@ -104,9 +104,13 @@ def _operate(day: Day, client: Client, sandbox: Sandbox) -> None:
         "api_url": sandbox.url,
         "token_url": sandbox.token_url,
         "send_names": "unknown",
+        # Something that is reported otherwise, so that the page shows what it means first.
+        "progress_step": "9",
     }
     day.answered(client.post(reverse(ADD), {**form, "new_password": MISTYPED, "timeout": "0"}))
-    day.answered(client.post(reverse(ADD), {**form, "new_password": SECRET}))
+    shown = client.post(reverse(ADD), {**form, "new_password": SECRET})
+    day.answered(shown)
+    day.answered(client.post(reverse(ADD), {**form, **hidden(shown), "new_password": SECRET}))
     row = PercipioConfiguration.newest(1)
     assert row is not None and row.client_secret.reveal() == SECRET
     day.answered(client.get(reverse(ADD), {"source": row.pk}))

@@ -26,8 +26,8 @@ def site() -> Any:
 
 
 def configure(site: Any, **fields: Any) -> PercipioConfiguration:
-    given = {"partner_name": "campus", "client_id": "campus-client", "client_secret": CANARY, **fields}
-    return PercipioConfiguration.objects.create(site=site, enabled=True, **given)
+    given = {"partner_name": "campus", "client_id": "campus-client", "client_secret": CANARY, "learners": "all"}
+    return PercipioConfiguration.objects.create(site=site, enabled=True, **{**given, **fields})
 
 
 def test_the_newest_version_counts_at_once(site: Any) -> None:

@@ -35,22 +35,33 @@ FOREIGN = {
 OURS = {
     *("Alert.kind", "Alert.subject", "BackfillRun.course_key", "BackfillRun.scope", "BackfillRun.scope_key"),
     *("CourseOverride.content_id", "CourseOverride.course_key", "DeliveryAttempt.api", "DeliveryAttempt.outcome"),
+    *("CourseOverride.offer", "CourseOverride.title", "CourseOverride.type", "CourseOverride.tags"),
+    "CourseOverride.author",
     *("Destination.organization", "Destination.paused_reason", "ErasureRequest.api", "ErasureRequest.organization"),
     *("ErasureRequest.registrations", "LearnerCourse.activity_version", "LearnerCourse.course_key"),
     *("LearnerCourse.hold_reason", "Notice.course_key", "Notice.reason", "PullAudit.client_id", "PullClient.client_id"),
     *("ObservationFailure.course_key", "ObservationFailure.part", "ObservationFailure.reason"),
     *("Statement.actor_key", "Statement.course_key", "Statement.kind", "Statement.state", "Statement.value"),
+    *(
+        "Destination.account",
+        "ErasureRequest.account",
+        "LearnerCourse.account",
+        "PullAudit.account",
+        "PullClient.account",
+    ),
     *("Statement.built_by", "Statement.verb", "Destination.compared_with", "TopicTerm.term"),
+    *("ProgressDifference.course_key", "ProgressDifference.difference"),
 }
 
 
 def text_columns() -> dict[str, models.Field[Any, Any]]:
-    """The columns of words, but those of the operator's own configuration."""
+    """The columns of words, but those of the operator's own configurations."""
     return {
         f"{model.__name__}.{field.name}": field
         for model in apps.get_app_config("percipio_openedx").get_models()
         for field in model._meta.concrete_fields
-        if isinstance(field, models.CharField | models.TextField) and model.__name__ != "PercipioConfiguration"
+        if isinstance(field, models.CharField | models.TextField)
+        and model.__name__ not in ("Account", "PercipioConfiguration")
     }
 
 

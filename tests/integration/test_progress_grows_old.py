@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from common.djangoapps.student.models import CourseEnrollment
+from common.djangoapps.student.roles import CourseStaffRole
 from django.utils import timezone
 from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
+from openedx.core.djangoapps.course_groups.cohorts import add_cohort, add_user_to_cohort
+from openedx.core.djangoapps.course_groups.models import CourseCohortsSettings, CourseUserGroupPartitionGroup
 
 from demo.learning.faults import Fault, broken, outline_lags
-from demo.learning.models import StoredBlock
+from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
 from percipio_openedx.models import LearnerCourse
@@ -22,6 +25,7 @@ from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
 from tests.integration.operations.conftest import Ran, command
+from tests.integration.random_courses import partition
 from tests.integration.test_reporting import complete, notice, reported
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "completing", "no_calls")]
@@ -140,6 +144,40 @@ def test_another_track(course: Any, again: Again, settings: Any) -> None:
     assert reported()[2:] == [("completed", "")]
 
 
+@pytest.mark.parametrize("again", [observe, backfill])
+def test_another_cohort(course: Any, again: Again) -> None:
+    """The last unit is for one cohort only, and the learner is put into another one."""
+    StoredCourse.objects.update(user_partitions=[partition(100, "cohort")])
+    last_unit(course).update(settings={"group_access": {"100": [1]}})
+    CourseCohortsSettings.objects.create(course_id=course, is_cohorted=True)
+    first, second = (add_cohort(course, f"cohort {number}") for number in (1, 2))
+    CourseUserGroupPartitionGroup.objects.create(course_user_group=first, partition_id=100, group_id=1)
+    learner = a_learner()
+    add_user_to_cohort(first, learner)
+    enrolled(learner, course)
+    complete(learner, course, 0, 1, 2)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "75")]
+    add_user_to_cohort(second, learner)
+    again(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+@pytest.mark.parametrize("again", [observe, backfill])
+def test_a_new_role(course: Any, again: Again) -> None:
+    """The staff sees a unit that is hidden from learners."""
+    last_unit(course).update(staff_only=True)
+    learner = a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0, 1)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "66")]
+    complete(learner, course, 3)
+    CourseStaffRole(course).add_users(learner)
+    again(learner, course)
+    assert reported()[2:] == [("progressed", "75")]
+
+
 def test_a_site_that_counts_otherwise_goes_by_what_is_remembered(
     course: Any, learner: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +250,7 @@ def test_without_a_version_it_is_asked_for_each_time(
     """Nothing was ever collected, or the platform stumbles over it: no reason to report less, or something old."""
     asked = progress_asked(monkeypatch)
     if hide is None:
-        monkeypatch.setattr(edx_platform, "outline_version", lambda _: "")
+        monkeypatch.setattr("percipio_openedx.edx_platform.course_facts.outline_version", lambda _: "")
     for _ in range(3):
         if hide is not None:
             hide()

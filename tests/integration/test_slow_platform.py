@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models import LearnerCourse, Notice, Statement
 from percipio_openedx.reporting import due, observed_state, report_due
-from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
+from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, one_by_one, progress_asked
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -29,13 +30,14 @@ EACH = 10.0
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Of whom the platform was asked; each answer moves the clock on, which starts at 0."""
     learners = progress_asked(monkeypatch)
     clock = SimpleNamespace(monotonic=lambda: len(learners) * EACH)
     monkeypatch.setattr(observed_state, "time", clock)
     monkeypatch.setattr(due, "time", clock)
-    return learners
+    with one_by_one():
+        yield learners
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def site(sandbox: Sandbox, settings: Any) -> Sandbox:
         partner_name="acme",
         client_id="acme-client",
         client_secret=SECRET,
+        learners="all",
     )
     return sandbox
 
@@ -127,6 +128,7 @@ def test_with_a_public_key_nothing_is_stored_at_all(site: Sandbox, settings: Any
     settings.PERCIPIO_REGION, settings.PERCIPIO_API_URL = "custom", site.url
     settings.PERCIPIO_TOKEN_URL = site.token_url
     settings.PERCIPIO_PARTNER_NAME = settings.PERCIPIO_CLIENT_ID = "acme"
+    settings.PERCIPIO_LEARNERS = "all"
     settings.PERCIPIO_CLIENT_SECRET = SECRET
 
     # Reporting goes on: each process has a token of its own.

@@ -20,6 +20,7 @@ def reporting(settings: Any) -> Any:
     settings.PERCIPIO_PARTNER_NAME = "acme"
     settings.PERCIPIO_CLIENT_ID = "acme-client"
     settings.PERCIPIO_CLIENT_SECRET = "canary-secret"
+    settings.PERCIPIO_LEARNERS = "all"
     settings.PERCIPIO_OBSERVE_AFTER = 0
     return settings
 

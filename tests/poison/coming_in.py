@@ -14,6 +14,7 @@ from openedx_filters import PipelineStep
 from demo.learning.faults import EVERY, Fault, broken
 from percipio_openedx.capture import receivers
 from percipio_openedx.reporting import identity
+from tests.integration.builders import one_by_one
 from tests.poison.database import refusing
 from tests.poison.errors import TEXTS
 from tests.poison.model import ERRORS, Drawn, Poison, Sight, tenth
@@ -109,6 +110,13 @@ def at_an_outline(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
         )
 
 
+@contextmanager
+def _asked_and_broken(fault: Fault) -> Iterator[None]:
+    """The platform is asked, where it would be enough to count."""
+    with one_by_one(), broken(fault):
+        yield
+
+
 def at_the_progress(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner whose progress the platform cannot count; all else of theirs is told."""
     for pair in tenth([pair for pair, verbs in world.expected.items() if verbs == PROGRESSED], rng):
@@ -117,7 +125,7 @@ def at_the_progress(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]
         yield Poison(
             f"the progress of {pair}: {name}",
             frozenset([pair]),
-            lambda fault=fault: broken(fault),
+            lambda fault=fault: _asked_and_broken(fault),
             Sight.SET_ASIDE,
             STARTED,
         )

@@ -13,7 +13,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from tests.poison.answers import SHAPES, TOKENS
 from tests.poison.database import refusing
 from tests.poison.model import Drawn, Poison, Sight, tenth
-from tests.poison.world import FIRST_DESTINATION, Pair, World
+from tests.poison.world import DESTINATIONS, FIRST_DESTINATION, WITH_TOKENS, Pair, World
 
 # What a token endpoint says in one run, one after the other.
 TOKENS_IN_A_RUN = 5
@@ -69,7 +69,7 @@ def _unsent(needle: bytes, error: Exception) -> Iterator[None]:
 
 def at_a_destination(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A destination's row, and that of an attempt at another one, that the database does not take."""
-    numbers = rng.sample(range(4), 2)
+    numbers = rng.sample(range(DESTINATIONS), 2)
     for number, (act, table) in zip(numbers, (("UPDATE", "destination"), ("INSERT", "deliveryattempt")), strict=True):
         name, error = drawn.error(rng)
         yield Poison(
@@ -85,11 +85,11 @@ def at_a_destination(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison
 
 
 def at_a_token(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
-    """The second site gets no token, each time for another reason."""
+    """An account of a site gets no token, each time for another reason."""
     names = [drawn.tokens.draw(rng) for _ in range(TOKENS_IN_A_RUN)]
     yield Poison(
-        f"the second site's tokens: {names}",
-        world.at_destination(2) | world.at_destination(3),
+        f"the tokens of {WITH_TOKENS.account}: {names}",
+        world.at(WITH_TOKENS),
         lambda: mock.patch.object(world.percipio, "tokens", [TOKENS[name] for name in names]),
         Sight.FAILING,
     )

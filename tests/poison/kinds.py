@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from random import Random
 
-from tests.poison import coming_in, database, going_out
+from tests.poison import coming_in, database, going_out, of_accounts
 from tests.poison.model import Drawn, Place, Poison
 from tests.poison.world import World
 
@@ -25,4 +25,7 @@ KINDS: dict[Place, Draw] = {
     Place.DESTINATION: going_out.at_a_destination,
     Place.TOKEN: going_out.at_a_token,
     Place.VALUE: coming_in.at_a_value,
+    Place.SECRET: of_accounts.at_a_secret,
+    Place.RULE: of_accounts.at_a_rule,
+    Place.LINK: of_accounts.at_a_link,
 }

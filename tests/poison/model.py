@@ -34,6 +34,9 @@ class Place(StrEnum):
     DESTINATION = "a destination"
     TOKEN = "the answer of a token endpoint"
     VALUE = "a value of the platform's"
+    SECRET = "an account's secret"
+    RULE = "an account's rule"
+    LINK = "a learner's link"
     STEP = "a part of a pass"
 
 

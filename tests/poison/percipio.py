@@ -13,8 +13,8 @@ from percipio_sandbox.validation.statements import problems_of
 from tests.integration.delivery.odd_server import TOKEN, OddServer, Request, all_ids, answer
 from tests.poison.answers import Shape, Stored
 
-# The token endpoint of the second site, whose answers can be poisoned.
-SECOND_TOKEN = "/token-of-the-second-site"
+# The token endpoint of one of the accounts, whose answers can be poisoned.
+SECOND_TOKEN = "/token-of-an-account"
 
 Statement = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Percipio:
     """Runs within a ``with`` block.
 
     ``poisoned`` are shapes by registration, ``met`` the registrations to which they were answered. ``tokens`` is what
-    the second site's token endpoint says, one after the other, the last one again and again (None: not a byte).
+    the token endpoint of one account says, one after the other, the last one again and again (None: not a byte).
     ``stored`` are the statements by id with the path that they were sent to, in the order of their arrival, and
     ``wrong`` is what no right client does.
     """

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
 
 from percipio_openedx.bulkheads import Boundary
+from percipio_openedx.config import Configuration
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
+from percipio_openedx.reporting import identity
 from tests.poison.harness import run
 from tests.poison.kinds import KINDS
 from tests.poison.model import Drawn, Place
@@ -37,6 +40,8 @@ TOGETHER = (
     (Place.ANSWER, Place.REQUEST),
     (Place.DESTINATION,),
     (Place.TOKEN,),
+    (Place.SECRET, Place.LINK),
+    (Place.RULE,),
 )
 # Of the long form, at each of them.
 ROUNDS = 4
@@ -105,6 +110,22 @@ TAKEN_OUT: list[tuple[str, TakeOut, Place]] = [
     ("delivery/dispatcher.py 0", partial(without_handler, "delivery/dispatcher.py", 0), Place.DESTINATION),
     ("delivery/dispatcher.py 1", partial(without_handler, "delivery/dispatcher.py", 1), Place.DESTINATION),
 ]
+
+
+def test_a_learner_who_falls_to_another_account_is_noticed(smallest: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where an account that cannot be used, or asked, were passed over."""
+    account_for = identity.account_for
+
+    def careless(learner: Any, configuration: Any) -> Any:
+        usable = [one for one in configuration.accounts if isinstance(one.in_force, Configuration)]
+        with suppress(LearnerNotNamed, PercipioConfigurationError):
+            if (found := account_for(learner, configuration)) in usable:
+                return found
+        return next(iter(usable), None)
+
+    monkeypatch.setattr(identity, "account_for", careless)
+    places = (Place.SECRET, Place.RULE, Place.LINK)
+    assert [place for place in places if not any(run_at(smallest, place, seed) for seed in range(1, 5))] == []
 
 
 def test_a_boundary_that_is_taken_out_is_noticed(smallest: World) -> None:

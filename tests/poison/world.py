@@ -1,4 +1,4 @@
-"""A class of some dozens of learners in ten course runs of two sites, and what of it has arrived."""
+"""A class of some dozens of learners in ten course runs of three sites, two of which have accounts; what arrived."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from percipio_openedx import config
 from percipio_openedx.capture import notices
 from percipio_openedx.delivery import tokens
 from percipio_openedx.models import (
+    Account,
     Destination,
     LearnerCourse,
     Notice,
     ObservationFailure,
-    PercipioConfiguration,
     Statement,
 )
 from percipio_openedx.models.learner_course import WHOLE_COURSE, Part, registration_for
@@ -45,11 +45,6 @@ from tests.poison.percipio import SECOND_TOKEN, Percipio, registration
 FIRST_LEARNER = 7_000_001
 FIRST_DESTINATION = 9_000_001
 ORGANIZATIONS = ("acme", "globex")
-# The organization of the second site's courses.
-SECOND = "CampusX"
-PROGRESS = "calculate_progress_for_learner_in_course"
-
-STARTED, PROGRESSED, PASSED = ["initialized"], ["initialized", "progressed"], ["initialized", "passed", "completed"]
 
 
 class Pair(NamedTuple):
@@ -57,6 +52,45 @@ class Pair(NamedTuple):
 
     user_id: int
     course_key: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where statements go: the organization of a site's courses, and the site's account; none for the settings'.
+
+    ``rule`` is the account's, and ``customer`` what the links of its learners say, empty for those of everybody.
+    """
+
+    org: str
+    account: str = ""
+    rule: str = ""
+    customer: str = ""
+
+    @property
+    def partner(self) -> str:
+        """Under which name Percipio knows it."""
+        return self.account or "acme"
+
+    def is_of(self, pair: Pair) -> bool:
+        """Whether a learner in a course run is reported there."""
+        return self.org in pair.course_key and self.customer in ("", customer_of(pair.user_id))
+
+
+CUSTOMERS = ("east", "west")
+# The first site reports by the settings, the second has two accounts in an order, the third has one.
+PLACES = (
+    Place("DemoX"),
+    Place("CampusX", "east", "sso:customer=east", "east"),
+    Place("CampusX", "west", "sso:customer=west", "west"),
+    Place("HarborX", "dock", "sso:idp"),
+)
+ORGS = ("DemoX", "CampusX", "HarborX")
+DESTINATIONS = len(PLACES) * len(ORGANIZATIONS)
+# The account whose token endpoint can be poisoned.
+WITH_TOKENS = PLACES[2]
+PROGRESS = "calculate_progress_for_learner_in_course"
+
+STARTED, PROGRESSED, PASSED = ["initialized"], ["initialized", "progressed"], ["initialized", "passed", "completed"]
 
 
 @dataclass
@@ -68,7 +102,7 @@ class World:
     keys: list[str] = field(default_factory=list)
     expected: dict[Pair, list[str]] = field(default_factory=dict)
     registrations: dict[str, Pair] = field(default_factory=dict)
-    second_site: int = 0
+    sites: dict[str, int] = field(default_factory=dict)
     # How often the platform was asked for somebody's progress in the last pass.
     asked: Counter[Pair] = field(default_factory=Counter)
     clock: Any = None
@@ -84,16 +118,18 @@ class World:
             courses: how many of them; more than five.
         """
         world = cls(percipio)
-        world.second_site = a_site("campus.example", SECOND).pk
-        _configure(world.second_site, percipio)
-        orgs = ("DemoX", SECOND)
-        made = [a_course(f"course-v1:{orgs[n % 2]}+CS{n}+2026", units=2) for n in range(courses)]
+        world.sites = {org: a_site(f"{org.lower()}.example", org).pk for org in ORGS[1:]}
+        world.sites[ORGS[0]] = Site.objects.get_current().pk
+        for position, place in enumerate(PLACES):
+            if place.account:
+                _add_account(world.sites[place.org], place, position, percipio)
+        made = [a_course(f"course-v1:{ORGS[n % len(ORGS)]}+CS{n}+2026", units=2) for n in range(courses)]
         world.keys = [str(course) for course in made]
         for number in range(learners):
             learner = a_learner(f"learner{number}", id=FIRST_LEARNER + number)
             world.learners[learner.pk] = learner
-            said = {"org": ORGANIZATIONS[number % 2]}
-            UserSocialAuth.objects.create(user=learner, provider="tpa-saml", uid=f"acme:{number}", extra_data=said)
+            said = {"org": organization_of(learner.pk), "customer": customer_of(learner.pk)}
+            UserSocialAuth.objects.create(user=learner, provider="tpa-saml", uid=f"idp:{number}", extra_data=said)
             for turn in range(2):
                 course = made[(number + turn * (1 + number // courses)) % courses]
                 pair = Pair(learner.pk, str(course))
@@ -111,13 +147,14 @@ class World:
         tokens._memory.clear()
         alerts.forget()
         notices._warned_at.clear()
-        for number in range(2 * len(ORGANIZATIONS)):
-            is_second = number >= len(ORGANIZATIONS)
+        for number in range(DESTINATIONS):
+            place = PLACES[number // len(ORGANIZATIONS)]
             Destination.objects.create(
                 pk=FIRST_DESTINATION + number,
-                site_id=self.second_site if is_second else Site.objects.get_current().pk,
-                organization=ORGANIZATIONS[number % 2],
-                own_credentials=is_second,
+                site_id=self.sites[place.org],
+                account=place.account,
+                organization=ORGANIZATIONS[number % len(ORGANIZATIONS)],
+                own_credentials=bool(place.account),
             )
 
     def notice(self, pairs: Iterable[Pair]) -> None:
@@ -186,8 +223,8 @@ class World:
 
     def place(self, pair: Pair) -> str:
         """The part of the address that is the pair's own."""
-        partner = "campus" if SECOND in pair.course_key else "acme"
-        return f"/partners/{partner}/organizations/{ORGANIZATIONS[(pair.user_id - FIRST_LEARNER) % 2]}/statements"
+        (partner,) = (place.partner for place in PLACES if place.is_of(pair))
+        return f"/partners/{partner}/organizations/{organization_of(pair.user_id)}/statements"
 
     def pairs_of(self, user_id: int) -> frozenset[Pair]:
         """Everything that a learner takes."""
@@ -197,13 +234,15 @@ class World:
         """By which Percipio knows them."""
         return next(text for text, one in self.registrations.items() if one == pair)
 
+    def at(self, place: Place) -> frozenset[Pair]:
+        """Who is reported there."""
+        return frozenset(filter(place.is_of, self.expected))
+
     def at_destination(self, number: int) -> frozenset[Pair]:
-        """Whose statements go to this one: first the two organizations of the first site, then of the second."""
-        return frozenset(
-            pair
-            for pair in self.expected
-            if (pair.user_id - FIRST_LEARNER) % 2 == number % 2 and (SECOND in pair.course_key) == (number >= 2)
-        )
+        """Whose statements go to this one: the organizations of the first place, then those of the next."""
+        place, organization = divmod(number, len(ORGANIZATIONS))
+        at_place = self.at(PLACES[place])
+        return frozenset(pair for pair in at_place if organization_of(pair.user_id) == ORGANIZATIONS[organization])
 
     def set_aside(self) -> set[Pair]:
         """Of whom something is kept that could not be observed, be it of them or of their course run."""
@@ -245,16 +284,30 @@ class World:
         return {name: count for name, count in counts.items() if count}
 
 
-def _configure(site_id: int, percipio: Percipio) -> None:
-    PercipioConfiguration.objects.create(
+def organization_of(user_id: int) -> str:
+    """The Percipio organization that a learner's link says."""
+    return ORGANIZATIONS[(user_id - FIRST_LEARNER) % 2]
+
+
+def customer_of(user_id: int) -> str:
+    """Whose employee the link says that a learner is."""
+    return CUSTOMERS[(user_id - FIRST_LEARNER) // 2 % 2]
+
+
+def _add_account(site_id: int, place: Place, position: int, percipio: Percipio) -> None:
+    url = percipio.odd.url
+    Account.objects.create(
         site_id=site_id,
+        name=place.account,
+        position=position,
         enabled=True,
         region="custom",
-        api_url=percipio.odd.url,
-        token_url=f"{percipio.odd.url}{SECOND_TOKEN}",
-        partner_name="campus",
-        client_id="campus-client",
-        client_secret="canary-secret-of-the-campus",
+        api_url=url,
+        token_url=f"{url}{SECOND_TOKEN}" if place == WITH_TOKENS else percipio.odd.token_url,
+        partner_name=place.partner,
+        client_id=f"{place.account}-client",
+        client_secret=f"canary-secret-of-{place.account}",
+        learners=place.rule,
     )
 
 
@@ -267,9 +320,7 @@ def _learn(learner: Any, course: Any, verbs: list[str]) -> None:
 
 
 def _empty() -> None:
-    left = [
-        model for model in apps.get_app_config("percipio_openedx").get_models() if model is not PercipioConfiguration
-    ]
+    left = [model for model in apps.get_app_config("percipio_openedx").get_models() if model is not Account]
     while left:
         model = left.pop(0)
         try:

@@ -51,6 +51,24 @@ def record(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
+def item(**changes: Any) -> dict[str, Any]:
+    """Return a valid item of the catalog; a change to None takes a field away."""
+    made = {
+        "content_id": "course:Demo+X",
+        "title": "Foundations of Cloud Security",
+        "type": "COURSE",
+        "duration": 900,
+        "language": "en",
+        "url": "https://lms.example.com/percipio/launch/course%3ADemo%2BX",
+        "description": "What a cloud is, and what can go wrong in it.",
+        "tags": ["cloud", "security"],
+        "thumbnail_url": "https://lms.example.com/asset/thumb.jpg",
+        "author": "Demo Academy",
+        **changes,
+    }
+    return {name: value for name, value in made.items() if value is not None}
+
+
 @dataclass
 class Reply:
     """An HTTP answer, read to its end."""
@@ -90,6 +108,7 @@ class Partner:
         self.sandbox = sandbox
         self.url = sandbox.statements_url(partner, organization)
         self.track_url = sandbox.track_url(partner, organization)
+        self.content_url = sandbox.content_url(partner, organization or "org-1")
         self.headers: dict[str, str] = {}
         self.renew()
 
@@ -105,6 +124,10 @@ class Partner:
     def track(self, content: Any) -> Reply:
         """POST a Track record."""
         return send_json(self.track_url, content, self.headers)
+
+    def offer(self, content: Any, **headers: str) -> Reply:
+        """POST an item of the catalog."""
+        return send_json(self.content_url, content, {**self.headers, **headers})
 
     def read(self, query: str = "") -> Reply:
         """GET statements."""

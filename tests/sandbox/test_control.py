@@ -10,7 +10,7 @@ import pytest
 
 from percipio_sandbox import Sandbox
 from percipio_sandbox.scenarios.catalog import SCENARIOS
-from tests.sandbox.sending import Partner, ask, record, send_json, statement, statements
+from tests.sandbox.sending import Partner, ask, item, record, send_json, statement, statements
 
 EMPTY_STATE = {
     "scenario": "ok",
@@ -26,6 +26,7 @@ EMPTY_STATE = {
         "by_organization": {},
     },
     "track": {"stored": 0, "kept": 0, "out_of_order": 0, "by_status": {}},
+    "content": {"items": 0, "updated": 0, "repeated": 0, "by_organization": {}},
 }
 
 
@@ -39,6 +40,7 @@ def test_the_state_counts_what_came(sandbox: Sandbox) -> None:
     partner.send(statements(2))
     partner.send({})
     partner.track(record())
+    partner.offer(item())
     ask(sandbox.url + "/nowhere")
 
     assert before == EMPTY_STATE
@@ -46,9 +48,9 @@ def test_the_state_counts_what_came(sandbox: Sandbox) -> None:
         "scenario": "ok",
         "in_force": "ok",
         "requests": {
-            "total": 5,
-            "by_status": {"200": 3, "400": 1, "404": 1},
-            "by_endpoint": {"statements": 2, "token": 1, "track": 1, "unknown": 1},
+            "total": 6,
+            "by_status": {"200": 4, "400": 1, "404": 1},
+            "by_endpoint": {"content": 1, "statements": 2, "token": 1, "track": 1, "unknown": 1},
         },
         "tokens": {"issued": 1},
         "statements": {
@@ -60,6 +62,7 @@ def test_the_state_counts_what_came(sandbox: Sandbox) -> None:
             "by_organization": {"": 2},
         },
         "track": {"stored": 1, "kept": 1, "out_of_order": 0, "by_status": {"completed": 1}},
+        "content": {"items": 1, "updated": 0, "repeated": 0, "by_organization": {"org-1": 1}},
     }
 
 
@@ -164,7 +167,7 @@ def test_the_page_asks_for_addresses_that_exist(sandbox: Sandbox) -> None:
     page = ask(sandbox.url + "/").body.decode()
     asked = set(re.findall(r'(?:get|post|linesOf)\("([a-z]+)"', page))
 
-    assert asked == {"state", "statements", "track", "scenarios", "scenario", "reset"}
+    assert asked == {"state", "statements", "track", "content", "scenarios", "scenario", "reset"}
     for path in asked - {"scenario", "reset"}:
         assert ask(f"{sandbox.url}/_sandbox/{path}").status == 200
     for path in ("scenario", "reset"):

@@ -17,7 +17,7 @@ import pytest
 
 from percipio_sandbox import Sandbox
 from percipio_sandbox.scenarios.catalog import SCENARIOS
-from tests.sandbox.sending import CREDENTIALS, Partner, Reply, ask, record, send_json, statement, statements
+from tests.sandbox.sending import CREDENTIALS, Partner, Reply, ask, item, record, send_json, statement, statements
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 TESTED: set[str] = set()
@@ -251,6 +251,32 @@ def test_some_statements_are_refused_and_named(partner: Partner, name: str) -> N
     assert [partner.send(statement(number)).status for number in (1, 2, 3)] == [200, 207, 200]
 
 
+@scenario("unknown-users", "unknown-users-404")
+@pytest.mark.parametrize(("name", "status"), [("unknown-users", 400), ("unknown-users-404", 404)])
+def test_unknown_learners_are_refused_by_name(partner: Partner, name: str, status: int) -> None:
+    partner.sandbox.set_scenario(f"{name}=bob@example.com|E-7")
+    bob = statement(2, actor={"mbox": "mailto:Bob@example.com"})
+    seven = statement(3, actor={"account": {"homePage": "https://lms.example.com", "name": "E-7"}})
+    batch = partner.send([statement(1), bob, seven])
+    words = [f'User "{user}" was not found' for user in ("Bob@example.com", "E-7")]
+
+    assert (batch.status, batch.json) == (
+        207,
+        [
+            {"id": ONE, "status": 200},
+            {"id": TWO, "status": status, "message": words[0]},
+            {"id": THREE, "status": status, "message": words[1]},
+        ],
+    )
+    alone = [partner.send(content) for content in (bob, [seven])]
+    assert [(one.status, one.json) for one in alone] == [(status, {"error": one}) for one in words]
+    told = [partner.track(record(user=user)) for user in ("E-7", "ada@example.com")]
+    assert [(one.status, one.json) for one in told] == [(status, {"error": words[1]}), (200, {"status": "accepted"})]
+    assert (numbers(partner.sandbox), len(partner.sandbox.track)) == ([1], 1)
+    partner.sandbox.set_scenario("ok")
+    assert partner.send([bob, seven]).status == 200
+
+
 @scenario("207-unreadable")
 def test_some_statements_are_refused_and_not_named(partner: Partner) -> None:
     partner.sandbox.set_scenario("207-unreadable")
@@ -397,6 +423,40 @@ def test_every_statement_gets_through_a_flaky_percipio(partner: Partner) -> None
                 break
 
     assert numbers(partner.sandbox) == list(range(1, 31))
+
+
+REFUSALS = {"content-400": 400, "content-401": 401, "content-403": 403, "content-404": 404, "content-500": 500}
+
+
+@scenario(*REFUSALS)
+@pytest.mark.parametrize("name", REFUSALS)
+def test_items_are_refused_and_tracking_is_well(partner: Partner, name: str) -> None:
+    partner.sandbox.set_scenario(name)
+    assert (partner.offer(item()).status, partner.sandbox.content) == (REFUSALS[name], [])
+    assert (partner.send(statement()).status, partner.track(record()).status) == (200, 200)
+    partner.sandbox.set_scenario(f"{name}=Cloud")
+    assert partner.offer(item()).status == REFUSALS[name]
+    assert partner.offer(item(content_id="course:Demo+Y", title="Law")).status == 200
+    assert [one["title"] for one in partner.sandbox.content] == ["Law"]
+
+
+@scenario("content-409")
+def test_an_item_that_is_known_is_a_conflict(partner: Partner) -> None:
+    partner.sandbox.set_scenario("content-409")
+    first, again = partner.offer(item()), partner.offer(item(title="Another"))
+    other = Partner(partner.sandbox, organization="org-2").offer(item())
+
+    assert (first.status, again.status, other.status) == (200, 409, 200)
+    assert [one["title"] for one in partner.sandbox.content] == [item()["title"]] * 2
+
+
+@scenario("content-429")
+def test_imports_are_throttled_alone(partner: Partner) -> None:
+    partner.sandbox.set_scenario("content-429=7:1")
+    assert partner.send(statement()).status == 200
+    refused, taken = partner.offer(item()), partner.offer(item())
+
+    assert (refused.status, refused.headers["Retry-After"], taken.status) == (429, "7", 200)
 
 
 def test_every_scenario_is_tested() -> None:

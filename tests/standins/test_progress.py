@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from common.djangoapps.student.models import CourseEnrollment, UserProfile
+from common.djangoapps.student.models import CourseAccessRole, CourseEnrollment, UserProfile
 from completion.models import BlockCompletion
 from completion.waffle import ENABLE_COMPLETION_TRACKING_SWITCH
 from django.contrib.auth.models import AnonymousUser, User
@@ -14,10 +15,15 @@ from edx_django_utils.cache import RequestCache
 from edx_toggles.toggles.testutils import override_waffle_switch
 from lms.djangoapps.course_home_api.progress.api import calculate_progress_for_learner_in_course
 from lms.djangoapps.courseware.courses import get_course_blocks_completion_summary
+from lms.djangoapps.courseware.models import StudentModule
+from opaque_keys.edx.django.models import CourseKeyField
 from opaque_keys.edx.keys import CourseKey
+from openedx.core.djangoapps.course_groups.models import CohortMembership, CourseCohortsSettings
+from openedx.core.djangoapps.user_api.models import UserCourseTag
 from xmodule.modulestore.exceptions import ItemNotFoundError
 
 from demo.learning import costs
+from demo.learning.models import StoredBlock, StoredCourse
 from demo.learning.plans import BlockPlan, CoursePlan, SectionPlan, UnitPlan
 from demo.learning.publishing import publish
 
@@ -56,6 +62,13 @@ def learner(**more: Any) -> User:
     return user
 
 
+def verified(course_key: CourseKey) -> User:
+    """A learner for whom nothing is locked; one who is not enrolled counts as auditing from now on."""
+    user = learner()
+    CourseEnrollment.objects.create(user=user, course_id=course_key, mode="verified")
+    return user
+
+
 def submit(user: User, key: CourseKey, *names: str, progress: float = 1.0) -> None:
     """Complete blocks, in a request of its own."""
     for name in names:
@@ -84,7 +97,7 @@ def counts(complete: int, incomplete: int, locked: int = 0) -> dict[str, int]:
 def test_units_are_counted_as_the_platform_counts(
     course_key: CourseKey, whole: tuple[str, ...], partly: tuple[str, ...], expected: dict[str, int]
 ) -> None:
-    user = learner()
+    user = verified(course_key)
     submit(user, course_key, *whole)
     submit(user, course_key, *partly, progress=0.9)
     assert get_course_blocks_completion_summary(course_key, user) == expected
@@ -124,7 +137,7 @@ def test_an_unknown_course_is_an_error() -> None:
 
 
 def test_the_answer_stays_until_the_request_ends(course_key: CourseKey) -> None:
-    user = learner()
+    user = verified(course_key)
     before = get_course_blocks_completion_summary(course_key, user)
     BlockCompletion.objects.submit_completion(user, course_key.make_usage_key("html", "html11"), 1.0)
     assert get_course_blocks_completion_summary(course_key, user) == before == counts(0, 4)
@@ -142,3 +155,80 @@ def test_dear_calls_are_counted_and_cached_ones_are_not(course_key: CourseKey) -
         "get_course_blocks_completion_summary": 1,
         "get_course_in_cache": 1,
     }
+
+
+def cohorted(course_key: CourseKey) -> None:
+    """The last unit is open to the first group of cohorts, and an experiment is in the first."""
+    groups = [{"id": number, "name": f"group {number}"} for number in (1, 2)]
+    partitions = [
+        {"id": 100, "name": "cohorts", "scheme": "cohort", "groups": groups},
+        {"id": 101, "name": "experiment", "scheme": "random", "groups": groups},
+    ]
+    StoredCourse.objects.filter(course_key=course_key).update(user_partitions=partitions)
+    StoredBlock.objects.filter(usage_key=course_key.make_usage_key("vertical", "vertical2_2")).update(
+        settings={"group_access": {"100": [1]}}
+    )
+    CourseCohortsSettings.objects.create(course_id=course_key, is_cohorted=True)
+
+
+def test_asking_assigns_a_cohort_and_a_group_of_an_experiment(course_key: CourseKey) -> None:
+    """Even where the partition closes nothing, as the experiment here."""
+    cohorted(course_key)
+    user = verified(course_key)
+    assert get_course_blocks_completion_summary(course_key, user) == counts(0, 3)
+    assert CohortMembership.objects.get(user=user).course_user_group.name == "Default Group"
+    assert UserCourseTag.objects.get(user=user).key == "xblock.partition_service.partition_101"
+
+
+def test_asking_draws_questions_and_keeps_the_draw(course_key: CourseKey) -> None:
+    unit = StoredBlock.objects.get(usage_key=course_key.make_usage_key("vertical", "vertical1_1"))
+    key = course_key.make_usage_key("library_content", "bank")
+    values = {"course": unit.course, "position": 9, "settings": {"max_count": 1}}
+    bank = StoredBlock.objects.create(parent=unit, usage_key=key, block_type="library_content", **values)
+    for number in range(3):
+        one = course_key.make_usage_key("problem", f"drawn{number}")
+        StoredBlock.objects.create(parent=bank, usage_key=one, block_type="problem", **values)
+    user = verified(course_key)
+    states = []
+    for _ in range(3):
+        get_course_blocks_completion_summary(course_key, user)
+        RequestCache.clear_all_namespaces()
+        states.append(StudentModule.objects.get(student=user, module_state_key=key).state)
+    assert len(set(states)) == 1
+    ((_, drawn),) = json.loads(states[0])["selected"]
+    submit(user, course_key, "html11")
+    assert get_course_blocks_completion_summary(course_key, user) == counts(0, 4)
+    BlockCompletion.objects.submit_completion(user, course_key.make_usage_key("problem", drawn), 1.0)
+    RequestCache.clear_all_namespaces()
+    assert get_course_blocks_completion_summary(course_key, user) == counts(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("role", "on_course", "expected"),
+    [
+        ("staff", True, counts(0, 5)),
+        ("limited_staff", True, counts(0, 5)),
+        ("instructor", True, counts(0, 5)),
+        ("staff", False, counts(0, 5)),
+        ("beta_testers", True, counts(0, 4)),
+        ("data_researcher", True, counts(0, 3, 1)),
+    ],
+)
+def test_roles_open_what_is_hidden_or_locked(
+    course_key: CourseKey, role: str, on_course: bool, expected: dict[str, int]
+) -> None:
+    """The staff sees hidden units; beta testers are only left alone by gating."""
+    user = learner()
+    CourseEnrollment.objects.create(user=user, course_id=course_key, mode="audit")
+    where: Any = course_key if on_course else CourseKeyField.Empty
+    CourseAccessRole.objects.create(user=user, org=course_key.org, course_id=where, role=role)
+    assert get_course_blocks_completion_summary(course_key, user) == expected
+
+
+def test_a_unit_with_nothing_to_complete_counts_after_the_first_completion(course_key: CourseKey) -> None:
+    """Of whatever block, even one that is gone."""
+    StoredBlock.objects.filter(usage_key=course_key.make_usage_key("html", "html12")).delete()
+    user = verified(course_key)
+    assert get_course_blocks_completion_summary(course_key, user) == counts(0, 4)
+    submit(user, course_key, "html12")
+    assert get_course_blocks_completion_summary(course_key, user) == counts(1, 3)

@@ -25,10 +25,14 @@ BROAD_EXCEPTS = {
 }
 # Where items are set aside (``bulkheads.py``): by module, the boundaries that docs/architecture.md names.
 BULKHEADS = {
-    "reporting/observed_state.py": ["PROGRESS"],
-    "operations/backfill.py": ["COURSE", "LEARNER", "LEARNER"],
+    "catalog/completions.py": ["COURSE", "LEARNER"],
+    "reporting/course_progress.py": ["PROGRESS"],
+    "reporting/observed_state.py": ["PROGRESS", "PROGRESS"],
+    "operations/backfill.py": ["STEP"],
     "operations/retention.py": ["LEARNER", "LEARNER"],
     "operations/scope.py": ["COURSE", "COURSE", "LEARNER"],
+    "operations/sweep.py": ["LEARNER", "STEP"],
+    "operations/walk.py": ["COURSE", "LEARNER", "LEARNER"],
     "reporting/due.py": ["COURSE", "LEARNER", "LEARNER", "STEP"],
     "reporting/failures.py": ["ROW"],
     "reporting/findings.py": ["NAME"],

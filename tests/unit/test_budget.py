@@ -10,22 +10,24 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
-    "": (1400, 14),
-    "admin": (2350, 14),
+    "": (1560, 14),
+    "admin": (3320, 18),
     "capture": (340, 4),
-    "config": (880, 6),
-    "delivery": (3200, 13),
-    "edx_platform": (930, 9),
+    "catalog": (880, 9),
+    "config": (1360, 8),
+    "delivery": (3330, 14),
+    "edx_platform": (2090, 14),
     "event_routing": (130, 3),
+    "launch": (350, 4),
     "lrs": (980, 6),
-    "management": (930, 14),
-    "models": (1150, 9),
-    "operations": (3350, 19),
-    "reporting": (2480, 15),
-    "settings": (230, 2),
+    "management": (1350, 16),
+    "models": (1550, 10),
+    "operations": (5060, 28),
+    "reporting": (3160, 19),
+    "settings": (310, 2),
     "statements": (1560, 11),
 }
-WHOLE = (19_500, 136)
+WHOLE = (27_000, 178)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ def ours(quick: bool) -> Figures:
 
     def fill() -> int:
         backfill = Backfill(scope, begin(scope), threading.Event())
-        backfill.work(backfill.courses())
+        backfill.work()
         return world.PAST_LEARNERS
 
     CALLS.clear()

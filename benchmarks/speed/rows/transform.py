@@ -39,7 +39,7 @@ def ours(quick: bool) -> Figures:
                 platform="Demo Academy",
                 lms_root=root,
                 content_id="course:BenchX+CS101",
-                activity_id=f"{root}/percipio/content/course%3ABenchX%2BCS101",
+                activity_id=f"{root}/percipio/launch/course%3ABenchX%2BCS101",
             ),
             now=NOW,
         )

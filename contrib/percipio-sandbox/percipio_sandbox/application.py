@@ -66,7 +66,8 @@ class Application:
         return answer
 
     def _unknown(self) -> tuple[Answer, list[object]]:
-        hint = f"{TOKEN_PATH}, {API_ROOT}/v1/partners/PARTNER[/organizations/ID]/(statements|track)"
+        root = f"{API_ROOT}/v1/partners/PARTNER"
+        hint = f"{TOKEN_PATH}, {root}[/organizations/ID]/(statements|track), {root}/organizations/ID/content"
         return Refusal(404, "there is nothing at this address", (hint,)).answer(), []
 
     def _call(self, incoming: Incoming, route: Route) -> tuple[Answer, list[object]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from percipio_sandbox import statement_endpoint, token_endpoint, track_endpoint
+from percipio_sandbox import content_endpoint, statement_endpoint, token_endpoint, track_endpoint
 from percipio_sandbox.clients import bearer_token
 from percipio_sandbox.messages import Answer, Incoming, Refusal
 from percipio_sandbox.percipio import Percipio
@@ -17,6 +17,7 @@ _ENDPOINTS = {
     Kind.TOKEN: token_endpoint.answer,
     Kind.STATEMENTS: statement_endpoint.answer,
     Kind.TRACK: track_endpoint.answer,
+    Kind.CONTENT: content_endpoint.answer,
 }
 
 
@@ -58,13 +59,24 @@ class Call:
         """
         self.percipio.store_statements(self.submission.sender, statements)
 
+    @cached_property
+    def item(self) -> dict[str, Any] | None:
+        """The catalog's item that was sent, all checks passed but nothing stored; None in other requests.
+
+        Raises:
+            Refusal: when the request breaks a rule.
+        """
+        if self.route.kind is not Kind.CONTENT or self.incoming.method != "POST":
+            return None
+        return content_endpoint.admit(self.incoming, self.route, self.percipio)[1]
+
     @property
     def token(self) -> str:
         """The bearer token of the request, or an empty text."""
         return bearer_token(self.incoming.headers.get("Authorization", ""))
 
     def items(self) -> list[Any]:
-        """Return the statements or records in the body, valid or not; none when it cannot be read."""
+        """Return the statements, records or items in the body, valid or not; none when it cannot be read."""
         if self.incoming.method != "POST" or self.route.kind is Kind.TOKEN:
             return []
         try:

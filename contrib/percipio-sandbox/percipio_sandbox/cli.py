@@ -39,8 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--list-scenarios", action="store_true", help="print all scenarios and leave")
     add("--record", type=Path, metavar="FILE", help="append each accepted statement to FILE, a JSON line each")
     add("--track-record", type=Path, metavar="FILE", help="append each accepted Track record to FILE, likewise")
-    add("--journal", type=Path, metavar="FILE", help="append both to FILE, with who sent them where and when")
+    add("--content-record", type=Path, metavar="FILE", help="append each accepted item of the catalog, likewise")
+    add("--journal", type=Path, metavar="FILE", help="append all to FILE, with who sent them where and when")
     add("--client", action="append", default=[], metavar="ID:SECRET[:PARTNER[:ORG...]]", help=_CLIENT_HELP)
+    add("--deny", action="append", default=[], metavar="ID:PERMISSION", help=_DENY_HELP)
+    add("--organization", action="append", default=[], metavar="ID", help=_ORGANIZATION_HELP)
+    add("--known-content-only", action="store_true", help="refuse tracking of content that is not in the catalog")
     add("--token-lifetime", type=_positive, default=36_000, metavar="SECONDS", help="default %(default)s")
     add("--max-batch", type=_positive, metavar="N", help="refuse batches of more than N statements with 413")
     add("--keep", type=_positive, metavar="N", help="hold only the latest N statements in memory")
@@ -52,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _NAME_HELP = "a further host that it is reached by, repeatable; requests for any other are refused with 421"
+_DENY_HELP = "a permission that an account lacks, repeatable: CONTENT_IMPORT or CONTENT_AGGREGATION"
+_ORGANIZATION_HELP = "an organization that has a catalog, repeatable; with none, every id is one"
 _CLIENT_HELP = "an account that is known, repeatable; with none, every id with every secret is an account"
 
 
@@ -72,12 +78,16 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
         options.scenario,
         options.record,
         track_record=options.track_record,
+        content_record=options.content_record,
         journal=options.journal,
         host=options.host,
         port=options.port,
         names=options.name,
         seed=options.seed,
         clients=options.client,
+        deny=options.deny,
+        organizations=options.organization,
+        known_content_only=options.known_content_only,
         token_lifetime=options.token_lifetime,
         max_batch=options.max_batch,
         keep=options.keep,

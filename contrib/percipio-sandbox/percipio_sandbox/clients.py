@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -38,6 +38,25 @@ class Client:
         return cls(client_id, secret, partner, tuple(name for name in scope[1:] if name))
 
 
+# What a service account may be allowed: tracking, and the import of the catalog.
+PERMISSIONS = ("CONTENT_AGGREGATION", "CONTENT_IMPORT")
+
+
+def denials(texts: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Read `ID:PERMISSION` texts: permissions that accounts lack.
+
+    Raises:
+        ValueError: when one is written otherwise.
+    """
+    found = set()
+    for text in texts:
+        client_id, _, permission = text.rpartition(":")
+        if not client_id or permission not in PERMISSIONS:
+            raise ValueError(f"a permission that an account lacks is written ID:{' or ID:'.join(PERMISSIONS)}")
+        found.add((client_id, permission))
+    return frozenset(found)
+
+
 @dataclass(frozen=True)
 class _Token:
     client: Client
@@ -51,10 +70,18 @@ class TokenDesk:
         clients: the accounts that are known; with none, any id with any secret is an account without limits.
         lifetime: seconds that a token is good for.
         clock: returns the present time with its zone.
+        denied: client ids, each with a permission that it lacks.
     """
 
-    def __init__(self, clients: Sequence[Client], lifetime: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        clients: Sequence[Client],
+        lifetime: int,
+        clock: Callable[[], datetime],
+        denied: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
         self._clients = {client.client_id: client for client in clients}
+        self._denied = denied
         self.lifetime = lifetime
         self._clock = clock
         self._tokens: dict[str, _Token] = {}
@@ -83,11 +110,12 @@ class TokenDesk:
         with self._lock:
             self._tokens.pop(token, None)
 
-    def admit(self, authorization: str, partner: str, organization: str | None) -> Client:
-        """Return the account behind an Authorization header, if it may speak for partner and organization.
+    def admit(self, authorization: str, partner: str, organization: str | None, permission: str) -> Client:
+        """Return the account behind an Authorization header, if it may do that for partner and organization.
 
         Raises:
-            Refusal: 401 without a good token, 403 when the token belongs to another partner or organization.
+            Refusal: 401 without a good token, 403 when the token belongs to another partner or organization or its
+                account lacks the permission.
         """
         token = bearer_token(authorization)
         known = self._tokens.get(token) if token else None
@@ -97,6 +125,8 @@ class TokenDesk:
         client = known.client
         if client.partner and client.partner != partner:
             raise Refusal(403, "forbidden", ("this service account belongs to another partner",))
+        if (client.client_id, permission) in self._denied:
+            raise Refusal(403, "forbidden", (f"this service account lacks the permission {permission}",))
         if organization is not None and client.organizations and organization not in client.organizations:
             raise Refusal(403, "forbidden", ("this service account may not write for this organization",))
         return client

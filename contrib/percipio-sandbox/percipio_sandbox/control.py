@@ -105,6 +105,10 @@ def _track(incoming: Incoming, application: Application) -> Answer:
     return _lines("track", application.percipio.track.ledger, _last(incoming))
 
 
+def _content(incoming: Incoming, application: Application) -> Answer:
+    return _lines("content", application.percipio.content.ledger, _last(incoming))
+
+
 def _set_scenario(incoming: Incoming, application: Application) -> Answer:
     content = incoming.content
     text = content.get("scenario") if isinstance(content, dict) else None
@@ -131,5 +135,6 @@ _HANDLERS: Mapping[str, Mapping[str, _Handler]] = {
     ROOT + "scenario": {"POST": _set_scenario},
     ROOT + "statements": {"GET": _statements},
     ROOT + "track": {"GET": _track},
+    ROOT + "content": {"GET": _content},
     ROOT + "reset": {"POST": _reset},
 }

@@ -21,7 +21,8 @@ class SeenRequest:
     """One request to the token endpoint or to the API.
 
     `headers` has the Authorization masked. `status` is None when no HTTP answer was sent (reset, stall, lost answer).
-    `items` counts the statements or records in the body, `ids` names the statements that carry an id, in their order.
+    `items` counts the statements, records or items in the body, `ids` names the statements and the catalog's items that
+    carry an id, in their order.
     """
 
     received: datetime
@@ -43,8 +44,11 @@ def masked(headers: Message) -> dict[str, str]:
 
 
 def ids_of(items: list[Any]) -> tuple[str, ...]:
-    """Return the ids of the statements that have one."""
-    return tuple(item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str))
+    """Return the ids of the statements, and of the items of the catalog, that have one."""
+    named = (item for item in items if isinstance(item, dict))
+    # A Track record has a content id, too, which is not its own.
+    found = (item.get("id", item.get("content_id") if "url" in item else None) for item in named)
+    return tuple(one for one in found if isinstance(one, str))
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""The files of what was accepted: the statements themselves, the Track records themselves, and a journal of both."""
+"""The files of what was accepted: statements, Track records and items by themselves, and a journal of all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def iso(moment: datetime) -> str:
 
 
 def line_of(kind: str, entry: Entry) -> dict[str, Any]:
-    """Return what a line of the journal says about one entry; `kind` is `statement` or `track`."""
+    """Return what a line of the journal says about one entry; `kind` is `statement`, `track` or `content`."""
     return {
         "kind": kind,
         "partner": entry.partner,
@@ -39,16 +39,24 @@ class Recorder:
     Arguments:
         record: each accepted statement, as it is, a JSON line each: what a validator or another store reads.
         track_record: each accepted Track record, likewise.
-        journal: both, with who sent them where and when.
+        content_record: each accepted item of the catalog, likewise.
+        journal: all, with who sent them where and when.
 
     Raises:
         OSError: when a file cannot be opened for appending.
     """
 
-    def __init__(self, record: Path | None, track_record: Path | None = None, journal: Path | None = None) -> None:
+    def __init__(
+        self,
+        record: Path | None,
+        track_record: Path | None = None,
+        content_record: Path | None = None,
+        journal: Path | None = None,
+    ) -> None:
         self._files: dict[str, TextIO] = {}
         try:
-            for name, path in (("statement", record), ("track", track_record), ("journal", journal)):
+            paths = {"statement": record, "track": track_record, "content": content_record, "journal": journal}
+            for name, path in paths.items():
                 if path is not None:
                     self._files[name] = path.open("a", encoding="utf-8", newline="\n")
         except OSError:
@@ -56,7 +64,7 @@ class Recorder:
             raise
 
     def write(self, kind: str, entries: Iterable[Entry]) -> None:
-        """Append the entries of one request; `kind` is `statement` or `track`."""
+        """Append the entries of one request; `kind` is `statement`, `track` or `content`."""
         accepted = list(entries)
         self._append(kind, [entry.body for entry in accepted])
         self._append("journal", [line_of(kind, entry) for entry in accepted])

@@ -11,7 +11,8 @@ TOKEN_PATH = "/oauth2-provider/token"  # noqa: S105 - an address, no secret
 API_ROOT = "/content-aggregation"
 
 _RESOURCE = re.compile(
-    API_ROOT + r"/v1/partners/(?P<partner>[^/]+)(?:/organizations/(?P<organization>[^/]+))?/(?P<kind>statements|track)"
+    API_ROOT
+    + r"/v1/partners/(?P<partner>[^/]+)(?:/organizations/(?P<organization>[^/]+))?/(?P<kind>statements|track|content)"
 )
 
 
@@ -21,6 +22,7 @@ class Kind(Enum):
     TOKEN = "token"  # noqa: S105 - the name of an endpoint
     STATEMENTS = "statements"
     TRACK = "track"
+    CONTENT = "content"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ def find_route(path: str) -> Route | None:
     if match is None:
         return None
     organization = match["organization"]
+    if organization is None and match["kind"] == Kind.CONTENT.value:
+        return None  # items are imported for an organization only
     return Route(
         Kind(match["kind"]),
         unquote(match["partner"]),

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from percipio_sandbox.application import Application
-from percipio_sandbox.clients import Client
+from percipio_sandbox.clients import Client, denials
 from percipio_sandbox.control import state_of
 from percipio_sandbox.journal import SeenRequest
 from percipio_sandbox.percipio import Clock, Rules, utc_now
@@ -27,11 +27,15 @@ class Sandbox:
         scenario: what is in force at the start: `NAME[=ARGUMENT][:COUNT]`, several with commas between.
         record: a file to which accepted statements are appended, one JSON line each.
         track_record: a file to which accepted Track records are, likewise.
-        journal: a file to which both are, with who sent them where and when.
+        content_record: a file to which accepted items of the catalog are, likewise.
+        journal: a file to which all are, with who sent them where and when.
         host, port: where it listens; port 0 takes a free one.
         names: further hosts that it is reached by; requests for any other are refused.
         seed: of everything that happens by chance.
         clients: known accounts, `ID:SECRET[:PARTNER[:ORGANIZATION...]]`; none: every id with every secret is one.
+        deny: permissions that accounts lack, `ID:CONTENT_IMPORT` or `ID:CONTENT_AGGREGATION`.
+        organizations: those that items of the catalog may be imported for; none: any.
+        known_content_only: refuse tracking of content that is not in the catalog.
         token_lifetime: seconds.
         max_batch: statements that one request may hold; None: any number.
         keep: statements that stay in memory; None: all.
@@ -42,7 +46,7 @@ class Sandbox:
 
     Raises:
         ScenarioError: when the scenario cannot be understood.
-        ValueError: when a client cannot be.
+        ValueError: when a client or a permission cannot be.
         OSError: when the address or a file cannot be had.
     """
 
@@ -52,12 +56,16 @@ class Sandbox:
         record: str | Path | None = None,
         *,
         track_record: str | Path | None = None,
+        content_record: str | Path | None = None,
         journal: str | Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         names: Iterable[str] = (),
         seed: int = 0,
         clients: Iterable[str] = (),
+        deny: Iterable[str] = (),
+        organizations: Iterable[str] = (),
+        known_content_only: bool = False,
         token_lifetime: int = 36_000,
         max_batch: int | None = None,
         keep: int | None = None,
@@ -68,11 +76,15 @@ class Sandbox:
     ) -> None:
         rules = Rules(
             clients=[Client.parse(text) for text in clients],
+            denied=denials(deny),
+            organizations=tuple(organizations),
+            known_content_only=known_content_only,
             token_lifetime=token_lifetime,
             max_batch=max_batch,
             keep=keep,
             record=None if record is None else Path(record),
             track_record=None if track_record is None else Path(track_record),
+            content_record=None if content_record is None else Path(content_record),
             journal=None if journal is None else Path(journal),
             clock=clock,
         )
@@ -159,6 +171,20 @@ class Sandbox:
     def track(self) -> list[dict[str, Any]]:
         """The Track records that are held, in order of arrival."""
         return [entry.body for entry in self.track_entries]
+
+    def content_url(self, partner: str, organization: str) -> str:
+        """Return the address to which the catalog of one of a partner's organizations is sent."""
+        return self.url + resource_path(Kind.CONTENT, partner, organization)
+
+    @property
+    def content_entries(self) -> list[Entry]:
+        """The items that were accepted, each form of them, with partner, organization and client, as they came."""
+        return self.application.percipio.content.ledger.entries[:]
+
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        """The items of the catalog that are held, the latest form of each, in order of their first arrival."""
+        return [entry.body for entry in self.application.percipio.content.items.values()]
 
     @property
     def requests(self) -> list[SeenRequest]:

@@ -12,7 +12,7 @@ from percipio_sandbox.messages import Answer, Incoming, Refusal, json_answer
 from percipio_sandbox.percipio import Percipio
 from percipio_sandbox.query import Query, more_link, page_of, parse_query
 from percipio_sandbox.recorder import iso
-from percipio_sandbox.routes import Route
+from percipio_sandbox.routes import Kind, Route
 from percipio_sandbox.store import Entry, Sender
 from percipio_sandbox.validation.statements import problems_of
 
@@ -56,7 +56,9 @@ def sender_of(incoming: Incoming, route: Route, percipio: Percipio) -> Sender:
     Raises:
         Refusal: 401 or 403, see `TokenDesk.admit`.
     """
-    client = percipio.tokens.admit(incoming.headers.get("Authorization", ""), route.partner, route.organization)
+    permission = "CONTENT_IMPORT" if route.kind is Kind.CONTENT else "CONTENT_AGGREGATION"
+    authorization = incoming.headers.get("Authorization", "")
+    client = percipio.tokens.admit(authorization, route.partner, route.organization, permission)
     return Sender(route.partner, route.organization, client.client_id)
 
 
@@ -81,6 +83,7 @@ def admit(incoming: Incoming, route: Route, percipio: Percipio) -> Submission:
         if "id" not in statement:
             statements[index] = {"id": str(uuid4()), **statement}
     _check_ids_differ(statements)
+    percipio.check_known(sender, (_content_of(statement) for statement in statements))
     return Submission(sender, statements)
 
 
@@ -109,6 +112,12 @@ def _check_sizes(statements: list[dict[str, Any]], body_size: int) -> None:
         size = len(json.dumps(statement, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
         if size > LARGEST_STATEMENT:
             raise Refusal(413, f"statements[{index}] has {size} bytes; {LARGEST_STATEMENT} (16 KB) are allowed")
+
+
+def _content_of(statement: dict[str, Any]) -> str:
+    """Return the activity that a statement is about; an empty text where it is about something else."""
+    target = statement["object"]
+    return str(target["id"]) if target.get("objectType", "Activity") == "Activity" else ""
 
 
 def _check_ids_differ(statements: list[dict[str, Any]]) -> None:

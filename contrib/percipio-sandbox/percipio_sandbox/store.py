@@ -1,4 +1,4 @@
-"""What the pretend Percipio holds: statements and Track records, in memory, in the order of their arrival."""
+"""What the pretend Percipio holds: catalog, statements and Track records, in memory, in the order of their arrival."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRACK_IDENTITY = ("content_id", "user", "status", "event_date", "completion_perc
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One accepted statement or Track record; `stored` rises strictly from entry to entry."""
+    """One accepted statement, Track record or item; `stored` rises strictly from entry to entry."""
 
     sequence: int
     stored: datetime
@@ -126,6 +126,47 @@ class StatementStore:
             target = self.find(partner, statement["object"]["id"])
             if target is not None and is_voiding(target.body):
                 raise Refusal(400, "invalid", ("a voiding statement cannot be voided (Data 2.3.2)",))
+
+
+class ContentStore:
+    """Items of the catalog by organization and content id: the latest form of each, and every one that was sent."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.items: dict[tuple[str, str | None, str], Entry] = {}
+        self._names: Counter[tuple[str, str | None, str]] = Counter()
+        self.updated = 0
+        self.repeated = 0
+        self.by_organization: Counter[str] = Counter()
+
+    def find(self, sender: Sender, content_id: str) -> Entry | None:
+        """Return the item that an organization has under an id."""
+        return self.items.get((sender.partner, sender.organization, content_id))
+
+    def knows(self, sender: Sender, content: str) -> bool:
+        """Tell whether there is an item with this id or url; a sender without an organization sees the partner's."""
+        return self._names[(sender.partner, sender.organization, content)] > 0
+
+    def put(self, sender: Sender, item: dict[str, Any], now: datetime) -> Entry:
+        """Hold a valid item, in place of an earlier one with its id, and return its entry."""
+        held = self.find(sender, item["content_id"])
+        entry = self.ledger.append(sender, item, now)
+        if held is None:
+            self.by_organization[sender.organization or ""] += 1
+        elif held.body == item:
+            self.repeated += 1
+        else:
+            self.updated += 1
+        self.items[(sender.partner, sender.organization, item["content_id"])] = entry
+        if held is not None:
+            self._names.subtract(self._names_of(held))
+        self._names.update(self._names_of(entry))
+        return entry
+
+    @staticmethod
+    def _names_of(entry: Entry) -> list[tuple[str, str | None, str]]:
+        names = (entry.body["content_id"], entry.body["url"])
+        return [(entry.partner, organization, name) for organization in (entry.organization, None) for name in names]
 
 
 class TrackStore:

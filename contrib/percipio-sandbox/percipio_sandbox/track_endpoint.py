@@ -13,8 +13,8 @@ def answer(incoming: Incoming, route: Route, percipio: Percipio) -> Answer:
     """Store a record.
 
     Raises:
-        Refusal: 401 or 403 for the token, 405 for another method than POST, 415 or 400 for the body, 409 for an event
-            that is known already.
+        Refusal: 401 or 403 for the token, 405 for another method than POST, 415 or 400 for the body (also where
+            its content is unknown, see `Percipio.check_known`), 409 for an event that is known already.
     """
     sender = sender_of(incoming, route, percipio)
     if incoming.method != "POST":
@@ -23,5 +23,6 @@ def answer(incoming: Incoming, route: Route, percipio: Percipio) -> Answer:
     problems = track_problems_of(record, percipio.clock())
     if problems:
         raise Refusal(400, "the record is malformed", tuple(problems))
+    percipio.check_known(sender, [record["content_id"]])
     percipio.store_track(sender, record)
     return json_answer({"status": "accepted"})

@@ -27,12 +27,13 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 PLUGIN = REPOSITORY / "contrib" / "tutor-contrib-percipio" / "tutorpercipio"
 PATCHES = sorted(path.name for path in (PLUGIN / "patches").iterdir())
 
-FIVE = {
+SIX = {
     "PERCIPIO_REGION": "eu",
     "PERCIPIO_PARTNER_NAME": 'Acme\'s "best" partner',
     "PERCIPIO_ORGANIZATION_ID": "0f3c-org",
     "PERCIPIO_CLIENT_ID": "1234567",
     "PERCIPIO_CLIENT_SECRET": "s3cret{}'\"\\",
+    "PERCIPIO_LEARNERS": "sso:tpa-saml",
 }
 LMS_SETTINGS = ("apps/openedx/settings/lms/production.py", "apps/openedx/settings/lms/development.py")
 CMS_SETTINGS = ("apps/openedx/settings/cms/production.py", "apps/openedx/settings/cms/development.py")
@@ -84,11 +85,11 @@ def quoted(values: dict[str, str]) -> dict[str, str]:
     return {name: "'" + value.replace("'", "''") + "'" for name, value in values.items()}
 
 
-def test_the_five_values_reach_the_lms_unchanged(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(rendered, **quoted(FIVE))
+def test_the_six_values_reach_the_lms_unchanged(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(rendered, **quoted(SIX))
     for path in LMS_SETTINGS:
         settings = settings_of(rendered, path, monkeypatch)
-        assert {name: settings[name] for name in FIVE} == FIVE
+        assert {name: settings[name] for name in SIX} == SIX
         assert settings["PERCIPIO_ENABLED"] is True
 
 
@@ -102,7 +103,7 @@ def test_untouched_values_render_the_settings_own_defaults(rendered: Rendered, m
     settings = settings_of(rendered, LMS_SETTINGS[0], monkeypatch)
     ours = {name: value for name, value in settings.items() if name.startswith("PERCIPIO_")}
     assert ours == {name: default for name, default in defaults().items() if name in ours}
-    assert len(ours) == 8
+    assert len(ours) == 9
 
 
 def test_further_settings_are_python_values(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,18 +184,18 @@ def test_the_secret_can_stay_out_of_the_configuration(rendered: Rendered, monkey
 
 
 def test_the_container_s_own_secret_wins(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(rendered, **quoted(FIVE))
+    save(rendered, **quoted(SIX))
     monkeypatch.setenv("PERCIPIO_CLIENT_SECRET", "from the container")
     settings = settings_of(rendered, LMS_SETTINGS[0], monkeypatch)
     assert settings["PERCIPIO_CLIENT_SECRET"] == "from the container"
 
 
 def test_the_cms_gets_no_credentials(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(rendered, **quoted(FIVE))
+    save(rendered, **quoted(SIX))
     for path in CMS_SETTINGS:
         settings = settings_of(rendered, path, monkeypatch)
         assert [name for name in settings if name.startswith("PERCIPIO")] == ["PERCIPIO_KEEP_EVENT_ROUTING"]
-        assert FIVE["PERCIPIO_CLIENT_ID"] not in rendered.text(path)
+        assert SIX["PERCIPIO_CLIENT_ID"] not in rendered.text(path)
 
 
 @pytest.mark.parametrize(("value", "set_to"), [("", None), ("null", None), ("true", True), ("false", False)])

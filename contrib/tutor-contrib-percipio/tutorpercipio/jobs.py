@@ -9,10 +9,13 @@ import click
 
 # Job name (the management command's, with hyphens) and what Tutor's help says of it.
 JOBS = {
+    "percipio-accounts": "List the accounts, and have learners reported again to theirs.",
     "percipio-backfill": "Report what happened before the plugin was there.",
+    "percipio-catalog": "List the courses that are offered to Percipio, or print them as a file for it.",
     "percipio-courses": "Print, or take over, what was decided for single courses.",
     "percipio-doctor": "Check the installation, with the mend for whatever is wrong.",
     "percipio-erasures": "List what Skillsoft has to erase of learners who were erased here.",
+    "percipio-export": "Write what learners completed as files for Percipio's import.",
     "percipio-metrics": "Print the figures for monitoring.",
     "percipio-preview": "Show what a learner and a course would report now.",
     "percipio-prune": "Delete what is older than the settings of retention allow.",

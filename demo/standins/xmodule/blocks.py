@@ -6,6 +6,8 @@ from xblock.completable import XBlockCompletionMode
 from xblock.core import XBlock
 from xblock.plugin import PLUGIN_CACHE
 
+from .item_bank_block import ItemBankMixin
+
 
 class HtmlBlock(XBlock):  # type: ignore[misc]
     """A text: complete when it was seen."""
@@ -29,7 +31,24 @@ class DiscussionBlock(XBlock):  # type: ignore[misc]
     completion_mode = XBlockCompletionMode.EXCLUDED
 
 
-KINDS = {"html": HtmlBlock, "video": VideoBlock, "problem": ProblemBlock, "discussion": DiscussionBlock}
+class SequenceBlock(XBlock):  # type: ignore[misc]
+    """What holds other blocks, and is complete when they are."""
+
+    completion_mode = XBlockCompletionMode.AGGREGATOR
+
+
+class BankBlock(ItemBankMixin, SequenceBlock):
+    """A bank of questions, of which each learner has some."""
+
+
+KINDS = {
+    "html": HtmlBlock,
+    "video": VideoBlock,
+    "problem": ProblemBlock,
+    "discussion": DiscussionBlock,
+    **dict.fromkeys(("course", "chapter", "sequential", "vertical", "split_test", "conditional"), SequenceBlock),
+    **dict.fromkeys(("library_content", "itembank"), BankBlock),
+}
 
 
 def register() -> None:

@@ -22,7 +22,7 @@ from percipio_openedx.management.operator import (
     site_option,
 )
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.backfill import Backfill, begin, unfinished
+from percipio_openedx.operations.backfill import Backfill, TakeOver, begin, enrollments_in, unfinished
 from percipio_openedx.operations.scope import Forecast, Scope, forecast
 
 SAMPLE = 1000
@@ -94,14 +94,18 @@ class Command(OperatorCommand):
         if before is not None and not self.as_json:
             text = _("going on with backfill %(id)s: %(observed)s observed before")
             self.say(text % {"id": before.pk, "observed": before.observed})
-        run = before or begin(scope)
-        with tqdm(desc="observed", unit=" learners", disable=None) as bar:
-            work = Backfill(scope, run, stop, options["rate"], bar.update)
-            courses = work.courses()
-            bar.total = sum(courses.values())
-            is_finished = work.work(courses)
-        if run.statements:
-            wake.on_commit()
+        run = before or begin(scope, enrollments=enrollments_in(scope))
+        with tqdm(desc="observed", unit=" learners", disable=None, total=run.enrollments) as bar:
+            bar.update(run.enrollments_done)
+
+            def walked(count: int) -> None:
+                bar.update(count)
+                if work.part.statements:
+                    # It delivers meanwhile; called at most once in a window.
+                    wake.on_commit()
+
+            work = TakeOver(scope, run, stop, rate=options["rate"], on_walked=walked)
+            is_finished = work.work()
         counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
         if self.as_json:
             failed = {"failed": work.failed} if work.failed else {}
@@ -112,6 +116,8 @@ class Command(OperatorCommand):
 
     def _sum_up(self, work: Backfill, counts: dict[str, int], *, is_finished: bool) -> None:
         text = _("backfill %(id)s interrupted; call it again to go on")
+        if work.is_taken:
+            text = _("backfill %(id)s was stopped, or is carried out elsewhere now")
         if is_finished:
             text = _("backfill %(id)s finished")
         self.say(text % {"id": work.run.pk})

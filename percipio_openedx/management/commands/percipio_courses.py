@@ -18,9 +18,10 @@ from percipio_openedx.operations import course_overrides
 
 class Command(OperatorCommand):
     help = (
-        "Leaves courses out, or gives them their own id of Percipio's catalog. `import FILE.csv` reads the columns "
-        "course_key (a course run, or course:Org+Course for all runs), is_reported and content_id, and takes over "
-        "all lines or, where one is wrong, none; '-' reads standard input. `export` prints the same form."
+        "Leaves courses out, offers them to Percipio's catalog, and says what it says of them. `import FILE.csv` reads "
+        "the columns course_key (a course run, or course:Org+Course for all runs) and any of is_reported, content_id, "
+        "offer (offered, withdrawn or empty), title, type, duration (seconds), tags and author, and takes over all "
+        "lines or, where one is wrong, none; '-' reads standard input. `export` prints the same form."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -32,37 +33,40 @@ class Command(OperatorCommand):
 
     def operate(self, options: Mapping[str, Any]) -> bool:
         if options["act"] == "import":
-            return self._import(options["file"], dry_run=options["dry_run"])
+            return take_over(self, options["file"], dry_run=options["dry_run"])
         if self.as_json:
             self.emit(course_overrides.stored())
         else:
             self.stdout.write(course_overrides.written(), ending="")
         return True
 
-    def _import(self, name: str, *, dry_run: bool) -> bool:
-        try:
-            taken = course_overrides.take(course_overrides.read(_content(name)), dry_run=dry_run)
-        except ValidationError as error:
-            if self.as_json:
-                self.emit({"problems": [each.params for each in error.error_list]})
-            else:
-                self.stderr.write("\n".join(error.messages))
-            self.stderr.write(_("Nothing was changed."))
-            return False
-        if self.as_json:
-            self.emit({**asdict(taken), "dry_run": dry_run})
-            return True
-        text = _("new: %(new)s, changed: %(changed)s, unchanged: %(same)s")
-        if dry_run:
-            text = _("would be new: %(new)s, would be changed: %(changed)s, unchanged: %(same)s")
-        self.say(text % asdict(taken))
-        for course_key in taken.freed:
-            text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
-            self.say(text % {"course": course_key})
+
+def take_over(command: OperatorCommand, name: str, *, dry_run: bool) -> bool:
+    """Import a file of course overrides, or say what is wrong with it; return whether it was taken over."""
+    try:
+        taken = course_overrides.take(course_overrides.read(content_of(name)), dry_run=dry_run)
+    except ValidationError as error:
+        if command.as_json:
+            command.emit({"problems": [each.params for each in error.error_list]})
+        else:
+            command.stderr.write("\n".join(error.messages))
+        command.stderr.write(_("Nothing was changed."))
+        return False
+    if command.as_json:
+        command.emit({**asdict(taken), "dry_run": dry_run})
         return True
+    text = _("new: %(new)s, changed: %(changed)s, unchanged: %(same)s")
+    if dry_run:
+        text = _("would be new: %(new)s, would be changed: %(changed)s, unchanged: %(same)s")
+    command.say(text % asdict(taken))
+    for course_key in taken.freed:
+        text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
+        command.say(text % {"course": course_key})
+    return True
 
 
-def _content(name: str) -> bytes:
+def content_of(name: str) -> bytes:
+    """Return a file, or standard input for ``-``; one byte more than may be imported, if it is larger."""
     most = course_overrides.MOST_BYTES + 1
     try:
         if name == "-":

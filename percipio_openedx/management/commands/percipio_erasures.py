@@ -13,7 +13,7 @@ from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError
 from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.operations.retention import open_erasures, tick_off
-from percipio_openedx.operations.sites import site_name
+from percipio_openedx.operations.sites import place_name, site_name
 
 
 class Command(OperatorCommand):
@@ -45,7 +45,7 @@ class Command(OperatorCommand):
         return not open_erasures().exists()
 
     def _emit(self, row: ErasureRequest) -> None:
-        names = ("organization", "api", "statements")
+        names = ("account", "organization", "api", "statements")
         self.emit(
             {
                 "id": row.pk,
@@ -65,7 +65,12 @@ class Command(OperatorCommand):
             "%(statements)s statements",
             row.statements,
         )
-        values = {"id": row.pk, "state": state, "day": f"{row.erased_at:%Y-%m-%d}", "site": site_name(row.site_id)}
+        values = {
+            "id": row.pk,
+            "state": state,
+            "day": f"{row.erased_at:%Y-%m-%d}",
+            "site": place_name(site_name(row.site_id), row.account),
+        }
         self.say(text % {**values, "organization": row.organization or "-", "statements": row.statements})
         for registration in row.registrations.split():
             self.say("  " + _("registration %(id)s") % {"id": registration})

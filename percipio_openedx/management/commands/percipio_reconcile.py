@@ -17,9 +17,10 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, site_option
+from percipio_openedx.models.destination import Place
 from percipio_openedx.operations import labels
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
-from percipio_openedx.operations.sites import configurations, site_name
+from percipio_openedx.operations.sites import configurations, mistakes_of, place_name, site_name
 
 LABELS = {
     Difference.MISSING: gettext_lazy("missing there"),
@@ -40,6 +41,7 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--since", metavar="TIME", help="only what was delivered since (2026-01-31, UTC)")
         parser.add_argument("--site", metavar="SITE", help="one site, by id or domain; all that report by default")
+        parser.add_argument("--account", metavar="NAME", help="only this account")
         parser.add_argument("--fix", action="store_true", help="queue what is missing, to be sent again")
         parser.add_argument(
             "--grace", type=int, default=300, metavar="SECONDS", help="miss nothing delivered just now (300)"
@@ -50,28 +52,40 @@ class Command(OperatorCommand):
         site_id = site_option(options["site"])
         if site_id is not None:
             found = {site_id: found.get(site_id)}
-        wrong = {site_id: one for site_id, one in found.items() if isinstance(one, PercipioConfigurationError)}
-        for site_id, error in wrong.items():
+        wrong: dict[Place, PercipioConfigurationError] = {}
+        chosen: list[Configuration] = []
+        for pk, one in found.items():
+            if isinstance(one, PercipioConfigurationError):
+                wrong[pk, ""] = one
+            elif one is not None:
+                wrong |= {(pk, name): error for name, error in mistakes_of(one).items()}
+                chosen += one.senders
+        if options["account"] is not None:
+            wrong = {place: error for place, error in wrong.items() if place[1] == options["account"]}
+            chosen = [one for one in chosen if one.account == options["account"]]
+        for place, error in wrong.items():
             text = _("%(site)s: left out, its configuration is wrong: %(error)s")
-            self.stderr.write(text % {"site": site_name(site_id), "error": error.message})
-        chosen = {site_id: one for site_id, one in found.items() if isinstance(one, Configuration)}
+            self.stderr.write(text % {"site": _name(place), "error": error.message})
         if not chosen:
             raise UsageError(_("no site is configured, or none rightly; see percipio_doctor"))
         tallies = []
-        for site_id, configuration in chosen.items():
+        for configuration in chosen:
             if configuration.api is Api.TRACK:
                 text = _("%(site)s: left out, for the Track API has nothing to read back")
-                self.stderr.write(text % {"site": site_name(site_id)})
+                self.stderr.write(text % {"site": _name(configuration.place)})
             else:
-                tallies.append(self._reconcile(site_id, configuration, options))
+                tallies.append(self._reconcile(configuration, options))
         if any(tally.queued for tally in tallies):
             wake.on_commit()
         return not wrong and all(tally.is_well for tally in tallies)
 
-    def _reconcile(self, site_id: int, configuration: Configuration, options: Mapping[str, Any]) -> Tally:
+    def _reconcile(self, configuration: Configuration, options: Mapping[str, Any]) -> Tally:
+        site_id, account = configuration.place
+        which = f"site {site_id} {account}".strip()
+        place = {"site": site_id, "account": account} if account else {"site": site_id}
         with (
-            tqdm(desc=f"site {site_id}: read", unit=" statements", disable=None) as reading,
-            tqdm(desc=f"site {site_id}: checked", unit=" statements", disable=None) as checking,
+            tqdm(desc=f"{which}: read", unit=" statements", disable=None) as reading,
+            tqdm(desc=f"{which}: checked", unit=" statements", disable=None) as checking,
         ):
             work = Reconciliation(
                 configuration,
@@ -84,14 +98,14 @@ class Command(OperatorCommand):
             reading.total = checking.total = work.believed()
             for found in work.run():
                 if self.as_json:
-                    self.emit({"site": site_id, **asdict(found)})
+                    self.emit({**place, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
                     kind = labels.of(labels.KINDS, found.kind)
                     self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
         if self.as_json:
-            self.emit({"site": site_id, **asdict(work.tally), "well": work.tally.is_well})
+            self.emit({**place, **asdict(work.tally), "well": work.tally.is_well})
         else:
-            self._sum_up(site_name(site_id), work.tally)
+            self._sum_up(_name(configuration.place), work.tally)
         return work.tally
 
     def _sum_up(self, site: str, tally: Tally) -> None:
@@ -102,3 +116,8 @@ class Command(OperatorCommand):
             self.say(_("%(site)s: %(count)s requeued") % {"site": site, "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
             self.say(_("run again with --fix to send what is missing again"))
+
+
+def _name(place: Place) -> str:
+    site_id, account = place
+    return place_name(site_name(site_id), account)

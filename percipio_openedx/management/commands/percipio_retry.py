@@ -14,7 +14,10 @@ from tqdm import tqdm
 from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
+from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
+from percipio_openedx.operations import moves
 from percipio_openedx.operations.requeue import requeue, try_now
+from percipio_openedx.operations.unknown_learners import try_again
 from percipio_openedx.reporting import failures
 
 
@@ -22,15 +25,20 @@ class Command(OperatorCommand):
     help = (
         "Queues parked (--parked) or discarded (--discarded) statements, or single ones (--uuid, whatever became of "
         "them), to be sent again under their own ids: what Percipio refused is rebuilt from what the LMS says now, "
-        "what it may have goes as it is. --now also tries at once what is paused or failing: destinations, courses and "
-        "learners that the LMS could not read, and statements that could not be rebuilt."
+        "what it may have goes as it is. --unknown tries the learners again whom Percipio did not know, in all of "
+        "their courses. --move has those, and what waits, built anew for the accounts that their "
+        "learners belong to now, unless anybody may have them. --now also tries at once what is paused or failing: "
+        "destinations, courses and learners that the LMS could not read, and statements that could not be rebuilt."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--parked", action="store_true", help="those that Percipio refused")
         parser.add_argument("--discarded", action="store_true", help="those that were discarded")
+        parser.add_argument("--move", action="store_true", help="to the account that the learner belongs to now")
+        parser.add_argument("--unknown", action="store_true", help="the learners whom Percipio did not know")
         parser.add_argument("--uuid", action="append", default=[], metavar="ID", help="this statement; repeatable")
         parser.add_argument("--site", metavar="SITE", help="only of this site (id or domain)")
+        parser.add_argument("--account", metavar="NAME", help="only what was made for this account ('' for none)")
         parser.add_argument("--organization", metavar="ID", help="only of this Percipio organization ('' for none)")
         parser.add_argument("--status", type=int, metavar="HTTP", help="only those last answered with this status")
         parser.add_argument("--now", action="store_true", help="try waiting destinations at once")
@@ -39,6 +47,7 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         site_id = site_option(options["site"])
         rows, named = _chosen(options, site_id)
+        learners = _unknown(options, site_id)
         count = rows.count()
         if count < named:
             text = ngettext(
@@ -48,16 +57,19 @@ class Command(OperatorCommand):
             )
             self.stderr.write(text % {"count": named - count})
         if options["dry_run"]:
-            self._sum_up({"chosen": count, "queued": 0, "destinations": 0})
+            self._sum_up({"chosen": count, "queued": 0, "destinations": 0, "learners": learners.count()})
             return True
         tried = try_now(site_id) if options["now"] else ()
         # For every site: a waiting course is only read again.
         observed = failures.try_now() if options["now"] else 0
         with interruption() as stop, tqdm(total=count, unit=" statements", disable=None) as bar:
-            queued = requeue(rows, stop.is_set, bar.update) if count else 0
-        if queued or tried or observed:
+            act = moves.move if options["move"] else requeue
+            queued = act(rows, stop.is_set, bar.update) if count else 0
+            found, refused = try_again(learners, stop.is_set)
+        if queued or tried or observed or found:
             wake.on_commit()
-        self._sum_up({"chosen": count, "queued": queued, "destinations": len(tried)})
+        done = {"chosen": count, "queued": queued + refused, "destinations": len(tried), "learners": found}
+        self._sum_up(done)
         return queued >= count >= named
 
     def _sum_up(self, done: dict[str, int]) -> None:
@@ -71,6 +83,24 @@ class Command(OperatorCommand):
             done["destinations"],
         )
         self.say(text % done)
+        if done["learners"]:
+            text = ngettext(
+                "%(learners)s learner whom Percipio did not know is tried again",
+                "%(learners)s learners whom Percipio did not know are tried again",
+                done["learners"],
+            )
+            self.say(text % done)
+
+
+def _unknown(options: Mapping[str, Any], site_id: int | None) -> UnknownLearnerQuerySet:
+    rows = UnknownLearner.objects.all() if options["unknown"] else UnknownLearner.objects.none()
+    if site_id is not None:
+        rows = rows.filter(destination__site_id=site_id)
+    if options["account"] is not None:
+        rows = rows.filter(destination__account=options["account"])
+    if options["organization"] is not None:
+        rows = rows.filter(destination__organization=options["organization"])
+    return rows
 
 
 def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQuerySet, int]:
@@ -83,12 +113,16 @@ def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQ
     states = [state for state, is_wanted in wanted.items() if is_wanted]
     if uuids and states:
         raise UsageError(_("--uuid names single statements; leave --parked and --discarded away"))
-    if not (uuids or states or options["now"]):
-        raise UsageError(_("say which: --parked, --discarded, --uuid ID, or --now"))
-    rows = Statement.objects.exclude(state__in=OPEN_STATES)
+    if not (uuids or states or any(options[name] for name in ("now", "move", "unknown"))):
+        raise UsageError(_("say which: --parked, --discarded, --unknown, --uuid ID, --move, or --now"))
+    rows = Statement.objects.can_move() if options["move"] else Statement.objects.exclude(state__in=OPEN_STATES)
+    if options["move"]:
+        states += [State.OUTDATED, State.WAITING]
     rows = rows.filter(uuid__in=uuids) if uuids else rows.filter(state__in=states)
     if site_id is not None:
         rows = rows.filter(site_id=site_id)
+    if options["account"] is not None:
+        rows = rows.filter(destination__account=options["account"])
     if options["organization"] is not None:
         rows = rows.filter(destination__organization=options["organization"])
     if options["status"] is not None:

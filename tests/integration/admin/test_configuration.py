@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +14,11 @@ from django.test import Client
 from django.urls import reverse
 
 from percipio_openedx import config
+from percipio_openedx.enums import Kind, Retakes
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.settings.common import DEFAULTS
+from tests.integration.admin.forms import ADD, save
 
-ADD = "admin:percipio_openedx_percipioconfiguration_add"
 LIST = "admin:percipio_openedx_percipioconfiguration_changelist"
 SECRET = "canary-of-the-form-77e1"
 
@@ -27,6 +29,7 @@ WHOLE = {
     "client_id": "acme-client",
     "new_password": SECRET,
     "region": "eu",
+    "learners": "all",
     "send_names": "unknown",
 }
 
@@ -45,7 +48,7 @@ def admin(operator: Callable[..., Client]) -> Client:
 def posted(client: Client, changes: dict[str, str]) -> Any:
     """The answer to the form; the secret goes by the name that it has in the page."""
     named = {"new_password" if name == "client_secret" else name: text for name, text in changes.items()}
-    return client.post(reverse(ADD), {**WHOLE, **named})
+    return save(client, {**WHOLE, **named})
 
 
 def saved(client: Client, **changes: str) -> PercipioConfiguration:
@@ -149,7 +152,7 @@ def test_a_mistake_in_the_settings_is_named_as_theirs(admin: Client, settings: A
 
 
 def test_a_site_can_be_switched_off_without_credentials(admin: Client) -> None:
-    row = saved(admin, enabled="", partner_name="", client_id="", client_secret="", region="")
+    row = saved(admin, enabled="", partner_name="", client_id="", client_secret="", region="", learners="")
 
     assert (row.enabled, config.for_site(1)) == (False, None)
 
@@ -159,11 +162,64 @@ def test_a_new_version_starts_from_the_former_one_without_its_secret(admin: Clie
     page = admin.get(reverse(ADD), {"source": row.pk}).content.decode()
 
     assert 'value="acme-client"' in page
-    assert 'value="sso:tpa-saml"' in page
+    assert chosen(page) == ["sso"]
+    assert 'name="learners_sso" value="tpa-saml"' in page
     assert 'type="password" name="new_password"' in page
     assert 'name="client_secret"' not in page
     assert "Stored; leave it empty to keep it" in page
     assert SECRET not in page
+
+
+def chosen(page: str) -> list[str]:
+    """Which radio buttons of the learners are chosen in a page."""
+    return re.findall(r'type="radio" name="learners" value="([a-z]*)" checked', page)
+
+
+def test_nobody_is_chosen_until_an_operator_does(admin: Client, settings: Any) -> None:
+    page = admin.get(reverse(ADD)).content.decode()
+    assert chosen(page) == []
+    assert page.count('type="radio" name="learners"') == 2
+    for sentence in ("Every learner of the reported courses: their id", "and nothing of anybody else."):
+        assert sentence in page
+    (problem,) = errors(admin, learners="")["learners"]
+    assert problem.startswith("The setting PERCIPIO_LEARNERS is empty: choose whose data goes to Percipio")
+
+    settings.PERCIPIO_LEARNERS = "sso:okta"
+    page = admin.get(reverse(ADD)).content.decode()
+    assert chosen(page) == [""]
+    assert "As the setting says: sso:okta" in page
+    assert saved(admin, learners="").learners == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "learners"),
+    [
+        ({"learners": "all", "learners_sso": "ignored"}, "all"),
+        ({"learners": "sso", "learners_sso": " tpa-saml "}, "sso:tpa-saml"),
+        ({"learners": "sso", "learners_sso": "sso:okta"}, "sso:okta"),
+        ({"learners": "sso:okta"}, "sso:okta"),
+    ],
+)
+def test_whose_learners_are_chosen(admin: Client, typed: dict[str, str], learners: str) -> None:
+    assert saved(admin, **typed).learners == learners
+
+
+@pytest.mark.parametrize("typed", [{"learners": "sso"}, {"learners": "sso", "learners_sso": "  "}, {"learners": "x"}])
+def test_a_choice_of_learners_that_is_none(admin: Client, typed: dict[str, str]) -> None:
+    assert list(errors(admin, **typed)) == ["learners"]
+
+
+def test_modes_milestones_and_retakes_are_a_sites_own(admin: Client) -> None:
+    row = saved(admin, modes="verified, professional", milestones="completed,failed", retakes="first_only")
+    found = config.for_site(1)
+
+    assert found is not None
+    assert found.modes == ("professional", "verified")
+    assert found.policy.milestones == {Kind.COMPLETED, Kind.FAILED}
+    assert (found.policy.retakes, row.retakes) == (Retakes.FIRST_ONLY, "first_only")
+    page = admin.get(reverse(ADD)).content.decode()
+    assert "As the setting says: started, progressed, passed, completed" in page
+    assert set(errors(admin, modes="a b", milestones="won")) == {"milestones", "modes"}
 
 
 @pytest.mark.parametrize("source", ["", "x", "999999", "²", "1 OR 1=1"])
@@ -188,12 +244,12 @@ def revert(client: Client, row: PercipioConfiguration) -> Any:
 
 
 def test_reverting_makes_a_new_version_with_the_secret_that_is_stored(admin: Client) -> None:
-    old = saved(admin)
-    saved(admin, client_secret="newer-secret", partner_name="newer")
+    old = saved(admin, timeout="11")
+    saved(admin, client_secret="newer-secret", timeout="12")
     revert(admin, old)
     row = PercipioConfiguration.objects.order_by("-pk")[0]
 
-    assert (row.partner_name, row.client_secret.reveal()) == ("acme", "newer-secret")
+    assert (row.timeout, row.client_secret.reveal()) == (11, "newer-secret")
     assert PercipioConfiguration.objects.count() == 3
     assert LogEntry.objects.filter(object_id=str(row.pk)).count() == 1
 
@@ -210,6 +266,17 @@ def test_reverting_to_what_takes_another_secret_opens_the_form(admin: Client, ch
     assert 'value="acme-client"' in page
     assert PercipioConfiguration.objects.count() == 2
     assert saved(admin, client_secret="typed-again").client_secret.reveal() == "typed-again"
+
+
+def test_reverting_to_what_changes_the_reports_opens_the_form(admin: Client) -> None:
+    old = saved(admin)
+    saved(admin, client_secret="", learners="sso:tpa-saml")
+    answer = revert(admin, old)
+
+    assert answer.redirect_chain == [(f"{reverse(ADD)}?source={old.pk}", 302)]
+    assert "That version changes what is reported: look at what it means, and save." in answer.content.decode()
+    assert PercipioConfiguration.objects.count() == 2
+    assert saved(admin, client_secret="").client_secret.reveal() == SECRET
 
 
 def test_reverting_to_a_site_that_was_off_takes_no_secret(admin: Client) -> None:

@@ -93,6 +93,7 @@ def examined() -> Iterator[Callable[..., dict[str, CheckResult]]]:
 def steps_of(values: dict[str, Any]) -> dict[str, CheckResult]:
     given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
     given.update(partner_name="acme", organization_id="org-7", client_id="acme-client", client_secret=SECRET, timeout=2)
+    given["learners"] = "all"
     found = connection_check.examine(config.build(1, {**given, "region": "custom", **values}))
     assert SECRET not in str(found)
     assert "canary-token" not in str(found)

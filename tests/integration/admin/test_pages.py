@@ -29,6 +29,7 @@ ROWS = (
     "alert",
     "backfillrun",
     "erasurerequest",
+    "unknownlearner",
 )
 
 

@@ -71,6 +71,7 @@ def test_it_says_why_the_rest_is_not_reported(amina: Any) -> None:
     assert preview(amina.pk, KEY).unreported == (
         Unreported(Kind.PROGRESSED, UnreportedReason.STEP_NOT_REACHED, 30),
         Unreported(Kind.PASSED, UnreportedReason.NO_GRADE),
+        Unreported(Kind.FAILED, UnreportedReason.NOT_CHOSEN),
         Unreported(Kind.COMPLETED, UnreportedReason.NO_GRADE),
     )
 
@@ -166,6 +167,7 @@ def test_the_time_line_goes_from_notice_to_answer(amina: Any, everything: Client
     assert after["unreported"] == [
         ("progressed", "30 percent are done, which is no new step of 10 percent"),
         ("passed", "the LMS has no grade of this learner"),
+        ("failed", "this site does not report it (PERCIPIO_MILESTONES)"),
         ("completed", "the LMS has no grade of this learner"),
     ]
 

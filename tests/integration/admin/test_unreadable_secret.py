@@ -17,6 +17,7 @@ from percipio_openedx.models import PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import run
 from percipio_sandbox import Sandbox
+from tests.integration.admin.forms import ADD, save
 from tests.integration.admin.test_pages import pages
 from tests.integration.admin.world import World
 from tests.integration.builders import KEY
@@ -25,7 +26,6 @@ from tests.integration.test_canary_everywhere import CALLS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
 
-ADD = "admin:percipio_openedx_percipioconfiguration_add"
 LIST = "admin:percipio_openedx_percipioconfiguration_changelist"
 SECRET = "canary-of-the-lost-key-30ab"
 FIRST, SECOND = "first text of keys 0d84be", "second text of keys 91f7aa"
@@ -214,7 +214,7 @@ def test_the_form_takes_no_secret_that_everybody_could_decrypt(
     (said,) = answer.context["adminform"].form.errors["client_secret"]
     assert said.startswith("PERCIPIO_ENCRYPTION_KEYS: holds, as the key to encrypt with, an example")
     settings.PERCIPIO_ENCRYPTION_KEYS = [FIRST]
-    assert client.post(reverse(ADD), typed).status_code == 302
+    assert save(client, typed).status_code == 302
 
     # A stored one can still be read with that key behind another; but it goes on under a good one only.
     settings.PERCIPIO_ENCRYPTION_KEYS = [PUBLIC, FIRST]

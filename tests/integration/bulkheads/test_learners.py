@@ -23,7 +23,7 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.reporting import identity, milestones, report_due, retirement
-from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
+from tests.integration.builders import KEY, a_course, a_learner, enrolled, one_by_one, progress_asked
 from tests.integration.test_reporting import complete, grade, hold, notice
 from tests.poison import CANARY, FEW, TEXTS, errors
 from tests.unit.statements.cases import VERB_FILTER
@@ -191,7 +191,7 @@ def test_who_passed_is_told_though_the_progress_cannot_be_had(course: Any, learn
     for learner in (passed, busy, well):
         complete(learner, course, 0)
     grade(passed, course)
-    with broken(*(Fault(ERRORS[NAMES[0]], user_id=one.pk) for one in (passed, busy))):
+    with one_by_one(), broken(*(Fault(ERRORS[NAMES[0]], user_id=one.pk) for one in (passed, busy))):
         report_due()
         kinds = set(Statement.objects.filter(learner_course__user_id=passed.pk).values_list("kind", flat=True))
         assert kinds == {"started", "passed", "completed"}
@@ -246,7 +246,7 @@ def test_a_few_who_cannot_be_asked_for_do_not_stand_for_the_course(course: Any, 
     for learner in learners:
         complete(learner, course, 0)
     bad = learners[:4]
-    with broken(*(Fault(ERRORS[NAMES[0]], user_id=learner.pk) for learner in bad)):
+    with one_by_one(), broken(*(Fault(ERRORS[NAMES[0]], user_id=learner.pk) for learner in bad)):
         report_due()
     assert Statement.objects.filter(kind="progressed").count() == LEARNERS - len(bad)
     assert failing() == ids(*bad)

@@ -327,7 +327,7 @@ def test_all_that_is_remembered_of_progress_fits(course: Any, monkeypatch: pytes
     row = LearnerCourse(
         user_id=learner.pk, course_key=KEY, site_id=1, registration="00000000-0000-4000-8000-000000000000"
     )
-    monkeypatch.setattr("percipio_openedx.reporting.observed_state.edx_platform.outline_version", lambda _: "v" * 5000)
+    monkeypatch.setattr("percipio_openedx.edx_platform.course_facts.outline_version", lambda _: "v" * 5000)
     found = examine(config.for_site(1), KEY, CourseBook().get(KEY), {learner.pk: row}, timezone.now())
     longest = LearnerCourse._meta.get_field("activity_version").max_length
     assert found[0].row.percent_seen == 25

@@ -15,7 +15,7 @@ from percipio_openedx import reporting, tasks
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts
+from percipio_openedx.operations import alerts, backfill, sweep
 from percipio_openedx.operations.run import Step, run_once, run_pass
 from percipio_openedx.reporting import inbox
 from tests.integration.builders import a_course, a_learner, enrolled
@@ -30,6 +30,8 @@ STEPS = {
     Step.OBSERVING: (reporting, "report_due"),
     Step.REBUILDING: (reporting, "rebuild_due"),
     Step.DELIVERING: (dispatcher, "deliver_due"),
+    Step.BACKFILLING: (backfill, "carry_on"),
+    Step.SWEEPING: (sweep, "sweep_due"),
     Step.ALERTING: (alerts, "check"),
 }
 

@@ -33,6 +33,7 @@ def configured(settings: Any) -> Callable[..., None]:
             "PARTNER_NAME": "acme",
             "CLIENT_ID": "client",
             "CLIENT_SECRET": SECRET,
+            "LEARNERS": "all",
             "TIMEOUT": 1,
             "BATCH_SIZE": 50,
             **values,

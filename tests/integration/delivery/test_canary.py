@@ -87,4 +87,4 @@ def test_a_secret_is_no_task_argument() -> None:
 
 def _values() -> dict[str, Any]:
     values = config.setting_values()
-    return {**values, "partner_name": "p", "client_id": "c"}
+    return {**values, "partner_name": "p", "client_id": "c", "learners": "all"}

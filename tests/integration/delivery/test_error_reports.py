@@ -24,8 +24,9 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.models import PercipioConfiguration
 from percipio_openedx.models.fields import EncryptedSecretField
-from percipio_openedx.operations import connection_check
+from percipio_openedx.operations import connection_check, effect
 from percipio_sandbox import Sandbox
+from tests.integration.admin.forms import save
 from tests.integration.delivery.rows import SECRET
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -142,13 +143,18 @@ FORM = {
 
 @pytest.mark.parametrize(
     ("place", "name"),
-    [(config.site, "_policy"), (EncryptedSecretField, "get_db_prep_save"), (PercipioConfiguration, "save")],
+    [
+        (config.site, "_policy"),
+        (effect, "compare"),
+        (EncryptedSecretField, "get_db_prep_save"),
+        (PercipioConfiguration, "save"),
+    ],
 )
 def test_no_mail_shows_what_was_typed_into_the_form(
     site: Sandbox, staff: Client, mailed: Any, monkeypatch: pytest.MonkeyPatch, place: Any, name: str
 ) -> None:
     monkeypatch.setattr(place, name, breaks)
-    response = staff.post(reverse("admin:percipio_openedx_percipioconfiguration_add"), FORM)
+    response = save(staff, FORM)
     assert response.status_code == 500
     assert ">Variable</th>" in mailed()
     assert [value for value in (TYPED, SECRET) if value in mailed()] == []

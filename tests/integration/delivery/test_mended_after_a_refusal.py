@@ -110,7 +110,7 @@ def test_the_course_is_given_its_id_of_the_catalog(sandbox: Sandbox) -> None:
     assert frozen() == before
     sent = arrived(sandbox)
     assert [one["id"] for one in sent] == [str(row[0]) for row in before]
-    assert {one["object"]["id"] for one in sent} == {"https://academy.demo.local/percipio/content/percipio-4711"}
+    assert {one["object"]["id"] for one in sent} == {"https://academy.demo.local/percipio/launch/percipio-4711"}
 
 
 @pytest.mark.parametrize("sandbox", ["bad-request-one=amina@exmaple.com"], indirect=True)

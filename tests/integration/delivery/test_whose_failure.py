@@ -42,7 +42,7 @@ def percipio(settings: Any) -> Iterator[Scripted]:
     with running() as scripted:
         values = {"REGION": "custom", "API_URL": scripted.url, "TOKEN_URL": f"{scripted.url}/token", "TIMEOUT": 5}
         credentials = {"PARTNER_NAME": "acme", "CLIENT_ID": "c", "CLIENT_SECRET": "s"}
-        for name, value in {**values, **credentials, "BATCH_SIZE": 50}.items():
+        for name, value in {**values, **credentials, "LEARNERS": "all", "BATCH_SIZE": 50}.items():
             setattr(settings, f"PERCIPIO_{name}", value)
         tokens._memory.clear()
         yield scripted

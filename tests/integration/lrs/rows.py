@@ -101,7 +101,7 @@ def prepared(
         topic=topics_of(site_id, [built])[uuid],
         happened_at=EPOCH,
         body=body,
-        destination=Destination.objects.get_or_create(site_id=site_id, organization="")[0],
+        destination=Destination.objects.get_or_create(site_id=site_id, organization="", account="")[0],
         state=state,
         due_at=EPOCH,
     )

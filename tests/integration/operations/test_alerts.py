@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.test import Client
 from django.utils import timezone
+from django.utils.translation import trans_real
 
 from percipio_openedx.models import Alert, Destination, Notice, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts
+from percipio_openedx.operations import alerts, problems
 from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY
@@ -280,3 +283,247 @@ def test_every_pass_leaves_its_figures_for_the_monitoring(monkeypatch: pytest.Mo
     assert seen == {
         f"percipio_{name}": 0 for name in ("observed", "statements", "held", "rebuilt", "sent", "parked", "later")
     }
+
+
+ADMIN = "http://demo.example/admin/percipio_openedx"
+
+
+@pytest.fixture
+def _lms(settings: Any) -> None:
+    settings.LMS_ROOT_URL = "http://demo.example/"
+
+
+def body() -> str:
+    return str(mail.outbox[-1].body)
+
+
+def waiting(number: int, row: Destination) -> None:
+    """So many statements of the destination wait, no longer than they may."""
+    for one in range(Statement.objects.filter(destination=row).count(), number):
+        found = add(one, destination=row)
+        now = timezone.now()
+        Statement.objects.filter(pk=found.pk).update(stored_at=now, due_at=now)
+
+
+NOTICED = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def began_at(at: datetime = NOTICED) -> str:
+    """Every problem was noticed at this time."""
+    Alert.objects.filter(is_on=True).update(began_at=at, changed_at=at)
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+@pytest.mark.usefixtures("_lms")
+def test_the_whole_mail() -> None:
+    """Each with its site, what to do, since when, and the page that shows it; and what is true when it leaves."""
+    row = destination_of("org-a")
+    waiting(1, row)
+    pause(row)
+    other = add(1000, destination=destination_of("org-b"))
+    Statement.objects.filter(pk=other.pk).update(state=State.PARKED)
+    alerts.note(alerts.errors(timezone.now()))
+    noticed = began_at()
+    waiting(3, row)
+    alerts.tell()
+    assert body() == (
+        "http://demo.example\n"
+        "\n"
+        "PROBLEM – nothing is sent\n"
+        "example.com, org-a: Nothing is sent, and 3 statements wait. Percipio refuses the credentials. Test the "
+        "connection and correct the configuration. (401: wrong secret) percipio_doctor --online says more. It is then "
+        "tried by itself, or at once: percipio_retry --now\n"
+        f"Noticed at {noticed}.\n"
+        f"{ADMIN}/destination/{row.pk}/change/\n"
+        "\n"
+        "PROBLEM – statements are refused\n"
+        "example.com, org-b: Percipio refuses 1 statement; it is parked. See why in the admin (statements, parked); "
+        "when the cause is removed: percipio_retry --parked\n"
+        f"Noticed at {noticed}.\n"
+        f"{ADMIN}/statement/?state=parked&site=1\n"
+        "\n"
+        "percipio_doctor and the overview in the admin say what is wrong now.\n"
+        f"{ADMIN}/destination/overview/"
+    )
+
+
+@pytest.mark.usefixtures("_lms")
+def test_the_whole_all_clear() -> None:
+    """What was solved, since when it was wrong, and for how long."""
+    row = destination_of("org-a")
+    since = NOTICED - timedelta(hours=3)
+    Destination.objects.filter(pk=row.pk).update(failures=3, failing_since=since, last_error="503")
+    waiting(2, row)
+    alerts.check(at_once=True)
+    assert "since 2026-01-31 09:00 UTC: 2 statements wait" in body()
+    assert "Noticed at" not in body()
+    assert Alert.objects.get().began_at == since
+    Destination.objects.update(failures=0, failing_since=None)
+    alerts.note(alerts.errors(timezone.now()))
+    Alert.objects.update(changed_at=NOTICED)
+    alerts.tell()
+    assert subjects() == ["[Percipio] 1 problem", "[Percipio] resolved"]
+    assert body() == (
+        "http://demo.example\n"
+        "\n"
+        "resolved – Percipio cannot be reached\n"
+        "example.com, org-a: Percipio cannot be reached or has problems of its own, since 2026-01-31 09:00 UTC: 2 "
+        "statements wait and leave by themselves. (503)\n"
+        "From 2026-01-31 09:00 UTC to 2026-01-31 12:00 UTC: 3 hours.\n"
+        "\n"
+        "percipio_doctor and the overview in the admin say what is wrong now.\n"
+        f"{ADMIN}/destination/overview/"
+    )
+
+
+def test_it_is_told_again_when_it_is_ten_times_as_large() -> None:
+    row = destination_of("org-a")
+    waiting(2, row)
+    pause(row)
+    for number in (2, 19, 20, 21, 199):
+        waiting(number, row)
+        alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 1 problem"] * 2
+    assert "PROBLEM, ten times as large – nothing is sent\nexample.com, org-a: Nothing is sent, and 20 " in body()
+    assert "The last mail said 2; now it is 20." in body()
+    assert Alert.objects.get().announced_count == 20
+    pause(row, "")
+    alerts.check(at_once=True)
+    assert subjects()[2:] == ["[Percipio] resolved"]
+    # A new problem begins anew.
+    pause(row)
+    alerts.check(at_once=True)
+    assert "ten times" not in body()
+
+
+def test_from_nothing_ten_are_ten_times_as_many() -> None:
+    row = destination_of("org-a")
+    pause(row)
+    for number in (0, 9, 10):
+        waiting(number, row)
+        alerts.check(at_once=True)
+    assert len(mail.outbox) == 2
+
+
+def test_what_is_solved_while_its_growth_waits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = destination_of("org-a")
+    waiting(1, row)
+    pause(row)
+    alerts.check(at_once=True)
+    waiting(10, row)
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "get_connection", lambda **_: Broken())
+        alerts.check(at_once=True)
+    pause(row, "")
+    alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 1 problem", "[Percipio] resolved"]
+
+
+def test_what_is_solved_while_the_mail_is_on_its_way_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = destination_of("org-a")
+    pause(row)
+    send = alerts._mail
+
+    def sending(*given: Any) -> bool:
+        pause(row, "")
+        alerts.note(alerts.errors(timezone.now()))
+        return send(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "_mail", sending)
+        alerts.check(at_once=True)
+    alerts.check(at_once=True)
+    assert subjects() == ["[Percipio] 1 problem", "[Percipio] resolved"]
+
+
+def test_a_mail_that_fails_keeps_the_time_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = destination_of("org-a")
+    pause(row)
+    alerts.check(at_once=True)
+    before = Alert.objects.get().announced_at
+    assert before is not None
+    pause(row, "")
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "get_connection", lambda **_: Broken())
+        alerts.check(at_once=True)
+    found = Alert.objects.get()
+    assert (found.is_announced, found.announced_at, found.mailing_since) == (False, before, None)
+
+
+def test_what_was_gone_before_the_mail_left_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was noted while mails gathered."""
+    first, second = destination_of("org-a"), destination_of("org-b")
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "GATHER", timedelta(minutes=5))
+        pause(first)
+        alerts.check(at_once=True)
+        pause(second)
+        third = destination_of("org-c")
+        pause(third)
+        alerts.check(at_once=True)
+    pause(second, "")
+    alerts.tell()
+    assert len(mail.outbox) == 2
+    assert "org-c" in body()
+    assert "org-b" not in body()
+
+
+@pytest.mark.parametrize(
+    ("code", "subject", "page"),
+    [
+        ("misconfigured", "site:1", "percipioconfiguration/"),
+        ("misconfigured", "account:1:acme", "account/"),
+        ("unknown_learners", "destination:3", "unknownlearner/"),
+        ("late", "destination:3", "statement/?state=waiting&site=7"),
+        ("late", "notices", "notice/"),
+        ("failing", "destination:3", "destination/3/change/"),
+        ("unreadable", "course:abc", "observationfailure/?of=course"),
+        ("unobserved", "learners:abc", "observationfailure/?of=learner"),
+        ("not_rebuilt", "rebuild:abc", "statement/?state=outdated"),
+        ("erasures", "erasures", "erasurerequest/?state=open"),
+        ("broken", "sweeping", "destination/overview/"),
+        ("of a later version", "x", "destination/overview/"),
+    ],
+)
+def test_the_page_that_shows_a_problem(admin_client: Client, code: str, subject: str, page: str) -> None:
+    """Each of them is there and knows its filters."""
+    path = problems.page_of(code, subject, 7)
+    assert path == f"/admin/percipio_openedx/{page}"
+    Destination.objects.create(pk=3, site_id=1)
+    answer = admin_client.get(path)
+    assert answer.status_code == 200
+    assert answer.wsgi_request.get_full_path() == path
+
+
+def test_without_an_address_of_its_own_or_an_admin_there_is_no_link(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LMS_ROOT_URL = ""
+    pause(destination_of())
+    alerts.check(at_once=True)
+    assert "/admin/" not in body()
+    settings.ROOT_URLCONF = "percipio_openedx.urls"
+    assert problems.page_of("paused", "destination:1") == ""
+
+
+@pytest.mark.usefixtures("_lms")
+def test_the_texts_of_a_mail_can_be_translated(settings: Any) -> None:
+    """Each text of ours is one message, with its numbers and times as placeholders."""
+    texts = {
+        "resolved": "erledigt",
+        "From %(began)s to %(ended)s: %(duration)s.": "Von %(began)s bis %(ended)s: %(duration)s.",
+    }
+    settings.LANGUAGE_CODE = "de"
+    row = destination_of("org-a")
+    pause(row)
+    alerts.check(at_once=True)
+    pause(row, "")
+    alerts.note(alerts.errors(timezone.now()))
+    Alert.objects.update(began_at=NOTICED, changed_at=NOTICED + timedelta(hours=2))
+    catalog = trans_real.translation("de")._catalog  # type: ignore[attr-defined]
+    catalog.update(SimpleNamespace(plural=catalog._plurals[0], _catalog=texts))
+    try:
+        alerts.tell()
+    finally:
+        trans_real._translations.pop("de")
+    assert "Von 2026-01-31 12:00 UTC bis 2026-01-31 14:00 UTC: 2 Stunden." in body()

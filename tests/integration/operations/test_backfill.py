@@ -18,7 +18,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statement
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.operations import backfill
+from percipio_openedx.operations import backfill, walk
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting import leases
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
@@ -146,12 +146,12 @@ class Stop:
 def test_wherever_it_stops_it_goes_on(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    monkeypatch.setattr(backfill, "AT_ONCE", 1)
+    monkeypatch.setattr(walk, "AT_ONCE", 1)
     scope = Scope()
     work = backfill.Backfill(scope, backfill.begin(scope), Stop(after))
-    is_finished = work.work(work.courses())
-    # Asked before each of the four learners, and after each of the two courses.
-    assert is_finished is (after >= 6)
+    is_finished = work.work()
+    # Asked before each of the four learners, and between the two courses.
+    assert is_finished is (after >= 5)
 
     ran = manage("percipio_backfill", "--json")
     assert (ran.code, ran.documents[-1]["finished"]) == (0, True)
@@ -163,20 +163,20 @@ def test_wherever_it_stops_it_goes_on(
 def test_a_signal_stops_it_between_two_chunks(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "AT_ONCE", 1)
-    observe = backfill.observe
+    monkeypatch.setattr(walk, "AT_ONCE", 1)
+    observe = walk.observe
 
     def observing(*args: Any, **how: Any) -> Any:
         signal.raise_signal(signal.SIGTERM)
         return observe(*args, **how)
 
-    monkeypatch.setattr(backfill, "observe", observing)
+    monkeypatch.setattr(walk, "observe", observing)
     handler = signal.getsignal(signal.SIGTERM)
     ran = manage("percipio_backfill")
     assert (ran.code, ran.lines[0].split(maxsplit=2)[2]) == (1, "interrupted; call it again to go on")
     assert BackfillRun.objects.get().observed == 1
     assert signal.getsignal(signal.SIGTERM) is handler
-    monkeypatch.setattr(backfill, "observe", observe)
+    monkeypatch.setattr(walk, "observe", observe)
     assert manage("percipio_backfill").code == 0
     assert reported() == everything(history)
     assert manage("percipio_backfill", "--restart").code == 0
@@ -186,7 +186,7 @@ def test_a_signal_stops_it_between_two_chunks(
 def test_the_pace(history: dict[str, Any]) -> None:
     scope, stop = Scope(), Stop(100)
     work = backfill.Backfill(scope, backfill.begin(scope), stop, rate=0.5)
-    work.work(work.courses())
+    work.work()
     # One at a time, two seconds each, less what the look took.
     assert len(stop.waited) == 4
     assert all(0 < seconds <= 2 for seconds in stop.waited)
@@ -258,7 +258,7 @@ def test_queries_do_not_grow_with_the_learners(
         enrolled(a_learner(f"learner{number}"), a_key())
     Notice.objects.all().delete()
     manage("percipio_backfill")
-    with django_assert_max_num_queries(46):
+    with django_assert_max_num_queries(66):
         manage("percipio_backfill")
 
 

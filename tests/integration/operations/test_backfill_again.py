@@ -16,7 +16,7 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 
 from demo.learning.costs import CALLS
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
-from percipio_openedx.operations import backfill
+from percipio_openedx.operations import walk
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled
 
 pytestmark = [
@@ -168,8 +168,8 @@ def test_a_course_that_is_left_out_now_is_said_so(amina: Any, manage: Manage) ->
 
 def test_they_are_sifted_many_at_once(amina: Any, course: Any, manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     """One new learner among told ones, with chunks and parts of odd sizes."""
-    monkeypatch.setattr(backfill, "AT_ONCE", 2)
-    monkeypatch.setattr(backfill, "SIFTED_AT_ONCE", 5)
+    monkeypatch.setattr(walk, "AT_ONCE", 2)
+    monkeypatch.setattr(walk, "SIFTED_AT_ONCE", 5)
     for number in range(11):
         enrolled(a_learner(f"learner{number}"), course)
     assert _again(manage) | {"run": 0} == {

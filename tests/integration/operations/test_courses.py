@@ -57,6 +57,16 @@ def test_a_file_is_taken_over(manage: Manage, file: Any) -> None:
     ]
 
 
+def test_what_a_file_has_no_column_for_stays(manage: Manage, file: Any) -> None:
+    whole = {"is_reported": False, "content_id": "one", "offer": "offered", "title": "One", "duration": 900}
+    CourseOverride.objects.create(course_key="course:A+1", **whole)
+    assert manage("percipio_courses", "import", file("course_key,offer\ncourse:A+1,withdrawn\n")).code == 0
+    assert CourseOverride.objects.values(*whole).get() == {**whole, "offer": "withdrawn"}
+    # An empty cell clears what it stands for.
+    assert manage("percipio_courses", "import", file("course_key,duration,title\ncourse:A+1,,\n")).code == 0
+    assert CourseOverride.objects.values(*whole).get() == {**whole, "offer": "withdrawn", "title": "", "duration": None}
+
+
 def test_nothing_is_half_applied(manage: Manage, file: Any) -> None:
     ran = manage("percipio_courses", "import", file(f"{HEAD}course:A+1,true,one\ncourse:A+2,perhaps,two\n"))
     assert (ran.code, ran.out) == (1, "")
@@ -81,7 +91,8 @@ def test_json(manage: Manage, file: Any) -> None:
     (done,) = manage("percipio_courses", "--json", "import", file(f"{HEAD}course:A+1,no,\n")).documents
     assert done == {"new": 1, "changed": 0, "same": 0, "freed": [], "dry_run": False}
     (rows,) = manage("percipio_courses", "--json", "export").documents
-    assert rows == [{"course_key": "course:A+1", "is_reported": False, "content_id": ""}]
+    unset = {"content_id": "", "offer": "", "title": "", "type": "", "duration": None, "tags": "", "author": ""}
+    assert rows == [{"course_key": "course:A+1", "is_reported": False, **unset}]
     ran = manage("percipio_courses", "--json", "import", file(f"{HEAD}x,no,\n"))
     assert ran.code == 1
     assert [problem["line"] for problem in ran.documents[0]["problems"]] == [2]

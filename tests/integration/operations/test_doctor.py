@@ -21,6 +21,7 @@ from event_routing_backends.models import RouterConfiguration
 from eventtracking import tracker as trackers
 from eventtracking.backends.async_routing import AsyncRoutingBackend
 from kombu import Connection
+from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
@@ -28,6 +29,7 @@ from percipio_openedx.capture import receivers
 from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
+    CourseOverride,
     Destination,
     ErasureRequest,
     LearnerCourse,
@@ -41,7 +43,7 @@ from percipio_openedx.operations import installation_checks, retention
 from percipio_openedx.operations.checks import CheckVerdict, skipped
 from percipio_openedx.operations.doctor import examine
 from percipio_sandbox import Sandbox
-from tests.integration.builders import KEY, a_course, a_learner, enrolled
+from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled
 from tests.integration.delivery.rows import add, destination_of
 from tests.integration.lrs.rows import a_client, an_application, restrict
 
@@ -222,7 +224,7 @@ def test_no_source_of_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ill() == {"course progress": "wrong"}
 
 
-@pytest.mark.parametrize(("rule", "verdict"), [("passed", "doubtful"), ("progress", "wrong")])
+@pytest.mark.parametrize(("rule", "verdict"), [("course", "doubtful"), ("progress", "wrong")])
 def test_completions_are_not_recorded(settings: Any, monkeypatch: pytest.MonkeyPatch, rule: str, verdict: str) -> None:
     settings.PERCIPIO_COMPLETED_ON = rule
     monkeypatch.setattr(edx_platform, "is_completion_on", lambda: False)
@@ -356,6 +358,8 @@ def test_a_course_that_cannot_be_completed(settings: Any) -> None:
     enrolled(learner, course)
     Notice.objects.all().delete()
     LearnerCourse.objects.create(user_id=learner.pk, course_key=str(course), site_id=1, registration=uuid4())
+    assert ill() == {}
+    settings.PERCIPIO_COMPLETED_ON = "passed"
     assert ill() == {"ungraded courses of example.com": "doubtful"}
     settings.PERCIPIO_COMPLETED_ON = "any"
     assert ill() == {}
@@ -414,3 +418,53 @@ def test_a_database_whose_timeouts_undo_whole_transactions(
 def test_the_variable_is_one_of_the_server() -> None:
     expected = [CheckVerdict.WELL] if connection.vendor == "mysql" else []
     assert [found.verdict for found in installation_checks.timeouts()] == expected
+
+
+def test_it_says_whom_each_site_reports(manage: Manage, settings: Any) -> None:
+    course = a_course()
+    for name in ("amina", "bela"):
+        enrolled(a_learner(name, is_active=name == "amina"), course)
+    settings.PERCIPIO_LEARNERS = "all"
+    found = {one["name"]: one for one in manage("percipio_doctor", "--json").documents}
+    said = "Reports 1 learner in 1 of 1 course; 1 other is not reported, because: account not active (1)."
+
+    assert found["learners of example.com"]["verdict"] == "well"
+    assert found["learners of example.com"]["seen"].startswith(f"{said} (as of ")
+    assert any(said in line for line in manage("percipio_doctor").lines)
+
+
+def test_a_site_that_reports_nobody_is_doubtful(settings: Any) -> None:
+    enrolled(a_learner(), a_course())
+    settings.PERCIPIO_LEARNERS = "sso:tpa-saml"
+
+    assert ill()["learners of example.com"] == "doubtful"
+
+
+def test_a_site_that_is_mistaken_or_off_is_not_counted(manage: Manage, settings: Any) -> None:
+    enrolled(a_learner(), a_course())
+    settings.PERCIPIO_LEARNERS = "some"
+    found = {one["name"]: one for one in manage("percipio_doctor", "--json").documents}
+
+    assert "learners of example.com" not in found
+    assert "PERCIPIO_LEARNERS" in found["configuration of example.com"]["seen"]
+
+
+@pytest.mark.parametrize("own", ["", "of-its-own"])
+def test_courses_that_share_a_slug(settings: Any, own: str) -> None:
+    settings.PERCIPIO_CONTENT_ID = "slug"
+    for key in ("course-v1:Acme-Corp+X+1", "course-v1:Acme-Corp+X+2", "course-v1:Other+X+1"):
+        CourseOverview.get_from_id(a_course(key, units=1))
+    assert ill() == {}
+    CourseOverview.get_from_id(a_course("course-v1:Acme+Corp-X+1", units=1))
+    CourseOverride.objects.create(course_key="course:Acme+Corp-X", content_id=own)
+    (found,) = [one for one in examine() if one.name == "content ids of example.com"]
+    shared = "Acme-Corp-X stands for several courses: course:Acme+Corp-X, course:Acme-Corp+X"
+    assert (found.verdict, found.seen) == (("well", "each is one course's alone") if own else ("wrong", shared))
+
+
+def test_a_shared_slug_is_a_sites_own_matter(settings: Any) -> None:
+    settings.PERCIPIO_CONTENT_ID = "slug"
+    a_site("acme.example", "Acme")
+    for key in ("course-v1:Acme-Corp+X+1", "course-v1:Acme+Corp-X+1"):
+        CourseOverview.get_from_id(a_course(key, units=1))
+    assert ill() == {}

@@ -83,6 +83,7 @@ def test_the_figures(scraped: Any) -> None:
         ("percipio_statements", (*here, "parked")): 1,
         ("percipio_destination_paused", here): 1,
         ("percipio_destination_failures", here): 2,
+        ("percipio_unknown_learners", here): 0,
         ("percipio_destination_last_success_timestamp_seconds", here): 0,
         ("percipio_requests_5m", (*here, "partial")): 1,
         ("percipio_accepted_5m", (*here, "partial")): 2,
@@ -99,7 +100,7 @@ def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
     with django_assert_max_num_queries(45):
-        assert len(list(metrics.gauges())) == 14
+        assert len(list(metrics.gauges())) == 15
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_nothing_is_written_through_it(client: Client, settings: Any) -> None:
 def test_the_command(manage: Manage) -> None:
     destination_of("org-a")
     ran = manage("percipio_metrics")
-    assert 'percipio_destination_failures{organization="org-a",site="1"} 0.0' in ran.lines
+    assert 'percipio_destination_failures{account="",organization="org-a",site="1"} 0.0' in ran.lines
     documents = {one["name"]: one for one in manage("percipio_metrics", "--json").documents}
     assert documents["percipio_destination_failures"]["samples"] == [
         {"labels": {"site": "1", "organization": "org-a"}, "value": 0}

@@ -17,7 +17,7 @@ from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.config.site import SHAPING, Configuration
-from percipio_openedx.enums import Api, Undone
+from percipio_openedx.enums import Api, Kind, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import MASK, Secret
 from percipio_openedx.settings.common import DEFAULTS, UNTRACKED, keep_out_of_tracking_log, plugin_settings
@@ -27,7 +27,8 @@ CANARY = "canary-7f3a"
 
 def values(**changes: Any) -> dict[str, Any]:
     given = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
-    return {**given, "partner_name": "acme", "client_id": "id", "client_secret": CANARY, **changes}
+    chosen = {"partner_name": "acme", "client_id": "id", "client_secret": CANARY, "learners": "all"}
+    return {**given, **chosen, **changes}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,14 @@ def test_endpoints() -> None:
         ({"learner_id": "sso:"}, "PERCIPIO_LEARNER_ID"),
         ({"organization_from": "email"}, "PERCIPIO_ORGANIZATION_FROM"),
         ({"learners": "some"}, "PERCIPIO_LEARNERS"),
+        ({"learners": ""}, "PERCIPIO_LEARNERS"),
+        ({"learners": None}, "PERCIPIO_LEARNERS"),
+        *(({"modes": given}, "PERCIPIO_MODES") for given in (None, 7, {"a": 1}, ["a b"], [""], [None], "x\x00")),
+        ({"milestones": []}, "PERCIPIO_MILESTONES"),
+        ({"milestones": " , "}, "PERCIPIO_MILESTONES"),
+        ({"milestones": ["started", "retracted"]}, "PERCIPIO_MILESTONES"),
+        ({"milestones": "started, won"}, "PERCIPIO_MILESTONES"),
+        ({"retakes": "some"}, "PERCIPIO_RETAKES"),
         ({"content_id": "name"}, "PERCIPIO_CONTENT_ID"),
         ({"started_on": "birth"}, "PERCIPIO_STARTED_ON"),
         ({"completed_on": ""}, "PERCIPIO_COMPLETED_ON"),
@@ -107,6 +116,9 @@ def test_endpoints() -> None:
         ({"timeout": 0}, "PERCIPIO_TIMEOUT"),
         ({"send_names": "yes"}, "PERCIPIO_SEND_NAMES"),
         ({"send_skipped": 1}, "PERCIPIO_SEND_SKIPPED"),
+        ({"launch_enrolls": "no"}, "PERCIPIO_LAUNCH_ENROLLS"),
+        ({"launch_idp": "saml okta\n"}, "PERCIPIO_LAUNCH_IDP"),
+        ({"launch_idp": "x" * 129}, "PERCIPIO_LAUNCH_IDP"),
         *(({"partner_name": name}, "PERCIPIO_PARTNER_NAME") for name in ("..", ".", "a/b", "a\\b", " acme", "a\x00")),
         *(({"organization_id": name}, "PERCIPIO_ORGANIZATION_ID") for name in ("..", ".", "a/b", "acme ", "a\nb", " ")),
     ],
@@ -191,6 +203,7 @@ def test_the_defaults_and_the_scope_are_added() -> None:
                 "PERCIPIO_PARTNER_NAME": "acme",
                 "PERCIPIO_CLIENT_ID": "id",
                 "PERCIPIO_CLIENT_SECRET": CANARY,
+                "PERCIPIO_LEARNERS": "all",
                 "PERCIPIO_API": "track",
                 "PERCIPIO_UNDONE": "retract",
             },
@@ -357,7 +370,18 @@ def test_what_cannot(text: str) -> None:
 
 
 # What of a configuration changes no statement that is made already.
-SHAPES_NOTHING = {"api_url", "token_url", "client_secret", "policy", "batch_size", "timeout", "send_skipped"}
+SHAPES_NOTHING = {
+    "api_url",
+    "token_url",
+    "client_secret",
+    "policy",
+    "batch_size",
+    "timeout",
+    "send_skipped",
+    "accounts",
+    "catalog",
+    "unusable",
+}
 
 
 def test_every_field_shapes_statements_or_is_known_not_to() -> None:
@@ -368,16 +392,62 @@ def test_every_field_shapes_statements_or_is_known_not_to() -> None:
 def test_the_fingerprint_is_that_of_what_shapes_statements(settings: Any) -> None:
     made = config.build(1, values())
     assert made.fingerprint == config.build(1, values(batch_size=7, timeout=9)).fingerprint
+    assert made.fingerprint == config.build(1, values(catalog="chosen", catalog_duration=60)).fingerprint
     others = [
         config.build(2, values()),
         config.build(1, values(organization_id="org-2")),
         config.build(1, values(content_id="course_run")),
         config.build(1, values(learner_id="username")),
         config.build(1, values(learners="sso:acme")),
+        config.build(1, values(modes=["verified"])),
         config.build(1, values(send_names=False)),
+        config.build(1, values(catalog="chosen", courses="catalog")),
+        config.build(1, values(catalog="all visible", courses="catalog")),
         replace(made, own_credentials=True),
     ]
     found = {made.fingerprint, *(one.fingerprint for one in others)}
     assert len(found) == 1 + len(others)
     settings.PLATFORM_NAME = "Another name"
-    assert made.fingerprint not in found
+    assert config.build(1, values()).fingerprint not in found
+    assert config.build(1, values(), {"PLATFORM_NAME": "Demo Academy"}).fingerprint == made.fingerprint
+    assert config.build(1, values(), {"LMS_ROOT_URL": "https://b.example"}).fingerprint not in found
+
+
+USUAL = {Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED}
+
+
+@pytest.mark.parametrize(
+    ("given", "milestones"),
+    [
+        (DEFAULTS["PERCIPIO_MILESTONES"], USUAL),
+        ("started,  completed,", {Kind.STARTED, Kind.COMPLETED}),
+        (("failed", "failed"), {Kind.FAILED}),
+        ("all", USUAL | {Kind.FAILED}),
+        (["all"], USUAL | {Kind.FAILED}),
+    ],
+)
+def test_the_milestones_that_a_site_chooses(given: Any, milestones: set[Kind]) -> None:
+    assert config.build(1, values(milestones=given)).policy.milestones == milestones
+
+
+@pytest.mark.parametrize(
+    ("given", "modes"),
+    [
+        ([], ()),
+        ("", ()),
+        ("all", ()),
+        (["verified", "all"], ()),
+        ("verified, audit", ("audit", "verified")),
+        (["no-id-professional"], ("no-id-professional",)),
+    ],
+)
+def test_the_modes_that_a_site_chooses(given: Any, modes: tuple[str, ...]) -> None:
+    assert config.build(1, values(modes=given)).modes == modes
+
+
+def test_a_choice_of_learners_is_asked_for() -> None:
+    assert DEFAULTS["PERCIPIO_LEARNERS"] == ""
+    with pytest.raises(PercipioConfigurationError) as caught:
+        config.build(1, values(learners=""))
+    for choice in ("all", "sso:<provider>", "sso:<key>=<value>"):
+        assert choice in str(caught.value)

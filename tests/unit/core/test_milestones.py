@@ -46,6 +46,7 @@ def active(percent: int | None, last: float = 4) -> dict[str, object]:
 
 
 STARTED = Milestone(Kind.STARTED, at(0))
+TOLD = [kind for kind in Kind if kind is not Kind.RETRACTED]
 
 
 @pytest.mark.parametrize(
@@ -309,6 +310,7 @@ policies = st.builds(
     progress_step=st.integers(1, 100),
     undone=st.just(Undone.KEEP),
     locked_units=st.sampled_from(LockedUnits),
+    milestones=st.sets(st.sampled_from(TOLD), min_size=1).map(frozenset),
 )
 
 
@@ -375,7 +377,8 @@ def test_looking_twice_tells_nothing_new(history: list[Observed], policy: Policy
 def test_order_and_silence_after_completion(history: list[Observed], policy: Policy) -> None:
     kinds = [one.kind for one in reported_by(history, policy)]
 
-    assert kinds[:1] in ([], [Kind.STARTED])
+    assert kinds[:1] in ([], [Kind.STARTED]) or Kind.STARTED not in policy.milestones
+    assert policy.milestones.issuperset(kinds)
     assert kinds.count(Kind.STARTED) <= 1
     assert kinds.count(Kind.PASSED) <= 1
     if Kind.COMPLETED in kinds:
@@ -397,6 +400,7 @@ def test_the_share_is_not_asked_for_in_vain(history: list[Observed], policy: Pol
 
 
 ACTS = ("work", "grow", "lock", "unlock", "reset", "pass", "fail", "hold", "revoke", "postpone", "show")
+ENDS = ("end", "extend", "leave", "return")
 
 
 @st.composite
@@ -405,7 +409,7 @@ def turbulent_histories(draw: st.DrawFn) -> list[Observed]:
     is_graded = draw(st.booleans())
     states = [Observed(enrollment=Enrollment(created=at(0)), is_graded=is_graded)]
     units, locked, done = 4, 0, 0
-    for hour, act in enumerate(draw(st.lists(st.sampled_from(ACTS), min_size=4, max_size=14)), start=1):
+    for hour, act in enumerate(draw(st.lists(st.sampled_from(ACTS + ENDS), min_size=4, max_size=14)), start=1):
         now, moment = states[-1], at(hour)
         grade, certificate = now.grade, now.certificate
         if act == "work":
@@ -436,6 +440,12 @@ def turbulent_histories(draw: st.DrawFn) -> list[Observed]:
             now = replace(now, certificate=replace(certificate, is_available=False, available_at=at(99)))
         elif act == "show" and certificate:
             now = replace(now, certificate=replace(certificate, is_available=True, available_at=moment))
+        elif act == "end":
+            now = replace(now, ends_at=moment, has_ended=True)
+        elif act == "extend":
+            now = replace(now, ends_at=at(99), has_ended=False)
+        elif act in ("leave", "return"):
+            now = replace(now, enrollment=Enrollment(created=at(0), is_active=act == "return"))
         progress = Progress(done, units - locked - done, locked)
         if now.activity.last is not None:
             now = replace(now, percent=progress.percent, percent_unlocked=progress.percent_unlocked)
@@ -464,7 +474,10 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
             assert one.at <= at(hour) + timedelta(milliseconds=len(history)), "nothing is dated after the look"
             if one.kind is Kind.PASSED:
                 assert now.grade is not None and now.grade.passing
-            if one.kind in (Kind.PASSED, Kind.COMPLETED) and one.score is not None:
+            if one.kind is Kind.FAILED:
+                assert now.has_ended and now.ends_at is not None and now.is_graded
+                assert now.grade is not None and not now.grade.passing and one.at >= now.ends_at
+            if one.kind in (Kind.PASSED, Kind.FAILED, Kind.COMPLETED) and one.score is not None:
                 assert now.grade is not None
                 assert (one.score, one.success) == (now.grade.fraction, now.grade.passing)
             if one.kind is Kind.COMPLETED:
@@ -477,10 +490,13 @@ def test_the_reports_of_a_learner_never_contradict_each_other(
 def _became_true(history: list[Observed], policy: Policy) -> list[datetime]:
     """When each way that may complete the course, and does now, came true in the LMS for the first time."""
     now = history[-1]
-    by_grade = now.grade and now.grade.passing and policy.completed_on in (CompletedOn.PASSED, CompletedOn.ANY)
-    by_units = now.progress(policy) == 100 and policy.completed_on in (CompletedOn.PROGRESS, CompletedOn.ANY)
+    way = policy.completed_on
+    if way is CompletedOn.COURSE:
+        way = CompletedOn.PASSED if now.is_graded else CompletedOn.PROGRESS
+    by_grade = now.grade and now.grade.passing and way in (CompletedOn.PASSED, CompletedOn.ANY)
+    by_units = now.progress(policy) == 100 and way in (CompletedOn.PROGRESS, CompletedOn.ANY)
     certificate = now.certificate
-    by_certificate = certificate and policy.completed_on in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
+    by_certificate = certificate and way in (CompletedOn.CERTIFICATE, CompletedOn.ANY)
     return [
         *([now.grade.passed_at] if by_grade and now.grade and now.grade.passed_at else []),
         *([now.activity.last] if by_units and now.activity.last else []),
@@ -502,6 +518,10 @@ def _stand_together(reported: list[Milestone]) -> None:
             continue
         assert one.kind not in standing or one.kind is Kind.PROGRESSED
         assert Kind.COMPLETED not in standing, "nothing is told after a completion"
+        assert one.kind is not Kind.STARTED or one is reported[0], "the start is told first or not at all"
+        if Kind.FAILED in standing:
+            assert one.kind in (Kind.PASSED, Kind.COMPLETED) and one.at > standing[Kind.FAILED].at
+        assert not (one.kind is Kind.FAILED and Kind.PASSED in standing), "a pass that stands is not contradicted"
         if one.kind is Kind.PROGRESSED:
             assert one.percent is not None
             assert percent < one.percent <= 99

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.data import Activity, Certificate, Enrollment, Grade, Observed, Policy, Reported
-from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, StartedOn, Undone, UnreportedReason
+from percipio_openedx.enums import CompletedOn, Kind, LockedUnits, Retakes, StartedOn, Undone, UnreportedReason
 from percipio_openedx.reporting import milestones
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
@@ -17,14 +18,19 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 LATER = datetime(2026, 3, 2, tzinfo=UTC)
 ACTIVE = Activity(first=AT, last=LATER)
 ENROLLED = Enrollment(created=AT)
+BY_PASS = Policy(completed_on=CompletedOn.PASSED)
+TOLD = {Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.FAILED, Kind.COMPLETED}
 
 
 def found(
     observed: Observed, policy: Policy | None = None, reported: Reported | None = None
 ) -> dict[Kind, tuple[UnreportedReason, int | None]]:
-    policy, reported = policy or Policy(), reported or Reported()
+    policy, reported = policy or BY_PASS, reported or Reported()
     _reported, due = milestones.due(reported, observed, policy)
-    return {one.kind: (one.why, one.percent) for one in unreported(reported, observed, policy, due)}
+    reasons = {one.kind: (one.why, one.percent) for one in unreported(reported, observed, policy, due)}
+    for kind in TOLD - policy.milestones:
+        assert reasons.pop(kind) == (UnreportedReason.NOT_CHOSEN, None)
+    return reasons
 
 
 @pytest.mark.parametrize(
@@ -32,7 +38,7 @@ def found(
     [
         (
             Observed(enrollment=ENROLLED),
-            Policy(started_on=StartedOn.FIRST_ACTIVITY),
+            replace(BY_PASS, started_on=StartedOn.FIRST_ACTIVITY),
             {
                 Kind.STARTED: (UnreportedReason.NO_ACTIVITY, None),
                 Kind.PROGRESSED: (UnreportedReason.NO_ACTIVITY, None),
@@ -42,7 +48,7 @@ def found(
         ),
         (
             Observed(enrollment=ENROLLED, activity=ACTIVE, percent=4, grade=Grade(0.2, passing=False)),
-            Policy(),
+            BY_PASS,
             {
                 Kind.PROGRESSED: (UnreportedReason.STEP_NOT_REACHED, 4),
                 Kind.PASSED: (UnreportedReason.NOT_PASSED, None),
@@ -84,7 +90,7 @@ def found(
         ),
         (
             Observed(enrollment=ENROLLED, grade=Grade(0.3, passing=False, passed_at=AT)),
-            Policy(),
+            BY_PASS,
             {
                 Kind.PROGRESSED: (UnreportedReason.NO_ACTIVITY, None),
                 Kind.PASSED: (UnreportedReason.NOT_PASSING_NOW, None),
@@ -121,7 +127,7 @@ def found(
         ),
         (
             Observed(enrollment=ENROLLED, grade=Grade(0.3, passing=False, passed_at=AT)),
-            Policy(undone=Undone.RETRACT),
+            replace(BY_PASS, undone=Undone.RETRACT),
             {
                 Kind.PROGRESSED: (UnreportedReason.NO_ACTIVITY, None),
                 Kind.PASSED: (UnreportedReason.NOT_PASSING_NOW, None),
@@ -168,26 +174,105 @@ moments = st.sampled_from([None, AT, LATER])
 @given(
     observed=st.builds(
         Observed,
-        enrollment=st.just(ENROLLED),
+        enrollment=st.builds(Enrollment, created=st.just(AT), is_active=st.booleans()),
         activity=st.sampled_from([Activity(), ACTIVE]),
         percent=st.none() | st.integers(0, 100),
         percent_unlocked=st.none() | st.integers(0, 100),
         grade=st.none() | st.builds(Grade, fraction=st.just(0.5), passing=st.booleans(), passed_at=moments),
         certificate=st.none()
         | st.builds(Certificate, created=st.just(AT), is_held=st.booleans(), is_available=st.booleans()),
+        is_graded=st.booleans(),
+        ends_at=st.just(AT),
+        has_ended=st.booleans(),
     ),
-    policy=st.builds(Policy),
+    policy=st.builds(
+        Policy,
+        milestones=st.sets(st.sampled_from(sorted(TOLD)), min_size=1).map(frozenset),
+        completed_on=st.sampled_from(CompletedOn),
+        started_on=st.sampled_from(StartedOn),
+        retakes=st.sampled_from(Retakes),
+    ),
     reported=st.builds(
-        Reported, started=st.booleans(), percent=st.integers(0, 99), passed=st.booleans(), completed=st.booleans()
+        Reported,
+        started=st.booleans(),
+        percent=st.integers(0, 99),
+        passed=st.booleans(),
+        failed=st.booleans(),
+        completed=st.booleans(),
+        elsewhere=moments,
     ),
 )
 def test_what_is_neither_told_nor_due_has_one_reason(observed: Observed, policy: Policy, reported: Reported) -> None:
     _reported, due = milestones.due(reported, observed, policy)
     found = unreported(reported, observed, policy, due)
     kinds = [one.kind for one in found]
-    settled = {milestone.kind for milestone in due if milestone.kind is not Kind.RETRACTED}
-    settled |= {kind for kind in (Kind.STARTED, Kind.PASSED, Kind.COMPLETED) if getattr(reported, kind.value)}
+    settled = {milestone.kind for milestone in due}
+    settled |= {kind for kind in TOLD - {Kind.PROGRESSED} if getattr(reported, kind.value)}
 
     assert all(isinstance(one, Unreported) for one in found)
     assert len(kinds) == len(set(kinds))
-    assert set(kinds) == {Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED} - settled
+    assert set(kinds) == TOLD - settled
+
+
+ENDED = Observed(enrollment=ENROLLED, is_graded=True, grade=Grade(0.3, passing=False), ends_at=LATER, has_ended=True)
+FAILURES = replace(BY_PASS, milestones=frozenset(TOLD))
+
+
+@pytest.mark.parametrize(
+    ("observed", "policy", "reported", "expected"),
+    [
+        (replace(ENDED, is_graded=False), FAILURES, Reported(), UnreportedReason.NOT_GRADED),
+        (replace(ENDED, has_ended=False), FAILURES, Reported(), UnreportedReason.RUN_NOT_ENDED),
+        (replace(ENDED, ends_at=None, has_ended=False), FAILURES, Reported(), UnreportedReason.RUN_NOT_ENDED),
+        (replace(ENDED, grade=None), FAILURES, Reported(), UnreportedReason.NO_GRADE),
+        (replace(ENDED, grade=Grade(0.9, True, passed_at=AT)), FAILURES, Reported(), UnreportedReason.PASSES),
+        (ENDED, FAILURES, Reported(passed=True), UnreportedReason.REPORTED_AS_PASSED),
+        (
+            replace(ENDED, enrollment=Enrollment(AT, is_active=False)),
+            FAILURES,
+            Reported(),
+            UnreportedReason.NOT_ENROLLED_NOW,
+        ),
+        (ENDED, replace(FAILURES, started_on=StartedOn.FIRST_ACTIVITY), Reported(), UnreportedReason.NO_ACTIVITY),
+        (ENDED, FAILURES, Reported(completed=True), UnreportedReason.COMPLETED_BEFORE),
+        (ENDED, BY_PASS, Reported(), None),
+        (ENDED, FAILURES, Reported(elsewhere=AT), UnreportedReason.RETAKE),
+    ],
+)
+def test_why_a_learner_is_not_told_as_failed(
+    observed: Observed, policy: Policy, reported: Reported, expected: UnreportedReason | None
+) -> None:
+    assert found(observed, policy, reported).get(Kind.FAILED) == (expected and (expected, None))
+
+
+def test_no_progress_after_failed() -> None:
+    working = replace(ENDED, activity=ACTIVE, percent=80)
+
+    assert found(working, FAILURES, Reported(started=True, failed=True))[Kind.PROGRESSED] == (
+        UnreportedReason.FAILED_BEFORE,
+        80,
+    )
+
+
+def test_a_start_that_is_chosen_late_stays_untold() -> None:
+    assert found(ENDED, BY_PASS, Reported(percent=40))[Kind.STARTED] == (UnreportedReason.OTHERS_CAME_FIRST, None)
+
+
+@pytest.mark.parametrize(
+    ("retakes", "elsewhere", "expected"),
+    [
+        (Retakes.COMPLETIONS, LATER, UnreportedReason.OLDER_COMPLETION),
+        (Retakes.COMPLETIONS, AT, UnreportedReason.OLDER_COMPLETION),
+        (Retakes.FIRST_ONLY, AT, UnreportedReason.RETAKE),
+    ],
+)
+def test_why_a_retake_is_not_told(retakes: Retakes, elsewhere: datetime, expected: UnreportedReason) -> None:
+    again = Observed(enrollment=ENROLLED, is_graded=True, grade=Grade(0.9, True, passed_at=AT))
+    reasons = found(again, replace(BY_PASS, retakes=retakes), Reported(elsewhere=elsewhere))
+
+    assert reasons == {
+        Kind.STARTED: (UnreportedReason.RETAKE, None),
+        Kind.PROGRESSED: (UnreportedReason.RETAKE, None),
+        Kind.PASSED: (UnreportedReason.RETAKE, None),
+        Kind.COMPLETED: (expected, None),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -86,6 +87,15 @@ def test_a_few_in_a_row_are_the_destinations(outcome: Outcome) -> None:
         turn.alone(pk, outcome)
     assert turn.opens is outcome
     assert turn.end() == dict.fromkeys(range(IN_A_ROW), Fate.RELEASED)
+
+
+@pytest.mark.parametrize(("learners", "opens"), [(1, None), (2, None), (IN_A_ROW, REFUSED)])
+def test_a_learner_who_is_unknown_in_many_courses_counts_once(learners: int, opens: Outcome | None) -> None:
+    turn = Turn()
+    for pk in range(IN_A_ROW * 3):
+        row = replace(a_row(pk), actor_key=f"learner {pk % learners}")
+        turn._heard((row,), Judgment({0: StatementVerdict(REFUSED, 400, is_unknown_learner=True)}), None)
+    assert turn.opens is opens
 
 
 def test_after_something_was_accepted_it_takes_more() -> None:

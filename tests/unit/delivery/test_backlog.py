@@ -48,6 +48,13 @@ def test_a_suspect_breaks_no_request_of_others() -> None:
     assert all_of(filled(*rows)) == [[1, 4, 7], [2, 5], [3], [6]]
 
 
+def test_what_need_not_be_sent_is_taken_out_wherever_it_stands() -> None:
+    backlog = filled(a_row(1), suspect(2), known(3), a_row(4))
+    backlog.put_before([(a_row(5), a_row(6)), (a_row(7),)])
+    assert sorted(row.pk for row in backlog.drop({1, 2, 3, 5, 7, 99})) == [1, 2, 3, 5, 7]
+    assert all_of(backlog) == [[6], [4]]
+
+
 def test_requests_are_bounded_by_number_and_by_bytes() -> None:
     assert all_of(filled(*map(a_row, range(5))), most=2) == [[0, 1], [2, 3], [4]]
     assert all_of(filled(*map(a_row, range(5))), room=25) == [[0, 1], [2, 3], [4]]

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, as_csv, read
+from percipio_openedx.catalog.sheets import as_csv
+from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, read
 
 KEY = "course-v1:DemoX+CS101+2026"
 HEAD = "course_key,is_reported,content_id\n"
@@ -20,15 +21,21 @@ class Row(NamedTuple):
     course_key: str
     is_reported: bool = True
     content_id: str = ""
+    offer: str = ""
+    title: str = ""
+    type: str = ""
+    duration: int | None = None
+    tags: str = ""
+    author: str = ""
 
 
 def parse(text: str) -> tuple[list[Row], list[tuple[int, str]]]:
     """What is read of a file, and what is wrong with it."""
     try:
-        found = read(text.encode("utf-8", "surrogatepass"))
+        found = read(text.encode("utf-8", "surrogatepass")).rows
     except ValidationError as error:
         return [], [(each.params["line"], each.params["field"]) for each in error.error_list]
-    return [Row(row.course_key, row.is_reported, row.content_id) for row in found], []
+    return [Row(*(getattr(row, name) for name in Row._fields)) for row in found], []
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,12 @@ def parse(text: str) -> tuple[list[Row], list[tuple[int, str]]]:
         (f"{HEAD}{KEY},true,=1+1\n", [Row(KEY, True, "=1+1")]),
         (f"{HEAD}{KEY},true,'=1+1\n", [Row(KEY, True, "=1+1")]),
         (f"{HEAD}{KEY},true,'quoted'\n", [Row(KEY, True, "'quoted'")]),
+        (f"course_key,offer,duration\n{KEY},Offered, 5400 \n", [Row(KEY, offer="offered", duration=5400)]),
+        (f'course_key,duration,tags\n{KEY},,"a, b"\n', [Row(KEY, tags="a, b")]),
+        (
+            f"title,type,author,course_key\nClouds,VIDEO,Us,{KEY}\n",
+            [Row(KEY, title="Clouds", type="VIDEO", author="Us")],
+        ),
     ],
 )
 def test_what_is_read(text: str, rows: list[Row]) -> None:
@@ -69,6 +82,13 @@ def test_what_is_read(text: str, rows: list[Row]) -> None:
         (f'{HEAD}{KEY},true,"a\nb"\n', [(3, "content_id")]),
         (f"{HEAD}{KEY},true,a\x00b\n", [(2, "content_id")]),
         (f"{HEAD}{KEY},true,\ud800\n", [(2, "")]),
+        (f"course_key,offer\n{KEY},perhaps\n", [(2, "offer")]),
+        *(
+            (f"course_key,duration\n{KEY},{cell}\n", [(2, "duration")])
+            for cell in ("2 h", "-1", "0", "9" * 9, "٣", "1.5")
+        ),
+        *((f'course_key,{name}\n{KEY},"a\tb"\n', [(2, name)]) for name in ("title", "type", "tags", "author")),
+        (f"course_key,title\n{KEY},{'x' * 256}\n", [(2, "title")]),
         (f"{HEAD}{KEY},true,a\n\n{KEY},true,b\n", [(4, "course_key")]),
         (f"{HEAD}{KEY},true,a\n{KEY.replace('DemoX', 'DEMOX')},true,b\n", [(3, "course_key")]),
         (f'{HEAD}{KEY},true,"open\n', [(2, "")]),
@@ -117,7 +137,16 @@ characters = st.sampled_from("=+-@'\uff1d;,\"") | st.characters(codec="utf-8", e
 ids = st.text(characters, max_size=40)
 
 
-@given(st.lists(st.builds(Row, keys, st.booleans(), ids), unique_by=lambda row: row.course_key.casefold()))
+offers = st.sampled_from(["", "offered", "withdrawn"])
+durations = st.none() | st.integers(1, 3_600_000)
+whole = st.builds(Row, keys, st.booleans(), ids, offers, ids, ids, durations, ids, ids)
+
+
+@given(st.lists(whole, unique_by=lambda row: row.course_key.casefold()))
 def test_what_is_written_is_read_again(rows: list[Row]) -> None:
-    text = as_csv([COLUMNS, *((row[0], str(row[1]).lower(), row[2]) for row in rows)])
+    cells = [
+        ["" if cell is None else str(cell).lower() if isinstance(cell, bool) else str(cell) for cell in row]
+        for row in rows
+    ]
+    text = as_csv([COLUMNS, *cells])
     assert parse(text) == (rows, [])

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, StatementContext
 from percipio_openedx.enums import Kind
+from percipio_openedx.statements import content
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)
@@ -89,6 +90,8 @@ CASES: Final[dict[str, StatementContext]] = {
     "progressed_japanese": a_context(Kind.PROGRESSED, JAPANESE, percent=73, seconds=59),
     "progressed_unknown_duration": a_context(Kind.PROGRESSED, percent=10),
     "passed": a_context(Kind.PASSED, score=0.7, success=True),
+    "failed": a_context(Kind.FAILED, score=0.4, success=False),
+    "failed_again": a_context(Kind.FAILED, score=0.25, success=False, round=1),
     "completed": a_context(Kind.COMPLETED, **GRADED),
     "completed_ungraded": a_context(Kind.COMPLETED, replace(CLOUD, is_graded=False), seconds=36000),
     "completed_not_passed": a_context(Kind.COMPLETED, score=0.4, success=False, seconds=0),
@@ -120,6 +123,16 @@ CASES: Final[dict[str, StatementContext]] = {
         content_id=f"{LMS}/courses/course-v1:DemoX+CLOUD101+2026",
         activity_id=f"{LMS}/courses/course-v1:DemoX+CLOUD101+2026",
     ),
+    "completed_retake": a_context(
+        Kind.COMPLETED,
+        replace(CLOUD, key="course-v1:DemoX+CLOUD101+2026b", run="2026b"),
+        at=datetime(2026, 6, 20, 9, 30, tzinfo=UTC),
+        registration=UUID("6f0f1f0c-27a4-5a3e-8b0c-0a35f2c1a7d9"),
+        **GRADED,
+    ),
+    "completed_named_by_slug": a_context(
+        Kind.COMPLETED, content_id="DemoX-CLOUD101", activity_id=content.activity_id("DemoX-CLOUD101", LMS)
+    ),
     "completed_again": a_context(Kind.COMPLETED, round=1, **GRADED),
     "completed_clock_ahead": a_context(Kind.COMPLETED, at=datetime(2031, 1, 1, tzinfo=UTC)),
     "completed_largest": a_context(
@@ -128,5 +141,6 @@ CASES: Final[dict[str, StatementContext]] = {
         **GRADED,
     ),
     "retracted_completed": a_context(Kind.RETRACTED, retracts=Kind.COMPLETED),
+    "retracted_failed": a_context(Kind.RETRACTED, retracts=Kind.FAILED),
     "retracted_passed_again": a_context(Kind.RETRACTED, retracts=Kind.PASSED, round=1),
 }

@@ -37,10 +37,18 @@ def test_the_track_record_is_as_kept(name: str) -> None:
     assert (None if track is None else json.loads(track)) == (kept(path) if path.exists() else None)
 
 
-def test_only_passed_and_retracted_have_no_track_record() -> None:
+def test_only_passed_failed_and_retracted_have_no_track_record() -> None:
     without = {context.milestone.kind for name, context in CASES.items() if not (RECORDS / f"{name}.json").exists()}
 
-    assert without == {Kind.PASSED, Kind.RETRACTED}
+    assert without == {Kind.PASSED, Kind.FAILED, Kind.RETRACTED}
+
+
+def test_a_retake_is_another_fact_about_the_same_content() -> None:
+    first, again = (json.loads(build(CASES[name], now=NOW).body) for name in ("completed", "completed_retake"))
+
+    assert first["object"]["id"] == again["object"]["id"]
+    assert first["id"] != again["id"]
+    assert first["context"]["registration"] != again["context"]["registration"]
 
 
 def test_every_kept_file_has_a_case_and_every_case_a_file() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from percipio_sandbox.scenarios import broken, mixtures, partial, refusals, tokens
+from percipio_sandbox.scenarios import broken, imports, mixtures, partial, refusals, strangers, tokens
 from percipio_sandbox.scenarios.model import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -12,6 +12,8 @@ SCENARIOS: dict[str, Scenario] = {
         *tokens.SCENARIOS,
         *refusals.SCENARIOS,
         *partial.SCENARIOS,
+        *strangers.SCENARIOS,
+        *imports.SCENARIOS,
         *broken.SCENARIOS,
     )
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from percipio_sandbox.calls import Call
 from percipio_sandbox.messages import Answer
-from percipio_sandbox.scenarios import broken, partial, refusals, tokens
+from percipio_sandbox.scenarios import broken, imports, partial, refusals, tokens
 from percipio_sandbox.scenarios.answers import html_page
 from percipio_sandbox.scenarios.model import (
     Act,
@@ -21,7 +21,7 @@ from percipio_sandbox.scenarios.model import (
 
 _PLAIN: Mapping[str, Scenario] = {
     scenario.name: scenario
-    for scenario in (*tokens.SCENARIOS, *refusals.SCENARIOS, *partial.SCENARIOS, *broken.SCENARIOS)
+    for scenario in (*tokens.SCENARIOS, *refusals.SCENARIOS, *partial.SCENARIOS, *imports.SCENARIOS, *broken.SCENARIOS)
 }
 # Faults that pass: whoever keeps trying gets every statement through.
 _PASSING = (

@@ -25,10 +25,13 @@ class Stage(Enum):
 
     TOKEN = "token requests"  # noqa: S105 - a description
     API = "API requests"
+    CONTENT = "imports of the catalog"
     BOTH = "all requests"
 
     def concerns(self, kind: Kind) -> bool:
         """Tell whether a request of this kind is one of them."""
+        if self is Stage.CONTENT:
+            return kind is Kind.CONTENT
         return self is Stage.BOTH or (self is Stage.TOKEN) == (kind is Kind.TOKEN)
 
 

@@ -1,7 +1,9 @@
-"""The platform's decorator that keeps a function's answer for the rest of the request."""
+"""The platform's decorator that keeps a function's answer for the rest of the request, and how it packs structures."""
 
 from __future__ import annotations
 
+import pickle
+import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -37,3 +39,13 @@ def request_cached(namespace: str | None = None) -> Callable[[Callable[P, R]], C
         return answer
 
     return decorate
+
+
+def zpickle(data: object) -> bytes:
+    """As the platform keeps a collected structure."""
+    return zlib.compress(pickle.dumps(data, 4))
+
+
+def zunpickle(data: bytes) -> object:
+    """What was kept; of the demo's own database only."""
+    return pickle.loads(zlib.decompress(data))  # noqa: S301

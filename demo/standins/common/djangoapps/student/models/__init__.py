@@ -4,7 +4,10 @@ from .course_enrollment import (
     AlreadyEnrolledError,
     CourseEnrollment,
     CourseEnrollmentException,
+    CourseFullError,
+    EnrollmentClosedError,
     EnrollStatusChange,
+    FBEEnrollmentExclusion,
     NonExistentCourseError,
 )
 from .user import (
@@ -22,7 +25,10 @@ __all__ = [
     "CourseAccessRole",
     "CourseEnrollment",
     "CourseEnrollmentException",
+    "CourseFullError",
     "EnrollStatusChange",
+    "EnrollmentClosedError",
+    "FBEEnrollmentExclusion",
     "NonExistentCourseError",
     "UserProfile",
     "get_potentially_retired_user_by_username",

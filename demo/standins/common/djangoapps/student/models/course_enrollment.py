@@ -40,6 +40,14 @@ class NonExistentCourseError(CourseEnrollmentException):
     """There is no such course run."""
 
 
+class EnrollmentClosedError(CourseEnrollmentException):
+    """The platform's rules do not let this learner in, now."""
+
+
+class CourseFullError(CourseEnrollmentException):
+    """As many learners as the course takes are in it."""
+
+
 class AlreadyEnrolledError(CourseEnrollmentException):
     """The learner is enrolled already, and the caller asked for a check."""
 
@@ -145,20 +153,33 @@ class CourseEnrollment(models.Model):
     ) -> CourseEnrollment:
         """Enrol a learner; announced as "created" whether or not anything changed.
 
-        Raises NonExistentCourseError or AlreadyEnrolledError, and only with `check_access`.
+        Raises a CourseEnrollmentException (no such course, closed, full, already enrolled), only with `check_access`.
         """
         try:
-            CourseOverview.get_from_id(course_key)
+            course = CourseOverview.get_from_id(course_key)
         except CourseOverview.DoesNotExist:
-            if check_access:
-                raise NonExistentCourseError from None
-        if check_access and cls.is_enrolled(user, course_key):
-            raise AlreadyEnrolledError
+            course = None
+        if check_access:
+            cls._check_access(user, course)
         enrollment = cls.get_or_create_enrollment(user, course_key)
         enrollment.update_enrollment(is_active=True, mode=mode or CourseMode.DEFAULT_MODE_SLUG)
         enrollment.send_signal(EnrollStatusChange.enroll)
         COURSE_ENROLLMENT_CREATED.send_event(enrollment=enrollment.as_event_data())
         return enrollment
+
+    @classmethod
+    def _check_access(cls, user: User, course: CourseOverview | None) -> None:
+        from lms.djangoapps.courseware.access import has_access
+
+        if course is None:
+            raise NonExistentCourseError
+        if not has_access(user, "enroll", course):
+            raise EnrollmentClosedError
+        limit = course.max_student_enrollments_allowed
+        if limit is not None and cls.objects.filter(course_id=course.id, is_active=True).count() >= limit:
+            raise CourseFullError
+        if cls.is_enrolled(user, course.id):
+            raise AlreadyEnrolledError
 
     @classmethod
     def unenroll(cls, user: User, course_id: CourseKey, skip_refund: bool = False) -> None:
@@ -240,3 +261,15 @@ class CourseEnrollment(models.Model):
             is_active=self.is_active,
             creation_date=self.created,
         )
+
+
+class FBEEnrollmentExclusion(models.Model):
+    """An enrollment that gating leaves alone."""
+
+    enrollment = models.OneToOneField(CourseEnrollment, on_delete=models.DO_NOTHING)
+
+    class Meta:
+        app_label = "student"
+
+    def __str__(self) -> str:
+        return f"[FBEEnrollmentExclusion] {self.enrollment}"

@@ -1,4 +1,4 @@
-"""States of account retirement; the row keeps the original name and address until the clean-up."""
+"""States of account retirement, whose row keeps the original name and address until the clean-up; course tags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from common.djangoapps.student.models import get_retired_email_by_email, get_ret
 from django.contrib.auth.models import User
 from django.db import models
 from model_utils.models import TimeStampedModel
+from opaque_keys.edx.django.models import CourseKeyField
 
 
 class RetirementState(models.Model):
@@ -62,3 +63,19 @@ class UserRetirementStatus(TimeStampedModel):
             last_state=pending,
             responses="Created in state PENDING",
         )
+
+
+class UserCourseTag(models.Model):
+    """A tag of one learner in one course run: the group of an experiment, say."""
+
+    user = models.ForeignKey(User, db_index=True, related_name="+", on_delete=models.CASCADE)
+    key = models.CharField(max_length=255, db_index=True)
+    course_id = CourseKeyField(max_length=255, db_index=True)
+    value = models.TextField()
+
+    class Meta:
+        app_label = "user_api"
+        unique_together = ("user", "course_id", "key")
+
+    def __str__(self) -> str:
+        return f"user {self.user_id} in {self.course_id}: {self.key}"

@@ -47,6 +47,7 @@ class CourseOverview(TimeStampedModel):
     enrollment_start = models.DateTimeField(null=True)
     enrollment_end = models.DateTimeField(null=True)
     invitation_only = models.BooleanField(default=False)
+    max_student_enrollments_allowed = models.IntegerField(null=True)
     catalog_visibility = models.TextField(null=True)  # noqa: DJ001
     short_description = models.TextField(null=True)  # noqa: DJ001
     effort = models.TextField(null=True)  # noqa: DJ001
@@ -82,6 +83,13 @@ class CourseOverview(TimeStampedModel):
     def has_ended(self) -> bool:
         """Whether the end has passed; a course without one never ends."""
         return self.end is not None and datetime.now(UTC) > self.end
+
+    def is_enrollment_open(self) -> bool:
+        """Whether now lies in the enrolment period; the course's end does not count."""
+        now = datetime.now(UTC)
+        return (self.enrollment_start is None or self.enrollment_start <= now) and (
+            self.enrollment_end is None or now < self.enrollment_end
+        )
 
     @classmethod
     def load_from_module_store(cls, course_id: CourseKey) -> CourseOverview:

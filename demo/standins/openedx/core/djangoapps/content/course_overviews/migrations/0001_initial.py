@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ("enrollment_start", models.DateTimeField(null=True)),
                 ("enrollment_end", models.DateTimeField(null=True)),
                 ("invitation_only", models.BooleanField(default=False)),
+                ("max_student_enrollments_allowed", models.IntegerField(null=True)),
                 ("catalog_visibility", models.TextField(null=True)),
                 ("short_description", models.TextField(null=True)),
                 ("effort", models.TextField(null=True)),

@@ -1,0 +1,170 @@
+"""Which configuration is in force for a site, and for each of its accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from percipio_openedx import edx_platform
+from percipio_openedx.config.installation import is_on
+from percipio_openedx.config.site import (
+    ACCOUNT_FIELDS,
+    ADDRESSES,
+    CONTENT_IDS,
+    CREDENTIALS,
+    AccountInForce,
+    Configuration,
+    Launch,
+    build,
+    catalog_policy,
+    launch_rules,
+    masked,
+    values_of,
+)
+from percipio_openedx.config.site_values import site_root
+from percipio_openedx.config.values import choice, learner_rule
+from percipio_openedx.data import CatalogPolicy
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.secret import Secret
+
+if TYPE_CHECKING:
+    from percipio_openedx.models.account import Account
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+# What a site with accounts is checked with in place of its own credentials, which are used for nobody.
+_NO_ACCOUNT: dict[str, Any] = {
+    **{"region": "us", "api_url": "", "token_url": "", "organization_id": "", "learners": "all"},
+    **{"partner_name": "-", "client_id": "-", "client_secret": Secret("-")},
+}
+
+
+def for_site(site_id: int) -> Configuration | None:
+    """Return a site's configuration, None if missing or off.
+
+    Raises:
+        PercipioConfigurationError: names a wrong setting.
+        PlatformUnavailable: the site's own name and address could not be read.
+    """
+    # The CMS imports this package for event routing, and lacks our models.
+    from percipio_openedx.models.account import Account
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    if not is_on():
+        return None
+    given = edx_platform.site_values([site_id]).get(site_id)
+    return in_force(site_id, PercipioConfiguration.newest(site_id), given, Account.in_order([site_id]))
+
+
+def for_account(site_id: int, account: str) -> Configuration | None:
+    """Return what an account's statements are sent with; ``Configuration.sender`` says when that is None."""
+    found = for_site(site_id)
+    return None if found is None else found.sender(account)
+
+
+def in_force(
+    site_id: int, stored: PercipioConfiguration | None, given: Any = None, accounts: Sequence[Account] = ()
+) -> Configuration | None:
+    """Return the same as ``for_site``, given the site's newest row and those of its accounts, in order.
+
+    ``given`` is what the site's ``SiteConfiguration`` holds, None without one.
+    """
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values = values_of(stored)
+    if accounts:
+        return _with_accounts(site_id, values, given, accounts)
+    if not any(values[name] for name in ("partner_name", "client_id", "client_secret")):
+        return None
+    own_credentials = stored is not None and bool(stored.client_id)
+    return replace(build(site_id, values, given), own_credentials=own_credentials)
+
+
+def _with_accounts(site_id: int, values: Mapping[str, Any], given: Any, rows: Sequence[Account]) -> Configuration:
+    site = build(site_id, {**values, **_NO_ACCOUNT}, given)
+    none: dict[str, Any] = {
+        **dict.fromkeys(("partner", "client_id", "api_url", "token_url"), ""),
+        "client_secret": Secret(""),
+    }
+    found: list[AccountInForce] = []
+    for row in rows:
+        found.append(_account(site, values, given, row, tuple(one.rule for one in found)))
+    return replace(site, accounts=tuple(found), **none)
+
+
+def _account(
+    site: Configuration, values: Mapping[str, Any], given: Any, row: Account, before: tuple[str, ...]
+) -> AccountInForce:
+    """Return an account in force; a mistake in it is its own, and stops no other account."""
+    rule = ""
+    try:
+        rule = learner_rule("PERCIPIO_LEARNERS", row.learners)
+        built = build(site.site_id, account_values(values, row), given) if row.enabled else None
+    except PercipioConfigurationError as error:
+        return AccountInForce(row.name, rule, error.of_account(row.name))
+    if built is not None:
+        built = replace(built, account=row.name, own_credentials=True, rules_before=before)
+    return AccountInForce(row.name, rule, built)
+
+
+def account_values(values: Mapping[str, Any], row: Account) -> dict[str, Any]:
+    """Return the raw values of an account's row (saved or not), given those in force for its site."""
+    own = masked({name: getattr(row, name) for name in ACCOUNT_FIELDS})
+    if not own["region"] and (own["api_url"] or own["token_url"]):
+        own["region"] = "custom"
+    alone = {name: own[name] or "" for name in (*ADDRESSES, *CREDENTIALS, "learners")}
+    return {**values, **{name: value for name, value in own.items() if value}, **alone}
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogRules:
+    """What the catalog needs of a site's settings: no credentials, and no choice of learners.
+
+    ``content_id`` is the rule of content ids, ``root`` the address that the items' addresses begin with.
+    """
+
+    site_id: int
+    content_id: str
+    policy: CatalogPolicy
+    root: str
+
+
+def catalog_for(site_id: int) -> CatalogRules | None:
+    """Return what a site's catalog needs, None if the site, or the whole plugin, is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values = values_of(stored)
+    content_id = choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS)
+    return CatalogRules(site_id, content_id, catalog_policy(values), site_root(site_id))
+
+
+def launch_for(site_id: int) -> Launch | None:
+    """Return what a site's launch address needs, None if the site is off; raises as ``for_site``."""
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    return launch_rules(values_of(stored), site_root(site_id))
+
+
+def without_credentials(site_id: int) -> Configuration | None:
+    """Return a site's configuration for what leaves as a file; None if the site, or the whole plugin, is switched off.
+
+    The site's own credentials are none: nothing can be sent with it. Raises as ``for_site``.
+    """
+    from percipio_openedx.models.account import Account
+    from percipio_openedx.models.configuration import PercipioConfiguration
+
+    stored = PercipioConfiguration.newest(site_id)
+    if not is_on() or (stored is not None and not stored.enabled):
+        return None
+    values, given = values_of(stored), edx_platform.site_values([site_id]).get(site_id)
+    accounts = Account.in_order([site_id])
+    if accounts:
+        return _with_accounts(site_id, values, given, accounts)
+    none = {"partner_name": values["partner_name"] or "-", "client_id": "-", "client_secret": "-"}
+    return build(site_id, {**values, **none}, given)

@@ -1,0 +1,215 @@
+"""The progress of many learners of one course run at once, and what it depends on.
+
+The platform says what it is asked (``learner_classes.outcome``) and makes the outlines (``outlines``); the completions
+of all are one query. Whatever is not certain is left to ``learner_progress``, learner by learner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from opaque_keys.edx.keys import CourseKey, UsageKey
+
+from percipio_openedx.data import Progress
+from percipio_openedx.edx_platform.course_facts import (
+    CourseVersion,
+    StructureFacts,
+    course_facts,
+    course_version,
+    forget_facts,
+)
+from percipio_openedx.edx_platform.door import forget_request, parsed, platform
+from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
+from percipio_openedx.edx_platform.outlines import Outline, counted, outline_for, unknown_transformers
+from percipio_openedx.edx_platform.remembered import Remembered
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# For so many learners an outline is made; fewer cost less when each is asked for.
+FEW = 3
+CHANGING = "the course changes at this moment"
+TOO_FEW = "too few learners at a time"
+
+_outcomes: Remembered[str] = Remembered("outcome", seconds=600, most=5000)
+_outlines: Remembered[Outline] = Remembered("outline", seconds=600, most=100)
+# Outlines with which somebody was counted as the platform does.
+_trusted: Remembered[bool] = Remembered("outline-trusted", seconds=600, most=1000)
+_wanted: Remembered[int] = Remembered("outline-wanted", seconds=600, most=1000)
+
+
+@dataclass(slots=True)
+class CourseProgress:
+    """The answers for some learners of a course run.
+
+    ``by_outline`` holds them by learner, under the name of the outline that they were counted with. ``left`` counts the
+    learners whom only the platform can answer for, by reason.
+    """
+
+    by_outline: dict[str, dict[int, Progress]] = field(default_factory=lambda: defaultdict(dict))
+    left: Counter[str] = field(default_factory=Counter)
+
+
+def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgress:
+    """Return the progress of these learners as the platform would count it, in a constant number of queries.
+
+    Raises:
+        PlatformUnavailable: something of the platform is missing or failed; ask learner by learner.
+    """
+    key = parsed(course_key)
+    if not users:
+        return CourseProgress()
+    # Decided before anything is read: a learner alone costs no more than to be asked for.
+    if not _is_wanted(course_key, len(users)):
+        return CourseProgress(left=Counter({TOO_FEW: len(users)}))
+    with platform("course_blocks"):
+        try:
+            found, is_same = _attempt(key, users)
+            if not is_same:
+                found, is_same = _attempt(key, users)
+        finally:
+            forget_request()
+    return found if is_same else CourseProgress(left=Counter({CHANGING: len(users)}))
+
+
+def progress_states(course_key: str, users: Mapping[int, User]) -> dict[int, str]:
+    """Return by learner a hash of all that the progress depends on but the completions; ``''`` if that is not known."""
+    key = parsed(course_key)
+    if not users:
+        return {}
+    with platform("course_blocks"):
+        try:
+            version = course_version(key)
+            if not version.text or _reason_of_key(key) or unknown_transformers():
+                return dict.fromkeys(users, "")
+            classes = learner_classes(key, users, version, course_facts(key, version, next(iter(users.values()))))
+        finally:
+            forget_request()
+    return {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
+
+
+def is_trusted(outline: str) -> bool:
+    """Whether somebody was counted with this outline as the platform does."""
+    return bool(_trusted.get(outline))
+
+
+def trust(outline: str) -> None:
+    """Remember that somebody was."""
+    _trusted.set(outline, True)
+
+
+def forget_outlines() -> None:
+    """Forget what this process remembers of courses; the cache still has it."""
+    for remembered in (_outcomes, _outlines, _trusted, _wanted):
+        remembered.forget()
+    forget_facts()
+
+
+def _attempt(key: CourseKey, users: Mapping[int, User]) -> tuple[CourseProgress, bool]:
+    """Answer once, and say whether the course run was the same afterwards."""
+    found = CourseProgress()
+    version = course_version(key)
+    reason = _reason(key, version)
+    if reason:
+        found.left[reason] = len(users)
+        return found, True
+    facts = course_facts(key, version, next(iter(users.values())))
+    classes = learner_classes(key, users, version, facts)
+    found.left.update(one.reason for one in classes.values() if one.reason)
+    of_class: dict[LearnerClass, list[int]] = defaultdict(list)
+    for user_id, one in classes.items():
+        if not one.reason:
+            of_class[one].append(user_id)
+    outlines = _outlines_of(key, users, version, facts, of_class)
+    with_outline = [user_id for user_ids, _, _ in outlines for user_id in user_ids]
+    found.left[TOO_FEW] = sum(map(len, of_class.values())) - len(with_outline)
+    done = _done(key, with_outline)
+    for user_ids, name, outline in outlines:
+        for user_id in user_ids:
+            found.by_outline[name][user_id] = counted(outline, done.get(user_id, set()))
+    found.left = +found.left
+    return found, not with_outline or course_version(key) == version
+
+
+def _reason_of_key(key: CourseKey) -> str:
+    """CCX and keys of Old Mongo have structures of their own."""
+    return "" if str(key).startswith("course-v1:") else "its key is not of the form course-v1"
+
+
+def _reason(key: CourseKey, version: CourseVersion) -> str:
+    if _reason_of_key(key):
+        return _reason_of_key(key)
+    if not version.text:
+        return "the LMS has not collected its structure"
+    unknown = unknown_transformers()
+    return f"the transformer {sorted(unknown)[0]} is not known" if unknown else ""
+
+
+def _outlines_of(
+    key: CourseKey,
+    users: Mapping[int, User],
+    version: CourseVersion,
+    facts: StructureFacts,
+    of_class: Mapping[LearnerClass, list[int]],
+) -> list[tuple[list[int], str, Outline]]:
+    """Return the learners of each outline with its name; those whose outline is not worth making are absent."""
+    learners: dict[str, list[int]] = defaultdict(list)
+    fresh: dict[str, str] = {}
+    for one, user_ids in of_class.items():
+        text = f"{key} {_hash(version, one)}"
+        name = _outcomes.get(text)
+        if name is None:
+            name = fresh[text] = f"{key} {version.text} {outcome(key, users[user_ids[0]], facts)!r}"
+        learners[name] += user_ids
+    # What was asked of another version must not be remembered as of this one.
+    if fresh and course_version(key) == version:
+        for text, name in fresh.items():
+            _outcomes.set(text, name)
+    found = []
+    for name, user_ids in learners.items():
+        outline = _outlines.get(name)
+        if outline is None and (len(user_ids) >= FEW or _is_wanted(name, len(user_ids))):
+            outline = outline_for(key, users[user_ids[0]], facts.partitions)
+            if course_version(key) != version:
+                continue
+            _outlines.set(name, outline)
+        if outline is not None:
+            found.append((user_ids, name, outline))
+    return found
+
+
+def _is_wanted(name: str, count: int) -> bool:
+    """Whether with these learners as many asked lately as are worth an outline."""
+    before = _wanted.get(name) or 0
+    _wanted.set(name, before + count)
+    return before + count >= FEW
+
+
+def _hash(version: CourseVersion, one: LearnerClass) -> str:
+    return hashlib.sha256(repr((version.text, one.values, one.personal)).encode()).hexdigest()
+
+
+def _done(key: CourseKey, user_ids: list[int]) -> dict[int, set[str]]:
+    """Return the blocks that are recorded as exactly 1.0, by learner. One query."""
+    from completion.models import BlockCompletion
+
+    found: dict[int, set[str]] = defaultdict(set)
+    if not user_ids:
+        return found
+    own = f"block-v1:{str(key).removeprefix('course-v1:')}+type@"
+    # One text for each block, however many learners completed it.
+    keys: dict[str, str] = {}
+    rows = BlockCompletion.objects.filter(user_id__in=user_ids, context_key=key, completion=1.0).order_by()
+    columns = rows.annotate(block=text_of("block_key")).values_list("user_id", "block")
+    for user_id, block in columns.iterator(chunk_size=10_000):
+        text = keys.get(block)
+        if text is None:
+            # As the platform does; what was written otherwise (with a version, say) is another text for the same block.
+            text = block if block.startswith(own) else str(UsageKey.from_string(block).map_into_course(key))
+            keys[block] = text
+        found[user_id].add(text)
+    return found

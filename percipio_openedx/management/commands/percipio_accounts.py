@@ -1,0 +1,92 @@
+"""``percipio_accounts``: list the accounts of each site, and have learners reported again to theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from percipio_openedx.capture import wake
+from percipio_openedx.config import AccountInForce, Configuration
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.management.operator import (
+    OperatorCommand,
+    UsageError,
+    course_run,
+    interruption,
+    learner_named,
+    site_option,
+)
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.operations import moves
+from percipio_openedx.operations.sites import configurations, place_name, site_name
+
+
+class Command(OperatorCommand):
+    help = (
+        "Lists the accounts of each site in the order in which they are asked: whose learners each has, and how much "
+        "waits for it. --report-anew has everything reported again of learners who belong to another account than the "
+        "one that was told: to be limited by --learner, --course or --account. Exit code 1 if an account has a "
+        "mistake, or if somebody asked for is not reported again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--site", metavar="SITE", help="only of this site (id or domain)")
+        parser.add_argument("--report-anew", action="store_true", help="report everything again, to the account now")
+        parser.add_argument("--learner", metavar="WHO", help="only this learner (user id, username or email)")
+        parser.add_argument("--course", action="append", default=[], metavar="KEY", help="only this run; repeatable")
+        parser.add_argument("--account", metavar="NAME", help="only learners of this account at the last observation")
+
+    def operate(self, options: Mapping[str, Any]) -> bool:
+        site_id = site_option(options["site"])
+        if options["report_anew"]:
+            return self._report_anew(site_id, options)
+        is_well = True
+        for pk, one in configurations().items():
+            if isinstance(one, Configuration) and site_id in (None, pk):
+                for account in one.accounts:
+                    is_well &= self._show(pk, account)
+        return is_well
+
+    def _show(self, site_id: int, account: AccountInForce) -> bool:
+        there = Destination.objects.filter(site_id=site_id, account=account.name)
+        waiting = Statement.objects.open().filter(destination__in=list(there)).count()
+        mistake = account.in_force.message if isinstance(account.in_force, PercipioConfigurationError) else ""
+        if self.as_json:
+            more = {"enabled": account.in_force is not None, "mistake": mistake, "waiting": waiting}
+            self.emit({"site": site_id, "account": account.name, "learners": account.rule, **more})
+            return not mistake
+        text = ngettext("%(count)s statement waits", "%(count)s statements wait", waiting) % {"count": waiting}
+        state = _("switched off") if account.in_force is None else mistake or _("switched on")
+        self.say(f"{place_name(site_name(site_id), account.name)}: {account.rule or '?'}; {state}; {text}")
+        return not mistake
+
+    def _report_anew(self, site_id: int | None, options: Mapping[str, Any]) -> bool:
+        rows = LearnerCourse.objects.all()
+        if not (options["learner"] or options["course"] or options["account"] is not None):
+            raise UsageError(_("say of whom: --learner, --course or --account"))
+        if options["learner"]:
+            rows = rows.filter(user_id=learner_named(options["learner"]))
+        if options["course"]:
+            rows = rows.filter(course_key__in=[course_run(key) for key in options["course"]])
+        if options["account"] is not None:
+            rows = rows.filter(account=options["account"])
+        if site_id is not None:
+            rows = rows.filter(site_id=site_id)
+        with interruption() as stop:
+            found = moves.report_anew(rows, stop.is_set)
+        if found.done:
+            wake.on_commit()
+        if self.as_json:
+            self.emit({"reported_again": found.done, "refused": dict(found.refused)})
+            return not found.refused
+        text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
+        self.say(text % {"count": found.done})
+        for reason, count in sorted(found.refused.items()):
+            self.say(_("%(count)s not: %(reason)s.") % {"count": count, "reason": moves.REFUSALS[reason]})
+        return not found.refused

@@ -1,0 +1,218 @@
+"""What a change of a site's configuration would change in what is due, before it is saved.
+
+For each learner in a course: what would be reported now with the one configuration, and with the other. Decided as in
+an observation (``findings.finding_of``, ``milestones.due``), but the expensive progress is not asked for: the stored
+percents are taken. Nothing is written. A large site is estimated from as many draws of learners as the time allows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+
+from django.db import transaction
+from django.utils import timezone
+
+from percipio_openedx import edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course, Milestone, Observed
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
+from percipio_openedx.reporting import milestones, observed_state, retakes
+from percipio_openedx.reporting.findings import LearnerFinding, finding_of
+from percipio_openedx.reporting.observe import context_of
+from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.unknown_learners import refused_names
+
+# A site with more is estimated from this many draws, each of about so many enrollments in one course run.
+DRAWS, EACH = 40, 50
+# Seconds after which no further course run is examined: an operator is waiting.
+PATIENCE = 4.0
+
+# What is due, by kind and value of the milestone (the same milestone may have another date).
+Due = dict[tuple[str, str], Milestone]
+
+
+@dataclass(slots=True)
+class Effect:
+    """Numbers of learners in courses, estimates if ``is_sampled``.
+
+    Arguments:
+        enrollments: all in the site's course runs that are not left out.
+        changed: those for whom something else is due.
+        more, fewer, moved: those by kind of milestone: newly due, no longer due, and due with another date.
+        unknown: others whose progress was never read, although it might change what is due.
+    """
+
+    enrollments: int = 0
+    changed: float = 0
+    more: Counter[str] = field(default_factory=Counter)
+    fewer: Counter[str] = field(default_factory=Counter)
+    moved: Counter[str] = field(default_factory=Counter)
+    unknown: float = 0
+    is_sampled: bool = False
+
+    def scale(self, factor: float) -> Effect:
+        """Return the same numbers for ``factor`` times as many learners in courses."""
+        scaled = [Counter({k: n * factor for k, n in one.items()}) for one in (self.more, self.fewer, self.moved)]
+        more, fewer, moved = scaled
+        changed, unknown = self.changed * factor, self.unknown * factor
+        return replace(self, changed=changed, more=more, fewer=fewer, moved=moved, unknown=unknown)
+
+    def add(self, other: Effect) -> None:
+        self.changed += other.changed
+        self.unknown += other.unknown
+        for mine, others in ((self.more, other.more), (self.fewer, other.fewer), (self.moved, other.moved)):
+            mine.update(others)
+
+
+def compare(
+    before: Configuration | None, after: Configuration | None, all_courses: AllCourses = courses_by_site
+) -> Effect:
+    """Return what would be due otherwise ``after`` a change of one site's configuration (None reports nothing).
+
+    Arguments:
+        all_courses: a cached ``courses_by_site``, for several counts.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    configuration = after or before
+    if configuration is None:
+        return Effect()
+    courses = all_courses().get(configuration.site_id, {})
+    deadline = time.monotonic() + PATIENCE
+    # Undo what the platform writes on the way (the overview of a course that has none).
+    with transaction.atomic():
+        try:
+            closed = left_out(courses)
+            chosen = {key: number for key, number in courses.items() if key not in closed}
+            return _compare(before, after, chosen, deadline)
+        finally:
+            transaction.set_rollback(True)
+
+
+def _compare(before: Configuration | None, after: Configuration | None, courses: Courses, deadline: float) -> Effect:
+    total = sum(courses.values())
+    is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
+    # How much of the whole each course run stands for.
+    shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
+    whole, done, book = Effect(), 0.0, CourseBook()
+    for key in shares:
+        if done and time.monotonic() >= deadline:
+            break
+        most = courses[key] if is_small else EACH * round(shares[key] * DRAWS / total)
+        try:
+            found, examined = _of_course(before, after, book.get(key), courses[key], most)
+        except PlatformUnavailable:
+            # The others stand for it.
+            continue
+        if examined:
+            done += shares[key]
+            whole.add(found.scale(shares[key] / examined))
+    whole = whole.scale(total / done) if done else whole
+    return replace(whole, enrollments=total, is_sampled=not is_small or done < total)
+
+
+def _draws(courses: Courses, total: int) -> dict[str, float]:
+    """Return the course runs drawn, each by its number of enrollments, with the share of each; in a mixed order."""
+    wanted = [(number + 0.5) * total / DRAWS for number in range(DRAWS)]
+    found: Counter[str] = Counter()
+    passed = 0
+    for key in sorted(courses):
+        passed += courses[key]
+        while wanted and wanted[0] < passed:
+            found[key] += 1
+            del wanted[0]
+    mixed = sorted(found, key=lambda key: sha256(key.encode()).digest())
+    return {key: found[key] * total / DRAWS for key in mixed}
+
+
+def _of_course(
+    before: Configuration | None, after: Configuration | None, course: Course | None, enrollments: int, most: int
+) -> tuple[Effect, int]:
+    """Return the numbers of one course run, and how many learners in it were examined (about ``most``)."""
+    found, examined = Effect(), 0
+    if course is None:
+        return found, examined
+    drawn = edx_platform.drawn_enrollments({course.key: enrollments}, parts_of(enrollments, most))
+    user_ids = [user_id for user_id, _key, _enrollment in drawn]
+    for some in in_chunks(user_ids):
+        examined += len(some)
+        _count(found, before, after, course, some)
+    return found, examined
+
+
+def _count(
+    found: Effect, before: Configuration | None, after: Configuration | None, course: Course, user_ids: Sequence[int]
+) -> None:
+    known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
+    rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
+    rows |= {row.user_id: row for row in known}
+    old, new = _Side(before, course, rows), _Side(after, course, rows)
+    for user_id, row in rows.items():
+        now, then = old.due(user_id), new.due(user_id)
+        if _differ(now, then):
+            _note(found, now, then)
+        elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
+            # With everything done: whether the progress matters at all.
+            found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
+
+
+class _Side:
+    """What is due of some learners in a course run with one configuration; None reports nothing."""
+
+    def __init__(self, configuration: Configuration | None, course: Course, rows: Mapping[int, LearnerCourse]) -> None:
+        self._findings: dict[int, LearnerFinding] = {}
+        if configuration is None or course.hold(configuration.catalog):
+            return
+        read = partial(observed_state.read, ends_at=course.ends_at, now=timezone.now(), makes_ids=False)
+        seen = read(course.key, list(rows), course.is_graded, configuration)
+        refused = refused_names(configuration, rows.keys())
+        found = {user_id: finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()}
+        self._findings = {user_id: one for user_id, one in found.items() if not one.hold}
+        content_id = context_of(configuration, course).keywords["content_id"]
+        accounts = {user_id: one.account or "" for user_id, one in self._findings.items()}
+        elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, accounts)
+        for user_id, finding in self._findings.items():
+            finding.reported = replace(finding.reported, elsewhere=elsewhere.get(user_id))
+
+    def due(self, user_id: int, percent: int | None = None) -> Due:
+        """Return what is due of one learner; ``percent`` stands in for a progress that was never read."""
+        finding = self._findings.get(user_id)
+        if finding is None:
+            return {}
+        due = milestones.due(finding.reported, _observed(finding, percent), finding.policy)[1]
+        return {(str(one.kind), one.value): one for one in due}
+
+    def asks(self, user_id: int) -> bool:
+        """Return whether the progress can change what is due."""
+        finding = self._findings.get(user_id)
+        return finding is not None and milestones.needs_percent(finding.reported, finding.observed, finding.policy)
+
+
+def _observed(finding: LearnerFinding, percent: int | None) -> Observed:
+    row, observed = finding.row, finding.observed
+    if not observed.activity.has_complete_block:
+        return observed
+    if percent is not None:
+        return replace(observed, percent=percent, percent_unlocked=percent)
+    return replace(observed, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
+
+
+def _differ(now: Due, then: Due) -> bool:
+    return {key: one.at for key, one in now.items()} != {key: one.at for key, one in then.items()}
+
+
+def _note(found: Effect, now: Due, then: Due) -> None:
+    found.changed += 1
+    found.more.update({kind for kind, _value in then.keys() - now.keys()})
+    found.fewer.update({kind for kind, _value in now.keys() - then.keys()})
+    found.moved.update(
+        {kind for kind, value in now.keys() & then.keys() if now[kind, value].at != then[kind, value].at}
+    )

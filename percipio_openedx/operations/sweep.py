@@ -1,0 +1,148 @@
+"""Sweep: compare what was looked at with the LMS again and again, so that what no notice told is reported all the same.
+
+Signals get lost, rows are written without one, a site is off for a week. One row for each site that reports
+(``models.operations.Sweep``) says how far its round is. Swept are learners in courses that have been looked at before,
+and those with an act since the plugin first looked at the site: what is older is a back-fill's, which an operator asks
+for.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+from django.utils import timezone
+
+from percipio_openedx import config
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
+from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.operations import Sweep
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.operations import sites
+from percipio_openedx.operations.scope import Enrolled, Scope
+from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked
+
+logger = logging.getLogger(__name__)
+
+# Seconds and enrollments of one pass, and the time until the next part: less than a tenth of one worker, and a million
+# enrollments of whom nothing is new in about an hour.
+SECONDS = 5.0
+MOST = 20_000
+PACE = timedelta(minutes=1)
+# From the start of a round to the start of the next: what a signal lost is reported within a day.
+ROUND_EVERY = timedelta(days=1)
+
+
+class SweepWalk(Walk):
+    """One round of a site, or the rest of it."""
+
+    run: Sweep
+    reason = Reason.SWEEP
+    # The expensive progress only where something changed.
+    again = False
+
+    def claim(self) -> bool:
+        """Take the lease, and begin a round if the last one is over; False if nothing is due."""
+        if not super().claim():
+            return False
+        if not is_due(self.run, timezone.now()):
+            self._store(lease=None, leased_until=None)
+            return False
+        if self.run.finished_at is not None or self.run.started_at is None:
+            self._begin()
+        return True
+
+    def _begin(self) -> None:
+        run = self.run
+        run.started_at, run.finished_at = timezone.now(), None
+        run.course_key, run.enrollment_id, run.enrollments_done = "", 0, 0
+        run.observed = run.statements = run.held = run.failed_courses = 0
+        self._store(started_at=run.started_at, finished_at=None)
+
+    def finish(self, now: datetime) -> None:
+        """Everything up to the start of this round has been compared."""
+        super().finish(now)
+        self.run.compared_until = self.run.started_at
+        self._store(compared_until=self.run.compared_until)
+
+    def chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
+        """Return those looked at before, and those with an act since the first look at the site.
+
+        Whose acts cannot be read is left to the next round: observing them might report history that nobody asked for.
+        """
+        user_ids = [user_id for _, user_id, _ in rows]
+        known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
+        chosen = set(known.values_list("user_id", flat=True))
+        others = [row for row in rows if row[1] not in chosen]
+        parts, _ = apart(Boundary.LEARNER, others, lambda part: self._scope.learners(course_key, part))
+        return chosen.union(*parts)
+
+
+def is_due(row: Sweep, now: datetime) -> bool:
+    """Return whether a round is unfinished, or the next may begin; also where a time is ahead of the clock."""
+    if row.started_at is None or row.finished_at is None:
+        return True
+    return not now - ROUND_EVERY < row.started_at <= now
+
+
+def sweep_due(seconds: float | None = None) -> Walked:
+    """Sweep a part of what is due, for at most ``seconds``; nothing where ``PERCIPIO_SWEEP`` is off."""
+    done = Walked()
+    if not config.sweeps():
+        return done
+    limit = Limit(time.monotonic() + min(SECONDS, SECONDS if seconds is None else seconds), MOST)
+    rows = _rows(timezone.now())
+    # In random order, so that no site waits for a larger one.
+    for row in random.sample(rows, len(rows)):
+        if is_due(row, timezone.now()) and not limit.is_set():
+            with bulkhead(Boundary.STEP) as contained:
+                _part(row, limit, done)
+            if contained.error is not None:
+                logger.warning("sweep waits site=%s problem=%s", row.site_id, contained.reason)
+                if not (isinstance(contained.error, PercipioConfigurationError) or is_outage(contained.error)):
+                    done.broken = contained.reason
+    done.next_at = _next_at(rows, timezone.now())
+    if done.statements:
+        # To be delivered by the next pass.
+        done.next_at = timezone.now()
+    return done
+
+
+def _part(row: Sweep, limit: Limit, done: Walked) -> None:
+    scope = Scope(site_id=row.site_id, since=row.since)
+    walk = SweepWalk(scope, row, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
+    try:
+        walk.work()
+    finally:
+        done.add(walk.part)
+
+
+def _next_at(rows: list[Sweep], now: datetime) -> datetime | None:
+    times = (
+        row.started_at + ROUND_EVERY if row.started_at is not None and not is_due(row, now) else now + PACE
+        for row in rows
+    )
+    return min(times, default=None)
+
+
+def _rows(now: datetime) -> list[Sweep]:
+    """Return the rows of the sites that report, made at their first sweep."""
+    site_ids = sorted(sites.reporting())
+    known = {row.site_id: row for row in Sweep.objects.filter(site_id__in=site_ids)}
+    for site_id in site_ids:
+        if site_id not in known:
+            known[site_id] = Sweep.objects.get_or_create(site_id=site_id, defaults={"since": _since(site_id, now)})[0]
+    return [known[site_id] for site_id in site_ids]
+
+
+def _since(site_id: int, now: datetime) -> datetime:
+    """Return when the plugin first looked at a site: when its first statement was stored, else now."""
+    # The index of standing statements answers it at once.
+    of_site = Statement.objects.filter(site_id=site_id, voided_by=None)
+    first: datetime | None = of_site.aggregate(at=Min("stored_at"))["at"]
+    return now if first is None else min(first, now)

@@ -1,0 +1,166 @@
+"""The progress of many learners of a course run at once, proved against the platform: never a wrong number.
+
+Of each new outline one learner is asked of the platform as well before the others are believed, and then one answer in
+two hundred. A difference that is none of the moment is recorded, and for a day every learner is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.core.cache import cache
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from percipio_openedx import edx_platform
+from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
+from percipio_openedx.data import Activity, Progress
+from percipio_openedx.models.operations import ProgressDifference
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+logger = logging.getLogger(__name__)
+
+# One answer in so many is asked of the platform as well.
+SAMPLED = 200
+# For so long every learner of a course run that differed is asked for.
+DISTRUSTED_FOR = timedelta(days=1)
+# Why courses were asked about learner by learner, for the doctor: as many courses, for a day.
+REASONS_KEY = "percipio:asked-one-by-one"
+MOST_REASONS = 200
+# A pass takes 45 s at most, so that this is once in a pass.
+LOGGED_EVERY = 60
+
+
+@dataclass(slots=True)
+class AtOnce:
+    """What is known of the learners of a course run; whoever is in neither is to be asked for.
+
+    ``failed`` holds the reason of each learner for whom the platform failed when it was asked as well.
+    """
+
+    found: dict[int, Progress] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+
+
+def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
+    """Return the progress of those of whom it is certain.
+
+    Raises:
+        PlatformUnavailable: nothing is known; all are to be asked for.
+    """
+    asked = AtOnce()
+    if differing().filter(course_key=course_key).exists():
+        return asked
+    answered = edx_platform.course_progress(course_key, users)
+    _remember_reason(course_key, answered.left)
+    believed: dict[int, Progress] = {}
+    for outline, counted in answered.by_outline.items():
+        is_new = not edx_platform.is_trusted(outline)
+        for user_id in _sample(counted, is_new=is_new):
+            is_same = _is_same(course_key, users[user_id], counted[user_id], asked)
+            if is_same is None:
+                break
+            if not is_same:
+                return asked
+        else:
+            believed |= counted
+            if is_new:
+                edx_platform.trust(outline)
+    asked.found = believed | asked.found
+    return asked
+
+
+def differing() -> QuerySet[ProgressDifference]:
+    """Select the course runs whose learners are asked for one by one because of a difference."""
+    return ProgressDifference.objects.filter(found_at__gt=timezone.now() - DISTRUSTED_FOR)
+
+
+def reasons() -> dict[str, str]:
+    """Return why learners were asked for one by one, by course run, for those that were observed within the day."""
+    found: dict[str, str] = cache.get(REASONS_KEY) or {}
+    return found
+
+
+def log_failure(course_key: str, reason: str) -> None:
+    """Log that a course run could not be answered for at once; once in a pass."""
+    digest = hashlib.sha256(course_key.encode()).hexdigest()
+    if cache.add(f"percipio:progress-logged:{digest}", 1, timeout=LOGGED_EVERY):
+        logger.warning("Progress in %s is asked learner by learner: %s", course_key, reason)
+
+
+def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
+    """Return those to ask the platform for as well: one of a new outline, and one in ``SAMPLED``."""
+    # Rounded at random, so that it is one in so many, however few come at a time.
+    size = max(int(is_new), int(len(counted) / SAMPLED + random.random()))  # noqa: S311
+    return random.sample(list(counted), min(size, len(counted)))
+
+
+def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> bool | None:
+    """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
+
+    The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
+    """
+    with bulkhead(Boundary.PROGRESS) as contained:
+        progress = edx_platform.learner_progress(course_key, user)
+        if progress is None:
+            return None
+        asked.found[user.pk] = progress
+        difference = "" if progress == counted else _confirmed(course_key, user.pk)
+        if difference:
+            _record(course_key, difference)
+        return None if difference is None else not difference
+    if contained.error is not None and is_outage(contained.error):
+        raise contained.error
+    asked.failed[user.pk] = contained.reason
+    return None
+
+
+def _confirmed(course_key: str, user_id: int) -> str | None:
+    """Return how the two ways still differ for a learner, ``''`` if not; None if something changed meanwhile."""
+    before = _fingerprint(course_key, user_id)
+    users = edx_platform.users([user_id])
+    answered = edx_platform.course_progress(course_key, users)
+    ours = next((counted[user_id] for counted in answered.by_outline.values() if user_id in counted), None)
+    theirs = edx_platform.learner_progress(course_key, users[user_id])
+    if ours is None or theirs is None or "" in before or _fingerprint(course_key, user_id) != before:
+        return None
+    return ", ".join(
+        f"{name} {mine} instead of {its}"
+        for name, mine, its in zip(Progress._fields, ours, theirs, strict=True)
+        if mine != its
+    )
+
+
+def _fingerprint(course_key: str, user_id: int) -> tuple[str, str]:
+    """Return what a learner's progress depends on: the state, and the completions."""
+    users = edx_platform.users([user_id])
+    states = edx_platform.progress_states(course_key, users)
+    activities = edx_platform.activities(course_key, [user_id])
+    return states.get(user_id, ""), activities.get(user_id, Activity()).version
+
+
+def _record(course_key: str, difference: str) -> None:
+    defaults = {"found_at": timezone.now(), "difference": difference}
+    ProgressDifference.objects.update_or_create(course_key=course_key, defaults=defaults)
+    message = "Progress in %s was counted otherwise than by the LMS (%s): its learners are asked for one by one"
+    logger.error(message, course_key, difference)
+
+
+def _remember_reason(course_key: str, left: Mapping[str, int]) -> None:
+    """Keep the most frequent reason, and forget it where nobody is left to the platform."""
+    reason = max(left, key=lambda one: left[one], default="")
+    known = reasons()
+    if known.get(course_key, "") == reason:
+        return
+    known.pop(course_key, None)
+    if reason:
+        known[course_key] = reason
+    cache.set(REASONS_KEY, dict(list(known.items())[-MOST_REASONS:]), timeout=86_400)
