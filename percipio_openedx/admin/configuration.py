@@ -277,7 +277,12 @@ def _meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, An
 
 def _backfill_offer(site: Site, *, is_here: bool) -> str:
     """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
-    offer = gettext("What happened before is reported once each learner does something again, or by a back-fill:")
+    # Those who were observed before are compared again by the sweep, without being asked for.
+    offer = (
+        gettext("Learners who were observed before are reported by this within a day, all others by a back-fill:")
+        if config.sweeps()
+        else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
+    )
     if is_here:
         address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
         return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))

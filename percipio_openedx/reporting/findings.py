@@ -12,7 +12,7 @@ from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
-from percipio_openedx.exceptions import LearnerNotNamed, StatementError
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
@@ -21,9 +21,10 @@ from percipio_openedx.reporting.unknown_learners import RefusedNames
 
 logger = logging.getLogger(__name__)
 
-# Learners whom the site does not mean, or of whom it cannot be told: nothing of theirs may leave.
+# Learners whom the site does not mean, or of whom that cannot be told: nothing of theirs may leave. (What was made for
+# an account that is switched off waits by itself.)
 OUT_OF_SCOPE = (
-    *(HoldReason.NOT_SELECTED, HoldReason.MODE_LEFT_OUT, HoldReason.NO_ACCOUNT, HoldReason.ACCOUNT_OFF),
+    *(HoldReason.NOT_SELECTED, HoldReason.MODE_LEFT_OUT, HoldReason.NO_ACCOUNT),
     *(HoldReason.UNREADABLE_SSO, HoldReason.AMBIGUOUS_SSO),
 )
 
@@ -106,6 +107,9 @@ class LearnerFinding:
             raise error
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
+        if isinstance(error, PercipioConfigurationError):
+            # An account's mistake is a problem of its own (``operations.problems``), not one of each learner.
+            return
         logger.warning(
             "statement not built user=%s course=%s field=%s error=%s",
             self.row.user_id,

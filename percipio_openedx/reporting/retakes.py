@@ -29,16 +29,16 @@ def completed_elsewhere(
     columns = ("pk", "user_id", "account", "content_id", "reported_completed_at")
     # MariaDB finds an id regardless of case; Percipio's catalog may hold both.
     completed = [row for row in rows.values_list(*columns) if row[3] == wanted and row[4] is not None]
-    made_for = _places_of([row[0] for row in completed]) if completed else {}
+    places = _places([row[0] for row in completed]) if completed else {}
     site_id, found = configuration.site_id, dict[int, datetime]()
     for pk, user_id, account, _, at in completed:
         # What was pruned here went, as far as anybody can tell, where the learner was then.
-        if may_go(made_for.get(pk, (site_id, account)), (site_id, accounts[user_id])):
+        if may_go(places.get(pk, (site_id, account)), (site_id, accounts[user_id])):
             found[user_id] = max(at, found.get(user_id, at))
     return found
 
 
-def _places_of(rows: Iterable[int]) -> dict[int, Place]:
+def _places(rows: Iterable[int]) -> dict[int, Place]:
     """Return the place that each of these learners' latest completion was made for, by learner in a course."""
     made = Statement.objects.filter(learner_course_id__in=list(rows), kind=Kind.COMPLETED).order_by("sequence")
     columns = ("learner_course_id", "destination__site_id", "destination__account")

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from percipio_openedx import config
 from percipio_openedx.models import Account, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import moves
+from percipio_openedx.operations import moves, reach
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_site, enrolled
@@ -18,6 +19,7 @@ from tests.integration.test_accounts import (
     hold,
     link,
     of_acme,
+    of_beta,
     percipio,
     reasons,
     save,
@@ -117,3 +119,33 @@ def test_what_was_taken_back_meanwhile_is_not_told_late(accounts: Sandbox, site:
     assert arrived(accounts) == [("acme", "amina@example.com", "initialized")]
     assert reasons() == {"cannot be rebuilt yet: it was taken back meanwhile: discard it"}
     assert hold(amina) == ""
+
+
+# --- a mistake in the middle of the order -----------------------------------------------------------------------------
+
+
+def test_a_broken_rule_in_the_middle_stops_whoever_comes_after_it(
+    accounts: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is wrong with an account is said once, by the doctor, not in a line for each learner that a page counts."""
+    Account.objects.filter(name="acme").update(position=0)
+    save(accounts, "middle", position=1, learners="sso:org=")
+    course = a_course(units=2)
+    for learner in (of_acme(), of_beta(), of_beta("bela")):
+        enrolled(learner, course)
+    configuration = config.for_site(1)
+    assert configuration is not None
+    caplog.set_level("DEBUG", "percipio_openedx")
+    caplog.clear()
+    found = reach.count(configuration)
+    assert (found.accounts, found.others) == ({"acme": 1}, {"unsayable": 2})
+    assert not caplog.records
+    works()
+    assert arrived(accounts) == [("acme", "amina@example.com", "initialized")]
+    save(accounts, "middle", learners="sso:org=other")
+    works()
+    assert sorted(arrived(accounts)) == [
+        ("acme", "amina@example.com", "initialized"),
+        ("beta", "b-bela", "initialized"),
+        ("beta", "b-bob", "initialized"),
+    ]

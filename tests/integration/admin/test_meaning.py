@@ -291,6 +291,20 @@ def test_after_a_change_the_backfill_is_offered_with_its_site(admin: Client, cou
     assert "percipio_backfill" not in page
 
 
+@pytest.mark.parametrize(
+    ("sweeps", "words"),
+    [
+        (True, "Learners who were observed before are reported by this within a day, all others by a back-fill:"),
+        (False, "What happened before is reported once each learner does something again, or by a back-fill:"),
+    ],
+)
+def test_what_becomes_of_what_happened_before_is_said(
+    admin: Client, course: Any, settings: Any, sweeps: bool, words: str
+) -> None:
+    settings.PERCIPIO_SWEEP = sweeps
+    assert words in admin.get(save(admin, {**TYPED, "new_password": SECRET}).url).content.decode()
+
+
 def test_who_may_start_a_backfill_in_the_admin_is_led_there(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     backfills = site.get_model_admin(BackfillRun)
     monkeypatch.setattr(type(backfills), "has_add_permission", lambda *_: True)
