@@ -82,7 +82,7 @@ def test_two_sites_each_with_its_own_name_and_address(site: Site) -> None:
         "verb": {"id": "http://adlnet.gov/expapi/verbs/initialized", "display": {"en-US": "initialized"}},
         "object": {
             "objectType": "Activity",
-            "id": "https://b.example/percipio/content/percipio-4711",
+            "id": "https://b.example/percipio/launch/percipio-4711",
             "definition": {
                 "type": "http://adlnet.gov/expapi/activities/course",
                 "name": {"en-US": "Cloud Foundations"},

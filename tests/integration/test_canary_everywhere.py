@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -139,11 +140,18 @@ def test_pages(trouble: Any) -> None:
     }
 
 
+# ``FOLDER`` stands for a new one.
+FOLDER = "FOLDER"
+LISTS = ["--category-type", "Course", "--asset-type", "Course", "--status", "Completed"]
 CALLS: dict[str, list[list[str]]] = {
+    "percipio_accounts": [[]],
     "percipio_backfill": [["--dry-run"], []],
+    "percipio_catalog": [["list"]],
     "percipio_courses": [["export"]],
     "percipio_doctor": [[], ["--online"]],
     "percipio_erasures": [[], ["--all"]],
+    # Its files hold learners, and are what was asked for; what it says holds none.
+    "percipio_export": [["completions", FOLDER, *LISTS]],
     "percipio_metrics": [[]],
     "percipio_preview": [[USERNAME, KEY, "--afresh"]],
     "percipio_prune": [["--dry-run"]],
@@ -153,8 +161,8 @@ CALLS: dict[str, list[list[str]]] = {
 }
 # Shows the statement that would be sent, to whoever asks for a learner by name.
 SHOWS_LEARNERS = {"percipio_preview"}
-# But with --json.
-SAYS_NOTHING = {"percipio_run"}
+# But with --json, or for sites with accounts.
+SAYS_NOTHING = {"percipio_run", "percipio_accounts"}
 
 
 def test_every_command_is_called() -> None:
@@ -162,10 +170,13 @@ def test_every_command_is_called() -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_commands(trouble: Any, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    for arguments in CALLS[name]:
+def test_commands(trouble: Any, name: str, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    for number, arguments in enumerate(CALLS[name]):
         for more in ([], ["--json"]):
-            ran = command(name, *arguments, *more)
+            folder = tmp_path / f"{number}{''.join(more)}"
+            folder.mkdir()
+            given = [str(folder) if argument == FOLDER else argument for argument in arguments]
+            ran = command(name, *given, *more)
             assert ran.out + ran.err or name in SAYS_NOTHING
             personal = () if name in SHOWS_LEARNERS else PERSONAL
             assert found_in(ran.out + ran.err, *personal) == [], (arguments, more)

@@ -50,7 +50,8 @@ OURS = {
         "PullClient.account",
     ),
     *("Statement.built_by", "Statement.verb", "Destination.compared_with", "TopicTerm.term"),
-    *("ProgressDifference.course_key", "ProgressDifference.difference"),
+    *("ProgressDifference.course_key", "ProgressDifference.difference", "Sweep.course_key", "BackfillRun.problem"),
+    *("LearnerCourse.content_id", "UnknownLearner.actor_key"),
 }
 
 

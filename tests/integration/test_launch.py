@@ -434,9 +434,12 @@ class TestContentIds:
     def test_a_runs_own_override_wins(self, browser: Client) -> None:
         a_run()
         CourseOverride.objects.create(course_key=ID, content_id="of-all-runs")
-        CourseOverride.objects.create(course_key=KEY)
+        own = CourseOverride.objects.create(course_key=KEY)
+        assert browser.get(path("of-all-runs")).status_code == HTTPStatus.OK
+        own.content_id = "of-its-own"
+        own.save()
         assert browser.get(path("of-all-runs")).status_code == HTTPStatus.NOT_FOUND
-        assert browser.get(path()).status_code == HTTPStatus.OK
+        assert browser.get(path("of-its-own")).status_code == HTTPStatus.OK
 
     def test_letters_count(self, browser: Client) -> None:
         a_run()

@@ -270,19 +270,25 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
 
     ours = {
         "Alert": {"kind", "subject"},
-        "BackfillRun": {"scope_key", "scope", "course_key"},
+        "Account": {
+            *("name", "region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "api"),
+            *("learner_id", "learner_home_page", "organization_from", "learners"),
+        },
+        "BackfillRun": {"scope_key", "scope", "course_key", "problem"},
         "CourseOverride": {"course_key", "content_id", "offer", "title", "type", "tags", "author"},
         "DeliveryAttempt": {"api", "outcome"},
-        "Destination": {"compared_with", "organization", "paused_reason"},
-        "ErasureRequest": {"organization", "api", "registrations"},
-        "LearnerCourse": {"course_key", "activity_version", "hold_reason"},
+        "Destination": {"account", "compared_with", "organization", "paused_reason"},
+        "ErasureRequest": {"account", "organization", "api", "registrations"},
+        "LearnerCourse": {"account", "content_id", "course_key", "activity_version", "hold_reason"},
         "Notice": {"course_key", "reason"},
         "ObservationFailure": {"course_key", "part", "reason"},
         "ProgressDifference": {"course_key", "difference"},
-        "PullAudit": {"client_id", "method", "asked"},
-        "PullClient": {"client_id"},
+        "PullAudit": {"account", "client_id", "method", "asked"},
+        "PullClient": {"account", "client_id"},
         "Statement": {"built_by", "course_key", "kind", "value", "verb", "actor_key", "state"},
+        "Sweep": {"course_key"},
         "TopicTerm": {"term"},
+        "UnknownLearner": {"actor_key"},
     }
     foreign = {model.__name__: set(names) for model, names in retirement.FOREIGN.items()}
     found = {}
