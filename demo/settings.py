@@ -9,7 +9,7 @@ from typing import Any
 
 from edx_django_utils.plugins import add_plugins, get_plugin_apps
 
-from demo import environment, keys
+from demo import broker, environment, keys
 
 DEMO_DIR = Path(__file__).resolve().parent
 STANDINS = DEMO_DIR / "standins"
@@ -221,7 +221,10 @@ HIGH_PRIORITY_QUEUE = "edx.lms.core.high"
 DEFAULT_PRIORITY_QUEUE = "edx.lms.core.default"
 HIGH_MEM_QUEUE = "edx.lms.core.high_mem"
 BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost/")
-BROKER_TRANSPORT_OPTIONS = environment.file_broker(VAR / "broker") if BROKER_URL.startswith("filesystem:") else {}
+BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if BROKER_URL.startswith("filesystem:"):
+    BROKER_TRANSPORT_OPTIONS = environment.file_broker(VAR / "broker")
+    broker.install()
 BROKER_POOL_LIMIT = 0
 BROKER_CONNECTION_TIMEOUT = 1
 CELERY_ALWAYS_EAGER = False

@@ -19,6 +19,11 @@ from tests.poison.world import CUSTOMERS, PLACES, Pair, Place, World, organizati
 SECRETS = (b"sealed", b"gAAAAABm", CANARY.encode(), b"\xff\x00\xfe")
 # What was a rule in another version, or in somebody's dreams.
 RULES = ("", "sso:", "sso:=", "sso:customer=", "everybody", f"sso:{CANARY}=", "sso:a b=c", "x" * 900)
+# Extra data that cannot be read, or says of nobody, or of two customers, that the learner is theirs.
+LINKS: tuple[Any, ...] = (
+    *(CANARY, "{half", [CANARY], 7),
+    *({"customer": said} for said in (list(CUSTOMERS), CANARY, None, 7)),
+)
 ACCOUNTS = tuple(place for place in PLACES if place.account)
 
 
@@ -70,9 +75,9 @@ def at_a_link(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:
     """A learner's link that does not say whose learner it is."""
     with_accounts = [user_id for user_id in world.learners if any(map(_in_second_site, world.pairs_of(user_id)))]
     for user_id in tenth(with_accounts, rng):
-        org = {"org": organization_of(user_id)}
-        unreadable = [CANARY, "{half", [CANARY], 7]
-        value = rng.choice([*unreadable, *({**org, "customer": said} for said in (list(CUSTOMERS), CANARY, None, 7))])
+        value = rng.choice(LINKS)
+        if isinstance(value, dict):
+            value = {**value, "org": organization_of(user_id)}
         pairs = world.pairs_of(user_id)
         yield Poison(
             f"the link of {user_id}: {value!r}",

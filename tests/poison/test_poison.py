@@ -19,13 +19,14 @@ from percipio_openedx.bulkheads import Boundary
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.reporting import identity
+from tests.poison import of_accounts
 from tests.poison.harness import run
 from tests.poison.kinds import KINDS
 from tests.poison.model import Drawn, Place
 from tests.poison.percipio import Percipio
 from tests.poison.steps import ACTS, run_steps
 from tests.poison.taken_out import without_bulkhead, without_handler
-from tests.poison.world import World
+from tests.poison.world import CUSTOMERS, World
 from tests.unit.test_architecture import BROAD_EXCEPTS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
@@ -124,8 +125,20 @@ def test_a_learner_who_falls_to_another_account_is_noticed(smallest: World, monk
         return next(iter(usable), None)
 
     monkeypatch.setattr(identity, "account_for", careless)
-    places = (Place.SECRET, Place.RULE, Place.LINK)
+    places = (Place.SECRET, Place.RULE)
     assert [place for place in places if not any(run_at(smallest, place, seed) for seed in range(1, 5))] == []
+
+
+def test_a_learner_who_is_guessed_to_be_of_one_of_two_accounts_is_noticed(
+    smallest: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guessed(links: Any, key: str, wanted: set[str]) -> Any:
+        return [link for link in links if identity._texts((link.extra_data or {}).get(key)) & wanted] or None
+
+    monkeypatch.setattr(of_accounts, "LINKS", ({"customer": list(CUSTOMERS)},))
+    assert run_at(smallest, Place.LINK, 1) == []
+    monkeypatch.setattr(identity, "_with_value", guessed)
+    assert run_at(smallest, Place.LINK, 1) != []
 
 
 def test_a_boundary_that_is_taken_out_is_noticed(smallest: World) -> None:
