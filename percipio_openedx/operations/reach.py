@@ -53,18 +53,18 @@ class Reach:
         courses: the site's course runs with enrollments.
         reported_courses: those of them that are not left out.
         learners: the learners reported in one of these at least.
-        accounts: the same by the name of their account, for a site with accounts.
         others: the other learners, by the reason (``HoldReason``).
         is_sampled: the numbers of learners are estimated from a draw.
+        accounts: the learners by the name of their account, for a site with accounts.
     """
 
     at: datetime
     courses: int = 0
     reported_courses: int = 0
     learners: int = 0
-    accounts: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, int] = field(default_factory=dict)
     is_sampled: bool = False
+    accounts: Mapping[str, int] = field(default_factory=dict)
 
 
 def courses_by_site() -> dict[int, dict[str, int]]:

@@ -88,7 +88,10 @@ def test_statements_are_moved_and_learners_reported_again(accounts: Sandbox, man
     assert [(partner, name) for partner, name, _ in arrived(accounts)] == [("acme", "amina@example.com")]
 
     assert manage("percipio_retry", "--move", "--account", "beta", "--json").documents[0]["chosen"] == 0
-    assert manage("percipio_retry", "--move", "--json").documents[0] == {"chosen": 1, "queued": 1, "destinations": 0}
+    assert manage("percipio_retry", "--move", "--json").documents[0] == {
+        **{"chosen": 1, "queued": 1},
+        **{"destinations": 0, "learners": 0},
+    }
     ran = manage("percipio_accounts", "--report-anew", "--learner", "amina", "--json")
     assert (ran.code, ran.documents) == (0, [{"reported_again": 1, "refused": {}}])
     works()

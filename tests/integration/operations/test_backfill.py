@@ -258,7 +258,7 @@ def test_queries_do_not_grow_with_the_learners(
         enrolled(a_learner(f"learner{number}"), a_key())
     Notice.objects.all().delete()
     manage("percipio_backfill")
-    with django_assert_max_num_queries(66):
+    with django_assert_max_num_queries(78):
         manage("percipio_backfill")
 
 

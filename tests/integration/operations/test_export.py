@@ -46,6 +46,7 @@ def passed(learner: Any, course: Any) -> Any:
 @pytest.fixture
 def course(settings: Any) -> Any:
     settings.PLATFORM_NAME = "Academy"
+    settings.PERCIPIO_LEARNERS = "all"
     settings.PERCIPIO_CATALOG_DURATION = 900
     made = a_course()
     CourseOverview.get_from_id(made)

@@ -258,7 +258,7 @@ def test_whoever_has_no_news_costs_no_write(
         enrolled(a_learner(f"learner{number}"), course)
     report_due()
     monkeypatch.setattr(walk, "observe", lambda *_, **__: pytest.fail("observed"))
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(42):
         found = sweep_due()
     assert (found.observed, found.statements) == (31, 0)
 
