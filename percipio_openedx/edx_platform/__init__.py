@@ -54,7 +54,7 @@ from percipio_openedx.edx_platform.courses import (
     outline_version,
     unknown_courses,
 )
-from percipio_openedx.edx_platform.door import forget_request, number_of, org_of, parsed
+from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
     is_completion_on,

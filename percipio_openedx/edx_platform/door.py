@@ -48,11 +48,6 @@ def org_of(course_key: str) -> str:
     return parsed(course_key).org or ""
 
 
-def number_of(course_key: str) -> str:
-    """Return the course number in a course run's key, shared by all runs of a course."""
-    return parsed(course_key).course or ""
-
-
 def forget_request() -> None:
     """Clear the per-request caches, which the platform clears only after a task; a loop would see old values."""
     RequestCache.clear_all_namespaces()

@@ -221,9 +221,10 @@ def test_a_configuration_is_typed_in_and_its_lost_secret_typed_again(
         ("new_password", "canary-typed-5a90"),
         ("api_url", arriving.url),
         ("token_url", arriving.token_url),
-        ("learners", "sso:tpa-saml"),
     ):
         browser.type(f"#id_{field}", text)
+    browser.click('input[name="learners"][value="sso"]')
+    browser.type('input[name="learners_sso"]', "tpa-saml")
     browser.run("document.querySelector('#id_region').value = 'custom'")
     browser.click('input[name="_save"]')
     browser.wait_for("Type the client secret again first")
@@ -240,7 +241,7 @@ def test_a_configuration_is_typed_in_and_its_lost_secret_typed_again(
     browser.click('input[name="_save"]')
     browser.wait_for("stored, encrypted")
     picture("configuration-saved")
-    assert "percipio_backfill --site example.com" in browser.text(".messagelist")
+    assert "Start a back-fill of this site" in browser.text(".messagelist")
 
     settings.PERCIPIO_ENCRYPTION_KEYS = ["second text of keys 91f7aa"]
     browser = visit(address("percipioconfiguration_changelist"))
