@@ -18,7 +18,6 @@ from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
-from percipio_openedx.reporting.course_progress import AtOnce
 
 KEY = "course-v1:DemoX+CS101+2026"
 
@@ -75,6 +74,9 @@ def a_site(domain: str, *orgs: str) -> Site:
 @contextmanager
 def one_by_one() -> Iterator[None]:
     """Every learner's progress is asked of the platform, as in a course with random content."""
+    # Imported here, since a process without the plugin among its apps uses the other builders.
+    from percipio_openedx.reporting.course_progress import AtOnce
+
     with mock.patch("percipio_openedx.reporting.course_progress.at_once", lambda *_: AtOnce()):
         yield
 

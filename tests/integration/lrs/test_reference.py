@@ -57,6 +57,7 @@ def a_history() -> None:
             changed = context_of(first, **people)
             add(learner, course, Kind.PROGRESSED, value="50", changes=changed)
             if (learner + course) % 3 == 0:
+                add(learner, course, Kind.FAILED, changes=changed)
                 continue
             passed = add(learner, course, Kind.PASSED)
             completed = add(learner, course, Kind.COMPLETED, changes=changed)
