@@ -50,6 +50,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     """Versions are added, never changed, so that every decision stays on record."""
 
     form: type[PercipioConfigurationForm] = PercipioConfigurationForm
+    # Of accounts, too: without its hidden fields nothing that changes reports could be saved.
+    change_form_template = "admin/percipio_openedx/percipioconfiguration/change_form.html"
     fieldsets_of: Any = FIELDSETS
     own_columns: tuple[str, ...] = ()
     test_permission = "test_percipioconfiguration"

@@ -274,6 +274,12 @@ class AccountForm(PercipioConfigurationForm):
         model: type[AccountColumns] = Account
         fields = ("site", "name", "position", "enabled", *config.ACCOUNT_FIELDS)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "enabled" in self.fields:
+            text = _("Switched off, it sends nothing. Its learners stay its own, and are not reported.")
+            self.fields["enabled"].help_text = str(text)
+
     def _inherited_values(self) -> dict[str, Any]:
         values = config.setting_values()
         return {name: "" if name in self.alone else values[name] for name in config.ACCOUNT_FIELDS}

@@ -11,7 +11,14 @@ from django.urls import reverse
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
 from percipio_openedx import config
-from percipio_openedx.models import BackfillRun, ErasureRequest, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    Account,
+    BackfillRun,
+    ErasureRequest,
+    PercipioConfiguration,
+    Statement,
+    UnknownLearner,
+)
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.scope import Scope
@@ -47,9 +54,14 @@ def pages(world: World) -> dict[str, str]:
         "import": address("courseoverride_import"),
         "runs": address("course_runs"),
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
+        "account": address("account_add"),
+        "account-connection": address("test_account", Account.objects.get().site_id, "birch"),
+        "backfill-start": address("backfillrun_add"),
+        "backfill": address("backfillrun_change", BackfillRun.objects.get().pk),
     }
     models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")
     lists = (*models, "erasurerequest", "courseoverride", "percipioconfiguration", "pullclient", "pullaudit")
+    lists = (*lists, "account", "unknownlearner")
     return found | {f"list-{name}": address(f"{name}_changelist") for name in lists}
 
 
@@ -63,6 +75,18 @@ def furnished(world: World) -> World:
     registrations = "\n".join([str(world.by_state[State.PARKED].registration)] * 3)
     ErasureRequest.objects.create(site_id=1, registrations=registrations, statements=3, erased_at=world.now)
     PercipioConfiguration.objects.create(site=Site.objects.get(pk=1), enabled=True)
+    campus = Site.objects.create(domain="campus.example", name="Campus")
+    rule = "sso:percipioOrganizationUuid=0d0c6f0e-5b3f-4b55-9c1c-52f7c2a8d111"
+    names = {"partner_name": "demo-birch", "client_id": "demo-birch-client", "client_secret": "demo-birch-secret"}
+    Account.objects.create(site=campus, name="birch", enabled=True, region="us", learners=rule, **names)
+    parked = world.by_state[State.PARKED]
+    UnknownLearner.objects.create(
+        destination=parked.destination,
+        user_id=parked.learner_course.user_id,
+        actor_key=parked.actor_key,
+        since=world.now,
+        last_refused_at=world.now,
+    )
     for key in (KEY, KEY.replace("CS101", "CS102")):
         CourseOverview.objects.get_or_create(id=key, defaults={"version": 1, "display_name": f"Course {key[-12:]}"})
     return world
@@ -265,3 +289,27 @@ def test_a_configuration_is_typed_in_and_its_lost_secret_typed_again(
     assert found.client_secret.reveal() == "canary-typed-again-77"
     assert "canary-typed" not in every_log()
     assert errors(browser) == []
+
+
+def test_an_account_is_shown_before_it_is_saved(
+    furnished: World, visit: Visit, picture: Picture, settings: Any
+) -> None:
+    settings.PERCIPIO_ENCRYPTION_KEYS = ["first text of keys 0d84be"]
+    browser = visit(address("account_add"))
+    for field, text in (
+        *(("name", "cedar"), ("position", "1"), ("partner_name", "demo-cedar"), ("client_id", "demo-cedar-client")),
+        ("new_password", "canary-typed-5a90"),
+    ):
+        browser.type(f"#id_{field}", text)
+    browser.click('input[name="learners"][value="all"]')
+    browser.run("document.querySelector('#id_region').value = 'eu'")
+    browser.click('input[name="_save"]')
+    browser.wait_for("Type the client secret again first")
+    picture("account-shown")
+    assert Account.objects.filter(name="cedar").count() == 0
+    assert "Reports 2 learners in 1 of 1 course." in browser.text(".percipio-sides > :first-child")
+    assert "Reports 2 learners (cedar: 2) in 1 of 1 course." in browser.text(".percipio-sides > :last-child")
+    browser.type("#id_new_password", "canary-typed-5a90")
+    browser.click('input[name="_save"]')
+    browser.wait_for("stored, encrypted")
+    assert Account.objects.get(name="cedar").position in (1, 10)
