@@ -11,6 +11,7 @@ import pytest
 from celery.app.task import Task
 from celery.result import EagerResult
 from django.core.cache import cache
+from django.utils import translation
 from edx_django_utils.cache import RequestCache
 from hypothesis import HealthCheck, settings
 
@@ -42,6 +43,14 @@ def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """A page that was asked for in German leaves its thread in German, which is none of the next test's."""
+    translation.deactivate()
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -173,6 +173,7 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "courses": "all",
     "catalog_type": "COURSE",
     "catalog_duration": 0,
+    "launch_enrolls": True,
     "started_on": "enrollment",
     "completed_on": "passed",
     "undone": "keep",
