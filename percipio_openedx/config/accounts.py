@@ -129,26 +129,27 @@ class CatalogRules:
     root: str
 
 
-def catalog_for(site_id: int) -> CatalogRules | None:
-    """Return what a site's catalog needs, None if the site, or the whole plugin, is off; raises as ``for_site``."""
+def _values(site_id: int) -> dict[str, Any] | None:
+    """Return the raw values in force for a site, None if the site, or the whole plugin, is switched off."""
     from percipio_openedx.models.configuration import PercipioConfiguration
 
-    stored = PercipioConfiguration.newest(site_id)
-    if not is_on() or (stored is not None and not stored.enabled):
+    stored = PercipioConfiguration.newest(site_id) if is_on() else None
+    return None if not is_on() or (stored is not None and not stored.enabled) else values_of(stored)
+
+
+def catalog_for(site_id: int) -> CatalogRules | None:
+    """Return what a site's catalog needs, None if the site, or the whole plugin, is off; raises as ``for_site``."""
+    values = _values(site_id)
+    if values is None:
         return None
-    values = values_of(stored)
     content_id = choice("PERCIPIO_CONTENT_ID", values["content_id"], CONTENT_IDS)
     return CatalogRules(site_id, content_id, catalog_policy(values), site_root(site_id))
 
 
 def launch_for(site_id: int) -> Launch | None:
     """Return what a site's launch address needs, None if the site is off; raises as ``for_site``."""
-    from percipio_openedx.models.configuration import PercipioConfiguration
-
-    stored = PercipioConfiguration.newest(site_id)
-    if not is_on() or (stored is not None and not stored.enabled):
-        return None
-    return launch_rules(values_of(stored), site_root(site_id))
+    values = _values(site_id)
+    return None if values is None else launch_rules(values, site_root(site_id))
 
 
 def without_credentials(site_id: int) -> Configuration | None:
@@ -157,13 +158,11 @@ def without_credentials(site_id: int) -> Configuration | None:
     The site's own credentials are none: nothing can be sent with it. Raises as ``for_site``.
     """
     from percipio_openedx.models.account import Account
-    from percipio_openedx.models.configuration import PercipioConfiguration
 
-    stored = PercipioConfiguration.newest(site_id)
-    if not is_on() or (stored is not None and not stored.enabled):
+    values = _values(site_id)
+    if values is None:
         return None
-    values, given = values_of(stored), edx_platform.site_values([site_id]).get(site_id)
-    accounts = Account.in_order([site_id])
+    given, accounts = edx_platform.site_values([site_id]).get(site_id), Account.in_order([site_id])
     if accounts:
         return _with_accounts(site_id, values, given, accounts)
     none = {"partner_name": values["partner_name"] or "-", "client_id": "-", "client_secret": "-"}

@@ -108,7 +108,7 @@ class BackfillRun(EnrollmentWalk):
 class Sweep(EnrollmentWalk):
     """The sweep of one site: the round in progress (``finished_at`` is None), or the last one.
 
-    ``since`` is when the plugin first looked at the site: what is older is a back-fill's. ``compared_until`` is the
+    ``since`` is when the plugin first observed the site: what is older is a back-fill's. ``compared_until`` is the
     start of the last finished round: everything up to then has been compared with the LMS.
 
     .. no_pii: Course keys, counts and times.

@@ -1,8 +1,8 @@
-"""Sweep: compare what was looked at with the LMS again and again, so that what no notice told is reported all the same.
+"""Sweep: compare what was observed with the LMS again and again, so that what no notice told is reported all the same.
 
 Signals get lost, rows are written without one, a site is off for a week. One row for each site that reports
-(``models.operations.Sweep``) says how far its round is. Swept are learners in courses that have been looked at before,
-and those with an act since the plugin first looked at the site: what is older is a back-fill's, which an operator asks
+(``models.operations.Sweep``) says how far its round is. Swept are learners in courses that have been observed before,
+and those with an act since the plugin first observed the site: what is older is a back-fill's, which an operator asks
 for.
 """
 
@@ -71,7 +71,7 @@ class SweepWalk(Walk):
         self._store(compared_until=self.run.compared_until)
 
     def chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
-        """Return those looked at before, and those with an act since the first look at the site.
+        """Return those observed before, and those with an act since the site was first observed.
 
         Whose acts cannot be read is left to the next round: observing them might report history that nobody asked for.
         """
@@ -141,7 +141,7 @@ def _rows(now: datetime) -> list[Sweep]:
 
 
 def _since(site_id: int, now: datetime) -> datetime:
-    """Return when the plugin first looked at a site: when its first statement was stored, else now."""
+    """Return when the plugin first observed a site: when its first statement was stored, else now."""
     # The index of standing statements answers it at once.
     of_site = Statement.objects.filter(site_id=site_id, voided_by=None)
     first: datetime | None = of_site.aggregate(at=Min("stored_at"))["at"]

@@ -222,7 +222,7 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_name: PERCIPIO_SWEEP
     # .. setting_default: True
     # .. setting_description: Whether workers compare, once a day and with a small part of their time, everything that
-    #     was looked at with the LMS, and report what no signal told. False: a lost signal is made up for only by the
+    #     was observed with the LMS, and report what no signal told. False: a lost signal is made up for only by the
     #     learner's next act, or by percipio_backfill.
     "PERCIPIO_SWEEP": True,
     # .. setting_name: PERCIPIO_BATCH_SIZE
