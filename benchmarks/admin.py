@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.pull import handler_reads, scratch_database
+from benchmarks.pull import completed, handler_reads, scratch_database
 
 # Statements of a learner in a course, courses, and the learner who is looked for.
 EACH = 10
@@ -71,9 +71,9 @@ def fill(count: int) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
-        cursor.execute(PAIRS, {**values, "last": count // EACH + 1})
+        cursor.execute(completed(PAIRS), {**values, "last": count // EACH + 1})
         for start in range(1, count + 1, 100_000):
-            cursor.execute(STATEMENTS, {**values, "first": start, "last": min(start + 99_999, count)})
+            cursor.execute(completed(STATEMENTS), {**values, "first": start, "last": min(start + 99_999, count)})
         cursor.execute("SET SESSION foreign_key_checks = 1, unique_checks = 1")
         for table in ("statement", "learnercourse"):
             cursor.execute(f"ANALYZE TABLE percipio_openedx_{table}")

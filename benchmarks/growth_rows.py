@@ -25,11 +25,11 @@ def fill(count: int, waiting: int) -> None:
         cursor.execute("DELETE FROM percipio_openedx_learnercourse")
         pairs = (count // pull.BLOCK + 1) * pull.TOGETHER
         cursor.execute(USERS, {"last": pairs // 5 + 1})
-        cursor.execute(PAIRS, {**pull.PARTS, "last": pairs})
+        cursor.execute(pull.completed(PAIRS), {**pull.PARTS, "last": pairs})
         with _index_afterwards(cursor):
             for start in range(1, count + 1, AT_ONCE):
                 last = min(start + AT_ONCE - 1, count)
-                cursor.execute(pull.INSERT, {**pull.PARTS, "body": BODY, "first": start, "last": last})
+                cursor.execute(pull.completed(pull.INSERT), {**pull.PARTS, "body": BODY, "first": start, "last": last})
             cursor.execute("UPDATE percipio_openedx_statement SET state = 'parked' WHERE id MOD 500 = 0")
             cursor.execute(
                 "UPDATE percipio_openedx_statement SET state = 'waiting', due_at = stored_at, settled_at = NULL "

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,11 +72,29 @@ def fill(count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION foreign_key_checks = 0, unique_checks = 0")
         for start in range(1, count + 1, 100_000):
-            cursor.execute(INSERT, {**PARTS, "first": start, "last": min(start + 99_999, count)})
+            cursor.execute(completed(INSERT), {**PARTS, "first": start, "last": min(start + 99_999, count)})
         cursor.execute("SET SESSION foreign_key_checks = 1, unique_checks = 1")
         for table in ("statement", "topicterm"):
             cursor.execute(f"ANALYZE TABLE percipio_openedx_{table}")
             cursor.fetchall()
+
+
+def completed(insert: str) -> str:
+    """Name the columns that an INSERT ... SELECT leaves out, each with the default of its field.
+
+    Returns the statement; those that may be null stay unnamed.
+    """
+    from django.apps import apps
+
+    table, named = re.search(r"INTO (\w+)\s+\(([^)]*)\)", insert).groups()  # type: ignore[union-attr]
+    model = next(model for model in apps.get_app_config("percipio_openedx").get_models() if model._meta.db_table == table)
+    columns = {field.column: field for field in model._meta.fields if not field.null and not field.primary_key}
+    left_out = sorted(columns.keys() - {column.strip() for column in named.split(",")})
+    values = [columns[column].get_default() for column in left_out]
+    assert all(value == "" or isinstance(value, int) for value in values), f"give {table} a value for {left_out}"
+    names = "".join(f"{column}, " for column in left_out)
+    given = "".join("'', " if value == "" else f"{int(value)}, " for value in values)
+    return insert.replace(named, names + named, 1).replace(")\nSELECT ", f")\nSELECT {given}", 1)
 
 
 def make_topics() -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -99,7 +100,8 @@ def test_the_figures(scraped: Any) -> None:
 def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
-    with django_assert_max_num_queries(46):
+    # One more asks MariaDB for the tables' character sets.
+    with django_assert_max_num_queries(46 + (connection.vendor == "mysql")):
         assert len(list(metrics.gauges())) == 16
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -399,6 +400,7 @@ def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
         PercipioConfiguration.objects.create(site=site, **values)
         Destination.objects.create(site_id=site.pk)
         failures.note_course(f"course-v1:Campus{number}+A+B", "OSError")
-    with django_assert_max_num_queries(42):
+    # One more asks MariaDB for the tables' character sets.
+    with django_assert_max_num_queries(42 + (connection.vendor == "mysql")):
         found = problems.find(status.take(timezone.now()))
     assert len(found) >= 40
