@@ -487,7 +487,7 @@ def test_the_queries_of_the_order_do_not_grow_with_the_courses(place: Destinatio
         with CaptureQueriesContext(connection) as captured:
             assert len(rule.put_off(rows, now)) == count
         counts.append(len(captured))
-    assert counts == [6, 6]
+    assert counts == [5, 5]
     pass_()
     rule = ItemsFirst.of(place, sites.senders()[0])
     assert rule is not None and not rule.put_off(rows, now)
