@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 # Items claimed at once, out of so many that are due.
 CLAIM, CANDIDATES = 20, 1000
+# Seconds that a session has at least: reading a large catalog may have used up those of the pass.
+LEAST = 2.0
 # What a delivery attempt says instead of one of the two APIs.
 CONTENT = "content"
 
@@ -44,7 +47,7 @@ class CatalogSession:
 
     Arguments:
         items: what is offered now; a due row that is none of it waits for the next comparison.
-        is_over: asked between two requests.
+        is_over: asked between two requests, after the first seconds.
         on_sent: called after each request.
     """
 
@@ -79,6 +82,7 @@ class CatalogSession:
         # To be stored with the next claim: the requests, and the course runs whose items Percipio had not.
         self._attempts: list[DeliveryAttempt] = []
         self._opened: list[str] = []
+        self._least = time.monotonic() + LEAST
         self.counts: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -103,7 +107,9 @@ class CatalogSession:
             self._store()
 
     def _is_over(self) -> bool:
-        return self._problem is not None or self._attribution.is_inconclusive or self._stop()
+        if self._problem is not None or self._attribution.is_inconclusive:
+            return True
+        return time.monotonic() > self._least and self._stop()
 
     # --- claiming ----------------------------------------------------------------------------------------------------
 
@@ -119,7 +125,8 @@ class CatalogSession:
         pks = [pk for pk, *_ in found[:CLAIM]]
         until = now + self._longest + timedelta(seconds=LEASE)
         persistently(CatalogEntry.objects.filter(pk__in=pks).due(now).update)(lease=self._lease, leased_until=until)
-        self._claimed = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
+        rows = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
+        self._claimed = {pk: rows[pk] for pk in pks if pk in rows}
 
     def _lasts(self, row: CatalogEntry) -> bool:
         """Whether the lease outlives one more request."""

@@ -306,6 +306,23 @@ def test_a_bare_success_is_believed_when_it_stays(pushing: Any) -> None:
     assert (entry().state, entry().in_doubt) == ("delivered", False)
 
 
+def test_a_busy_worker_sends_a_little_all_the_same_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the catalog may take all the time that there is."""
+    overviews(5)
+    assert push_due(sites.reporting().values(), 0.0).counts["sent"] == 5
+    monkeypatch.setattr(send, "LEAST", -1.0)
+    overviews_of_others()
+    Destination.objects.update(compared_at=None)
+    done = push_due(sites.reporting().values(), -1.0)
+    assert not done.counts
+    assert done.next_at is not None and done.next_at <= timezone.now()
+
+
+def overviews_of_others() -> None:
+    for number in range(3):
+        an_overview(f"course-v1:Other+C{number}+R")
+
+
 def test_two_accounts_of_two_organizations(pushing: Any, sandbox: Sandbox) -> None:
     overviews(3)
     for name, organization in (("one", "globex"), ("two", "initech"), ("three", "")):
