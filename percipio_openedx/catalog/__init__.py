@@ -1,4 +1,5 @@
-"""Step 5: course runs as the LMS knows them → items of Percipio's catalog, as records and as files.
+"""Step 5: course runs as the LMS knows them → items of Percipio's catalog, sent and kept in step, or as files.
 
-``items`` and ``record`` are pure; ``offered`` reads the LMS and what operators decided. Nothing is sent from here yet.
+``items`` and ``record`` are pure; ``offered`` reads the LMS and what operators decided. ``compare`` finds what is to be
+sent, ``push`` says when and where, ``send`` sends it.
 """

@@ -22,7 +22,7 @@ from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import CatalogGap, Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over
 from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
-from percipio_openedx.models.catalog import EntryState
+from percipio_openedx.models.catalog import CatalogEntry, EntryState
 from percipio_openedx.operations import labels
 
 
@@ -49,6 +49,7 @@ class Command(OperatorCommand):
             act.add_argument("--site", metavar="SITE", help="the site, by id or domain; the LMS's default site if none")
             if name == "push":
                 act.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
+                act.add_argument("--refused", action="store_true", help="also what Percipio refused, as it is")
         act.add_argument("--format", choices=tuple(FileForm), required=True, help="which import it is for")
         act.add_argument("--template", metavar="FILE", help="the template from Percipio, whose columns are filled")
         taking = acts.add_parser("import", help="take over a file of course overrides")
@@ -61,7 +62,12 @@ class Command(OperatorCommand):
         rules = catalog_of(options["site"])
         if options["act"] in ("diff", "push"):
             site = sent_catalog_of(rules)
-            return self._diff(site) if options["act"] == "diff" or options["dry_run"] else self._push(site)
+            for sender in push.without_organization(site):
+                text = _("%(account)s: left out, the account has no organization id")
+                self.stderr.write(text % {"account": sender.account})
+            if options["act"] == "diff" or options["dry_run"]:
+                return self._diff(site)
+            return self._push(site, refused=options["refused"])
         items = offered.catalog(rules, timezone.now())
         if options["act"] == "list":
             return self._list(items)
@@ -101,9 +107,12 @@ class Command(OperatorCommand):
                 self.say(text % {"place": sender.organization, "count": len(rows)})
         return is_well
 
-    def _push(self, site: Configuration) -> bool:
-        """Send what is to be sent, until it is done or interrupted."""
+    def _push(self, site: Configuration, *, refused: bool) -> bool:
+        """Send what is to be sent, until it is done or interrupted; with ``refused`` also what Percipio refused."""
         catalog, done = push.SiteCatalog(site), push.Pushed()
+        if refused:
+            entries = CatalogEntry.objects.filter(destination__site_id=site.site_id, state=EntryState.REFUSED)
+            entries.send_now(timezone.now())
         with interruption() as stop:
             for sender in push.senders(site):
                 sent = push.Pushed()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from percipio_openedx.delivery import tokens
-from percipio_openedx.models import CatalogEntry, CourseOverride
+from percipio_openedx.models import Account, CatalogEntry, CourseOverride
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview
@@ -190,6 +190,25 @@ def test_an_operator_does_not_wait_for_the_backoff(manage: Manage, sending: Sand
     assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 0 refused, 1 to be tried again"]
     assert "internal server error" in manage("percipio_catalog", "diff").lines[1]
     assert manage("percipio_catalog", "push").lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+
+
+def test_what_was_refused_is_sent_again_where_an_operator_says_so(manage: Manage, sending: Sandbox) -> None:
+    sending.set_scenario("content-400:1")
+    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 1 refused, 0 to be tried again"]
+    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 0 refused, 0 to be tried again"]
+    assert manage("percipio_catalog", "push", "--refused").lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+
+
+def test_an_account_without_an_organization_is_named(manage: Manage, sending: Sandbox) -> None:
+    for name, organization in (("one", "globex"), ("two", "")):
+        Account.objects.create(
+            **{"site_id": 1, "name": name, "enabled": True, "learners": f"sso:{name}", "region": "custom"},
+            **{"api_url": sending.url, "token_url": sending.token_url, "partner_name": name, "client_id": "client"},
+            **{"client_secret": "canary-own", "organization_id": organization},
+        )
+    ran = manage("percipio_catalog", "push")
+    assert ran.lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+    assert "two: left out, the account has no organization id" in ran.err
 
 
 @pytest.mark.parametrize(
