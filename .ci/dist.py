@@ -1,8 +1,8 @@
 """Build, check and try the three distributions: ``make dist``.
 
-They are built twice, in different folders, and must be equal byte by byte; ``SOURCE_DATE_EPOCH``, by default the time of
-the last commit, is the time of every file in them. The Tutor plugin is built last, with the hash of the package's wheel
-in it. What is built are the files that git knows, as they are in the working tree. ``--only-build`` leaves the trial out.
+They are built twice, in different folders, and must be equal byte by byte; ``SOURCE_DATE_EPOCH``, by default the time
+of the last commit, is the time of every file in them. The Tutor plugin is built last, with the hash of the package's
+wheel in it. Built are the files that git knows, as they are in the working tree. ``--only-build`` leaves the trial out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import venv
 import zipfile
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,6 +107,7 @@ def forget_machine(sdist: Path) -> None:
     sdist.write_bytes(packed.getvalue())
 
 
+@cache
 def epoch() -> int:
     """Return the time of every file, in seconds since 1970."""
     given = os.environ.get("SOURCE_DATE_EPOCH")

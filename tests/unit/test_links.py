@@ -94,7 +94,7 @@ def test_pages_of_every_place_are_read() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in PAGES}
     assert {"README.md", "CHANGELOG.rst", "docs/index.md", ".github/SECURITY.md"} <= names
     assert {"contrib/percipio-sandbox/README.md", "docs/decisions/README.md", "benchmarks/README.md"} <= names
-    assert len(list(links(ROOT / "README.md", (ROOT / "README.md").read_text(encoding="utf-8")))) > 20
+    assert len(list(links(ROOT / "README.md", (ROOT / "README.md").read_text(encoding="utf-8")))) > 15
 
 
 def test_every_page_of_the_documentation_is_linked_from_another() -> None:
