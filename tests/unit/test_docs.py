@@ -19,7 +19,7 @@ DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 TUTOR = ROOT / "contrib" / "tutor-contrib-percipio"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
-ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *PAGES]
+ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / ".github").glob("*.md"), *PAGES]
 COMMANDS = {path.stem for path in (ROOT / "percipio_openedx" / "management" / "commands").glob("percipio_*.py")}
 
 _SETTING_ROW = re.compile(r"^\| `(PERCIPIO_\w+)` \| `([^`]+)` \|", re.MULTILINE)

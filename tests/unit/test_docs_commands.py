@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTOR = ROOT / "contrib" / "tutor-contrib-percipio"
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
-ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *PAGES]
+ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / ".github").glob("*.md"), *PAGES]
 
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 JOBS = set(re.findall(r'"(percipio-\w+)"', (TUTOR / "tutorpercipio" / "jobs.py").read_text(encoding="utf-8")))
