@@ -16,13 +16,25 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Pages that are read elsewhere, too (on an index, in a form of the git host), name others by their address there.
 OURS = re.compile(r"https://github\.com/openedx/percipio_openedx/(?:blob|tree)/main/")
-LEFT_OUT = {".venv", ".tox", ".git", "node_modules", "_build", "var", "tutor-venv", "dist", "build"}
-PAGES = sorted(
-    path
-    for suffix in ("md", "rst")
-    for path in ROOT.rglob(f"*.{suffix}")
-    if not LEFT_OUT & set(path.relative_to(ROOT).parts)
-)
+# What is made here, and what others made: environments, caches, builds.
+LEFT_OUT = {"node_modules", "_build", "var", "dist", "build"}
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file or a folder is part of the project."""
+    return path.name == ".github" or not (path.name.startswith(".") or path.name in LEFT_OUT)
+
+
+def pages(folder: Path) -> Iterator[Path]:
+    """The pages of a folder and of those below it."""
+    for path in filter(is_ours, folder.iterdir()):
+        if path.is_dir():
+            yield from pages(path)
+        elif path.suffix in {".md", ".rst"}:
+            yield path
+
+
+PAGES = sorted(pages(ROOT))
 
 _CODE = re.compile(r"^ *(```|:::).*?^ *\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"\]\(([^)]*)\)")
