@@ -24,9 +24,9 @@ from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
+    catalog_checks,
     checks,
     connection_check,
-    content_ids,
     installation_checks,
     labels,
     problems,
@@ -75,7 +75,8 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from reported_learners()
     yield retired_learners()
     yield from ungraded_courses()
-    yield from content_ids.check()
+    yield from catalog_checks.catalogs()
+    yield from catalog_checks.shared_ids()
     yield from connections(is_online=is_online)
 
 
