@@ -94,13 +94,13 @@ def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iter
     for record in records:
         for gap in record.gaps:
             held.setdefault(gap, []).append(record.content_id)
-    for gap, ids in held.items():
+    for lack, ids in held.items():
         seen = ngettext(
             "%(count)s item is held back: %(example)s",
             "%(count)s items are held back, such as %(example)s",
             len(ids),
         )
-        yield doubtful(name, seen % {"count": len(ids), "example": ids[0]}, labels.of(labels.GAPS, gap))
+        yield doubtful(name, seen % {"count": len(ids), "example": ids[0]}, labels.of(labels.GAPS, lack))
     if not records:
         yield doubtful(name, _("nothing is offered"), _("Offer courses: the admin's page Courses for Percipio."))
     known = {record.content_id for record in records if not record.gaps}
