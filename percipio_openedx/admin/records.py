@@ -34,6 +34,7 @@ class DestinationAdmin(ReadOnlyAdmin):
             "site",
             "account",
             "organization",
+            "is_catalog",
             "failures",
             "failing_since",
             "retry_at",

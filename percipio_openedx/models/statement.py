@@ -214,7 +214,8 @@ class Statement(models.Model):
     ``in_doubt``: Percipio may have stored it, or a pull client read it, without confirmation. What is not in doubt may
     be rebuilt (decision record 0017); of an outdated row ``attempts`` and ``answer`` say how often and why that failed.
     ``built_by`` is the fingerprint of the configuration that shaped it. ``may_move``: an operator decided that it is
-    rebuilt for the account that is its learner's now, which it otherwise never is.
+    rebuilt for the account that is its learner's now, which it otherwise never is. ``awaits_item``: it was put off
+    until Percipio has accepted its course's item of the catalog, or until ``due_at``.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -255,6 +256,7 @@ class Statement(models.Model):
     in_doubt = models.BooleanField(default=False)
     built_by = models.CharField(max_length=16, default="", blank=True)
     may_move = models.BooleanField(default=False)
+    awaits_item = models.BooleanField(default=False)
 
     objects = StatementQuerySet.as_manager()
 

@@ -123,7 +123,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
 
 def _only_organization(row: LearnerCourse) -> str:
     """Return the organization of all statements of a learner's account; ``''`` if there are several."""
-    there = Destination.objects.filter(site_id=row.site_id, account=row.account)
+    there = Destination.objects.filter(site_id=row.site_id, account=row.account, is_catalog=False)
     names = set(there.values_list("organization", flat=True))
     return names.pop() if len(names) == 1 else ""
 
