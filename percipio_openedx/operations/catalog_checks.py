@@ -20,6 +20,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
 from percipio_openedx.operations import labels, reach, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
+from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.statements.content import course_slug
 
@@ -80,11 +81,20 @@ def catalogs() -> Iterator[CheckResult]:
             continue  # the check of the site's configuration names it
         except PlatformUnavailable as error:
             yield doubtful(name, str(error), _("See the LMS functions above."))
-    for sender in sites.senders():
-        if sender.catalog.offering is not Offering.NONE and not sender.organization:
-            where = sites.place_name(sites.site_name(sender.site_id), sender.account)
-            fix = _("Ask Skillsoft for the id of your organization, and set PERCIPIO_ORGANIZATION_ID.")
-            yield wrong(_("catalog of %(site)s") % {"site": where}, _("no organization id, so it cannot be sent"), fix)
+    yield from not_sent()
+
+
+def not_sent() -> Iterator[CheckResult]:
+    """Yield where a catalog that is offered is not sent, without a look at its courses."""
+    senders = [one for one in sites.senders() if one.catalog.offering is not Offering.NONE]
+    names = sites.names(one.site_id for one in senders)
+    for one in senders:
+        name = _("catalog of %(site)s") % {"site": sites.place_name(names[one.site_id], one.account)}
+        if not one.catalog.push:
+            seen = _("not sent (PERCIPIO_CATALOG_PUSH): upload it as a file, or switch that on")
+            yield skipped(name, seen if one.organization else f"{seen}; {NO_ORGANIZATION}")
+        elif not one.organization:
+            yield wrong(name, str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
 
 
 def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iterator[CheckResult]:

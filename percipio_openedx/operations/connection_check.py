@@ -48,6 +48,10 @@ _PRIVATE = gettext_lazy(
     "Percipio's own hosts have public addresses. Check the region, the address, and what this server's DNS says of "
     "%(host)s. If it is meant to stand inside your network, add it to PERCIPIO_PRIVATE_HOSTS in the LMS's settings."
 )
+NO_ORGANIZATION = gettext_lazy("there is no organization id, and the catalog's address needs one")
+ASK_FOR_ORGANIZATION = gettext_lazy(
+    "Ask Skillsoft for the id of your Percipio organization, and set PERCIPIO_ORGANIZATION_ID."
+)
 _BUSY = gettext_lazy("Percipio asks for a pause. Try again in a few minutes.")
 
 
@@ -147,11 +151,13 @@ def _write(url: str, configuration: Configuration, token: Secret) -> CheckResult
 
 
 def _catalog(url: str, configuration: Configuration, token: Secret) -> CheckResult:
-    """Send an item without any field, where the address can be made: there is none without an organization."""
-    if not configuration.organization:
-        fix = _("Ask Skillsoft for the id of your organization, and set PERCIPIO_ORGANIZATION_ID.")
-        return wrong("catalog", _("not tried: no organization id, and the catalog's address needs one"), fix)
-    return _send_empty("catalog", url, configuration, token, b"{}", _JSON, CATALOG)
+    """Send an item without any field, where the address can be made; without a need to send it, no failure is wrong."""
+    if configuration.organization:
+        found = _send_empty("catalog", url, configuration, token, b"{}", _JSON, CATALOG)
+    else:
+        found = wrong("catalog", str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
+    is_needed = configuration.catalog.push or found.verdict is not CheckVerdict.WRONG
+    return found if is_needed else doubtful("catalog", found.seen, found.fix)
 
 
 def _send_empty(

@@ -140,6 +140,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         ),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
+        (_("refused courses"), (ProblemCode.ITEMS_REFUSED,), None),
         (_("learners unknown to Percipio"), (ProblemCode.UNKNOWN_LEARNERS,), None),
         (_("statements to be rebuilt"), (ProblemCode.NOT_REBUILT,), None),
         (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
 from percipio_openedx.enums import Pause, ProblemCode, Severity
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 
 if TYPE_CHECKING:
@@ -133,6 +134,15 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
     ),
+    ProblemCode.ITEMS_REFUSED: ProblemKind(
+        _("courses are refused"),
+        ngettext_lazy(
+            "Percipio refuses %(count)s course of the catalog.",
+            "Percipio refuses %(count)s courses of the catalog.",
+            "count",
+        ),
+        _("See why in the admin (catalog, refused). Correct the course, or its course override; it is then sent anew."),
+    ),
     ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
         _("Percipio does not know some learners"),
         ngettext_lazy(
@@ -202,6 +212,7 @@ PAGES: Mapping[str, str] = {
     ProblemCode.FAILING: "destination_change",
     ProblemCode.UNREADABLE: "observationfailure_changelist",
     ProblemCode.PARKED: "statement_changelist",
+    ProblemCode.ITEMS_REFUSED: "catalogentry_changelist",
     ProblemCode.UNKNOWN_LEARNERS: "unknownlearner_changelist",
     ProblemCode.UNOBSERVED: "observationfailure_changelist",
     ProblemCode.NOT_REBUILT: "statement_changelist",
@@ -211,6 +222,7 @@ QUERIES: Mapping[str, str] = {
     ProblemCode.LATE: "state=waiting",
     ProblemCode.UNREADABLE: "of=course",
     ProblemCode.PARKED: "state=parked",
+    ProblemCode.ITEMS_REFUSED: "state=refused",
     ProblemCode.UNOBSERVED: "of=learner",
     ProblemCode.NOT_REBUILT: "state=outdated",
     ProblemCode.ERASURES: "state=open",
@@ -280,7 +292,7 @@ def page_of(code: str, subject: str, site_id: int | None = None) -> str:
         arguments = [key]
     elif code in QUERIES:
         query = "?" + QUERIES[code]
-        if code in (ProblemCode.LATE, ProblemCode.PARKED) and site_id is not None:
+        if code in (ProblemCode.LATE, ProblemCode.PARKED, ProblemCode.ITEMS_REFUSED) and site_id is not None:
             query += f"&site={site_id}"
     if subject == NOTICES:
         name, query = "notice_changelist", ""
@@ -357,9 +369,12 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
+        organization = ", ".join([row.organization, gettext("catalog")]) if row.is_catalog else row.organization
         here = partial(
-            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=row.organization
+            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=organization
         )
+        if refused := found.items.get(EntryState.REFUSED, 0):
+            yield here(ProblemCode.ITEMS_REFUSED, count=refused)
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
         if found.unknown_learners:
@@ -378,7 +393,9 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
             since = row.failing_since or snapshot.at
             # An error only once it lasts.
             severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
-            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, since=since)
+            sentence = _("Since %(at)s the catalog cannot be sent.") if row.is_catalog else None
+            count = found.waiting
+            yield here(ProblemCode.FAILING, sentence=sentence, more=said, severity=severity, count=count, since=since)
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Problem]:

@@ -167,17 +167,21 @@ def test_each_failure_has_its_mend(
 def test_each_permission_is_judged_by_itself(
     examined: Callable[..., dict[str, CheckResult]], script: dict[str, tuple[int, bytes]], wrong: dict[str, str]
 ) -> None:
-    steps = examined(script, date=datetime.now(UTC), catalog="chosen")
+    steps = examined(script, date=datetime.now(UTC), catalog="chosen", catalog_push=True)
 
     assert {name for name, step in steps.items() if step.verdict is CheckVerdict.WRONG} == set(wrong)
     assert all(words in steps[name].fix for name, words in wrong.items())
     assert connection_check.is_well(list(steps.values())) is not bool(wrong)
 
 
-def test_a_catalog_without_an_organization_is_not_tried(examined: Callable[..., dict[str, CheckResult]]) -> None:
-    steps = examined({"catalog": (200, b"{}")}, date=datetime.now(UTC), catalog="all visible", organization_id="")
+@pytest.mark.parametrize(("push", "verdict"), [(True, "wrong"), (False, "doubtful")])
+def test_a_catalog_without_an_organization_is_not_tried(
+    examined: Callable[..., dict[str, CheckResult]], push: bool, verdict: str
+) -> None:
+    given = {"catalog": "all visible", "catalog_push": push, "organization_id": ""}
+    steps = examined({"catalog": (200, b"{}")}, date=datetime.now(UTC), **given)
 
-    assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "catalog": "wrong"}
+    assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "catalog": verdict}
     assert "PERCIPIO_ORGANIZATION_ID" in steps["catalog"].fix
 
 
@@ -190,8 +194,9 @@ def test_a_catalog_without_an_organization_is_not_tried(examined: Callable[..., 
     ],
 )
 def test_the_sandbox_judges_the_permission_first_and_stores_nothing(denied: tuple[str, ...], wrong: set[str]) -> None:
+    pushing = {"catalog": "chosen", "catalog_push": True}
     with Sandbox(clients=[f"acme-client:{SECRET}:acme:org-7"], deny=denied) as sandbox:
-        steps = steps_of({"api_url": sandbox.url, "token_url": sandbox.token_url, "catalog": "chosen"})
+        steps = steps_of({"api_url": sandbox.url, "token_url": sandbox.token_url, **pushing})
 
         assert {name for name, step in steps.items() if step.verdict is CheckVerdict.WRONG} == wrong
         assert (sandbox.content, sandbox.statements) == ([], [])

@@ -21,6 +21,7 @@ WELL, NEXT = "course-v1:A+One+R", "course-v1:A+One+R2"
 @pytest.fixture(autouse=True)
 def site(settings: Any) -> Any:
     settings.PERCIPIO_CATALOG = "chosen"
+    settings.PERCIPIO_CATALOG_PUSH = True
     settings.PERCIPIO_ORGANIZATION_ID = "org-7"
     return settings
 
@@ -82,7 +83,11 @@ def test_what_is_reported_and_not_in_the_catalog_is_named(site: Any) -> None:
 def test_a_missing_organization_is_said_before_anything_is_tried(site: Any) -> None:
     site.PERCIPIO_ORGANIZATION_ID = ""
     offered(WELL)
-    assert said() == [("well", "1 item is offered"), ("wrong", "no organization id, so it cannot be sent")]
+    missing = "there is no organization id, and the catalog's address needs one"
+    assert said() == [("well", "1 item is offered"), ("wrong", missing)]
+    site.PERCIPIO_CATALOG_PUSH = False
+    _offered, (verdict, seen) = said()
+    assert (verdict, "PERCIPIO_CATALOG_PUSH" in seen, missing in seen) == ("skipped", True, True)
 
 
 def test_each_account_has_an_organization_of_its_own() -> None:

@@ -1,0 +1,193 @@
+"""The catalog: each item at each destination, why it is not in Percipio, what is sent of it, and sending it at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.sites.models import Site
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from percipio_openedx import config
+from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, demand, permitted
+from percipio_openedx.capture import wake
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.operations import labels, sites
+
+TONES: Mapping[str, str] = {
+    EntryState.WAITING: "waiting",
+    EntryState.HELD: "warning",
+    EntryState.DELIVERED: "delivered",
+    EntryState.REFUSED: "parked",
+    EntryState.WITHDRAWN: "quiet",
+}
+
+
+class CatalogSiteFilter(SiteFilter):
+    """The sites that have sent a catalog."""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = Destination.objects.filter(is_catalog=True).values_list("site_id", flat=True)
+        return [(str(pk), name) for pk, name in sites.names(found).items()]
+
+
+@admin.register(CatalogEntry)
+class CatalogEntryAdmin(ReadOnlyAdmin):
+    """One row per item and destination."""
+
+    list_display = ("item", "state_badge", "what", "site", "account", "organization", "sent_at")
+    list_display_links = None
+    list_filter = (
+        CatalogSiteFilter,
+        choice_filter(_("state"), "state", {one.value: (labels.ENTRIES[one], Q(state=one)) for one in EntryState}),
+    )
+    list_select_related = ("destination",)
+    ordering = ("content_id", "id")
+    search_fields = ("content_id", "title")
+    search_help_text = _("Part of the content id, or of the title.")
+    fields = (*list_display, "status", "answer", "attempts", "wanted_since", "due_at")
+    change_list_template = "admin/percipio_openedx/catalog.html"
+    actions = ("send_now",)
+    has_send_permission = permitted("send_catalogentry")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows with the site of their destination, which the column and the filter read."""
+        domain = Site.objects.filter(pk=OuterRef("destination__site_id")).values("domain")[:1]
+        rows = CatalogEntry.objects.annotate(site_id=F("destination__site_id"), site_domain=Subquery(domain))
+        annotated: QuerySet[Any] = rows.order_by(*self.ordering)
+        return annotated
+
+    @admin.display(description=_("Item"), ordering="content_id")
+    def item(self, row: Any) -> str:
+        address = item_page(row.destination.site_id, row.content_id)
+        link = format_html('<a href="{}"><bdi dir="ltr">{}</bdi></a>', address, row.content_id)
+        return format_html('{} <bdi class="percipio-quietly">{}</bdi>', link, row.title)
+
+    @admin.display(description=_("State"))
+    def state_badge(self, row: CatalogEntry) -> str:
+        return state_of(row)
+
+    @admin.display(description=_("Why, and what to do"))
+    def what(self, row: CatalogEntry) -> str:
+        return format_html("<bdi>{}</bdi>", " ".join(explained(row)))
+
+    @admin.display(description=_("Account"))
+    def account(self, row: CatalogEntry) -> str:
+        return row.destination.account or "–"
+
+    @admin.display(description=_("Organization"))
+    def organization(self, row: CatalogEntry) -> str:
+        return row.destination.organization
+
+    @admin.action(description=_("Send now"), permissions=["send"])
+    def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
+        """Send these items with the next pass, refused ones too."""
+        chosen = CatalogEntry.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        count, total = chosen.send_now(timezone.now()), len(chosen)
+        self.log_each(request, chosen.filter(state=EntryState.WAITING), gettext("To be sent at once, by an operator."))
+        wake.on_commit()
+        text = ngettext("%(count)s item is sent now.", "%(count)s items are sent now.", count) % {"count": count}
+        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+        if count < total:
+            self.message_user(
+                request,
+                gettext("What is held back or withdrawn cannot be sent, and what is being sent is sent anyway."),
+                messages.WARNING,
+            )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Say first which catalogs are not sent at all, for they have no rows."""
+        # Imported here, so that the LMS starts without the checks.
+        from percipio_openedx.operations.catalog_checks import not_sent
+
+        return super().changelist_view(request, {"not_sent": list(not_sent()), **(extra_context or {})})
+
+    def get_urls(self) -> list[Any]:
+        page = path("item/", self.admin_site.admin_view(self.item_view), name="percipio_openedx_catalog_item")
+        return [page, *super().get_urls()]
+
+    def item_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the record of one item as it would be sent now, and where it stands."""
+        demand(request, "view_catalogentry")
+        content_id, site = request.GET.get("content_id", ""), request.GET.get("site", "")
+        site_id = int(site) if site.isdecimal() and len(site) < 10 else config.default_site_id()
+        entries = self.get_queryset(request).filter(content_id=content_id, destination__site_id=site_id)
+        return self.page(
+            request,
+            "catalog_item.html",
+            gettext("Item of the catalog"),
+            content_id=content_id,
+            site_name=sites.site_name(site_id),
+            entries=[(row, state_of(row), list(explained(row))) for row in entries.select_related("destination")],
+            **_offered(site_id, content_id),
+        )
+
+
+def item_page(site_id: int, content_id: str) -> str:
+    """Return the address of the page that shows an item's record."""
+    query = urlencode({"site": str(site_id), "content_id": content_id})
+    return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
+
+
+def _offered(site_id: int, content_id: str) -> dict[str, Any]:
+    """Return what the LMS says now of an item, or why nothing, as the page's context."""
+    # Imported here, so that the LMS starts without the catalog.
+    from percipio_openedx.catalog.offered import catalog
+
+    try:
+        rules = config.catalog_for(site_id)
+        every = [] if rules is None else catalog(rules, timezone.now())
+    except (PercipioConfigurationError, PlatformUnavailable) as error:
+        return {"problem": str(error)}
+    found = next((one for one in every if one.item.content_id == content_id), None)
+    if found is None:
+        return {"problem": gettext("This item is not offered.")}
+    document = found.record.document()
+    return {
+        "document": json.dumps(document, indent=2, ensure_ascii=False),
+        "gaps": [labels.of(labels.GAPS, gap) for gap in found.record.gaps],
+        "runs": [one.run for one in found.item.runs],
+    }
+
+
+def state_of(row: CatalogEntry) -> str:
+    return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
+
+
+def explained(row: CatalogEntry) -> Iterator[str]:
+    """Yield why an item stands where it does, and what an operator can do."""
+    said = gettext("Percipio said: %(answer)s.") % {"answer": row.answer} if row.answer else ""
+    if row.state == EntryState.WITHDRAWN:
+        yield gettext(
+            "It is offered no more. Percipio has no way to remove it: ask Skillsoft to remove the content id "
+            "%(content_id)s from the organization %(organization)s."
+        ) % {"content_id": row.content_id, "organization": row.destination.organization}
+    elif row.state == EntryState.HELD:
+        yield from (labels.of(labels.GAPS, gap) for gap in row.answer.split(",") if gap)
+    elif row.state == EntryState.REFUSED:
+        yield said
+        yield gettext("Correct the course, or its course override; then it is sent by itself.")
+    elif row.state == EntryState.WAITING:
+        if row.attempts:
+            yield said
+            values = {
+                "count": row.attempts,
+                "at": formats.date_format(timezone.localtime(row.due_at), "DATETIME_FORMAT"),
+            }
+            text = ngettext(
+                "Tried %(count)s time; next at %(at)s.", "Tried %(count)s times; next at %(at)s.", row.attempts
+            )
+            yield text % values
+        if row.sent_at is not None:
+            yield gettext("Percipio holds an earlier version.")
