@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.sites.models import Site
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +27,9 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import labels, sites
+
+if TYPE_CHECKING:
+    from percipio_openedx.catalog.offered import DescribedItem
 
 TONES: Mapping[str, str] = {
     EntryState.WAITING: "waiting",
@@ -46,7 +52,7 @@ class CatalogSiteFilter(SiteFilter):
 class CatalogEntryAdmin(ReadOnlyAdmin):
     """One row per item and destination."""
 
-    list_display = ("item", "state_badge", "what", "site", "account", "organization", "sent_at")
+    list_display = ("item", "state_badge", "what", "where")
     list_display_links = None
     list_filter = (
         CatalogSiteFilter,
@@ -56,7 +62,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     ordering = ("content_id", "id")
     search_fields = ("content_id", "title")
     search_help_text = _("Part of the content id, or of the title.")
-    fields = (*list_display, "status", "answer", "attempts", "wanted_since", "due_at")
+    fields = (*list_display, "sent_at", "wanted_since", "due_at", "attempts", "status", "answer")
     change_list_template = "admin/percipio_openedx/catalog.html"
     actions = ("send_now",)
     has_send_permission = permitted("send_catalogentry")
@@ -80,15 +86,16 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Why, and what to do"))
     def what(self, row: CatalogEntry) -> str:
-        return format_html("<bdi>{}</bdi>", " ".join(explained(row)))
+        return format_html("<bdi>{}</bdi>", explained(row))
 
-    @admin.display(description=_("Account"))
-    def account(self, row: CatalogEntry) -> str:
-        return row.destination.account or "–"
+    @admin.display(description=_("Where"))
+    def where(self, row: Any) -> str:
+        account = row.destination.account
+        parts = (self.site(row), account and gettext("account %(account)s") % {"account": account})
+        return format_html("<bdi>{}</bdi>", ", ".join(filter(None, (*parts, row.destination.organization))))
 
-    @admin.display(description=_("Organization"))
-    def organization(self, row: CatalogEntry) -> str:
-        return row.destination.organization
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CatalogList
 
     @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
@@ -111,7 +118,8 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         # Imported here, so that the LMS starts without the checks.
         from percipio_openedx.operations.catalog_checks import not_sent
 
-        return super().changelist_view(request, {"not_sent": list(not_sent()), **(extra_context or {})})
+        context = {"title": gettext("Catalog"), "not_sent": list(not_sent())}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         page = path("item/", self.admin_site.admin_view(self.item_view), name="percipio_openedx_catalog_item")
@@ -129,7 +137,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
             gettext("Item of the catalog"),
             content_id=content_id,
             site_name=sites.site_name(site_id),
-            entries=[(row, state_of(row), list(explained(row))) for row in entries.select_related("destination")],
+            entries=[(self.where(row), state_of(row), explained(row)) for row in entries.select_related("destination")],
             **_offered(site_id, content_id),
         )
 
@@ -140,22 +148,46 @@ def item_page(site_id: int, content_id: str) -> str:
     return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
 
 
+class CatalogList(ChangeList):
+    """The list with what each item lacks that is held back, as the LMS says now, read once for each site."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = self.result_list = list(self.result_list)
+        held: dict[int, list[Any]] = {}
+        for row in rows:
+            if row.state == EntryState.HELD:
+                held.setdefault(row.destination.site_id, []).append(row)
+        for site_id, of_site in held.items():
+            with suppress(PercipioConfigurationError, PlatformUnavailable):
+                found = _described(site_id, {row.content_id for row in of_site})
+                for row in of_site:
+                    row.gaps = found[row.content_id].record.gaps if row.content_id in found else ()
+
+
+def _described(site_id: int, content_ids: Collection[str]) -> dict[str, DescribedItem]:
+    """Return those of these items that a site offers now, as they would be sent; raises as ``config.catalog_for``."""
+    # Imported here, so that the LMS starts without the catalog.
+    from percipio_openedx.catalog.items import items
+    from percipio_openedx.catalog.offered import described, runs_of
+
+    rules = config.catalog_for(site_id)
+    found = [] if rules is None else items(runs_of(rules), timezone.now())
+    return {
+        one.content_id: described(one, rules) for one in found if rules is not None and one.content_id in content_ids
+    }
+
+
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:
     """Return what the LMS says now of an item, or why nothing, as the page's context."""
-    # Imported here, so that the LMS starts without the catalog.
-    from percipio_openedx.catalog.offered import catalog
-
     try:
-        rules = config.catalog_for(site_id)
-        every = [] if rules is None else catalog(rules, timezone.now())
+        found = _described(site_id, [content_id]).get(content_id)
     except (PercipioConfigurationError, PlatformUnavailable) as error:
         return {"problem": str(error)}
-    found = next((one for one in every if one.item.content_id == content_id), None)
     if found is None:
         return {"problem": gettext("This item is not offered.")}
-    document = found.record.document()
     return {
-        "document": json.dumps(document, indent=2, ensure_ascii=False),
+        "document": json.dumps(found.record.document(), indent=2, ensure_ascii=False),
         "gaps": [labels.of(labels.GAPS, gap) for gap in found.record.gaps],
         "runs": [one.run for one in found.item.runs],
     }
@@ -165,29 +197,27 @@ def state_of(row: CatalogEntry) -> str:
     return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
 
 
-def explained(row: CatalogEntry) -> Iterator[str]:
-    """Yield why an item stands where it does, and what an operator can do."""
-    said = gettext("Percipio said: %(answer)s.") % {"answer": row.answer} if row.answer else ""
+def explained(row: Any) -> str:
+    """Return why an item stands where it does, and what an operator can do."""
+    answer = gettext("Percipio said: %(answer)s.") % {"answer": row.answer} if row.answer else ""
     if row.state == EntryState.WITHDRAWN:
-        yield gettext(
+        text = gettext(
             "It is offered no more. Percipio has no way to remove it: ask Skillsoft to remove the content id "
             "%(content_id)s from the organization %(organization)s."
-        ) % {"content_id": row.content_id, "organization": row.destination.organization}
-    elif row.state == EntryState.HELD:
-        yield from (labels.of(labels.GAPS, gap) for gap in row.answer.split(",") if gap)
-    elif row.state == EntryState.REFUSED:
-        yield said
-        yield gettext("Correct the course, or its course override; then it is sent by itself.")
-    elif row.state == EntryState.WAITING:
-        if row.attempts:
-            yield said
-            values = {
-                "count": row.attempts,
-                "at": formats.date_format(timezone.localtime(row.due_at), "DATETIME_FORMAT"),
-            }
-            text = ngettext(
-                "Tried %(count)s time; next at %(at)s.", "Tried %(count)s times; next at %(at)s.", row.attempts
-            )
-            yield text % values
-        if row.sent_at is not None:
-            yield gettext("Percipio holds an earlier version.")
+        )
+        return text % {"content_id": row.content_id, "organization": row.destination.organization}
+    if row.state == EntryState.HELD:
+        gaps = [labels.of(labels.GAPS, gap) for gap in getattr(row, "gaps", ())]
+        return " ".join(gaps) or gettext("Something mandatory is missing: the page of the item says what.")
+    if row.state == EntryState.REFUSED:
+        return f"{answer} " + gettext("Correct the course, or its course override; then it is sent by itself.")
+    if row.state == EntryState.DELIVERED:
+        return gettext("Accepted at %(at)s.") % {"at": _local(row.sent_at)} if row.sent_at else ""
+    tried = ngettext("Tried %(count)s time; next at %(at)s.", "Tried %(count)s times; next at %(at)s.", row.attempts)
+    parts = [gettext("Percipio holds an earlier version.") if row.sent_at else ""]
+    parts += [answer, tried % {"count": row.attempts, "at": _local(row.due_at)}] if row.attempts else []
+    return " ".join(filter(None, parts)) or gettext("It is sent with one of the next passes.")
+
+
+def _local(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")

@@ -73,12 +73,13 @@ def test_items_are_found_by_state_site_id_and_title(looking: Client) -> None:
 @pytest.mark.parametrize(
     ("state", "fields", "words"),
     [
-        (EntryState.WAITING, {}, []),
+        (EntryState.WAITING, {}, ["It is sent with one of the next passes."]),
+        (EntryState.HELD, {}, ["Something mandatory is missing"]),
         (EntryState.WAITING, {"attempts": 2, "answer": "503: busy"}, ["503: busy", "Tried 2 times; next at"]),
         (EntryState.WAITING, {"sent_at": timezone.now()}, ["Percipio holds an earlier version."]),
         (EntryState.REFUSED, {"answer": "400: no type"}, ["Percipio said: 400: no type.", "its course override"]),
         (EntryState.WITHDRAWN, {}, [f"remove the content id {ONE} from the organization org-7"]),
-        (EntryState.DELIVERED, {"sent_at": timezone.now()}, []),
+        (EntryState.DELIVERED, {"sent_at": timezone.now()}, ["Accepted at"]),
     ],
 )
 def test_why_it_is_not_in_percipio(
@@ -89,6 +90,22 @@ def test_why_it_is_not_in_percipio(
     shown = looking.get(reverse("admin:percipio_openedx_catalogentry_change", args=[row.pk])).content.decode()
     for page in (listed, shown):
         assert [word for word in words if word not in page] == []
+
+
+def test_what_an_item_lacks_is_said_as_the_lms_says_now(looking: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    an_overview("course-v1:A+One+R", effort="ask us")
+    an_overview("course-v1:A+Two+R", language="")
+    for content_id in (ONE, TWO, "course:A+Gone"):
+        an_entry(content_id, EntryState.HELD)
+    gaps = {row.content_id: row.gaps for row in looking.get(LIST).context["cl"].result_list}
+    assert gaps == {ONE: ("no_duration",), TWO: ("no_language",), "course:A+Gone": ()}
+    assert "PERCIPIO_CATALOG_LANGUAGE" in looking.get(LIST).content.decode()
+
+    def broken(*_: Any) -> Any:
+        raise PlatformUnavailable("the list of courses")
+
+    monkeypatch.setattr(edx_platform, "course_runs", broken)
+    assert looking.get(LIST).content.decode().count("Something mandatory is missing") == 3
 
 
 def test_the_record_is_shown_as_it_would_be_sent(looking: Client) -> None:
@@ -190,6 +207,7 @@ def test_a_course_in_the_list_of_courses_leads_to_its_record(operator: Callable[
 def test_the_queries_do_not_grow_with_the_items(looking: Client, django_assert_max_num_queries: Any) -> None:
     for number in range(60):
         CourseOverride.objects.create(course_key=f"course:A+{number}")
-        an_entry(f"course:A+{number}", EntryState.WAITING, attempts=1)
-    with django_assert_max_num_queries(22):
+        an_overview(f"course-v1:A+{number}+R", effort="ask us")
+        an_entry(f"course:A+{number}", EntryState.HELD)
+    with django_assert_max_num_queries(26):
         looking.get(LIST)
