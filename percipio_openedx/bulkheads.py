@@ -38,6 +38,7 @@ class Boundary(StrEnum):
     NAME = "name"
     STATEMENT = "statement"
     ROW = "row"
+    ITEM = "item"
     STEP = "step"
 
 

@@ -256,6 +256,7 @@ STEPS: Mapping[str, str | Promise] = {
     "observing": _("observing"),
     "rebuilding": _("rebuilding statements"),
     "delivering": _("delivering"),
+    "catalog": _("sending the catalog"),
     "backfilling": _("back-filling"),
     "sweeping": _("sweeping"),
     "alerting": _("alerting"),
@@ -387,6 +388,7 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         said = f" ({row.last_error})" if row.last_error else ""
         if found.is_paused:
             sentence = None if found.waiting else _("Nothing is sent.")
+            sentence = _("The catalog is not sent.") if row.is_catalog else sentence
             why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
             yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
         elif row.failures:
