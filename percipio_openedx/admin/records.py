@@ -79,6 +79,9 @@ class DestinationAdmin(ReadOnlyAdmin):
         return overview(self, request)
 
 
+# What the requests of the catalog say instead of one of the two APIs (``catalog.send``).
+CONTENT = "content"
+
 # An outcome has the color of the state that it leaves statements in.
 COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORIZED: "parked"}
 
@@ -92,7 +95,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
         *("duration_ms", "answer"),
     )
     list_filter = (
-        choice_filter(_("API"), "api", {api.value: (api.value, Q(api=api)) for api in Api}),
+        choice_filter(_("API"), "api", {api: (api, Q(api=api)) for api in (*map(str, Api), CONTENT)}),
         choice_filter(_("outcome"), "outcome", {one.value: (labels.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
     )
     list_select_related = ("destination",)
