@@ -128,7 +128,8 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     def item_view(self, request: HttpRequest) -> HttpResponse:
         """Show the record of one item as it would be sent now, and where it stands."""
         demand(request, "view_catalogentry")
-        content_id, site = request.GET.get("content_id", ""), request.GET.get("site", "")
+        # PostgreSQL takes no NUL.
+        content_id, site = request.GET.get("content_id", "").replace("\0", ""), request.GET.get("site", "")
         site_id = int(site) if site.isdecimal() and len(site) < 10 else config.default_site_id()
         entries = self.get_queryset(request).filter(content_id=content_id, destination__site_id=site_id)
         return self.page(

@@ -22,7 +22,7 @@ from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.operations import labels, sites
-from percipio_openedx.operations.problems import PAUSES, TITLES
+from percipio_openedx.operations.problems import TITLES, pause_of
 
 
 @admin.register(Destination)
@@ -53,7 +53,7 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
-        return labels.of(PAUSES, row.paused_reason)
+        return pause_of(row)
 
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:

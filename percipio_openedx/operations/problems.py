@@ -24,6 +24,7 @@ from percipio_openedx.models.learner_course import Part
 
 if TYPE_CHECKING:
     # The LMS's web processes show alert titles and must start without the rest.
+    from percipio_openedx.models.destination import Destination
     from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
@@ -251,6 +252,16 @@ PAUSES: Mapping[str, str | Promise] = {
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
 }
 
+# The same where the endpoint is that of the catalog.
+CATALOG_PAUSES: Mapping[str, str | Promise] = {
+    **PAUSES,
+    Pause.UNAUTHORIZED: _(
+        "Percipio refuses the service account; often it lacks the permission CONTENT_IMPORT. Test the connection, and "
+        "ask Skillsoft for the permission."
+    ),
+    Pause.REFUSED: _("Percipio refuses every course. Its answer says why; see the type and the language of the items."),
+}
+
 # The steps of a pass (``run.Step``).
 STEPS: Mapping[str, str | Promise] = {
     "observing": _("observing"),
@@ -303,6 +314,11 @@ def page_of(code: str, subject: str, site_id: int | None = None) -> str:
         return reverse(f"admin:percipio_openedx_{name}", args=arguments) + query
     except NoReverseMatch:
         return ""
+
+
+def pause_of(row: Destination) -> str:
+    """Return why a destination is paused, with the fix."""
+    return str((CATALOG_PAUSES if row.is_catalog else PAUSES).get(row.paused_reason, row.paused_reason))
 
 
 def at(moment: datetime) -> str:
@@ -389,8 +405,7 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         if found.is_paused:
             sentence = None if found.waiting else _("Nothing is sent.")
             sentence = _("The catalog is not sent.") if row.is_catalog else sentence
-            why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
-            yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
+            yield here(ProblemCode.PAUSED, sentence=sentence, more=f" {pause_of(row)}{said}", count=found.waiting)
         elif row.failures:
             since = row.failing_since or snapshot.at
             # An error only once it lasts.

@@ -227,8 +227,11 @@ def test_a_refused_course_is_found_and_sent_again_by_the_keyboard_alone(
     assert CatalogEntry.objects.get(content_id="course:DemoX+CS104").state == EntryState.WAITING
     browser = visit(address("catalogentry_changelist"))
     browser.type('#result_list a[href*="CS101"]', ENTER)
-    browser.wait_for("As it would be sent now")
+    browser.wait_for("What Percipio is told of it")
     picture("catalog-item")
+    browser.resize(390, 844)
+    picture("catalog-item-narrow")
+    assert overflow(browser) == []
     assert errors(browser) == []
 
 

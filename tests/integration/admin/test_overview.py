@@ -199,3 +199,11 @@ def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything
 
     assert page.count("<bdi>course-v1:DemoX+BAD+") == 20
     assert '?of=course">and 2 more</a>' in page
+
+
+def test_the_catalogs_own_endpoint_leads_to_its_items(world: World, everything: Client) -> None:
+    catalog = Destination.of(1, "org-7", own_credentials=False, is_catalog=True)
+    Destination.objects.filter(pk=catalog.pk).update(paused_reason="unauthorized")
+    page = everything.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
+    assert f'{reverse("admin:percipio_openedx_catalogentry_changelist")}?site=1">catalog</a>' in page
+    assert "often it lacks the permission CONTENT_IMPORT" in page

@@ -100,6 +100,11 @@ def test_a_catalog_that_cannot_be_sent_is_told_as_such() -> None:
     assert on() == {("failing", f"destination:{catalog.pk}")}
     assert "the catalog cannot be sent" in mail.outbox[0].body
 
+    pause(catalog)
+    alerts.check(at_once=True)
+    assert "org-7, catalog: The catalog is not sent. Percipio refuses the service account" in mail.outbox[-1].body
+    assert "CONTENT_IMPORT" in mail.outbox[-1].body
+
 
 def test_a_mail_is_in_the_lms_s_language_and_the_log_in_english(
     settings: Any, caplog: pytest.LogCaptureFixture
