@@ -86,7 +86,7 @@ def _state(row: CatalogEntry, item: OfferedItem | None) -> EntryState:
 
 
 @dataclass(slots=True)
-class Difference:
+class CatalogChanges:
     """What a comparison found: rows to make, change, and withdraw; and to drop, since Percipio never had them."""
 
     new: list[CatalogEntry] = field(default_factory=list)
@@ -97,9 +97,9 @@ class Difference:
 
 def difference(
     destination: Destination, rows: Sequence[CatalogEntry], items: Mapping[str, OfferedItem], now: datetime
-) -> Difference:
+) -> CatalogChanges:
     """Compare the rows of a destination, which are brought in step, with what is offered now; write nothing."""
-    found, known = Difference(), {row.content_id for row in rows}
+    found, known = CatalogChanges(), {row.content_id for row in rows}
     for row in rows:
         item = items.get(row.content_id)
         if item is None and row.sent_at is None and not row.in_doubt:
@@ -114,7 +114,7 @@ def difference(
     return found
 
 
-def compare(destination: Destination, items: Mapping[str, OfferedItem], now: datetime) -> Difference:
+def compare(destination: Destination, items: Mapping[str, OfferedItem], now: datetime) -> CatalogChanges:
     """Compare, store the difference, and note when; what a worker holds is left to the next comparison.
 
     Two queries where nothing is new. The bulkhead around each new row: the database may refuse one of many.

@@ -14,7 +14,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, bulkhead
-from percipio_openedx.catalog.compare import Difference, OfferedItem, compare, difference, offered_items
+from percipio_openedx.catalog.compare import OfferedItem, compare, difference, offered_items
 from percipio_openedx.catalog.offered import catalog
 from percipio_openedx.catalog.send import CatalogSession
 from percipio_openedx.config import CatalogRules, Configuration
@@ -79,8 +79,11 @@ class SiteCatalog:
         return offered_items(catalog(self._rules, timezone.now()))
 
 
-def differences(site: Configuration) -> list[tuple[Configuration, Difference]]:
-    """Return what a comparison would find at each place of a site; stores nothing."""
+def differences(site: Configuration) -> list[tuple[Configuration, list[CatalogEntry]]]:
+    """Return what Percipio does not hold as it is offered now, by the places of a site; stores nothing.
+
+    The rows are as a comparison would make them: waiting, held back, refused, or withdrawn.
+    """
     offered, found = SiteCatalog(site), []
     for sender in senders(site):
         place = {"site_id": sender.site_id, "account": sender.account, "organization": sender.organization}
@@ -89,7 +92,9 @@ def differences(site: Configuration) -> list[tuple[Configuration, Difference]]:
         known = known.filter(own_credentials__in={sender.own_credentials, False})
         destination = known.first() or Destination(is_catalog=True, **place)
         rows = list(CatalogEntry.objects.filter(destination_id=destination.pk))
-        found.append((sender, difference(destination, rows, offered.items, timezone.now())))
+        new = difference(destination, rows, offered.items, timezone.now())
+        left = [row for row in (*rows, *new.new) if row not in new.dropped and row.state != EntryState.DELIVERED]
+        found.append((sender, sorted(left, key=lambda row: row.content_id)))
     return found
 
 
@@ -120,8 +125,17 @@ def push(
     *,
     at_once: bool = False,
 ) -> int:
-    """Compare one place if it is time, or ``at_once``, and send what is due; return its destination's key."""
+    """Compare one place if it is time, and send what is due; return its destination's key.
+
+    ``at_once``: compare, and try what waits, whatever its time, since an operator asks for it.
+    """
     destination, now = destination_of(sender), timezone.now()
+    if at_once:
+        breaker.try_now(destination, now)
+        destination.refresh_from_db()
+        CatalogEntry.objects.filter(destination=destination).free(now).filter(state=EntryState.WAITING).update(
+            due_at=now
+        )
     interval = timedelta(seconds=sender.catalog.interval)
     last, retry_at = destination.compared_at, destination.retry_at
     due = CatalogEntry.objects.filter(destination=destination).due(now)

@@ -146,7 +146,7 @@ LISTS = ["--category-type", "Course", "--asset-type", "Course", "--status", "Com
 CALLS: dict[str, list[list[str]]] = {
     "percipio_accounts": [[]],
     "percipio_backfill": [["--dry-run"], []],
-    "percipio_catalog": [["list"]],
+    "percipio_catalog": [["list"], ["diff"], ["push"]],
     "percipio_courses": [["export"]],
     "percipio_doctor": [[], ["--online"]],
     "percipio_erasures": [[], ["--all"]],

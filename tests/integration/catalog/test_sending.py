@@ -332,8 +332,8 @@ def test_a_pause_ends_with_the_sending(pushing: Any, sandbox: Sandbox) -> None:
 def test_a_difference_is_shown_and_nothing_stored(sandbox: Sandbox) -> None:
     an_overview(KEY)
     (site,) = sites.reporting().values()
-    ((sender, found),) = differences(site)
-    assert sender.organization == "globex" and [row.content_id for row in found.new] == [ITEM]
+    ((sender, rows),) = differences(site)
+    assert sender.organization == "globex" and [row.content_id for row in rows] == [ITEM]
     assert not CatalogEntry.objects.exists() and not Destination.objects.exists() and not sandbox.requests
 
 
