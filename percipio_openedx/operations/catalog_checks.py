@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from percipio_openedx import config, edx_platform
 from percipio_openedx.catalog.items import items
 from percipio_openedx.catalog.offered import described, runs_of
+from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules
 from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -86,14 +87,16 @@ def catalogs() -> Iterator[CheckResult]:
 
 def not_sent() -> Iterator[CheckResult]:
     """Yield where a catalog that is offered is not sent, without a look at its courses."""
-    senders = [one for one in sites.senders() if one.catalog.offering is not Offering.NONE]
-    names = sites.names(one.site_id for one in senders)
-    for one in senders:
-        name = _("catalog of %(site)s") % {"site": sites.place_name(names[one.site_id], one.account)}
-        if not one.catalog.push:
+    offering = [one for one in sites.reporting().values() if one.catalog.offering is not Offering.NONE]
+    names = sites.names(one.site_id for one in offering)
+    for site in offering:
+        if not site.catalog.push:
             seen = _("not sent (PERCIPIO_CATALOG_PUSH): upload it as a file, or switch that on")
-            yield skipped(name, seen if one.organization else f"{seen}; {NO_ORGANIZATION}")
-        elif not one.organization:
+            has_id = all(one.organization for one in site.senders)
+            name = _("catalog of %(site)s") % {"site": names[site.site_id]}
+            yield skipped(name, seen if has_id else f"{seen}; {NO_ORGANIZATION}")
+        for one in without_organization(site):
+            name = _("catalog of %(site)s") % {"site": sites.place_name(names[one.site_id], one.account)}
             yield wrong(name, str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
 
 
