@@ -12,6 +12,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.sites.models import Site
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import formats, timezone
@@ -73,6 +74,15 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         rows = CatalogEntry.objects.annotate(site_id=F("destination__site_id"), site_domain=Subquery(domain))
         annotated: QuerySet[Any] = rows.order_by(*self.ordering)
         return annotated
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find each word in any case: on MariaDB the columns' collation tells it apart."""
+        rows = queryset.annotate(folded_id=Lower("content_id"), folded_title=Lower("title"))
+        for word in search_term.lower().split():
+            rows = rows.filter(Q(folded_id__contains=word) | Q(folded_title__contains=word))
+        return rows, False
 
     @admin.display(description=_("Item"), ordering="content_id")
     def item(self, row: Any) -> str:
