@@ -88,6 +88,8 @@ def _why(row: Statement, is_held: bool) -> str:
     if row.destination.failures:
         error = {"error": row.destination.last_error}
         return _("Waits: Percipio cannot be reached or has problems of its own (“%(error)s”).") % error
+    if row.awaits_item and row.state == State.WAITING:
+        return _("Waits: Percipio's catalog has to accept the course first, which the site's patience bounds.")
     if is_held:
         return _("Waits: an earlier statement of this learner and course has to leave first.")
     if row.answer:

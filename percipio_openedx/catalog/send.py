@@ -24,7 +24,7 @@ from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.claim import LEASE
 from percipio_openedx.delivery.client import PercipioClient, longest_call
-from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time
+from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time, speaks_of_item
 from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.catalog import CatalogEntry, EntryState
@@ -144,7 +144,9 @@ class CatalogSession:
             return
         self._undecided[row.pk] = self._claimed.pop(row.pk)
         answer = self._posted(item)
-        judgment = judge(answer, [UUID(int=row.pk)], is_record=True)
+        believed = breaker.believes(self._destination, answer, started_at)
+        breaker.learn(self._destination, answer, (), started_at)
+        judgment = judge(answer, [UUID(int=row.pk)], is_record=speaks_of_item(answer.body), believed=believed)
         self._note(started_at, answer, judgment.answered(answer, 1))
         if judgment.problem is not None:
             # No token, or a rate limit: about no item.

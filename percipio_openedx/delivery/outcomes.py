@@ -106,7 +106,12 @@ def without_echo(body: bytes, sent: bytes) -> bytes:
     if not isinstance(answer, dict) or not isinstance(item, dict):
         return body
     kept = {name: value for name, value in answer.items() if name not in item or item[name] != value}
-    return body if len(kept) == len(answer) else json.dumps(kept).encode() if kept else b""
+    return json.dumps(kept).encode()
+
+
+def speaks_of_item(body: bytes) -> bool:
+    """Return whether an answer in JSON is about the item that was sent; an empty one, or a text, may be a proxy's."""
+    return parsed(body) is not None
 
 
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:

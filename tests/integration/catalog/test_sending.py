@@ -284,6 +284,19 @@ def test_a_success_that_denies_itself_is_none(pushing: Any) -> None:
     assert (entry().state, entry().in_doubt) == ("waiting", True)
 
 
+def test_a_bare_success_is_believed_when_it_stays(pushing: Any) -> None:
+    """As for statements: it may be a proxy's, and an item may be sent again."""
+    an_overview(KEY)
+    with OddServer([answer(200)]) as odd:
+        pushing.PERCIPIO_API_URL, pushing.PERCIPIO_TOKEN_URL = odd.url, odd.token_url
+        pass_()
+        assert (entry().state, entry().in_doubt) == ("waiting", True)
+        Destination.objects.update(plain_answer_since=timezone.now() - timedelta(minutes=11))
+        later()
+        pass_()
+    assert (entry().state, entry().in_doubt) == ("delivered", False)
+
+
 def test_two_accounts_of_two_organizations(pushing: Any, sandbox: Sandbox) -> None:
     overviews(3)
     for name, organization in (("one", "globex"), ("two", "initech"), ("three", "")):
