@@ -38,7 +38,6 @@ class Boundary(StrEnum):
     NAME = "name"
     STATEMENT = "statement"
     ROW = "row"
-    ITEM = "item"
     STEP = "step"
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from django.db.models import Min, Q
 from django.utils import timezone
 
-from percipio_openedx.bulkheads import Boundary, bulkhead
+from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.catalog.compare import OfferedItem, compare, difference, offered_items
 from percipio_openedx.catalog.offered import catalog
 from percipio_openedx.catalog.send import CatalogSession
@@ -26,6 +26,8 @@ from percipio_openedx.models.catalog import CatalogEntry, EntryState
 from percipio_openedx.models.destination import Destination
 
 logger = logging.getLogger(__name__)
+
+AFTER_AN_ERROR = timedelta(seconds=60)
 
 
 @dataclass(slots=True)
@@ -100,18 +102,18 @@ def differences(site: Configuration) -> list[tuple[Configuration, list[CatalogEn
 
 def push_due(sites: Iterable[Configuration], seconds: float | None = None) -> Pushed:
     """Compare and send what is due, at most for about ``seconds``; the bulkhead around each place."""
-    done, pushed = Pushed(), list(filter(is_pushed, sites))
-    deadline = None if seconds is None else time.monotonic() + seconds
+    done, deadline = Pushed(), None if seconds is None else time.monotonic() + seconds
+    places = [(SiteCatalog(site), senders(site)) for site in sites]
     served = []
-    for site in pushed:
-        offered = SiteCatalog(site)
-        for sender in senders(site):
-            with bulkhead(Boundary.STEP) as contained:
-                served.append(push(sender, offered, done, lambda: deadline is not None and time.monotonic() > deadline))
-            if contained.error is not None:
-                logger.error("catalog waits site=%s account=%s error=%s", *sender.place, contained.reason)
+    for offered, sender in [(offered, sender) for offered, those in places for sender in those]:
+        with bulkhead(Boundary.STEP) as contained:
+            served.append(push(sender, offered, done, lambda: deadline is not None and time.monotonic() > deadline))
+        if contained.error is not None:
+            logger.error("catalog waits site=%s account=%s error=%s", *sender.place, contained.reason)
+            done.at(timezone.now() + AFTER_AN_ERROR)
+            if not is_outage(contained.error):
                 done.broken = contained.reason
-    if not done.broken:
+    if len(served) == sum(len(those) for _offered, those in places):
         _forget_pauses(served)
     return done
 

@@ -167,7 +167,7 @@ class CatalogSession:
 
     def _posted(self, item: OfferedItem) -> Answer:
         """Post one item; the bulkhead around it makes an unforeseen error an ordinary failure of this item."""
-        with bulkhead(Boundary.ITEM) as contained:
+        with bulkhead(Boundary.ROW) as contained:
             return self._client.post_content(item.document, self._destination.organization)
         if isinstance(contained.error, PercipioConfigurationError):
             raise contained.error

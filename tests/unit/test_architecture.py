@@ -28,7 +28,7 @@ BULKHEADS = {
     "catalog/compare.py": ["ROW"],
     "catalog/completions.py": ["COURSE", "LEARNER"],
     "catalog/push.py": ["STEP"],
-    "catalog/send.py": ["ITEM"],
+    "catalog/send.py": ["ROW"],
     "reporting/course_progress.py": ["PROGRESS"],
     "reporting/observed_state.py": ["PROGRESS", "PROGRESS"],
     "operations/backfill.py": ["STEP"],

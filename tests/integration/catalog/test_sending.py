@@ -10,19 +10,27 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from percipio_openedx.catalog import send
+from percipio_openedx.catalog import push, send
 from percipio_openedx.catalog.push import Pushed, SiteCatalog, differences, push_due, without_organization
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import Account, CatalogEntry, CourseOverride, DeliveryAttempt, Destination
+from percipio_openedx.models import (
+    Account,
+    CatalogEntry,
+    CourseOverride,
+    DeliveryAttempt,
+    Destination,
+    PercipioConfiguration,
+)
 from percipio_openedx.operations import sites
 from percipio_sandbox import Sandbox
+from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview, overviews
 from tests.integration.delivery.odd_server import OddServer, answer
 from tests.integration.delivery.rows import add
@@ -340,6 +348,28 @@ def test_a_pause_ends_with_the_sending(pushing: Any, sandbox: Sandbox) -> None:
     pushing.PERCIPIO_CATALOG_PUSH = False
     pass_()
     assert Destination.objects.get().paused_reason == ""
+
+
+def test_what_breaks_one_place_stops_no_other(pushing: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a lock of somebody else an error of ours."""
+    site = a_site("academy.example", "AcademyX")
+    an_overview("course-v1:AcademyX+C+R")
+    an_overview(KEY)
+    compare = push.compare
+
+    def broken(destination: Destination, *given: Any) -> Any:
+        if destination.site_id == 1:
+            raise error
+        return compare(destination, *given)
+
+    PercipioConfiguration.objects.create(site_id=site.pk, enabled=True)
+    monkeypatch.setattr(push, "compare", broken)
+    error: Exception = ValueError("canary")
+    done = pass_()
+    assert (done.counts, done.broken) == ({"sent": 1}, "ValueError")
+    error = OperationalError(1205, "Lock wait timeout exceeded")
+    done = pass_()
+    assert done.broken == "" and done.next_at is not None and done.next_at < timezone.now() + timedelta(seconds=61)
 
 
 def test_a_difference_is_shown_and_nothing_stored(sandbox: Sandbox) -> None:
