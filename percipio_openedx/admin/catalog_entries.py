@@ -65,8 +65,9 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     search_help_text = _("Part of the content id, or of the title.")
     fields = (*list_display, "sent_at", "wanted_since", "due_at", "attempts", "status", "answer")
     change_list_template = "admin/percipio_openedx/catalog.html"
-    actions = ("send_now",)
+    actions = ("send_now", "tick_off")
     has_send_permission = permitted("send_catalogentry")
+    has_tick_off_permission = permitted("tick_off_catalogentry")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows with the site of their destination, which the column and the filter read."""
@@ -122,6 +123,16 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
                 gettext("What is held back or withdrawn cannot be sent, and what is being sent is sent anyway."),
                 messages.WARNING,
             )
+
+    @admin.action(description=_("Tick off: Skillsoft has removed it"), permissions=["tick_off"])
+    def tick_off(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
+        """Forget withdrawn items; one that is offered again is sent again."""
+        chosen = CatalogEntry.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        rows = chosen.free(timezone.now()).filter(state=EntryState.WITHDRAWN)
+        self.log_each(request, rows, gettext("Ticked off by an operator."))
+        count, _by_model = rows.delete()
+        text = ngettext("%(count)s item is ticked off.", "%(count)s items are ticked off.", count) % {"count": count}
+        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say first which catalogs are not sent at all, for they have no rows."""

@@ -85,6 +85,7 @@ class CatalogEntry(models.Model):
         ordering: ClassVar[list[str]] = ["destination_id", "content_id"]
         permissions: ClassVar[list[tuple[str, Any]]] = [
             ("send_catalogentry", _("Can send items of the catalog at once")),
+            ("tick_off_catalogentry", _("Can tick off items that Skillsoft has removed")),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["destination", "content_id"], name="percipio_ce_unique"),

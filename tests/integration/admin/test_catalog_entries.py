@@ -179,6 +179,19 @@ def test_items_are_sent_at_once(sending: Client) -> None:
     assert LogEntry.objects.filter(change_message="To be sent at once, by an operator.").count() == 2
 
 
+def test_what_skillsoft_has_removed_is_ticked_off(operator: Callable[..., Client], sending: Client) -> None:
+    rows = [an_entry(ONE, EntryState.WITHDRAWN), an_entry(TWO, EntryState.REFUSED)]
+    asked = {"action": "tick_off", "_selected_action": [row.pk for row in rows]}
+    sending.post(LIST, asked)
+    assert CatalogEntry.objects.count() == 2
+
+    page = operator("view_catalogentry", "tick_off_catalogentry").post(LIST, asked, follow=True)
+    assert "1 item is ticked off." in page.content.decode()
+    assert [row.content_id for row in CatalogEntry.objects.all()] == [TWO]
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (str(rows[0].pk), "Ticked off by an operator.")
+
+
 def test_each_permission_opens_its_own(looking: Client, viewer: Client) -> None:
     row = an_entry(ONE, EntryState.REFUSED)
     looking.post(LIST, {"action": "send_now", "_selected_action": [row.pk]})
