@@ -76,6 +76,8 @@ class CatalogSession:
         self._problem: Outcome | None = None
         self._last_failure: Answer | None = None
         self._accepted_at: datetime | None = None
+        # To be stored with the next claim: the requests, and the course runs whose items Percipio had not.
+        self._attempts: list[DeliveryAttempt] = []
         self._opened: list[str] = []
         self.counts: Counter[str] = Counter()
 
@@ -92,13 +94,13 @@ class CatalogSession:
                     self._send(row)
                     self._on_sent()
                 self._release(self._claimed)
-                self._bring_forward()
+                self._store()
             if self._problem is None:
                 self._finish(is_drained=is_drained)
         finally:
             self._release(self._claimed)
             self._release(self._undecided)
-            self._bring_forward()
+            self._store()
 
     def _is_over(self) -> bool:
         return self._problem is not None or self._attribution.is_inconclusive or self._stop()
@@ -175,19 +177,13 @@ class CatalogSession:
         return Answer(Outcome.LATER, None, f"an error inside this LMS ({contained.reason}); see its log")
 
     def _note(self, started_at: datetime, raw: Answer, answer: Answer) -> None:
-        """Store a row per HTTP request; after a refused token the same item was sent twice."""
+        """Keep a row per HTTP request; after a refused token the same item was sent twice."""
         for one in (*raw.earlier, answer):
-            DeliveryAttempt.objects.create(
-                destination=self._destination,
-                api=CONTENT,
-                started_at=started_at,
-                statements=1,
-                accepted=int(one.outcome in (Outcome.ACCEPTED, Outcome.CONFLICT)),
-                status=one.status,
-                outcome=one.outcome.value,
-                duration_ms=round(one.duration * 1000),
-                answer=one.message,
-            )
+            attempt = DeliveryAttempt(destination=self._destination, api=CONTENT, started_at=started_at, statements=1)
+            attempt.accepted = int(one.outcome in (Outcome.ACCEPTED, Outcome.CONFLICT))
+            attempt.status, attempt.outcome, attempt.answer = one.status, one.outcome.value, one.message
+            attempt.duration_ms = round(one.duration * 1000)
+            self._attempts.append(attempt)
 
     # --- settling ----------------------------------------------------------------------------------------------------
 
@@ -252,8 +248,10 @@ class CatalogSession:
         elif self._probing:
             breaker.leave(self._destination)
 
-    def _bring_forward(self) -> None:
-        """Have the statements leave that waited for the items just accepted for the first time."""
+    def _store(self) -> None:
+        """Store the attempts, and have the statements leave that waited for what was accepted for the first time."""
+        attempts, self._attempts = self._attempts, []
+        persistently(DeliveryAttempt.objects.bulk_create)(attempts)
         keys, self._opened = self._opened, []
         here = {name: getattr(self._destination, name) for name in ("site_id", "account", "organization")}
         places = list(Destination.objects.filter(is_catalog=False, **here).values_list("pk", flat=True)) if keys else []
