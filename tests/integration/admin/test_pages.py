@@ -62,10 +62,8 @@ def pages(world: World) -> dict[str, tuple[str, tuple[str, ...]]]:
     )
     item = f"?content_id={OTHER_KEY.replace('+', '%2B')}"
     found["item of the catalog"] = (admin_url("catalog_item") + item, ("view_catalogentry",))
-    found["catalog entry"] = (
-        admin_url("catalogentry_change", CatalogEntry.objects.get().pk),
-        ("view_catalogentry",),
-    )
+    entry = CatalogEntry.objects.values_list("pk", flat=True)[0]
+    found["catalog entry"] = (admin_url("catalogentry_change", entry), ("view_catalogentry",))
     found["connection"] = (admin_url("test_connection", 1), ("test_percipioconfiguration",))
     return found
 
