@@ -4,8 +4,9 @@ A class learns in the demo LMS on MariaDB, with several workers at a broker, whi
 wrong: Percipio fails in every way that the sandbox knows, workers are killed, the broker loses its messages, broker
 and database are killed, the workers' clock jumps, settings are edited, and accounts are switched off and on, broken,
 mended and put into another order. Three accounts on two sites have learners by their single-sign-on links; the other
-sites have one account each, of everybody. When the storm is over, what Percipio holds is compared with what the LMS's
-own tables say (``proof/expected.py``, which shares no code with the plugin). Any difference is a failure.
+sites have one account each, of everybody. Each sends its catalog, too, whose courses an operator renames. When the
+storm is over, what Percipio holds is compared with what the LMS's own tables say (``proof/expected.py`` and
+``proof/catalog.py``, which share no code with the plugin). Any difference is a failure.
 
 ::
 
@@ -30,11 +31,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.proof import servers
+from benchmarks.proof.catalog import expected_items, judge_catalog, judge_order
 from benchmarks.proof.expected import Expected, Key, Lms
 from benchmarks.proof.lms import ROOT, Installation
 from benchmarks.proof.servers import Program
 from benchmarks.proof.storm import Storm
-from benchmarks.proof.verdict import FAULTS, Verdict, judge, said
+from benchmarks.proof.verdict import CATALOG_FAULTS, FAULTS, Verdict, judge, said
 
 # Learners (each takes two courses), worker programs, seconds between two events and between two acts of a learner.
 SHORT = {"learners": 40, "workers": 2, "every": 1.0, "pause": 0.0}
@@ -102,6 +104,7 @@ def _run(chosen: argparse.Namespace, folder: Path) -> Verdict:
             settled = lms.settle(PATIENCE[chosen.full])
         expected = Lms(lms.database_url).expected()
         verdict = judge(expected, said(lms.held()))
+        _judge_items(lms, verdict)
         if not settled:
             notices, statements = lms.open_rows()
             verdict.fault("lost", f"still waiting after the storm: {notices} notices, {statements} statements")
@@ -117,10 +120,24 @@ def _installation(broker: str, folder: Path, stack: ExitStack) -> Installation:
     for server in {id(one): one for one in (database, cache, chosen)}.values():
         stack.callback(server.stop)
         server.start()
-    lms = Installation(folder, database, cache, chosen)
+    lms = Installation(folder, database, cache, chosen, sends_catalog=True)
     stack.callback(lms.drop)
     lms.make()
     return lms
+
+
+def _judge_items(lms: Installation, verdict: Verdict) -> None:
+    """Judge the catalog, once everything that was renamed has had its time."""
+    until, expected = time.monotonic() + AT_ONCE, expected_items(Lms(lms.database_url))
+    while True:
+        found, lines = Verdict(), lms.held("content")
+        judge_catalog(expected, lines, lms.accepted_items(), found)
+        if not found.faults["items lost"] or time.monotonic() > until:
+            break
+        time.sleep(1.0)
+    judge_order(lines, lms.held(), found)
+    verdict.items, verdict.faults = len(expected), verdict.faults + found.faults
+    verdict.examples += found.examples
 
 
 def _class(lms: Installation, chosen: argparse.Namespace) -> list[Program]:
@@ -170,7 +187,8 @@ def _print(
         ("of no account, and of two", " and ".join(str(_count(expected, number)) for number in (0, 2))),
         ("facts that Percipio must hold", verdict.expected),
         ("statements and records it holds", verdict.held),
-        *((name, verdict.faults[name]) for name in FAULTS),
+        ("items that its catalog must hold", verdict.items),
+        *((name, verdict.faults[name]) for name in (*FAULTS, *CATALOG_FAULTS)),
     ]
     for name, value in rows:
         print(f"  {name:<34} {value}")

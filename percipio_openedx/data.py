@@ -46,7 +46,8 @@ class Policy:
 class CatalogPolicy:
     """One site's choices about Percipio's catalog: which course runs, and what is said where the LMS says nothing.
 
-    ``duration`` in seconds, 0 for none; ``language`` is a language tag, or empty.
+    ``duration`` in seconds, 0 for none; ``language`` is a language tag, or empty. ``push``: it is sent to Percipio,
+    compared with the LMS every ``interval`` seconds, and a statement waits ``patience`` seconds at most for its item.
     """
 
     offering: Offering = Offering.NONE
@@ -54,6 +55,9 @@ class CatalogPolicy:
     type: str = "COURSE"
     duration: int = 0
     language: str = ""
+    push: bool = False
+    interval: int = 3600
+    patience: int = 86_400
 
     def offers(self, offer: str, *, is_visible: bool) -> bool:
         """Whether a course run is offered, given the operator's decision and whether the LMS's catalog shows it."""

@@ -104,7 +104,7 @@ class Lms:
 
     def expected(self) -> dict[Key, Expected]:
         """Everything that Percipio should know, by learner and course."""
-        sites = self._sites()
+        sites = self.sites()
         courses = self._courses()
         people = self._people()
         grades = {
@@ -137,7 +137,8 @@ class Lms:
             )
         return found
 
-    def _sites(self) -> dict[str, int]:
+    def sites(self) -> dict[str, int]:
+        """The site of each organization that one claims."""
         found = {}
         rows = self.rows("SELECT site_id, site_values FROM site_configuration_siteconfiguration WHERE enabled = 1")
         for site, values in rows:

@@ -21,7 +21,8 @@ FIELDS = (
     *("region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "client_secret", "api"),
     "send_skipped",
     *("learner_id", "learner_home_page", "organization_from", "learners", "modes", "send_names", "content_id"),
-    *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language", "launch_idp", "launch_enrolls"),
+    *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
+    *("catalog_push", "catalog_interval", "catalog_patience", "launch_idp", "launch_enrolls"),
     *("milestones", "started_on", "completed_on", "retakes", "undone", "progress_step", "locked_units"),
     *("batch_size", "timeout"),
 )

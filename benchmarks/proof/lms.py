@@ -29,7 +29,7 @@ class Installation:
     """An empty LMS on given servers, with everything that it writes in one folder.
 
     ``home`` is where its processes find the plugin: this checkout, or a folder that some version of it is installed in.
-    ``label`` tells the logs of one version's processes from another's.
+    ``label`` tells the logs of one version's processes from another's. ``sends_catalog``: it sends its catalog, too.
     """
 
     folder: Path
@@ -40,6 +40,7 @@ class Installation:
     sandbox_port: int = field(default_factory=free_port)
     home: Path = ROOT
     label: str = ""
+    sends_catalog: bool = False
 
     @property
     def database_url(self) -> str:
@@ -68,6 +69,7 @@ class Installation:
             "CELERY_BROKER_URL": self.broker.url,
             "CHAOS_QUEUES": self.name,
             "CHAOS_CLOCK": str(self.clock),
+            "CHAOS_CATALOG": "1" if self.sends_catalog else "",
             "PERCIPIO_API_URL": sandbox,
             "PERCIPIO_TOKEN_URL": f"{sandbox}/oauth2-provider/token",
         }
@@ -136,13 +138,18 @@ class Installation:
         with urlopen(request, timeout=30) as answer:
             answer.read()
 
-    def held(self) -> list[dict[str, object]]:
-        """Everything that Percipio holds, in the order in which it took it in."""
+    def held(self, *kinds: str) -> list[dict[str, object]]:
+        """Everything that Percipio holds, in the order in which it took it in; of learners, or of these kinds."""
         lines: list[dict[str, object]] = []
-        for kind in ("statements", "track"):
+        for kind in kinds or ("statements", "track"):
             with urlopen(f"http://127.0.0.1:{self.sandbox_port}/_sandbox/{kind}", timeout=120) as answer:
                 lines += [json.loads(line) for line in answer.read().decode().split("\n") if line]
         return lines
+
+    def accepted_items(self) -> int:
+        """How often the LMS has seen an item of the catalog accepted."""
+        query = "SELECT COUNT(*) FROM percipio_openedx_deliveryattempt WHERE api = 'content' AND outcome = 'accepted'"
+        return int(Lms(self.database_url).rows(query)[0][0])
 
     def open_rows(self) -> tuple[int, int]:
         """Notices that wait, and statements that are on their way or have to be rebuilt."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import django
 
+from benchmarks.proof.catalog import organization_of
+
 # A site besides those of the demo, with one account, whose learners are those of any identity provider.
 HARBOR = 4
 WORKSHOP = 3
@@ -16,6 +18,8 @@ def main() -> None:
     """Make everything that a class needs, with whatever version of the plugin this process finds."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.proof.settings")
     django.setup()
+    from django.apps import apps
+    from django.conf import settings
     from django.core.management import call_command
 
     from benchmarks.proof.courses import PLANS
@@ -24,7 +28,12 @@ def main() -> None:
 
     call_command("setup_demo")
     add_site(HARBOR, "harbor.demo.local", "Demo Harbor", ["HarborX"])
-    save_account(HARBOR, "harbor")
+    for site_id, name in accounts():
+        save_account(site_id, name)
+    if settings.PERCIPIO_ORGANIZATION_ID:
+        apps.get_model("percipio_openedx", "PercipioConfiguration").objects.create(
+            site_id=WORKSHOP, enabled=True, **workshop()
+        )
     for plan in PLANS:
         publish(plan)
 
@@ -42,14 +51,23 @@ def accounts() -> dict[tuple[int, str], dict[str, Any]]:
         **{"enabled": True, "learners": "sso:tpa-saml"},
     }
     own = {(CAMPUS, name): {**account_of(name), **addresses_of(name)} for name in CUSTOMERS}
-    return {**own, (HARBOR, "harbor"): harbor}
+    every = {**own, (HARBOR, "harbor"): harbor}
+    return {key: {**values, **_organization(values["partner_name"])} for key, values in every.items()}
 
 
 def workshop() -> dict[str, Any]:
     """What an operator entered for the site that reports by the Track API."""
     from demo.learning.destinations import CONFIGURATIONS
 
-    return dict(CONFIGURATIONS[WORKSHOP])
+    values = CONFIGURATIONS[WORKSHOP]
+    return {**values, **_organization(values["partner_name"])}
+
+
+def _organization(partner: str) -> dict[str, str]:
+    """The organization that an account reports to, where the catalog is sent, which needs one."""
+    from django.conf import settings
+
+    return {"organization_id": organization_of(partner)} if settings.PERCIPIO_ORGANIZATION_ID else {}
 
 
 def save_account(site_id: int, name: str, **changes: Any) -> None:

@@ -25,6 +25,14 @@ PERCIPIO_OBSERVE_AFTER = 1
 # Statements are distinguished by their number here, so small batches meet the faults in more combinations.
 PERCIPIO_BATCH_SIZE = 20
 
+if os.environ.get("CHAOS_CATALOG"):
+    # The catalog is sent, too; a comparison each time that the clock has jumped.
+    PERCIPIO_CATALOG = "all visible"
+    PERCIPIO_CATALOG_PUSH = True
+    PERCIPIO_CATALOG_DURATION = 3600
+    PERCIPIO_CATALOG_INTERVAL = 60
+    PERCIPIO_ORGANIZATION_ID = "demo-academy-organization"
+
 # Which version of the plugin this process runs, for a harness that has several of them.
 if "CHAOS_PRESENCE" in os.environ:
     _plugin = Path(str(sys.modules["percipio_openedx"].__file__)).parent

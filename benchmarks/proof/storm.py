@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.proof import clock, school
+from benchmarks.proof.courses import PLANS
 from benchmarks.proof.lms import Installation, a_child_of
 from benchmarks.proof.servers import Program, Server
 
@@ -37,6 +38,7 @@ SHORT = {
     "database": 1,
     "clock": 3,
     "edit": 3,
+    "course": 8,
     "account": 12,
     "hour": 1,
 }
@@ -48,6 +50,7 @@ FULL = {
     "database": 2,
     "clock": 10,
     "edit": 8,
+    "course": 30,
     "account": 24,
     "hour": 2,
 }
@@ -85,7 +88,7 @@ class Storm:
         self._log = log.open("a", encoding="utf-8")
         self._began = time.monotonic()
         self._offset = self._furthest = 0.0
-        self._edits = 0
+        self._edits = self._titles = 0
         self._changed: tuple[int, str] | None = None
         self._account_edits: list[tuple[str, dict[str, Any]]] = []
         self.counts: Counter[str] = Counter()
@@ -117,6 +120,7 @@ class Storm:
             "database": self._database,
             "clock": self._clock,
             "edit": self._edit,
+            "course": self._course,
             "account": self._account,
             "hour": self._hour,
         }
@@ -241,6 +245,18 @@ class Storm:
         self._changed = self._dice.choice([key for key in school.accounts() if name in ("", key[1])])
         self._save_account(*self._changed, **edit)
         return f"{self._changed} {edit}"
+
+    def _course(self, _: str) -> str:
+        """An operator gives a course another title, and Percipio refuses or loses items for a while."""
+        from django.apps import apps
+
+        plan, self._titles = self._dice.choice(PLANS), self._titles + 1
+        rows = apps.get_model("percipio_openedx", "CourseOverride").objects
+        _persist(lambda: rows.update_or_create(course_key=plan.key, defaults={"title": f"Title {self._titles}"}))
+        scenario = self._dice.choice(("ok", "content-500:2", "content-403:2", "content-429=2:2", "lost-answer:2"))
+        self._lms.set_scenario(scenario)
+        self._move(self._offset + self._dice.uniform(60, 120))
+        return f"{plan.key} {scenario}"
 
     @staticmethod
     def _clear_cache() -> None:

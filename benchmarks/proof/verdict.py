@@ -14,6 +14,7 @@ ORDER = {"initialized": 0, "progressed": 1, "passed": 2, "completed": 3}
 TRACK_ORDER = {"started": 0, "in_progress": 1, "completed": 2}
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 FAULTS = ("lost", "doubled", "out of order", "wrong site", "wrong account", "wrong learner", "untrue")
+CATALOG_FAULTS = ("items lost", "items doubled", "wrong organization", "before its item")
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Verdict:
 
     expected: int = 0
     held: int = 0
+    items: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
 

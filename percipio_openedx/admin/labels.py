@@ -28,7 +28,10 @@ LABELS: Mapping[str, Text] = {
     "batch_size": _("Statements in one request"),
     "catalog": _("Offered in the catalog"),
     "catalog_duration": _("Duration of other courses"),
+    "catalog_interval": _("Seconds between two comparisons"),
     "catalog_language": _("Language of other courses"),
+    "catalog_patience": _("Seconds to wait for an item"),
+    "catalog_push": _("Send the catalog to Percipio"),
     "catalog_type": _("Type of content"),
     "change_date": _("Changed"),
     "changed_at": _("Since"),
@@ -58,6 +61,7 @@ LABELS: Mapping[str, Text] = {
     "happened_at": _("Happened"),
     "held": _("Held back"),
     "hold_reason": _("Not reported because"),
+    "is_catalog": _("Of the catalog"),
     "is_reported": _("Report this course"),
     "is_announced": _("Mail sent"),
     "last_error": _("Last error"),
@@ -244,6 +248,11 @@ HELP: dict[str, Text] = {
     "catalog_type": _("One of Percipio's types of content, such as COURSE. A course override can say otherwise."),
     "catalog_duration": _("In seconds, for courses whose effort cannot be read. 0: they are held back."),
     "catalog_language": _("For courses that name none: a language tag, as en or pt-BR. Empty: they are held back."),
+    "catalog_push": _("Needs the organization id, and a service account with the permission CONTENT_IMPORT."),
+    "catalog_interval": _("60 to 86400. A changed course is sent that much later at most."),
+    "catalog_patience": _(
+        "A statement waits that long at most until Percipio has accepted its course. 0: statements never wait."
+    ),
     "progress_step": _("Percent points between two progress reports, 1 to 100."),
     "locked_units": _(
         "For instance in audit mode. Where they count, such a learner never completes the course by units."
@@ -269,7 +278,10 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
     ),
     (
         _("The catalog"),
-        ("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
+        (
+            *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
+            *("catalog_push", "catalog_interval", "catalog_patience"),
+        ),
     ),
     (_("The way in from Percipio"), ("launch_idp", "launch_enrolls")),
     (_("Sending"), ("batch_size", "timeout", "send_skipped")),

@@ -37,6 +37,7 @@ OUTCOMES = {
     "broken": (_("put off: server error (5xx)"), Q(state=State.WAITING, status__gte=500, leased_until=None)),
     "silent": (_("put off: no answer"), Q(state=State.WAITING, status=None, attempts__gt=0, leased_until=None)),
     "untried": (_("not tried yet"), Q(state=State.WAITING, attempts=0, leased_until=None)),
+    "item": (_("put off: its course comes first"), Q(state=State.WAITING, awaits_item=True, leased_until=None)),
 }
 
 

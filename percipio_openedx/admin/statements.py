@@ -110,6 +110,8 @@ class StatementAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("State"))
     def state_badge(self, row: Statement) -> str:
+        if row.awaits_item and row.state == State.WAITING:
+            return badge(row.state, gettext("waiting for its course"))
         return badge(row.state, labels.of(labels.STATES, row.state))
 
     @admin.display(description=_("Answer"))

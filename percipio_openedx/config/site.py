@@ -80,6 +80,9 @@ FIELDS = (
     "catalog_type",
     "catalog_duration",
     "catalog_language",
+    "catalog_push",
+    "catalog_interval",
+    "catalog_patience",
     "launch_idp",
     "launch_enrolls",
     "milestones",
@@ -103,6 +106,9 @@ SHAPING = (
 
 
 LONGEST_TYPE = 64
+# Seconds: a day between two comparisons of the catalog, a month for a statement that waits for an item of it.
+LONGEST_INTERVAL = 86_400
+LONGEST_PATIENCE = 2_592_000
 
 # Skillsoft's data centers: addresses of the API and of the token endpoint. (The token address of "development" is on
 # Skillsoft's page, the others are in use by edX.)
@@ -341,6 +347,9 @@ def catalog_policy(values: Mapping[str, Any]) -> CatalogPolicy:
         type=kind,
         duration=whole("PERCIPIO_CATALOG_DURATION", values["catalog_duration"], 0, LONGEST_COURSE),
         language=language_tag(language) or "",
+        push=flag("PERCIPIO_CATALOG_PUSH", values["catalog_push"]),
+        interval=whole("PERCIPIO_CATALOG_INTERVAL", values["catalog_interval"], 60, LONGEST_INTERVAL),
+        patience=whole("PERCIPIO_CATALOG_PATIENCE", values["catalog_patience"], 0, LONGEST_PATIENCE),
     )
 
 

@@ -23,6 +23,8 @@ from percipio_openedx.delivery.outcomes import (
     is_challenge,
     outcome_of_answer,
     retry_after_of,
+    speaks_of_item,
+    without_echo,
 )
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome
@@ -73,6 +75,14 @@ class PercipioClient:
         """
         url = self._configuration.endpoint("track", organization)
         return self._answered("POST", url, record, _JSON, is_record=True)
+
+    def post_content(self, document: bytes, organization: str) -> Answer:
+        """Send one item of the catalog; an answer that repeats the item says nothing by that.
+
+        Source: ``POST /v1/partners/{partnerName}/organizations/{orgId}/content`` (Content Import API).
+        """
+        url = self._configuration.endpoint("content", organization)
+        return self._answered("POST", url, document, _JSON, is_item=True)
 
     def get_statements(
         self, params: Mapping[str, str] | None = None, organization: str = ""
@@ -127,6 +137,7 @@ class PercipioClient:
         longest: int = LONGEST_ANSWER,
         *,
         is_record: bool = False,
+        is_item: bool = False,
     ) -> Answer:
         """Make one request, and after a 401 or 403 one more with a fresh token. Raise no delivery error.
 
@@ -139,9 +150,12 @@ class PercipioClient:
             reply = exchange(
                 method, url, timeout=timeout, token=token, body=body, headers=headers, longest=longest, session=session
             )
+            if is_item:
+                reply = replace(reply, body=without_echo(reply.body, body or b""))
             outcome = outcome_of(reply.status)
             if method == "POST" and outcome is Outcome.ACCEPTED:
-                outcome = outcome_of_answer(reply.status, reply.body, is_record=is_record)
+                is_one = is_record or (is_item and speaks_of_item(reply.body))
+                outcome = outcome_of_answer(reply.status, reply.body, is_record=is_one)
             if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
                 outcome = Outcome.DOUBT
             secrets = (token.reveal(), self._configuration.client_secret.reveal())

@@ -7,6 +7,7 @@ statement's or the destination's is decided in ``attribution``.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -97,6 +98,20 @@ def is_challenge(headers: Mapping[str, str]) -> bool:
 def is_page(status: int, body: bytes) -> bool:
     """Return whether a success is a page or other text that is no API answer."""
     return parsed(body) is None and outcome_of_answer(status, body) is Outcome.DOUBT
+
+
+def without_echo(body: bytes, sent: bytes) -> bytes:
+    """Return an answer without what it repeats of the JSON object that was sent: a title may speak of errors."""
+    answer, item = parsed(body), parsed(sent)
+    if not isinstance(answer, dict) or not isinstance(item, dict):
+        return body
+    kept = {name: value for name, value in answer.items() if name not in item or item[name] != value}
+    return json.dumps(kept).encode()
+
+
+def speaks_of_item(body: bytes) -> bool:
+    """Return whether an answer in JSON is about the item that was sent; an empty one, or a text, may be a proxy's."""
+    return parsed(body) is not None
 
 
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:

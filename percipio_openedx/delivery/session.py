@@ -17,6 +17,7 @@ from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
+from percipio_openedx.delivery.items_first import ItemsFirst
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
 from percipio_openedx.delivery.settle import refuses_all, release, release_failed, reopen, settle, skip, stale
@@ -54,7 +55,13 @@ class DeliverySession:
             configuration, destination.organization, now, lambda answer: breaker.believes(destination, answer, now())
         )
         self._lease = uuid4()
-        self._claims = Claims(destination.pk, self._lease, longest_call(configuration), configuration.fingerprint)
+        self._claims = Claims(
+            destination.pk,
+            self._lease,
+            longest_call(configuration),
+            configuration.fingerprint,
+            ItemsFirst.of(destination, configuration),
+        )
         self._backlog = Backlog()
         self._held: dict[int, Row] = {}
         # Keys sent and not settled in the database, with ``Attribution.events`` as of sending.

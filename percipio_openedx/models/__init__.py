@@ -1,6 +1,7 @@
 """The rows: notices, the reported state, statements, and where and by whom they are sent or pulled."""
 
 from percipio_openedx.models.account import Account
+from percipio_openedx.models.catalog import CatalogEntry
 from percipio_openedx.models.configuration import CourseOverride, PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit, PullClient
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure

@@ -26,6 +26,9 @@ class Destination(models.Model):
     ``account`` is the account's name, empty for the site's own credentials and those of the settings: what was made for
     an account is never sent through another one.
 
+    ``is_catalog``: it is the endpoint of the content import, where the catalog is sent; what is refused there stops no
+    statement, nor the other way round. ``compared_at`` is when its catalog was last compared with the LMS.
+
     ``organization`` is the Percipio organization in the address, empty for the partner's own endpoint. Statements with
     ``own_credentials`` were built while the site had its own credentials, and are never sent with those of the
     settings.
@@ -47,6 +50,7 @@ class Destination(models.Model):
     account = ExactCharField(max_length=32, default="", blank=True)
     organization = ExactCharField(max_length=128, default="", blank=True)
     own_credentials = models.BooleanField(default=False)
+    is_catalog = models.BooleanField(default=False)
 
     failures = models.PositiveIntegerField(default=0)
     lone_failures = models.PositiveSmallIntegerField(default=0)
@@ -63,27 +67,33 @@ class Destination(models.Model):
     plain_answer_since = models.DateTimeField(null=True, blank=True)
     plain_answer_trusted_at = models.DateTimeField(null=True, blank=True)
     compared_with = models.CharField(max_length=16, default="", blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("destination")
         verbose_name_plural = _("destinations")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["site_id", "account", "organization", "own_credentials"], name="percipio_destination_unique"
+                fields=["site_id", "account", "organization", "own_credentials", "is_catalog"],
+                name="percipio_destination_unique",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"site={self.site_id} account={self.account or '-'} organization={self.organization or '-'}"
+        what = " catalog" if self.is_catalog else ""
+        return f"site={self.site_id} account={self.account or '-'} organization={self.organization or '-'}{what}"
 
     @property
     def place(self) -> Place:
         return self.site_id, self.account
 
     @classmethod
-    def of(cls, site_id: int, organization: str, *, own_credentials: bool, account: str = "") -> Destination:
+    def of(
+        cls, site_id: int, organization: str, *, own_credentials: bool, account: str = "", is_catalog: bool = False
+    ) -> Destination:
         """Return or create a destination; a site's own credentials take over one made with those of the settings."""
         key: dict[str, Any] = {"site_id": site_id, "account": account, "organization": organization}
+        key["is_catalog"] = is_catalog
         rows = cls.objects.filter(**key)
         if own_credentials and not rows.filter(own_credentials=True).exists():
             # Another worker may have created it, or taken it over, at the same moment.

@@ -55,6 +55,7 @@ LONGEST_LEASE = timedelta(hours=1)
 
 _NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
 _AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refusals": None, "refused_after": None}
+_AS_NEW["awaits_item"] = False
 
 
 def _may_be_read() -> models.Q:
@@ -104,7 +105,11 @@ class StatementQuerySet(models.QuerySet["Statement"]):
     def claim(self, lease: UUID, until: datetime) -> int:
         """Lease rows (waiting -> sending)."""
         return self.filter(state=State.WAITING).update(
-            state=State.SENDING, lease=lease, leased_until=until, attempts=models.F("attempts") + 1
+            state=State.SENDING,
+            lease=lease,
+            leased_until=until,
+            attempts=models.F("attempts") + 1,
+            awaits_item=False,
         )
 
     def accept(self, at: datetime, status: int | None, answer: str = "") -> int:
@@ -143,7 +148,11 @@ class StatementQuerySet(models.QuerySet["Statement"]):
 
     def bring_forward(self, at: datetime) -> int:
         """Make waiting and outdated rows due at ``at``."""
-        return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at)
+        return self.filter(state__in=(State.WAITING, State.OUTDATED)).update(due_at=at, awaits_item=False)
+
+    def await_item(self, due_at: Any) -> int:
+        """Put off until ``due_at``, since Percipio has not accepted the course's item yet (waiting -> waiting)."""
+        return self.filter(state=State.WAITING).update(due_at=due_at, awaits_item=True)
 
     def discard(self, at: datetime, answer: str) -> int:
         """Abandon what is parked, waiting or outdated, by an operator's decision only."""
@@ -214,7 +223,8 @@ class Statement(models.Model):
     ``in_doubt``: Percipio may have stored it, or a pull client read it, without confirmation. What is not in doubt may
     be rebuilt (decision record 0017); of an outdated row ``attempts`` and ``answer`` say how often and why that failed.
     ``built_by`` is the fingerprint of the configuration that shaped it. ``may_move``: an operator decided that it is
-    rebuilt for the account that is its learner's now, which it otherwise never is.
+    rebuilt for the account that is its learner's now, which it otherwise never is. ``awaits_item``: it was put off
+    until Percipio has accepted its course's item of the catalog, or until ``due_at``.
 
     .. pii: The statement names the learner (email or account, and name) and says what was achieved and when.
     .. pii_types: email_address, name, external_service, other
@@ -255,6 +265,7 @@ class Statement(models.Model):
     in_doubt = models.BooleanField(default=False)
     built_by = models.CharField(max_length=16, default="", blank=True)
     may_move = models.BooleanField(default=False)
+    awaits_item = models.BooleanField(default=False)
 
     objects = StatementQuerySet.as_manager()
 

@@ -121,7 +121,7 @@ class Reconciliation:
             parameters["since"] = (self._since - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         # If all goes to one organization use its address, like the connection check; otherwise the partner's.
         site_id, account = self._configuration.place
-        rows = Destination.objects.filter(site_id=site_id, account=account)
+        rows = Destination.objects.filter(site_id=site_id, account=account, is_catalog=False)
         names = set(rows.values_list("organization", flat=True))
         organization = names.pop() if len(names) == 1 else ""
         for page in PercipioClient(self._configuration).get_statements(parameters, organization):

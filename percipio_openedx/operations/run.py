@@ -1,4 +1,4 @@
-"""One worker pass: observe what is due, rebuild, deliver, then back-fill and sweep; and schedule the next pass."""
+"""One worker pass: observe, rebuild, deliver, send the catalog, then back-fill and sweep; and schedule the next."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Step(StrEnum):
     OBSERVING = "observing"
     REBUILDING = "rebuilding"
     DELIVERING = "delivering"
+    CATALOG = "catalog"
     BACKFILLING = "backfilling"
     SWEEPING = "sweeping"
     ALERTING = "alerting"
@@ -49,7 +50,8 @@ def run_once(budget: float | None = None) -> datetime | None:
     """Run a pass; return when the next is due (None: with the next notice). Never raises.
 
     ``budget`` is approximate seconds of work, None for no limit: half for observing, half of the rest for rebuilding.
-    Back-fill and sweep get what is left after delivering, up to their own limits, so that real work goes first.
+    The catalog gets half of what is left after delivering, back-fill and sweep the rest, up to their own limits, so
+    that real work goes first.
     """
     return run_pass(budget).next_at
 
@@ -57,8 +59,9 @@ def run_once(budget: float | None = None) -> datetime | None:
 def run_pass(budget: float | None = None) -> Pass:
     """Run a pass as ``run_once`` does; return its result."""
     # Imported here so that the LMS's web processes start without it.
+    from percipio_openedx.catalog.push import Pushed, push_due
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
-    from percipio_openedx.operations import alerts, backfill, sweep
+    from percipio_openedx.operations import alerts, backfill, sites, sweep
     from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
@@ -73,6 +76,10 @@ def run_pass(budget: float | None = None) -> Pass:
     rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
+    left = None if budget is None else max(1.0, (budget - (time.monotonic() - began)) / 2)
+    pushed = _step(done, Step.CATALOG, lambda: push_due(sites.reporting().values(), left), Pushed())
+    if pushed.broken:
+        done.broken[Step.CATALOG] = pushed.broken
     walked = [
         _walk(done, step, work, None if budget is None else budget - (time.monotonic() - began))
         for step, work in ((Step.BACKFILLING, backfill.carry_on), (Step.SWEEPING, sweep.sweep_due))
@@ -82,8 +89,8 @@ def run_pass(budget: float | None = None) -> Pass:
     broken = {str(step): why for step, why in done.broken.items()}
     to_tell = _step(done, Step.ALERTING, lambda: alerts.check(broken=broken), None)
     broken_at = timezone.now() + AFTER_A_BROKEN_STEP if done.broken else None
-    times = (reported.next_at, to_build, delivered.next_due, to_tell, broken_at, *(one.next_at for one in walked))
-    done.next_at = min((at for at in times if at is not None), default=None)
+    times = (reported.next_at, to_build, delivered.next_due, pushed.next_at, to_tell, broken_at)
+    done.next_at = min((at for at in (*times, *(one.next_at for one in walked)) if at is not None), default=None)
     counts = {
         "observed": reported.observed + sum(one.observed for one in walked),
         "statements": reported.statements + sum(one.statements for one in walked),
@@ -92,6 +99,7 @@ def run_pass(budget: float | None = None) -> Pass:
         "sent": delivered.sent,
         "parked": delivered.parked,
         "later": delivered.later,
+        "items": pushed.counts["sent"],
     }
     for name, count in counts.items():
         # For the site's monitoring service, as custom attributes of the task or command.

@@ -101,7 +101,7 @@ def try_now(site_id: int | None, now: datetime) -> int:
 
 def _compare(work: _Pass) -> None:
     """Compare waiting statements once with each changed configuration; later ones are found when claimed."""
-    for destination in Destination.objects.order_by("pk"):
+    for destination in Destination.objects.filter(is_catalog=False).order_by("pk"):
         with bulkhead(Boundary.ROW) as contained:
             _compare_one(destination, work)
         # A mistake in the configuration is reported elsewhere.

@@ -19,6 +19,7 @@ from django.utils import timezone
 from percipio_openedx import edx_platform
 from percipio_openedx.db import persistently, without_gap_locks
 from percipio_openedx.enums import Api
+from percipio_openedx.models.catalog import CatalogEntry
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.operations import Alert, ErasureRequest
@@ -33,6 +34,7 @@ FOREIGN: dict[type[Model], tuple[str, ...]] = {
     Alert: ("message",),
     DeliveryAttempt: ("answer",),
     Destination: ("last_error", "plain_answer"),
+    CatalogEntry: ("answer",),
     Statement: ("answer",),
 }
 WITH_MESSAGE = (State.OUTDATED, State.WAITING, State.SENDING, State.PARKED, State.DISCARDED)
@@ -123,7 +125,7 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
 
 def _only_organization(row: LearnerCourse) -> str:
     """Return the organization of all statements of a learner's account; ``''`` if there are several."""
-    there = Destination.objects.filter(site_id=row.site_id, account=row.account)
+    there = Destination.objects.filter(site_id=row.site_id, account=row.account, is_catalog=False)
     names = set(there.values_list("organization", flat=True))
     return names.pop() if len(names) == 1 else ""
 
@@ -143,6 +145,7 @@ def _mask_elsewhere(user_id: int) -> None:
         Alert.objects.all(),
         DeliveryAttempt.objects.filter(destination__in=destinations),
         Destination.objects.filter(pk__in=destinations),
+        CatalogEntry.objects.filter(destination__in=destinations).exclude(answer=""),
         Statement.objects.filter(destination__in=destinations, state__in=WITH_MESSAGE),
     ]
     for of_one in texts:

@@ -164,6 +164,21 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: The language tag (en, pt-BR) that the catalog states for a course whose settings name no
     #     language. Empty: such a course is held back.
     "PERCIPIO_CATALOG_LANGUAGE": "",
+    # .. setting_name: PERCIPIO_CATALOG_PUSH
+    # .. setting_default: False
+    # .. setting_description: Whether the offered courses are sent to Percipio's catalog, and kept in step with the LMS.
+    #     Needs PERCIPIO_ORGANIZATION_ID and a service account with the permission CONTENT_IMPORT.
+    "PERCIPIO_CATALOG_PUSH": False,
+    # .. setting_name: PERCIPIO_CATALOG_INTERVAL
+    # .. setting_default: 3600
+    # .. setting_description: Seconds between two comparisons of the catalog with the LMS, 60 to 86400: a changed course
+    #     is sent that much later at most.
+    "PERCIPIO_CATALOG_INTERVAL": 3600,
+    # .. setting_name: PERCIPIO_CATALOG_PATIENCE
+    # .. setting_default: 86400
+    # .. setting_description: Seconds that a statement waits at most for Percipio to accept its course's item, where the
+    #     catalog is sent, 0 to 2592000. 0: it never waits.
+    "PERCIPIO_CATALOG_PATIENCE": 86400,
     # .. setting_name: PERCIPIO_LAUNCH_IDP
     # .. setting_default: ""
     # .. setting_description: The identity provider that learners who come by the launch address log in through: its id

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import connection, models
 from django.utils import timezone
 
-from percipio_openedx.models import Alert, DeliveryAttempt, Destination, PullAudit, Statement
+from percipio_openedx.models import Alert, CatalogEntry, DeliveryAttempt, Destination, PullAudit, Statement
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import problems, status
@@ -24,6 +24,8 @@ HARMLESS = "no learner \ufffd \ufffd \ufffd "
 # Every column of words, by whose they are. A new one has to be put on one side.
 FOREIGN = {
     "Alert.message",
+    "CatalogEntry.answer",
+    "CatalogEntry.title",
     "DeliveryAttempt.answer",
     "Destination.last_error",
     "Destination.plain_answer",
@@ -33,6 +35,7 @@ FOREIGN = {
 }
 # Of ours; keys, which may not change; and what an operator or the LMS chose, which is refused where it does not fit.
 OURS = {
+    *("CatalogEntry.content_id", "CatalogEntry.state", "CatalogEntry.fingerprint", "CatalogEntry.tried"),
     *("Alert.kind", "Alert.subject", "BackfillRun.course_key", "BackfillRun.scope", "BackfillRun.scope_key"),
     *("CourseOverride.content_id", "CourseOverride.course_key", "DeliveryAttempt.api", "DeliveryAttempt.outcome"),
     *("CourseOverride.offer", "CourseOverride.title", "CourseOverride.type", "CourseOverride.tags"),
@@ -79,6 +82,7 @@ def rows() -> dict[type[models.Model], models.Model]:
     row = add(1)
     return {
         Alert: Alert.objects.create(kind="late", subject="x", changed_at=now),
+        CatalogEntry: CatalogEntry.objects.create(destination=row.destination, content_id="x", due_at=now),
         DeliveryAttempt: DeliveryAttempt.objects.create(
             destination=row.destination, started_at=now, statements=1, duration_ms=1
         ),

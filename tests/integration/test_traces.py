@@ -275,6 +275,7 @@ def test_every_column_of_percipio_s_words_is_known() -> None:
             *("learner_id", "learner_home_page", "organization_from", "learners"),
         },
         "BackfillRun": {"scope_key", "scope", "course_key", "problem"},
+        "CatalogEntry": {"content_id", "title", "state", "fingerprint", "tried"},
         "CourseOverride": {"course_key", "content_id", "offer", "title", "type", "tags", "author"},
         "DeliveryAttempt": {"api", "outcome"},
         "Destination": {"account", "compared_with", "organization", "paused_reason"},

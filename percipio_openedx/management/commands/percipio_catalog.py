@@ -1,4 +1,4 @@
-"""``percipio_catalog``: list a site's catalog, write it as a file for Percipio, and import what is decided about it."""
+"""``percipio_catalog``: list a site's catalog, send it to Percipio or write it as a file, and import decisions."""
 
 from __future__ import annotations
 
@@ -9,33 +9,46 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from tqdm import tqdm
 
 from percipio_openedx import config
-from percipio_openedx.catalog import offered
+from percipio_openedx.capture import wake
+from percipio_openedx.catalog import offered, push
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
 from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.offered import DescribedItem
 from percipio_openedx.catalog.sheets import as_csv, header
-from percipio_openedx.config import CatalogRules
+from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import CatalogGap, Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over
-from percipio_openedx.management.operator import OperatorCommand, UsageError, site_option
+from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.operations import labels
 
 
 class Command(OperatorCommand):
     help = (
-        "Shows and writes the catalog, the courses that a site offers to Percipio. `list` says what is said of each, "
-        "or why it is held back. `export` writes them as CSV, for upload there, with the columns of a template that "
-        "was downloaded there. `import FILE.csv` takes over what is decided about courses, as percipio_courses does. "
-        "Needs no credentials. Exit code 1 if an item is held back."
+        "Shows, sends and writes the catalog, the courses that a site offers to Percipio. `list` says what is said of "
+        "each, or why it is held back. `diff` says what Percipio does not hold as it is offered now, `push` sends it "
+        "without waiting for a worker. `export` writes the items as CSV, for upload there, with the columns of a "
+        "template that was downloaded there. `import FILE.csv` takes over what is decided about courses, as "
+        "percipio_courses does. Only diff and push need credentials. Exit code 1 if an item is held back, or not in "
+        "Percipio."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        acts = parser.add_subparsers(dest="act", required=True, metavar="list|export|import")
-        for name, text in (("list", "show the items"), ("export", "write them as CSV")):
+        acts = parser.add_subparsers(dest="act", required=True, metavar="list|diff|push|export|import")
+        texts = {
+            "list": "show the items",
+            "diff": "show what Percipio does not hold as it is offered",
+            "push": "send that to Percipio now",
+            "export": "write the items as CSV",
+        }
+        for name, text in texts.items():
             act = acts.add_parser(name, help=text)
             act.add_argument("--site", metavar="SITE", help="the site, by id or domain; the LMS's default site if none")
+            if name == "push":
+                act.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
         act.add_argument("--format", choices=tuple(FileForm), required=True, help="which import it is for")
         act.add_argument("--template", metavar="FILE", help="the template from Percipio, whose columns are filled")
         taking = acts.add_parser("import", help="take over a file of course overrides")
@@ -46,6 +59,9 @@ class Command(OperatorCommand):
         if options["act"] == "import":
             return take_over(self, options["file"], dry_run=options["dry_run"])
         rules = catalog_of(options["site"])
+        if options["act"] in ("diff", "push"):
+            site = sent_catalog_of(rules)
+            return self._diff(site) if options["act"] == "diff" or options["dry_run"] else self._push(site)
         items = offered.catalog(rules, timezone.now())
         if options["act"] == "list":
             return self._list(items)
@@ -66,6 +82,43 @@ class Command(OperatorCommand):
             text = ngettext("%(count)s item, %(held)s held back", "%(count)s items, %(held)s held back", len(items))
             self.say(text % {"count": len(items), "held": held})
         return not held
+
+    def _diff(self, site: Configuration) -> bool:
+        """Show what is to be sent, held back, refused, or withdrawn; whether all that is offered is in Percipio."""
+        is_well = True
+        for sender, rows in push.differences(site):
+            for row in rows:
+                is_well = is_well and row.state == EntryState.WITHDRAWN
+                if self.as_json:
+                    names = ("content_id", "title", "state", "sent_at", "status", "answer")
+                    self.emit({**_where(sender), **{name: getattr(row, name) for name in names}})
+                    continue
+                state = row.get_state_display()
+                why = row.answer if row.state in (EntryState.WAITING, EntryState.REFUSED) else ""
+                self.say(f"{sender.organization}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
+            if not self.as_json:
+                text = ngettext("%(place)s: %(count)s difference", "%(place)s: %(count)s differences", len(rows))
+                self.say(text % {"place": sender.organization, "count": len(rows)})
+        return is_well
+
+    def _push(self, site: Configuration) -> bool:
+        """Send what is to be sent, until it is done or interrupted."""
+        catalog, done = push.SiteCatalog(site), push.Pushed()
+        with interruption() as stop:
+            for sender in push.senders(site):
+                sent = push.Pushed()
+                with tqdm(desc=sender.organization, unit=" items", disable=None, total=len(catalog.items)) as bar:
+                    push.push(sender, catalog, sent, stop.is_set, bar.update, at_once=True)
+                done.counts += sent.counts
+                counts = {name: sent.counts[name] for name in ("sent", "refused", "later")}
+                if self.as_json:
+                    self.emit({**_where(sender), **counts})
+                else:
+                    text = _("%(place)s: %(sent)s sent, %(refused)s refused, %(later)s to be tried again")
+                    self.say(text % {"place": sender.organization, **counts})
+        if done.counts["forward"]:
+            wake.on_commit()
+        return not any(row.state != EntryState.WITHDRAWN for _sender, rows in push.differences(site) for row in rows)
 
     def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:
         made = catalog_file(((one.item, one.record) for one in items), form, template)
@@ -103,6 +156,27 @@ def catalog_of(site: str | None) -> CatalogRules:
     if rules.policy.offering is Offering.NONE:
         raise UsageError(_("this site has no catalog; set PERCIPIO_CATALOG"))
     return rules
+
+
+def sent_catalog_of(rules: CatalogRules) -> Configuration:
+    """Return the configuration of a site whose catalog is sent.
+
+    Raises:
+        UsageError: the site has no credentials, does not send its catalog, or has no organization id.
+        PercipioConfigurationError: a setting is wrong.
+    """
+    site = config.for_site(rules.site_id)
+    if site is None:
+        raise UsageError(_("this site has no credentials"))
+    if not push.is_pushed(site):
+        raise UsageError(_("this site does not send its catalog; set PERCIPIO_CATALOG_PUSH"))
+    if not push.senders(site):
+        raise UsageError(_("the catalog needs an organization id; set PERCIPIO_ORGANIZATION_ID"))
+    return site
+
+
+def _where(sender: Configuration) -> dict[str, Any]:
+    return {"site": sender.site_id, "account": sender.account, "organization": sender.organization}
 
 
 def _document(made: CatalogFile) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.admin import base, search
@@ -84,6 +85,17 @@ def test_what_waits_is_found_by_what_put_it_off(
 
     for name in ("throttled", "broken", "silent"):
         assert found(everything, outcome=name) == ({"waiting"} if name == outcome else set())
+
+
+def test_what_waits_for_its_course_in_the_catalog_is_found_and_says_so(world: World, everything: Client) -> None:
+    assert found(everything, outcome="item") == set()
+    row = world.by_state[State.WAITING]
+    Statement.objects.filter(pk=row.pk).await_item(timezone.now() + timedelta(hours=1))
+
+    assert found(everything, outcome="item") == {"waiting"}
+    assert "waiting for its course" in everything.get(reverse(LIST), {"outcome": "item"}).content.decode()
+    address = reverse("admin:percipio_openedx_timeline", args=[world.amina.pk, row.course_key])
+    assert "has to accept the course first" in everything.get(address).content.decode().replace("&#x27;", "'")
 
 
 def test_voided_statements_are_found_by_their_verb_too(world: World, everything: Client) -> None:

@@ -12,6 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from percipio_openedx import reporting, tasks
+from percipio_openedx.catalog import push
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.models.statement import State
@@ -30,6 +31,7 @@ STEPS = {
     Step.OBSERVING: (reporting, "report_due"),
     Step.REBUILDING: (reporting, "rebuild_due"),
     Step.DELIVERING: (dispatcher, "deliver_due"),
+    Step.CATALOG: (push, "push_due"),
     Step.BACKFILLING: (backfill, "carry_on"),
     Step.SWEEPING: (sweep, "sweep_due"),
     Step.ALERTING: (alerts, "check"),

@@ -1,4 +1,4 @@
-"""``percipio_catalog``: the catalog in a terminal, and as a file for Percipio, without credentials."""
+"""``percipio_catalog``: the catalog in a terminal, as a file for Percipio, and on its way there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.models import CourseOverride
+from percipio_openedx.delivery import tokens
+from percipio_openedx.models import CatalogEntry, CourseOverride
+from percipio_sandbox import Sandbox
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview
 
@@ -130,3 +132,81 @@ def test_why_there_is_none(manage: Manage, site: Any, name: str, value: object, 
     ran = manage("percipio_catalog", "list")
     assert ran.code == 2
     assert words in ran.err
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sending(site: Any, arriving: Sandbox) -> Sandbox:
+    tokens._memory.clear()
+    site.PERCIPIO_CATALOG_PUSH = True
+    site.PERCIPIO_ORGANIZATION_ID = "globex"
+    return arriving
+
+
+def test_the_difference_is_shown_and_sent(manage: Manage, sending: Sandbox) -> None:
+    lines = [
+        "globex: held back: course:A+Two  Two",
+        "globex: waiting: ext-1  =One",
+        "globex: 2 differences",
+    ]
+    for arguments in (["diff"], ["push", "--dry-run"]):
+        ran = manage("percipio_catalog", *arguments)
+        assert (ran.code, ran.lines) == (1, lines)
+    assert not sending.requests and not CatalogEntry.objects.exists()
+    ran = manage("percipio_catalog", "push")
+    assert (ran.code, ran.lines) == (1, ["globex: 1 sent, 0 refused, 0 to be tried again"])
+    assert [one["content_id"] for one in sending.content] == ["ext-1"]
+    CourseOverride.objects.create(course_key="course:A+Two", offer="withdrawn")
+    assert manage("percipio_catalog", "push").code == 0
+    assert manage("percipio_catalog", "diff").lines == ["globex: 0 differences"]
+    CourseOverride.objects.create(course_key="course-v1:A+One+R1", offer="withdrawn")
+    CourseOverride.objects.create(course_key="course-v1:A+One+R2", offer="withdrawn")
+    ran = manage("percipio_catalog", "diff")
+    assert (ran.code, ran.lines[0]) == (0, "globex: withdrawn: ext-1  =One"), "only Skillsoft can remove it"
+
+
+def test_the_difference_for_programs(manage: Manage, sending: Sandbox) -> None:
+    held, waiting = manage("percipio_catalog", "--json", "diff").documents
+    assert (held["state"], waiting["state"]) == ("held", "waiting")
+    assert waiting == {
+        "site": 1,
+        "account": "",
+        "organization": "globex",
+        "content_id": "ext-1",
+        "title": "=One",
+        "state": "waiting",
+        "sent_at": None,
+        "status": None,
+        "answer": "",
+    }
+    (pushed,) = manage("percipio_catalog", "--json", "push").documents
+    assert pushed == {"site": 1, "account": "", "organization": "globex", "sent": 1, "refused": 0, "later": 0}
+
+
+def test_an_operator_does_not_wait_for_the_backoff(manage: Manage, sending: Sandbox) -> None:
+    sending.set_scenario("content-500:1")
+    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 0 refused, 1 to be tried again"]
+    assert "internal server error" in manage("percipio_catalog", "diff").lines[1]
+    assert manage("percipio_catalog", "push").lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CLIENT_ID", "", "is empty"),
+        ("CATALOG_PUSH", False, "set PERCIPIO_CATALOG_PUSH"),
+        ("ORGANIZATION_ID", "", "set PERCIPIO_ORGANIZATION_ID"),
+    ],
+)
+def test_what_sending_needs_is_named(sending: Any, manage: Manage, site: Any, name: str, value: Any, said: str) -> None:
+    setattr(site, f"PERCIPIO_{name}", value)
+    ran = manage("percipio_catalog", "push")
+    assert ran.code == 2 and said in ran.err
+    assert not sending.requests
+
+
+def test_a_site_without_credentials_sends_nothing(manage: Manage) -> None:
+    ran = manage("percipio_catalog", "push")
+    assert ran.code == 2 and "no credentials" in ran.err

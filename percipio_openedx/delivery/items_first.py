@@ -1,0 +1,106 @@
+"""Put off the statements whose course Percipio's catalog does not have yet, where a site sends its catalog.
+
+A completion of an item that Percipio does not know can be shown to nobody. A statement waits for its own course's item
+only, for ``PERCIPIO_CATALOG_PATIENCE`` after it was stored at most.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from percipio_openedx import edx_platform
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course
+from percipio_openedx.db import persistently
+from percipio_openedx.enums import Offering
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models.catalog import CatalogEntry
+from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.destination import Destination
+from percipio_openedx.models.statement import Statement
+from percipio_openedx.statements.content import content_id
+
+logger = logging.getLogger(__name__)
+
+# What waits is examined again after this, whatever happens: an item that was accepted has it leave at once.
+AGAIN = timedelta(hours=1)
+
+# A statement's key, its course run, and when it was stored.
+Waiting = tuple[int, str, datetime]
+
+
+class ItemsFirst:
+    """Which statements of a destination wait for an item of the catalog; for one delivery session.
+
+    Queries only for course runs that it has not seen, and for what is put off; None where no catalog is in force.
+    """
+
+    def __init__(self, destination: Destination, configuration: Configuration) -> None:
+        self._configuration = configuration
+        place = {name: getattr(destination, name) for name in ("site_id", "account", "organization")}
+        self._catalogs = Destination.objects.filter(is_catalog=True, **place)
+        self._patience = timedelta(seconds=configuration.catalog.patience)
+        # Course runs of which statements may leave: what Percipio has accepted stays so.
+        self._free: set[str] = set()
+
+    @classmethod
+    def of(cls, destination: Destination, configuration: Configuration) -> ItemsFirst | None:
+        """Return the rule for a destination, None where no catalog is sent to its organization."""
+        policy, organization = configuration.catalog, configuration.organization
+        is_in_force = policy.push and policy.offering is not Offering.NONE and policy.patience > 0
+        is_there = bool(organization) and destination.organization == organization
+        return cls(destination, configuration) if is_in_force and is_there else None
+
+    def put_off(self, rows: Sequence[Waiting], now: datetime) -> set[int]:
+        """Put off those of the statements that wait for an item, and return their keys."""
+        patient = [row for row in rows if row[2] + self._patience > now]
+        waiting = self._without_item({course_key for _pk, course_key, _at in patient} - self._free)
+        late = [row for row in patient if row[1] in waiting]
+        if late:
+            soon = {pk for pk, _key, at in late if at + self._patience <= now + AGAIN}
+            _put_off(soon, {pk for pk, *_ in late} - soon, self._patience, now)
+        return {pk for pk, *_ in late}
+
+    def _without_item(self, course_keys: set[str]) -> set[str]:
+        """Return those of the course runs that are offered, and whose item Percipio has not accepted.
+
+        All of them where the LMS cannot say: what leaves too early may be lost on Percipio, an hour is not.
+        """
+        if not course_keys:
+            return set()
+        try:
+            offered = self._offered(course_keys)
+        except PlatformUnavailable as error:
+            logger.warning("course runs unreadable, statements wait problem=%s", error)
+            return course_keys
+        entries = CatalogEntry.objects.filter(destination__in=self._catalogs, content_id__in=set(offered.values()))
+        known = dict(entries.values_list("content_id", "sent_at")) if offered else {}
+        if set(offered.values()) - known.keys():
+            # Offered since the last comparison.
+            self._catalogs.update(compared_at=None)
+        waiting = {key for key, content in offered.items() if known.get(content) is None}
+        self._free |= course_keys - waiting
+        return waiting
+
+    def _offered(self, course_keys: set[str]) -> dict[str, str]:
+        """Return the content ids of those of the course runs that are offered (as ``catalog.offered``)."""
+        policy, rule, root = self._configuration.catalog, self._configuration.content_id, self._configuration.lms_root
+        book, found = OverrideBook(course_keys), {}
+        for run in edx_platform.course_runs(course_keys):
+            decided = book.of(run.key)
+            own, offer = (decided.content_id, decided.offer) if decided else ("", "")
+            if policy.offers(offer, is_visible=run.is_visible):
+                course = Course(key=run.key, org=run.org, number=run.number, run=run.run, content_id=own)
+                found[run.key] = content_id(course, rule, root)
+        return found
+
+
+@persistently
+def _put_off(soon: Iterable[int], others: Iterable[int], patience: timedelta, now: datetime) -> None:
+    """Put off until the patience ends, or for an hour."""
+    Statement.objects.filter(pk__in=list(soon)).await_item(F("stored_at") + patience)
+    Statement.objects.filter(pk__in=list(others)).await_item(now + AGAIN)
