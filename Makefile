@@ -2,7 +2,7 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench docs upgrade \
+.PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench reference docs dist upgrade \
         requirements ci-requirements extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
@@ -75,9 +75,21 @@ quality: $(INSTALLED)-quality.stamp ## Lint, types, import contracts, dead code,
 		--config_file .pii_annotations.yml --lint --report --coverage --app_name percipio_openedx
 	$(BIN)/vulture
 	$(BIN)/bandit -q -c pyproject.toml -r percipio_openedx
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.codecov .github/codecov.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.readthedocs .readthedocs.yaml
 
 audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtime's pinned versions, of both releases
 	@requirements/audit.sh $(BIN)/pip-audit $(ARGS)
+
+reference: $(INSTALLED)-test.stamp ## Write the tables of settings and commands into the documentation
+	$(RUN) docs/_reference/pages.py
+
+dist: $(INSTALLED)-dist.stamp ## Build, check and try the three distributions, into dist/
+	$(RUN) .ci/dist.py $(ARGS)
 
 docs: $(INSTALLED)-doc.stamp ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

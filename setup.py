@@ -8,6 +8,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
+HOME = "https://github.com/openedx/percipio_openedx"
 
 
 def version() -> str:
@@ -17,6 +18,12 @@ def version() -> str:
     if found is None:
         raise RuntimeError("percipio_openedx/__init__.py names no __version__")
     return found.group(1)
+
+
+def long_description() -> str:
+    """Return the README with its links into the repository made absolute, as an index shows it."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\]\((?![a-z]+:|#)", f"]({HOME}/blob/v{version()}/", readme)
 
 
 def requirements(name: str) -> list[str]:
@@ -29,9 +36,18 @@ setup(
     name="percipio-openedx",
     version=version(),
     description="Learner progress and completion from an Open edX LMS to Skillsoft Percipio",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description=long_description(),
     long_description_content_type="text/markdown",
-    license="AGPL-3.0",
+    author="The contributors of percipio_openedx",
+    url=HOME,
+    project_urls={
+        "Documentation": f"{HOME}/blob/v{version()}/docs/index.md",
+        "Source": HOME,
+        "Issues": f"{HOME}/issues",
+        "Changes": f"{HOME}/blob/v{version()}/CHANGELOG.rst",
+        "Security": f"{HOME}/security/policy",
+    },
+    license_expression="AGPL-3.0-only",
     license_files=["LICENSE.txt"],
     packages=find_packages(include=["percipio_openedx", "percipio_openedx.*"]),
     package_data={
@@ -54,16 +70,19 @@ setup(
     },
     keywords="openedx percipio skillsoft xapi",
     classifiers=[
-        "Development Status :: 3 - Alpha",
+        "Development Status :: 4 - Beta",
         "Framework :: Django",
         "Framework :: Django :: 5.2",
         "Intended Audience :: Developers",
         "Intended Audience :: Education",
-        "License :: OSI Approved :: GNU Affero General Public License v3",
+        "Intended Audience :: System Administrators",
         "Natural Language :: English",
+        "Natural Language :: German",
+        "Operating System :: POSIX",
         "Programming Language :: Python :: 3",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Topic :: Education :: Computer Aided Instruction (CAI)",
         "Typing :: Typed",
     ],
 )

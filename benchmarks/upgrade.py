@@ -9,7 +9,7 @@ compared with what the LMS's own tables say, as ``benchmarks.chaos`` does.
 
     python -m benchmarks.upgrade                       # this code and the next version, an old commit and this code
     python -m benchmarks.upgrade --next                # this code and the next version: a script makes it of this one
-    python -m benchmarks.upgrade --old v0.1.0          # a commit of this repository and this code
+    python -m benchmarks.upgrade --old v1.0.0          # a commit of this repository and this code
     python -m benchmarks.upgrade --against-the-rule    # a next version that must not be made so: found, and ends with 1
 
 The old commit is the oldest whose migrations this code has unchanged. In a shallow clone, without a history, there is

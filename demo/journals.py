@@ -35,33 +35,49 @@ class Journal:
         text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         for number, line in enumerate(line for line in text.split("\n") if line):
             read = json.loads(line)
-            is_track = read["kind"] == "track"
-            yield Entry(self.region, read["partner"], is_track, number >= self.before, read["body"])
+            yield Entry(self.region, read["partner"], read["kind"], number >= self.before, read["body"])
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A statement or a Track record, and at which partner of which region it arrived; ``is_new`` in this run."""
+    """What arrived at which partner of which region; ``is_new`` in this run.
+
+    ``kind`` is ``statement``, ``track`` (a Track record) or ``content`` (an item of the catalog).
+    """
 
     region: str
     partner: str
-    is_track: bool
+    kind: str
     is_new: bool
     body: dict[str, Any]
 
     @property
+    def is_track(self) -> bool:
+        """Whether it is a Track record."""
+        return self.kind == "track"
+
+    @property
+    def is_item(self) -> bool:
+        """Whether it is an item of the catalog, which names no learner."""
+        return self.kind == "content"
+
+    @property
     def email(self) -> str:
-        """The learner's address."""
+        """The learner's address, empty for an item of the catalog."""
+        if self.is_item:
+            return ""
         return str(self.body["user"] if self.is_track else self.body["actor"]["mbox"].removeprefix("mailto:"))
 
     @property
     def course(self) -> str:
         """The course's id at Percipio."""
-        return str(self.body["content_id"] if self.is_track else self.body["object"]["id"])
+        return str(self.body["object"]["id"] if self.kind == "statement" else self.body["content_id"])
 
     @property
     def what(self) -> str:
         """What is said, in a word."""
+        if self.is_item:
+            return "item of the catalog"
         if self.is_track:
             return f"Track record: {self.body['status']}"
         return f"statement: {self.body['verb']['display']['en-US']}"
@@ -98,18 +114,23 @@ class _Arrived:
 
 
 def show_received(journals: Sequence[Journal]) -> None:
-    """What is in the files, by region and partner."""
+    """What is in the files, by region and partner: items of the catalog, and what is said of learners."""
     found: Counter[tuple[str, str, str]] = Counter()
     learners: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    courses: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for entry in (entry for journal in journals for entry in journal.entries()):
         key = (entry.region, entry.partner, entry.what)
         found[key] += 1
-        learners[key].add(entry.email)
+        learners[key] |= {entry.email} - {""}
+        courses[key].add(entry.course)
     print(
         "\nWhat arrived, in this run or an earlier, a line each in " + " and ".join(one.path.name for one in journals)
     )
-    lines = [(*key, str(len(learners[key])), str(count)) for key, count in sorted(found.items())]
-    table(("region", "partner", "what", "learners", "how many"), lines)
+    lines = [
+        (*key, str(len(courses[key])), str(len(learners[key]) or ""), str(count))
+        for key, count in sorted(found.items())
+    ]
+    table(("region", "partner", "what", "courses", "learners", "how many"), lines)
 
 
 def compare(since: datetime, journals: Sequence[Journal]) -> int:
@@ -124,7 +145,7 @@ def compare(since: datetime, journals: Sequence[Journal]) -> int:
     """
     arrived: dict[str, _Arrived] = defaultdict(_Arrived)
     strangers = []
-    for entry in (entry for journal in journals for entry in journal.entries()):
+    for entry in (entry for journal in journals for entry in journal.entries() if not entry.is_item):
         if entry.is_strangers:
             strangers.append(f"{entry.email} in {entry.course} at {entry.partner}, {entry.region}")
         if entry.is_new:

@@ -87,6 +87,15 @@ def show_outcome() -> None:
     table(("site", "account", "state", "learners", "statements"), lines)
 
 
+def show_catalog() -> None:
+    """What Percipio knows of each site's courses, by account."""
+    found = Counter(_model("CatalogEntry").objects.values_list("destination__site_id", "destination__account", "state"))
+    sites = _sites()
+    lines = [(sites.get(site, str(site)), *rest, str(count)) for (site, *rest), count in sorted(found.items())]
+    print("\nThe catalog, as Percipio has it:")
+    table(("site", "account", "state", "courses"), lines)
+
+
 def show_held() -> None:
     """Who is held back at each site, and why."""
     people, sites = _people(), _sites()

@@ -2,9 +2,9 @@
 """The whole path on one machine: a class learns in the demo LMS, and a pretend Percipio hears of it.
 
 Started by ``make demo``. It makes the LMS's database, starts a sandbox for each of two regions and a real Celery worker
-on a broker that is a folder, lives through a class, waits until everything has arrived, and says what Percipio now
-knows. A second run finds the same class with the same acts, so nothing new arrives. With ``PERCIPIO_API_URL`` in the
-environment no sandbox is started, and that address is reported to.
+on a broker that is a folder, sends the catalog, lives through a class, waits until everything has arrived, and says
+what Percipio now knows. A second run finds the same class with the same acts, so nothing new arrives. With
+``PERCIPIO_API_URL`` in the environment no sandbox is started, no catalog is sent, and that address is reported to.
 
 It ends with status 1 where something has not been settled, where the LMS holds for delivered what no sandbox got, or
 where a partner's record holds a learner who is not its own. SIGTERM and Ctrl-C end it with everything that it has
@@ -38,6 +38,13 @@ VAR = Path(os.environ.get("DEMO_VAR", DEMO / "var"))
 # Seconds that everything may take to arrive; the demo's class needs about ten.
 PATIENCE = 100.0
 SANDBOX_PORT = 8899
+# How the sites' courses are offered; few of them say how long they take.
+CATALOG = {
+    "PERCIPIO_CATALOG": "all visible",
+    "PERCIPIO_CATALOG_PUSH": "true",
+    "PERCIPIO_CATALOG_DURATION": "3600",
+    "PERCIPIO_ORGANIZATION_ID": "org-academy",
+}
 LMS_PORT = 8000
 
 
@@ -65,7 +72,7 @@ class Region:
         """What it is started with."""
         files = ["--record", str(self.file()), "--track-record", str(self.file("track"))]
         options = ["--port", str(self.port), "--scenario", self.scenario, "--quiet", *files]
-        return [*options, "--journal", str(self.file("journal"))]
+        return [*options, "--known-content-only", "--journal", str(self.file("journal"))]
 
 
 def main() -> int:
@@ -88,7 +95,10 @@ def main() -> int:
             sandbox = stack.enter_context(_running(name, ["-m", "percipio_sandbox", *region.options()]))
             _wait_for(sandbox, log, before, f"percipio sandbox at {region.url}/")
         _say("Making the LMS: database, sites, courses, a login for the admin")
-        _manage("setup_demo")
+        _manage("setup_demo", "--courses", str(chosen.courses))
+        if chosen.regions:
+            _say("Percipio learns of the courses")
+            _manage("percipio_run")
         stack.enter_context(_running("worker", ["-m", "celery", *_worker_options()]))
         _say(f"A class of {chosen.learners} learners in {chosen.courses} courses (seed {chosen.seed})")
         simulation = ["--learners", str(chosen.learners), "--courses", str(chosen.courses), "--seed", str(chosen.seed)]
@@ -160,6 +170,8 @@ def _environment(chosen: argparse.Namespace) -> dict[str, str]:
         own["PERCIPIO_API_URL"] = first.url
         own["PERCIPIO_TOKEN_URL"] = f"{first.url}/oauth2-provider/token"
         own["DEMO_OTHER_REGION_URL"] = other.url
+        # Not where the demo reports to the real Percipio: nobody can remove its courses there.
+        own |= CATALOG
     return {**own, **{name: os.environ[name] for name in own if name.startswith("PERCIPIO_") and name in os.environ}}
 
 
@@ -232,6 +244,7 @@ def _follow(chosen: argparse.Namespace, since: datetime, before: list[int]) -> b
 
     settled = report.follow(PATIENCE)
     report.show_learners()
+    report.show_catalog()
     report.show_outcome()
     report.show_held()
     if not chosen.regions:

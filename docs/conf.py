@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "_ext"))
 
 project = "percipio_openedx"
 copyright = "the contributors of percipio_openedx, AGPL-3.0"
 _source = (HERE.parent / "percipio_openedx" / "__init__.py").read_text(encoding="utf-8")
 release = version = re.findall(r'^__version__ = "([^"]+)"$', _source, re.MULTILINE)[0]
 
-extensions = ["myst_parser", "sphinx_copybutton", "settings_reference", "commands_reference"]
+extensions = ["myst_parser", "sphinx_copybutton"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_reference"]
 nitpicky = True
 
 myst_enable_extensions = ["colon_fence", "deflist"]

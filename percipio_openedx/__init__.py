@@ -5,4 +5,4 @@ Step by step: ``capture`` (signal → notice), ``reporting`` (notice → observe
 ``operations`` does the operator's work, and ``admin`` and ``management`` show it.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

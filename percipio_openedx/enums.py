@@ -188,6 +188,7 @@ class ProblemCode(StrEnum):
     FAILING = "failing"
     UNREADABLE = "unreadable"
     PARKED = "parked"
+    ITEMS_REFUSED = "items_refused"
     UNKNOWN_LEARNERS = "unknown_learners"
     UNOBSERVED = "unobserved"
     NOT_REBUILT = "not_rebuilt"

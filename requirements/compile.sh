@@ -23,6 +23,6 @@ compile() {
 compile dev
 # What an LMS installs: pip takes no file that is not one of these (`pip install --require-hashes -r ...`).
 compile base -c "requirements/$release/dev.txt" --generate-hashes
-for file in test quality ci doc; do
+for file in test quality ci dist doc; do
     compile "$file" -c "requirements/$release/dev.txt"
 done

@@ -22,6 +22,7 @@ REGION, OTHER_REGION = "us", "eu"
 CONFIGURATIONS: dict[int, dict[str, str]] = {
     3: {
         "partner_name": "demo-workshop",
+        "organization_id": "org-workshop",
         "client_id": "demo-workshop-client",
         "client_secret": "demo-workshop-secret",
         "api": "track",
@@ -47,6 +48,7 @@ def account_of(customer: str) -> dict[str, Any]:
         "enabled": True,
         "position": CUSTOMERS.index(customer),
         "partner_name": partner,
+        "organization_id": f"org-{customer}",
         "client_id": f"{partner}-client",
         "client_secret": f"{partner}-secret",
         "learners": f"sso:{ORGANIZATION_KEY}={organization_of(customer)}",

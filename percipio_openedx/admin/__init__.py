@@ -6,6 +6,7 @@ from django.apps import apps
 
 from percipio_openedx.admin import (
     backfills,
+    catalog_entries,
     configuration,
     editable,
     labels,
@@ -17,6 +18,7 @@ from percipio_openedx.admin import (
 
 __all__ = [
     "backfills",
+    "catalog_entries",
     "configuration",
     "editable",
     "learner_courses",

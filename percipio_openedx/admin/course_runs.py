@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, badge, demand, may
+from percipio_openedx.admin.catalog_entries import item_page
 from percipio_openedx.catalog.items import CatalogItem, RunInCatalog, can_join, opens_at
 from percipio_openedx.catalog.offered import described, in_catalog
 from percipio_openedx.config import CatalogRules
@@ -79,7 +80,7 @@ def course_runs(model_admin: OperatorAdmin, request: HttpRequest) -> HttpRespons
         request,
         "course_runs.html",
         gettext("Courses for Percipio"),
-        rows=[_row(one, names) for one in page],
+        rows=[_row(one, names, may(request, "view_catalogentry")) for one in page],
         page_of=page,
         count=len(found),
         orgs=sorted({one.run.org for one in every}),
@@ -150,7 +151,7 @@ def _decide(model_admin: OperatorAdmin, request: HttpRequest, found: list[Listed
     return redirect(request.get_full_path())
 
 
-def _row(one: ListedRun, names: Mapping[int, str]) -> dict[str, Any]:
+def _row(one: ListedRun, names: Mapping[int, str], may_see: bool) -> dict[str, Any]:
     entry, rules = one.entry, one.rules
     gaps: list[str] = []
     if entry.is_offered and rules is not None:
@@ -159,6 +160,7 @@ def _row(one: ListedRun, names: Mapping[int, str]) -> dict[str, Any]:
     return {
         "run": one.run,
         "content_id": entry.content_id,
+        "record": item_page(one.site_id, entry.content_id) if may_see and entry.is_offered else "",
         "site": names[one.site_id],
         "gaps": gaps,
         "state": _state(one),

@@ -25,7 +25,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import labels, problems, reach, reach_sentences, status
 from percipio_openedx.operations.labels import Tone
-from percipio_openedx.operations.problems import PAUSES, Problem
+from percipio_openedx.operations.problems import Problem, pause_of
 from percipio_openedx.operations.reach_sentences import Said
 from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, site_ids
 from percipio_openedx.operations.status import Snapshot
@@ -133,7 +133,7 @@ def _destination(found: DestinationStatus, traffic: dict[str, Any]) -> dict[str,
     row, last_bad = found.row, traffic.get("last_bad")
     state, breaker = State.DELIVERED, _("closed: requests go through")
     if row.paused_reason:
-        state, breaker = State.PARKED, labels.of(PAUSES, row.paused_reason)
+        state, breaker = State.PARKED, pause_of(row)
     elif row.failures:
         failed = ngettext("open: %(count)s failed request", "open: %(count)s failed requests in a row", row.failures)
         state, breaker = State.WAITING, failed % {"count": row.failures}

@@ -22,7 +22,7 @@ from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.operations import labels, sites
-from percipio_openedx.operations.problems import PAUSES, TITLES
+from percipio_openedx.operations.problems import TITLES, pause_of
 
 
 @admin.register(Destination)
@@ -53,7 +53,7 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
-        return labels.of(PAUSES, row.paused_reason)
+        return pause_of(row)
 
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
@@ -79,6 +79,9 @@ class DestinationAdmin(ReadOnlyAdmin):
         return overview(self, request)
 
 
+# What the requests of the catalog say instead of one of the two APIs (``catalog.send``).
+CONTENT = "content"
+
 # An outcome has the color of the state that it leaves statements in.
 COLORS: dict[str, str] = {Outcome.ACCEPTED: "delivered", Outcome.REFUSED: "parked", Outcome.UNAUTHORIZED: "parked"}
 
@@ -92,7 +95,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
         *("duration_ms", "answer"),
     )
     list_filter = (
-        choice_filter(_("API"), "api", {api.value: (api.value, Q(api=api)) for api in Api}),
+        choice_filter(_("API"), "api", {api: (api, Q(api=api)) for api in (*map(str, Api), CONTENT)}),
         choice_filter(_("outcome"), "outcome", {one.value: (labels.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
     )
     list_select_related = ("destination",)

@@ -16,7 +16,7 @@ from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.labels import Tone
-from percipio_openedx.operations.problems import PAUSES
+from percipio_openedx.operations.problems import pause_of
 
 # Notices have only their key as index, so only the newest are searched.
 NEWEST_NOTICES = 50_000
@@ -84,7 +84,7 @@ def _why(row: Statement, is_held: bool) -> str:
         case State.DISCARDED:
             return _("Not sent: %(answer)s.") % answer if row.answer else _("Not sent: it was discarded.")
     if row.destination.paused_reason:
-        return labels.of(PAUSES, row.destination.paused_reason)
+        return pause_of(row.destination)
     if row.destination.failures:
         error = {"error": row.destination.last_error}
         return _("Waits: Percipio cannot be reached or has problems of its own (“%(error)s”).") % error

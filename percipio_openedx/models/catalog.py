@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -83,6 +83,10 @@ class CatalogEntry(models.Model):
         verbose_name = _("catalog entry")
         verbose_name_plural = _("catalog entries")
         ordering: ClassVar[list[str]] = ["destination_id", "content_id"]
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("send_catalogentry", _("Can send items of the catalog at once")),
+            ("tick_off_catalogentry", _("Can tick off items that Skillsoft has removed")),
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["destination", "content_id"], name="percipio_ce_unique"),
         ]

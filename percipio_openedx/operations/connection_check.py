@@ -1,8 +1,8 @@
 """Check step by step whether a site can reach Percipio and write there, with a fix for each failure.
 
 Stores nothing at Percipio: it reads one statement and sends an empty batch (or, for the Track API, an empty and thus
-malformed record). The causes are those of "Troubleshooting and Error Codes" on Skillsoft's page *Tracking Content and
-Learning Activity*, plus proxy, certificate and clock.
+malformed record), and an empty item of the catalog. The causes are those of "Troubleshooting and Error Codes" on
+Skillsoft's page *Tracking Content and Learning Activity*, plus proxy, certificate and clock.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_until
-from percipio_openedx.enums import Api
+from percipio_openedx.enums import Api, Offering
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
-# Seconds per request, of which there are four; a person is waiting.
+# Seconds per request, of which there are up to five; a person is waiting.
 PATIENCE = 5.0
 # A clock off by more seconds makes tokens look expired or not yet valid.
 LARGEST_SKEW = 120.0
@@ -37,6 +37,8 @@ _HEADERS = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
 # Statuses from behind the permission check: without write permission a request does not get this far.
 _WRITABLE = frozenset({200, 201, 202, 204, 207, 400, 409, 422})
+# Of the service account (Skillsoft's page *Authentication and Access*).
+TRACKING, CATALOG = "CONTENT_AGGREGATION", "CONTENT_IMPORT"
 
 _PROXY = gettext_lazy(
     "The proxy of this server's environment (HTTPS_PROXY) stands in the way: check its address and credentials, or "
@@ -46,13 +48,18 @@ _PRIVATE = gettext_lazy(
     "Percipio's own hosts have public addresses. Check the region, the address, and what this server's DNS says of "
     "%(host)s. If it is meant to stand inside your network, add it to PERCIPIO_PRIVATE_HOSTS in the LMS's settings."
 )
+NO_ORGANIZATION = gettext_lazy("there is no organization id, and the catalog's address needs one")
+ASK_FOR_ORGANIZATION = gettext_lazy(
+    "Ask Skillsoft for the id of your Percipio organization, and set PERCIPIO_ORGANIZATION_ID."
+)
 _BUSY = gettext_lazy("Percipio asks for a pause. Try again in a few minutes.")
 
 
 def examine(configuration: Configuration) -> list[CheckResult]:
-    """Check route, clock, token, read and empty write, in that order; skip what follows a failure.
+    """Check route, clock, token, read and empty write, in that order, and the catalog where there is one.
 
-    The configuration comes from ``config.build``, switched on or not.
+    What follows a failure is skipped, except that each of the two permissions is judged by itself. The configuration
+    comes from ``config.build``, switched on or not.
     """
     names = {
         "reach": _("Percipio's API answers"),
@@ -61,17 +68,15 @@ def examine(configuration: Configuration) -> list[CheckResult]:
         "read": _("Statements can be read"),
         "write": _("Statements can be written") if configuration.api is Api.STATEMENTS else _("Records can be written"),
     }
-    done: dict[str, CheckResult] = {}
-    for step in _steps(replace(configuration, timeout=min(configuration.timeout, PATIENCE))):
-        done[step.name] = replace(step, name=names[step.name])
-        # The clock comes with the first answer, whatever its status.
-        if step.verdict is CheckVerdict.WRONG and step.name != "reach":
-            break
+    if configuration.catalog.offering is not Offering.NONE:
+        names["catalog"] = _("Items of the catalog can be written")
+    short = replace(configuration, timeout=min(configuration.timeout, PATIENCE))
+    done = {step.name: replace(step, name=names[step.name]) for step in _steps(short)}
     return [done.get(step) or skipped(name, "") for step, name in names.items()]
 
 
 def is_well(steps: Iterable[CheckResult]) -> bool:
-    """Return whether statements can be delivered: no step is wrong."""
+    """Return whether everything can be sent that the site sends: no step is wrong."""
     return all(step.verdict is not CheckVerdict.WRONG for step in steps)
 
 
@@ -88,10 +93,15 @@ def _steps(configuration: Configuration) -> Iterator[CheckResult]:
         token = tokens.fetch(configuration).value
         yield well("token")
         step, url = "read", configuration.endpoint("statements", configuration.organization) + "?limit=1"
-        yield _read(url, configuration, token)
-        resource = "track" if configuration.api is Api.TRACK else "statements"
-        step, url = "write", configuration.endpoint(resource, configuration.organization)
-        yield _write(url, configuration, token)
+        read = _read(url, configuration, token)
+        yield read
+        if read.verdict is not CheckVerdict.WRONG:
+            resource = "track" if configuration.api is Api.TRACK else "statements"
+            step, url = "write", configuration.endpoint(resource, configuration.organization)
+            yield _write(url, configuration, token)
+        if configuration.catalog.offering is not Offering.NONE:
+            step, url = "catalog", configuration.endpoint("content", configuration.organization)
+            yield _catalog(url, configuration, token)
     except DeliveryError as error:
         fix = _token_fix(error, url) if step == "token" else _way_fix(error.message, url)
         yield wrong(step, error.message, fix)
@@ -136,14 +146,40 @@ def _read(url: str, configuration: Configuration, token: Secret) -> CheckResult:
 
 
 def _write(url: str, configuration: Configuration, token: Secret) -> CheckResult:
-    """Send an empty batch or record: with write permission it is refused for its content or accepted as empty."""
     body, headers = (b"{}", _JSON) if configuration.api is Api.TRACK else (b"[]", {**_JSON, **_HEADERS})
+    return _send_empty("write", url, configuration, token, body, headers, TRACKING)
+
+
+def _catalog(url: str, configuration: Configuration, token: Secret) -> CheckResult:
+    """Send an item without any field, where the address can be made; without a need to send it, no failure is wrong."""
+    if configuration.organization:
+        found = _send_empty("catalog", url, configuration, token, b"{}", _JSON, CATALOG)
+    else:
+        found = wrong("catalog", str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
+    is_needed = configuration.catalog.push or found.verdict is not CheckVerdict.WRONG
+    return found if is_needed else doubtful("catalog", found.seen, found.fix)
+
+
+def _send_empty(
+    name: str,
+    url: str,
+    configuration: Configuration,
+    token: Secret,
+    body: bytes,
+    headers: Mapping[str, str],
+    permission: str,
+) -> CheckResult:
+    """Send an empty request: with the permission it is refused for its content or accepted as empty.
+
+    That a missing permission is judged first is an assumption, as every service with OAuth2 that we know does it.
+    """
     reply = exchange("POST", url, timeout=configuration.timeout, token=token, body=body, headers=headers)
     if reply.status not in _WRITABLE:
-        return wrong("write", _seen(reply, configuration, token), _status_fix(reply.status, configuration))
+        fix = _status_fix(reply.status, configuration, permission)
+        return wrong(name, _seen(reply, configuration, token), fix)
     if is_challenge(reply.headers) or is_page(reply.status, reply.body):
-        return _not_percipios("write", reply, url)
-    return well("write", _("%s to an empty request: nothing was stored") % reply.status)
+        return _not_percipios(name, reply, url)
+    return well(name, _("%s to an empty request: nothing was stored") % reply.status)
 
 
 def _not_percipios(name: str, reply: Reply, url: str) -> CheckResult:
@@ -199,7 +235,7 @@ def _token_fix(error: DeliveryError, url: str) -> str:
     return _("What answers there is not Percipio's token endpoint. ") + _region(url)
 
 
-def _status_fix(status: int, configuration: Configuration) -> str:
+def _status_fix(status: int, configuration: Configuration, permission: str = TRACKING) -> str:
     unknown = _("partner %s") % configuration.partner
     if configuration.organization:
         both = {"partner": unknown, "organization": configuration.organization}
@@ -210,10 +246,10 @@ def _status_fix(status: int, configuration: Configuration) -> str:
             "on this server has the same effect."
         ),
         403: _(
-            "The service account may not do this. Ask Skillsoft to give it the permission CONTENT_AGGREGATION, for the "
+            "The service account may not do this. Ask Skillsoft to give it the permission %(permission)s, for the "
             "partner %(partner)s and the organization in use."
         )
-        % {"partner": configuration.partner},
+        % {"permission": permission, "partner": configuration.partner},
         404: _("Percipio does not know the %(unknown)s. Check both names, and the region.") % {"unknown": unknown},
         407: str(_PROXY),
         429: str(_BUSY),

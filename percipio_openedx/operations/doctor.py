@@ -24,9 +24,9 @@ from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
+    catalog_checks,
     checks,
     connection_check,
-    content_ids,
     installation_checks,
     labels,
     problems,
@@ -75,7 +75,8 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from reported_learners()
     yield retired_learners()
     yield from ungraded_courses()
-    yield from content_ids.check()
+    yield from catalog_checks.catalogs()
+    yield from catalog_checks.shared_ids()
     yield from connections(is_online=is_online)
 
 
@@ -139,6 +140,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         ),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
+        (_("refused courses"), (ProblemCode.ITEMS_REFUSED,), None),
         (_("learners unknown to Percipio"), (ProblemCode.UNKNOWN_LEARNERS,), None),
         (_("statements to be rebuilt"), (ProblemCode.NOT_REBUILT,), None),
         (_("waiting statements"), (ProblemCode.LATE,), _oldest(stored) or _("none")),

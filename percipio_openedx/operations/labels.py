@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
 
@@ -47,6 +48,14 @@ STATES: Mapping[str, Text] = {
     State.PARKED: _("parked"),
     State.DISCARDED: _("discarded"),
     State.SKIPPED: _("skipped"),
+}
+
+ENTRIES: Mapping[str, Text] = {
+    EntryState.WAITING: _("waiting"),
+    EntryState.HELD: _("held back"),
+    EntryState.DELIVERED: _("in Percipio"),
+    EntryState.REFUSED: _("refused"),
+    EntryState.WITHDRAWN: _("withdrawn"),
 }
 
 REASONS: Mapping[str, Text] = {

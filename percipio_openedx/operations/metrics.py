@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from percipio_openedx import config
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.operations import problems, status
@@ -70,6 +71,7 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     paused = Gauge("destination_paused", "1 where a person has to fix something", names)
     failing = Gauge("destination_failures", "Failed requests in a row", names)
     unknown = Gauge("unknown_learners", "Learners whom Percipio does not know", names)
+    items = Gauge("catalog_items", "Items of the catalog, by state", (*names, "state"))
     success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
     # An organization has two destinations if it was reported to with the site's own credentials and with those of the
     # settings.
@@ -77,13 +79,14 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
         row, label = found.row, labels[found.row.pk]
         for state in status.UNSETTLED:
             counts.values[*label, state] = counts.values.get((*label, state), 0) + found.counts.get(state, 0)
+        items.values.update({(*label, state): found.items.get(state, 0) for state in EntryState if row.is_catalog})
         age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
         at = row.last_success_at.timestamp() if row.last_success_at else 0
         is_paused = int(bool(row.paused_reason))
         unknown.values[label] = unknown.values.get(label, 0) + found.unknown_learners
         for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
             gauge.values[label] = max(gauge.values.get(label, 0), value)
-    yield from (counts, oldest, paused, failing, success, unknown)
+    yield from (counts, oldest, paused, failing, success, unknown, items)
 
 
 def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:

@@ -19,10 +19,12 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
 from percipio_openedx.enums import Pause, ProblemCode, Severity
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 
 if TYPE_CHECKING:
     # The LMS's web processes show alert titles and must start without the rest.
+    from percipio_openedx.models.destination import Destination
     from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
@@ -133,6 +135,15 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
     ),
+    ProblemCode.ITEMS_REFUSED: ProblemKind(
+        _("courses are refused"),
+        ngettext_lazy(
+            "Percipio refuses %(count)s course of the catalog.",
+            "Percipio refuses %(count)s courses of the catalog.",
+            "count",
+        ),
+        _("See why in the admin (catalog, refused). Correct the course, or its course override; it is then sent anew."),
+    ),
     ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
         _("Percipio does not know some learners"),
         ngettext_lazy(
@@ -202,6 +213,7 @@ PAGES: Mapping[str, str] = {
     ProblemCode.FAILING: "destination_change",
     ProblemCode.UNREADABLE: "observationfailure_changelist",
     ProblemCode.PARKED: "statement_changelist",
+    ProblemCode.ITEMS_REFUSED: "catalogentry_changelist",
     ProblemCode.UNKNOWN_LEARNERS: "unknownlearner_changelist",
     ProblemCode.UNOBSERVED: "observationfailure_changelist",
     ProblemCode.NOT_REBUILT: "statement_changelist",
@@ -211,6 +223,7 @@ QUERIES: Mapping[str, str] = {
     ProblemCode.LATE: "state=waiting",
     ProblemCode.UNREADABLE: "of=course",
     ProblemCode.PARKED: "state=parked",
+    ProblemCode.ITEMS_REFUSED: "state=refused",
     ProblemCode.UNOBSERVED: "of=learner",
     ProblemCode.NOT_REBUILT: "state=outdated",
     ProblemCode.ERASURES: "state=open",
@@ -237,6 +250,16 @@ PAUSES: Mapping[str, str | Promise] = {
         "again, move the statements to their learners' accounts, or discard them."
     ),
     Pause.NOT_CONFIGURED: _("The site is switched off, or has no configuration."),
+}
+
+# The same where the endpoint is that of the catalog.
+CATALOG_PAUSES: Mapping[str, str | Promise] = {
+    **PAUSES,
+    Pause.UNAUTHORIZED: _(
+        "Percipio refuses the service account; often it lacks the permission CONTENT_IMPORT. Test the connection, and "
+        "ask Skillsoft for the permission."
+    ),
+    Pause.REFUSED: _("Percipio refuses every course. Its answer says why; see the type and the language of the items."),
 }
 
 # The steps of a pass (``run.Step``).
@@ -281,7 +304,7 @@ def page_of(code: str, subject: str, site_id: int | None = None) -> str:
         arguments = [key]
     elif code in QUERIES:
         query = "?" + QUERIES[code]
-        if code in (ProblemCode.LATE, ProblemCode.PARKED) and site_id is not None:
+        if code in (ProblemCode.LATE, ProblemCode.PARKED, ProblemCode.ITEMS_REFUSED) and site_id is not None:
             query += f"&site={site_id}"
     if subject == NOTICES:
         name, query = "notice_changelist", ""
@@ -291,6 +314,11 @@ def page_of(code: str, subject: str, site_id: int | None = None) -> str:
         return reverse(f"admin:percipio_openedx_{name}", args=arguments) + query
     except NoReverseMatch:
         return ""
+
+
+def pause_of(row: Destination) -> str:
+    """Return why a destination is paused, with the fix."""
+    return str((CATALOG_PAUSES if row.is_catalog else PAUSES).get(row.paused_reason, row.paused_reason))
 
 
 def at(moment: datetime) -> str:
@@ -358,9 +386,12 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
+        organization = ", ".join([row.organization, gettext("catalog")]) if row.is_catalog else row.organization
         here = partial(
-            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=row.organization
+            _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=organization
         )
+        if refused := found.items.get(EntryState.REFUSED, 0):
+            yield here(ProblemCode.ITEMS_REFUSED, count=refused)
         if found.parked:
             yield here(ProblemCode.PARKED, count=found.parked)
         if found.unknown_learners:
@@ -374,13 +405,14 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         if found.is_paused:
             sentence = None if found.waiting else _("Nothing is sent.")
             sentence = _("The catalog is not sent.") if row.is_catalog else sentence
-            why = f" {PAUSES.get(row.paused_reason, row.paused_reason)}{said}"
-            yield here(ProblemCode.PAUSED, sentence=sentence, more=why, count=found.waiting)
+            yield here(ProblemCode.PAUSED, sentence=sentence, more=f" {pause_of(row)}{said}", count=found.waiting)
         elif row.failures:
             since = row.failing_since or snapshot.at
             # An error only once it lasts.
             severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
-            yield here(ProblemCode.FAILING, more=said, severity=severity, count=found.waiting, since=since)
+            sentence = _("Since %(at)s the catalog cannot be sent.") if row.is_catalog else None
+            count = found.waiting
+            yield here(ProblemCode.FAILING, sentence=sentence, more=said, severity=severity, count=count, since=since)
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Problem]:

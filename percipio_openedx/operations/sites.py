@@ -29,7 +29,7 @@ InForce = Configuration | PercipioConfigurationError | None
 class DestinationStatus:
     """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
 
-    ``unknown_learners`` counts those whom Percipio does not know there.
+    ``unknown_learners`` counts those whom Percipio does not know there, ``items`` those of the catalog by state.
     """
 
     row: Destination
@@ -37,6 +37,7 @@ class DestinationStatus:
     waiting_since: datetime | None = None
     is_late: bool = False
     unknown_learners: int = 0
+    items: dict[str, int] = field(default_factory=dict)
 
     @property
     def waiting(self) -> int:

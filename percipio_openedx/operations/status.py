@@ -27,6 +27,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
 from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.catalog import CatalogEntry
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
@@ -194,6 +195,10 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
     for pk, count in unknown:
         if pk in found:
             found[pk].unknown_learners = count
+    items = CatalogEntry.objects.order_by().values_list("destination_id", "state").annotate(Count("pk"))
+    for pk, state, count in items:
+        if pk in found:
+            found[pk].items[state] = count
     for pk in _late(now, before, list(oldest)):
         found[pk].is_late = True
     return list(found.values())

@@ -14,11 +14,14 @@ from percipio_openedx import config
 from percipio_openedx.models import (
     Account,
     BackfillRun,
+    CatalogEntry,
+    Destination,
     ErasureRequest,
     PercipioConfiguration,
     Statement,
     UnknownLearner,
 )
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.scope import Scope
@@ -31,6 +34,8 @@ pytestmark = pytest.mark.browser
 Visit = Callable[[str], Browser]
 Picture = Callable[[str], None]
 WIDTHS = (1280, 390)
+# The key as WebDriver names it.
+ENTER = "\ue007"
 
 
 def address(name: str, *args: object, query: str = "") -> str:
@@ -53,6 +58,7 @@ def pages(world: World) -> dict[str, str]:
         "configuration": address("percipioconfiguration_add"),
         "import": address("courseoverride_import"),
         "runs": address("course_runs"),
+        "item": address("catalog_item", query="?content_id=course:DemoX%2BCS101"),
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
         "account": address("account_add"),
         "account-connection": address("test_account", Account.objects.get().site_id, "birch"),
@@ -61,13 +67,21 @@ def pages(world: World) -> dict[str, str]:
     }
     models = ("statement", "learnercourse", "deliveryattempt", "destination", "notice", "alert", "backfillrun")
     lists = (*models, "erasurerequest", "courseoverride", "percipioconfiguration", "pullclient", "pullaudit")
-    lists = (*lists, "account", "unknownlearner")
+    lists = (*lists, "account", "unknownlearner", "catalogentry")
     return found | {f"list-{name}": address(f"{name}_changelist") for name in lists}
 
 
 @pytest.fixture
-def furnished(world: World) -> World:
-    """The site with an alert, a backfill, an erasure and a configuration of its own."""
+def furnished(world: World, settings: Any) -> World:
+    """The site with an alert, a backfill, an erasure, a catalog, and a configuration of its own."""
+    settings.PERCIPIO_CATALOG, settings.PERCIPIO_CATALOG_PUSH = "all visible", True
+    settings.PERCIPIO_ORGANIZATION_ID = "org-7"
+    catalog = Destination.of(1, "org-7", own_credentials=False, is_catalog=True)
+    for number, state in enumerate(EntryState, 1):
+        answers = {"refused": "400: the type COURSE is not one of VIDEO, BOOK", "held": "no_duration"}
+        said = {"title": f"Cloud Foundations, part {number}", "answer": answers.get(state, "")}
+        key = f"course:DemoX+CS10{number}"
+        CatalogEntry.objects.create(destination=catalog, content_id=key, state=state, due_at=world.now, **said)
     Statement.objects.filter(state=State.PARKED).update(answer="400: the object's id is unknown to this organization")
     alerts.check(at_once=True)
     scope = Scope(org="DemoX")
@@ -194,6 +208,31 @@ def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnishe
 
 def furnished_state(world: World) -> str:
     return Statement.objects.get(pk=world.by_state[State.PARKED].pk).state
+
+
+def test_a_refused_course_is_found_and_sent_again_by_the_keyboard_alone(
+    furnished: World, visit: Visit, picture: Picture
+) -> None:
+    browser = visit(address("catalogentry_changelist"))
+    picture("catalog")
+    assert "ask Skillsoft to remove the content id course:DemoX+CS105" in browser.text("#result_list")
+    assert "The type" not in browser.text("#result_list") and "the type COURSE" in browser.text("#result_list")
+    browser.type('#changelist-filter a[href*="state=refused"]', ENTER)
+    browser.wait_for("1 catalog entry")
+    browser.type("#action-toggle", " ")
+    browser.type("select[name=action]", "Send now")
+    browser.type('#changelist .actions button[type="submit"]', ENTER)
+    browser.wait_for("1 item is sent now.")
+
+    assert CatalogEntry.objects.get(content_id="course:DemoX+CS104").state == EntryState.WAITING
+    browser = visit(address("catalogentry_changelist"))
+    browser.type('#result_list a[href*="CS101"]', ENTER)
+    browser.wait_for("What Percipio is told of it")
+    picture("catalog-item")
+    browser.resize(390, 844)
+    picture("catalog-item-narrow")
+    assert overflow(browser) == []
+    assert errors(browser) == []
 
 
 def test_the_connection_is_tested_by_a_click(furnished: World, visit: Visit, picture: Picture) -> None:

@@ -18,7 +18,7 @@ import pytest
 from django.contrib.sites.models import Site
 from django.utils import timezone
 
-from demo.journals import Journal, compare
+from demo.journals import Journal, compare, show_received
 from demo.learning import destinations
 from percipio_openedx.models import Account, Statement
 from percipio_openedx.models.statement import State
@@ -119,7 +119,8 @@ def journal(path: Path, entries: list[tuple[str, dict[str, Any]]], region: str =
 
 
 def a_statement(uuid: object = "", email: str = "stranger@example.com", course: str = "AcademyX+C1") -> dict[str, Any]:
-    return {"id": str(uuid), "actor": {"mbox": f"mailto:{email}"}, "object": {"id": f"course:{course}"}}
+    verb = {"display": {"en-US": "completed"}}
+    return {"id": str(uuid), "actor": {"mbox": f"mailto:{email}"}, "verb": verb, "object": {"id": f"course:{course}"}}
 
 
 def a_record(email: str = "stranger@example.com", course: str = "WorkshopX+C1") -> dict[str, Any]:
@@ -165,6 +166,31 @@ def test_what_arrived_at_another_partner_is_missing(tmp_path: Path, settings: An
     arrived = journal(tmp_path / "journal.jsonl", [("another", a_statement(row.uuid))])
 
     assert compare(timezone.now() - timedelta(minutes=1), [arrived]) == 1
+
+
+def test_items_of_the_catalog_are_shown_and_are_nobodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = journal(tmp_path / "journal.jsonl", [("academy", a_statement(1)), ("academy", a_record())])
+    items = [{"content_id": f"course:A+{number % 2}", "title": "Safety"} for number in range(3)]
+    lines = [json.dumps({"partner": "academy", "kind": "content", "body": item}) + "\n" for item in items]
+    kept.path.write_text(kept.path.read_text("utf-8") + "".join(lines), "utf-8")
+
+    show_received([kept])
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if "item of the catalog" in line]
+    assert shown == [["us", "academy", "item", "of", "the", "catalog", "2", "3"]]
+    assert [entry.is_strangers for entry in kept.entries() if entry.is_item] == [False] * 3
+
+
+def test_no_real_percipio_is_sent_the_demos_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It puts the project's folder in front, as a program.
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    from demo import run
+
+    for given, is_sent in (("", "true"), ("https://api.develop.squads-dev.com", None)):
+        monkeypatch.setattr(sys, "argv", ["run.py"])
+        monkeypatch.delenv("PERCIPIO_API_URL", raising=False)
+        if given:
+            monkeypatch.setenv("PERCIPIO_API_URL", given)
+        assert run._environment(run._arguments()).get("PERCIPIO_CATALOG_PUSH") == is_sent
 
 
 BIRCH, CEDAR, NOBODY = (f"learner-7-{number:04}@example.com" for number in (3, 4, 5))

@@ -20,11 +20,19 @@ from django.core.management import get_commands
 from django.test import Client
 from django.urls import reverse
 
+from percipio_openedx.catalog.push import push_due
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.models import Destination, ErasureRequest, LearnerCourse, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    CatalogEntry,
+    Destination,
+    ErasureRequest,
+    LearnerCourse,
+    PercipioConfiguration,
+    Statement,
+)
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import alerts
+from percipio_openedx.operations import alerts, sites
 from percipio_openedx.reporting import report_due
 from percipio_sandbox.clients import bearer_token
 from tests.integration.admin.test_pages import pages
@@ -97,6 +105,10 @@ def trouble(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     report_due()
     Statement.objects.filter(learner_course__user_id=learner.pk).update(due_at=world.now)
     deliver_due()
+    reporting.PERCIPIO_CATALOG, reporting.PERCIPIO_CATALOG_PUSH = "all visible", True
+    reporting.PERCIPIO_CATALOG_DURATION, reporting.PERCIPIO_CATALOG_LANGUAGE = 60, "en"
+    reporting.PERCIPIO_ORGANIZATION_ID = "org-7"
+    push_due(sites.reporting().values())
     alerts.check(at_once=True)
     ErasureRequest.objects.create(site_id=1, registrations=str(uuid4()), statements=1, erased_at=world.now)
     yield world
@@ -123,6 +135,7 @@ def test_pages(trouble: Any) -> None:
         site=Site.objects.get(pk=1), enabled=True, partner_name="acme", client_id="acme-client", client_secret=SECRET
     )
     shown = {name: client.get(url) for name, (url, _) in pages(trouble).items()}
+    assert "no: " in CatalogEntry.objects.all()[0].answer
     for row in Statement.objects.all():
         shown[f"statement {row.pk}"] = client.get(reverse("admin:percipio_openedx_statement_change", args=[row.pk]))
     PercipioConfiguration.objects.all().delete()

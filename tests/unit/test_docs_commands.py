@@ -18,9 +18,11 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 TUTOR = ROOT / "contrib" / "tutor-contrib-percipio"
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)
-ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *PAGES]
+ALL = [README, TUTOR / "README.md", ROOT / "benchmarks" / "README.md", *(ROOT / ".github").glob("*.md"), *PAGES]
 
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+# Installed from a checkout: docs/releasing.md says from when on an index can be asked for them.
+OURS = {"percipio-openedx", "percipio_openedx", "percipio-sandbox", "tutor-contrib-percipio"}
 JOBS = set(re.findall(r'"(percipio-\w+)"', (TUTOR / "tutorpercipio" / "jobs.py").read_text(encoding="utf-8")))
 
 _BLOCK = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -49,6 +51,8 @@ def mistake(words: list[str]) -> str:
     match words:
         case ["make", *targets] if {word for word in targets if "=" not in word} - TARGETS:
             return "no such target"
+        case ["pip", "install", *arguments] if OURS & {word.partition("[")[0] for word in arguments}:
+            return "a name that somebody else may hold on an index"
         case ["bash", script, *_] if not (ROOT / script).is_file():
             return "no such script"
         case ["percipio-sandbox", *arguments]:
@@ -90,6 +94,8 @@ def test_every_command_line_can_be_typed(path: Path) -> None:
         ("make nothing", "no such target"),
         ("make demo ARGS=--fresh", ""),
         ("bash .ci/walk", "no such script"),
+        ("pip install ./percipio_openedx", ""),
+        ("pip install 'percipio-openedx[metrics]'", "a name that somebody else may hold on an index"),
         ("python -m benchmarks.nothing", "no such module"),
         ("percipio-sandbox --scenario ok --speed 3", "--speed"),
         ("./manage.py lms percipio_retry --parked --soon", "--soon"),

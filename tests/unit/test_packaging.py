@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 import percipio_openedx
 from percipio_openedx.apps import PercipioOpenedxConfig
 from percipio_openedx.event_routing.apps import EventRoutingConfig
+from percipio_openedx.settings.common import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "percipio_openedx"
@@ -26,6 +27,8 @@ PACKAGE = ROOT / "percipio_openedx"
 OPTIONAL = ("edx_platform/", "operations/metrics.py")
 # kombu is Celery's. tincan is event-routing-backends'; asking for it by name would choose between its two packages.
 THROUGH_OTHERS = {"kombu", "tincan"}
+# As in every repository of Open edX.
+COMMITLINT = "openedx/.github/.github/workflows/commitlint.yml@master"
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE.txt", "CHANGELOG.rst")
 
 
@@ -74,6 +77,60 @@ def test_the_version_is_written_in_one_place() -> None:
     for name in ("setup.py", "pyproject.toml", "catalog-info.yaml"):
         assert percipio_openedx.__version__ not in (ROOT / name).read_text("utf-8"), name
     assert metadata("percipio-openedx")["Version"] == percipio_openedx.__version__
+
+
+def test_the_distributions_have_one_version() -> None:
+    assigned = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
+    places = ("contrib/percipio-sandbox/percipio_sandbox", "contrib/tutor-contrib-percipio/tutorpercipio")
+    found = {assigned.findall((ROOT / place / "__init__.py").read_text("utf-8"))[0] for place in places}
+    assert found == {percipio_openedx.__version__}
+    for name in ("percipio-sandbox", "tutor-contrib-percipio"):
+        assert 'dynamic = ["version"]' in (ROOT / "contrib" / name / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_project_has_one_address() -> None:
+    files = [ROOT / "setup.py", ROOT / "catalog-info.yaml", *(ROOT / "contrib").glob("*/pyproject.toml")]
+    files += [path for path in (ROOT / ".github").rglob("*") if path.suffix in {".md", ".yml"}]
+    ours = re.compile(r"https://github\.com/[\w.-]+/percipio[\w.-]*")
+    addresses = {path: set(ours.findall(path.read_text("utf-8"))) for path in files}
+    assert set().union(*addresses.values()) == {"https://github.com/openedx/percipio_openedx"}
+    assert all(addresses[path] for path in files[:4])
+
+
+def test_an_index_shows_a_readme_whose_links_lead_somewhere(wheel: zipfile.ZipFile) -> None:
+    (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    links = re.findall(r"\]\(([^)]+)\)", wheel.read(name).decode())
+    assert len(links) > 10
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    tag = f"/blob/v{percipio_openedx.__version__}/docs/"
+    assert any(tag in link for link in links)
+
+
+def test_the_tutor_plugin_takes_every_setting() -> None:
+    """Its own tests say so as well, where Tutor is; a setting that is added here is missed here."""
+    tree = ast.parse((ROOT / "contrib/tutor-contrib-percipio/tutorpercipio/values.py").read_text("utf-8"))
+    lists = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)]
+    names = [name for node in lists for name in ast.literal_eval(node.value)]
+    assert sorted(names) == sorted(DEFAULTS)
+
+
+def test_what_runs_in_workflows_is_pinned_and_exists() -> None:
+    """By commit or major version. ``release/v1`` is how PyPA's own action is to be named (its documentation)."""
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        text = path.read_text("utf-8")
+        loose = [
+            used
+            for used in re.findall(r"uses: (\S+)", text)
+            if not re.search(r"@([0-9a-f]{40}|v\d+)$", used)
+            and used not in {"pypa/gh-action-pypi-publish@release/v1", COMMITLINT}
+        ]
+        assert loose == [], path.name
+        assert "\npermissions:\n" in text, path.name
+        assert set(re.findall(r"run: make ([\w-]+)", text)) <= targets, path.name
+        assert [
+            script for script in re.findall(r"run: (?:bash )?(\.ci/\w+)", text) if not (ROOT / script).is_file()
+        ] == []
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:

@@ -16,6 +16,6 @@ from percipio_sandbox.journal import SeenRequest
 from percipio_sandbox.running import Sandbox
 from percipio_sandbox.scenarios.model import ScenarioError
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = ["Sandbox", "ScenarioError", "SeenRequest"]

@@ -1,3 +1,3 @@
 """Tutor plugin of percipio_openedx."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -11,7 +11,7 @@ import click
 JOBS = {
     "percipio-accounts": "List the accounts, and have learners reported again to theirs.",
     "percipio-backfill": "Report what happened before the plugin was there.",
-    "percipio-catalog": "List the courses that are offered to Percipio, or print them as a file for it.",
+    "percipio-catalog": "List the courses that are offered to Percipio, send them there, or print them as a file.",
     "percipio-courses": "Print, or take over, what was decided for single courses.",
     "percipio-doctor": "Check the installation, with the mend for whatever is wrong.",
     "percipio-erasures": "List what Skillsoft has to erase of learners who were erased here.",

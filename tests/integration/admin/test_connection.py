@@ -44,6 +44,8 @@ class Answers(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         self.rfile.read(length)
         step = "token" if self.path == "/token" else "write" if self.command == "POST" else "read"
+        if self.path.endswith("/organizations/org-7/content"):
+            step = "catalog"
         if step == "read" and "Authorization" not in self.headers:
             step = "reach"
         status, body = self.script[step]
@@ -66,6 +68,7 @@ WELL = {
     "token": (200, b'{"access_token": "canary-token-1234"}'),
     "read": (200, b'{"statements": []}'),
     "write": (400, b'{"error": "empty"}'),
+    "catalog": (400, b'{"error": "content_id is missing"}'),
 }
 
 
@@ -97,7 +100,8 @@ def steps_of(values: dict[str, Any]) -> dict[str, CheckResult]:
     found = connection_check.examine(config.build(1, {**given, "region": "custom", **values}))
     assert SECRET not in str(found)
     assert "canary-token" not in str(found)
-    return dict(zip(NAMES, found if len(found) == 5 else [], strict=True))
+    names = (*NAMES, "catalog") if given.get("catalog") or values.get("catalog") else NAMES
+    return dict(zip(names, found, strict=True))
 
 
 def verdicts(steps: dict[str, CheckResult]) -> dict[str, str]:
@@ -143,6 +147,59 @@ def test_each_failure_has_its_mend(
     after = [name for name in NAMES[NAMES.index(step) + 1 :] if name != "clock"]
     assert all(steps[name].verdict is CheckVerdict.SKIPPED for name in after)
     assert not connection_check.is_well(list(steps.values()))
+
+
+@pytest.mark.parametrize(
+    ("script", "wrong"),
+    [
+        ({}, {}),
+        ({"catalog": (403, b"{}")}, {"catalog": "CONTENT_IMPORT, for the partner acme"}),
+        ({"read": (403, b"{}")}, {"read": "CONTENT_AGGREGATION, for the partner acme"}),
+        ({"write": (403, b"{}")}, {"write": "CONTENT_AGGREGATION, for the partner acme"}),
+        (
+            {"write": (403, b"{}"), "catalog": (403, b"{}")},
+            {"write": "CONTENT_AGGREGATION", "catalog": "CONTENT_IMPORT"},
+        ),
+        ({"catalog": (404, b"{}")}, {"catalog": "or the organization org-7"}),
+        ({"catalog": (200, b"<html>Sign in</html>")}, {"catalog": "Check the region"}),
+    ],
+)
+def test_each_permission_is_judged_by_itself(
+    examined: Callable[..., dict[str, CheckResult]], script: dict[str, tuple[int, bytes]], wrong: dict[str, str]
+) -> None:
+    steps = examined(script, date=datetime.now(UTC), catalog="chosen", catalog_push=True)
+
+    assert {name for name, step in steps.items() if step.verdict is CheckVerdict.WRONG} == set(wrong)
+    assert all(words in steps[name].fix for name, words in wrong.items())
+    assert connection_check.is_well(list(steps.values())) is not bool(wrong)
+
+
+@pytest.mark.parametrize(("push", "verdict"), [(True, "wrong"), (False, "doubtful")])
+def test_a_catalog_without_an_organization_is_not_tried(
+    examined: Callable[..., dict[str, CheckResult]], push: bool, verdict: str
+) -> None:
+    given = {"catalog": "all visible", "catalog_push": push, "organization_id": ""}
+    steps = examined({"catalog": (200, b"{}")}, date=datetime.now(UTC), **given)
+
+    assert verdicts(steps) == {**dict.fromkeys(NAMES, "well"), "catalog": verdict}
+    assert "PERCIPIO_ORGANIZATION_ID" in steps["catalog"].fix
+
+
+@pytest.mark.parametrize(
+    ("denied", "wrong"),
+    [
+        (("acme-client:CONTENT_IMPORT",), {"catalog"}),
+        (("acme-client:CONTENT_AGGREGATION",), {"read"}),
+        ((), set()),
+    ],
+)
+def test_the_sandbox_judges_the_permission_first_and_stores_nothing(denied: tuple[str, ...], wrong: set[str]) -> None:
+    pushing = {"catalog": "chosen", "catalog_push": True}
+    with Sandbox(clients=[f"acme-client:{SECRET}:acme:org-7"], deny=denied) as sandbox:
+        steps = steps_of({"api_url": sandbox.url, "token_url": sandbox.token_url, **pushing})
+
+        assert {name for name, step in steps.items() if step.verdict is CheckVerdict.WRONG} == wrong
+        assert (sandbox.content, sandbox.statements) == ([], [])
 
 
 def test_a_page_instead_of_an_answer(examined: Callable[..., dict[str, CheckResult]]) -> None:

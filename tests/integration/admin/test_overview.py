@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from percipio_openedx.admin.overview import Headline, headline, take_counts
 from percipio_openedx.models import (
+    CatalogEntry,
     DeliveryAttempt,
     Destination,
     Notice,
@@ -199,3 +200,16 @@ def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything
 
     assert page.count("<bdi>course-v1:DemoX+BAD+") == 20
     assert '?of=course">and 2 more</a>' in page
+
+
+def test_the_catalogs_own_endpoint_leads_to_its_items(world: World, everything: Client) -> None:
+    catalog = Destination.of(1, "org-7", own_credentials=False, is_catalog=True)
+    Destination.objects.filter(pk=catalog.pk).update(paused_reason="unauthorized")
+    for number, state in enumerate(("waiting", "waiting", "refused")):
+        CatalogEntry.objects.create(destination=catalog, content_id=str(number), state=state, due_at=world.now)
+    page = everything.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
+    assert f'{reverse("admin:percipio_openedx_catalogentry_changelist")}?site=1">catalog</a>' in page
+    assert "often it lacks the permission CONTENT_IMPORT" in page
+    assert '/catalogentry/?state=refused&amp;site=1">Show them</a>' in page
+    row = page[page.index(">catalog</a>") :].partition("</tr>")[0]
+    assert "<td>2</td>" in row and "<td>1</td>" in row

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from percipio_openedx.models import CourseOverride, Destination, PercipioConfiguration
+from percipio_openedx.models import CatalogEntry, CourseOverride, Destination, PercipioConfiguration
 from percipio_openedx.models.statement import State
 from tests.integration.admin.world import HOSTILE, OTHER_KEY, World, a_learner_course, a_statement
 from tests.integration.builders import KEY
@@ -30,6 +30,7 @@ ROWS = (
     "backfillrun",
     "erasurerequest",
     "unknownlearner",
+    "catalogentry",
 )
 
 
@@ -59,6 +60,10 @@ def pages(world: World) -> dict[str, tuple[str, tuple[str, ...]]]:
         admin_url("preview") + f"?learner=hostile&course={KEY.replace('+', '%2B')}&afresh=1",
         ("preview_statement",),
     )
+    item = f"?content_id={OTHER_KEY.replace('+', '%2B')}"
+    found["item of the catalog"] = (admin_url("catalog_item") + item, ("view_catalogentry",))
+    entry = CatalogEntry.objects.values_list("pk", flat=True)[0]
+    found["catalog entry"] = (admin_url("catalogentry_change", entry), ("view_catalogentry",))
     found["connection"] = (admin_url("test_connection", 1), ("test_percipioconfiguration",))
     return found
 
@@ -77,6 +82,9 @@ def configured(world: World) -> World:
         token_url="http://127.0.0.1:9/token",
     )
     CourseOverride.objects.create(course_key=OTHER_KEY, content_id=HOSTILE)
+    catalog = Destination.of(1, HOSTILE, own_credentials=True, is_catalog=True)
+    said = {"title": HOSTILE, "answer": HOSTILE, "state": "refused", "due_at": world.now}
+    CatalogEntry.objects.create(destination=catalog, content_id=OTHER_KEY, **said)
     return world
 
 

@@ -15,7 +15,8 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import trans_real
 
-from percipio_openedx.models import Alert, Destination, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import Alert, CatalogEntry, Destination, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, problems
 from percipio_openedx.operations.run import run_once
@@ -75,6 +76,34 @@ def test_a_pause_is_told_once_and_its_end_once(caplog: pytest.LogCaptureFixture)
     pause(row)
     alerts.check(at_once=True)
     assert len(mail.outbox) == 3
+
+
+def test_courses_that_percipio_refuses_are_told() -> None:
+    catalog = Destination.of(1, "org-7", own_credentials=False, is_catalog=True)
+    for number, state in enumerate((EntryState.REFUSED, EntryState.REFUSED, EntryState.WITHDRAWN)):
+        CatalogEntry.objects.create(destination=catalog, content_id=str(number), state=state, due_at=timezone.now())
+    alerts.check(at_once=True)
+    assert on() == {("items_refused", f"destination:{catalog.pk}")}
+    body = mail.outbox[0].body
+    assert "example.com, org-7, catalog: Percipio refuses 2 courses of the catalog." in body
+    assert "/admin/percipio_openedx/catalogentry/?state=refused&site=1" in body
+
+    CatalogEntry.objects.update(state=EntryState.DELIVERED)
+    alerts.check(at_once=True)
+    assert (on(), subjects()[-1]) == (set(), "[Percipio] resolved")
+
+
+def test_a_catalog_that_cannot_be_sent_is_told_as_such() -> None:
+    catalog = Destination.of(1, "org-7", own_credentials=False, is_catalog=True)
+    Destination.objects.filter(pk=catalog.pk).update(failures=3, failing_since=timezone.now() - LONG_AGO)
+    alerts.check(at_once=True)
+    assert on() == {("failing", f"destination:{catalog.pk}")}
+    assert "the catalog cannot be sent" in mail.outbox[0].body
+
+    pause(catalog)
+    alerts.check(at_once=True)
+    assert "org-7, catalog: The catalog is not sent. Percipio refuses the service account" in mail.outbox[-1].body
+    assert "CONTENT_IMPORT" in mail.outbox[-1].body
 
 
 def test_a_mail_is_in_the_lms_s_language_and_the_log_in_english(

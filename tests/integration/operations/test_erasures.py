@@ -17,7 +17,14 @@ from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirem
 
 from percipio_openedx import config
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.models import DeliveryAttempt, ErasureRequest, LearnerCourse, Notice, Statement
+from percipio_openedx.models import (
+    DeliveryAttempt,
+    ErasureRequest,
+    LearnerCourse,
+    Notice,
+    ObservationFailure,
+    Statement,
+)
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import retention
@@ -90,6 +97,16 @@ def test_nothing_personal_is_left_in_any_column(learner: Any, arriving: Sandbox)
     retire(learner)
     assert traces() == []
     assert not Statement.objects.exists()
+
+
+def test_a_failed_observation_is_forgotten(learner: Any) -> None:
+    now = timezone.now()
+    times = {"failing_since": now, "failed_at": now, "retry_at": now + timedelta(hours=1)}
+    ObservationFailure.objects.create(course_key="course-v1:A+B+C", user_id=learner.pk, reason="KeyError", **times)
+    ObservationFailure.objects.create(course_key="course-v1:A+B+C", user_id=learner.pk + 1, reason="KeyError", **times)
+
+    retire(learner)
+    assert [row.user_id for row in ObservationFailure.objects.all()] == [learner.pk + 1]
 
 
 def test_what_percipio_may_hold_is_to_be_erased_there(learner: Any, manage: Manage) -> None:

@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from percipio_openedx.models import Alert, DeliveryAttempt, Destination, Notice, Statement
+from percipio_openedx.models import Alert, CatalogEntry, DeliveryAttempt, Destination, Notice, Statement
+from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import metrics
 from tests.integration.builders import KEY
@@ -97,12 +98,23 @@ def test_the_figures(scraped: Any) -> None:
     }
 
 
+@pytest.mark.usefixtures("reporting")
+def test_the_items_of_the_catalog(scraped: Any) -> None:
+    catalog = Destination.of(1, "org-a", own_credentials=False, is_catalog=True)
+    for number, state in enumerate((EntryState.WAITING, EntryState.DELIVERED, EntryState.DELIVERED)):
+        CatalogEntry.objects.create(destination=catalog, content_id=str(number), state=state, due_at=timezone.now())
+    found = {key[1]: value for key, value in scraped().items() if key[0] == "percipio_catalog_items"}
+    here = ("1", "org-a")
+    expected = {"waiting": 1, "held": 0, "delivered": 2, "refused": 0, "withdrawn": 0}
+    assert found == {(*here, state): count for state, count in expected.items()}
+
+
 def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
     # One more asks MariaDB for the tables' character sets.
-    with django_assert_max_num_queries(46 + (connection.vendor == "mysql")):
-        assert len(list(metrics.gauges())) == 16
+    with django_assert_max_num_queries(47 + (connection.vendor == "mysql")):
+        assert len(list(metrics.gauges())) == 17
 
 
 @pytest.mark.parametrize(

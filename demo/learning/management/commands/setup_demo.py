@@ -7,12 +7,12 @@ from typing import Any
 from completion.waffle import ENABLE_COMPLETION_TRACKING_SWITCH
 from django.contrib.sites.models import Site
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from openedx.core.djangoapps.site_configuration.models import SiteConfiguration
 from waffle.models import Switch
 
 from demo.learning.accounts import ADMIN_USERNAME, add_admin
-from demo.learning.catalog import CATALOGUE
+from demo.learning.catalog import CATALOGUE, plans
 from demo.learning.destinations import add_accounts
 from demo.learning.publishing import publish
 
@@ -29,17 +29,22 @@ class Command(BaseCommand):
 
     help = __doc__
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How many courses there are at least."""
+        parser.add_argument("--courses", type=int, default=0)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate, then add what is missing."""
         call_command("migrate", run_syncdb=True, verbosity=0, interactive=False)
         Switch.objects.update_or_create(name=ENABLE_COMPLETION_TRACKING_SWITCH.name, defaults={"active": True})
         for site in SITES:
             add_site(*site)
-        for plan in CATALOGUE:
+        courses = plans(max(options["courses"], len(CATALOGUE)))
+        for plan in courses:
             publish(plan)
         add_accounts()
         add_admin()
-        self.stdout.write(f"Demo LMS ready: {len(SITES)} sites, {len(CATALOGUE)} courses, login {ADMIN_USERNAME}.")
+        self.stdout.write(f"Demo LMS ready: {len(SITES)} sites, {len(courses)} courses, login {ADMIN_USERNAME}.")
 
 
 def add_site(pk: int, domain: str, name: str, orgs: list[str]) -> None:

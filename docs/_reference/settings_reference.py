@@ -1,7 +1,6 @@
 """The configuration reference, made from the annotations in ``percipio_openedx/settings/common.py``.
 
-Each setting there stands under a comment in the form of code-annotations (``.. setting_name:`` and so on). The page
-``configuration.md`` includes what is made here, so the reference cannot say anything else than the code.
+Each setting there stands under a comment in the form of code-annotations (``.. setting_name:`` and so on).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "percipio_openedx"
-MADE = ROOT / "docs" / "_build" / "settings.md"
 
 _FIELD = re.compile(r"\.\. setting_(name|default|description): (.*)")
 
@@ -58,24 +56,23 @@ def value_of(path: Path, name: str) -> Any:
 
 
 def markdown() -> str:
-    """The reference: a heading for each setting, so that each can be linked to."""
+    """The reference: a table of all settings, and a heading for each, so that each can be linked to."""
     fields = {f"PERCIPIO_{name.upper()}" for name in value_of(PACKAGE / "config" / "site.py", "FIELDS")}
-    found = annotations((PACKAGE / "settings" / "common.py").read_text(encoding="utf-8"))
-    return "\n".join(_section(setting, setting.name in fields) for setting in found)
+    found = list(annotations((PACKAGE / "settings" / "common.py").read_text(encoding="utf-8")))
+    table = ["| Setting | Default | In the admin, too |", "| --- | --- | --- |"]
+    for setting in found:
+        link = f"[{setting.name}](#{setting.name.lower()})"
+        default = f"`{setting.default}`" if len(setting.default) < 60 else "a list, see there"
+        table.append(f"| {link} | {default} | {'for each site' if setting.name in fields else 'no'} |")
+    sections = "\n".join(_section(setting, setting.name in fields) for setting in found)
+    return "\n".join(table) + f"\n\n{sections}"
 
 
 def _section(setting: Setting, in_admin: bool) -> str:
     place = "also in a site's configuration in the admin" if in_admin else "for the whole LMS, in the settings only"
-    return f"## {setting.name}\n\nDefault: `{setting.default}`; {place}.\n\n{_shown(setting.description)}\n"
+    return f"### {setting.name}\n\nDefault: `{setting.default}`; {place}.\n\n{_shown(setting.description)}\n"
 
 
 def _shown(text: str) -> str:
     """Names of settings as code; what looks like markup as it is."""
     return re.sub(r"(PERCIPIO_[A-Z_]+|sso:<\w+>|\w+:\w+\+\w+)", r"`\1`", text)
-
-
-def setup(app: Any) -> dict[str, bool]:
-    """Write the reference before the pages are read."""
-    MADE.parent.mkdir(parents=True, exist_ok=True)
-    MADE.write_text(markdown(), encoding="utf-8")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

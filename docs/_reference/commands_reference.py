@@ -1,15 +1,10 @@
-"""The reference of the management commands, made from their own argument parsers.
-
-The page ``commands.md`` includes what is made here, so it cannot name an option that is not there.
-"""
+"""The reference of the management commands, made from their own argument parsers."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import django
 from django.conf import settings
@@ -17,7 +12,6 @@ from django.core.management import load_command_class
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ROOT / "percipio_openedx" / "management" / "commands"
-MADE = ROOT / "docs" / "_build" / "commands.md"
 
 # What Django gives to every command.
 DJANGOS = {"help", "version", "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color"}
@@ -30,7 +24,7 @@ def names() -> list[str]:
 
 
 def prepare() -> None:
-    """As little of Django as the commands need to be imported."""
+    """Set up as little of Django as the commands need to be imported."""
     if not settings.configured:
         apps = [f"django.contrib.{app}" for app in ("auth", "contenttypes", "sites")]
         # event-routing-backends logs that there is no edx-platform here. Sphinx's own loggers must go on.
@@ -69,12 +63,3 @@ def _rows(action: argparse.Action, act: str) -> Iterator[str]:
         shown = f"{action.option_strings[-1]}{value}" if action.option_strings else action.metavar or action.dest
         text = str(action.help or "").replace("|", "\\|").replace("%%", "%")
         yield f"| `{act}{shown}` | {text} |"
-
-
-def setup(app: Any) -> dict[str, bool]:
-    """Write the reference before the pages are read."""
-    sys.path.insert(0, str(ROOT))
-    prepare()
-    MADE.parent.mkdir(parents=True, exist_ok=True)
-    MADE.write_text(markdown(), encoding="utf-8")
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

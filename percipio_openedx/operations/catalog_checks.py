@@ -1,0 +1,136 @@
+"""The doctor's checks of the catalog: what is held back, what Percipio cannot know, and ids that courses share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from percipio_openedx import config, edx_platform
+from percipio_openedx.catalog.items import items
+from percipio_openedx.catalog.offered import described, runs_of
+from percipio_openedx.catalog.push import without_organization
+from percipio_openedx.config import CatalogRules
+from percipio_openedx.enums import Offering, ReportedCourses
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
+from percipio_openedx.operations import labels, reach, sites
+from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
+from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
+from percipio_openedx.operations.reach import AllCourses
+from percipio_openedx.statements.content import course_slug
+
+# Content ids named individually.
+MOST_NAMED: Final = 20
+_COURSE: Final = re.compile(r"(?:course|ccx)-v1:(?P<org>[^+]+)\+(?P<number>[^+]+)\+.+")
+
+
+def shared_slugs(site_id: int) -> dict[str, list[str]]:
+    """Return the slugs that several courses of a site share, with their courses (``course:Org+Course``).
+
+    A course to which an operator gave an id of its own shares none. One query for all course keys of the LMS. Raises
+    ``PlatformUnavailable``.
+    """
+    keys = edx_platform.run_keys(("course-v1:", "ccx-v1:"))
+    courses = {(found["org"], found["number"]) for key in keys if (found := _COURSE.fullmatch(key))}
+    named = CourseOverride.objects.filter(course_key__startswith=ALL_RUNS).exclude(content_id="")
+    has_own_id = set(named.values_list("course_key", flat=True))
+    owners = {org: config.site_id_for(org) for org, _number in courses}
+    found_courses: dict[str, list[str]] = {}
+    for org, number in sorted(courses):
+        course = f"{ALL_RUNS}{org}+{number}"
+        if owners[org] == site_id and course not in has_own_id:
+            found_courses.setdefault(course_slug(org, number), []).append(course)
+    return {slug: shared for slug, shared in found_courses.items() if len(shared) > 1}
+
+
+def shared_ids() -> Iterator[CheckResult]:
+    """Yield whether each content id of the sites with the rule ``slug`` is one course's alone."""
+    slugged = [site_id for site_id, one in sites.reporting().items() if one.content_id == "slug"]
+    for site_id, site_name in sites.names(slugged).items():
+        name = _("content ids of %(site)s") % {"site": site_name}
+        try:
+            shared = shared_slugs(site_id)
+        except PlatformUnavailable as error:
+            yield doubtful(name, str(error), _("See the LMS functions above."))
+            continue
+        for slug, courses in list(shared.items())[:MOST_NAMED]:
+            seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
+            yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
+        if not shared:
+            yield well(name, _("each is one course's alone"))
+
+
+def catalogs() -> Iterator[CheckResult]:
+    """Yield for each site what Percipio cannot be sent of its catalog, and which reported courses it cannot know."""
+    reporting, all_courses = sites.reporting(), cache(reach.courses_by_site)
+    for site_id, site_name in sites.names(sites.site_ids()).items():
+        name = _("catalog of %(site)s") % {"site": site_name}
+        try:
+            rules = config.catalog_for(site_id)
+            if rules is not None and rules.policy.offering is not Offering.NONE:
+                yield from _of_catalog(name, rules, all_courses if site_id in reporting else dict)
+            elif site_id in reporting:
+                seen = _("none (PERCIPIO_CATALOG): Percipio can show completions only of courses that it knows already")
+                yield skipped(name, seen)
+        except PercipioConfigurationError:
+            continue  # the check of the site's configuration names it
+        except PlatformUnavailable as error:
+            yield doubtful(name, str(error), _("See the LMS functions above."))
+    yield from not_sent()
+
+
+def not_sent() -> Iterator[CheckResult]:
+    """Yield where a catalog that is offered is not sent, without a look at its courses."""
+    offering = [one for one in sites.reporting().values() if one.catalog.offering is not Offering.NONE]
+    names = sites.names(one.site_id for one in offering)
+    for site in offering:
+        if not site.catalog.push:
+            seen = _("not sent (PERCIPIO_CATALOG_PUSH): upload it as a file, or switch that on")
+            has_id = all(one.organization for one in site.senders)
+            name = _("catalog of %(site)s") % {"site": names[site.site_id]}
+            yield skipped(name, seen if has_id else f"{seen}; {NO_ORGANIZATION}")
+        for one in without_organization(site):
+            name = _("catalog of %(site)s") % {"site": sites.place_name(names[one.site_id], one.account)}
+            yield wrong(name, str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
+
+
+def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iterator[CheckResult]:
+    runs = runs_of(rules)
+    records = [described(item, rules).record for item in items(runs, timezone.now())]
+    held: dict[str, list[str]] = {}
+    for record in records:
+        for gap in record.gaps:
+            held.setdefault(gap, []).append(record.content_id)
+    for lack, ids in held.items():
+        seen = ngettext(
+            "%(count)s item is held back: %(example)s",
+            "%(count)s items are held back, such as %(example)s",
+            len(ids),
+        )
+        yield doubtful(name, seen % {"count": len(ids), "example": ids[0]}, labels.of(labels.GAPS, lack))
+    if not records:
+        yield doubtful(name, _("nothing is offered"), _("Offer courses: the admin's page Courses for Percipio."))
+    known = {record.content_id for record in records if not record.gaps}
+    missing: list[str] = []
+    if rules.policy.courses is ReportedCourses.ALL:
+        enrolled = all_courses().get(rules.site_id, {})
+        closed, ids_of = reach.left_out(enrolled), {one.run.key: one.content_id for one in runs}
+        missing = [key for key in sorted(enrolled) if key not in closed and ids_of.get(key) not in known]
+    if missing:
+        seen = ngettext(
+            "%(count)s course run is reported and not in the catalog, so Percipio can show nothing of it: %(example)s",
+            "%(count)s course runs are reported and not in the catalog, so Percipio can show nothing of them, such as "
+            "%(example)s",
+            len(missing),
+        )
+        fix = _("Offer them, leave them out (percipio_courses), or set PERCIPIO_COURSES to catalog.")
+        yield doubtful(name, seen % {"count": len(missing), "example": missing[0]}, fix)
+    if known and not held and not missing:
+        seen = ngettext("%(count)s item is offered", "%(count)s items are offered", len(known))
+        yield well(name, seen % {"count": len(known)})
