@@ -51,6 +51,7 @@ from percipio_openedx.edx_platform.courses import (
     course_runs,
     find_courses,
     is_graded,
+    outline_collected_at,
     outline_version,
     unknown_courses,
 )

@@ -180,6 +180,7 @@ def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Obser
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
     states = observed_state.progress_states(course_key, list(asking))
     enrollments = edx_platform.enrollments(course_key, asking)
+    collected_at = edx_platform.outline_collected_at(course_key)
     found = {}
     for user_id, (row, observed) in asking.items():
         with_mode = replace(observed, enrollment=enrollments.get(user_id))
@@ -187,9 +188,14 @@ def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Obser
         if version and row.activity_version:
             is_same = version == row.activity_version
         else:
-            # The platform does not say; then only the time of the last completion tells.
+            # Not all is known that it depends on; then only the times of the last completion and publication tell.
             last, looked_at = observed.activity.last, row.observed_at
-            is_same = last is not None and looked_at is not None and last < looked_at - OVERLAP
+            is_same = (
+                row.percent_seen is not None
+                and last is not None
+                and looked_at is not None
+                and max(last, collected_at or last) < looked_at - OVERLAP
+            )
         if is_same:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             found[user_id] = replace(observed, percent=percent, percent_unlocked=unlocked)
