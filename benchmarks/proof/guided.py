@@ -23,7 +23,7 @@ FIELDS = (
     *("learner_id", "learner_home_page", "organization_from", "learners", "modes", "send_names", "content_id"),
     *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language", "launch_idp", "launch_enrolls"),
     *("milestones", "started_on", "completed_on", "retakes", "undone", "progress_step", "locked_units"),
-    *("batch_size", "timeout"),
+    *("progress_from", "batch_size", "timeout"),
 )
 
 

@@ -179,6 +179,7 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "undone": "keep",
     "progress_step": 10,
     "locked_units": "count",
+    "progress_from": "platform",
     "batch_size": 50,
     "timeout": 20,
 }

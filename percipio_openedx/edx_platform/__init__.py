@@ -30,6 +30,7 @@ from percipio_openedx.edx_platform.achievements import (
     grades,
     next_course,
 )
+from percipio_openedx.edx_platform.aggregator import Aggregated, aggregated, has_aggregator
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
     client_of_signed_token,

@@ -13,10 +13,10 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
-from percipio_openedx.enums import Undone
+from percipio_openedx.enums import ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import identity, milestones, observed_state, retakes
+from percipio_openedx.reporting import aggregated, identity, milestones, observed_state, retakes
 from percipio_openedx.reporting.observe import context_of, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
@@ -163,7 +163,11 @@ def _unchanged(
         for user_id in rows
     }
     asking = {pk for pk, one in seen.items() if milestones.needs_percent(reported[pk], one, policies[pk])}
-    if asking and trusts_progress:
+    if asking and configuration.policy.progress_from is ProgressSource.AGGREGATOR:
+        counted = edx_platform.aggregated(course.key, asking)
+        seen |= {user_id: aggregated.with_progress(seen[user_id], one) for user_id, one in counted.items()}
+        asking -= counted.keys()
+    elif asking and trusts_progress:
         remembered = _remembered(course.key, {user_id: (rows[user_id], seen[user_id]) for user_id in asking})
         seen |= remembered
         asking -= remembered.keys()
