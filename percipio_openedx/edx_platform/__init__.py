@@ -41,10 +41,11 @@ from percipio_openedx.edx_platform.api_clients import (
 )
 from percipio_openedx.edx_platform.at_once import (
     CourseProgress,
+    CourseState,
     course_progress,
+    course_state,
     forget_outlines,
     is_trusted,
-    progress_states,
     trust,
 )
 from percipio_openedx.edx_platform.courses import (

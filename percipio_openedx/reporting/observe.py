@@ -207,11 +207,11 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
         aggregated.take(course_key, wanted, now)
         return
     # Read first: if something changes meanwhile, the answer is stored under the earlier version.
-    states = observed_state.progress_states(course_key, [finding.row.user_id for finding in wanted])
+    state = observed_state.course_state(course_key, [finding.row.user_id for finding in wanted])
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
         row = finding.row
-        version = observed_state.progress_version(finding.observed, states.get(row.user_id, ""))
+        version = observed_state.progress_version(finding.observed, state.texts.get(row.user_id, ""))
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
@@ -221,7 +221,7 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
             asked[row.user_id] = finding, version
     if not asked:
         return
-    answers = observed_state.answers(course_key, list(asked), options.deadline)
+    answers = observed_state.answers(course_key, list(asked), options.deadline, state)
     done_by_now = edx_platform.activities(course_key, asked)
     for user_id, (finding, version) in asked.items():
         if user_id in answers.failed:

@@ -182,7 +182,7 @@ def _unchanged(
 
 def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
-    states = observed_state.progress_states(course_key, list(asking))
+    states = observed_state.course_state(course_key, list(asking)).texts
     enrollments = edx_platform.enrollments(course_key, asking)
     collected_at = edx_platform.outline_collected_at(course_key)
     found = {}

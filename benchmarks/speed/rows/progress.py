@@ -195,14 +195,14 @@ def one(quick: bool) -> Figures:
             edx_platform.learner_progress(course_key, edx_platform.users([user_id])[user_id])
 
         def observe(user_id: int, course_key: str = course_key) -> None:
-            observed_state.progress_states(course_key, [user_id])
-            observed_state.answers(course_key, [user_id])
+            state = observed_state.course_state(course_key, [user_id])
+            observed_state.answers(course_key, [user_id], state=state)
 
         for user_id in ids:
             # What is known of the course stays; that others did something lately does not.
             cache.clear()
             edx_platform.forget_outlines()
-            observed_state.progress_states(course_key, ids[:1])
+            observed_state.course_state(course_key, ids[:1])
             for name, work in (("asked", ask), ("alone", observe)):
                 times[name].append(_timed(lambda work=work, user_id=user_id: work(user_id))[1])  # type: ignore[misc]
         observed_state.answers(course_key, ids)

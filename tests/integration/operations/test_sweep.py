@@ -19,6 +19,7 @@ from openedx.core.djangoapps.content.block_structure.models import BlockStructur
 
 from demo.learning.models import StoredBlock
 from percipio_openedx import edx_platform
+from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, ObservationFailure, PercipioConfiguration, Statement, Sweep
 from percipio_openedx.models.notice import Reason
@@ -542,7 +543,7 @@ def test_a_course_that_is_published_again(
     """
     settings.PERCIPIO_COMPLETED_ON = "progress"
     if not is_known:
-        monkeypatch.setattr(edx_platform, "progress_states", lambda _, users: dict.fromkeys(users, ""))
+        monkeypatch.setattr(edx_platform, "course_state", lambda _, users: CourseState(dict.fromkeys(users, "")))
     complete(amina, course, 0, 1, 2)
     ago = timezone.now() - timedelta(hours=2)
     BlockCompletion.objects.update(created=ago, modified=ago)
