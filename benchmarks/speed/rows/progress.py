@@ -175,7 +175,8 @@ def at_once(quick: bool) -> Figures:
 def one(quick: bool) -> Figures:
     """A learner who completes a unit: asked of the platform as before, and through all that is new for many.
 
-    ``alone`` nobody else did anything in the course run within ten minutes, ``shared`` others did.
+    ``alone`` nobody else did anything in the course run within ten minutes, ``shared`` others did. Milliseconds of the
+    processor and of waiting for the platform, so that what else runs here counts for little.
     """
     from django.conf import settings
     from django.core.cache import cache
@@ -204,11 +205,12 @@ def one(quick: bool) -> Figures:
             edx_platform.forget_outlines()
             observed_state.course_state(course_key, ids[:1])
             for name, work in (("asked", ask), ("alone", observe)):
-                times[name].append(_timed(lambda work=work, user_id=user_id: work(user_id))[1])  # type: ignore[misc]
+                times[name].append(_timed(lambda work=work, user_id=user_id: work(user_id))[2])  # type: ignore[misc]
         observed_state.answers(course_key, ids)
         for user_id in ids:
-            times["shared"].append(_timed(lambda user_id=user_id: observe(user_id))[1])  # type: ignore[misc]
-        found |= {f"{size}_{name}": statistics.median(each) * 1000 for name, each in times.items()}
+            times["shared"].append(_timed(lambda user_id=user_id: observe(user_id))[2])  # type: ignore[misc]
+        waits = {"asked": sum(delays.values()), "alone": sum(delays.values()), "shared": 0.0}
+        found |= {f"{size}_{name}": (statistics.median(each) + waits[name]) * 1000 for name, each in times.items()}
     return found
 
 
