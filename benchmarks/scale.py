@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 MINUTES = 24 * 60
+# One answer that is counted at once in so many is asked of the LMS as well (``reporting.course_progress``).
+SAMPLED = 200
 
 
 def _option(default: float, words: str) -> float:
@@ -43,6 +45,8 @@ class Case:
     )
     progress_ms: float = _option(50, "milliseconds of the LMS's own progress function for one learner (assumed)")
     asking: float = _option(0.5, "share of the observations that have to ask it, since something was completed")
+    together: float = _option(0, "share of those who are counted at once, with others of their course run")
+    counted_ms: float = _option(1, "milliseconds of one who is counted at once (progress: 0.4 of the processor)")
     store_ms: float = _option(
         0.858, "milliseconds to build and store a statement (observe with three statements: 355 a second)"
     )
@@ -52,7 +56,9 @@ class Case:
     @property
     def observation_seconds(self) -> float:
         """Return the seconds of one observation on average, the LMS's own part included, without what it finds."""
-        return (self.observation_ms + self.asking * self.progress_ms) / 1000
+        at_once = self.counted_ms + self.progress_ms / SAMPLED
+        progress = (1 - self.together) * self.progress_ms + self.together * at_once
+        return (self.observation_ms + self.asking * progress) / 1000
 
     @property
     def statements_a_day(self) -> float:
@@ -199,6 +205,8 @@ def main() -> None:
 def _days(given: dict[str, float]) -> Iterator[tuple[str, ...]]:
     for words, changes in (
         ("these values", {}),
+        ("half of the progress counted at once", {"together": 0.5}),
+        ("four fifths of it counted at once", {"together": 0.8}),
         ("one run", {"runs": 1}),
         ("four runs", {"runs": 4}),
         ("eight runs", {"runs": 8}),

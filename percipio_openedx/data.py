@@ -17,6 +17,7 @@ from percipio_openedx.enums import (
     LockedUnits,
     Offer,
     Offering,
+    ProgressSource,
     ReportedCourses,
     Retakes,
     StartedOn,
@@ -38,6 +39,7 @@ class Policy:
     progress_step: int = 10
     undone: Undone = Undone.KEEP
     locked_units: LockedUnits = LockedUnits.COUNT
+    progress_from: ProgressSource = ProgressSource.PLATFORM
     milestones: frozenset[Kind] = USUAL_MILESTONES
     retakes: Retakes = Retakes.COMPLETIONS
 

@@ -50,6 +50,13 @@ class LockedUnits(StrEnum):
     LEAVE_OUT = "leave_out"
 
 
+class ProgressSource(StrEnum):
+    """Who counts what a learner has done of a course run (``PERCIPIO_PROGRESS_FROM``)."""
+
+    PLATFORM = "platform"
+    AGGREGATOR = "aggregator"
+
+
 class Undone(StrEnum):
     """What to do with a completion that the LMS takes back (``PERCIPIO_UNDONE``)."""
 

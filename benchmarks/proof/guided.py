@@ -24,7 +24,7 @@ FIELDS = (
     *("catalog", "courses", "catalog_type", "catalog_duration", "catalog_language"),
     *("catalog_push", "catalog_interval", "catalog_patience", "launch_idp", "launch_enrolls"),
     *("milestones", "started_on", "completed_on", "retakes", "undone", "progress_step", "locked_units"),
-    *("batch_size", "timeout"),
+    *("progress_from", "batch_size", "timeout"),
 )
 
 

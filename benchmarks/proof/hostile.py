@@ -182,6 +182,7 @@ _VALID = dict.fromkeys(config.FIELDS, "") | {
     "undone": "keep",
     "progress_step": 10,
     "locked_units": "count",
+    "progress_from": "platform",
     "batch_size": 50,
     "timeout": 20,
 }

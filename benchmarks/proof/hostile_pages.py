@@ -42,6 +42,7 @@ _LIKELY = {
     "retakes": st.sampled_from(["completions", "everything", "first_only", ""]),
     "undone": st.sampled_from(["keep", "retract", ""]),
     "locked_units": st.sampled_from(["count", "leave_out", ""]),
+    "progress_from": st.sampled_from(["platform", "aggregator", ""]),
     "learner_id": st.sampled_from(["email", "sso:x", "sso:", ""]),
     "content_id": st.sampled_from(["course", "url", ""]),
     "catalog": st.sampled_from(["chosen", "all visible", ""]),

@@ -73,6 +73,7 @@ LABELS: Mapping[str, Text] = {
     "learner_id": _("A learner is named by"),
     "learners": _("Learners to report"),
     "locked_units": _("Units that are locked for a learner"),
+    "progress_from": _("Progress is counted by"),
     "offer": _("In the catalog"),
     "observed": _("Observed"),
     "observed_at": _("Last observed"),
@@ -167,6 +168,10 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
     "locked_units": (
         ("count", _("Count as not done, as on the LMS's own progress page")),
         ("leave_out", _("Are left out: what is open to the learner is all there is")),
+    ),
+    "progress_from": (
+        ("platform", _("The LMS, in units")),
+        ("aggregator", _("The completion aggregator, in blocks; it may be late")),
     ),
     "undone": (
         ("keep", _("Leave the completion in Percipio")),
@@ -273,7 +278,7 @@ FIELDSETS: tuple[tuple[Text | None, tuple[str, ...]], ...] = (
         _("What is reported, and when"),
         (
             *("content_id", "milestones", "started_on", "progress_step", "completed_on"),
-            *("locked_units", "retakes", "undone"),
+            *("locked_units", "progress_from", "retakes", "undone"),
         ),
     ),
     (

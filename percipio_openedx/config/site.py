@@ -33,6 +33,7 @@ from percipio_openedx.enums import (
     Kind,
     LockedUnits,
     Offering,
+    ProgressSource,
     ReportedCourses,
     Retakes,
     StartedOn,
@@ -92,6 +93,7 @@ FIELDS = (
     "undone",
     "progress_step",
     "locked_units",
+    "progress_from",
     "batch_size",
     "timeout",
 )
@@ -312,6 +314,14 @@ def _milestones(value: Any) -> frozenset[Kind]:
     return frozenset(MILESTONES) if ALL in named else frozenset(map(Kind, named))
 
 
+def _progress_from(value: Any) -> ProgressSource:
+    source = member("PERCIPIO_PROGRESS_FROM", value, ProgressSource)
+    if source is ProgressSource.AGGREGATOR and not edx_platform.has_aggregator():
+        problem = _("is aggregator, but the LMS has no app completion_aggregator; install it, or choose platform")
+        raise PercipioConfigurationError("PERCIPIO_PROGRESS_FROM", problem)
+    return source
+
+
 def _policy(values: Mapping[str, Any]) -> Policy:
     undone = member("PERCIPIO_UNDONE", values["undone"], Undone)
     return Policy(
@@ -321,6 +331,7 @@ def _policy(values: Mapping[str, Any]) -> Policy:
         # The Track API cannot retract anything.
         undone=Undone.KEEP if values["api"] == Api.TRACK else undone,
         locked_units=member("PERCIPIO_LOCKED_UNITS", values["locked_units"], LockedUnits),
+        progress_from=_progress_from(values["progress_from"]),
         milestones=_milestones(values["milestones"]),
         retakes=member("PERCIPIO_RETAKES", values["retakes"], Retakes),
     )

@@ -30,6 +30,7 @@ from percipio_openedx.edx_platform.achievements import (
     grades,
     next_course,
 )
+from percipio_openedx.edx_platform.aggregator import Aggregated, aggregated, has_aggregator
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
     client_of_signed_token,
@@ -40,10 +41,11 @@ from percipio_openedx.edx_platform.api_clients import (
 )
 from percipio_openedx.edx_platform.at_once import (
     CourseProgress,
+    CourseState,
     course_progress,
+    course_state,
     forget_outlines,
     is_trusted,
-    progress_states,
     trust,
 )
 from percipio_openedx.edx_platform.courses import (
@@ -51,6 +53,7 @@ from percipio_openedx.edx_platform.courses import (
     course_runs,
     find_courses,
     is_graded,
+    outline_collected_at,
     outline_version,
     unknown_courses,
 )

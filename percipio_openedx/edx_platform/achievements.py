@@ -149,7 +149,11 @@ def activities(course_key: str, user_ids: Iterable[int]) -> dict[int, Activity]:
     )
     return {
         user_id: Activity(
-            first=first, last=last, version=f"{count}@{changed.timestamp():.6f}", has_complete_block=complete > 0
+            first=first,
+            last=last,
+            # A completion may be taken back without a newer time (a repair in the database).
+            version=f"{complete}/{count}@{changed.timestamp():.6f}",
+            has_complete_block=complete > 0,
         )
         for user_id, first, last, changed, count, complete in rows
     }

@@ -54,8 +54,25 @@ class CourseProgress:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgress:
+@dataclass(frozen=True, slots=True)
+class CourseState:
+    """What the progress of some learners of a course run depends on, but their completions.
+
+    ``texts`` has a hash of it by learner, ``''`` where not all of it is known. The other fields are the same in full,
+    so that ``course_progress`` need not read it again.
+    """
+
+    texts: Mapping[int, str] = field(default_factory=dict)
+    version: CourseVersion = field(default_factory=lambda: CourseVersion(""))
+    facts: StructureFacts = field(default_factory=StructureFacts)
+    classes: Mapping[int, LearnerClass] = field(default_factory=dict)
+
+
+def course_progress(course_key: str, users: Mapping[int, User], state: CourseState | None = None) -> CourseProgress:
     """Return the progress of these learners as the platform would count it, in a constant number of queries.
+
+    Arguments:
+        state: what was read of the course run, and of these learners and maybe others, a moment ago.
 
     Raises:
         PlatformUnavailable: something of the platform is missing or failed; ask learner by learner.
@@ -68,28 +85,31 @@ def course_progress(course_key: str, users: Mapping[int, User]) -> CourseProgres
         return CourseProgress(left=Counter({TOO_FEW: len(users)}))
     with platform("course_blocks"):
         try:
-            found, is_same = _attempt(key, users)
+            is_read = state is not None and state.classes.keys() >= users.keys()
+            found, is_same = _attempt(key, users, state if is_read else None)
             if not is_same:
-                found, is_same = _attempt(key, users)
+                found, is_same = _attempt(key, users, None)
         finally:
             forget_request()
     return found if is_same else CourseProgress(left=Counter({CHANGING: len(users)}))
 
 
-def progress_states(course_key: str, users: Mapping[int, User]) -> dict[int, str]:
-    """Return by learner a hash of all that the progress depends on but the completions; ``''`` if that is not known."""
+def course_state(course_key: str, users: Mapping[int, User]) -> CourseState:
+    """Return what the progress of these learners depends on, but the completions; raises as ``course_progress``."""
     key = parsed(course_key)
     if not users:
-        return {}
+        return CourseState()
     with platform("course_blocks"):
         try:
             version = course_version(key)
             if not version.text or _reason_of_key(key) or unknown_transformers():
-                return dict.fromkeys(users, "")
-            classes = learner_classes(key, users, version, course_facts(key, version, next(iter(users.values()))))
+                return CourseState(dict.fromkeys(users, ""))
+            facts = course_facts(key, version, next(iter(users.values())))
+            classes = learner_classes(key, users, version, facts)
         finally:
             forget_request()
-    return {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
+    texts = {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
+    return CourseState(texts, version, facts, classes)
 
 
 def is_trusted(outline: str) -> bool:
@@ -109,16 +129,19 @@ def forget_outlines() -> None:
     forget_facts()
 
 
-def _attempt(key: CourseKey, users: Mapping[int, User]) -> tuple[CourseProgress, bool]:
+def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState | None) -> tuple[CourseProgress, bool]:
     """Answer once, and say whether the course run was the same afterwards."""
     found = CourseProgress()
-    version = course_version(key)
+    version = course_version(key) if state is None else state.version
     reason = _reason(key, version)
     if reason:
         found.left[reason] = len(users)
         return found, True
-    facts = course_facts(key, version, next(iter(users.values())))
-    classes = learner_classes(key, users, version, facts)
+    if state is None:
+        facts = course_facts(key, version, next(iter(users.values())))
+        classes: Mapping[int, LearnerClass] = learner_classes(key, users, version, facts)
+    else:
+        facts, classes = state.facts, {user_id: state.classes[user_id] for user_id in users}
     found.left.update(one.reason for one in classes.values() if one.reason)
     of_class: dict[LearnerClass, list[int]] = defaultdict(list)
     for user_id, one in classes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db.models import CharField, Q
@@ -171,7 +172,6 @@ def is_graded(course_key: str) -> bool:
     return any(True for _ in graded_subsections_for_course_id(parsed(course_key)))
 
 
-@platform("block_structure.models.BlockStructureModel")
 def outline_version(course_key: str) -> str:
     """Return the version of the outline in which the platform counts units; ``''`` if unknown. One query.
 
@@ -179,12 +179,22 @@ def outline_version(course_key: str) -> str:
     with the counts. ``CourseOverview.modified`` and the course store's version change on publication, half a minute or
     a queue earlier: progress read in between would be stored under the new version.
     """
+    versions = ("data_version", "transformers_schema_version", "block_structure_schema_version", "modified")
+    return "|".join(map(str, _collected(course_key, *versions)))
+
+
+def outline_collected_at(course_key: str) -> datetime | None:
+    """Return when the platform collected the outline, as it does after a publication; None if unknown. One query."""
+    return next(iter(_collected(course_key, "modified")), None)
+
+
+@platform("block_structure.models.BlockStructureModel")
+def _collected(course_key: str, *columns: str) -> tuple[Any, ...]:
+    """Return these columns of the collected block structure's row, none without one."""
     key = parsed(course_key)
     try:
         from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
     except (ImportError, RuntimeError):
-        return ""
+        return ()
     root = key.make_usage_key("course", "course")
-    versions = ("data_version", "transformers_schema_version", "block_structure_schema_version", "modified")
-    row = BlockStructureModel.objects.filter(data_usage_key=root).values_list(*versions).first()
-    return "" if row is None else "|".join(map(str, row))
+    return BlockStructureModel.objects.filter(data_usage_key=root).values_list(*columns).first() or ()

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def learner_progress(course_key: str, user: User) -> Progress | None:
     """Return one learner's units of a course run as the platform counts them; None if no source knows.
 
-    The sources are ``calculate_progress_for_learner_in_course`` (Ulmo and later), the summary under it, and the
-    completion aggregator's row for the course.
+    The sources are ``calculate_progress_for_learner_in_course`` (Ulmo and later), and the summary under it.
 
     Raises:
         PlatformUnavailable: no source knows and one failed, as for a missing part of the course run; a retry may
@@ -77,15 +76,6 @@ def _from_counts(progress: Callable[[CourseKey, User], Any], key: CourseKey, use
     )
 
 
-def _from_aggregator(model: Any, key: CourseKey, user: User) -> Progress | None:
-    """Count blocks instead of units: good enough for a ratio."""
-    row = model.objects.filter(course_key=key, user=user, aggregation_name="course").first()
-    if row is None or not row.possible:
-        return None
-    done = int(row.earned)
-    return _plausible(Progress(complete=done, incomplete=max(0, int(row.possible) - done)))
-
-
 def _plausible(progress: Progress) -> Progress:
     if min(progress) < 0:
         raise ValueError("a number of units below zero")
@@ -95,5 +85,4 @@ def _plausible(progress: Progress) -> Progress:
 _SOURCES: tuple[tuple[str, str, Callable[[Any, CourseKey, User], Progress | None]], ...] = (
     ("lms.djangoapps.course_home_api.progress.api", "calculate_progress_for_learner_in_course", _from_counts),
     ("lms.djangoapps.courseware.courses", "get_course_blocks_completion_summary", _from_counts),
-    ("completion_aggregator.models", "Aggregator", _from_aggregator),
 )

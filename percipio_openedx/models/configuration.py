@@ -62,6 +62,7 @@ class PercipioConfiguration(AccountColumns):
     undone = models.CharField(max_length=8, default="", blank=True)
     progress_step = models.PositiveSmallIntegerField(null=True, blank=True)
     locked_units = models.CharField(max_length=16, default="", blank=True)
+    progress_from = models.CharField(max_length=16, default="", blank=True)
     batch_size = models.PositiveSmallIntegerField(null=True, blank=True)
     timeout = models.PositiveSmallIntegerField(null=True, blank=True)
 

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy
 from kombu.exceptions import KombuError, OperationalError
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.enums import CompletedOn
+from percipio_openedx.enums import CompletedOn, ProgressSource
 from percipio_openedx.event_routing import backend
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.statement import Statement
@@ -198,10 +198,24 @@ def platform_functions() -> Iterator[CheckResult]:
             yield wrong(f"LMS: {name}", str(error), str(UPGRADE))
     if not broken:
         yield well(_("LMS functions"), _("%(count)s answer") % {"count": len(FUNCTIONS)})
-    if sources := edx_platform.progress_sources():
-        yield well(_("course progress"), _("from %(source)s") % {"source": sources[0]})
-    else:
-        yield wrong(_("course progress"), _("this LMS cannot say how much of a course is done"), str(UPGRADE))
+    yield from progress_source()
+
+
+def progress_source() -> Iterator[CheckResult]:
+    """Yield where the progress comes from, which sites choose (``PERCIPIO_PROGRESS_FROM``)."""
+    name, seen = _("course progress"), _("from %(source)s")
+    chosen = {one.policy.progress_from for one in sites.reporting().values()} or {ProgressSource.PLATFORM}
+    if ProgressSource.AGGREGATOR in chosen:
+        try:
+            edx_platform.aggregated(NOWHERE, [0])
+            yield well(name, seen % {"source": "completion_aggregator"})
+        except PlatformUnavailable as error:
+            yield wrong(name, str(error), str(UPGRADE))
+    if ProgressSource.PLATFORM in chosen:
+        if sources := edx_platform.progress_sources():
+            yield well(name, seen % {"source": sources[0]})
+        else:
+            yield wrong(name, _("this LMS cannot say how much of a course is done"), str(UPGRADE))
 
 
 def completion() -> CheckResult:

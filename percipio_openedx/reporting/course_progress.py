@@ -21,6 +21,7 @@ from django.utils import timezone
 from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.data import Activity, Progress
+from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.models.operations import ProgressDifference
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class AtOnce:
     failed: dict[int, str] = field(default_factory=dict)
 
 
-def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
-    """Return the progress of those of whom it is certain.
+def at_once(course_key: str, users: Mapping[int, User], state: CourseState | None = None) -> AtOnce:
+    """Return the progress of those of whom it is certain; ``state`` as in ``edx_platform.course_progress``.
 
     Raises:
         PlatformUnavailable: nothing is known; all are to be asked for.
@@ -59,7 +60,7 @@ def at_once(course_key: str, users: Mapping[int, User]) -> AtOnce:
     asked = AtOnce()
     if differing().filter(course_key=course_key).exists():
         return asked
-    answered = edx_platform.course_progress(course_key, users)
+    answered = edx_platform.course_progress(course_key, users, state)
     _remember_reason(course_key, answered.left)
     believed: dict[int, Progress] = {}
     for outline, counted in answered.by_outline.items():
@@ -142,7 +143,7 @@ def _confirmed(course_key: str, user_id: int) -> str | None:
 def _fingerprint(course_key: str, user_id: int) -> tuple[str, str]:
     """Return what a learner's progress depends on: the state, and the completions."""
     users = edx_platform.users([user_id])
-    states = edx_platform.progress_states(course_key, users)
+    states = edx_platform.course_state(course_key, users).texts
     activities = edx_platform.activities(course_key, [user_id])
     return states.get(user_id, ""), activities.get(user_id, Activity()).version
 

@@ -67,6 +67,7 @@ class LearnerFinding:
         hold: why the learner is held back, or ``''``.
         asked: the platform was asked for the progress, and answered.
         again_at: when to observe again without a notice (``LearnerCourse.observe_again_at``).
+        recheck_at: when at the latest, since the progress was counted before the last completion.
         is_unfinished: the deadline passed before the progress was read; it might be the earliest way to complete, so
             wait.
         problem: what could not be observed, built or stored, although a retry may succeed.
@@ -88,6 +89,7 @@ class LearnerFinding:
     hold: str = ""
     asked: bool = False
     again_at: datetime | None = None
+    recheck_at: datetime | None = None
     is_unfinished: bool = False
     problem: Unobserved | None = None
     content_id: str = ""

@@ -18,12 +18,12 @@ from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Milestone, Observed, StatementContext
 from percipio_openedx.db import persistently
-from percipio_openedx.enums import HoldReason, Kind
+from percipio_openedx.enums import HoldReason, Kind, ProgressSource
 from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.reporting import failures, leases, milestones, observed_state, retakes, store
+from percipio_openedx.reporting import aggregated, failures, leases, milestones, observed_state, retakes, store
 from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_columns, finding_of
 from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements import content
@@ -143,14 +143,15 @@ def examine(
     refused = refused_names(configuration, rows.keys())
     findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
     _look_elsewhere(configuration, course_key, context.keywords["content_id"], findings)
-    _ask_progress(course_key, [finding for finding in findings if not finding.hold], options)
+    _ask_progress(course_key, [finding for finding in findings if not finding.hold], options, now)
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
             policy = finding.policy
             with bulkhead(Boundary.STATEMENT) as contained:
                 finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
                 planned = finding.row.observe_again_at
-                finding.again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
+                again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
+                finding.again_at = min(filter(None, (again_at, finding.recheck_at)), default=None)
             if contained.error is not None:
                 finding.hold_back(contained.error)
     _leave_out_others(findings)
@@ -196,17 +197,21 @@ def _look_elsewhere(
             finding.reported = replace(finding.reported, elsewhere=elsewhere[finding.row.user_id])
 
 
-def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: ProgressOptions) -> None:
+def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: ProgressOptions, now: datetime) -> None:
     """Read the progress where it matters and may have changed; if that fails, the rest is still reported."""
     wanted = [one for one in findings if milestones.needs_percent(one.reported, one.observed, one.policy)]
     if not wanted:
         return
+    # The site's choice, the same for all of its accounts.
+    if wanted[0].policy.progress_from is ProgressSource.AGGREGATOR:
+        aggregated.take(course_key, wanted, now)
+        return
     # Read first: if something changes meanwhile, the answer is stored under the earlier version.
-    states = observed_state.progress_states(course_key, [finding.row.user_id for finding in wanted])
+    state = observed_state.course_state(course_key, [finding.row.user_id for finding in wanted])
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
         row = finding.row
-        version = observed_state.progress_version(finding.observed, states.get(row.user_id, ""))
+        version = observed_state.progress_version(finding.observed, state.texts.get(row.user_id, ""))
         if version and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
@@ -216,7 +221,7 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
             asked[row.user_id] = finding, version
     if not asked:
         return
-    answers = observed_state.answers(course_key, list(asked), options.deadline)
+    answers = observed_state.answers(course_key, list(asked), options.deadline, state)
     done_by_now = edx_platform.activities(course_key, asked)
     for user_id, (finding, version) in asked.items():
         if user_id in answers.failed:

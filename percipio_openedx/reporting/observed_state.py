@@ -14,6 +14,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Learner, Observed, Progress
+from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.reporting import course_progress, identity
@@ -145,18 +146,20 @@ class ProgressAnswers:
     is_broken: bool = False
 
 
-def answers(course_key: str, user_ids: Sequence[int], deadline: float | None = None) -> ProgressAnswers:
+def answers(
+    course_key: str, user_ids: Sequence[int], deadline: float | None = None, state: CourseState | None = None
+) -> ProgressAnswers:
     """Answer for the learners of the course run at once; ask for the others (10 to 500 ms each) one by one.
 
     The bulkheads around the progress, of the course run and of one learner; everything else is reported without it. If
     it fails for the first few, no others are asked for: the problem is the course. After ``deadline`` only the first
-    one is asked for.
+    one is asked for. ``state`` is what was read a moment ago (``course_state``).
     """
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
     if deadline is None or time.monotonic() < deadline:
         with bulkhead(Boundary.PROGRESS) as contained:
-            known = course_progress.at_once(course_key, users)
+            known = course_progress.at_once(course_key, users, state)
             answers.found.update(known.found)
             answers.failed.update(known.failed)
         if contained.error is not None:
@@ -188,7 +191,7 @@ def progress_version(observed: Observed, state: str) -> str:
     """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown.
 
     Arguments:
-        state: one of ``progress_states``.
+        state: of the learner (``CourseState.texts``).
     """
     enrollment, activity = observed.enrollment, observed.activity
     if not state or enrollment is None:
@@ -197,17 +200,17 @@ def progress_version(observed: Observed, state: str) -> str:
     return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
 
 
-def progress_states(course_key: str, user_ids: Sequence[int]) -> dict[int, str]:
-    """Return what progress depends on but the completions, by learner; absent if unknown, since it only saves asking.
+def course_state(course_key: str, user_ids: Sequence[int]) -> CourseState:
+    """Return what progress depends on but the completions; nothing if unknown, since it only saves asking.
 
     That is the version of the course run, and of the learner: roles, cohort, experiments, gating, drawn questions.
     """
     try:
-        return edx_platform.progress_states(course_key, edx_platform.users(user_ids))
+        return edx_platform.course_state(course_key, edx_platform.users(user_ids))
     except PlatformUnavailable as error:
         if is_outage(error):
             raise
-        return {}
+        return CourseState()
 
 
 def seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:

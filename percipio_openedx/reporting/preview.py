@@ -13,10 +13,10 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
-from percipio_openedx.enums import Undone
+from percipio_openedx.enums import ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import identity, milestones, observed_state, retakes
+from percipio_openedx.reporting import aggregated, identity, milestones, observed_state, retakes
 from percipio_openedx.reporting.observe import context_of, examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.unreported import Unreported, unreported
@@ -163,7 +163,11 @@ def _unchanged(
         for user_id in rows
     }
     asking = {pk for pk, one in seen.items() if milestones.needs_percent(reported[pk], one, policies[pk])}
-    if asking and trusts_progress:
+    if asking and configuration.policy.progress_from is ProgressSource.AGGREGATOR:
+        counted = edx_platform.aggregated(course.key, asking)
+        seen |= {user_id: aggregated.with_progress(seen[user_id], one) for user_id, one in counted.items()}
+        asking -= counted.keys()
+    elif asking and trusts_progress:
         remembered = _remembered(course.key, {user_id: (rows[user_id], seen[user_id]) for user_id in asking})
         seen |= remembered
         asking -= remembered.keys()
@@ -178,8 +182,9 @@ def _unchanged(
 
 def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
-    states = observed_state.progress_states(course_key, list(asking))
+    states = observed_state.course_state(course_key, list(asking)).texts
     enrollments = edx_platform.enrollments(course_key, asking)
+    collected_at = edx_platform.outline_collected_at(course_key)
     found = {}
     for user_id, (row, observed) in asking.items():
         with_mode = replace(observed, enrollment=enrollments.get(user_id))
@@ -187,9 +192,14 @@ def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Obser
         if version and row.activity_version:
             is_same = version == row.activity_version
         else:
-            # The platform does not say; then only the time of the last completion tells.
+            # Not all is known that it depends on; then only the times of the last completion and publication tell.
             last, looked_at = observed.activity.last, row.observed_at
-            is_same = last is not None and looked_at is not None and last < looked_at - OVERLAP
+            is_same = (
+                row.percent_seen is not None
+                and last is not None
+                and looked_at is not None
+                and max(last, collected_at or last) < looked_at - OVERLAP
+            )
         if is_same:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             found[user_id] = replace(observed, percent=percent, percent_unlocked=unlocked)

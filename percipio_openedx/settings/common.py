@@ -225,6 +225,12 @@ DEFAULTS: dict[str, Any] = {
     #     affect progress: count (as not done, as on the LMS's own progress page: such a learner never reaches 100
     #     percent), or leave_out (only units open to the learner count).
     "PERCIPIO_LOCKED_UNITS": "count",
+    # .. setting_name: PERCIPIO_PROGRESS_FROM
+    # .. setting_default: "platform"
+    # .. setting_description: Who counts what a learner has done: platform (the units, as on the LMS's own progress
+    #     page), or aggregator (the blocks, as counted by openedx-completion-aggregator, which must be installed; its
+    #     numbers may be late).
+    "PERCIPIO_PROGRESS_FROM": "platform",
     # .. setting_name: PERCIPIO_OBSERVE_AFTER
     # .. setting_default: 30
     # .. setting_description: Seconds during which a learner's acts in a course are gathered before they are reported.

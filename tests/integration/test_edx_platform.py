@@ -54,24 +54,9 @@ def test_without_it_from_the_summary(learner: Any, monkeypatch: pytest.MonkeyPat
     assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3, locked=0)
 
 
-def test_without_both_from_the_aggregator(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from completion_aggregator.models import Aggregator
-    from django.utils import timezone
-
+def test_without_both_nobody_knows(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, PROGRESS, SUMMARY)
     assert edx_platform.learner_progress(KEY, learner) is None
-    key = CourseKey.from_string(KEY)
-    Aggregator.objects.create(
-        user=learner,
-        course_key=key,
-        aggregation_name="course",
-        block_key=key.make_usage_key("course", "course"),
-        earned=3.0,
-        possible=4.0,
-        percent=0.75,
-        last_modified=timezone.now(),
-    )
-    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=3, incomplete=1)
 
 
 def test_each_look_sees_what_is_true_now(learner: Any) -> None:

@@ -17,6 +17,7 @@ from lms.djangoapps.courseware.models import StudentModule
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.models import LearnerCourse
+from percipio_openedx.operations.sweep import sweep_due
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def course(settings: Any) -> Any:
     """A course with a bank of questions, of which each learner draws some."""
     settings.PERCIPIO_COMPLETED_ON = "any"
+    settings.PERCIPIO_SWEEP = True
     course = a_course(units=4)
     stored = StoredCourse.objects.get(course_key=course)
     unit = StoredBlock.objects.get(usage_key=course.make_usage_key("vertical", "unit0"))
@@ -77,7 +79,12 @@ def backfill(learners: list[Any], course: Any) -> None:
     assert command("percipio_backfill", "--restart").code == 0
 
 
-@pytest.mark.parametrize("look", [observe, look_at_previews, forecast, backfill])
+def sweep(learners: list[Any], course: Any) -> None:
+    observe(learners, course)
+    assert sweep_due().observed == len(learners)
+
+
+@pytest.mark.parametrize("look", [observe, look_at_previews, forecast, backfill, sweep])
 def test_nothing_is_written_for_who_completed_nothing(
     learners: list[Any], course: Any, look: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

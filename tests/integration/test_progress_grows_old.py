@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from common.djangoapps.student.models import CourseEnrollment
 from common.djangoapps.student.roles import CourseStaffRole
+from completion.models import BlockCompletion
 from django.utils import timezone
 from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
 from openedx.core.djangoapps.course_groups.cohorts import add_cohort, add_user_to_cohort
 from openedx.core.djangoapps.course_groups.models import CourseCohortsSettings, CourseUserGroupPartitionGroup
+from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 
 from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
-from percipio_openedx.models import LearnerCourse
+from percipio_openedx.models import LearnerCourse, Sweep
+from percipio_openedx.operations.sweep import sweep_due
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
@@ -45,9 +48,19 @@ def backfill(learner: Any, course: Any) -> None:
     assert ran.code == 0
 
 
+def sweep(learner: Any, course: Any) -> None:
+    """The workers go through everybody once a day, and ask only where something changed."""
+    Sweep.objects.update(started_at=timezone.now() - timedelta(days=2))
+    sweep_due()
+
+
+WAYS: list[Again] = [observe, backfill, sweep]
+
+
 @pytest.fixture
 def course(settings: Any) -> Any:
     settings.PERCIPIO_COMPLETED_ON = "progress"
+    settings.PERCIPIO_SWEEP = True
     return a_course(units=4)
 
 
@@ -66,7 +79,7 @@ def last_unit(course: Any) -> Any:
     return StoredBlock.objects.filter(usage_key=course.make_usage_key("vertical", "unit3"))
 
 
-@pytest.mark.parametrize("again", [observe, backfill])
+@pytest.mark.parametrize("again", WAYS)
 @pytest.mark.parametrize(
     "change",
     [
@@ -82,6 +95,37 @@ def test_the_last_open_unit_is_gone(
     settings.PERCIPIO_LOCKED_UNITS = "leave_out"
     change(course)
     again(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+@pytest.mark.parametrize("again", WAYS)
+def test_the_course_is_gated_from_now_on(course: Any, again: Again, settings: Any) -> None:
+    """Nothing in the course or of the learner changes: the last unit is for paid enrollments now, and was not."""
+    settings.PERCIPIO_LOCKED_UNITS = "leave_out"
+    since = timezone.now() - timedelta(days=100)
+    gating = ContentTypeGatingConfig.objects.create(course=course, enabled=False, enabled_as_of=since)
+    last_unit(course).update(gated=True)
+    learner = a_learner()
+    enrolled(learner, course)
+    complete(learner, course, 0, 1, 2)
+    report_due()
+    assert reported() == [("started", ""), ("progressed", "75")]
+    gating.enabled = True
+    gating.save()
+    again(learner, course)
+    assert reported()[2:] == [("completed", "")]
+
+
+@pytest.mark.parametrize("again", WAYS)
+@pytest.mark.parametrize("take_back", [lambda rows: rows.delete(), lambda rows: rows.update(completion=0.0)])
+def test_a_completion_is_taken_back(course: Any, learner: Any, again: Again, take_back: Callable[[Any], Any]) -> None:
+    """Staff deletes a learner's state, which leaves 0.0; or the row is gone, be it not the newest."""
+    oldest = BlockCompletion.objects.earliest("modified")
+    take_back(BlockCompletion.objects.filter(pk=oldest.pk))
+    again(learner, course)
+    assert (LearnerCourse.objects.get().percent_seen, reported()[2:]) == (50, [])
+    complete(learner, course, 0, 3)
+    report_due()
     assert reported()[2:] == [("completed", "")]
 
 
@@ -130,7 +174,7 @@ def test_it_changes_while_the_platform_is_asked(course: Any, learner: Any, monke
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [observe, backfill])
+@pytest.mark.parametrize("again", WAYS)
 def test_another_track(course: Any, again: Again, settings: Any) -> None:
     settings.PERCIPIO_LOCKED_UNITS = "leave_out"
     last_unit(course).update(gated=True)
@@ -144,7 +188,7 @@ def test_another_track(course: Any, again: Again, settings: Any) -> None:
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [observe, backfill])
+@pytest.mark.parametrize("again", WAYS)
 def test_another_cohort(course: Any, again: Again) -> None:
     """The last unit is for one cohort only, and the learner is put into another one."""
     StoredCourse.objects.update(user_partitions=[partition(100, "cohort")])
@@ -163,7 +207,7 @@ def test_another_cohort(course: Any, again: Again) -> None:
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [observe, backfill])
+@pytest.mark.parametrize("again", WAYS)
 def test_a_new_role(course: Any, again: Again) -> None:
     """The staff sees a unit that is hidden from learners."""
     last_unit(course).update(staff_only=True)
@@ -220,7 +264,7 @@ def test_what_nobody_can_compare_is_asked_for_by_a_back_fill(
     assert reported()[2:] == [("completed", "")]
 
 
-@pytest.mark.parametrize("again", [observe, backfill])
+@pytest.mark.parametrize("again", WAYS)
 def test_what_could_not_be_said_is_never_remembered(course: Any, again: Again) -> None:
     learner = a_learner()
     enrolled(learner, course)

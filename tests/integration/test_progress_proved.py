@@ -259,7 +259,7 @@ def test_a_transformer_that_nobody_knows_is_left_to_the_platform(
     assert sorted(asked_of(course, learners, monkeypatch)) == learners
     users = edx_platform.users(learners)
     assert edx_platform.course_progress(KEY, users).left == {"the transformer milestones is not known": len(learners)}
-    assert set(edx_platform.progress_states(KEY, users).values()) == {""}
+    assert set(edx_platform.course_state(KEY, users).texts.values()) == {""}
 
 
 def test_a_course_of_another_kind_of_key_is_left_to_the_platform(learners: list[int]) -> None:
@@ -360,7 +360,7 @@ def test_whatever_the_answer_depends_on_shows_in_what_is_remembered(
     UserCourseTag.objects.create(user=learner, course_id=course, key=TAG, value="1")
 
     def state() -> str:
-        return edx_platform.progress_states(KEY, edx_platform.users([pk]))[pk]
+        return edx_platform.course_state(KEY, edx_platform.users([pk])).texts[pk]
 
     before = state()
     assert before == state() != ""
@@ -372,18 +372,18 @@ def test_a_new_draw_shows_in_what_is_remembered(course: CourseKey) -> None:
     a_bank(course, [])
     (pk,) = learners_of(course, 1)
     users = edx_platform.users([pk])
-    before = edx_platform.progress_states(KEY, users)[pk]
+    before = edx_platform.course_state(KEY, users).texts[pk]
     which = {
         "student_id": pk,
         "course_id": course,
         "module_state_key": course.make_usage_key("library_content", "bank"),
     }
     StudentModule.objects.create(**which, module_type="library_content", state="{}")
-    assert before != edx_platform.progress_states(KEY, users)[pk] != ""
+    assert before != edx_platform.course_state(KEY, users).texts[pk] != ""
 
 
 def test_what_follows_from_rows_that_are_not_read_is_not_remembered(course: CourseKey) -> None:
     with_partitions(course)
     closed(course, LUCKY, 1)
     (pk,) = learners_of(course, 1)
-    assert edx_platform.progress_states(KEY, edx_platform.users([pk])) == {pk: ""}
+    assert edx_platform.course_state(KEY, edx_platform.users([pk])).texts == {pk: ""}

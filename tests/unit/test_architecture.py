@@ -29,6 +29,7 @@ BULKHEADS = {
     "catalog/completions.py": ["COURSE", "LEARNER"],
     "catalog/push.py": ["STEP"],
     "catalog/send.py": ["ROW"],
+    "reporting/aggregated.py": ["PROGRESS"],
     "reporting/course_progress.py": ["PROGRESS"],
     "reporting/observed_state.py": ["PROGRESS", "PROGRESS"],
     "operations/backfill.py": ["STEP"],

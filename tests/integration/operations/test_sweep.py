@@ -14,9 +14,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from lms.djangoapps.grades.models import PersistentCourseGrade
+from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
 
+from demo.learning.models import StoredBlock
 from percipio_openedx import edx_platform
+from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, ObservationFailure, PercipioConfiguration, Statement, Sweep
 from percipio_openedx.models.notice import Reason
@@ -518,3 +521,77 @@ def test_overview_doctor_and_metrics_say_how_far_it_is(
     assert "Compared with the LMS" not in page
     (found,) = [one for one in doctor.health() if one.name == "compared with the LMS: example.com"]
     assert (found.verdict, "PERCIPIO_SWEEP" in found.seen) == (CheckVerdict.SKIPPED, True)
+
+
+def publish_without_the_last_unit(course: Any, how: str) -> None:
+    unit = StoredBlock.objects.filter(usage_key=course.make_usage_key("vertical", "unit3"))
+    if how == "deleted":
+        unit.delete()
+    else:
+        unit.update(staff_only=True)
+    update_course_in_cache(course)
+
+
+@pytest.mark.parametrize("how", ["deleted", "hidden"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_course_that_is_published_again(
+    amina: Any, course: Any, settings: Any, monkeypatch: pytest.MonkeyPatch, how: str, is_known: bool
+) -> None:
+    """Who had done all that is left does nothing more: no notice would ever tell that they have completed it.
+
+    That is so as well where not all is known that the progress depends on, as with another package's partitions.
+    """
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    if not is_known:
+        monkeypatch.setattr(edx_platform, "course_state", lambda _, users: CourseState(dict.fromkeys(users, "")))
+    complete(amina, course, 0, 1, 2)
+    ago = timezone.now() - timedelta(hours=2)
+    BlockCompletion.objects.update(created=ago, modified=ago)
+    report_due()
+    sweep_due()
+    assert reported() == [("amina", "started"), ("amina", "progressed")]
+    publish_without_the_last_unit(course, how)
+    report_due()
+    assert reported()[2:] == []
+    a_day_later()
+    sweep_due()
+    assert reported()[2:] == [("amina", "completed")]
+
+
+def test_progress_that_was_unknown_is_asked_for_in_each_round(
+    amina: Any, course: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    complete(amina, course, 0, 1, 2, 3)
+    ago = timezone.now() - timedelta(hours=2)
+    BlockCompletion.objects.update(created=ago, modified=ago)
+    BlockStructureModel.objects.update(modified=ago)
+    with monkeypatch.context() as for_a_while:
+        for_a_while.setattr(edx_platform, "learner_progress", lambda *_: None)
+        report_due()
+        for _ in range(2):
+            a_day_later()
+            sweep_due()
+    assert reported() == [("amina", "started")]
+    a_day_later()
+    sweep_due()
+    assert reported()[1:] == [("amina", "completed")]
+
+
+def test_a_course_that_is_published_again_is_looked_at_in_parts(
+    amina: Any, course: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PERCIPIO_COMPLETED_ON = "progress"
+    monkeypatch.setattr(sweep, "MOST", 3)
+    monkeypatch.setattr(sweep, "AT_ONCE_IN_A_PASS", 2)
+    names = ["amina", *many(course, 8)]
+    for user in get_user_model().objects.filter(username__in=names):
+        complete(user, course, 0, 1, 2)
+    report_due()
+    rounds()
+    publish_without_the_last_unit(course, "deleted")
+    a_day_later()
+    assert sweep_due().observed == 4
+    assert [kind for _, kind in reported()].count("completed") == 4
+    assert rounds() == 2
+    assert [kind for _, kind in reported()].count("completed") == 9

@@ -30,6 +30,11 @@ def test_what_is_short_makes_statements_wait(worse: dict[str, float]) -> None:
     assert simulate(replace(CASE, **worse)).waiting > simulate(CASE).waiting
 
 
+def test_what_is_counted_at_once_takes_less() -> None:
+    parts = [simulate(replace(CASE, together=share)).average for share in (0.0, 0.5, 1.0)]
+    assert parts == sorted(parts, reverse=True)
+
+
 def test_a_wall_is_where_a_resource_is_used_up() -> None:
     what, needed, there = next(iter(walls(CASE)))
     larger = replace(CASE, learners=CASE.learners * there / needed)
