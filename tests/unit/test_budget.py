@@ -11,23 +11,23 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
     "": (1560, 14),
-    "admin": (3320, 18),
+    "admin": (3630, 19),
     "capture": (340, 4),
-    "catalog": (880, 9),
+    "catalog": (1480, 11),
     "config": (1360, 8),
-    "delivery": (3330, 14),
-    "edx_platform": (2090, 14),
+    "delivery": (3480, 15),
+    "edx_platform": (2160, 15),
     "event_routing": (130, 3),
     "launch": (350, 4),
     "lrs": (980, 6),
-    "management": (1350, 16),
-    "models": (1550, 10),
-    "operations": (5060, 28),
-    "reporting": (3160, 19),
-    "settings": (310, 2),
+    "management": (1430, 16),
+    "models": (1670, 11),
+    "operations": (5250, 28),
+    "reporting": (3260, 20),
+    "settings": (330, 2),
     "statements": (1560, 11),
 }
-WHOLE = (27_000, 178)
+WHOLE = (28_600, 185)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:
