@@ -57,7 +57,8 @@ class CatalogSession:
         on_sent: Callable[[], object] = bool,
     ) -> None:
         self._destination = destination
-        self._items = items
+        # What was read long ago may lack what a comparison has found since.
+        self._items = {content_id: item for content_id, item in items.items() if item.document}
         self._stop = is_over
         self._on_sent = on_sent
         self._client = PercipioClient(configuration)
@@ -152,7 +153,8 @@ class CatalogSession:
         self._note(started_at, answer, judgment.answered(answer, 1))
         if judgment.problem is not None:
             # No token, or a rate limit: about no item.
-            self._settle(row, answer.outcome, answer.status, answer.message)
+            unsent = {"in_doubt": row.in_doubt} if answer.is_of_token else {}
+            self._settle(row, answer.outcome, answer.status, answer.message, **unsent)
             self._fail(judgment.problem, answer)
             return
         verdict = judgment.verdicts[0]
@@ -192,7 +194,7 @@ class CatalogSession:
         held = {"fingerprint": item.fingerprint, "sent_at": now, "title": item.title, "wanted_since": None}
         self._settle(row, Outcome.ACCEPTED, status, message, state=EntryState.DELIVERED, attempts=0, **held)
         self.counts["sent"] += 1
-        self._opened += [] if row.sent_at else item.runs
+        self._opened += [] if row.fingerprint else item.runs
         self._accepted_at = now
         if self._probing:
             breaker.succeeded(self._destination, now)
@@ -201,7 +203,7 @@ class CatalogSession:
     def _settle(self, row: CatalogEntry, outcome: Outcome, status: int | None, message: str, **values: Any) -> None:
         """Store what became of a request, and let go of its row. What was in doubt before stays so, unless accepted."""
         in_doubt = outcome is not Outcome.ACCEPTED and (row.in_doubt or may_be_stored(outcome, status))
-        values |= {"tried": self._items[row.content_id].fingerprint, "in_doubt": in_doubt}
+        values = {"tried": self._items[row.content_id].fingerprint, "in_doubt": in_doubt} | values
         values |= {"status": status, "answer": message, "lease": None, "leased_until": None}
         persistently(CatalogEntry.objects.filter(pk=row.pk, lease=self._lease).update)(**values)
         self._undecided.pop(row.pk)

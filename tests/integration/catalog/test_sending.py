@@ -123,6 +123,20 @@ def test_a_withdrawn_item_is_remembered_and_sent_again_when_offered_again(sandbo
     assert entry().state == "delivered"
 
 
+def test_a_statement_waits_for_an_item_that_is_offered_again(sandbox: Sandbox, place: Destination) -> None:
+    """Skillsoft may have removed it in between."""
+    an_overview(KEY)
+    pass_()
+    override = CourseOverride.objects.create(course_key=KEY, offer="withdrawn")
+    later()
+    pass_()
+    override.delete()
+    _stored(add(1, destination=place), timezone.now())
+    assert deliver_due().sent == 0
+    assert pass_().counts == {"sent": 1, "forward": 1}, "it is compared at once"
+    assert deliver_due().sent == 1
+
+
 def test_an_item_that_lacks_something_is_held_back_and_one_never_sent_is_forgotten(sandbox: Sandbox) -> None:
     an_overview(KEY, effort=None)
     pass_()
@@ -260,6 +274,25 @@ def test_a_worker_that_dies_between_sending_and_settling(sandbox: Sandbox) -> No
     assert entry().state == "delivered" and not entry().in_doubt
     # In doubt it is sent again, and only then.
     assert sum(sent(sandbox).values()) == 2
+
+
+def test_what_was_never_sent_for_lack_of_a_token_is_not_in_doubt(pushing: Any, sandbox: Sandbox) -> None:
+    """Nobody has to ask Skillsoft to remove it when it is withdrawn."""
+    an_overview(KEY)
+    pushing.PERCIPIO_TOKEN_URL = "http://127.0.0.1:9/token"
+    pass_()
+    assert (entry().state, entry().in_doubt) == ("waiting", False)
+
+
+def test_an_item_that_another_worker_found_complete_is_not_sent_empty(sandbox: Sandbox) -> None:
+    """Nor counted as delivered by a worker that read the LMS before."""
+    an_overview(KEY, effort=None)
+    (site,) = sites.reporting().values()
+    (sender,) = push.senders(site)
+    destination, read_before = push.destination_of(sender), SiteCatalog(site).items
+    CatalogEntry.objects.create(destination=destination, content_id=ITEM, due_at=timezone.now())
+    send.CatalogSession(destination, sender, read_before).run()
+    assert entry().state == "waiting" and not sandbox.requests
 
 
 def test_what_another_worker_holds_is_not_sent(sandbox: Sandbox) -> None:
@@ -460,16 +493,45 @@ def test_an_item_offered_since_the_last_comparison_is_compared_at_once(sandbox: 
     assert pass_().counts["sent"] == 1
 
 
+def test_a_clock_that_was_ahead_prolongs_no_patience(sandbox: Sandbox, place: Destination) -> None:
+    an_overview(KEY, effort=None)
+    _stored(add(1, destination=place), timezone.now() + timedelta(days=365))
+    assert deliver_due().sent == 1
+
+
+def test_a_course_that_is_another_sites_now_waits_for_no_item(sandbox: Sandbox, place: Destination) -> None:
+    a_site("academy.example", "AcademyX")
+    an_overview("course-v1:AcademyX+C+R")
+    _stored(_in("course-v1:AcademyX+C+R", add(1, destination=place)), timezone.now())
+    assert deliver_due().sent == 1
+
+
+def test_an_id_that_is_too_long_for_the_catalog_has_nothing_wait(
+    pushing: Any, sandbox: Sandbox, place: Destination
+) -> None:
+    pushing.PERCIPIO_CONTENT_ID = "url"
+    key = f"course-v1:Org+{'ä' * 150}+R"
+    an_overview(key)
+    _stored(_in(key, add(1, destination=place)), timezone.now())
+    assert deliver_due().sent == 1
+
+
+def test_an_item_accepted_with_the_credentials_of_before_has_nothing_wait(sandbox: Sandbox, place: Destination) -> None:
+    an_overview(KEY)
+    pass_()
+    own = Destination.objects.create(site_id=1, organization="globex", own_credentials=True, is_catalog=True)
+    CatalogEntry.objects.create(destination=own, content_id=ITEM, due_at=timezone.now())
+    _stored(add(1, destination=place), timezone.now())
+    assert deliver_due().sent == 1
+
+
 def test_what_waits_holds_up_nobody_behind_it(sandbox: Sandbox, place: Destination) -> None:
     """More than a page of the queue waits, before one that may leave; the queries do not grow with the courses."""
     an_overview(KEY)
     for number in range(1, 130):
         _stored(add(number, destination=place), timezone.now() - timedelta(minutes=1))
     free = add(500, destination=place, due_at=timezone.now())
-    free.learner_course.course_key = free.course_key = "course-v1:Org+Gone+R"
-    free.learner_course.save()
-    free.save()
-    _stored(free, timezone.now())
+    _stored(_in("course-v1:Org+Gone+R", free), timezone.now())
     assert deliver_due().sent == 1
     assert pass_().counts == {"sent": 1, "forward": 129}
     assert deliver_due().sent == 129
@@ -480,6 +542,14 @@ def test_where_the_lms_cannot_say_what_is_offered_statements_wait(sandbox: Sandb
     with mock.patch("percipio_openedx.edx_platform.course_runs", side_effect=PlatformUnavailable("overviews")):
         assert deliver_due().sent == 0
         assert pass_().broken
+
+
+def _in(course_key: str, row: Any) -> Any:
+    """Have a statement be of another course run."""
+    row.learner_course.course_key = row.course_key = course_key
+    row.learner_course.save()
+    row.save()
+    return row
 
 
 def _stored(row: Any, at: Any) -> None:
