@@ -19,6 +19,7 @@ from percipio_openedx.catalog.push import Pushed, SiteCatalog, differences, push
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
+from percipio_openedx.delivery.items_first import ItemsFirst
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
     Account,
@@ -535,6 +536,26 @@ def test_what_waits_holds_up_nobody_behind_it(sandbox: Sandbox, place: Destinati
     assert deliver_due().sent == 1
     assert pass_().counts == {"sent": 1, "forward": 129}
     assert deliver_due().sent == 129
+
+
+def test_the_queries_of_the_order_do_not_grow_with_the_courses(place: Destination) -> None:
+    overviews(300)
+    now = timezone.now()
+    counts = []
+    for count in (2, 300):
+        rows = [(number, f"course-v1:Org{number % 10}+C{number}+R", now) for number in range(count)]
+        rule = ItemsFirst.of(place, sites.senders()[0])
+        assert rule is not None
+        with CaptureQueriesContext(connection) as captured:
+            assert len(rule.put_off(rows, now)) == count
+        counts.append(len(captured))
+    assert counts == [5, 5]
+    pass_()
+    rule = ItemsFirst.of(place, sites.senders()[0])
+    assert rule is not None and not rule.put_off(rows, now)
+    with CaptureQueriesContext(connection) as captured:
+        assert not rule.put_off(rows, now)
+    assert not captured, "what Percipio has once, it has"
 
 
 def test_where_the_lms_cannot_say_what_is_offered_statements_wait(sandbox: Sandbox, place: Destination) -> None:

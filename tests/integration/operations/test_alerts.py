@@ -310,7 +310,8 @@ def test_every_pass_leaves_its_figures_for_the_monitoring(monkeypatch: pytest.Mo
     monkeypatch.setattr("percipio_openedx.operations.run.set_custom_attribute", seen.__setitem__)
     run_once()
     assert seen == {
-        f"percipio_{name}": 0 for name in ("observed", "statements", "held", "rebuilt", "sent", "parked", "later")
+        f"percipio_{name}": 0
+        for name in ("observed", "statements", "held", "rebuilt", "sent", "parked", "later", "items")
     }
 
 
