@@ -87,9 +87,7 @@ def completed(insert: str) -> str:
     from django.apps import apps
 
     table, named = re.search(r"INTO (\w+)\s+\(([^)]*)\)", insert).groups()  # type: ignore[union-attr]
-    model = next(
-        model for model in apps.get_app_config("percipio_openedx").get_models() if model._meta.db_table == table
-    )
+    model = next(model for model in apps.get_app_config("percipio_openedx").get_models() if model._meta.db_table == table)
     columns = {field.column: field for field in model._meta.fields if not field.null and not field.primary_key}
     left_out = sorted(columns.keys() - {column.strip() for column in named.split(",")})
     values = [columns[column].get_default() for column in left_out]
