@@ -186,5 +186,8 @@ def _next_due(destination: Destination) -> datetime | None:
 def _forget_pauses(served: Iterable[int]) -> None:
     """End the pauses of places whose catalog is sent no more: nobody has to fix them."""
     idle = Destination.objects.filter(is_catalog=True).exclude(pk__in=list(served))
-    idle = idle.exclude(failures=0, paused_reason="")
-    idle.update(failures=0, lone_failures=0, paused_reason="", last_error="", retry_at=None, failing_since=None)
+    # Read first: an UPDATE locks what it passes over, on MariaDB and MySQL.
+    pks = list(idle.exclude(failures=0, paused_reason="").values_list("pk", flat=True))
+    if pks:
+        rows = Destination.objects.filter(pk__in=pks)
+        rows.update(failures=0, lone_failures=0, paused_reason="", last_error="", retry_at=None, failing_since=None)

@@ -30,6 +30,7 @@ from percipio_openedx.models import (
     PercipioConfiguration,
 )
 from percipio_openedx.operations import sites
+from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview, overviews
@@ -384,6 +385,18 @@ def test_a_pause_ends_with_the_sending(pushing: Any, sandbox: Sandbox) -> None:
     assert Destination.objects.get().paused_reason == ""
 
 
+def test_where_no_catalog_is_sent_nothing_is_written(pushing: Any, sandbox: Sandbox) -> None:
+    """Not even a lock is taken; and the sites that report are read once for the catalog and the sweep."""
+    pushing.PERCIPIO_CATALOG = ""
+    run_once()
+    with CaptureQueriesContext(connection) as captured:
+        pass_()
+    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    with mock.patch.object(sites, "reporting", wraps=sites.reporting) as read:
+        run_once()
+    assert read.call_count == 1
+
+
 def test_what_breaks_one_place_stops_no_other(pushing: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is a lock of somebody else an error of ours."""
     site = a_site("academy.example", "AcademyX")
@@ -549,7 +562,7 @@ def test_the_queries_of_the_order_do_not_grow_with_the_courses(place: Destinatio
         with CaptureQueriesContext(connection) as captured:
             assert len(rule.put_off(rows, now)) == count
         counts.append(len(captured))
-    assert counts == [5, 5]
+    assert counts == [6, 6]
     pass_()
     rule = ItemsFirst.of(place, sites.senders()[0])
     assert rule is not None and not rule.put_off(rows, now)
