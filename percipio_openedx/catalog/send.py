@@ -27,7 +27,7 @@ from percipio_openedx.delivery.client import PercipioClient, longest_call
 from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time, speaks_of_item
 from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.catalog import CatalogEntry, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.statement import State, Statement
 
@@ -97,7 +97,8 @@ class CatalogSession:
                 self._release(self._claimed)
                 self._store()
             if self._problem is None:
-                self._finish(is_drained=is_drained)
+                # Where time is up after the last item, nothing else is left to compare it with either.
+                self._finish(is_drained=is_drained or not self._due(timezone.now()).exists())
         finally:
             self._release(self._claimed)
             self._release(self._undecided)
@@ -111,7 +112,7 @@ class CatalogSession:
     def _claim(self) -> None:
         """Claim some of what is due: in random order, since what is refused often stands together."""
         now = timezone.now()
-        due = CatalogEntry.objects.filter(destination=self._destination).due(now).order_by("due_at", "id")
+        due = self._due(now).order_by("due_at", "id")
         found = [row for row in due.values_list("pk", "content_id", "attempts")[:CANDIDATES] if row[1] in self._items]
         random.shuffle(found)
         if self._probing:
@@ -120,7 +121,11 @@ class CatalogSession:
         pks = [pk for pk, *_ in found[:CLAIM]]
         until = now + self._longest + timedelta(seconds=LEASE)
         persistently(CatalogEntry.objects.filter(pk__in=pks).due(now).update)(lease=self._lease, leased_until=until)
-        self._claimed = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
+        mine = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
+        self._claimed = {pk: mine[pk] for pk in pks if pk in mine}
+
+    def _due(self, now: datetime) -> CatalogEntryQuerySet:
+        return CatalogEntry.objects.filter(destination=self._destination).due(now)
 
     def _lasts(self, row: CatalogEntry) -> bool:
         """Whether the lease outlives one more request."""

@@ -166,6 +166,21 @@ def test_a_lone_refusal_parks_its_item_and_no_other(sandbox: Sandbox) -> None:
     assert max(sent(sandbox).values()) == 1
 
 
+def test_a_refused_item_stops_no_other_however_little_time_a_pass_has(sandbox: Sandbox) -> None:
+    overviews(8)
+    sandbox.set_scenario("content-400=C3")
+    (site,) = sites.reporting().values()
+    (sender,), offered = push.senders(site), SiteCatalog(site)
+    for _ in range(60):
+        # Time for one request.
+        push.push(sender, offered, Pushed(), mock.Mock(side_effect=[False, False, True, True]))
+    assert Counter(states().values()) == {"delivered": 7, "refused": 1}
+    requests = len(sandbox.requests)
+    later()
+    pass_()
+    assert len(sandbox.requests) == requests
+
+
 def test_the_only_item_is_parked_when_it_is_refused(sandbox: Sandbox) -> None:
     an_overview(KEY)
     sandbox.set_scenario("content-400")
