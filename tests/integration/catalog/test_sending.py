@@ -400,6 +400,19 @@ def test_a_pause_ends_with_the_sending(pushing: Any, sandbox: Sandbox) -> None:
     assert Destination.objects.get().paused_reason == ""
 
 
+def test_no_place_waits_until_a_larger_one_is_done(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = a_site("academy.example", "AcademyX")
+    PercipioConfiguration.objects.create(site_id=site.pk, enabled=True, organization_id="initech")
+    an_overview("course-v1:AcademyX+C+R")
+    overviews(50)
+    # Each request takes a second, and a pass has less.
+    monkeypatch.setattr(push.time, "monotonic", lambda: float(len(sandbox.requests)))
+    for _ in range(20):
+        push_due(sites.reporting().values(), 0.5)
+    assert len(sandbox.content_entries) < 51
+    assert "initech" in {one.organization for one in sandbox.content_entries}
+
+
 def test_where_no_catalog_is_sent_nothing_is_written(pushing: Any, sandbox: Sandbox) -> None:
     """Not even a lock is taken; and the sites that report are read once for the catalog and the sweep."""
     pushing.PERCIPIO_CATALOG = ""
