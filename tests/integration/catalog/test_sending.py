@@ -261,6 +261,13 @@ def test_one_item_that_fails_alone_backs_off_by_itself(sandbox: Sandbox) -> None
     assert Counter(states().values()) == {"delivered": 11, "refused": 1}
 
 
+def test_a_description_that_is_no_html_stops_no_item(sandbox: Sandbox) -> None:
+    """Python's parser asserts that it knows what follows ``<![``."""
+    overviews(2)
+    an_overview(KEY, short_description="<b>Learn</b> <![@] here")
+    assert pass_().counts == {"sent": 3}
+
+
 def test_an_error_of_ours_is_that_of_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
     overviews(12)
     post = PercipioClient.post_content
