@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -103,9 +104,11 @@ def differences(site: Configuration) -> list[tuple[Configuration, list[CatalogEn
 def push_due(sites: Iterable[Configuration], seconds: float | None = None) -> Pushed:
     """Compare and send what is due, at most for about ``seconds``; the bulkhead around each place."""
     done, deadline = Pushed(), None if seconds is None else time.monotonic() + seconds
-    places = [(SiteCatalog(site), senders(site)) for site in sites]
+    catalogs = [(SiteCatalog(site), senders(site)) for site in sites]
+    places = [(offered, sender) for offered, those in catalogs for sender in those]
     served = []
-    for offered, sender in [(offered, sender) for offered, those in places for sender in those]:
+    # In random order, so that none waits for a larger one.
+    for offered, sender in random.sample(places, len(places)):
         with bulkhead(Boundary.STEP) as contained:
             served.append(push(sender, offered, done, lambda: deadline is not None and time.monotonic() > deadline))
         if contained.error is not None:
@@ -113,7 +116,7 @@ def push_due(sites: Iterable[Configuration], seconds: float | None = None) -> Pu
             done.at(timezone.now() + AFTER_AN_ERROR)
             if not is_outage(contained.error):
                 done.broken = contained.reason
-    if len(served) == sum(len(those) for _offered, those in places):
+    if len(served) == len(places):
         _forget_pauses(served)
     return done
 
@@ -186,5 +189,8 @@ def _next_due(destination: Destination) -> datetime | None:
 def _forget_pauses(served: Iterable[int]) -> None:
     """End the pauses of places whose catalog is sent no more: nobody has to fix them."""
     idle = Destination.objects.filter(is_catalog=True).exclude(pk__in=list(served))
-    idle = idle.exclude(failures=0, paused_reason="")
-    idle.update(failures=0, lone_failures=0, paused_reason="", last_error="", retry_at=None, failing_since=None)
+    # Read first: an UPDATE locks what it passes over, on MariaDB and MySQL.
+    pks = list(idle.exclude(failures=0, paused_reason="").values_list("pk", flat=True))
+    if pks:
+        rows = Destination.objects.filter(pk__in=pks)
+        rows.update(failures=0, lone_failures=0, paused_reason="", last_error="", retry_at=None, failing_since=None)

@@ -28,7 +28,7 @@ from percipio_openedx.delivery.client import PercipioClient, longest_call
 from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time, speaks_of_item
 from percipio_openedx.enums import Outcome, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.catalog import CatalogEntry, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
 from percipio_openedx.models.statement import State, Statement
 
@@ -60,7 +60,8 @@ class CatalogSession:
         on_sent: Callable[[], object] = bool,
     ) -> None:
         self._destination = destination
-        self._items = items
+        # What was read long ago may lack what a comparison has found since.
+        self._items = {content_id: item for content_id, item in items.items() if item.document}
         self._stop = is_over
         self._on_sent = on_sent
         self._client = PercipioClient(configuration)
@@ -100,7 +101,8 @@ class CatalogSession:
                 self._release(self._claimed)
                 self._store()
             if self._problem is None:
-                self._finish(is_drained=is_drained)
+                # Where time is up after the last item, nothing else is left to compare it with either.
+                self._finish(is_drained=is_drained or not self._due(timezone.now()).exists())
         finally:
             self._release(self._claimed)
             self._release(self._undecided)
@@ -116,7 +118,7 @@ class CatalogSession:
     def _claim(self) -> None:
         """Claim some of what is due: in random order, since what is refused often stands together."""
         now = timezone.now()
-        due = CatalogEntry.objects.filter(destination=self._destination).due(now).order_by("due_at", "id")
+        due = self._due(now).order_by("due_at", "id")
         found = [row for row in due.values_list("pk", "content_id", "attempts")[:CANDIDATES] if row[1] in self._items]
         random.shuffle(found)
         if self._probing:
@@ -125,8 +127,11 @@ class CatalogSession:
         pks = [pk for pk, *_ in found[:CLAIM]]
         until = now + self._longest + timedelta(seconds=LEASE)
         persistently(CatalogEntry.objects.filter(pk__in=pks).due(now).update)(lease=self._lease, leased_until=until)
-        rows = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
-        self._claimed = {pk: rows[pk] for pk in pks if pk in rows}
+        mine = CatalogEntry.objects.filter(lease=self._lease).in_bulk(pks)
+        self._claimed = {pk: mine[pk] for pk in pks if pk in mine}
+
+    def _due(self, now: datetime) -> CatalogEntryQuerySet:
+        return CatalogEntry.objects.filter(destination=self._destination).due(now)
 
     def _lasts(self, row: CatalogEntry) -> bool:
         """Whether the lease outlives one more request."""
@@ -159,7 +164,8 @@ class CatalogSession:
         self._note(started_at, answer, judgment.answered(answer, 1))
         if judgment.problem is not None:
             # No token, or a rate limit: about no item.
-            self._settle(row, answer.outcome, answer.status, answer.message)
+            unsent = {"in_doubt": row.in_doubt} if answer.is_of_token else {}
+            self._settle(row, answer.outcome, answer.status, answer.message, **unsent)
             self._fail(judgment.problem, answer)
             return
         verdict = judgment.verdicts[0]
@@ -199,7 +205,7 @@ class CatalogSession:
         held = {"fingerprint": item.fingerprint, "sent_at": now, "title": item.title, "wanted_since": None}
         self._settle(row, Outcome.ACCEPTED, status, message, state=EntryState.DELIVERED, attempts=0, **held)
         self.counts["sent"] += 1
-        self._opened += [] if row.sent_at else item.runs
+        self._opened += [] if row.fingerprint else item.runs
         self._accepted_at = now
         if self._probing:
             breaker.succeeded(self._destination, now)
@@ -208,7 +214,7 @@ class CatalogSession:
     def _settle(self, row: CatalogEntry, outcome: Outcome, status: int | None, message: str, **values: Any) -> None:
         """Store what became of a request, and let go of its row. What was in doubt before stays so, unless accepted."""
         in_doubt = outcome is not Outcome.ACCEPTED and (row.in_doubt or may_be_stored(outcome, status))
-        values |= {"tried": self._items[row.content_id].fingerprint, "in_doubt": in_doubt}
+        values = {"tried": self._items[row.content_id].fingerprint, "in_doubt": in_doubt} | values
         values |= {"status": status, "answer": message, "lease": None, "leased_until": None}
         persistently(CatalogEntry.objects.filter(pk=row.pk, lease=self._lease).update)(**values)
         self._undecided.pop(row.pk)

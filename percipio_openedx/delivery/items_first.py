@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from percipio_openedx import edx_platform
+from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import Offering
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.catalog import CatalogEntry
+from percipio_openedx.models.catalog import LONGEST_ID, CatalogEntry, EntryState
 from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
@@ -57,7 +57,8 @@ class ItemsFirst:
 
     def put_off(self, rows: Sequence[Waiting], now: datetime) -> set[int]:
         """Put off those of the statements that wait for an item, and return their keys."""
-        patient = [row for row in rows if row[2] + self._patience > now]
+        # A time further ahead is from a wrong clock, and would have it wait as much longer.
+        patient = [row for row in rows if now - self._patience < row[2] <= now + AGAIN]
         waiting = self._without_item({course_key for _pk, course_key, _at in patient} - self._free)
         late = [row for row in patient if row[1] in waiting]
         if late:
@@ -78,25 +79,32 @@ class ItemsFirst:
             logger.warning("course runs unreadable, statements wait problem=%s", error)
             return course_keys
         entries = CatalogEntry.objects.filter(destination__in=self._catalogs, content_id__in=set(offered.values()))
-        known = dict(entries.values_list("content_id", "sent_at")) if offered else {}
-        if set(offered.values()) - known.keys():
+        entries = entries.exclude(state=EntryState.WITHDRAWN)
+        known = list(entries.values_list("content_id", "fingerprint")) if offered else []
+        if set(offered.values()) - {content for content, _fingerprint in known}:
             # Offered since the last comparison.
             self._catalogs.update(compared_at=None)
-        waiting = {key for key, content in offered.items() if known.get(content) is None}
+        # Skillsoft may have removed what was withdrawn in between: its fingerprint is empty.
+        accepted = {content for content, fingerprint in known if fingerprint}
+        waiting = {key for key, content in offered.items() if content not in accepted}
         self._free |= course_keys - waiting
         return waiting
 
     def _offered(self, course_keys: set[str]) -> dict[str, str]:
-        """Return the content ids of those of the course runs that are offered (as ``catalog.offered``)."""
+        """Return the content ids of those of the course runs that this site offers (as ``catalog.offered``)."""
         policy, rule, root = self._configuration.catalog, self._configuration.content_id, self._configuration.lms_root
         book, found = OverrideBook(course_keys), {}
+        sites, default = edx_platform.sites_by_org(), config.default_site_id()
         for run in edx_platform.course_runs(course_keys):
+            if sites.get(run.org, default) != self._configuration.site_id:
+                continue
             decided = book.of(run.key)
             own, offer = (decided.content_id, decided.offer) if decided else ("", "")
             if policy.offers(offer, is_visible=run.is_visible):
                 course = Course(key=run.key, org=run.org, number=run.number, run=run.run, content_id=own)
                 found[run.key] = content_id(course, rule, root)
-        return found
+        # What no row can hold is never sent.
+        return {key: content for key, content in found.items() if len(content) <= LONGEST_ID}
 
 
 @persistently

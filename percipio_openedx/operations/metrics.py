@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -73,15 +73,16 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     unknown = Gauge("unknown_learners", "Learners whom Percipio does not know", names)
     items = Gauge("catalog_items", "Items of the catalog, by state", (*names, "state"))
     success = Gauge("destination_last_success_timestamp_seconds", "When a statement was last taken", names)
-    # An organization has two destinations if it was reported to with the site's own credentials and with those of the
-    # settings.
+    # An organization has several destinations: its catalog's, and those of the site's own credentials and of the
+    # settings'.
     for found in snapshot.destinations:
         row, label = found.row, labels[found.row.pk]
         for state in status.UNSETTLED:
             counts.values[*label, state] = counts.values.get((*label, state), 0) + found.counts.get(state, 0)
-        items.values.update({(*label, state): found.items.get(state, 0) for state in EntryState if row.is_catalog})
+        for kind in EntryState if row.is_catalog else ():
+            items.values[*label, kind] = items.values.get((*label, kind), 0) + found.items.get(kind, 0)
         age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
-        at = row.last_success_at.timestamp() if row.last_success_at else 0
+        at = row.last_success_at.timestamp() if row.last_success_at and not row.is_catalog else 0
         is_paused = int(bool(row.paused_reason))
         unknown.values[label] = unknown.values.get(label, 0) + found.unknown_learners
         for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
@@ -96,11 +97,13 @@ def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
     longest = Gauge("request_longest_seconds_5m", "The longest request of the last five minutes", names)
     lately = DeliveryAttempt.objects.filter(started_at__gte=now - LATELY).order_by()
     grouped = lately.values_list("destination_id", "outcome")
-    for pk, outcome, count, taken, milliseconds in grouped.annotate(Count("pk"), Sum("accepted"), Max("duration_ms")):
+    taken = Sum("accepted", filter=Q(destination__is_catalog=False), default=0)
+    figures = grouped.annotate(requests=Count("pk"), taken=taken, longest=Max("duration_ms"))
+    for pk, outcome, count, statements, milliseconds in figures:
         label = (*labels[pk], outcome)
-        requests.values[label] = count
-        accepted.values[label] = taken
-        longest.values[label] = milliseconds / 1000
+        requests.values[label] = requests.values.get(label, 0) + count
+        accepted.values[label] = accepted.values.get(label, 0) + statements
+        longest.values[label] = max(longest.values.get(label, 0), milliseconds / 1000)
     yield from (requests, accepted, longest)
 
 

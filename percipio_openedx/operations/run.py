@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from django.utils import timezone
@@ -77,12 +78,14 @@ def run_pass(budget: float | None = None) -> Pass:
     left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
     delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
     left = None if budget is None else max(1.0, (budget - (time.monotonic() - began)) / 2)
-    pushed = _step(done, Step.CATALOG, lambda: push_due(sites.reporting().values(), left), Pushed())
+    reporting = cache(sites.reporting)
+    pushed = _step(done, Step.CATALOG, lambda: push_due(reporting().values(), left), Pushed())
     if pushed.broken:
         done.broken[Step.CATALOG] = pushed.broken
+    sweeping = partial(sweep.sweep_due, reporting=reporting)
     walked = [
         _walk(done, step, work, None if budget is None else budget - (time.monotonic() - began))
-        for step, work in ((Step.BACKFILLING, backfill.carry_on), (Step.SWEEPING, sweep.sweep_due))
+        for step, work in ((Step.BACKFILLING, backfill.carry_on), (Step.SWEEPING, sweeping))
     ]
     # A claim or an operator may have outdated more since.
     to_build = _step(done, Step.REBUILDING, next_rebuild, None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db.models import Min
@@ -90,13 +91,16 @@ def is_due(row: Sweep, now: datetime) -> bool:
     return not now - ROUND_EVERY < row.started_at <= now
 
 
-def sweep_due(seconds: float | None = None) -> Walked:
-    """Sweep a part of what is due, for at most ``seconds``; nothing where ``PERCIPIO_SWEEP`` is off."""
+def sweep_due(seconds: float | None = None, reporting: Callable[[], Iterable[int]] = sites.reporting) -> Walked:
+    """Sweep a part of what is due, for at most ``seconds``; nothing where ``PERCIPIO_SWEEP`` is off.
+
+    ``reporting`` says which sites report.
+    """
     done = Walked()
     if not config.sweeps():
         return done
     limit = Limit(time.monotonic() + min(SECONDS, SECONDS if seconds is None else seconds), MOST)
-    rows = _rows(timezone.now())
+    rows = _rows(sorted(reporting()), timezone.now())
     # In random order, so that no site waits for a larger one.
     for row in random.sample(rows, len(rows)):
         if is_due(row, timezone.now()) and not limit.is_set():
@@ -130,9 +134,8 @@ def _next_at(rows: list[Sweep], now: datetime) -> datetime | None:
     return min(times, default=None)
 
 
-def _rows(now: datetime) -> list[Sweep]:
-    """Return the rows of the sites that report, made at their first sweep."""
-    site_ids = sorted(sites.reporting())
+def _rows(site_ids: list[int], now: datetime) -> list[Sweep]:
+    """Return the rows of these sites, made at their first sweep."""
     known = {row.site_id: row for row in Sweep.objects.filter(site_id__in=site_ids)}
     for site_id in site_ids:
         if site_id not in known:

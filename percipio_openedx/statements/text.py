@@ -59,11 +59,14 @@ _VIRAMA: Final = 9
 
 
 def text_of(source: str) -> str:
-    """Return the text in the first 20,000 characters of HTML; none if ``strip_tags`` rejects it as an attack."""
+    """Return the text in the first 20,000 characters of HTML; none if ``strip_tags`` rejects it as an attack.
+
+    Nor where Python's parser gives up: ``<![`` begins a section that it asserts to know.
+    """
     source = _WORD_END.sub(r" \g<0>", _SILENT.sub(" ", source[:_MOST_SOURCE]))
     try:
         return html.unescape(strip_tags(source))
-    except SuspiciousOperation:
+    except (SuspiciousOperation, AssertionError):
         return ""
 
 

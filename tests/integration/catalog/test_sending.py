@@ -30,6 +30,7 @@ from percipio_openedx.models import (
     PercipioConfiguration,
 )
 from percipio_openedx.operations import sites
+from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview, overviews
@@ -124,6 +125,20 @@ def test_a_withdrawn_item_is_remembered_and_sent_again_when_offered_again(sandbo
     assert entry().state == "delivered"
 
 
+def test_a_statement_waits_for_an_item_that_is_offered_again(sandbox: Sandbox, place: Destination) -> None:
+    """Skillsoft may have removed it in between."""
+    an_overview(KEY)
+    pass_()
+    override = CourseOverride.objects.create(course_key=KEY, offer="withdrawn")
+    later()
+    pass_()
+    override.delete()
+    _stored(add(1, destination=place), timezone.now())
+    assert deliver_due().sent == 0
+    assert pass_().counts == {"sent": 1, "forward": 1}, "it is compared at once"
+    assert deliver_due().sent == 1
+
+
 def test_an_item_that_lacks_something_is_held_back_and_one_never_sent_is_forgotten(sandbox: Sandbox) -> None:
     an_overview(KEY, effort=None)
     pass_()
@@ -149,6 +164,21 @@ def test_a_lone_refusal_parks_its_item_and_no_other(sandbox: Sandbox) -> None:
     pass_()
     assert set(states().values()) == {"delivered"}
     assert max(sent(sandbox).values()) == 1
+
+
+def test_a_refused_item_stops_no_other_however_little_time_a_pass_has(sandbox: Sandbox) -> None:
+    overviews(8)
+    sandbox.set_scenario("content-400=C3")
+    (site,) = sites.reporting().values()
+    (sender,), offered = push.senders(site), SiteCatalog(site)
+    for _ in range(60):
+        # Time for one request.
+        push.push(sender, offered, Pushed(), mock.Mock(side_effect=[False, False, True, True]))
+    assert Counter(states().values()) == {"delivered": 7, "refused": 1}
+    requests = len(sandbox.requests)
+    later()
+    pass_()
+    assert len(sandbox.requests) == requests
 
 
 def test_the_only_item_is_parked_when_it_is_refused(sandbox: Sandbox) -> None:
@@ -231,6 +261,13 @@ def test_one_item_that_fails_alone_backs_off_by_itself(sandbox: Sandbox) -> None
     assert Counter(states().values()) == {"delivered": 11, "refused": 1}
 
 
+def test_a_description_that_is_no_html_stops_no_item(sandbox: Sandbox) -> None:
+    """Python's parser asserts that it knows what follows ``<![``."""
+    overviews(2)
+    an_overview(KEY, short_description="<b>Learn</b> <![@] here")
+    assert pass_().counts == {"sent": 3}
+
+
 def test_an_error_of_ours_is_that_of_one_item(monkeypatch: pytest.MonkeyPatch) -> None:
     overviews(12)
     post = PercipioClient.post_content
@@ -261,6 +298,25 @@ def test_a_worker_that_dies_between_sending_and_settling(sandbox: Sandbox) -> No
     assert entry().state == "delivered" and not entry().in_doubt
     # In doubt it is sent again, and only then.
     assert sum(sent(sandbox).values()) == 2
+
+
+def test_what_was_never_sent_for_lack_of_a_token_is_not_in_doubt(pushing: Any, sandbox: Sandbox) -> None:
+    """Nobody has to ask Skillsoft to remove it when it is withdrawn."""
+    an_overview(KEY)
+    pushing.PERCIPIO_TOKEN_URL = "http://127.0.0.1:9/token"
+    pass_()
+    assert (entry().state, entry().in_doubt) == ("waiting", False)
+
+
+def test_an_item_that_another_worker_found_complete_is_not_sent_empty(sandbox: Sandbox) -> None:
+    """Nor counted as delivered by a worker that read the LMS before."""
+    an_overview(KEY, effort=None)
+    (site,) = sites.reporting().values()
+    (sender,) = push.senders(site)
+    destination, read_before = push.destination_of(sender), SiteCatalog(site).items
+    CatalogEntry.objects.create(destination=destination, content_id=ITEM, due_at=timezone.now())
+    send.CatalogSession(destination, sender, read_before).run()
+    assert entry().state == "waiting" and not sandbox.requests
 
 
 def test_what_another_worker_holds_is_not_sent(sandbox: Sandbox) -> None:
@@ -366,6 +422,31 @@ def test_a_pause_ends_with_the_sending(pushing: Any, sandbox: Sandbox) -> None:
     pushing.PERCIPIO_CATALOG_PUSH = False
     pass_()
     assert Destination.objects.get().paused_reason == ""
+
+
+def test_no_place_waits_until_a_larger_one_is_done(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = a_site("academy.example", "AcademyX")
+    PercipioConfiguration.objects.create(site_id=site.pk, enabled=True, organization_id="initech")
+    an_overview("course-v1:AcademyX+C+R")
+    overviews(50)
+    # Each request takes a second, and a pass has less.
+    monkeypatch.setattr(push.time, "monotonic", lambda: float(len(sandbox.requests)))
+    for _ in range(20):
+        push_due(sites.reporting().values(), 0.5)
+    assert len(sandbox.content_entries) < 51
+    assert "initech" in {one.organization for one in sandbox.content_entries}
+
+
+def test_where_no_catalog_is_sent_nothing_is_written(pushing: Any, sandbox: Sandbox) -> None:
+    """Not even a lock is taken; and the sites that report are read once for the catalog and the sweep."""
+    pushing.PERCIPIO_CATALOG = ""
+    run_once()
+    with CaptureQueriesContext(connection) as captured:
+        pass_()
+    assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    with mock.patch.object(sites, "reporting", wraps=sites.reporting) as read:
+        run_once()
+    assert read.call_count == 1
 
 
 def test_what_breaks_one_place_stops_no_other(pushing: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -478,16 +559,45 @@ def test_an_item_offered_since_the_last_comparison_is_compared_at_once(sandbox: 
     assert pass_().counts["sent"] == 1
 
 
+def test_a_clock_that_was_ahead_prolongs_no_patience(sandbox: Sandbox, place: Destination) -> None:
+    an_overview(KEY, effort=None)
+    _stored(add(1, destination=place), timezone.now() + timedelta(days=365))
+    assert deliver_due().sent == 1
+
+
+def test_a_course_that_is_another_sites_now_waits_for_no_item(sandbox: Sandbox, place: Destination) -> None:
+    a_site("academy.example", "AcademyX")
+    an_overview("course-v1:AcademyX+C+R")
+    _stored(_in("course-v1:AcademyX+C+R", add(1, destination=place)), timezone.now())
+    assert deliver_due().sent == 1
+
+
+def test_an_id_that_is_too_long_for_the_catalog_has_nothing_wait(
+    pushing: Any, sandbox: Sandbox, place: Destination
+) -> None:
+    pushing.PERCIPIO_CONTENT_ID = "url"
+    key = f"course-v1:Org+{'ä' * 150}+R"
+    an_overview(key)
+    _stored(_in(key, add(1, destination=place)), timezone.now())
+    assert deliver_due().sent == 1
+
+
+def test_an_item_accepted_with_the_credentials_of_before_has_nothing_wait(sandbox: Sandbox, place: Destination) -> None:
+    an_overview(KEY)
+    pass_()
+    own = Destination.objects.create(site_id=1, organization="globex", own_credentials=True, is_catalog=True)
+    CatalogEntry.objects.create(destination=own, content_id=ITEM, due_at=timezone.now())
+    _stored(add(1, destination=place), timezone.now())
+    assert deliver_due().sent == 1
+
+
 def test_what_waits_holds_up_nobody_behind_it(sandbox: Sandbox, place: Destination) -> None:
     """More than a page of the queue waits, before one that may leave; the queries do not grow with the courses."""
     an_overview(KEY)
     for number in range(1, 130):
         _stored(add(number, destination=place), timezone.now() - timedelta(minutes=1))
     free = add(500, destination=place, due_at=timezone.now())
-    free.learner_course.course_key = free.course_key = "course-v1:Org+Gone+R"
-    free.learner_course.save()
-    free.save()
-    _stored(free, timezone.now())
+    _stored(_in("course-v1:Org+Gone+R", free), timezone.now())
     assert deliver_due().sent == 1
     assert pass_().counts == {"sent": 1, "forward": 129}
     assert deliver_due().sent == 129
@@ -504,7 +614,7 @@ def test_the_queries_of_the_order_do_not_grow_with_the_courses(place: Destinatio
         with CaptureQueriesContext(connection) as captured:
             assert len(rule.put_off(rows, now)) == count
         counts.append(len(captured))
-    assert counts == [5, 5]
+    assert counts == [6, 6]
     pass_()
     rule = ItemsFirst.of(place, sites.senders()[0])
     assert rule is not None and not rule.put_off(rows, now)
@@ -518,6 +628,14 @@ def test_where_the_lms_cannot_say_what_is_offered_statements_wait(sandbox: Sandb
     with mock.patch("percipio_openedx.edx_platform.course_runs", side_effect=PlatformUnavailable("overviews")):
         assert deliver_due().sent == 0
         assert pass_().broken
+
+
+def _in(course_key: str, row: Any) -> Any:
+    """Have a statement be of another course run."""
+    row.learner_course.course_key = row.course_key = course_key
+    row.learner_course.save()
+    row.save()
+    return row
 
 
 def _stored(row: Any, at: Any) -> None:

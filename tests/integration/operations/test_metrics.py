@@ -109,6 +109,28 @@ def test_the_items_of_the_catalog(scraped: Any) -> None:
     assert found == {(*here, state): count for state, count in expected.items()}
 
 
+@pytest.mark.usefixtures("reporting")
+def test_items_are_no_statements(scraped: Any) -> None:
+    """Statements and catalog of an organization are requests of the same labels."""
+    for is_catalog, seconds in ((False, 2), (True, 1)):
+        place = Destination.objects.create(site_id=1, organization="org-a", is_catalog=is_catalog)
+        DeliveryAttempt.objects.create(
+            destination=place,
+            api="content" if is_catalog else "statements",
+            started_at=timezone.now(),
+            statements=1,
+            accepted=1,
+            outcome="accepted",
+            duration_ms=1000 * seconds,
+        )
+    Destination.objects.filter(is_catalog=True).update(last_success_at=timezone.now())
+    found, here = scraped(), ("1", "org-a", "accepted")
+    assert found["percipio_requests_5m", here] == 2
+    assert found["percipio_accepted_5m", here] == 1
+    assert found["percipio_request_longest_seconds_5m", here] == 2
+    assert found["percipio_destination_last_success_timestamp_seconds", here[:2]] == 0
+
+
 def test_queries_do_not_grow(django_assert_max_num_queries: Any) -> None:
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))

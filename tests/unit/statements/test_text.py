@@ -67,6 +67,7 @@ def test_plain(given_text: str, expected: str) -> None:
         ("<?php echo 1 ?>x", "x"),
         ("<iframe src='x'/>after", "after"),
         ("<ul><li>a<li>b</ul>", "a b"),
+        ("<b>before</b> <![@] after", ""),
     ],
 )
 def test_html_becomes_text(source: str, expected: str) -> None:
@@ -148,7 +149,9 @@ def test_no_source_breaks_the_reader_of_html(text: str) -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["<script>", "</script>", "<b", ">", "'", '"', "x", "<!--", "-->", "&lt;", "<svg/onload=x>"])
+        st.sampled_from(
+            ["<script>", "</script>", "<b", ">", "'", '"', "x", "<!--", "-->", "&lt;", "<svg/onload=x>", "<![", "@"]
+        )
     )
 )
 def test_no_mixture_of_markup_leaves_a_live_tag(parts: list[str]) -> None:
