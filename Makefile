@@ -29,7 +29,7 @@ demo-serve: $(INSTALLED)-test.stamp ## The same, and leave the LMS admin and the
 	@$(RUN) demo/run.py --serve $(ARGS)
 
 test: $(INSTALLED)-test.stamp ## Run the tests that need no server
-	@echo "The tests take about six minutes on two cores. They need no server; what is left out is said at the end."
+	@echo "The tests take about fifteen minutes on two cores. They need no server; what is left out is said at the end."
 	@$(PYTEST) -q $(ARGS)
 
 test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB

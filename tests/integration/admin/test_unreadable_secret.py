@@ -14,7 +14,7 @@ from django.urls import reverse
 from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.models import PercipioConfiguration, Statement
+from percipio_openedx.models import CatalogEntry, Destination, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import run
 from percipio_sandbox import Sandbox
@@ -47,6 +47,8 @@ def lost(world: World, arriving: Sandbox, settings: Any) -> PercipioConfiguratio
         client_id="acme-client",
         client_secret=SECRET,
     )
+    catalog = Destination.of(1, "", own_credentials=True, is_catalog=True)
+    CatalogEntry.objects.create(destination=catalog, content_id="Academy-C", due_at=world.now)
     settings.PERCIPIO_ENCRYPTION_KEYS = [SECOND]
     tokens._memory.clear()
     return row
