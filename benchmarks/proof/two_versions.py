@@ -21,8 +21,9 @@ SCENARIOS = ("slow=0.2:6", "stall=1:2", "unavailable-503:3", "lost-answer:4", "s
 # Learners whose LMS is of the first version, of the second, and of the first after the way back.
 GROUPS = ((1, 16), (17, 32), (33, 44))
 WORKERS = 2
-# Seconds between two acts while a group takes its time, and that a phase may take.
-PAUSE, PATIENCE = 0.2, 120.0
+# Seconds between two acts while a group takes its time, so that it has some left after a slow migration; and that a
+# phase may take.
+PAUSE, PATIENCE = 0.5, 120.0
 # Seconds after which a version that neither observes nor sends has come to a standstill: longer than the slots of two
 # killed runs are kept from others (180 s, `percipio_openedx.operations.run_slots`), for two is all there are.
 STANDSTILL = 210.0
@@ -146,8 +147,9 @@ class TwoVersions:
             self._until_working(self.first)
         with self._phase("second version goes"):
             self._stop_workers(self.second)
+            before = self.first.work()
             self._finish(later_pupils, 1)
-            self._until_working(self.first)
+            self._until_working(self.first, since=before)
         with self._phase("first version's tables again"):
             self._disturb()
             self._migrate(self.first.release.head, last_pupils)
