@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from django.utils.translation import trans_real
@@ -301,7 +302,8 @@ def test_queries_do_not_grow_with_the_destinations(django_assert_max_num_queries
     for number in range(20):
         add(number, destination=destination_of(f"org-{number}"))
     alerts.check(at_once=True)
-    with django_assert_max_num_queries(45):
+    # One more asks MariaDB for the tables' character sets.
+    with django_assert_max_num_queries(45 + (connection.vendor == "mysql")):
         alerts.check(at_once=True)
 
 
