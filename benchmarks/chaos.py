@@ -98,10 +98,12 @@ def _run(chosen: argparse.Namespace, folder: Path) -> Verdict:
         storm = Storm(lms, workers, chosen.seed, chosen.full, folder / "events.log")
         _live_through(storm, pupils, chosen)
         storm.calm()
-        settled = lms.settle(AT_ONCE)
-        if not settled:
+        if not lms.settle(AT_ONCE):
             lms.move()
-            settled = lms.settle(PATIENCE[chosen.full])
+            lms.settle(PATIENCE[chosen.full])
+        # What changed without an act, as an account that is switched on again, is found by the next day's sweep.
+        storm.calm(hours=25)
+        settled = lms.is_swept(PATIENCE[chosen.full]) and lms.settle(PATIENCE[chosen.full])
         expected = Lms(lms.database_url).expected()
         verdict = judge(expected, said(lms.held()))
         _judge_items(lms, verdict)

@@ -170,6 +170,19 @@ class Installation:
             time.sleep(1.0)
         return False
 
+    def is_swept(self, patience: float) -> bool:
+        """Wait until each site's sweep has ended a round of the next day; False if that takes too long."""
+        until = time.monotonic() + patience
+        query = (
+            "SELECT COUNT(*) FROM percipio_openedx_sweep "
+            "WHERE finished_at IS NULL OR started_at < UTC_TIMESTAMP() + INTERVAL 20 HOUR"
+        )
+        while time.monotonic() < until:
+            if Lms(self.database_url).rows(query)[0][0] == 0:
+                return True
+            time.sleep(1.0)
+        return False
+
     def move(self) -> None:
         """Let the operator move what waits for an account that its learner has left in the meantime."""
         from django.core.management import call_command

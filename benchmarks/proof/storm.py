@@ -128,14 +128,14 @@ class Storm:
         self.counts[name] += 1
         print(f"{time.monotonic() - self._began:7.1f} {name} {what}", file=self._log, flush=True)
 
-    def calm(self) -> None:
-        """Nothing goes wrong any more: healthy Percipio, right settings, fresh workers, and every wait is over."""
+    def calm(self, hours: int = 2) -> None:
+        """Nothing goes wrong any more: healthy Percipio, right settings, fresh workers, and so many hours later."""
         self._lms.set_scenario("ok")
         self._save(school.WORKSHOP, school.workshop())
         self._save(1, {})
         for site_id, name in school.accounts():
             self._save_account(site_id, name)
-        self._move(self._furthest + 2 * HOUR)
+        self._move(self._furthest + hours * HOUR)
         for worker in self._workers:
             worker.kill()
         # The cache has the machine's clock, which does not jump: what killed workers left in it would end by itself in
