@@ -10,7 +10,9 @@ import pytest
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
 from django.conf import LazySettings
+from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from demo import settings as demo_settings
 from demo.learning import classroom, destinations
@@ -22,7 +24,7 @@ from tests.conftest import LmsWorker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
 
-# By the learner: who graded, by which account, in which region, as demo/learning/classroom.py has them.
+# The learners, by the course that each is in.
 DATA, SAFETY, ARABIC, JAPANESE, BICYCLES = classroom.PLANS
 
 
@@ -161,11 +163,15 @@ def test_before_it_is_opened_and_at_a_real_percipio_there_is_nothing_to_show(cli
 def test_the_pages_of_the_lms_can_be_switched_to_each_language(page: Client, settings: LazySettings) -> None:
     settings.MIDDLEWARE = demo_settings.MIDDLEWARE
     browser = Client()
+    browser.force_login(User.objects.create_superuser("root", "root@example.com", "edx"))
     languages = re.findall(r'name="language" value="([\w-]+)"', browser.get("/class").content.decode())
     assert {"de", "en"} <= set(languages) == {code for code, _name in demo_settings.LANGUAGES}
-    overview = "/admin/percipio_openedx/statement/overview/"
+    overview = reverse("admin:percipio_openedx_overview")
+    titles = set()
     for code in languages:
         answer = browser.post("/i18n/setlang/", {"language": code, "next": overview})
         assert (answer.status_code, answer["Location"]) == (302, overview)
-        login = browser.get(overview, follow=True)
-        assert f'<html lang="{code}"' in login.content.decode()
+        shown = browser.get(overview).content.decode()
+        assert f'<html lang="{code}"' in shown
+        titles |= set(re.findall("<h1>(.*?)</h1>", shown))
+    assert "Percipio: Läuft es?" in titles and len(titles) == len(languages)
