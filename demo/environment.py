@@ -82,9 +82,9 @@ def file_broker(directory: Path) -> dict[str, Any]:
 
 
 def languages() -> list[tuple[str, str]]:
-    """Code and own name of each language that the plugin is translated into, for Django's `LANGUAGES`."""
+    """Code and own name of English and of each language that the plugin is translated into, as `LANGUAGES` has them."""
     folders = Path(percipio_openedx.__file__).parent.glob("conf/locale/*/LC_MESSAGES")
-    codes = sorted(to_language(folder.parent.name) for folder in folders)
+    codes = sorted({"en", *(to_language(folder.parent.name) for folder in folders)})
     return [(code, LANG_INFO[code]["name_local"]) for code in codes if code in LANG_INFO]
 
 
