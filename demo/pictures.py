@@ -127,7 +127,7 @@ def _demand_fonts() -> None:
     """
     if not (asked := shutil.which("fc-list")):
         return
-    for language in ("ar", "ja", "ru"):
+    for language in ("ar", "ja", "ko", "ru", "vi"):
         if not subprocess.run([asked, f":lang={language}"], capture_output=True, check=True).stdout:  # noqa: S603
             raise SystemExit(f"no font here has the letters of {language}: install one (Debian: fonts-noto-cjk)")
 
