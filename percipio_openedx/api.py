@@ -49,8 +49,8 @@ __all__ = [
 def is_reported(user: User, course_key: CourseKey | str) -> Reporting:
     """Return whether the site reports this learner in this course run, by what the LMS says now; if not, why.
 
-    Reads the platform in about ten queries, and sends and writes nothing. Whether anything is due is another question
-    (``learner_course_state``).
+    Reads the platform in about fifteen queries, and sends and writes nothing. Whether anything is due is another
+    question (``learner_course_state``).
 
     Raises:
         PercipioConfigurationError: the site's configuration is wrong, or does not say yet whose learners are reported.
