@@ -21,8 +21,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx import config
-from percipio_openedx.delivery import breaker
+from percipio_openedx import config, signals
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import Alert
@@ -70,7 +69,7 @@ def forget(**_: Any) -> None:
 
 def connect() -> None:
     """Have the pass in which a destination pauses or recovers report it. Call once per process."""
-    for signal in (breaker.destination_paused, breaker.destination_recovered):
+    for signal in (signals.destination_paused, signals.destination_recovered):
         signal.connect(forget, dispatch_uid="percipio_openedx.alerts")
 
 

@@ -266,7 +266,7 @@ def _build(
     built = []
     for milestone in finding.milestones:
         one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
-        who = {"identity": finding.identity, "registration": finding.row.registration}
+        who = {"identity": finding.identity, "registration": finding.row.registration, "user_id": finding.row.user_id}
         statement = build(context(milestone=one, **who), now=now)
         check_columns(one, statement)
         built.append((one, statement))
