@@ -61,6 +61,7 @@ WAYS: list[Again] = [observe, backfill, sweep]
 def course(settings: Any) -> Any:
     settings.PERCIPIO_COMPLETED_ON = "progress"
     settings.PERCIPIO_SWEEP = True
+    edx_platform.forget_outlines()
     return a_course(units=4)
 
 
@@ -251,6 +252,7 @@ def test_what_nobody_can_compare_is_asked_for_by_a_back_fill(
     course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cohort, say: nothing of what is compared tells of it."""
+    observe(learner, course)
     row = BlockStructureModel.objects.values("modified", "data_version")
     before = row.get()
     with outline_lags():
@@ -306,6 +308,7 @@ def test_without_a_version_it_is_asked_for_each_time(
 def test_what_is_remembered_serves_while_nothing_changes(
     course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    observe(learner, course)
     asked = progress_asked(monkeypatch)
     for _ in range(3):
         observe(learner, course)
@@ -317,3 +320,31 @@ def test_what_is_remembered_serves_while_nothing_changes(
     report_due()
     assert asked == [learner.pk]
     assert LearnerCourse.objects.get().observed_at > timezone.now() - timedelta(minutes=1)
+
+
+def test_a_learner_alone_costs_what_the_platform_is_asked(
+    course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who did something since is asked for anyway: what progress depends on is read where it may save that."""
+    read: list[Any] = []
+    real = edx_platform.course_state
+    monkeypatch.setattr(edx_platform, "course_state", lambda *given: read.append(given) or real(*given))
+    asked = progress_asked(monkeypatch)
+    complete(learner, course, 3)
+    report_due()
+    assert (len(read), len(asked)) == (0, 1)
+    assert reported()[2:] == [("completed", "")]
+
+
+def test_who_is_observed_again_without_an_act_is_remembered(
+    course: Any, learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = LearnerCourse.objects.get().activity_version
+    assert version.endswith("/")
+    asked = progress_asked(monkeypatch)
+    observe(learner, course)
+    assert len(asked) == 1
+    assert LearnerCourse.objects.get().activity_version.startswith(version)
+    assert not LearnerCourse.objects.get().activity_version.endswith("/")
+    observe(learner, course)
+    assert len(asked) == 1
