@@ -2,7 +2,7 @@
 # Python 3.12 gets the versions of the Verawood release of Open edX, Python 3.11 those of Ulmo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench reference docs dist upgrade \
+.PHONY: help demo demo-serve test test-slow test-services test-mysql test-browser crash poison chaos two-versions quality audit bench reference docs dist upgrade \
         requirements ci-requirements pictures extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
@@ -29,8 +29,11 @@ demo-serve: $(INSTALLED)-test.stamp ## The same, and leave open: a class page wi
 	@$(RUN) demo/run.py --serve $(ARGS)
 
 test: $(INSTALLED)-test.stamp ## Run the tests that need no server
-	@echo "The tests take about fifteen minutes on two cores. They need no server; what is left out is said at the end."
+	@echo "The tests take about five minutes on two cores. They need no server; what is left out is said at the end."
 	@$(PYTEST) -q $(ARGS)
+
+test-slow: $(INSTALLED)-test.stamp ## Run the tests without a server that take a quarter of a minute or more each
+	@$(PYTEST) -q -m "slow and not services and not browser and not exhaustive" $(ARGS)
 
 test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB
 	@PERCIPIO_TEST_DATABASE_URL=$${PERCIPIO_TEST_DATABASE_URL:-mysql://root@127.0.0.1:3306/percipio} \

@@ -184,6 +184,7 @@ def test_a_pass_that_ends_at_any_step_is_finished_by_the_next(world: World, end:
     assert unfinished(world, end, every=STEPS_APART) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [End.BEFORE, End.LOST])
 def test_a_pass_that_ends_at_some_step_is_finished_by_the_next(world: World, end: End) -> None:
     assert unfinished(world, end, every=17) == {}
@@ -196,6 +197,7 @@ def test_a_pass_that_builds_anew_and_ends_at_any_step(world: World, end: End) ->
     assert {one["object"]["id"].partition(":")[0] for one in world.percipio.statements()} == {"mended"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [End.BEFORE, End.LOST])
 def test_a_pass_that_builds_anew_and_ends_at_some_step(world: World, end: End) -> None:
     assert unfinished(world, end, every=17, renew=world.renew_outdated) == {}

@@ -91,6 +91,7 @@ def test_a_port_that_somebody_else_holds_is_noticed(folder: Path, host: str) -> 
     assert running(folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("is_serving", [False, True])
 def test_a_signal_ends_everything_that_it_started(folder: Path, is_serving: bool) -> None:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+# What an LMS does is found once, in one process of pytest-xdist.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nothing else")]
+
 Acts = dict[str, dict[str, Any]]
 
 # Found by the same mechanism as the plugin: what it brings along, and one that is installed here to be read by it.

@@ -21,11 +21,13 @@ def try_many(target: Target, examples: int) -> None:
     run()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_but_typed_errors(name: str) -> None:
     try_many(TARGETS[name], 200)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_but_answers_of_a_page(name: str) -> None:

@@ -37,6 +37,7 @@ def compare(world: World) -> tuple[int, int]:
     return len(ours), len(world.users)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), banks=st.booleans())
 def test_both_ways_count_alike(seed: int, banks: bool) -> None:

@@ -30,6 +30,7 @@ STANDARD_PORTS = {"mysql": 3306, "redis": 6379, "amqp": 5672}
 NEEDS = {
     "services": ("MariaDB, Redis or RabbitMQ", "make test-services"),
     "browser": ("Chromium", "make test-browser"),
+    "slow": ("more time", "make test-slow"),
     "exhaustive": ("minutes", "make crash, make poison"),
 }
 

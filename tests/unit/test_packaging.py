@@ -56,6 +56,8 @@ def test_the_cms_does_not_load_the_plugin() -> None:
     assert [entry for entry in entry_points(group="cms.djangoapp") if entry.name == "percipio_openedx"] == []
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
 def test_the_cms_loads_one_small_app_without_models(wheel: zipfile.ZipFile) -> None:
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
     found = configparser.ConfigParser()
@@ -97,6 +99,8 @@ def test_the_project_has_one_address() -> None:
     assert all(addresses[path] for path in files[:4])
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
 def test_an_index_shows_a_readme_whose_links_lead_somewhere(wheel: zipfile.ZipFile) -> None:
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     links = re.findall(r"\]\(([^)]+)\)", wheel.read(name).decode())
@@ -135,6 +139,8 @@ def test_what_runs_in_workflows_is_pinned_and_exists() -> None:
         ] == []
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
 def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
     ours = {
         path.relative_to(ROOT).as_posix()
@@ -147,10 +153,14 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     assert "percipio_openedx/migrations/0001_initial.py" in packed
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
 def test_the_wheel_holds_the_package_alone(wheel: zipfile.ZipFile) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in wheel.namelist()} == {"percipio_openedx"}
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("wheel")
 def test_the_wheel_asks_for_the_loose_requirements(wheel: zipfile.ZipFile) -> None:
     (name,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     lines = wheel.read(name).decode().splitlines()
