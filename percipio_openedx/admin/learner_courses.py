@@ -192,22 +192,26 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             self.log_search(request, len(found))
             problem = gettext("No learner, or more than one, matches.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
-        self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
-        now = _now(account.user_id, choice.key, afresh="afresh" in request.GET)
+        now = self.previewed(request, account.user_id, choice.key, afresh="afresh" in request.GET)
         return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
+
+    def previewed(self, request: HttpRequest, user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
+        """Log the request, and return what would be sent now; ``how`` is as in ``reporting.preview.preview``."""
+        self._log_learner(request, user_id, course_key, gettext("Previewed what would be reported."))
+        return _now(user_id, course_key, **how)
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
         row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
         self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
 
 
-def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
+def _now(user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
     """Return what an observation would find now: what is due, and why the rest is not."""
     # Imported here so that the LMS starts without it.
     from percipio_openedx.reporting.preview import preview
 
     try:
-        found = preview(user_id, course_key, afresh=afresh)
+        found = preview(user_id, course_key, **how)
     except PlatformUnavailable as error:
         return {"problem": str(error)}
     except PercipioConfigurationError as error:

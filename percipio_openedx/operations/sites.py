@@ -102,6 +102,11 @@ class SiteStatus:
     def waiting_since(self) -> datetime | None:
         return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
 
+    @property
+    def has_arrived(self) -> bool:
+        """Return whether Percipio has accepted any statement of this site."""
+        return any(one.row.last_success_at for one in self.destinations if not one.row.is_catalog)
+
 
 def site_ids() -> list[int]:
     """Return every site that is configured, has reported, or uses the settings (the default one)."""
