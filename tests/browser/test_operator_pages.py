@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,9 @@ def pages(world: World) -> dict[str, str]:
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
         "account": address("account_add"),
         "account-connection": address("test_account", Account.objects.get().site_id, "birch"),
+        "setup-sites": address("setup"),
+        "setup": address("site_setup", 1),
+        "setup-new": address("site_setup", Account.objects.get().site_id),
         "backfill-start": address("backfillrun_add"),
         "backfill": address("backfillrun_change", BackfillRun.objects.get().pk),
     }
@@ -138,6 +142,29 @@ def test_every_page_fits_wide_and_narrow_without_an_error(
             picture(f"{name}-{language}-{width}")
             found += [(name, width, "error", line) for line in errors(browser)]
             found += [(name, width, "beyond the edge", element) for element in overflow(browser)]
+    assert found == []
+
+
+# What axe-core finds, by rule and element; the levels A and AA of WCAG 2.
+AXE = Path(__file__).parents[2] / ".ci" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+FAULTS = """
+return axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then(found =>
+    found.violations.flatMap(rule => rule.nodes.map(node => [rule.id, node.target.join(" "), node.html.slice(0, 160)])));
+"""
+# Django's own, which stand in every admin.
+OF_DJANGO: dict[tuple[str, str], str] = {}
+
+
+def faults(browser: Browser) -> list[list[str]]:
+    """What keeps some people from using a page; Django's own faults excepted."""
+    browser.run(AXE.read_text(encoding="utf-8"))
+    return [one for one in browser.run(FAULTS) if (one[0], one[1]) not in OF_DJANGO]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: npm ci --prefix .ci/axe")
+def test_every_page_can_be_used_by_everybody(furnished: World, visit: Visit) -> None:
+    found = [(name, *fault) for name, path in pages(furnished).items() for fault in faults(visit(path))]
+    Path('/tmp/axe/found.json').write_text(__import__('json').dumps(found))  # XXX
     assert found == []
 
 
