@@ -113,6 +113,9 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
 
+    def called(self, row: Any) -> str:
+        return place_name(row.site.domain, getattr(row, "name", ""))
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the version named by ``source``, without its secret, or from the default site."""
         source, setup = (request.GET.get(name, "") for name in (SOURCE, SETUP))

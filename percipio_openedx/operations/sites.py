@@ -183,6 +183,12 @@ def place_name(site_name: str, account: str) -> str:
     return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name
 
 
+def destination_name(row: Destination, site_name: str) -> str:
+    """Return how a destination is called: by its site, its account and its organization."""
+    catalog = _("catalog") if row.is_catalog else ""
+    return ", ".join(filter(None, (place_name(site_name, row.account), row.organization, catalog)))
+
+
 def names(ids: Iterable[int]) -> dict[int, str]:
     """Return each site's domain, or its number where the LMS has no such site."""
     wanted = set(ids)

@@ -91,6 +91,11 @@ class Browser:
         """Type into a field, after what is there."""
         self.call("POST", f"/element/{self._element(css)}/value", {"text": text})
 
+    def press(self, key: str) -> None:
+        """Press a key and let it go, wherever the focus is."""
+        strokes = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]})
+
     def wait_for(self, text: str) -> None:
         """Until the page says that.
 
