@@ -169,7 +169,7 @@ class ReadOnlyAdmin(OperatorAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows, with each site's domain where the list shows it, also of a destination's site."""
         rows: QuerySet[Any] = super().get_queryset(request)
-        if {"site", "where"} & set(self.list_display):
+        if {"site", "where", "course_and_where"} & set(self.list_display):
             domain = Site.objects.filter(pk=OuterRef(self.site_field)).values("domain")[:1]
             rows = rows.annotate(site_domain=Subquery(domain))
         return rows if self.site_field == "site_id" else rows.annotate(site_id=F(self.site_field))

@@ -51,12 +51,10 @@ class StatementAdmin(ReadOnlyAdmin):
 
     list_display = (
         "stored_at",
-        "state_badge",
+        "state_and_answer",
         "milestone",
         "learner",
-        "course",
-        "short_answer",
-        "where",
+        "course_and_where",
     )
     list_display_links = ("stored_at",)
     list_filter = (SiteFilter, *statement_filters.FILTERS)
@@ -116,10 +114,17 @@ class StatementAdmin(ReadOnlyAdmin):
             return badge(row.state, gettext("waiting for its course"))
         return badge(row.state, labels.of(labels.STATES, row.state))
 
-    @admin.display(description=_("Answer"))
-    def short_answer(self, row: Statement) -> str:
+    @admin.display(description=_("State"))
+    def state_and_answer(self, row: Statement) -> str:
+        """Return the state with Percipio's answer below, so that the list fits a laptop."""
         text = row.answer[:80] + ("…" if len(row.answer) > 80 else "")
-        return format_html("{} <bdi>{}</bdi>", row.status or "", text.removeprefix(f"{row.status}: "))
+        said = " ".join(filter(None, (str(row.status or ""), text.removeprefix(f"{row.status}: "))))
+        return format_html('{}<br><bdi class="percipio-quietly">{}</bdi>', self.state_badge(row), said)
+
+    @admin.display(description=_("Course"))
+    def course_and_where(self, row: Any) -> str:
+        """Return the course with the destination below."""
+        return format_html('{}<br><span class="percipio-quietly">{}</span>', self.course(row), self.where(row))
 
     @admin.display(description=_("Statement"))
     def statement_json(self, row: Statement) -> str:

@@ -183,7 +183,8 @@ def _steps(setup: SiteSetup) -> Iterator[SetupStep]:
         problem = _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent, of no site.")
         fix = _("Set it to True, and restart the LMS and its workers.")
     yield SetupStep("switch", _("Switch on"), switched_on, problem, fix)
-    wrong = [one for one in setup.problems if switched_on and one.severity is Severity.ERROR]
+    errors = [one for one in setup.problems if switched_on and one.severity is Severity.ERROR]
+    wrong = [one for one in errors if one.code not in (ProblemCode.MISCONFIGURED, ProblemCode.NO_COURSES)]
     problem, fix = (wrong[0].sentence, wrong[0].fix) if wrong and not has_arrived else ("", "")
     yield SetupStep("arrival", _("The first one arrives"), has_arrived, problem, fix)
 

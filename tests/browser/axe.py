@@ -12,7 +12,7 @@ from tests.browser.chromium import Browser
 AXE = Path(__file__).parents[2] / ".ci" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 FAULTS = """
 return axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then(found =>
-    found.violations.flatMap(rule => rule.nodes.map(node => [rule.id, node.target.join(" "), node.html.slice(0, 160)])));
+    found.violations.flatMap(rule => rule.nodes.map(one => [rule.id, one.target.join(" "), one.html.slice(0, 160)])));
 """
 
 with_axe = pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: npm ci --prefix .ci/axe")
