@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
 from django.contrib.sites.models import Site
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
@@ -35,7 +33,8 @@ from percipio_openedx.admin.configuration_form import (
     raw_values,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
@@ -231,27 +230,13 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
             context["reach"] = reach_sentences.whom(in_force[site.pk])
             if request.method == "POST":
-                context.update(self.tested(request, site, name, configuration))
+                context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
         context |= {"list_url": f"admin:percipio_openedx_{self.opts.model_name}_changelist"}
         context |= {
             "add_url": f"admin:percipio_openedx_{self.opts.model_name}_add" if self.has_add_permission(request) else ""
         }
         return self.page(request, "connection.html", title, site=site, **context)
-
-    def tested(
-        self, request: HttpRequest, site: Site, name: str, configuration: config.Configuration
-    ) -> dict[str, Any]:
-        """Check the connection outside a transaction, so that none is open during network waits; log the result."""
-        # Imported here so that the LMS starts without them.
-        from percipio_openedx.operations import connection_check, doctor
-
-        tried = connection_check.examine(configuration)
-        steps = [*doctor.site(site.pk), *tried]
-        message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
-        with transaction.atomic():
-            self.log(request, str(site.pk), name, message)
-        return {"steps": steps, "tried": tried, "is_well": connection_check.is_well(tried)}
 
 
 @admin.register(Account)
@@ -288,36 +273,3 @@ def _reports(site_id: int) -> bool:
     with suppress(PercipioConfigurationError):
         return config.for_site(site_id) is not None
     return False
-
-
-def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
-    """Return whom the site reports now and with the new version, and what would be due otherwise."""
-    # Imported here so that the LMS starts without them.
-    from percipio_openedx.operations import effect, reach, reach_sentences, sites
-
-    site_id, all_courses = row.site_id, cache(reach.courses_by_site)
-    before, after = (sites.in_force([site_id], *sites.rows_with(one))[site_id] for one in (former, row))
-    changed: list[str] = []
-    with suppress(PlatformUnavailable):
-        old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
-        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
-    return {
-        "now": reach_sentences.whom(before, all_courses),
-        "then": reach_sentences.whom(after, all_courses),
-        "changed": changed,
-    }
-
-
-def backfill_offer(site: Site, *, is_here: bool) -> str:
-    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
-    # Those who were observed before are compared again by the sweep, without being asked for.
-    offer = (
-        gettext("Learners who were observed before are reported by this within a day, all others by a back-fill:")
-        if config.sweeps()
-        else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
-    )
-    if is_here:
-        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
-        return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
-    command = f"./manage.py lms percipio_backfill --site {site.domain}"
-    return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from percipio_openedx import edx_platform, encryption
-from percipio_openedx.admin.base import badge, bounded_count, count_text, demand, may
-from percipio_openedx.admin.configuration import PercipioConfigurationAdmin, backfill_offer, meaning
+from percipio_openedx.admin.base import OperatorAdmin, badge, bounded_count, count_text, demand, may
 from percipio_openedx.admin.labels import CHOICES, LABELS
+from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
 from percipio_openedx.admin.overview import headline
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -43,7 +43,7 @@ SOURCES: Mapping[str, str | Promise] = {
 }
 
 
-def every_site(model_admin: PercipioConfigurationAdmin, request: HttpRequest) -> HttpResponse:
+def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """List the sites that are configured or that courses belong to; a single one is shown at once."""
     demand(request, "view_percipioconfiguration")
     more: set[int] = set()
@@ -57,7 +57,7 @@ def every_site(model_admin: PercipioConfigurationAdmin, request: HttpRequest) ->
     return model_admin.page(request, "setup_sites.html", _("Set up"), rows=rows)
 
 
-def one_site(model_admin: PercipioConfigurationAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
+def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
     """Show a site's steps; on POST do the one that ``act`` names: ``test``, ``preview`` or ``switch``."""
     demand(request, "view_percipioconfiguration")
     site = get_object_or_404(Site, pk=site_id)
@@ -87,21 +87,21 @@ def _test_permission(has_accounts: bool) -> str:
     return "test_account" if has_accounts else "test_percipioconfiguration"
 
 
-def _tested(model_admin: PercipioConfigurationAdmin, request: HttpRequest, site: Site) -> dict[str, ConnectionTest]:
+def _tested(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> dict[str, ConnectionTest]:
     """Test the connection of the site, or of the account that ``account`` names, and remember the result."""
     account = request.POST.get("account", "")
     demand(request, _test_permission(bool(account)))
     for one in setup_steps.connections(site.pk):
         if one.account == account and one.configuration is not None:
             name = sites.place_name(site.domain, account)
-            tried = model_admin.tested(request, site, name, one.configuration)["tried"]
+            tried = tested(model_admin, request, site, name, one.configuration)["tried"]
             test = ConnectionTest(timezone.now(), tried)
             setup_steps.remember_test(one.configuration, test)
             return {account: test}
     return {}
 
 
-def _previewed(model_admin: PercipioConfigurationAdmin, request: HttpRequest, site_id: int) -> dict[str, Any]:
+def _previewed(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> dict[str, Any]:
     """Return what would be sent of one learner whom the site means, as the page of the preview shows it."""
     demand(request, "preview_statement")
     meant = setup_steps.meant_for(site_id)
@@ -120,7 +120,7 @@ def _previewed(model_admin: PercipioConfigurationAdmin, request: HttpRequest, si
     return {"user_id": found[0], "course_key": found[1], **shown}
 
 
-def _switch_on(model_admin: PercipioConfigurationAdmin, request: HttpRequest, site: Site) -> HttpResponse:
+def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> HttpResponse:
     """Say what it means, and on confirmation save the same version once more, switched on."""
     if not model_admin.has_add_permission(request):
         demand(request, "add_percipioconfiguration")
