@@ -219,7 +219,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Registrations (context.registration)"))
     def registration_list(self, row: ErasureRequest) -> str:
-        return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', row.registrations)
+        return format_html('<pre class="percipio-json" dir="ltr" tabindex="0">{}</pre>', row.registrations)
 
     @admin.display(description=_("Note"))
     def note(self, row: ErasureRequest) -> str:

@@ -51,7 +51,7 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
         more = edx_platform.sites_of_orgs()
     snapshot = status.take(timezone.now(), more)
     if len(snapshot.sites) == 1:
-        return redirect("admin:percipio_openedx_site_setup", *snapshot.sites)
+        return one_site(model_admin, request, *snapshot.sites)
     found = problems.find(snapshot)
     rows = [(site, headline(site, found, snapshot)) for site in snapshot.sites.values()]
     return model_admin.page(request, "setup_sites.html", _("Set up"), rows=rows)

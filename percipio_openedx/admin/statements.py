@@ -261,4 +261,4 @@ def pretty_json(body: Any) -> str:
     text = bytes(body).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', text)
+    return format_html('<pre class="percipio-json" dir="ltr" tabindex="0">{}</pre>', text)

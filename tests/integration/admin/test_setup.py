@@ -228,7 +228,10 @@ def test_a_site_of_the_settings_is_listed_and_can_be_tested(arriving: Sandbox, e
 
 
 def test_a_single_site_is_shown_at_once(arriving: Sandbox, everything: Client) -> None:
-    assert everything.get(reverse("admin:percipio_openedx_setup")).headers["Location"] == url()
+    page = everything.get(reverse("admin:percipio_openedx_setup"))
+
+    assert (page.context["site"].pk, len(states_of(page))) == (1, len(ALL))
+    assert states_of(everything.post(reverse("admin:percipio_openedx_setup"), {"act": "test"}))["test"] == "done"
 
 
 def test_what_is_wrong_is_said_at_its_step_with_the_fix(arriving: Sandbox, everything: Client, settings: Any) -> None:
