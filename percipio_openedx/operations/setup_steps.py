@@ -180,7 +180,7 @@ def _steps(setup: SiteSetup) -> Iterator[SetupStep]:
     switched_on = on is not None and bool(on.senders)
     problem, fix = "", ""
     if not config.is_on():
-        problem = _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent, of no site.")
+        problem = _("Switched off: PERCIPIO_ENABLED is False. Nothing is noticed and nothing is sent.")
         fix = _("Set it to True, and restart the LMS and its workers.")
     yield SetupStep("switch", _("Switch on"), switched_on, problem, fix)
     errors = [one for one in setup.problems if switched_on and one.severity is Severity.ERROR]

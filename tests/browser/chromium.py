@@ -75,6 +75,11 @@ class Browser:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": screen})
 
+    def scheme(self, value: str) -> None:
+        """Prefer ``light`` or ``dark`` colors."""
+        media = {"features": [{"name": "prefers-color-scheme", "value": value}]}
+        self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": media})
+
     def run(self, script: str, *arguments: Any) -> Any:
         """What a JavaScript function body returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
