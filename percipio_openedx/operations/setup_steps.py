@@ -13,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from percipio_openedx import config
+from percipio_openedx import __version__, config
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -234,6 +234,6 @@ def _preview_key(configuration: Configuration) -> str:
 @sensitive_variables()
 def _key(one: Configuration) -> str:
     where = (one.api_url, one.token_url, one.partner, one.organization, one.api, one.catalog.offering, one.catalog.push)
-    text = json.dumps([*where, one.client_id, one.client_secret.reveal()])
+    text = json.dumps([__version__, *where, one.client_id, one.client_secret.reveal()])
     hashed = salted_hmac("percipio_openedx.operations.setup_steps", text, algorithm="sha256")
     return f"percipio_openedx:tested:{hashed.hexdigest()}"
