@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-serve test test-services test-mysql test-browser crash poison chaos two-versions quality audit bench reference docs dist upgrade \
-        requirements ci-requirements extract_translations compile_translations pull_translations clean
+        requirements ci-requirements pictures extract_translations compile_translations pull_translations clean
 
 VENV ?= .venv
 PYTHON ?= $(shell .ci/find-python)
@@ -25,7 +25,7 @@ help: ## Show this list
 demo: $(INSTALLED)-test.stamp ## Simulate a class and show what arrives at a pretend Percipio
 	@$(RUN) demo/run.py $(ARGS)
 
-demo-serve: $(INSTALLED)-test.stamp ## The same, and leave the LMS admin and the sandbox's page open
+demo-serve: $(INSTALLED)-test.stamp ## The same, and leave open: a class page with buttons, the LMS admin, the sandbox's page
 	@$(RUN) demo/run.py --serve $(ARGS)
 
 test: $(INSTALLED)-test.stamp ## Run the tests that need no server
@@ -89,6 +89,9 @@ audit: $(INSTALLED)-quality.stamp ## Ask for known vulnerabilities of the runtim
 reference: $(INSTALLED)-test.stamp ## Write the tables of settings and commands into the documentation
 	$(RUN) docs/_reference/pages.py
 
+pictures: $(INSTALLED)-test.stamp ## Take the documentation's pictures of the demo's pages, with Chromium, into docs/images
+	@$(RUN) demo/pictures.py $(ARGS)
+
 dist: $(INSTALLED)-dist.stamp ## Build, check and try the three distributions, into dist/
 	$(RUN) .ci/dist.py $(ARGS)
 
@@ -117,13 +120,14 @@ pull_translations: ## Fetch the translations with openedx-atlas, where it is ins
 # --- Environments ----------------------------------------------------------------------------------------------------
 
 $(VENV)/ulmo.stamp $(VENV)/verawood.stamp: .ci/find-python
-	@echo "Making $(VENV) with $(PYTHON) for the $(RELEASE) release"
+	@echo "Making an environment in $(VENV) with $(PYTHON), for the $(RELEASE) release (once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 $(INSTALLED)-%.stamp: requirements/$(RELEASE)/%.txt $(INSTALLED).stamp setup.py requirements/base.in contrib/percipio-sandbox/pyproject.toml
-	@echo "Installing $<"
+	@echo "Installing the $$(grep -c == $<) packages of $< (once; a minute or some, without a word until it is done)"
 	@$(RUN) -m pip install -q --disable-pip-version-check -r $<
+	@echo "Installing percipio_openedx and its sandbox from this folder"
 	@$(RUN) -m pip install -q --disable-pip-version-check --no-deps -e . -e contrib/percipio-sandbox
 	@touch $@
 

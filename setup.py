@@ -23,6 +23,7 @@ def version() -> str:
 def long_description() -> str:
     """Return the README with its links into the repository made absolute, as an index shows it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = re.sub(r"(!\[[^]]*\]\()(?![a-z]+:)", rf"\g<1>{HOME}/raw/v{version()}/", readme)
     return re.sub(r"\]\((?![a-z]+:|#)", f"]({HOME}/blob/v{version()}/", readme)
 
 

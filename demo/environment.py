@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.conf.locale import LANG_INFO
+from django.utils.translation import to_language
+
+import percipio_openedx
+
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 PLUGIN_PREFIX = "PERCIPIO_"
 # Seconds that a writer waits for SQLite's one write lock.
@@ -74,6 +79,13 @@ def file_broker(directory: Path) -> dict[str, Any]:
         "store_processed": False,
         "polling_interval": 0.2,
     }
+
+
+def languages() -> list[tuple[str, str]]:
+    """Code and own name of English and of each language that the plugin is translated into, as `LANGUAGES` has them."""
+    folders = Path(percipio_openedx.__file__).parent.glob("conf/locale/*/LC_MESSAGES")
+    codes = sorted({"en", *(to_language(folder.parent.name) for folder in folders)})
+    return [(code, LANG_INFO[code]["name_local"]) for code in codes if code in LANG_INFO]
 
 
 def override(settings: MutableMapping[str, Any], environ: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from isodate import parse_duration
 from tqdm import tqdm
 
 SETTLED = ("delivered", "parked", "discarded", "skipped")
@@ -44,7 +46,7 @@ def follow(patience: float) -> bool:
 
 def show_learners() -> None:
     """A line for each learner and course: what was reported to Percipio, or why nothing."""
-    people = _people()
+    people, times = _people(), _times()
     rows = list(_model("LearnerCourse").objects.order_by("user_id", "course_key"))
     lines = [
         (
@@ -53,6 +55,7 @@ def show_learners() -> None:
             row.account,
             "yes" if row.reported_started else "",
             f"{row.reported_percent} %" if row.reported_percent else "",
+            times.get(row.pk, ""),
             "yes" if row.reported_passed else "",
             "yes" if row.reported_completed else "",
             row.hold_reason.replace("_", " "),
@@ -60,10 +63,21 @@ def show_learners() -> None:
         for row in rows[:MOST]
     ]
     print()
-    heads = ("learner", "course run", "account", "started", "progress", "passed", "completed", "not reported because")
-    table(heads, lines)
+    heads = ("learner", "course run", "account", "started", "progress", "time", "passed", "completed")
+    table((*heads, "not reported because"), lines)
     if len(rows) > MOST:
         print(f"… and {len(rows) - MOST} more")
+
+
+def _times() -> dict[int, str]:
+    """The time on task that was reported last, in hours and minutes, by the row of the learner in the course."""
+    found = {}
+    rows = _model("Statement").objects.order_by("learner_course_id", "sequence")
+    for row, body in rows.values_list("learner_course_id", "body"):
+        if duration := json.loads(bytes(body)).get("result", {}).get("duration"):
+            minutes = round(parse_duration(duration).total_seconds() / 60)
+            found[row] = f"{minutes // 60}:{minutes % 60:02} h"
+    return found
 
 
 def show_outcome() -> None:

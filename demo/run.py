@@ -85,7 +85,7 @@ def main() -> int:
     for region in chosen.regions:
         _demand_port(region.port, "the sandbox", "--port names another one (the second sandbox takes the next)")
     if chosen.serve:
-        _demand_port(LMS_PORT, "the LMS", "end that program first")
+        _demand_port(chosen.lms_port, "the LMS", "--lms-port names another one")
     began = datetime.now(UTC), [_lines_of(region.file("journal")) for region in chosen.regions]
     with ExitStack() as stack:
         for region in chosen.regions:
@@ -94,7 +94,7 @@ def main() -> int:
             before = log.stat().st_size if log.exists() else 0
             sandbox = stack.enter_context(_running(name, ["-m", "percipio_sandbox", *region.options()]))
             _wait_for(sandbox, log, before, f"percipio sandbox at {region.url}/")
-        _say("Making the LMS: database, sites, courses, a login for the admin")
+        _say("Making the LMS: database, sites, courses, a login for the admin (some ten seconds, the first time)")
         _manage("setup_demo", "--courses", str(chosen.courses))
         if chosen.regions:
             _say("Percipio learns of the courses")
@@ -148,6 +148,7 @@ def _arguments() -> argparse.Namespace:
         default=SANDBOX_PORT,
         help="port of the sandbox; that of the other region takes the next one",
     )
+    parser.add_argument("--lms-port", type=int, default=LMS_PORT, help="port of the LMS, with --serve")
     parser.add_argument("--record", type=Path, default=DEMO / "received.jsonl", help="where what arrives is kept")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run first")
     parser.add_argument("--serve", action="store_true", help="leave the LMS and the sandbox's page open")
@@ -262,11 +263,14 @@ def _follow(chosen: argparse.Namespace, since: datetime, before: list[int]) -> b
 def _serve(chosen: argparse.Namespace) -> None:
     from demo.learning.accounts import ADMIN_PASSWORD, ADMIN_USERNAME
 
+    _manage("open_class")
     _say("Everything stays open until Ctrl-C:")
-    print(f"  LMS admin       http://127.0.0.1:{LMS_PORT}/admin/   login {ADMIN_USERNAME} / {ADMIN_PASSWORD}")
+    lms = f"http://127.0.0.1:{chosen.lms_port}"
+    print(f"  The class       {lms}/class   let a learner do something, and watch it arrive")
+    print(f"  LMS admin       {lms}/admin/   login {ADMIN_USERNAME} / {ADMIN_PASSWORD}")
     for region in chosen.regions:
         print(f"  Percipio's page {region.url}/")
-    with _running("lms", [str(DEMO / "manage.py"), "runserver", "--noreload", "--insecure", str(LMS_PORT)]):
+    with _running("lms", [str(DEMO / "manage.py"), "runserver", "--noreload", "--insecure", str(chosen.lms_port)]):
         try:
             while True:
                 time.sleep(3600)

@@ -32,7 +32,9 @@ ROOT_URLCONF = "demo.urls"
 WSGI_APPLICATION = None
 USE_TZ = True
 TIME_ZONE = "UTC"
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = os.environ.get("DEMO_LANGUAGE", "en")
+# Those that the plugin speaks; whoever looks at the demo can choose (see demo/urls.py).
+LANGUAGES = environment.languages()
 STATIC_URL = "/static/"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 SITE_ID = 1
@@ -84,6 +86,7 @@ INSTALLED_APPS.extend(get_plugin_apps(ProjectType.LMS))
 MIDDLEWARE = [
     "edx_django_utils.cache.middleware.RequestCacheMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

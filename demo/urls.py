@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.djangoapps.student.views import change_enrollment
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from edx_django_utils.plugins import get_plugin_url_patterns
 from lms.djangoapps.courseware.block_render import handle_xblock_callback
@@ -14,6 +14,8 @@ from openedx.core.djangoapps.enrollments.views import EnrollmentListView, Unenro
 from openedx.core.djangoapps.oauth_dispatch.views import AccessTokenView
 from openedx.core.djangoapps.plugins.constants import ProjectType
 from openedx.core.djangoapps.user_api.accounts.views import AccountRetirementView, LMSAccountRetirementView
+
+from demo.views import class_page
 
 admin.site.site_header = "Demo Academy administration"
 admin.site.site_title = "Demo Academy"
@@ -26,6 +28,8 @@ COURSE = r"^courses/(?P<course_id>[^/+]+(?:\+[^/+]+)+)"
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("class", class_page, name="class"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("login", LOGIN, name="login"),
     path("change_enrollment", change_enrollment, name="change_enrollment"),
     path("api/enrollment/v1/enrollment", EnrollmentListView.as_view(), name="courseenrollments"),

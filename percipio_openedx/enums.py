@@ -131,6 +131,7 @@ class HoldReason(StrEnum):
     NO_ACCOUNT = "no_account"
     ACCOUNT_OFF = "account_off"
     UNSAYABLE = "unsayable"
+    STOPPED = "stopped"
     UNKNOWN_TO_PERCIPIO = "unknown_to_percipio"
 
 

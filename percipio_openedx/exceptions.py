@@ -72,6 +72,14 @@ class StatementError(PercipioError):
         self.problem = problem
 
 
+class StatementStopped(PercipioError):
+    """A filter step of the site stopped a statement; ``reason`` is the step's own code, ``''`` without one."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"stopped by a filter step: {reason}" if reason else "stopped by a filter step")
+        self.reason = reason
+
+
 class LearnerNotNamed(PercipioError):
     """The learner has no identity that Percipio would know; ``reason`` is an ``enums.HoldReason``."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 
 from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
@@ -15,6 +16,7 @@ from lms.djangoapps.certificates.generation_handler import can_generate_certific
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.courseware.models import StudentModule
 from lms.djangoapps.grades.course_grade_factory import CourseGradeFactory
+from lms.djangoapps.grades.models import PersistentCourseGrade
 from opaque_keys.edx.keys import CourseKey, UsageKey
 from openedx.core.djangoapps.user_api.accounts.utils import create_retirement_request_and_deactivate_account
 from openedx.core.djangoapps.user_api.accounts.views import retire_critical_for, retire_misc_for
@@ -33,6 +35,7 @@ def enroll(user: User, course_key: CourseKey, mode: str, days_ago: int) -> Cours
         if is_new:
             created = timezone.now() - timedelta(days=days_ago)
             CourseEnrollment.objects.filter(pk=enrollment.pk).update(created=created)
+            enrollment.created = created
     return enrollment
 
 
@@ -52,27 +55,43 @@ def unenroll(user: User, course_key: CourseKey) -> None:
         CourseEnrollment.unenroll(user, course_key)
 
 
-def complete(user: User, usage_key: UsageKey) -> None:
-    """Complete a block, in a request without a transaction."""
-    BlockCompletion.objects.submit_completion(user, usage_key, 1.0)
+def complete(user: User, usage_key: UsageKey, at: datetime | None = None) -> None:
+    """Complete a block, in a request without a transaction; `at` is when, if that was not now.
+
+    Then in a transaction, so that no worker sees the moment at which the row was really made.
+    """
+    if at is None:
+        BlockCompletion.objects.submit_completion(user, usage_key, 1.0)
+        return
+    with transaction.atomic():
+        row, is_new = BlockCompletion.objects.submit_completion(user, usage_key, 1.0)
+        if is_new:
+            BlockCompletion.objects.filter(pk=row.pk).update(created=at, modified=at)
 
 
-def answer(user: User, course_key: CourseKey, usage_key: UsageKey, points: float) -> None:
-    """Answer a problem; the same answer again changes nothing."""
+def answer(user: User, course_key: CourseKey, usage_key: UsageKey, points: float, at: datetime | None = None) -> None:
+    """Answer a problem, as `complete`; the same answer again changes nothing."""
     StudentModule.objects.update_or_create(
         student=user,
         module_state_key=usage_key,
         course_id=course_key,
         defaults={"module_type": "problem", "grade": points, "max_grade": 1.0, "state": "{}"},
     )
-    complete(user, usage_key)
+    complete(user, usage_key, at)
 
 
-def grade(user: User, course_key: CourseKey, times: int = 1) -> bool:
-    """Compute the course grade as the worker does after an answer, announced each time; whether it passes."""
+def grade(user: User, course_key: CourseKey, times: int = 1, at: datetime | None = None) -> bool:
+    """Compute the course grade as the worker does after an answer, announced each time; whether it passes.
+
+    A first pass was `at` that moment, if one is given.
+    """
     passed = False
-    for _ in range(times):
-        passed = bool(CourseGradeFactory().update(user, course_key=course_key).passed)
+    with nullcontext() if at is None else transaction.atomic():
+        for _ in range(times):
+            passed = bool(CourseGradeFactory().update(user, course_key=course_key).passed)
+        if at is not None:
+            rows = PersistentCourseGrade.objects.filter(user_id=user.id, course_id=course_key)
+            rows.filter(passed_timestamp__gt=at).update(passed_timestamp=at)
     return passed
 
 

@@ -10,7 +10,9 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import count
 
 from common.djangoapps.student.models import CourseEnrollment
 from django.contrib.auth.models import User
@@ -26,6 +28,8 @@ from demo.learning.publishing import publish
 MOST_UNITS = 25
 LONGEST_AGO_DAYS = 60
 COURSES_PER_LEARNER = 3
+# What a learner does on the first day.
+BLOCKS_BEFORE_NIGHT = 9
 # Every eighth learner, counted from these, has a story of their own.
 STORY_CYCLE = 8
 
@@ -121,10 +125,11 @@ def _take(user: User, key: CourseKey, story: Story, dice: random.Random, report:
     # All dice are thrown here, in one order, so that a path never depends on what the database has.
     kind, mode, days = dice.choice(KINDS), dice.choice(MODES), dice.randint(1, LONGEST_AGO_DAYS)
     noise = dice.random()
-    acts.enroll(user, key, mode, days)
+    enrollment = acts.enroll(user, key, mode, days)
     report.acts["enrolled"] += 1
     report.paths.append((user.username, str(key), "leaves" if story is Story.LEAVES else kind.name))
-    _study(user, modulestore().get_course(key), kind, mode, report)
+    pace = _pace(random.Random(f"{user.username}:{key}:pace"), enrollment.created, has_night=days > 1)
+    _study(user, modulestore().get_course(key), kind, mode, pace, report)
     if noise < 0.2:
         acts.unenroll(user, key)
     if noise < 0.4:
@@ -135,7 +140,18 @@ def _take(user: User, key: CourseKey, story: Story, dice: random.Random, report:
         report.acts["left"] += 1
 
 
-def _study(user: User, course: Course, kind: Diligence, mode: str, report: Report) -> None:
+def _pace(dice: random.Random, enrolled: datetime, has_night: bool) -> Iterator[datetime]:
+    """When a learner is done with one block after the other: minutes for each, and a night after the first ones.
+
+    All of it is over a day after the enrollment, or two with a night, however large the course is.
+    """
+    moment = enrolled + timedelta(minutes=dice.randint(5, 50))
+    for number in count(1):
+        yield moment
+        moment += timedelta(hours=14 if has_night and number == BLOCKS_BEFORE_NIGHT else 0, minutes=dice.randint(3, 11))
+
+
+def _study(user: User, course: Course, kind: Diligence, mode: str, pace: Iterator[datetime], report: Report) -> None:
     open_units = [unit for unit in course.units() if not (unit.gated and mode == "audit")][:MOST_UNITS]
     todo = open_units[: round(len(open_units) * kind.progress)]
     problems = list(_problems(todo))
@@ -143,13 +159,13 @@ def _study(user: User, course: Course, kind: Diligence, mode: str, report: Repor
     for unit in todo:
         for block in unit.counted_blocks():
             if block.weight > 0:
-                acts.answer(user, course.id, block.usage_key, 1.0 if block.usage_key in right else 0.0)
+                acts.answer(user, course.id, block.usage_key, float(block.usage_key in right), next(pace))
             else:
-                acts.complete(user, block.usage_key)
+                acts.complete(user, block.usage_key, next(pace))
             report.acts["completed a block"] += 1
     if problems:
         # Twice: the platform grades again for reasons of its own, and says again that the learner passed.
-        passed = acts.grade(user, course.id, times=2)
+        passed = acts.grade(user, course.id, times=2, at=next(pace))
         report.acts["passed" if passed else "did not pass"] += 1
         report.acts["certified"] += acts.certify(user, course.id)
 

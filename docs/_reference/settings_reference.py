@@ -1,6 +1,7 @@
 """The configuration reference, made from the annotations in ``percipio_openedx/settings/common.py``.
 
-Each setting there stands under a comment in the form of code-annotations (``.. setting_name:`` and so on).
+Each setting there stands under a comment in the form of code-annotations: ``.. toggle_name:`` and so on for what is on
+or off (OEP-17), ``.. setting_name:`` for all else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "percipio_openedx"
 
-_FIELD = re.compile(r"\.\. setting_(name|default|description): (.*)")
+_FIELD = re.compile(r"\.\. (?:setting|toggle)_(\w+): (.*)")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Setting:
 
 def annotations(source: str) -> Iterator[Setting]:
     """The annotated settings, in the order of the file."""
-    for block in re.split(r"(?=# \.\. setting_name:)", source)[1:]:
+    for block in re.split(r"(?=# \.\. (?:setting|toggle)_name:)", source)[1:]:
         fields: dict[str, str] = {}
         current = ""
         for line in block.splitlines():
@@ -42,7 +43,7 @@ def annotations(source: str) -> Iterator[Setting]:
                 fields[current] = text
             elif current:
                 fields[current] += f" {text}"
-        yield Setting(**fields)
+        yield Setting(fields["name"], fields["default"], fields["description"])
 
 
 def value_of(path: Path, name: str) -> Any:

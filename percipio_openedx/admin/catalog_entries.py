@@ -229,4 +229,5 @@ def explained(row: Any) -> str:
 
 
 def _local(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    """Return a moment for the end of a sentence: its period is also that of ``p.m.``, which is left out here."""
+    return formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT").removesuffix(".")

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q
-from django.dispatch import Signal
 
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.outcomes import Answer, next_time
@@ -26,15 +25,9 @@ from percipio_openedx.enums import SWITCHED_OFF, Outcome, Pause
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.redaction import fitted, message_of
+from percipio_openedx.signals import destination_paused, destination_recovered
 
 logger = logging.getLogger(__name__)
-
-# Sent with ``send_robust`` after the change is stored: credentials or configuration are refused. Arguments:
-# destination_id, site_id, account, organization, reason, words.
-destination_paused = Signal()
-# A statement was accepted again, or the configuration is valid again: destination_id, site_id, account,
-# organization.
-destination_recovered = Signal()
 
 _REASONS = {
     Outcome.UNAUTHORIZED: Pause.UNAUTHORIZED,

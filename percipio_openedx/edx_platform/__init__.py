@@ -45,6 +45,7 @@ from percipio_openedx.edx_platform.at_once import (
     course_progress,
     course_state,
     forget_outlines,
+    is_counted,
     is_trusted,
     trust,
 )

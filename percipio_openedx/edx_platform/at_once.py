@@ -112,6 +112,11 @@ def course_state(course_key: str, users: Mapping[int, User]) -> CourseState:
     return CourseState(texts, version, facts, classes)
 
 
+def is_counted(course_key: str, count: int) -> bool:
+    """Whether so many learners of a course run would be counted at once now, and not be asked for one by one."""
+    return (_wanted.get(course_key) or 0) + count >= FEW
+
+
 def is_trusted(outline: str) -> bool:
     """Whether somebody was counted with this outline as the platform does."""
     return bool(_trusted.get(outline))

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     BACKFILL = "backfill"
     KNOWN_AGAIN = "known_again"
     SWEEP = "sweep"
+    ASKED = "asked"
 
 
 class Notice(models.Model):

@@ -21,8 +21,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from percipio_openedx import config
-from percipio_openedx.delivery import breaker
+from percipio_openedx import config, signals
 from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import Alert
@@ -70,7 +69,7 @@ def forget(**_: Any) -> None:
 
 def connect() -> None:
     """Have the pass in which a destination pauses or recovers report it. Call once per process."""
-    for signal in (breaker.destination_paused, breaker.destination_recovered):
+    for signal in (signals.destination_paused, signals.destination_recovered):
         signal.connect(forget, dispatch_uid="percipio_openedx.alerts")
 
 
@@ -208,12 +207,15 @@ def _part(row: Alert, one: Problem | None) -> str:
             "duration": timesince(began_at, row.changed_at).replace("\xa0", " "),
         }
         lasted = _("From %(began)s to %(ended)s: %(duration)s.") % times
-        return "\n".join((f"{_('resolved')} – {title}", row.message, lasted))
-    lines = [f"{_('PROBLEM')} – {title}", row.message]
+        state = _("resolved")
+        return "\n".join((f"{state} – {title}", row.message, lasted))
+    state = _("PROBLEM")
+    lines = [f"{state} – {title}", row.message]
     if one is not None:
         lines[1] = f"{_text(one)} {one.fix}"
         if has_grown(row, one):
-            lines[0] = f"{_('PROBLEM, ten times as large')} – {title}"
+            state = _("PROBLEM, ten times as large")
+            lines[0] = f"{state} – {title}"
             text = _("The last mail said %(before)s; now it is %(count)s.")
             lines.append(text % {"before": row.announced_count, "count": one.count})
         if one.since is None:

@@ -128,7 +128,7 @@ def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
-    destinations = _("%(count)s, all open") % {"count": len(snapshot.destinations)}
+    destinations = _("%(count)s, all working") % {"count": len(snapshot.destinations)}
     return [
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),

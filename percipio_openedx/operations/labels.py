@@ -73,6 +73,7 @@ REASONS: Mapping[str, Text] = {
     Reason.BACKFILL: _("back-fill"),
     Reason.KNOWN_AGAIN: _("the learner is no longer held back as unknown to Percipio"),
     Reason.SWEEP: _("sweep"),
+    Reason.ASKED: _("another plugin asked for it"),
 }
 
 HOLDS: Mapping[str, Text] = {
@@ -103,6 +104,10 @@ HOLDS: Mapping[str, Text] = {
         "The account that this learner belongs to is switched off. Switched on, it gets the reports that are due."
     ),
     HoldReason.UNSAYABLE: _("A statement cannot be made of what the LMS says; the log names the field."),
+    HoldReason.STOPPED: _(
+        "A filter step of this LMS stops what is due; the log names its reason. What is due is built again at the "
+        "learner's next act, and once a day."
+    ),
     HoldReason.UNKNOWN_TO_PERCIPIO: _(
         "Percipio has refused this learner as unknown. Reports go on when the learner's name for Percipio changes, or "
         "when the learner is tried again in the list of learners unknown to Percipio."
@@ -132,6 +137,7 @@ HOLDS_IN_SHORT: Mapping[str, Text] = {
     HoldReason.MODE_LEFT_OUT: _("enrolled in a mode that is left out"),
     HoldReason.NO_ACCOUNT: _("of none of the site's accounts"),
     HoldReason.ACCOUNT_OFF: _("of an account that is switched off"),
+    HoldReason.STOPPED: _("stopped by a filter step"),
     HoldReason.UNKNOWN_TO_PERCIPIO: _("unknown to Percipio"),
 }
 

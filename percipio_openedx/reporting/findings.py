@@ -12,7 +12,7 @@ from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
-from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError
+from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting import identity
@@ -109,6 +109,12 @@ class LearnerFinding:
             raise error
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
+        if isinstance(error, StatementStopped):
+            # As the site wants it: nothing went wrong.
+            self.hold, self.problem = HoldReason.STOPPED, None
+            who = self.row.user_id, self.row.course_key
+            logger.info("statement stopped user=%s course=%s reason=%s", *who, error.reason or "-")
+            return
         if isinstance(error, PercipioConfigurationError):
             # An account's mistake is a problem of its own (``operations.problems``), not one of each learner.
             return

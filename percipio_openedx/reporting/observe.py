@@ -18,6 +18,7 @@ from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Milestone, Observed, StatementContext
 from percipio_openedx.db import persistently
+from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.enums import HoldReason, Kind, ProgressSource
 from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse, Part
@@ -207,12 +208,13 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
         aggregated.take(course_key, wanted, now)
         return
     # Read first: if something changes meanwhile, the answer is stored under the earlier version.
-    state = observed_state.course_state(course_key, [finding.row.user_id for finding in wanted])
+    state = _state_worth_reading(course_key, wanted)
     asked: dict[int, tuple[LearnerFinding, str]] = {}
     for finding in wanted:
         row = finding.row
-        version = observed_state.progress_version(finding.observed, state.texts.get(row.user_id, ""))
-        if version and row.activity_version == version and not options.again:
+        text = None if state is None else state.texts.get(row.user_id, "")
+        version = observed_state.progress_version(finding.observed, text)
+        if text and row.activity_version == version and not options.again:
             percent, unlocked = row.percent_seen, row.percent_unlocked_seen
             finding.observed = replace(finding.observed, percent=percent, percent_unlocked=unlocked)
         elif options.is_broken:
@@ -244,6 +246,18 @@ def _ask_progress(course_key: str, findings: Sequence[LearnerFinding], options: 
             row.percent_seen, row.percent_unlocked_seen, row.activity_version = percent, unlocked, version
 
 
+def _state_worth_reading(course_key: str, wanted: Sequence[LearnerFinding]) -> CourseState | None:
+    """Return what progress depends on; None where it costs more than it may save.
+
+    That is for a few learners who all did something since they were last asked for: the platform is asked anyway. Who
+    is observed once more without having done anything is remembered from then on.
+    """
+    again = any(observed_state.is_same_activity(one.row.activity_version, one.observed.activity) for one in wanted)
+    if not again and not edx_platform.is_counted(course_key, len(wanted)):
+        return None
+    return observed_state.course_state(course_key, [one.row.user_id for one in wanted])
+
+
 def _build(
     finding: LearnerFinding, context: Callable[..., StatementContext], seconds: int | None, now: datetime
 ) -> None:
@@ -252,7 +266,7 @@ def _build(
     built = []
     for milestone in finding.milestones:
         one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
-        who = {"identity": finding.identity, "registration": finding.row.registration}
+        who = {"identity": finding.identity, "registration": finding.row.registration, "user_id": finding.row.user_id}
         statement = build(context(milestone=one, **who), now=now)
         check_columns(one, statement)
         built.append((one, statement))

@@ -187,17 +187,25 @@ def answers(
     return answers
 
 
-def progress_version(observed: Observed, state: str) -> str:
+def progress_version(observed: Observed, state: str | None) -> str:
     """Return a cheap hash of all that progress depends on; ``''``, never reused, if a part is unknown.
 
     Arguments:
-        state: of the learner (``CourseState.texts``).
+        state: of the learner (``CourseState.texts``); None if it was not read. Then the version says what was done,
+            and equals no version of a state.
     """
     enrollment, activity = observed.enrollment, observed.activity
+    if state is None:
+        return f"{activity.version}/"
     if not state or enrollment is None:
         return ""
     others = f"{state}|{enrollment.mode}|{enrollment.is_active}"
     return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
+
+
+def is_same_activity(version: str, activity: Activity) -> bool:
+    """Whether this version (``progress_version``) is of the same completions."""
+    return bool(version) and version.rpartition("/")[0] == activity.version
 
 
 def course_state(course_key: str, user_ids: Sequence[int]) -> CourseState:

@@ -13,12 +13,14 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
-from percipio_openedx.enums import ProgressSource, Undone
+from percipio_openedx.enums import HoldReason, Pause, ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.reporting import aggregated, identity, milestones, observed_state, retakes
+from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observe import context_of, examine
-from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
 # What was completed this long before an observation was committed by then.
@@ -91,6 +93,30 @@ def preview(
         unreported=tuple(missing),
         problem=finding.problem.reason if finding.problem else "",
     )
+
+
+def hold_of(user_id: int, course_key: str) -> HoldReason | Pause | None:
+    """Return why nothing is reported of a learner in a course run, None if something would be; builds no statement.
+
+    ``Pause.NOT_CONFIGURED``: the site reports nothing. Raises as ``preview``.
+    """
+    configuration = config.for_site(config.site_id_for(edx_platform.org_of(course_key)))
+    if configuration is None:
+        return Pause.NOT_CONFIGURED
+    with transaction.atomic():
+        try:
+            course = CourseBook().get(course_key)
+        finally:
+            # Undo what the platform writes on the way (the overview of a course that has none).
+            transaction.set_rollback(True)
+    if course is None or course.hold(configuration.catalog):
+        return HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
+    learner = observed_state.read_learners([user_id], configuration, makes_ids=False).get(user_id)
+    observed = Observed(enrollment=edx_platform.enrollments(course_key, [user_id]).get(user_id))
+    row = LearnerCourse(user_id=user_id, course_key=course_key, site_id=configuration.site_id)
+    seen = ObservedLearner(learner, observed)
+    finding = finding_of(row, seen, configuration, refused_names(configuration, [user_id]))
+    return HoldReason(finding.hold) if finding.hold else None
 
 
 def nothing_new(

@@ -211,7 +211,7 @@ def _build(
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
     milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
     _check_stands(row, milestone)
-    who = {"identity": finding.identity, "registration": row.registration}
+    who = {"identity": finding.identity, "registration": row.registration, "user_id": row.learner_course.user_id}
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")

@@ -41,10 +41,13 @@ UNTRACKED = (r"^/admin/percipio_openedx/", r"^/admin/login/", r"^/percipio/")
 PULL_SCOPE = "percipio:read"
 
 DEFAULTS: dict[str, Any] = {
-    # .. setting_name: PERCIPIO_ENABLED
-    # .. setting_default: True
-    # .. setting_description: Whether the plugin notices and reports anything. False stops all of it: no row is
+    # .. toggle_name: PERCIPIO_ENABLED
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: True
+    # .. toggle_description: Whether the plugin notices and reports anything. False stops all of it: no row is
     #     written, nothing is sent. A single site can be switched off in its configuration.
+    # .. toggle_use_cases: open_edx
+    # .. toggle_creation_date: 2026-11-25
     "PERCIPIO_ENABLED": True,
     # .. setting_name: PERCIPIO_REGION
     # .. setting_default: "us"
@@ -94,10 +97,13 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_default: "statements"
     # .. setting_description: Which API to report to: statements (xAPI) or track.
     "PERCIPIO_API": "statements",
-    # .. setting_name: PERCIPIO_SEND_SKIPPED
-    # .. setting_default: False
-    # .. setting_description: Whether a site that has changed from the Track API to the Statements API sends what it
+    # .. toggle_name: PERCIPIO_SEND_SKIPPED
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: False
+    # .. toggle_description: Whether a site that has changed from the Track API to the Statements API sends what it
     #     skipped before because Track has no form for it (passed, failed). False: that stays here, unsent.
+    # .. toggle_use_cases: opt_in
+    # .. toggle_creation_date: 2026-11-28
     "PERCIPIO_SEND_SKIPPED": False,
     # .. setting_name: PERCIPIO_LEARNER_ID
     # .. setting_default: "email"
@@ -129,9 +135,12 @@ DEFAULTS: dict[str, Any] = {
     #     Learners who are enrolled in another mode are held back. A list, or a text with commas; empty, or all: every
     #     mode.
     "PERCIPIO_MODES": [],
-    # .. setting_name: PERCIPIO_SEND_NAMES
-    # .. setting_default: True
-    # .. setting_description: Whether a learner's full name travels with the statement beside the id.
+    # .. toggle_name: PERCIPIO_SEND_NAMES
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: True
+    # .. toggle_description: Whether a learner's full name travels with the statement beside the id.
+    # .. toggle_use_cases: opt_out
+    # .. toggle_creation_date: 2026-11-25
     "PERCIPIO_SEND_NAMES": True,
     # .. setting_name: PERCIPIO_CONTENT_ID
     # .. setting_default: "course"
@@ -164,10 +173,13 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: The language tag (en, pt-BR) that the catalog states for a course whose settings name no
     #     language. Empty: such a course is held back.
     "PERCIPIO_CATALOG_LANGUAGE": "",
-    # .. setting_name: PERCIPIO_CATALOG_PUSH
-    # .. setting_default: False
-    # .. setting_description: Whether the offered courses are sent to Percipio's catalog, and kept in step with the LMS.
+    # .. toggle_name: PERCIPIO_CATALOG_PUSH
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: False
+    # .. toggle_description: Whether the offered courses are sent to Percipio's catalog, and kept in step with the LMS.
     #     Needs PERCIPIO_ORGANIZATION_ID and a service account with the permission CONTENT_IMPORT.
+    # .. toggle_use_cases: opt_in
+    # .. toggle_creation_date: 2026-11-29
     "PERCIPIO_CATALOG_PUSH": False,
     # .. setting_name: PERCIPIO_CATALOG_INTERVAL
     # .. setting_default: 3600
@@ -184,10 +196,13 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: The identity provider that learners who come by the launch address log in through: its id
     #     in the LMS (for instance saml-okta, as in tpa_hint). Empty: the login page as it is.
     "PERCIPIO_LAUNCH_IDP": "",
-    # .. setting_name: PERCIPIO_LAUNCH_ENROLLS
-    # .. setting_default: True
-    # .. setting_description: Whether the launch address shows a learner who is not enrolled a page with a button that
+    # .. toggle_name: PERCIPIO_LAUNCH_ENROLLS
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: True
+    # .. toggle_description: Whether the launch address shows a learner who is not enrolled a page with a button that
     #     enrolls, by the LMS's own rules. False: it leads to the course's about page.
+    # .. toggle_use_cases: opt_out
+    # .. toggle_creation_date: 2026-11-29
     "PERCIPIO_LAUNCH_ENROLLS": True,
     # .. setting_name: PERCIPIO_STARTED_ON
     # .. setting_default: "enrollment"
@@ -240,11 +255,14 @@ DEFAULTS: dict[str, Any] = {
     # .. setting_description: How many of the LMS's Celery workers may work for the plugin at the same time when there
     #     is much to do, 1 to 64. One is enough except for large back-fills and the hours after an outage.
     "PERCIPIO_PARALLEL_RUNS": 2,
-    # .. setting_name: PERCIPIO_SWEEP
-    # .. setting_default: True
-    # .. setting_description: Whether workers compare, once a day and with a small part of their time, everything that
+    # .. toggle_name: PERCIPIO_SWEEP
+    # .. toggle_implementation: DjangoSetting
+    # .. toggle_default: True
+    # .. toggle_description: Whether workers compare, once a day and with a small part of their time, everything that
     #     was observed with the LMS, and report what no signal told. False: a lost signal is made up for only by the
     #     learner's next act, or by percipio_backfill.
+    # .. toggle_use_cases: opt_out
+    # .. toggle_creation_date: 2026-11-29
     "PERCIPIO_SWEEP": True,
     # .. setting_name: PERCIPIO_BATCH_SIZE
     # .. setting_default: 50

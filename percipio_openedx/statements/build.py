@@ -1,6 +1,6 @@
 """Build the frozen bytes of a statement and its Track record from a milestone, and read them back.
 
-    milestone → event → event-routing-backends (transformer, the site's filters) → normalizer → checker → bytes
+    milestone → event → event-routing-backends (transformer, the site's filters) → normalizer → filter → checker → bytes
 
 Idempotent: the same milestone gives the same bytes, as long as it does not lie in the future.
 """
@@ -25,6 +25,7 @@ from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
 from percipio_openedx.statements.content import course_facts, learner
+from percipio_openedx.statements.filters import filtered
 from percipio_openedx.statements.normalizer import frozen, normalize, shortened
 from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.transformers import PercipioRegistry
@@ -57,18 +58,21 @@ _processor = PercipioXApiProcessor()
 
 
 def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
-    """Return the statement and Track record of a milestone; ``StatementError`` names the field, never its value."""
+    """Return the statement and Track record of a milestone; ``StatementError`` names the field, never its value.
+
+    Raises ``StatementStopped`` if the site's own filter step stops it, and whatever such a step raises.
+    """
     at = moment(context.milestone.at, now)
-    track = _record(context, at)
+    record = _record(context, at)
     event = _event(context, at)
     (transformed,) = _processor.transform_event(event)
-    statement = normalize(transformed, at)
+    statement, record = filtered(context, normalize(transformed, at), record, at)
     body = shortened(statement)
     check(statement)
     return BuiltStatement(
         id=event["data"]["statement_id"],
         body=body,
-        track=track,
+        track=None if record is None else frozen(record, "record"),
         verb=statement["verb"]["id"],
         actor_key=ids.actor_key_of(statement["actor"]),
         timestamp=at,
@@ -85,7 +89,7 @@ def moment(at: datetime, now: datetime) -> datetime:
     return earlier.replace(microsecond=earlier.microsecond // 1000 * 1000)
 
 
-def _record(context: StatementContext, at: datetime) -> bytes | None:
+def _record(context: StatementContext, at: datetime) -> dict[str, Any] | None:
     """Return the Track record of a milestone; None for passed, failed and retracted, which Track cannot express.
 
     Formats as on Percipio's tracking page: whole percent, whole seconds (omitted if unknown), UTC without fractions.
@@ -109,7 +113,7 @@ def _record(context: StatementContext, at: datetime) -> bytes | None:
     seconds = known_seconds(milestone.seconds)
     if seconds is not None:
         record["duration_spent"] = seconds
-    return frozen(record, "record")
+    return record
 
 
 def _event(context: StatementContext, at: datetime) -> dict[str, Any]:

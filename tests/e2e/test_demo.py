@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from django.contrib.sites.models import Site
 from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from demo.journals import Journal, compare, show_received
 from demo.learning import destinations
@@ -89,23 +92,44 @@ def test_a_port_that_somebody_else_holds_is_noticed(folder: Path, host: str) -> 
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_everything_that_it_started(folder: Path, number: signal.Signals) -> None:
-    process = demo(folder, "--port", str(a_free_port()), "--learners", "200")
+@pytest.mark.parametrize("is_serving", [False, True])
+def test_a_signal_ends_everything_that_it_started(folder: Path, is_serving: bool) -> None:
+    number = signal.SIGHUP if is_serving else signal.SIGTERM
+    port = a_free_port()
+    size = ["--learners", "1", "--serve", "--lms-port", str(a_free_port())] if is_serving else ["--learners", "200"]
+    process = demo(folder, "--port", str(port), *size)
     assert process.stdout is not None
     for line in process.stdout:
-        if "A class of" in line:
+        if ("Starting the lms" if is_serving else "A class of") in line:
             break
     until = time.monotonic() + PATIENCE
-    # The demo, its sandboxes, the worker with the processes of its pool, and whoever makes the class.
+    # The demo, its sandboxes, the worker with the processes of its pool, and whoever makes the class, or the LMS.
     while len(running(folder)) < 7 and time.monotonic() < until:
         time.sleep(0.1)
     assert len(running(folder)) >= 7
+    if is_serving:
+        a_press_arrives(f"http://127.0.0.1:{size[-1]}/class", f"http://127.0.0.1:{port}/_sandbox/statements")
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 128 + number
     assert running(folder) == []
+
+
+def a_press_arrives(page: str, statements: str) -> None:
+    """Let a learner of the class page finish a unit, as a browser does: the worker reports it by itself."""
+    until = time.monotonic() + PATIENCE
+    with requests.Session() as browser:
+        browser.mount("http://", HTTPAdapter(max_retries=Retry(connect=60, backoff_factor=0.2, backoff_max=1)))
+        browser.get(page, timeout=PATIENCE).raise_for_status()
+        form = {"seat": "2", "act": "unit", "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert "Watch it arrive" in browser.post(page, form, timeout=PATIENCE).text
+        arrived = ""
+        while "progressed" not in arrived and time.monotonic() < until:
+            time.sleep(0.2)
+            lines = browser.get(statements, timeout=PATIENCE).text.splitlines()
+            arrived = "".join(line for line in lines if "learner-0-0002" in line)
+    assert "progressed" in arrived
 
 
 def journal(path: Path, entries: list[tuple[str, dict[str, Any]]], region: str = "us", before: int = 0) -> Journal:

@@ -157,6 +157,7 @@ def test_the_page_is_whole_and_lets_nothing_foreign_run(sandbox: Sandbox) -> Non
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert policy.startswith(f"default-src 'none'; connect-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-")
+    assert policy.endswith("; frame-ancestors http://127.0.0.1:* http://localhost:*")
     assert nonce not in ask(sandbox.url + "/").body.decode()
     assert re.findall(r"(?:src|href)=\"(?!data:,)", page) == []
     assert "innerHTML" not in page

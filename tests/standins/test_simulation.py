@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from common.djangoapps.student.models import CourseEnrollment
 from completion.models import BlockCompletion
 from completion.waffle import ENABLE_COMPLETION_TRACKING_SWITCH
 from django.contrib.auth.models import User
+from django.utils import timezone
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from lms.djangoapps.grades.models import PersistentCourseGrade
 from waffle.testutils import override_switch
@@ -60,6 +64,25 @@ def test_the_same_class_again_changes_nothing() -> None:
     before = observed()
     live()
     assert observed() == before
+
+
+def test_the_class_takes_its_time() -> None:
+    """Minutes for each block, a night, and the pass after the last answer; nothing in the future."""
+    live()
+    now, minutes = timezone.now(), timedelta(minutes=1)
+    enrolled = {(row.user_id, row.course_id): row.created for row in CourseEnrollment.objects.all()}
+    passed = {(row.user_id, row.course_id): row.passed_timestamp for row in PersistentCourseGrade.objects.all()}
+    moments = defaultdict(list)
+    for row in BlockCompletion.objects.filter(user__is_staff=False).order_by("created"):
+        assert row.modified == row.created
+        moments[row.user_id, row.context_key].append(row.created)
+    for place, times in moments.items():
+        assert enrolled[place] < times[0] < times[-1] < (passed.get(place) or now) <= now
+        pauses = [after - before for before, after in pairwise(times)]
+        assert sum(pause > 30 * minutes for pause in pauses) <= 1
+        assert all(3 * minutes <= pause <= 11 * minutes for pause in pauses if pause <= 30 * minutes)
+    assert max(map(len, moments.values())) > 10
+    assert any(passed.values())
 
 
 def test_the_class_has_every_kind_of_story() -> None:

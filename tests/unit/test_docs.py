@@ -11,6 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from code_annotations.base import AnnotationConfig
+from code_annotations.contrib.config import FEATURE_TOGGLE_ANNOTATIONS_CONFIG_PATH, SETTING_ANNOTATIONS_CONFIG_PATH
+from code_annotations.find_static import StaticSearch
 
 from percipio_openedx.settings.common import DEFAULTS
 
@@ -72,6 +75,23 @@ def test_every_setting_is_annotated_with_its_default(reference: ModuleType) -> N
     annotated = {setting.name: ast.literal_eval(setting.default) for setting in reference.annotations(source)}
     assert annotated == DEFAULTS
     assert all(len(setting.description) > 20 for setting in reference.annotations(source))
+
+
+@pytest.mark.parametrize(
+    ("kind", "rules"),
+    [("toggle", FEATURE_TOGGLE_ANNOTATIONS_CONFIG_PATH), ("setting", SETTING_ANNOTATIONS_CONFIG_PATH)],
+)
+def test_what_is_on_or_off_is_annotated_as_a_toggle_and_all_else_as_a_setting(kind: str, rules: str) -> None:
+    """By the linter of Open edX itself (OEP-17), which knows the fields and their choices."""
+    folder = str(ROOT / "percipio_openedx" / "settings")
+    search = StaticSearch(AnnotationConfig(rules, verbosity=-1, source_path_override=folder))
+    found = search.search()
+    assert search.check_results(found), search.errors
+    names = {
+        one["annotation_data"] for of_file in found.values() for one in of_file if "_name:" in one["annotation_token"]
+    }
+    # None is a third choice of PERCIPIO_KEEP_EVENT_ROUTING, which makes it none.
+    assert names == {name for name, default in DEFAULTS.items() if isinstance(default, bool) is (kind == "toggle")}
 
 
 def test_the_reference_has_a_heading_for_each_setting(reference: ModuleType) -> None:

@@ -104,6 +104,8 @@ def test_an_index_shows_a_readme_whose_links_lead_somewhere(wheel: zipfile.ZipFi
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
     tag = f"/blob/v{percipio_openedx.__version__}/docs/"
     assert any(tag in link for link in links)
+    pictures = [link for link in links if link.endswith(".png")]
+    assert pictures and all(f"/raw/v{percipio_openedx.__version__}/docs/images/" in link for link in pictures)
 
 
 def test_the_tutor_plugin_takes_every_setting() -> None:

@@ -33,6 +33,7 @@ def ours(quick: bool) -> Figures:
         build(
             StatementContext(
                 milestone=done,
+                user_id=number,
                 identity=LearnerIdentity(email=f"learner{number}@example.com", name=f"Learner {number}"),
                 course=course,
                 registration=registration_for(root, number, world.COURSE),

@@ -45,7 +45,8 @@ def _page(incoming: Incoming, application: Application) -> Answer:
     page = files("percipio_sandbox").joinpath("page.html").read_text(encoding="utf-8")
     policy = (
         f"default-src 'none'; connect-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        # Another page of this machine, as the demo's, may show it; no page of another may.
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors http://127.0.0.1:* http://localhost:*"
     )
     headers = (("Content-Security-Policy", policy), ("Cache-Control", "no-store"))
     return Answer(200, page.replace("{{nonce}}", nonce).encode("utf-8"), HTML_TYPE, headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("reporting")]
 
 LIST = "/admin/percipio_openedx/catalogentry/"
 ONE, TWO = "course:A+One", "course:A+Two"
+HALF_PAST_NOON = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,8 @@ def test_items_are_found_by_state_site_id_and_title(looking: Client) -> None:
         (EntryState.WAITING, {"sent_at": timezone.now()}, ["Percipio holds an earlier version."]),
         (EntryState.REFUSED, {"answer": "400: no type"}, ["Percipio said: 400: no type.", "its course override"]),
         (EntryState.WITHDRAWN, {}, [f"remove the content id {ONE} from the organization org-7"]),
-        (EntryState.DELIVERED, {"sent_at": timezone.now()}, ["Accepted at"]),
+        (EntryState.DELIVERED, {"sent_at": HALF_PAST_NOON}, ["Accepted at May 4, 2026, 12:30 p.m.<"]),
+        (EntryState.WAITING, {"attempts": 1, "due_at": HALF_PAST_NOON}, ["next at May 4, 2026, 12:30 p.m.<"]),
     ],
 )
 def test_why_it_is_not_in_percipio(

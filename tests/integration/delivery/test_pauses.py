@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from percipio_openedx import signals
 from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import DeliveryAttempt, Destination, Statement
@@ -30,11 +31,11 @@ def reported() -> Iterator[list[tuple[str, str]]]:
     def recovered(organization: str, **_: Any) -> None:
         heard.append(("recovered", organization))
 
-    breaker.destination_paused.connect(paused)
-    breaker.destination_recovered.connect(recovered)
+    signals.destination_paused.connect(paused)
+    signals.destination_recovered.connect(recovered)
     yield heard
-    breaker.destination_paused.disconnect(paused)
-    breaker.destination_recovered.disconnect(recovered)
+    signals.destination_paused.disconnect(paused)
+    signals.destination_recovered.disconnect(recovered)
 
 
 def waiting() -> list[tuple[Any, ...]]:
@@ -135,13 +136,13 @@ def test_a_receiver_that_raises_changes_nothing(site: Sandbox) -> None:
     def broken(**_: Any) -> None:
         raise RuntimeError("the mail server is down")
 
-    breaker.destination_paused.connect(broken)
+    signals.destination_paused.connect(broken)
     try:
         add(1)
         site.set_scenario("forbidden")
         deliver_due(NOW)
     finally:
-        breaker.destination_paused.disconnect(broken)
+        signals.destination_paused.disconnect(broken)
     assert Destination.objects.get().failures == 1
 
 

@@ -10,8 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from percipio_openedx import config
-from percipio_openedx.delivery import breaker
+from percipio_openedx import config, signals
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
@@ -231,13 +230,13 @@ def test_a_destination_waits_and_says_why_once(
     def paused(reason: str, **_: Any) -> None:
         reported.append(reason)
 
-    breaker.destination_paused.connect(paused)
+    signals.destination_paused.connect(paused)
     try:
         add(1)
         for minutes in range(4):
             deliver_due(NOW + timedelta(minutes=2 * minutes))
     finally:
-        breaker.destination_paused.disconnect(paused)
+        signals.destination_paused.disconnect(paused)
 
     row = Destination.objects.get()
     assert (row.paused_reason, row.failures, row.probe_until) == ("private_address", 0, None)

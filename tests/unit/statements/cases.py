@@ -61,6 +61,7 @@ def a_context(kind: Kind, course: Course = CLOUD, **changes: Any) -> StatementCo
     of_milestone = {name: changes.pop(name) for name in list(changes) if name in Milestone.__dataclass_fields__}
     milestone = Milestone(**{"kind": kind, "at": AT, **of_milestone})
     defaults = {
+        "user_id": 7,
         "identity": JOHN,
         "course": course,
         "registration": REGISTRATION,
