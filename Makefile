@@ -44,7 +44,8 @@ test-mysql: $(INSTALLED)-ci.stamp ## Run those of the rows on a MySQL server (PE
 		$(PYTEST) -m "services or not services" tests/e2e \
 		$(filter-out tests/integration/test_reads.py,$(wildcard tests/integration/test_*.py)) $(ARGS)
 
-test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium
+test-browser: $(INSTALLED)-test.stamp ## Run the tests of the admin's pages in a headless Chromium (accessibility: with Node alone)
+	@! command -v npm >/dev/null || npm ci --prefix .ci/axe --no-audit --no-fund --ignore-scripts --silent
 	@$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 crash: $(INSTALLED)-ci.stamp ## End a pass at each of its steps, on SQLite and MariaDB, and see that the next one finishes it
@@ -142,5 +143,5 @@ $(VENV)/none.stamp:
 
 clean: ## Remove the environments and everything that was built
 	rm -rf $(VENV) .tox build dist *.egg-info docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.ci/judge/node_modules .ci/tutor-venv demo/var demo/received*.jsonl pii_report
+		.ci/axe/node_modules .ci/judge/node_modules .ci/tutor-venv demo/var demo/received*.jsonl pii_report
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

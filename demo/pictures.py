@@ -56,6 +56,7 @@ def _configuration() -> str:
 PICTURES: dict[str, Callable[[], str]] = {
     "class": lambda: reverse("class"),
     "overview": lambda: reverse("admin:percipio_openedx_overview"),
+    "setup": lambda: reverse("admin:percipio_openedx_site_setup", args=[1]),
     "timeline": _timeline,
     "configuration": _configuration,
     "catalog": lambda: reverse("admin:percipio_openedx_catalogentry_changelist"),

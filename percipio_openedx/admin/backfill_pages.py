@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.admin.base import OperatorAdmin, course_names, demand, shown_course
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.operations import BackfillRun
@@ -109,11 +109,13 @@ def start(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def _said(found: Forecast) -> dict[str, Any]:
+    failed = sorted(found.failed_courses.items())[:SAMPLE]
+    names = course_names(key for key, _reason in failed)
     return {
         "found": found,
         "kinds": [(count, labels.of(labels.KINDS, kind)) for kind, count in sorted(found.statements.items())],
         "held": [(count, labels.of(labels.HOLDS, reason)) for reason, count in sorted(found.held.items())],
-        "failed": sorted(found.failed_courses.items())[:SAMPLE],
+        "failed": [(shown_course(key, names.get(key, "")), reason) for key, reason in failed],
     }
 
 

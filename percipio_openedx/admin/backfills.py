@@ -35,7 +35,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         "failed_courses",
         "finished_at",
     )
-    fields = (*list_display[:-1], "course_key", "enrollment_id", "problem", "finished_at")
+    fields = (*list_display[:-1], "course", "enrollment_id", "problem", "finished_at")
     change_form_template = "admin/percipio_openedx/backfill_run.html"
 
     @admin.display(description=_("State"))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
@@ -19,6 +21,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx import edx_platform
+from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.statement import StatementLedger
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.labels import Text
@@ -51,8 +55,45 @@ def badge(tone: str, text: str) -> str:
     return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 
 
+def course_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return the names of the course runs that the LMS knows, by key; none if it cannot be asked."""
+    runs = []
+    for key in set(keys):
+        with suppress(PlatformUnavailable):
+            runs += [key] if edx_platform.parsed(key).run else []
+    with suppress(PlatformUnavailable):
+        return {run.key: run.name for run in edx_platform.course_runs(runs) if run.name}
+    return {}
+
+
+def shown_course(key: str, name: str) -> str:
+    """Return a course run by its name, with its key as title; by the key where the name is unknown."""
+    return format_html('<bdi title="{}">{}</bdi>', key, name or key)
+
+
+class NamedCourseList(ChangeList):
+    """A list whose rows have the names of their courses (``course_name``), read once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = self.result_list = list(self.result_list)
+        names = course_names(row.course_key for row in rows)
+        for row in rows:
+            row.course_name = names.get(row.course_key, "")
+
+
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Plugin pages, and Django's admin log of operators' actions."""
+
+    def called(self, row: Any) -> str:
+        """Return how one row is called on its page."""
+        return str(row)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Head a row's page with what an operator calls it."""
+        if (row := context.get("original")) is not None:
+            context["subtitle"] = self.called(row)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
         frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
@@ -113,8 +154,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 class ReadOnlyAdmin(OperatorAdmin):
     """Rows written by the plugin alone: learners' acts create them, retention and retirement delete them.
 
-    Never counts a whole table: there may be millions of rows.
+    Never counts a whole table: there may be millions of rows. ``site_field`` leads to the number of a row's site.
     """
+
+    site_field = "site_id"
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -124,17 +167,31 @@ class ReadOnlyAdmin(OperatorAdmin):
     paginator: ClassVar[Any] = BoundedPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows, with each site's domain where the list shows it."""
+        """Return the rows, with each site's domain where the list shows it, also of a destination's site."""
         rows: QuerySet[Any] = super().get_queryset(request)
-        if "site" in self.list_display:
-            domain = Site.objects.filter(pk=OuterRef("site_id")).values("domain")[:1]
+        if {"site", "where", "course_and_where"} & set(self.list_display):
+            domain = Site.objects.filter(pk=OuterRef(self.site_field)).values("domain")[:1]
             rows = rows.annotate(site_domain=Subquery(domain))
-        return rows
+        return rows if self.site_field == "site_id" else rows.annotate(site_id=F(self.site_field))
 
     @admin.display(description=_("Site"), ordering="site_id")
     def site(self, row: Any) -> str:
         """Return the site's name, or its number where the LMS has no such site."""
         return row.site_domain or str(row.site_id)
+
+    @admin.display(description=_("Where"), ordering="site_id")
+    def where(self, row: Any) -> str:
+        """Return the destination of a row by the names of its site, account and organization."""
+        return format_html("<bdi>{}</bdi>", sites.destination_name(row.destination, self.site(row)))
+
+    @admin.display(description=_("Course"))
+    def course(self, row: Any) -> str:
+        """Return the course's name in a list, and its key as well on the row's own page."""
+        key = row.course_key
+        if hasattr(row, "course_name"):
+            return shown_course(key, row.course_name)
+        name = course_names([key]).get(key, "")
+        return format_html('<bdi>{}</bdi> <bdi class="percipio-quietly" dir="ltr">{}</bdi>', name, key)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.sites.models import Site
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
@@ -60,6 +59,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         choice_filter(_("state"), "state", {one.value: (labels.ENTRIES[one], Q(state=one)) for one in EntryState}),
     )
     list_select_related = ("destination",)
+    site_field = "destination__site_id"
     ordering = ("content_id", "id")
     search_fields = ("content_id", "title")
     search_help_text = _("Part of the content id, or of the title.")
@@ -68,13 +68,6 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     actions = ("send_now", "tick_off")
     has_send_permission = permitted("send_catalogentry")
     has_tick_off_permission = permitted("tick_off_catalogentry")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows with the site of their destination, which the column and the filter read."""
-        domain = Site.objects.filter(pk=OuterRef("destination__site_id")).values("domain")[:1]
-        rows = CatalogEntry.objects.annotate(site_id=F("destination__site_id"), site_domain=Subquery(domain))
-        annotated: QuerySet[Any] = rows.order_by(*self.ordering)
-        return annotated
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -98,12 +91,6 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Why, and what to do"))
     def what(self, row: CatalogEntry) -> str:
         return format_html("<bdi>{}</bdi>", explained(row))
-
-    @admin.display(description=_("Where"))
-    def where(self, row: Any) -> str:
-        account = row.destination.account
-        parts = (self.site(row), account and gettext("account %(account)s") % {"account": account})
-        return format_html("<bdi>{}</bdi>", ", ".join(filter(None, (*parts, row.destination.organization))))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CatalogList

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
 from django.contrib.sites.models import Site
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
@@ -27,6 +25,7 @@ from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, demand, may
 from percipio_openedx.admin.configuration_form import (
     SECRET_NAME,
+    SITE_ID,
     AccountForm,
     PercipioConfigurationForm,
     changes_reports,
@@ -34,15 +33,16 @@ from percipio_openedx.admin.configuration_form import (
     raw_values,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.sites import place_name
 from percipio_openedx.secret import StoredSecret
 
-# The query parameter of the form that names the version to start from.
-SOURCE = "source"
+# The query parameters of the form that name the version to start from, and the site that is being set up.
+SOURCE, SETUP = "source", "setup"
 
 
 @admin.register(PercipioConfiguration)
@@ -112,11 +112,17 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
 
+    def called(self, row: Any) -> str:
+        return place_name(row.site.domain, getattr(row, "name", ""))
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the version named by ``source``, without its secret, or from the default site."""
-        source = request.GET.get(SOURCE, "")
+        source, setup = (request.GET.get(name, "") for name in (SOURCE, SETUP))
         rows = self.model.objects.all()
         row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
+        if row is None and SITE_ID.fullmatch(setup):
+            # Switched on at the end, unless it reports by the settings already.
+            return {"site": int(setup), "enabled": _reports(int(setup))}
         if row is None:
             return {"site": config.default_site_id(), "enabled": True}
         # Everything but the secret, which is stored and not passed around.
@@ -134,7 +140,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         context["meaning"] = None
         if shows is not None:
             # The form's one error says that nothing is saved yet.
-            context |= {"errors": [], "meaning": _meaning(*shows)}
+            context |= {"errors": [], "meaning": meaning(*shows)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
@@ -143,8 +149,10 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
         if changes_reports(earlier.order_by("-pk").first(), obj):
             may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
-            self.message_user(request, _backfill_offer(obj.site, is_here=may_start), messages.INFO)
-        return super().response_add(request, obj, post_url_continue)
+            self.message_user(request, backfill_offer(obj.site, is_here=may_start), messages.INFO)
+        response = super().response_add(request, obj, post_url_continue)
+        is_set_up = SETUP in request.GET and "_save" in request.POST
+        return redirect("admin:percipio_openedx_site_setup", obj.site_id) if is_set_up else response
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Require the add permission for reverting, which creates a version."""
@@ -181,8 +189,24 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return None
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.test_view)
-        return [path("<int:site_id>/test/", view, name="percipio_openedx_test_connection"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("<int:site_id>/test/", view(self.test_view), name="percipio_openedx_test_connection"),
+            path("setup/", view(self.setup_view), name="percipio_openedx_setup"),
+            path("<int:site_id>/setup/", view(self.site_setup_view), name="percipio_openedx_site_setup"),
+            *super().get_urls(),
+        ]
+
+    def setup_view(self, request: HttpRequest) -> HttpResponse:
+        # Imported here, so that the LMS starts without the checks.
+        from percipio_openedx.admin import setup_pages
+
+        return setup_pages.every_site(self, request)
+
+    def site_setup_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
+        from percipio_openedx.admin import setup_pages
+
+        return setup_pages.one_site(self, request, site_id)
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
         """Show what would be checked; on POST, check it and show the doctor's results for this site."""
@@ -206,27 +230,13 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
             context["reach"] = reach_sentences.whom(in_force[site.pk])
             if request.method == "POST":
-                context.update(self._tested(request, site, name, configuration))
+                context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
         context |= {"list_url": f"admin:percipio_openedx_{self.opts.model_name}_changelist"}
         context |= {
             "add_url": f"admin:percipio_openedx_{self.opts.model_name}_add" if self.has_add_permission(request) else ""
         }
         return self.page(request, "connection.html", title, site=site, **context)
-
-    def _tested(
-        self, request: HttpRequest, site: Site, name: str, configuration: config.Configuration
-    ) -> dict[str, Any]:
-        """Check the connection outside a transaction, so that none is open during network waits; log the result."""
-        # Imported here so that the LMS starts without them.
-        from percipio_openedx.operations import connection_check, doctor
-
-        tried = connection_check.examine(configuration)
-        steps = [*doctor.site(site.pk), *tried]
-        message = "; ".join(f"{step.name}: {step.verdict}" for step in steps)
-        with transaction.atomic():
-            self.log(request, str(site.pk), name, message)
-        return {"steps": steps, "is_well": connection_check.is_well(tried)}
 
 
 @admin.register(Account)
@@ -259,34 +269,7 @@ class AccountAdmin(PercipioConfigurationAdmin):
         return self.test_page(request, site, row, place_name(site.domain, name))
 
 
-def _meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
-    """Return whom the site reports now and with the new version, and what would be due otherwise."""
-    # Imported here so that the LMS starts without them.
-    from percipio_openedx.operations import effect, reach, reach_sentences, sites
-
-    site_id, all_courses = row.site_id, cache(reach.courses_by_site)
-    before, after = (sites.in_force([site_id], *sites.rows_with(one))[site_id] for one in (former, row))
-    changed: list[str] = []
-    with suppress(PlatformUnavailable):
-        old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
-        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
-    return {
-        "now": reach_sentences.whom(before, all_courses),
-        "then": reach_sentences.whom(after, all_courses),
-        "changed": changed,
-    }
-
-
-def _backfill_offer(site: Site, *, is_here: bool) -> str:
-    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
-    # Those who were observed before are compared again by the sweep, without being asked for.
-    offer = (
-        gettext("Learners who were observed before are reported by this within a day, all others by a back-fill:")
-        if config.sweeps()
-        else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
-    )
-    if is_here:
-        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
-        return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
-    command = f"./manage.py lms percipio_backfill --site {site.domain}"
-    return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))
+def _reports(site_id: int) -> bool:
+    with suppress(PercipioConfigurationError):
+        return config.for_site(site_id) is not None
+    return False

@@ -7,15 +7,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
+from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.admin.base import NamedCourseList, OperatorAdmin, demand
 from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account
@@ -38,10 +40,17 @@ class CourseImportForm(forms.Form):
 class CourseOverrideAdmin(OperatorAdmin):
     """Course overrides: what is decided about courses; bulk import from CSV, and a list of all course runs."""
 
-    list_display = ("course_key", "is_reported", "content_id", "offer", "title", "updated_at")
+    list_display = ("course_key", "name", "is_reported", "content_id", "offer", "title", "updated_at")
     list_filter = ("is_reported", "offer")
     search_fields = ("course_key__startswith", "content_id__startswith")
     change_list_template = "admin/percipio_openedx/course_overrides.html"
+
+    @admin.display(description=_("Name"))
+    def name(self, row: Any) -> str:
+        return format_html("<bdi>{}</bdi>", row.course_name)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedCourseList
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         help_texts = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.sites.models import Site
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,7 +19,17 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, choice_filter, count_text, demand, permitted
+from percipio_openedx.admin.base import (
+    NamedCourseList,
+    ReadOnlyAdmin,
+    bounded_count,
+    choice_filter,
+    count_text,
+    course_names,
+    demand,
+    permitted,
+    shown_course,
+)
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.capture import wake
 from percipio_openedx.data import Learner
@@ -47,8 +58,9 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     actions = ("report_anew",)
     has_report_anew_permission = permitted("report_anew_learnercourse")
-    list_display = ("user_id", "course_key", "site", "account", "reported", "hold", "observed_at", "timeline_link")
+    list_display = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
+    fields = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
 
@@ -58,6 +70,9 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         if query.learner:
             self.log_search(request)
         return queryset.filter(pk__in=search.learner_courses(query).values("pk")) if any(query) else queryset, False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedCourseList
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
@@ -138,12 +153,21 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
         if any(query):
             self.log_search(request, len({*named, *shown}))
+        names = course_names(row.course_key for row in rows)
         context = {
             "choice": choice,
             "query": query,
             "is_asked": any(query),
             "problem": problem,
-            "rows": [(row, shown.get(row.user_id) if search.is_shown(row) else None, self.hold(row)) for row in rows],
+            "rows": [
+                (
+                    row,
+                    shown.get(row.user_id) if search.is_shown(row) else None,
+                    self.hold(row),
+                    shown_course(row.course_key, names.get(row.course_key, "")),
+                )
+                for row in rows
+            ],
             "is_cut": len(rows) == MAX_FOUND,
             "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
         }
@@ -192,22 +216,26 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             self.log_search(request, len(found))
             problem = gettext("No learner, or more than one, matches.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
-        self._log_learner(request, account.user_id, choice.key, gettext("Previewed what would be reported."))
-        now = _now(account.user_id, choice.key, afresh="afresh" in request.GET)
+        now = self.previewed(request, account.user_id, choice.key, afresh="afresh" in request.GET)
         return {"learner": found.get(account.user_id), "course_key": choice.key, "is_answered": True, **now}
+
+    def previewed(self, request: HttpRequest, user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
+        """Log the request, and return what would be sent now; ``how`` is as in ``reporting.preview.preview``."""
+        self._log_learner(request, user_id, course_key, gettext("Previewed what would be reported."))
+        return _now(user_id, course_key, **how)
 
     def _log_learner(self, request: HttpRequest, user_id: int, course_key: str, message: str) -> None:
         row = LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id").first()
         self.log(request, str(row.pk) if row else None, f"user {user_id} in {course_key}", message)
 
 
-def _now(user_id: int, course_key: str, *, afresh: bool = False) -> dict[str, Any]:
+def _now(user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
     """Return what an observation would find now: what is due, and why the rest is not."""
     # Imported here so that the LMS starts without it.
     from percipio_openedx.reporting.preview import preview
 
     try:
-        found = preview(user_id, course_key, afresh=afresh)
+        found = preview(user_id, course_key, **how)
     except PlatformUnavailable as error:
         return {"problem": str(error)}
     except PercipioConfigurationError as error:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import OperatorAdmin, demand
+from percipio_openedx.admin.base import OperatorAdmin, course_names, demand, shown_course
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
@@ -54,6 +54,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     # Read at most once, and not at all where the numbers are remembered.
     all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
     whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
+    names = course_names(row.course_key for row in snapshot.courses)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -63,7 +64,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in found],
         sites=[_site(site, found, snapshot, cached, whom) for site in snapshot.sites.values()],
         oldest_notice=snapshot.oldest_notice,
-        failing=snapshot.courses,
+        failing=[(row, shown_course(row.course_key, names.get(row.course_key, ""))) for row in snapshot.courses],
         series=[(name, labels.of(labels.STATES, name)) for name in SERIES],
     )
 

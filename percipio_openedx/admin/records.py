@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
+from percipio_openedx.admin.base import NamedCourseList, ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
@@ -50,6 +51,9 @@ class DestinationAdmin(ReadOnlyAdmin):
     actions = ("try_now",)
     # Retrying a destination sends what waits there.
     has_requeue_permission = permitted("requeue_statement")
+
+    def called(self, row: Destination) -> str:
+        return sites.destination_name(row, sites.site_name(row.site_id))
 
     @admin.display(description=_("Paused because"))
     def pause(self, row: Destination) -> str:
@@ -91,7 +95,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
     """One row per HTTP request to Percipio."""
 
     list_display = (
-        *("started_at", "destination", "api", "statements", "accepted", "status", "outcome_badge"),
+        *("started_at", "where", "api", "statements", "accepted", "status", "outcome_badge"),
         *("duration_ms", "answer"),
     )
     list_filter = (
@@ -99,6 +103,7 @@ class DeliveryAttemptAdmin(ReadOnlyAdmin):
         choice_filter(_("outcome"), "outcome", {one.value: (labels.OUTCOMES[one], Q(outcome=one)) for one in Outcome}),
     )
     list_select_related = ("destination",)
+    site_field = "destination__site_id"
 
     @admin.display(description=_("Outcome"))
     def outcome_badge(self, row: DeliveryAttempt) -> str:
@@ -110,9 +115,12 @@ class CourseRowAdmin(ReadOnlyAdmin):
 
     ordering = ("id",)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedCourseList
+
     @admin.display(description=_("Course"))
     def course(self, row: Notice | ObservationFailure) -> str:
-        return row.course_key if row.course_key != EVERY_COURSE else gettext("every course")
+        return super().course(row) if row.course_key != EVERY_COURSE else gettext("every course")
 
 
 @admin.register(Notice)
@@ -183,10 +191,9 @@ class AlertAdmin(ReadOnlyAdmin):
             number, _colon, name = key.partition(":")
             return sites.place_name(sites.site_name(int(number)), name) if number.isdecimal() else row.subject
         if kind == "destination" and key.isdecimal():
-            found = Destination.objects.filter(pk=key).values_list("site_id", "account", "organization").first()
+            found = Destination.objects.filter(pk=key).first()
             if found is not None:
-                site_id, account, organization = found
-                return " ".join(filter(None, (sites.place_name(sites.site_name(site_id), account), organization)))
+                return sites.destination_name(found, sites.site_name(found.site_id))
         return row.subject
 
 
@@ -212,7 +219,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Registrations (context.registration)"))
     def registration_list(self, row: ErasureRequest) -> str:
-        return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', row.registrations)
+        return format_html('<pre class="percipio-json" dir="ltr" tabindex="0">{}</pre>', row.registrations)
 
     @admin.display(description=_("Note"))
     def note(self, row: ErasureRequest) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -19,7 +20,15 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search, statement_filters
-from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, bounded_count, count_text, permitted
+from percipio_openedx.admin.base import (
+    NamedCourseList,
+    ReadOnlyAdmin,
+    SiteFilter,
+    badge,
+    bounded_count,
+    count_text,
+    permitted,
+)
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement, StatementQuerySet
@@ -28,8 +37,8 @@ from percipio_openedx.operations import labels
 Rows = QuerySet[Statement]
 Act = Callable[[StatementQuerySet], int]
 
-OF_WHAT = ("milestone", "learner", "course", "site", "happened_at", "stored_at", "uuid", "registration")
-DELIVERY = ("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "destination", "voided_by")
+OF_WHAT = ("milestone", "learner", "course", "where", "happened_at", "stored_at", "uuid", "registration")
+DELIVERY = ("state_badge", "due_at", "attempts", "status", "answer", "settled_at", "voided_by")
 
 BATCH = 500
 # Most statements whose own history names an action; beyond that one entry gives their number.
@@ -42,14 +51,10 @@ class StatementAdmin(ReadOnlyAdmin):
 
     list_display = (
         "stored_at",
-        "state_badge",
+        "state_and_answer",
         "milestone",
         "learner",
-        "course",
-        "account",
-        "status",
-        "short_answer",
-        "site",
+        "course_and_where",
     )
     list_display_links = ("stored_at",)
     list_filter = (SiteFilter, *statement_filters.FILTERS)
@@ -96,13 +101,8 @@ class StatementAdmin(ReadOnlyAdmin):
         address = reverse("admin:percipio_openedx_timeline", args=[found.user_id, found.course_key])
         return format_html('<a href="{}">{}</a>', address, row.username or gettext("user %s") % found.user_id)
 
-    @admin.display(description=_("Course"))
-    def course(self, row: Statement) -> str:
-        return format_html("<bdi>{}</bdi>", row.learner_course.course_key)
-
-    @admin.display(description=_("Account"))
-    def account(self, row: Statement) -> str:
-        return row.destination.account or "–"
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedCourseList
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:
@@ -114,9 +114,17 @@ class StatementAdmin(ReadOnlyAdmin):
             return badge(row.state, gettext("waiting for its course"))
         return badge(row.state, labels.of(labels.STATES, row.state))
 
-    @admin.display(description=_("Answer"))
-    def short_answer(self, row: Statement) -> str:
-        return format_html("<bdi>{}</bdi>", row.answer[:80] + ("…" if len(row.answer) > 80 else ""))
+    @admin.display(description=_("State"))
+    def state_and_answer(self, row: Statement) -> str:
+        """Return the state with Percipio's answer below, so that the list fits a laptop."""
+        text = row.answer[:80] + ("…" if len(row.answer) > 80 else "")
+        said = " ".join(filter(None, (str(row.status or ""), text.removeprefix(f"{row.status}: "))))
+        return format_html('{}<br><bdi class="percipio-quietly">{}</bdi>', self.state_badge(row), said)
+
+    @admin.display(description=_("Course"))
+    def course_and_where(self, row: Any) -> str:
+        """Return the course with the destination below."""
+        return format_html('{}<br><span class="percipio-quietly">{}</span>', self.course(row), self.where(row))
 
     @admin.display(description=_("Statement"))
     def statement_json(self, row: Statement) -> str:
@@ -253,4 +261,4 @@ def pretty_json(body: Any) -> str:
     text = bytes(body).decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return format_html('<pre class="percipio-json" dir="ltr">{}</pre>', text)
+    return format_html('<pre class="percipio-json" dir="ltr" tabindex="0">{}</pre>', text)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.contrib.sites.models import Site
-from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -22,25 +18,15 @@ from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearn
 class UnknownLearnerAdmin(ReadOnlyAdmin):
     """One row per learner and destination."""
 
-    list_display = ("user_id", "site", "organization", "since", "last_refused_at", "courses")
+    list_display = ("user_id", "where", "since", "last_refused_at", "courses")
     fields = list_display
     list_filter = (SiteFilter,)
     list_select_related = ("destination",)
+    site_field = "destination__site_id"
     search_fields = ("=user_id",)
     actions = ("try_again",)
     # To try a learner again sends what was refused.
     has_requeue_permission = permitted("requeue_statement")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows with the site of their destination, which the column and the filter read."""
-        domain = Site.objects.filter(pk=OuterRef("destination__site_id")).values("domain")[:1]
-        rows = UnknownLearner.objects.order_by("-pk")
-        annotated: QuerySet[Any] = rows.annotate(site_id=F("destination__site_id"), site_domain=Subquery(domain))
-        return annotated
-
-    @admin.display(description=_("Organization"))
-    def organization(self, row: UnknownLearner) -> str:
-        return row.destination.organization
 
     @admin.display(description=_("Courses"))
     def courses(self, row: UnknownLearner) -> str:

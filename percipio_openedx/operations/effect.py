@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -95,6 +96,34 @@ def compare(
             return _compare(before, after, chosen, deadline)
         finally:
             transaction.set_rollback(True)
+
+
+def example(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> tuple[int, str] | None:
+    """Return a learner of this site, and the course run, of whom something would be reported if nothing had been yet.
+
+    Those who have completed something come first. None if there is nobody among the first of the largest courses.
+
+    Raises:
+        PlatformUnavailable: the LMS could not be asked.
+    """
+    courses = all_courses().get(configuration.site_id, {})
+    # Undo what the platform writes on the way.
+    with transaction.atomic():
+        try:
+            closed, book = left_out(courses, configuration.catalog), CourseBook()
+            largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
+            for key in largest:
+                with suppress(PlatformUnavailable):
+                    drawn = edx_platform.enrollments_after(key, 0, EACH)
+                    rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
+                    course = book.get(key)
+                    side = None if course is None else _Side(configuration, course, rows)
+                    found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
+                    if found:
+                        return found[0][1], key
+        finally:
+            transaction.set_rollback(True)
+    return None
 
 
 def _compare(before: Configuration | None, after: Configuration | None, courses: Courses, deadline: float) -> Effect:

@@ -102,6 +102,11 @@ class SiteStatus:
     def waiting_since(self) -> datetime | None:
         return min((one.waiting_since for one in self.destinations if one.waiting_since), default=None)
 
+    @property
+    def has_arrived(self) -> bool:
+        """Return whether Percipio has accepted any statement of this site."""
+        return any(one.row.last_success_at for one in self.destinations if not one.row.is_catalog)
+
 
 def site_ids() -> list[int]:
     """Return every site that is configured, has reported, or uses the settings (the default one)."""
@@ -176,6 +181,12 @@ def senders() -> list[Configuration]:
 def place_name(site_name: str, account: str) -> str:
     """Return how a site, or one of its accounts, is called in a sentence."""
     return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name
+
+
+def destination_name(row: Destination, site_name: str) -> str:
+    """Return how a destination is called: by its site, its account and its organization."""
+    catalog = _("catalog") if row.is_catalog else ""
+    return ", ".join(filter(None, (place_name(site_name, row.account), row.organization, catalog)))
 
 
 def names(ids: Iterable[int]) -> dict[int, str]:

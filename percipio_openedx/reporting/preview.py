@@ -51,15 +51,19 @@ class Preview:
     problem: str = ""
 
 
-def preview(user_id: int, course_key: str, *, afresh: bool = False) -> Preview:
+def preview(
+    user_id: int, course_key: str, *, afresh: bool = False, configuration: Configuration | None = None
+) -> Preview:
     """Observe a learner in a course run as a worker would, or ``afresh`` as if nothing had been reported yet.
+
+    ``configuration`` is of the course's site, in place of the one in force: of a site that is not switched on yet.
 
     Raises:
         PlatformUnavailable: the platform could not be read, or the text is no course key.
         PercipioConfigurationError: the site's configuration is wrong.
     """
     site_id = config.site_id_for(edx_platform.org_of(course_key))
-    configuration = config.for_site(site_id)
+    configuration = configuration or config.for_site(site_id)
     if configuration is None:
         return Preview(site_id)
     key = {"user_id": user_id, "course_key": course_key}

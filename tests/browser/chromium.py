@@ -75,6 +75,11 @@ class Browser:
         screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": screen})
 
+    def scheme(self, value: str) -> None:
+        """Prefer ``light`` or ``dark`` colors."""
+        media = {"features": [{"name": "prefers-color-scheme", "value": value}]}
+        self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": media})
+
     def run(self, script: str, *arguments: Any) -> Any:
         """What a JavaScript function body returns."""
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
@@ -90,6 +95,11 @@ class Browser:
     def type(self, css: str, text: str) -> None:
         """Type into a field, after what is there."""
         self.call("POST", f"/element/{self._element(css)}/value", {"text": text})
+
+    def press(self, key: str) -> None:
+        """Press a key and let it go, wherever the focus is."""
+        strokes = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keyboard", "actions": strokes}]})
 
     def wait_for(self, text: str) -> None:
         """Until the page says that.

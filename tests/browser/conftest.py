@@ -38,6 +38,7 @@ def visit(chromium: Browser, live_server: Any, world: World) -> Callable[[str], 
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("root", "root@example.com", "edx"))
     chromium.resize(1280, 900)
+    chromium.scheme("light")
     chromium.open(f"{live_server.url}/admin/login/")
     chromium.cookie(django_settings.SESSION_COOKIE_NAME, client.cookies[django_settings.SESSION_COOKIE_NAME].value)
     chromium.console()

@@ -70,11 +70,6 @@ def browser(chromium: Browser, live_server: Any, settings: Any) -> Browser:
     return chromium
 
 
-def scheme(browser: Browser, value: str) -> None:
-    media = {"features": [{"name": "prefers-color-scheme", "value": value}]}
-    browser.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": media})
-
-
 def log_in(browser: Browser) -> None:
     browser.type("#id_username", "amina")
     browser.type("#id_password", "edx" + ENTER)
@@ -114,7 +109,7 @@ def test_every_page_fits_and_can_be_read(
         for language, direction in LANGUAGES.items():
             settings.LANGUAGE_CODE = language
             for tint in ("light", "dark"):
-                scheme(browser, tint)
+                browser.scheme(tint)
                 browser.open(live_server.url + path(name))
                 assert browser.run("return document.documentElement.dir") == direction
                 found += [(name, tint, *pair) for pair in browser.run(CONTRASTS) if pair[1] < 4.5]
@@ -128,6 +123,6 @@ def test_every_page_fits_and_can_be_read(
                 )
                 found += [(name, "small", height) for height in browser.run(small) if height < 24]
                 assert browser.run("return document.querySelectorAll('h1').length") == 1
-    scheme(browser, "light")
+    browser.scheme("light")
     assert found == []
     assert [line for line in browser.console() if "favicon" not in line and "404" not in line] == []

@@ -25,6 +25,7 @@ from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.scope import Scope
+from tests.browser.axe import faults, with_axe
 from tests.browser.chromium import Browser
 from tests.integration.admin.world import World
 from tests.integration.builders import KEY
@@ -35,7 +36,7 @@ Visit = Callable[[str], Browser]
 Picture = Callable[[str], None]
 WIDTHS = (1280, 390)
 # The key as WebDriver names it.
-ENTER = "\ue007"
+ENTER, TAB = "\ue007", "\ue004"
 
 
 def address(name: str, *args: object, query: str = "") -> str:
@@ -62,6 +63,9 @@ def pages(world: World) -> dict[str, str]:
         "erasure": address("erasurerequest_change", ErasureRequest.objects.get().pk),
         "account": address("account_add"),
         "account-connection": address("test_account", Account.objects.get().site_id, "birch"),
+        "setup-sites": address("setup"),
+        "setup": address("site_setup", 1),
+        "setup-new": address("site_setup", Account.objects.get().site_id),
         "backfill-start": address("backfillrun_add"),
         "backfill": address("backfillrun_change", BackfillRun.objects.get().pk),
     }
@@ -111,7 +115,8 @@ BEYOND = """
 const scrolls = element => element && (
     getComputedStyle(element).overflowX !== "visible" || scrolls(element.parentElement));
 return [...document.querySelectorAll("#content *")]
-    .filter(element => element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(element))
+    .filter(element => { const box = element.getBoundingClientRect();
+        return (box.right > window.innerWidth + 1 || box.left < -1) && !scrolls(element); })
     .map(element => element.outerHTML.slice(0, 120));
 """
 
@@ -139,6 +144,91 @@ def test_every_page_fits_wide_and_narrow_without_an_error(
             found += [(name, width, "error", line) for line in errors(browser)]
             found += [(name, width, "beyond the edge", element) for element in overflow(browser)]
     assert found == []
+
+
+@with_axe
+def test_every_page_can_be_used_by_everybody(furnished: World, visit: Visit) -> None:
+    found = []
+    for name, path in pages(furnished).items():
+        for width in WIDTHS:
+            browser = visit(path)
+            browser.resize(width, 900)
+            found += [(name, width, *fault) for fault in faults(browser)]
+    assert found == []
+
+
+@with_axe
+def test_what_keeps_people_from_using_a_page_is_found(visit: Visit) -> None:
+    browser = visit(address("preview"))
+    assert faults(browser) == []
+    browser.run(
+        "document.querySelector('label[for=learner]').remove();"
+        "document.querySelector('.percipio-page p').style.color = '#ddd'"
+    )
+
+    assert {rule for rule, *_ in faults(browser)} == {"color-contrast", "label"}
+
+
+# How an element looks; the controls of a page get a number each, and remember how they look without the focus.
+LOOKS = """
+const looks = one => { const style = getComputedStyle(one); return [style.outline, style.boxShadow, style.borderColor,
+    style.color, style.backgroundColor, style.textDecorationLine].join("|"); };
+"""
+CONTROLS = (
+    LOOKS
+    + """
+const found = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
+    .filter(one => one.checkVisibility() && !one.disabled && one.tabIndex >= 0);
+found.forEach((one, number) => { one.dataset.number = number; one.dataset.looks = looks(one); });
+// Of the buttons of a group Tab reaches one.
+return found.filter(one => one.type !== "radio" || one.checked).map(one => one.outerHTML.slice(0, 160));
+"""
+)
+FOCUSED = (
+    LOOKS
+    + """
+const one = document.activeElement, box = one.getBoundingClientRect();
+return [one.dataset.number, box.right > 0 && box.bottom > 0 && box.width > 0, looks(one) !== one.dataset.looks];
+"""
+)
+
+
+@pytest.mark.parametrize("name", ["setup", "setup-new", "overview", "configuration", "list-statement", "timeline"])
+def test_every_control_is_reached_by_the_keyboard_and_shows_it(furnished: World, visit: Visit, name: str) -> None:
+    browser = visit(pages(furnished)[name])
+    controls, reached = browser.run(CONTROLS), []
+    # Once around: the page itself lies between the last and the first one.
+    for _control in (*controls, "page"):
+        browser.press(TAB)
+        reached.append(browser.run(FOCUSED))
+
+    reached = [one for one in reached if one[0] is not None]
+    assert len({number for number, _is_seen, _is_marked in reached}) == len(controls)
+    assert [number for number, is_seen, is_marked in reached if not (is_seen and is_marked)] == []
+    # The first one leads past all that stands on every page, to something that is there.
+    target = browser.run("return document.querySelector('[data-number=\"0\"]').hash")
+    assert browser.run("return document.querySelector(arguments[0]).checkVisibility()", target)
+
+
+def test_the_list_of_statements_fits_a_laptop(furnished: World, visit: Visit, picture: Picture) -> None:
+    browser = visit(address("statement_changelist"))
+    picture("statements-laptop")
+
+    wide, seen = browser.run(
+        "const one = document.querySelector('.results'); return [one.scrollWidth, one.clientWidth]"
+    )
+    assert wide <= seen
+
+
+@pytest.mark.parametrize("name", ["overview", "setup", "setup-new", "timeline", "list-catalogentry", "list-statement"])
+def test_from_right_to_left(furnished: World, visit: Visit, picture: Picture, settings: Any, name: str) -> None:
+    settings.LANGUAGE_CODE = "ar"
+    for width in WIDTHS:
+        browser = visit(pages(furnished)[name])
+        browser.resize(width, 900)
+        picture(f"{name}-ar-{width}")
+        assert browser.run("return getComputedStyle(document.querySelector('#content')).direction") == "rtl"
+        assert overflow(browser) == []
 
 
 def test_what_stands_beyond_the_edge_and_an_error_are_found(visit: Visit) -> None:
@@ -186,7 +276,7 @@ def test_of_several_courses_one_is_chosen(furnished: World, visit: Visit) -> Non
     browser.click(".percipio-choice a")
     browser.wait_for("amina@example.com")
 
-    assert KEY in browser.text("#content table")
+    assert browser.run("return document.querySelector('#content td bdi[title]').title") == KEY
 
 
 def test_a_parked_statement_is_filtered_chosen_confirmed_and_sent_again(furnished: World, visit: Visit) -> None:

@@ -34,7 +34,7 @@ def names(pictures: ModuleType) -> list[str]:
 
 
 def test_the_command_takes_each_picture_that_is_there(names: list[str]) -> None:
-    assert {"overview", "timeline", "configuration", "catalog", "launch", "class"} == set(names)
+    assert {"overview", "setup", "timeline", "configuration", "catalog", "launch", "class"} == set(names)
     assert sorted(path.name for path in IMAGES.iterdir()) == sorted(f"{name}.png" for name in names)
 
 

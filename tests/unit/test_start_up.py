@@ -12,7 +12,7 @@ NOT_AT_START = (
     *("percipio_openedx.catalog.offered", "percipio_openedx.admin.course_runs"),
     "percipio_openedx.reporting.milestones",
     *("percipio_openedx.operations.doctor", "percipio_openedx.operations.metrics"),
-    *("percipio_openedx.reporting", "percipio_openedx.admin.overview"),
+    *("percipio_openedx.reporting", "percipio_openedx.admin.overview", "percipio_openedx.admin.setup_pages"),
 )
 
 

@@ -178,7 +178,7 @@ def test_alerts_name_the_account(world: World, everything: Client) -> None:
         Alert.objects.create(kind="misconfigured", subject=subject, is_on=True, changed_at=now)
     page = everything.get(reverse("admin:percipio_openedx_alert_changelist")).content.decode()
     assert "example.com, account acme" in page
-    assert "example.com, account beta org" in page
+    assert "example.com, account beta, org" in page
 
 
 def test_a_pull_client_is_of_an_account_where_there_are_any(admin: Client, everything: Client) -> None:

@@ -81,7 +81,7 @@ def test_a_catalog_that_cannot_be_asked_is_said(monkeypatch: pytest.MonkeyPatch)
 def test_the_learner_view_takes_part_of_a_course_s_name(amina: Any, everything: Client) -> None:
     found = everything.get(reverse(FIND), {"q": "amina", "course": "machine"})
 
-    assert [row.course_key for row, _learner, _hold in found.context["rows"]] == [OTHER_KEY]
+    assert [row.course_key for row, *_ in found.context["rows"]] == [OTHER_KEY]
 
 
 def test_the_learner_view_lets_choose_among_several(amina: Any, everything: Client) -> None:
@@ -92,13 +92,13 @@ def test_the_learner_view_lets_choose_among_several(amina: Any, everything: Clie
     href = f"?q=amina&amp;course={KEY.replace(':', '%3A').replace('+', '%2B')}"
     assert f'href="{href}"' in page.content.decode()
     found = everything.get(reverse(FIND) + href.replace("&amp;", "&"))
-    assert [row.course_key for row, _learner, _hold in found.context["rows"]] == [KEY]
+    assert [row.course_key for row, *_ in found.context["rows"]] == [KEY]
 
 
 def test_a_course_alone_shows_its_learners(amina: Any, everything: Client) -> None:
     found = everything.get(reverse(FIND), {"course": "foundations"})
 
-    assert [row.user_id for row, _learner, _hold in found.context["rows"]] == [amina.pk]
+    assert [row.user_id for row, *_ in found.context["rows"]] == [amina.pk]
 
 
 def test_the_preview_takes_part_of_a_course_s_name(amina: Any, operator: Callable[..., Client]) -> None:

@@ -14,10 +14,24 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from percipio_openedx.models import Alert, BackfillRun, Destination, ErasureRequest, Notice, Statement
+from percipio_openedx import edx_platform
+from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.models import (
+    Alert,
+    BackfillRun,
+    CourseOverride,
+    Destination,
+    ErasureRequest,
+    Notice,
+    ObservationFailure,
+    Statement,
+    UnknownLearner,
+)
+from percipio_openedx.models.notice import EVERY_COURSE
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.scope import Scope
 from tests.integration.admin.world import HOSTILE, World
+from tests.integration.builders import KEY
 
 OVERVIEW = "admin:percipio_openedx_overview"
 ERASURES = "admin:percipio_openedx_erasurerequest_changelist"
@@ -170,4 +184,45 @@ def test_an_alert_names_the_site_that_it_is_about(quiet: World, everything: Clie
 
     page = everything.get(reverse("admin:percipio_openedx_alert_changelist")).content.decode()
     shown = set(re.findall(r'<td class="field-about">([^<]*)</td>', page))
-    assert shown == {f"{site} org-of-the-alert", "destination:999999", site, "notices"}
+    assert shown == {f"{site}, org-of-the-alert", "destination:999999", site, "notices"}
+
+
+NAMED = ("statement", "learnercourse", "notice", "observationfailure", "courseoverride")
+
+
+def test_lists_call_courses_sites_and_accounts_by_their_names(quiet: World, everything: Client) -> None:
+    Destination.objects.update(account="birch", organization="org-a")
+    UnknownLearner.objects.create(
+        destination=quiet.destination, user_id=1, actor_key="a", since=quiet.now, last_refused_at=quiet.now
+    )
+    at = {"failing_since": quiet.now, "failed_at": quiet.now, "retry_at": quiet.now}
+    ObservationFailure.objects.create(course_key=KEY, reason="broken", **at)
+    ObservationFailure.objects.create(course_key=EVERY_COURSE, user_id=1, reason="broken", **at)
+    Notice.objects.create(user_id=1, course_key=KEY, reason="grade", noticed_at=quiet.now)
+    CourseOverride.objects.create(course_key=KEY)
+    CourseOverride.objects.create(course_key="course:DemoX+CS101")
+    shown = {
+        name: everything.get(reverse(f"admin:percipio_openedx_{name}_changelist")).content.decode()
+        for name in (*NAMED, "deliveryattempt", "unknownlearner")
+    }
+
+    assert [name for name in NAMED if "Cloud &lt;script&gt;" not in shown[name]] == []
+    assert all(f'title="{KEY}"' in shown[name] for name in NAMED if name != "courseoverride")
+    for name in ("statement", "deliveryattempt", "unknownlearner"):
+        assert "example.com, account birch, org-a" in shown[name], name
+    assert "every course" in shown["observationfailure"]
+    row = everything.get(reverse("admin:percipio_openedx_destination_change", args=[quiet.destination.pk]))
+    assert row.context["subtitle"] == "example.com, account birch, org-a"
+    assert "site=1" not in row.content.decode()
+
+
+def test_where_the_lms_cannot_name_courses_their_keys_are_shown(
+    quiet: World, everything: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise PlatformUnavailable("CourseOverview")
+
+    monkeypatch.setattr(edx_platform, "course_runs", fails)
+    page = everything.get(reverse("admin:percipio_openedx_statement_changelist")).content.decode()
+
+    assert f'<bdi title="{KEY}">{KEY}</bdi>' in page

@@ -64,6 +64,8 @@ def pages(world: World) -> dict[str, tuple[str, tuple[str, ...]]]:
     found["item of the catalog"] = (admin_url("catalog_item") + item, ("view_catalogentry",))
     entry = CatalogEntry.objects.values_list("pk", flat=True)[0]
     found["catalog entry"] = (admin_url("catalogentry_change", entry), ("view_catalogentry",))
+    found["setup of every site"] = (admin_url("setup"), ("view_percipioconfiguration",))
+    found["setup"] = (admin_url("site_setup", 1), ("view_percipioconfiguration",))
     found["connection"] = (admin_url("test_connection", 1), ("test_percipioconfiguration",))
     return found
 

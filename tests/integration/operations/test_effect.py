@@ -20,7 +20,7 @@ from percipio_openedx.enums import CompletedOn, StartedOn
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
 from percipio_openedx.operations import effect
-from percipio_openedx.operations.effect import Effect, compare
+from percipio_openedx.operations.effect import Effect, compare, example
 from percipio_openedx.operations.reach_sentences import of_effect
 from percipio_openedx.reporting import report_due
 from tests.integration.builders import a_course, a_learner, block, enrolled, progress_asked
@@ -233,3 +233,30 @@ def test_others_stand_for_a_course_that_cannot_be_read(monkeypatch: pytest.Monke
 def _two_courses() -> None:
     for place in range(2):
         many(a_course(f"course-v1:DemoX+CS{place}+2026"), place * 4, 4)
+
+
+def test_an_example_is_a_learner_whom_the_site_means_and_who_has_done_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, course, broken = a_course(), a_course("course-v1:DemoX+CS102+2026"), a_course("course-v1:DemoX+CS103+2026")
+    idle, gone, active = a_learner("idle"), a_learner("gone", is_active=False), a_learner("active")
+    for learner in (idle, gone, active):
+        for key in (out, course, broken):
+            enrolled(learner, key)
+    CourseOverride.objects.create(course_key=str(out), is_reported=False)
+    asked = edx_platform.course
+
+    def reads(key: str) -> Any:
+        if key == str(broken):
+            raise PlatformUnavailable("the course")
+        return asked(key)
+
+    monkeypatch.setattr(edx_platform, "course", reads)
+    assert example(in_force()) == (idle.pk, str(course))
+    complete(active, course, 0)
+    complete(gone, course, 0)
+    # What was reported already is no reason against it.
+    report_due()
+
+    assert example(in_force()) == (active.pk, str(course))
+    assert example(in_force(learners="sso:tpa-saml")) is None
