@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.plugins.services", "tests.plugins.emitted", "tests.plugins.flush", "tests.plugins.logs", "tests.plugins.reporting"]
+pytest_plugins = [
+    "tests.plugins.services",
+    "tests.plugins.emitted",
+    "tests.plugins.flush",
+    "tests.plugins.logs",
+    "tests.plugins.reporting",
+]
