@@ -29,7 +29,11 @@ from tests.poison.taken_out import without_bulkhead, without_handler
 from tests.poison.world import CUSTOMERS, World
 from tests.unit.test_architecture import BROAD_EXCEPTS
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("completing", "no_calls"),
+]
 
 GIVEN = os.environ.get("PERCIPIO_POISON_SEED", "")
 # What is poisoned at the same time; of the class enough stays healthy.
