@@ -128,7 +128,8 @@ def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
-    destinations = _("%(count)s, all open") % {"count": len(snapshot.destinations)}
+    count = len(snapshot.destinations)
+    destinations = ngettext("%(count)s, open", "%(count)s, all open", count) % {"count": count} if count else _("none")
     return [
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),
@@ -176,8 +177,11 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
     one = site.configuration
     if one is not None:
         for sender in one.senders:
-            of = f"account={sender.account} learners={sender.learners} " if sender.account else ""
-            yield well(name, f"{of}api={sender.api} partner={sender.partner} organization={sender.organization or '-'}")
+            seen = _("%(api)s, partner %(partner)s, organization %(organization)s")
+            if sender.account:
+                seen = _("account %(account)s, learners %(rule)s: ") + seen
+            values = {"account": sender.account, "rule": sender.learners, "api": labels.of(labels.APIS, sender.api)}
+            yield well(name, seen % {**values, "partner": sender.partner, "organization": sender.organization or "-"})
         for off in one.accounts:
             if off.in_force is None:
                 seen = _("account %(account)s is switched off: its learners are not reported") % {"account": off.name}
