@@ -80,7 +80,8 @@ class Command(OperatorCommand):
         return not wrong and all(tally.is_well for tally in tallies)
 
     def _reconcile(self, configuration: Configuration, options: Mapping[str, Any]) -> Tally:
-        which, place = _name(configuration.place), place_document(*configuration.place)
+        place = place_document(*configuration.place)
+        which = place_name(place["site_name"], place["account"])
         with (
             tqdm(desc=f"{which}: read", unit=" statements", disable=None) as reading,
             tqdm(desc=f"{which}: checked", unit=" statements", disable=None) as checking,
