@@ -96,14 +96,18 @@ def _masks() -> dict[str, str]:
     """Return what stands for each text that must not show: secrets, rules that name learners, Percipio's words."""
     masks: dict[str, str] = {}
     columns: list[dict[str, Any]] = [config.setting_values()]
+    rules: set[str] = set()
     with suppress(DatabaseError):
+        for one in sites.reporting().values():
+            rules |= {one.learners, *(account.rule for account in one.accounts)}
         columns += [{name: getattr(row, name) for name in config.ACCOUNT_FIELDS} for row in _rows()]
         rows = Destination.objects.values_list("last_error", "plain_answer")
         said = {text for row in rows for text in row}
         said |= set(Alert.objects.values_list("message", flat=True))
         said |= set(status.take(timezone.now()).not_rebuilt)
         masks |= dict.fromkeys(said, LEFT_OUT)
-    masks |= {rule: config.shown_rule(rule) for rule in (str(row["learners"]) for row in columns) if "=" in rule}
+    rules |= {str(row["learners"]) for row in columns}
+    masks |= {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
     masks |= dict.fromkeys(config.secret_texts(columns), MASK)
     return {text: mask for text, mask in masks.items() if len(text) >= SHORTEST_MASKED}
 

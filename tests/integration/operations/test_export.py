@@ -114,8 +114,10 @@ def test_nobody_is_exported_whom_the_site_does_not_report(
     ran, files = exported(manage, tmp_path)
     assert files == [[HEAD, AMINA]]
     assert ran.lines[1:] == [
-        "left out: 1 learner in a course: The account is not active. Activate it, and the next activity is reported with the rest.",
-        "left out: 1 learner in a course: Only learners of one single-sign-on provider are reported; this one is none of them.",
+        "left out: 1 learner in a course: The account is not active. Activate it, and the next activity is reported "
+        "with the rest.",
+        "left out: 1 learner in a course: Only learners of one single-sign-on provider are reported; this one is none "
+        "of them.",
     ]
 
 
