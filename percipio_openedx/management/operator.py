@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,14 @@ def course_run(key: str) -> str:
     except PlatformUnavailable:
         raise UsageError(_("%(key)r is no course run; write course-v1:Org+Course+Run") % {"key": key}) from None
     return key
+
+
+def course_named(key: str) -> str:
+    """Return a course run's name with its key, or the key alone where the LMS's list of courses has no name."""
+    name = ""
+    with suppress(PlatformUnavailable):
+        name = edx_platform.find_courses(key, 1).get(key, "")
+    return f"{name} ({key})" if name else key
 
 
 def write_private(path: Path, text: str) -> str:

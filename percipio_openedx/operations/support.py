@@ -105,11 +105,20 @@ def _masks() -> dict[str, str]:
         said = {text for row in rows for text in row}
         said |= set(Alert.objects.values_list("message", flat=True))
         said |= set(status.take(timezone.now()).not_rebuilt)
-        masks |= dict.fromkeys(said, LEFT_OUT)
+        masks |= dict.fromkeys(said, LEFT_OUT) | _organizations()
     rules |= {str(row["learners"]) for row in columns}
     masks |= {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
     masks |= dict.fromkeys(config.secret_texts(columns), MASK)
     return {text: mask for text, mask in masks.items() if len(text) >= SHORTEST_MASKED}
+
+
+def _organizations() -> dict[str, str]:
+    """Return what stands for each organization that nobody configured: single sign-on gave it, of some learner."""
+    configured = {str(row.organization_id) for row in _rows()} | {str(config.setting_values()["organization_id"]), ""}
+    rows = (
+        Destination.objects.exclude(organization__in=configured).order_by("pk").values_list("organization", flat=True)
+    )
+    return {name: f"(organization {number} by single sign-on)" for number, name in enumerate(dict.fromkeys(rows), 1)}
 
 
 def _masked(value: Any, masks: list[tuple[str, str]]) -> Any:
@@ -181,14 +190,15 @@ def _columns(row: PercipioConfiguration | Account | None, fields: tuple[str, ...
 
 def _destinations() -> Iterator[dict[str, Any]]:
     snapshot = status.take(timezone.now())
-    ages = _ages([found.row.pk for found in snapshot.destinations])
+    ages, organizations = _ages([found.row.pk for found in snapshot.destinations]), _organizations()
     for site in snapshot.sites.values():
         for found in site.destinations:
             row = found.row
-            names = ("account", "organization", "own_credentials", "is_catalog")
+            names = ("account", "own_credentials", "is_catalog")
             yield {
                 **{"site": site.site_id, "site_name": site.name},
                 **{name: getattr(row, name) for name in names},
+                "organization": organizations.get(row.organization, row.organization),
                 "breaker": {name: getattr(row, name) for name in BREAKER},
                 "is_late": found.is_late,
                 "statements": [
@@ -232,8 +242,10 @@ def _failures() -> Iterator[dict[str, Any]]:
 
 def _attempts() -> Iterator[dict[str, Any]]:
     where = ("destination__site_id", "destination__account", "destination__organization", "destination__is_catalog")
+    organizations = _organizations()
     for row in DeliveryAttempt.objects.order_by("-pk").values(*ATTEMPT, *where)[:MOST_ATTEMPTS]:
-        yield {name.removeprefix("destination__").removesuffix("_id"): value for name, value in row.items()}
+        found = {name.removeprefix("destination__").removesuffix("_id"): value for name, value in row.items()}
+        yield {**found, "organization": organizations.get(found["organization"], found["organization"])}
 
 
 def _backfills() -> Iterator[dict[str, Any]]:

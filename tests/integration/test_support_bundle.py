@@ -102,7 +102,7 @@ def poisoned(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     Notice.objects.create(user_id=USER_ID, course_key=KEY, reason="grade", noticed_at=now)
     Statement.objects.filter(state=State.PARKED).update(state=State.OUTDATED, attempts=3, answer=SPOKEN)
     Destination.objects.update(
-        paused_reason=Pause.UNAUTHORIZED, failures=3, failing_since=now, plain_answer_trusted_at=now
+        organization=UID, paused_reason=Pause.UNAUTHORIZED, failures=3, failing_since=now, plain_answer_trusted_at=now
     )
     # Whatever came from outside.
     for model in apps.get_app_config("percipio_openedx").get_models():
@@ -169,7 +169,8 @@ def test_it_says_what_helps(poisoned: Any) -> None:
     assert failed == []
     assert found["versions"].keys() >= {"percipio_openedx", "python", "Django", "database", "open_edx"}
     assert {one["verdict"] for one in found["doctor"]} >= {"well", "wrong"}
-    place = next(one for one in found["destinations"] if one["organization"] == poisoned.destination.organization)
+    place = next(one for one in found["destinations"] if not one["is_catalog"])
+    assert place["organization"] == "(organization 1 by single sign-on)"
     assert (place["breaker"]["failures"], place["breaker"]["paused_reason"]) == (3, "unauthorized")
     assert {one["state"]: one["count"] for one in place["statements"]} == {"outdated": 1, "sending": 1, "waiting": 1}
     assert all(one["oldest_at"] for one in place["statements"])

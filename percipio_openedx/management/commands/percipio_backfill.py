@@ -15,6 +15,7 @@ from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
+    course_named,
     course_run,
     interruption,
     learner_named,
@@ -91,7 +92,8 @@ class Command(OperatorCommand):
                 _("held back: %(count)s. %(reason)s") % {"count": count, "reason": labels.of(labels.HOLDS, reason)}
             )
         for course_key, problem in sorted(found.failed_courses.items()):
-            self.say(_("could not be observed (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
+            text = _("could not be observed (%(problem)s): %(course)s")
+            self.say(text % {"course": course_named(course_key), "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
@@ -145,4 +147,4 @@ class Command(OperatorCommand):
             )
             self.say(text % {"count": work.failed})
         for course_key in work.unread:
-            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_key})
+            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_named(course_key)})

@@ -33,6 +33,7 @@ from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
     add_act,
+    course_named,
     interruption,
     site_option,
     write_private,
@@ -139,7 +140,8 @@ class Command(OperatorCommand):
             )
             self.say(said % {"count": count, "reason": text})
         for course_key, reason in left_out.failed_courses.items():
-            self.say(_("left out: %(course)s: %(reason)s") % {"course": course_key, "reason": reason})
+            text = _("left out: %(course)s: %(reason)s")
+            self.say(text % {"course": course_named(course_key), "reason": reason})
 
 
 def _account(site: Configuration, name: str) -> Configuration:

@@ -100,7 +100,9 @@ class Command(OperatorCommand):
                     self.emit({**place, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
                     kind = labels.of(labels.KINDS, found.kind)
-                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
+                    # The row's number says nothing to people.
+                    detail = "" if found.difference is Difference.MISSING else found.detail
+                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {detail}".rstrip())
         if self.as_json:
             self.emit({**place, **asdict(work.tally), "well": work.tally.is_well})
         else:

@@ -228,7 +228,7 @@ def test_a_course_that_cannot_be_asked_about_is_named(
 
     monkeypatch.setattr(edx_platform, "course", broken)
     ran = manage("percipio_backfill")
-    assert (ran.code, ran.lines[-1]) == (1, f"could not be observed (see the log): {KEY}")
+    assert (ran.code, ran.lines[-1]) == (1, f"could not be observed (see the log): Cloud Foundations ({KEY})")
     assert reported() == everything(history)[-1:]
 
 

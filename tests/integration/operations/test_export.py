@@ -241,7 +241,7 @@ def test_a_course_that_cannot_be_read_spoils_no_other(
     monkeypatch.setattr(edx_platform, "course", reading)
     ran, files = exported(manage, tmp_path)
     assert (ran.code, files) == (1, [[HEAD, AMINA]])
-    assert ran.lines[-1] == "left out: course-v1:DemoX+Broken+2026: ValueError"
+    assert ran.lines[-1] == "left out: Cloud Foundations (course-v1:DemoX+Broken+2026): ValueError"
 
 
 def test_json(manage: Manage, course: Any, tmp_path: Path) -> None:
