@@ -179,7 +179,10 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
         for sender in one.senders:
             seen = _("%(api)s, partner %(partner)s, organization %(organization)s")
             if sender.account:
-                seen = _("account %(account)s, learners %(rule)s: ") + seen
+                seen = _(
+                    "account %(account)s, learners %(rule)s: %(api)s, partner %(partner)s, organization "
+                    "%(organization)s"
+                )
             values = {"account": sender.account, "rule": sender.learners, "api": labels.of(labels.APIS, sender.api)}
             yield well(name, seen % {**values, "partner": sender.partner, "organization": sender.organization or "-"})
         for off in one.accounts:

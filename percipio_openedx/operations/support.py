@@ -113,12 +113,11 @@ def _masks() -> dict[str, str]:
 
 
 def _organizations() -> dict[str, str]:
-    """Return what stands for each organization that nobody configured: single sign-on gave it, of some learner."""
+    """Return what stands for each organization that nobody has configured: single sign-on may have given it."""
     configured = {str(row.organization_id) for row in _rows()} | {str(config.setting_values()["organization_id"]), ""}
-    rows = (
-        Destination.objects.exclude(organization__in=configured).order_by("pk").values_list("organization", flat=True)
-    )
-    return {name: f"(organization {number} by single sign-on)" for number, name in enumerate(dict.fromkeys(rows), 1)}
+    rows = Destination.objects.exclude(organization__in=configured).order_by("pk")
+    names = dict.fromkeys(rows.values_list("organization", flat=True))
+    return {name: f"(organization {number})" for number, name in enumerate(names, 1)}
 
 
 def _masked(value: Any, masks: list[tuple[str, str]]) -> Any:

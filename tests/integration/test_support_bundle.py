@@ -170,7 +170,7 @@ def test_it_says_what_helps(poisoned: Any) -> None:
     assert found["versions"].keys() >= {"percipio_openedx", "python", "Django", "database", "open_edx"}
     assert {one["verdict"] for one in found["doctor"]} >= {"well", "wrong"}
     place = next(one for one in found["destinations"] if not one["is_catalog"])
-    assert place["organization"] == "(organization 1 by single sign-on)"
+    assert place["organization"] == "(organization 1)"
     assert (place["breaker"]["failures"], place["breaker"]["paused_reason"]) == (3, "unauthorized")
     assert {one["state"]: one["count"] for one in place["statements"]} == {"outdated": 1, "sending": 1, "waiting": 1}
     assert all(one["oldest_at"] for one in place["statements"])

@@ -36,7 +36,9 @@ class Command(OperatorCommand):
             raise UsageError(_("there is no erasure request %(id)s; nothing was ticked off") % {"id": unknown[0]})
         done = tick_off(options["done"])
         if done and not self.as_json:
-            text = ngettext("%(count)s erasure request is ticked off.", "%(count)s are ticked off.", len(done))
+            text = ngettext(
+                "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(done)
+            )
             self.say(text % {"count": len(done)})
         rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():
