@@ -133,7 +133,7 @@ class ObservationFailureAdmin(CourseRowAdmin):
     list_display = ("course", "who", "what", "reason", "failures", "failing_since", "retry_at")
     list_filter = (
         choice_filter(
-            _("of"),
+            _("concerns"),
             "of",
             {"course": (_("a whole course"), Q(user_id=0)), "learner": (_("a learner"), ~Q(user_id=0))},
         ),

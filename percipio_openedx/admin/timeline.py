@@ -76,7 +76,8 @@ def _why(row: Statement, is_held: bool) -> str:
         case State.DELIVERED:
             return _("Percipio has it.") if row.status != 409 else _("Percipio had it already.")
         case State.OUTDATED:
-            return f"{_('Is to be rebuilt from what the LMS says now.')} {row.answer}".strip()
+            text = _("Is to be rebuilt from what the LMS says now.")
+            return f"{text} {row.answer}".strip()
         case State.SKIPPED:
             return _("Not sent: the API in force has no form for this milestone.")
         case State.PARKED:

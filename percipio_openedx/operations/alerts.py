@@ -208,12 +208,15 @@ def _part(row: Alert, one: Problem | None) -> str:
             "duration": timesince(began_at, row.changed_at).replace("\xa0", " "),
         }
         lasted = _("From %(began)s to %(ended)s: %(duration)s.") % times
-        return "\n".join((f"{_('resolved')} – {title}", row.message, lasted))
-    lines = [f"{_('PROBLEM')} – {title}", row.message]
+        state = _("resolved")
+        return "\n".join((f"{state} – {title}", row.message, lasted))
+    state = _("PROBLEM")
+    lines = [f"{state} – {title}", row.message]
     if one is not None:
         lines[1] = f"{_text(one)} {one.fix}"
         if has_grown(row, one):
-            lines[0] = f"{_('PROBLEM, ten times as large')} – {title}"
+            state = _("PROBLEM, ten times as large")
+            lines[0] = f"{state} – {title}"
             text = _("The last mail said %(before)s; now it is %(count)s.")
             lines.append(text % {"before": row.announced_count, "count": one.count})
         if one.since is None:

@@ -129,7 +129,9 @@ def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
     count = len(snapshot.destinations)
-    destinations = ngettext("%(count)s, open", "%(count)s, all open", count) % {"count": count} if count else _("none")
+    destinations = _("none")
+    if count:
+        destinations = ngettext("%(count)s, working", "%(count)s, all working", count) % {"count": count}
     return [
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),

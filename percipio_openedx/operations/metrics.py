@@ -94,7 +94,7 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
 
 def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
     names = ("site", "account", "organization", "outcome")
-    requests = Gauge("requests_5m", "Requests of the last five minutes, by outcome", names)
+    answered = Gauge("requests_5m", "Requests of the last five minutes, by outcome", names)
     accepted = Gauge("accepted_5m", "Statements that were taken in the last five minutes", names)
     longest = Gauge("request_longest_seconds_5m", "The longest request of the last five minutes", names)
     lately = DeliveryAttempt.objects.filter(started_at__gte=now - LATELY).order_by()
@@ -103,10 +103,10 @@ def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
     figures = grouped.annotate(requests=Count("pk"), taken=taken, longest=Max("duration_ms"))
     for pk, outcome, count, statements, milliseconds in figures:
         label = (*labels[pk], outcome)
-        requests.values[label] = requests.values.get(label, 0) + count
+        answered.values[label] = answered.values.get(label, 0) + count
         accepted.values[label] = accepted.values.get(label, 0) + statements
         longest.values[label] = max(longest.values.get(label, 0), milliseconds / 1000)
-    yield from (requests, accepted, longest)
+    yield from (answered, accepted, longest)
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Gauge]:

@@ -77,10 +77,10 @@ class Command(OperatorCommand):
 
     def _say(self, done: Pass) -> None:
         said = [label % {"count": done.counts[name]} for name, label in COUNTS.items() if done.counts.get(name)]
-        text = _("Due with the next notice.")
+        done_now, text = ", ".join(said) or _("Nothing was due"), _("Due with the next notice.")
         if done.next_at is not None:
             text = _("The next pass is due at %(at)s.") % {"at": problems.at(done.next_at)}
-        self.say(f"{', '.join(said) or _('Nothing was due')}. {text}")
+        self.say(f"{done_now}. {text}")
 
 
 def pause_until(next_at: datetime | None) -> float:
