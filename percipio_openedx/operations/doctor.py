@@ -113,7 +113,7 @@ def health() -> Iterator[CheckResult]:
         if each.row.plain_answer_trusted_at is not None:
             seen = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
             values = {"answer": each.row.plain_answer, "at": f"{each.row.plain_answer_trusted_at:%Y-%m-%d}"}
-            yield well(_("plain answer"), seen % values)
+            yield well(_("plain answer"), seen % values, said=each.row.plain_answer)
 
 
 def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
@@ -160,7 +160,7 @@ def _oldest(moment: datetime | None) -> str:
 def _result(name: str, problem: Problem) -> CheckResult:
     verdict = CheckVerdict.WRONG if problem.severity is Severity.ERROR else CheckVerdict.DOUBTFUL
     where = f"{problem.where}: " if problem.where and problem.where not in name else ""
-    return CheckResult(verdict, name, where + problem.sentence, problem.fix, problem.code.value)
+    return CheckResult(verdict, name, where + problem.sentence, problem.fix, problem.code.value, problem.said)
 
 
 def site(site_id: int) -> list[CheckResult]:

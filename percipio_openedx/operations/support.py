@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -28,7 +28,8 @@ from percipio_openedx.models.learner_course import LearnerCourse, ObservationFai
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, Sweep
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.operations import doctor, run_slots, sites, status
+from percipio_openedx.operations import checks, doctor, installation_checks, run_slots, sites, status
+from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.redaction import without_addresses
 from percipio_openedx.secret import MASK
 
@@ -59,10 +60,14 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
 
     ``is_online`` also contacts Percipio, as the doctor does.
     """
+    masks = _masks()
     sections: dict[str, Callable[[], Any]] = {
         "versions": _versions,
         "lms": _lms,
-        "doctor": lambda: [asdict(found) for found in doctor.examine(is_online=is_online)],
+        # Of what it says only what needs no table, if nobody can say what to mask in the rest.
+        "doctor": lambda: list(
+            map(_line, _checks() if masks is None else doctor.examine(is_online=is_online)),
+        ),
         "settings": config.shown_settings,
         "unknown_settings": lambda: sorted(config.unknown_settings()),
         "sites": lambda: list(_sites()),
@@ -83,33 +88,48 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
             found[name] = section()
         except (DatabaseError, PercipioError, PercipioConfigurationError) as error:
             found[name] = {"failed": type(error).__name__}
-    masks = sorted(_masks().items(), key=lambda one: -len(one[0]))
-    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), masks)
+    all_masks = _secrets([config.setting_values()]) if masks is None else masks
+    longest_first = sorted(all_masks.items(), key=lambda one: -len(one[0]))
+    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first)
     return masked
+
+
+def _line(found: CheckResult) -> dict[str, Any]:
+    """Return a check without what Percipio said, which may have named somebody."""
+    line = asdict(found)
+    said = line.pop("said")
+    return {**line, "seen": found.seen.replace(said, LEFT_OUT)} if said else line
+
+
+def _checks() -> Iterator[CheckResult]:
+    yield installation_checks.migrations()
+    yield from checks.settings()
 
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _masks() -> dict[str, str]:
-    """Return what stands for each text that must not show: secrets, rules that name learners, Percipio's words."""
-    masks: dict[str, str] = {}
-    columns: list[dict[str, Any]] = [config.setting_values()]
-    rules: set[str] = set()
-    with suppress(DatabaseError):
-        for one in sites.reporting().values():
-            rules |= {one.learners, *(account.rule for account in one.accounts)}
-        columns += [{name: getattr(row, name) for name in config.ACCOUNT_FIELDS} for row in _rows()]
-        rows = Destination.objects.values_list("last_error", "plain_answer")
-        said = {text for row in rows for text in row}
-        said |= set(Alert.objects.values_list("message", flat=True))
-        said |= set(status.take(timezone.now()).not_rebuilt)
-        masks |= dict.fromkeys(said, LEFT_OUT) | _organizations()
-    rules |= {str(row["learners"]) for row in columns}
-    masks |= {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
-    masks |= dict.fromkeys(config.secret_texts(columns), MASK)
-    return {text: mask for text, mask in masks.items() if len(text) >= SHORTEST_MASKED}
+def _masks() -> dict[str, str] | None:
+    """Return what stands for each text that must not show: secrets, rules that name learners, their organizations.
+
+    None if the tables cannot be read.
+    """
+    try:
+        in_force = list(sites.reporting().values())
+        columns = [{name: getattr(row, name) for name in config.ACCOUNT_FIELDS} for row in _rows()]
+        organizations = _organizations()
+    except DatabaseError:
+        return None
+    columns.append(config.setting_values())
+    rules = {str(row["learners"]) for row in columns} | {one.learners for one in in_force}
+    rules |= {account.rule for one in in_force for account in one.accounts}
+    shown = {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
+    return organizations | shown | _secrets(columns)
+
+
+def _secrets(columns: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {text: MASK for text in config.secret_texts(columns) if len(text) >= SHORTEST_MASKED}
 
 
 def _organizations() -> dict[str, str]:

@@ -108,6 +108,8 @@ def poisoned(request: pytest.FixtureRequest, reporting: Any) -> Iterator[Any]:
     for model in apps.get_app_config("percipio_openedx").get_models():
         foreign = [field.name for field in model._meta.concrete_fields if isinstance(field, ForeignTextField)]
         model._default_manager.update(**{name: _fitting(model, name) for name in foreign}) if foreign else None
+    # But for what broke in a pass, of which the message is ours.
+    Alert.objects.filter(kind="broken").update(message="observing broke (ValueError)")
     if request.param == "the settings":
         for name, value in SECRETS.items():
             setattr(reporting, name, value)
@@ -169,6 +171,7 @@ def test_it_says_what_helps(poisoned: Any) -> None:
     assert failed == []
     assert found["versions"].keys() >= {"percipio_openedx", "python", "Django", "database", "open_edx"}
     assert {one["verdict"] for one in found["doctor"]} >= {"well", "wrong"}
+    assert "observing broke (ValueError)" in {one["seen"] for one in found["doctor"] if one["code"] == "broken"}
     place = next(one for one in found["destinations"] if not one["is_catalog"])
     assert place["organization"] == "(organization 1)"
     assert (place["breaker"]["failures"], place["breaker"]["paused_reason"]) == (3, "unauthorized")
@@ -228,3 +231,27 @@ def test_it_is_english_whatever_the_lms_speaks(reporting: Any, settings: Any) ->
     settings.LANGUAGE_CODE = "de"
     names = {one["name"] for one in json.loads(command("percipio_doctor", "--support").out)["doctor"]}
     assert "parked statements" in names
+
+
+def test_where_nobody_can_say_what_to_mask_the_doctor_says_less(poisoned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Any:
+        raise DatabaseError
+
+    monkeypatch.setattr(support, "_organizations", broken)
+    ran = command("percipio_doctor", "--support")
+    found = json.loads(ran.out)
+    assert (ran.code, leaks(ran.out)) == (0, [])
+    assert {one["name"] for one in found["doctor"]} >= {"migrations", "switch"}
+    assert found["destinations"] == {"failed": "DatabaseError"}
+
+
+def test_what_percipio_says_meanwhile_does_not_show_either(poisoned: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    examine = support.doctor.examine
+
+    def told_meanwhile(**how: Any) -> Any:
+        Destination.objects.update(last_error=f"then {NAME}")
+        yield from examine(**how)
+        Destination.objects.update(last_error="403")
+
+    monkeypatch.setattr(support.doctor, "examine", told_meanwhile)
+    assert leaks(command("percipio_doctor", "--support").out) == []
