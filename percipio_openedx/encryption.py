@@ -57,6 +57,12 @@ def has_weak_older_keys() -> bool:
 
 
 @sensitive_variables()
+def keys() -> tuple[str, ...]:
+    """Return the keys in use, newest first, so that they can be masked."""
+    return _named_keys()[1]
+
+
+@sensitive_variables()
 def seal(secret: Secret) -> bytes:
     """Encrypt with the newest key; ``PercipioConfigurationError`` if it is an example, short or missing."""
     mistake = problem()

@@ -80,6 +80,11 @@ def redacted(text: str, personal: Personal = NOBODY) -> str:
     return fitted(_cut(_LONG.sub(MASK, text).strip(), LONGEST).strip())
 
 
+def without_addresses(text: str) -> str:
+    """Return a text of our own with what looks like an email address or a token in a header masked."""
+    return _EMAIL.sub(MASK, _BEARER.sub(rf"\1 {MASK}", text))
+
+
 def _cut(text: str, longest: int) -> str:
     """Return the text cut between words, since half of a name would not be recognized."""
     if len(text) <= longest:

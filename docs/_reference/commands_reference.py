@@ -1,17 +1,22 @@
-"""The reference of the management commands, made from their own argument parsers."""
+"""The reference of the management commands, made from their argument parsers, the exit codes and the JSON schema."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import django
 from django.conf import settings
 from django.core.management import load_command_class
 
+from percipio_openedx.management.exit_codes import MEANINGS, PROBLEMS
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ROOT / "percipio_openedx" / "management" / "commands"
+SCHEMA = json.loads((ROOT / "docs" / "commands.schema.json").read_text(encoding="utf-8"))["$defs"]
 
 # What Django gives to every command.
 DJANGOS = {"help", "version", "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color"}
@@ -36,8 +41,13 @@ def prepare() -> None:
 
 
 def markdown() -> str:
-    """A heading, the purpose and the options of each command."""
-    return "\n".join(line for name in names() for line in _section(name))
+    """The exit codes; a heading, the purpose, the options, the exit code and the JSON of each command."""
+    return "\n".join([_exit_codes(), *(line for name in names() for line in _section(name))])
+
+
+def _exit_codes() -> str:
+    rows = [f"| {code.value} | `{code.name}` | {text} |" for code, text in MEANINGS.items()]
+    return "\n".join(["## Exit codes", "", "| Code | Name | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _section(name: str) -> Iterator[str]:
@@ -45,6 +55,25 @@ def _section(name: str) -> Iterator[str]:
     parser = command.create_parser("manage.py lms", name)
     yield f"## {name}\n\n{command.help}\n"
     yield from _arguments(parser, "")
+    yield f"Exit code 1: {PROBLEMS[name]}.\n"
+    yield from _documents(SCHEMA[name])
+
+
+def _documents(schema: dict[str, Any]) -> Iterator[str]:
+    """What `--json` prints, form by form."""
+    if "$ref" in schema:
+        schema = SCHEMA[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        for form in schema["anyOf"]:
+            yield from _documents(form)
+        return
+    rows = [f"| `{name}` | {_meaning(one)} |" for name, one in schema["properties"].items()]
+    yield "\n".join([f"| JSON: {schema.get('title', '')} | Meaning |", "| --- | --- |", *rows]) + "\n"
+
+
+def _meaning(schema: dict[str, Any]) -> str:
+    values = ", ".join(f"`{one}`" for one in schema.get("enum", ()) if one)
+    return f"{schema['description']} ({values})" if values else str(schema["description"])
 
 
 def _arguments(parser: argparse.ArgumentParser, act: str) -> Iterator[str]:
@@ -58,7 +87,7 @@ def _rows(action: argparse.Action, act: str) -> Iterator[str]:
         for name, parser in action.choices.items():
             for inner in parser._actions:
                 yield from _rows(inner, f"{name} ")
-    elif action.dest not in DJANGOS:
+    elif action.dest not in DJANGOS and not (act and action.dest == "as_json"):
         value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
         shown = f"{action.option_strings[-1]}{value}" if action.option_strings else action.metavar or action.dest
         text = str(action.help or "").replace("|", "\\|").replace("%%", "%")

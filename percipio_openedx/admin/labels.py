@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import Offering, ReportedCourses
-from percipio_openedx.operations.labels import Text
+from percipio_openedx.operations.labels import APIS, Text
 
 # By field name, and by the bounds of a backfill (``operations.scope``).
 LABELS: Mapping[str, Text] = {
@@ -137,7 +137,7 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
         ("development", _("Skillsoft's development environment")),
         ("custom", _("Other: the addresses below")),
     ),
-    "api": (("statements", _("Statements API (xAPI)")), ("track", _("Track API"))),
+    "api": tuple(APIS.items()),
     "content_id": (
         ("course", _("By course: course:Org+Course, as in Percipio's catalog")),
         ("course_run", _("By course run: the course key")),

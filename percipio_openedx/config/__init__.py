@@ -46,6 +46,7 @@ from percipio_openedx.config.routing import (
     routing_is_forbidden,
     take_out_of_tracking,
 )
+from percipio_openedx.config.shown import secret_texts, shown, shown_rule, shown_settings, without_login
 from percipio_openedx.config.site import (
     ACCOUNT_FIELDS,
     FIELDS,

@@ -63,6 +63,7 @@ from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
     is_completion_on,
     missing_signals,
+    release,
     signal,
     site_id_of_host,
     site_id_of_org,

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.dispatch import Signal
 
 from percipio_openedx.edx_platform.door import platform
+from percipio_openedx.exceptions import PlatformUnavailable
 
 # An IPv6 address stands in brackets.
 _HOST = re.compile(r"(?P<name>\[[^\[\]]+\]|[^:\[\]]+)(?::[0-9]*)?")
@@ -28,6 +29,17 @@ def signal(module: str, name: str) -> Signal:
         missing_signals.append(f"{module}.{name}")
         return Signal()
     return found  # type: ignore[no-any-return]
+
+
+def release() -> str:
+    """Return the LMS's release line (``verawood``); ``''`` where it does not say."""
+    try:
+        with platform("openedx.core.release"):
+            from openedx.core.release import RELEASE_LINE
+
+            return str(RELEASE_LINE)
+    except PlatformUnavailable:
+        return ""
 
 
 def is_completion_on() -> bool:

@@ -5,12 +5,15 @@ Text for people is in the LMS's language; ``--json`` and ``--help`` are English.
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -21,17 +24,17 @@ from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, PlatformUnavailable
-from percipio_openedx.operations.sites import site_named
+from percipio_openedx.management.exit_codes import ExitCode, epilog
+from percipio_openedx.operations.sites import site_name, site_named
 
-# Exit codes besides 0: a problem or unfinished work; a usage error.
-PROBLEM, USAGE = 1, 2
+JSON_HELP = "print JSON, for programs"
 
 
 class UsageError(CommandError):
     """A usage error: an argument is malformed or names something that does not exist."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, returncode=USAGE)
+        super().__init__(message, returncode=ExitCode.USAGE)
 
 
 class OperatorCommand(BaseCommand):
@@ -41,15 +44,16 @@ class OperatorCommand(BaseCommand):
 
     def create_parser(self, *args: Any, **options: Any) -> CommandParser:
         parser = super().create_parser(*args, **options)
-        parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON, for programs")
+        parser.add_argument("--json", action="store_true", dest="as_json", help=JSON_HELP)
+        parser.epilog = epilog(type(self).__module__.rpartition(".")[2])
         return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command.
 
         Raises:
-            CommandError: with exit code 2 for wrong settings or usage, 1 for what could not be done.
-            SystemExit: with exit code 1 if a problem was found.
+            CommandError: with ``ExitCode.USAGE`` for wrong settings or usage, ``PROBLEM`` for what could not be done.
+            SystemExit: with ``ExitCode.PROBLEM`` if a problem was found.
         """
         self.as_json = options["as_json"]
         # JSON output does not depend on the LMS's language.
@@ -60,13 +64,13 @@ class OperatorCommand(BaseCommand):
         except PercipioConfigurationError as error:
             raise UsageError(error.message) from None
         except PercipioError as error:
-            raise CommandError(str(error), returncode=PROBLEM) from None
+            raise CommandError(str(error), returncode=ExitCode.PROBLEM) from None
         except DatabaseFailure as error:
             # Only its class: database messages quote values.
             text = _("the database failed (%(error)s); what was done by then is kept")
-            raise CommandError(text % {"error": type(error).__name__}, returncode=PROBLEM) from None
+            raise CommandError(text % {"error": type(error).__name__}, returncode=ExitCode.PROBLEM) from None
         if not is_well:
-            raise SystemExit(PROBLEM)
+            raise SystemExit(ExitCode.PROBLEM)
 
     def operate(self, options: Mapping[str, Any]) -> bool:
         """Do the work and return whether all is well."""
@@ -79,6 +83,19 @@ class OperatorCommand(BaseCommand):
     def emit(self, document: Any) -> None:
         """Print a JSON document on one line, for programs."""
         self.stdout.write(json.dumps(document, default=str, ensure_ascii=False))
+
+
+def add_act(acts: Any, name: str, about: str) -> CommandParser:
+    """Return the parser of one of a command's acts, which takes ``--json`` as the command does."""
+    act: CommandParser = acts.add_parser(name, help=about)
+    # Without a default of its own: it would undo the --json before the act.
+    act.add_argument("--json", action="store_true", dest="as_json", default=argparse.SUPPRESS, help=JSON_HELP)
+    return act
+
+
+def place_document(site_id: int, account: str = "") -> dict[str, Any]:
+    """Return a site, or one of its accounts, by id and name, for a JSON document."""
+    return {"site": site_id, "site_name": site_name(site_id), "account": account}
 
 
 def moment(text: str | None) -> datetime | None:
@@ -118,6 +135,24 @@ def course_run(key: str) -> str:
     except PlatformUnavailable:
         raise UsageError(_("%(key)r is no course run; write course-v1:Org+Course+Run") % {"key": key}) from None
     return key
+
+
+def course_named(key: str) -> str:
+    """Return a course run's name with its key, or the key alone where the LMS's list of courses has no name."""
+    name = ""
+    with suppress(PlatformUnavailable):
+        name = edx_platform.find_courses(key, 1).get(key, "")
+    return f"{name} ({key})" if name else key
+
+
+def write_private(path: Path, text: str) -> str:
+    """Write a file that its owner alone may read, and return its name; ``UsageError`` if there is one already."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    return str(path)
 
 
 @contextmanager

@@ -28,13 +28,17 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Verdict, finding and fix, never personal or secret; ``code`` is the same problem in overview and alerts."""
+    """Verdict, finding and fix, never personal or secret.
+
+    ``code`` is the same problem in overview and alerts, ``said`` the part of the finding that Percipio said, redacted.
+    """
 
     verdict: CheckVerdict
     name: str
     seen: str = ""
     fix: str = ""
     code: str = ""
+    said: str = ""
 
 
 well = partial(CheckResult, CheckVerdict.WELL)

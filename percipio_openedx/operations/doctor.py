@@ -113,7 +113,7 @@ def health() -> Iterator[CheckResult]:
         if each.row.plain_answer_trusted_at is not None:
             seen = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
             values = {"answer": each.row.plain_answer, "at": f"{each.row.plain_answer_trusted_at:%Y-%m-%d}"}
-            yield well(_("plain answer"), seen % values)
+            yield well(_("plain answer"), seen % values, said=each.row.plain_answer)
 
 
 def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
@@ -128,7 +128,10 @@ def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
     stored = min((one.waiting_since for one in snapshot.destinations if one.waiting_since), default=None)
-    destinations = _("%(count)s, all working") % {"count": len(snapshot.destinations)}
+    count = len(snapshot.destinations)
+    destinations = _("none")
+    if count:
+        destinations = ngettext("%(count)s, working", "%(count)s, all working", count) % {"count": count}
     return [
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),
@@ -157,7 +160,7 @@ def _oldest(moment: datetime | None) -> str:
 def _result(name: str, problem: Problem) -> CheckResult:
     verdict = CheckVerdict.WRONG if problem.severity is Severity.ERROR else CheckVerdict.DOUBTFUL
     where = f"{problem.where}: " if problem.where and problem.where not in name else ""
-    return CheckResult(verdict, name, where + problem.sentence, problem.fix, problem.code.value)
+    return CheckResult(verdict, name, where + problem.sentence, problem.fix, problem.code.value, problem.said)
 
 
 def site(site_id: int) -> list[CheckResult]:
@@ -176,8 +179,14 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
     one = site.configuration
     if one is not None:
         for sender in one.senders:
-            of = f"account={sender.account} learners={sender.learners} " if sender.account else ""
-            yield well(name, f"{of}api={sender.api} partner={sender.partner} organization={sender.organization or '-'}")
+            seen = _("%(api)s, partner %(partner)s, organization %(organization)s")
+            if sender.account:
+                seen = _(
+                    "account %(account)s, learners %(rule)s: %(api)s, partner %(partner)s, organization "
+                    "%(organization)s"
+                )
+            values = {"account": sender.account, "rule": sender.learners, "api": labels.of(labels.APIS, sender.api)}
+            yield well(name, seen % {**values, "partner": sender.partner, "organization": sender.organization or "-"})
         for off in one.accounts:
             if off.in_force is None:
                 seen = _("account %(account)s is switched off: its learners are not reported") % {"account": off.name}

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.enums import CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
+from percipio_openedx.enums import Api, CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
@@ -39,6 +39,8 @@ KINDS: Mapping[str, Text] = {
     Kind.COMPLETED: _("completed"),
     Kind.RETRACTED: _("taken back"),
 }
+
+APIS: Mapping[str, Text] = {Api.STATEMENTS: _("Statements API (xAPI)"), Api.TRACK: _("Track API")}
 
 STATES: Mapping[str, Text] = {
     State.OUTDATED: _("to be rebuilt"),

@@ -61,7 +61,9 @@ def gauges() -> Iterator[Gauge]:
     yield Gauge("alerts", "1 for each problem that operators were alerted of", ("kind", "subject"), alerts)
     found: Values = {(one.code.value, one.severity.value, one.subject): 1.0 for one in problems.find(snapshot)}
     yield Gauge("problems", "1 for each problem, whether alerted or not", ("kind", "severity", "subject"), found)
-    yield Gauge("erasures_open", "Erasures to be asked of Skillsoft", values={(): snapshot.open_erasures})
+    yield Gauge(
+        "erasures_open", "Erasure requests that have to be sent to Skillsoft", values={(): snapshot.open_erasures}
+    )
 
 
 def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
@@ -109,14 +111,14 @@ def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
 
 def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
     age = (snapshot.at - snapshot.oldest_notice).total_seconds() if snapshot.oldest_notice else 0
-    yield Gauge("oldest_notice_seconds", "Age of the oldest notice that waits for a look", values={(): age})
+    yield Gauge("oldest_notice_seconds", "Age of the oldest notice that waits to be observed", values={(): age})
     failing = Gauge("observation_failures", "Course runs and learners that cannot be observed", ("of", "part"))
     courses, learners = ObservationFailure.objects.of_courses(), ObservationFailure.objects.of_learners()
     for of, failures in (("course", courses), ("learner", learners)):
         for part, count in failures.order_by().values_list("part").annotate(Count("pk")):
             failing.values[of, part] = count
     yield failing
-    held = Gauge("held_learners", "Learners in courses held back at the last look", ("site", "reason"))
+    held = Gauge("held_learners", "Learners in courses held back at the last observation", ("site", "reason"))
     # Every site, and "greater than", so that the index on site and reason is used.
     rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
     for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):

@@ -38,6 +38,7 @@ class Problem:
 
     ``subject`` names it in a row (``destination:3``), ``where`` for people; ``site_id`` is None where it affects all
     sites. ``count`` is the number in its sentence (None: it has none), ``since`` when it began, if that is known.
+    ``said`` is the part of the sentence that is not ours but Percipio's, redacted.
     """
 
     code: ProblemCode
@@ -49,6 +50,7 @@ class Problem:
     site_id: int | None = None
     count: int | None = None
     since: datetime | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,7 @@ def _problem(
     account: str = "",
     organization: str = "",
     since: datetime | None = None,
+    said: str = "",
     **values: object,
 ) -> Problem:
     """Return a problem, by default with its kind's labels; ``more`` is appended, ``values`` fill the placeholders.
@@ -360,6 +363,7 @@ def _problem(
         site_id=site.site_id if site else None,
         count=count if isinstance(count, int) else None,
         since=since,
+        said=said,
     )
 
 
@@ -401,18 +405,21 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
             continue
         if found.is_late and found.waiting_since is not None:
             yield here(ProblemCode.LATE, since=found.waiting_since, count=found.waiting)
-        said = f" ({row.last_error})" if row.last_error else ""
+        said = row.last_error
+        more = f" ({said})" if said else ""
         if found.is_paused:
             sentence = None if found.waiting else _("Nothing is sent.")
             sentence = _("The catalog is not sent.") if row.is_catalog else sentence
-            yield here(ProblemCode.PAUSED, sentence=sentence, more=f" {pause_of(row)}{said}", count=found.waiting)
+            more = f" {pause_of(row)}{more}"
+            yield here(ProblemCode.PAUSED, sentence=sentence, more=more, said=said, count=found.waiting)
         elif row.failures:
             since = row.failing_since or snapshot.at
             # An error only once it lasts.
             severity = Severity.ERROR if since < snapshot.at - snapshot.patience else Severity.WARNING
             sentence = _("Since %(at)s the catalog cannot be sent.") if row.is_catalog else None
             count = found.waiting
-            yield here(ProblemCode.FAILING, sentence=sentence, more=said, severity=severity, count=count, since=since)
+            failing = partial(here, ProblemCode.FAILING, severity=severity, since=since)
+            yield failing(sentence=sentence, more=more, said=said, count=count)
 
 
 def _observing(snapshot: Snapshot) -> Iterator[Problem]:
@@ -437,7 +444,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Problem]:
     for reason, count in snapshot.learners.items():
         yield _problem(ProblemCode.UNOBSERVED, _hashed("learners", reason), count=count, reason=reason)
     for reason, count in snapshot.not_rebuilt.items():
-        yield _problem(ProblemCode.NOT_REBUILT, _hashed("rebuild", reason), count=count, reason=reason)
+        yield _problem(ProblemCode.NOT_REBUILT, _hashed("rebuild", reason), said=reason, count=count, reason=reason)
 
 
 def _hashed(what: str, text: str) -> str:

@@ -41,10 +41,15 @@ class Step(StrEnum):
 
 @dataclass(slots=True)
 class Pass:
-    """The result of a pass: when the next is due (None: with the next notice), and which steps broke, and why."""
+    """The result of a pass.
+
+    ``next_at`` is when the next is due (None: with the next notice), ``broken`` which steps broke, and why, ``counts``
+    what was done.
+    """
 
     next_at: datetime | None = None
     broken: dict[Step, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def run_once(budget: float | None = None) -> datetime | None:
@@ -94,7 +99,7 @@ def run_pass(budget: float | None = None) -> Pass:
     broken_at = timezone.now() + AFTER_A_BROKEN_STEP if done.broken else None
     times = (reported.next_at, to_build, delivered.next_due, pushed.next_at, to_tell, broken_at)
     done.next_at = min((at for at in (*times, *(one.next_at for one in walked)) if at is not None), default=None)
-    counts = {
+    done.counts = {
         "observed": reported.observed + sum(one.observed for one in walked),
         "statements": reported.statements + sum(one.statements for one in walked),
         "held": reported.held + sum(one.held for one in walked),
@@ -104,10 +109,10 @@ def run_pass(budget: float | None = None) -> Pass:
         "later": delivered.later,
         "items": pushed.counts["sent"],
     }
-    for name, count in counts.items():
+    for name, count in done.counts.items():
         # For the site's monitoring service, as custom attributes of the task or command.
         set_custom_attribute(f"percipio_{name}", count)
-    logger.info("pass %s", " ".join(f"{name}={count}" for name, count in counts.items()))
+    logger.info("pass %s", " ".join(f"{name}={count}" for name, count in done.counts.items()))
     return done
 
 

@@ -19,6 +19,11 @@ class Slot(NamedTuple):
     has_neighbor: bool
 
 
+def in_use(count: int) -> int:
+    """Return how many of ``count`` slots are taken now."""
+    return len(cache.get_many([KEY % slot for slot in range(count)]))
+
+
 @contextmanager
 def taken(count: int, longest: float) -> Iterator[Slot | None]:
     """Take one of ``count`` slots; None when enough runs are at work. It frees itself after ``longest`` seconds.

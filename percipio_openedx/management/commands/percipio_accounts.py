@@ -18,21 +18,21 @@ from percipio_openedx.management.operator import (
     course_run,
     interruption,
     learner_named,
+    place_document,
     site_option,
 )
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import moves
-from percipio_openedx.operations.sites import configurations, place_name, site_name
+from percipio_openedx.operations.sites import InForce, configurations, place_name, site_name
 
 
 class Command(OperatorCommand):
     help = (
         "Lists the accounts of each site in the order in which they are asked: whose learners each has, and how much "
         "waits for it. --report-anew has everything reported again of learners who belong to another account than the "
-        "one that was told: to be limited by --learner, --course or --account. Exit code 1 if an account has a "
-        "mistake, or if somebody asked for is not reported again."
+        "one that was told: to be limited by --learner, --course or --account."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -48,10 +48,28 @@ class Command(OperatorCommand):
             return self._report_anew(site_id, options)
         is_well = True
         for pk, one in configurations().items():
-            if isinstance(one, Configuration) and site_id in (None, pk):
+            if site_id not in (None, pk):
+                continue
+            if isinstance(one, Configuration):
                 for account in one.accounts:
                     is_well &= self._show(pk, account)
+            self._show_site(pk, one)
+            is_well &= not isinstance(one, PercipioConfigurationError)
         return is_well
+
+    def _show_site(self, site_id: int, one: InForce) -> None:
+        """Say of a site without accounts that it has none, or why nothing can be said of it."""
+        site = site_name(site_id)
+        if isinstance(one, PercipioConfigurationError):
+            text = _("%(site)s: left out, its configuration is wrong: %(error)s")
+            self.stderr.write(text % {"site": site, "error": one.message})
+        elif self.as_json or (one is not None and one.accounts):
+            return
+        elif one is None:
+            text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
+            self.say(text % {"site": site})
+        else:
+            self.say(_("%(site)s has no accounts: it reports with its own credentials") % {"site": site})
 
     def _show(self, site_id: int, account: AccountInForce) -> bool:
         there = Destination.objects.filter(site_id=site_id, account=account.name)
@@ -59,7 +77,7 @@ class Command(OperatorCommand):
         mistake = account.in_force.message if isinstance(account.in_force, PercipioConfigurationError) else ""
         if self.as_json:
             more = {"enabled": account.in_force is not None, "mistake": mistake, "waiting": waiting}
-            self.emit({"site": site_id, "account": account.name, "learners": account.rule, **more})
+            self.emit({**place_document(site_id, account.name), "learners": account.rule, **more})
             return not mistake
         text = ngettext("%(count)s statement waits", "%(count)s statements wait", waiting) % {"count": waiting}
         state = _("switched off") if account.in_force is None else mistake or _("switched on")
@@ -85,8 +103,17 @@ class Command(OperatorCommand):
         if self.as_json:
             self.emit({"reported_again": found.done, "refused": dict(found.refused)})
             return not found.refused
-        text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
+        text = ngettext(
+            "%(count)s learner in a course is reported again.",
+            "%(count)s learners in courses are reported again.",
+            found.done,
+        )
         self.say(text % {"count": found.done})
         for reason, count in sorted(found.refused.items()):
-            self.say(_("%(count)s not: %(reason)s.") % {"count": count, "reason": moves.REFUSALS[reason]})
+            text = ngettext(
+                "%(count)s learner in a course is not: %(reason)s.",
+                "%(count)s learners in courses are not: %(reason)s.",
+                count,
+            )
+            self.say(text % {"count": count, "reason": moves.REFUSALS[reason]})
         return not found.refused

@@ -15,6 +15,7 @@ from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
+    course_named,
     course_run,
     interruption,
     learner_named,
@@ -75,25 +76,34 @@ class Command(OperatorCommand):
         return not stop.is_set()
 
     def _say_forecast(self, found: Forecast) -> None:
-        text = _("enrollments at sites that report: %(learners)s, in course runs: %(courses)s")
-        self.say(text % {"learners": found.enrollments, "courses": found.courses})
+        text = _("Enrollments at sites that report: %(enrollments)s. Course runs: %(courses)s.")
+        self.say(text % {"enrollments": found.enrollments, "courses": found.courses})
         kinds = ", ".join(
             f"{count} {labels.of(labels.KINDS, kind)}" for kind, count in sorted(found.statements.items())
         )
-        text = _("of %(examined)s examined, these would be reported: %(kinds)s")
-        self.say(text % {"examined": found.examined, "kinds": kinds or _("nothing")})
+        text = ngettext(
+            "Of %(count)s enrollment examined, this would be reported: %(kinds)s",
+            "Of %(count)s enrollments examined, this would be reported: %(kinds)s",
+            found.examined,
+        )
+        self.say(text % {"count": found.examined, "kinds": kinds or _("nothing")})
         for reason, count in sorted(found.held.items()):
             self.say(
                 _("held back: %(count)s. %(reason)s") % {"count": count, "reason": labels.of(labels.HOLDS, reason)}
             )
         for course_key, problem in sorted(found.failed_courses.items()):
-            self.say(_("could not be observed (%(problem)s): %(course)s") % {"course": course_key, "problem": problem})
+            text = _("could not be observed (%(problem)s): %(course)s")
+            self.say(text % {"course": course_named(course_key), "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
         if before is not None and not self.as_json:
-            text = _("going on with backfill %(id)s: %(observed)s observed before")
-            self.say(text % {"id": before.pk, "observed": before.observed})
+            text = ngettext(
+                "The back-fill goes on where it stopped: %(count)s learner in a course was observed before.",
+                "The back-fill goes on where it stopped: %(count)s learners in courses were observed before.",
+                before.observed,
+            )
+            self.say(text % {"count": before.observed})
         run = before or begin(scope, enrollments=enrollments_in(scope))
         with tqdm(desc="observed", unit=" learners", disable=None, total=run.enrollments) as bar:
             bar.update(run.enrollments_done)
@@ -115,13 +125,20 @@ class Command(OperatorCommand):
         return is_finished and not run.failed_courses
 
     def _sum_up(self, work: Backfill, counts: dict[str, int], *, is_finished: bool) -> None:
-        text = _("backfill %(id)s interrupted; call it again to go on")
+        text = _("The back-fill was interrupted; called again with the same arguments it goes on.")
         if work.is_taken:
-            text = _("backfill %(id)s was stopped, or is carried out elsewhere now")
+            text = _("The back-fill was stopped, or is carried out elsewhere now.")
         if is_finished:
-            text = _("backfill %(id)s finished")
-        self.say(text % {"id": work.run.pk})
-        self.say(_("%(observed)s observed, %(statements)s statements queued, %(held)s held back") % counts)
+            text = _("The back-fill is finished.")
+        self.say(text)
+        text = ngettext(
+            "%(count)s learner in a course was observed, %(held)s held back.",
+            "%(count)s learners in courses were observed, %(held)s held back.",
+            counts["observed"],
+        )
+        self.say(text % {"count": counts["observed"], "held": counts["held"]})
+        text = ngettext("%(count)s statement is queued.", "%(count)s statements are queued.", counts["statements"])
+        self.say(text % {"count": counts["statements"]})
         if work.failed:
             text = ngettext(
                 "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",
@@ -130,4 +147,4 @@ class Command(OperatorCommand):
             )
             self.say(text % {"count": work.failed})
         for course_key in work.unread:
-            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_key})
+            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_named(course_key)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,17 @@ from percipio_openedx.catalog.sheets import as_csv, header
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import CatalogGap, Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over
-from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
+from percipio_openedx.management.operator import (
+    OperatorCommand,
+    UsageError,
+    add_act,
+    interruption,
+    place_document,
+    site_option,
+)
 from percipio_openedx.models.catalog import CatalogEntry, EntryState
 from percipio_openedx.operations import labels
+from percipio_openedx.operations.sites import place_name, site_name
 
 
 class Command(OperatorCommand):
@@ -32,8 +41,7 @@ class Command(OperatorCommand):
         "each, or why it is held back. `diff` says what Percipio does not hold as it is offered now, `push` sends it "
         "without waiting for a worker. `export` writes the items as CSV, for upload there, with the columns of a "
         "template that was downloaded there. `import FILE.csv` takes over what is decided about courses, as "
-        "percipio_courses does. Only diff and push need credentials. Exit code 1 if an item is held back, or not in "
-        "Percipio."
+        "percipio_courses does. Only diff and push need credentials."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,14 +53,14 @@ class Command(OperatorCommand):
             "export": "write the items as CSV",
         }
         for name, text in texts.items():
-            act = acts.add_parser(name, help=text)
+            act = add_act(acts, name, text)
             act.add_argument("--site", metavar="SITE", help="the site, by id or domain; the LMS's default site if none")
             if name == "push":
                 act.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
                 act.add_argument("--refused", action="store_true", help="also what Percipio refused, as it is")
         act.add_argument("--format", choices=tuple(FileForm), required=True, help="which import it is for")
         act.add_argument("--template", metavar="FILE", help="the template from Percipio, whose columns are filled")
-        taking = acts.add_parser("import", help="take over a file of course overrides")
+        taking = add_act(acts, "import", "take over a file of course overrides")
         taking.add_argument("file", help="the CSV file, or - for standard input")
         taking.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
@@ -101,10 +109,10 @@ class Command(OperatorCommand):
                     continue
                 state = row.get_state_display()
                 why = row.answer if row.state in (EntryState.WAITING, EntryState.REFUSED) else ""
-                self.say(f"{sender.organization}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
+                self.say(f"{_place(sender)}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
             if not self.as_json:
                 text = ngettext("%(place)s: %(count)s difference", "%(place)s: %(count)s differences", len(rows))
-                self.say(text % {"place": sender.organization, "count": len(rows)})
+                self.say(text % {"place": _place(sender), "count": len(rows)})
         return is_well
 
     def _push(self, site: Configuration, *, refused: bool) -> bool:
@@ -116,7 +124,7 @@ class Command(OperatorCommand):
         with interruption() as stop:
             for sender in push.senders(site):
                 sent = push.Pushed()
-                with tqdm(desc=sender.organization, unit=" items", disable=None, total=len(catalog.items)) as bar:
+                with tqdm(desc=_place(sender), unit=" items", disable=None, total=len(catalog.items)) as bar:
                     push.push(sender, catalog, sent, stop.is_set, bar.update, at_once=True)
                 done.counts += sent.counts
                 counts = {name: sent.counts[name] for name in ("sent", "refused", "later")}
@@ -124,10 +132,16 @@ class Command(OperatorCommand):
                     self.emit({**_where(sender), **counts})
                 else:
                     text = _("%(place)s: %(sent)s sent, %(refused)s refused, %(later)s to be tried again")
-                    self.say(text % {"place": sender.organization, **counts})
+                    self.say(text % {"place": _place(sender), **counts})
         if done.counts["forward"]:
             wake.on_commit()
-        return not any(row.state != EntryState.WITHDRAWN for _sender, rows in push.differences(site) for row in rows)
+        states = Counter(row.state for _sender, rows in push.differences(site) for row in rows)
+        del states[EntryState.WITHDRAWN]
+        if states and not self.as_json:
+            text = _("not in Percipio: %(counts)s; percipio_catalog diff says why")
+            counted = (f"{count} {labels.of(labels.ENTRIES, state)}" for state, count in sorted(states.items()))
+            self.say(text % {"counts": ", ".join(counted)})
+        return not states
 
     def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:
         made = catalog_file(((one.item, one.record) for one in items), form, template)
@@ -161,9 +175,9 @@ def catalog_of(site: str | None) -> CatalogRules:
     site_id = site_option(site) or config.default_site_id()
     rules = config.catalog_for(site_id)
     if rules is None:
-        raise UsageError(_("this site is switched off"))
+        raise UsageError(_("%(site)s is switched off") % {"site": site_name(site_id)})
     if rules.policy.offering is Offering.NONE:
-        raise UsageError(_("this site has no catalog; set PERCIPIO_CATALOG"))
+        raise UsageError(_("%(site)s has no catalog; set PERCIPIO_CATALOG") % {"site": site_name(site_id)})
     return rules
 
 
@@ -174,18 +188,23 @@ def sent_catalog_of(rules: CatalogRules) -> Configuration:
         UsageError: the site has no credentials, does not send its catalog, or has no organization id.
         PercipioConfigurationError: a setting is wrong.
     """
-    site = config.for_site(rules.site_id)
+    site, name = config.for_site(rules.site_id), {"site": site_name(rules.site_id)}
     if site is None:
-        raise UsageError(_("this site has no credentials"))
+        raise UsageError(_("%(site)s has no credentials") % name)
     if not push.is_pushed(site):
-        raise UsageError(_("this site does not send its catalog; set PERCIPIO_CATALOG_PUSH"))
+        raise UsageError(_("%(site)s does not send its catalog; set PERCIPIO_CATALOG_PUSH") % name)
     if not push.senders(site):
-        raise UsageError(_("the catalog needs an organization id; set PERCIPIO_ORGANIZATION_ID"))
+        text = _("the catalog of %(site)s needs an organization id; set PERCIPIO_ORGANIZATION_ID")
+        raise UsageError(text % name)
     return site
 
 
 def _where(sender: Configuration) -> dict[str, Any]:
-    return {"site": sender.site_id, "account": sender.account, "organization": sender.organization}
+    return {**place_document(*sender.place), "organization": sender.organization}
+
+
+def _place(sender: Configuration) -> str:
+    return f"{place_name(site_name(sender.site_id), sender.account)}, {sender.organization}"
 
 
 def _document(made: CatalogFile) -> dict[str, Any]:

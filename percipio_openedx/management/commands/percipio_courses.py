@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.management.operator import OperatorCommand, UsageError, add_act
 from percipio_openedx.operations import course_overrides
 
 
@@ -26,16 +26,17 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True, metavar="import|export")
-        taking = acts.add_parser("import", help="take over a file")
+        taking = add_act(acts, "import", "take over a file")
         taking.add_argument("file", help="the CSV file, or - for standard input")
         taking.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
-        acts.add_parser("export", help="print what was decided")
+        add_act(acts, "export", "print what was decided")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
         if options["act"] == "import":
             return take_over(self, options["file"], dry_run=options["dry_run"])
         if self.as_json:
-            self.emit(course_overrides.stored())
+            for override in course_overrides.stored():
+                self.emit(override)
         else:
             self.stdout.write(course_overrides.written(), ending="")
         return True
@@ -55,9 +56,9 @@ def take_over(command: OperatorCommand, name: str, *, dry_run: bool) -> bool:
     if command.as_json:
         command.emit({**asdict(taken), "dry_run": dry_run})
         return True
-    text = _("new: %(new)s, changed: %(changed)s, unchanged: %(same)s")
+    text = _("Course overrides: %(new)s new, %(changed)s changed, %(same)s unchanged.")
     if dry_run:
-        text = _("would be new: %(new)s, would be changed: %(changed)s, unchanged: %(same)s")
+        text = _("Course overrides: %(new)s would be new, %(changed)s would be changed, %(same)s unchanged.")
     command.say(text % asdict(taken))
     for course_key in taken.freed:
         text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")

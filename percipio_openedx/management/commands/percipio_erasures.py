@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx.enums import Api
-from percipio_openedx.management.operator import OperatorCommand, UsageError
+from percipio_openedx.management.operator import OperatorCommand, UsageError, place_document
 from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.operations.retention import open_erasures, tick_off
 from percipio_openedx.operations.sites import place_name, site_name
@@ -20,8 +20,7 @@ class Command(OperatorCommand):
     help = (
         "Lists, for each learner who was erased here after something of theirs had been sent, the registrations "
         "(context.registration) whose statements Skillsoft has to erase. They are pseudonyms: they name nobody, but "
-        "whoever has the LMS's user ids can tell whose they are. --done ID ticks one off. "
-        "Exit code 1 while there is any to ask for."
+        "whoever has the LMS's user ids can tell whose they are. --done ID ticks one off."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,21 +34,29 @@ class Command(OperatorCommand):
         unknown = sorted(set(options["done"]) - set(known))
         if unknown:
             raise UsageError(_("there is no erasure request %(id)s; nothing was ticked off") % {"id": unknown[0]})
-        tick_off(options["done"])
+        done = tick_off(options["done"])
+        if done and not self.as_json:
+            text = ngettext(
+                "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(done)
+            )
+            self.say(text % {"count": len(done)})
         rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():
             if self.as_json:
                 self._emit(row)
             else:
                 self._show(row)
-        return not open_erasures().exists()
+        is_well = not open_erasures().exists()
+        if is_well and not self.as_json:
+            self.say(_("No erasure request is open."))
+        return is_well
 
     def _emit(self, row: ErasureRequest) -> None:
-        names = ("account", "organization", "api", "statements")
+        names = ("organization", "api", "statements")
         self.emit(
             {
                 "id": row.pk,
-                "site": row.site_id,
+                **place_document(row.site_id, row.account),
                 **{name: getattr(row, name) for name in names},
                 "registrations": row.registrations.split(),
                 "erased_at": row.erased_at.isoformat(),

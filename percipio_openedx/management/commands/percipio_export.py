@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
@@ -29,20 +28,30 @@ from percipio_openedx.catalog.completions import (
 from percipio_openedx.catalog.sheets import columns, filled, header, in_parts
 from percipio_openedx.config import Configuration
 from percipio_openedx.management.commands.percipio_courses import content_of
-from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
+from percipio_openedx.management.exit_codes import ExitCode
+from percipio_openedx.management.operator import (
+    OperatorCommand,
+    UsageError,
+    add_act,
+    course_named,
+    interruption,
+    site_option,
+    write_private,
+)
 from percipio_openedx.operations import labels
+from percipio_openedx.operations.sites import site_name
 
 
 class Command(OperatorCommand):
     help = (
         "Writes what learners completed as CSV files for Percipio's External Learning import, for the weeks without "
         "credentials: of the learners whom the site reports alone, named as its configuration names them, each file of "
-        "at most 500 KB. Stores and sends nothing. The files hold personal data. Exit code 1 if something is left out."
+        "at most 500 KB. Stores and sends nothing. The files hold personal data."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True, metavar="completions")
-        act = acts.add_parser("completions", help="write the completions")
+        act = add_act(acts, "completions", "write the completions")
         act.add_argument("folder", help="where the files are written; none of them may be there already")
         act.add_argument("--site", metavar="SITE", help="the site, by id or domain; the LMS's default site if none")
         act.add_argument("--account", metavar="NAME", help="of a site with accounts: whose learners")
@@ -55,9 +64,10 @@ class Command(OperatorCommand):
         act.add_argument("--date-format", default="%Y-%m-%d", metavar="FORMAT", help="of dates in UTC (%%Y-%%m-%%d)")
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        site = config.without_credentials(site_option(options["site"]) or config.default_site_id())
+        site_id = site_option(options["site"]) or config.default_site_id()
+        site = config.without_credentials(site_id)
         if site is None:
-            raise UsageError(_("this site is switched off"))
+            raise UsageError(_("%(site)s is switched off") % {"site": site_name(site_id)})
         configuration = _account(site, options["account"] or "")
         try:
             is_date = datetime.now(UTC).strftime(options["date_format"]).isprintable()
@@ -85,7 +95,8 @@ class Command(OperatorCommand):
             rows = [row_of(one, configuration, lists, options["date_format"]) for one in some]
             parts = in_parts(head, (filled(len(head), places, row) for row in rows))
             name = "completions" if set(found) == {configuration.organization} else f"completions-organization-{number}"
-            names = [_write(Path(options["folder"]) / f"{name}-{part}.csv", text) for part, text in enumerate(parts, 1)]
+            folder = Path(options["folder"])
+            names = [write_private(folder / f"{name}-{part}.csv", text) for part, text in enumerate(parts, 1)]
             files.append({"organization": organization, "completions": len(some), "files": names})
         self._report(files, left_out)
         return not left_out.failed_courses and not {NO_TIME, ODD_ID} & set(left_out.held)
@@ -98,7 +109,7 @@ class Command(OperatorCommand):
             for course_key in counts:
                 for some in completions(site, course_key, left_out, account):
                     if stop.is_set():
-                        raise SystemExit(1)
+                        raise CommandError(_("interrupted; nothing was written"), returncode=ExitCode.PROBLEM)
                     for one in some:
                         found.setdefault(one.identity.organization, []).append(one)
                 bar.update()
@@ -122,9 +133,15 @@ class Command(OperatorCommand):
         }
         for reason, count in sorted(left_out.held.items()):
             text = own.get(reason) or labels.of(labels.HOLDS, reason)
-            self.say(_("left out: %(count)s: %(reason)s") % {"count": count, "reason": text})
+            said = ngettext(
+                "left out: %(count)s learner in a course: %(reason)s",
+                "left out: %(count)s learners in courses: %(reason)s",
+                count,
+            )
+            self.say(said % {"count": count, "reason": text})
         for course_key, reason in left_out.failed_courses.items():
-            self.say(_("left out: %(course)s: %(reason)s") % {"course": course_key, "reason": reason})
+            text = _("left out: %(course)s: %(reason)s")
+            self.say(text % {"course": course_named(course_key), "reason": reason})
 
 
 def _account(site: Configuration, name: str) -> Configuration:
@@ -133,15 +150,5 @@ def _account(site: Configuration, name: str) -> Configuration:
         return found
     names = ", ".join(one.name for one in site.accounts)
     if not names:
-        raise UsageError(_("this site has no accounts"))
+        raise UsageError(_("%(site)s has no accounts") % {"site": site_name(site.site_id)})
     raise UsageError(_("say whose learners, --account with one that is switched on: %(names)s") % {"names": names})
-
-
-def _write(path: Path, text: str) -> str:
-    """Write a file that its owner alone may read, and return its name; ``UsageError`` if there is one already."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    return str(path)

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from percipio_openedx.management.exit_codes import ExitCode
 from percipio_openedx.management.operator import OperatorCommand
 from percipio_openedx.operations import metrics
 
@@ -28,8 +29,7 @@ class Command(OperatorCommand):
                 self.emit({"name": metrics.PREFIX + gauge.name, "meaning": gauge.meaning, "samples": samples})
             return True
         if not metrics.is_available():
-            raise CommandError(
-                _("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
-            )
+            text = _("prometheus_client is missing: pip install 'percipio-openedx[metrics]', or use --json")
+            raise CommandError(text, returncode=ExitCode.PROBLEM)
         self.stdout.write(metrics.text().decode(), ending="")
         return True

@@ -10,17 +10,16 @@ from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from percipio_openedx.data import BuiltStatement, Milestone
-from percipio_openedx.management.operator import OperatorCommand, course_run, learner_named
+from percipio_openedx.management.operator import OperatorCommand, course_run, learner_named, place_document
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.sites import site_name
+from percipio_openedx.operations.sites import place_name, site_name
 from percipio_openedx.reporting.preview import Preview, preview
 
 
 class Command(OperatorCommand):
     help = (
         "Shows the statement and the Track record of every milestone that is due for a learner in a course run, and "
-        "the reason for each that is not. Sends nothing and writes nothing. The output names the learner. Exit code 1 "
-        "if the learner cannot be reported."
+        "the reason for each that is not. Sends nothing and writes nothing. The output names the learner."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,6 +41,9 @@ class Command(OperatorCommand):
             text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
             self.say(text % {"site": site_name(found.site_id)})
             return
+        place = place_name(site_name(found.site_id), found.configuration.account)
+        course = found.course.name if found.course else ""
+        self.say(": ".join(part for part in (place, course) if part))
         if found.hold:
             self.say(_("not reported: %(reason)s") % {"reason": labels.of(labels.HOLDS, found.hold)})
         if found.problem:
@@ -60,7 +62,7 @@ class Command(OperatorCommand):
 
 def _document(found: Preview) -> dict[str, Any]:
     return {
-        "site": found.site_id,
+        **place_document(found.site_id, found.configuration.account if found.configuration else ""),
         "configured": found.configuration is not None,
         "hold": found.hold,
         "problem": found.problem,

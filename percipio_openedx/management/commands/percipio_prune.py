@@ -7,21 +7,24 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import ngettext, ngettext_lazy
 from tqdm import tqdm
 
 from percipio_openedx.management.operator import OperatorCommand, interruption
 from percipio_openedx.operations.retention import Prune, cutoffs
 
 LABELS = {
-    "statements": gettext_lazy("settled statements"),
-    "parked": gettext_lazy("parked statements"),
-    "attempts": gettext_lazy("records of requests to Percipio"),
-    "pulls": gettext_lazy("records of pulls"),
-    "backfills": gettext_lazy("finished backfills"),
-    "erasures": gettext_lazy("erasure requests that are done"),
-    "retired": gettext_lazy("retired learners whose data was still here"),
-    "resumed": gettext_lazy("courses of learners whose retirement was canceled, noticed anew"),
+    "statements": ngettext_lazy("%(count)s settled statement", "%(count)s settled statements", "count"),
+    "parked": ngettext_lazy("%(count)s parked statement", "%(count)s parked statements", "count"),
+    "attempts": ngettext_lazy("%(count)s delivery attempt", "%(count)s delivery attempts", "count"),
+    "pulls": ngettext_lazy("%(count)s pull", "%(count)s pulls", "count"),
+    "backfills": ngettext_lazy("%(count)s finished backfill", "%(count)s finished backfills", "count"),
+    "erasures": ngettext_lazy(
+        "%(count)s erasure request that is done", "%(count)s erasure requests that are done", "count"
+    ),
+    "retired": ngettext_lazy(
+        "the data of %(count)s retired learner", "the data of %(count)s retired learners", "count"
+    ),
 }
 
 
@@ -43,10 +46,25 @@ class Command(OperatorCommand):
         if self.as_json:
             self.emit({**counts, "dry_run": options["dry_run"], "interrupted": stop.is_set()})
         else:
-            text = _("%(count)s %(what)s: would be deleted") if options["dry_run"] else _("%(count)s %(what)s: done")
-            for name, count in counts.items():
-                self.say(text % {"count": count, "what": LABELS[name]})
+            self._say_counts(counts, dry_run=options["dry_run"])
+            if stop.is_set():
+                self.say(_("Interrupted; called again it goes on."))
         for user_id, problem in prune.unerased.items():
             text = _("user %(id)s retired and could not be erased (%(problem)s)")
             self.stderr.write(text % {"id": user_id, "problem": problem})
         return not stop.is_set() and not prune.unerased
+
+    def _say_counts(self, counts: Mapping[str, int], *, dry_run: bool) -> None:
+        text = _("would be deleted: %(what)s") if dry_run else _("deleted: %(what)s")
+        for name, label in LABELS.items():
+            if counts[name]:
+                self.say(text % {"what": label % {"count": counts[name]}})
+        if resumed := counts["resumed"]:
+            said = ngettext(
+                "noticed anew: %(count)s course of a learner whose retirement was canceled",
+                "noticed anew: %(count)s courses of learners whose retirement was canceled",
+                resumed,
+            )
+            self.say(said % {"count": resumed})
+        if not any(counts.values()):
+            self.say(_("Nothing is to be deleted."))

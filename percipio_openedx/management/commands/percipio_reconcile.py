@@ -9,14 +9,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, site_option
+from percipio_openedx.management.operator import OperatorCommand, UsageError, moment, place_document, site_option
 from percipio_openedx.models.destination import Place
 from percipio_openedx.operations import labels
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
@@ -34,8 +34,8 @@ LABELS = {
 class Command(OperatorCommand):
     help = (
         "Reads the statements back from Percipio page by page and compares them with those delivered: prints what is "
-        "missing there, unknown here, or different. Exit code 1 if there is any. With --json each difference is one "
-        "line, the last line is the sum."
+        "missing there, unknown here, or different. With --json each difference is one line, and the last line of each "
+        "site or account is the sum."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -80,9 +80,8 @@ class Command(OperatorCommand):
         return not wrong and all(tally.is_well for tally in tallies)
 
     def _reconcile(self, configuration: Configuration, options: Mapping[str, Any]) -> Tally:
-        site_id, account = configuration.place
-        which = f"site {site_id} {account}".strip()
-        place = {"site": site_id, "account": account} if account else {"site": site_id}
+        place = place_document(*configuration.place)
+        which = place_name(place["site_name"], place["account"])
         with (
             tqdm(desc=f"{which}: read", unit=" statements", disable=None) as reading,
             tqdm(desc=f"{which}: checked", unit=" statements", disable=None) as checking,
@@ -101,11 +100,13 @@ class Command(OperatorCommand):
                     self.emit({**place, **asdict(found)})
                 elif found.difference is not Difference.FORGOTTEN:
                     kind = labels.of(labels.KINDS, found.kind)
-                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {found.detail}")
+                    # The row's number says nothing to people.
+                    detail = "" if found.difference is Difference.MISSING else found.detail
+                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {detail}".rstrip())
         if self.as_json:
             self.emit({**place, **asdict(work.tally), "well": work.tally.is_well})
         else:
-            self._sum_up(_name(configuration.place), work.tally)
+            self._sum_up(which, work.tally)
         return work.tally
 
     def _sum_up(self, site: str, tally: Tally) -> None:
@@ -113,7 +114,10 @@ class Command(OperatorCommand):
         text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
         self.say(text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:
-            self.say(_("%(site)s: %(count)s requeued") % {"site": site, "count": tally.queued})
+            text = ngettext(
+                "%(site)s: %(count)s statement requeued", "%(site)s: %(count)s statements requeued", tally.queued
+            )
+            self.say(text % {"site": site, "count": tally.queued})
         elif tally.counts[Difference.MISSING]:
             self.say(_("run again with --fix to send what is missing again"))
 

@@ -57,7 +57,8 @@ class Command(OperatorCommand):
             )
             self.stderr.write(text % {"count": named - count})
         if options["dry_run"]:
-            self._sum_up({"chosen": count, "queued": 0, "destinations": 0, "learners": learners.count()})
+            none = dict.fromkeys(("queued", "destinations", "observations"), 0)
+            self._sum_up({"chosen": count, **none, "learners": learners.count()}, options)
             return True
         tried = try_now(site_id) if options["now"] else ()
         # For every site: a waiting course is only read again.
@@ -68,26 +69,47 @@ class Command(OperatorCommand):
             found, refused = try_again(learners, stop.is_set)
         if queued or tried or observed or found:
             wake.on_commit()
-        done = {"chosen": count, "queued": queued + refused, "destinations": len(tried), "learners": found}
-        self._sum_up(done)
+        done = {"chosen": count, "queued": queued + refused, "destinations": len(tried)}
+        self._sum_up({**done, "observations": observed, "learners": found}, options)
         return queued >= count >= named
 
-    def _sum_up(self, done: dict[str, int]) -> None:
+    def _sum_up(self, done: dict[str, int], options: Mapping[str, Any]) -> None:
         if self.as_json:
-            self.emit(done)
+            self.emit({**done, "dry_run": options["dry_run"]})
             return
-        self.say(_("%(chosen)s chosen, %(queued)s requeued") % done)
-        text = ngettext(
-            "%(destinations)s waiting destination is tried at once",
-            "%(destinations)s waiting destinations are tried at once",
-            done["destinations"],
+        learners = ngettext(
+            "%(learners)s learner whom Percipio did not know",
+            "%(learners)s learners whom Percipio did not know",
+            done["learners"],
         )
-        self.say(text % done)
-        if done["learners"]:
+        if options["dry_run"]:
             text = ngettext(
-                "%(learners)s learner whom Percipio did not know is tried again",
-                "%(learners)s learners whom Percipio did not know are tried again",
-                done["learners"],
+                "%(chosen)s statement would be requeued.", "%(chosen)s statements would be requeued.", done["chosen"]
+            )
+            self.say(text % done)
+            if options["unknown"]:
+                self.say(_("%(who)s would be tried again.") % {"who": learners % done})
+            return
+        if done["chosen"] or done["queued"] or not (options["unknown"] or options["now"]):
+            text = ngettext(
+                "%(chosen)s statement chosen, %(queued)s requeued.",
+                "%(chosen)s statements chosen, %(queued)s requeued.",
+                done["chosen"],
+            )
+            self.say(text % done)
+        if options["unknown"]:
+            self.say(_("Tried again: %(who)s.") % {"who": learners % done})
+        if options["now"]:
+            text = ngettext(
+                "%(destinations)s waiting destination is tried at once.",
+                "%(destinations)s waiting destinations are tried at once.",
+                done["destinations"],
+            )
+            self.say(text % done)
+            text = ngettext(
+                "%(observations)s observation that failed is tried at once.",
+                "%(observations)s observations that failed are tried at once.",
+                done["observations"],
             )
             self.say(text % done)
 

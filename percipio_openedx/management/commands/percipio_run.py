@@ -10,10 +10,11 @@ from django.core.management.base import CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import OperatorCommand, interruption
-from percipio_openedx.operations.problems import STEPS
+from percipio_openedx.operations import problems
 from percipio_openedx.operations.run import Pass, run_pass
 
 # Bounds of the pause between passes, in seconds.
@@ -22,12 +23,26 @@ LONGEST_PAUSE = 30.0
 # Approximate seconds per pass of the loop.
 BUDGET = 60.0
 
+# What a pass did, by the names of its counts.
+COUNTS = {
+    "observed": ngettext_lazy(
+        "%(count)s learner in a course observed", "%(count)s learners in courses observed", "count"
+    ),
+    "held": gettext_lazy("%(count)s held back"),
+    "statements": ngettext_lazy("%(count)s statement queued", "%(count)s statements queued", "count"),
+    "rebuilt": ngettext_lazy("%(count)s statement rebuilt", "%(count)s statements rebuilt", "count"),
+    "sent": ngettext_lazy("%(count)s statement delivered", "%(count)s statements delivered", "count"),
+    "parked": ngettext_lazy("%(count)s statement parked", "%(count)s statements parked", "count"),
+    "later": ngettext_lazy("%(count)s statement put off", "%(count)s statements put off", "count"),
+    "items": ngettext_lazy("%(count)s item of the catalog sent", "%(count)s items of the catalog sent", "count"),
+}
+
 
 class Command(OperatorCommand):
     help = (
-        "Looks at the learners and courses of which something is due and sends what waits for Percipio: once, or "
-        "with --loop until it is stopped (SIGTERM or Ctrl-C; it finishes its pass). Safe beside Celery workers. With "
-        "--json it prints a line after each pass: when the next one is due."
+        "Observes the learners of whom something is due and sends what waits for Percipio: once, or with --loop until "
+        "it is stopped (SIGTERM or Ctrl-C; it finishes its pass). Safe beside Celery workers. It says what each pass "
+        "did, and when the next one is due; with --loop only of passes that did something, but with --json of each."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,23 +52,35 @@ class Command(OperatorCommand):
         if not options["loop"]:
             return self._passed(run_pass())
         with interruption() as stop:
+            if not self.as_json:
+                self.say(_("Running until it is stopped (Ctrl-C)."))
             while not stop.is_set():
                 close_old_connections()
                 edx_platform.forget_request()
                 done = run_pass(budget=BUDGET)
-                self._passed(done)
+                if self.as_json or done.broken or any(done.counts.values()):
+                    self._passed(done)
                 stop.wait(pause_until(done.next_at))
         return True
 
     def _passed(self, done: Pass) -> bool:
         if self.as_json:
             next_at = done.next_at.isoformat() if done.next_at else None
-            self.emit({"next_at": next_at, **({"broken": done.broken} if done.broken else {})})
-            self.stdout.flush()
+            self.emit({"next_at": next_at, "broken": done.broken, "counts": done.counts})
+        else:
+            self._say(done)
+        self.stdout.flush()
         for step, why in done.broken.items():
             text = _("%(step)s broke (%(why)s); the rest was done")
-            self.stderr.write(text % {"step": STEPS.get(step, step), "why": why})
+            self.stderr.write(text % {"step": problems.STEPS.get(step, step), "why": why})
         return not done.broken
+
+    def _say(self, done: Pass) -> None:
+        said = [label % {"count": done.counts[name]} for name, label in COUNTS.items() if done.counts.get(name)]
+        done_now, text = ", ".join(said) or _("Nothing was due"), _("Due with the next notice.")
+        if done.next_at is not None:
+            text = _("The next pass is due at %(at)s.") % {"at": problems.at(done.next_at)}
+        self.say(f"{done_now}. {text}")
 
 
 def pause_until(next_at: datetime | None) -> float:

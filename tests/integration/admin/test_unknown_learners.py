@@ -107,14 +107,14 @@ def test_overview_doctor_and_metrics_count_them(unknown: UnknownLearner, everyth
 @pytest.mark.django_db(transaction=True)
 def test_the_command_counts_and_chooses(world: World, unknown: UnknownLearner) -> None:
     assert command("percipio_retry", "--unknown", "--dry-run", "--json").documents == [
-        {"chosen": 0, "queued": 0, "destinations": 0, "learners": 1}
+        {"chosen": 0, "queued": 0, "destinations": 0, "observations": 0, "learners": 1, "dry_run": True}
     ]
     for elsewhere in (("--site", "2"), ("--organization", "another")):
         command("percipio_retry", "--unknown", *elsewhere)
         assert UnknownLearner.objects.exists()
     ran = command("percipio_retry", "--unknown", "--organization", world.destination.organization)
-    assert (ran.code, ran.lines[0]) == (0, "0 chosen, 1 requeued")
-    assert "1 learner whom Percipio did not know is tried again" in ran.lines
+    assert (ran.code, ran.lines[0]) == (0, "0 statements chosen, 1 requeued.")
+    assert "Tried again: 1 learner whom Percipio did not know." in ran.lines
     assert (UnknownLearner.objects.exists(), state_of(world)) == (False, State.OUTDATED)
 
 

@@ -6,12 +6,21 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from jsonschema import Draft202012Validator, FormatChecker
 
 from percipio_openedx.delivery import tokens
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "commands.schema.json").read_text(encoding="utf-8"))
+
+
+def validator(definition: str) -> Draft202012Validator:
+    """What checks a document against one definition of the commands' schema."""
+    return Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{definition}"}, format_checker=FormatChecker())
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Ran:
 
 
 def command(name: str, *arguments: str) -> Ran:
-    """Call a management command as the shell would see it end."""
+    """Call a management command as the shell would see it end; what it prints for programs is as the schema says."""
     out, err = StringIO(), StringIO()
     code = 0
     try:
@@ -44,7 +53,11 @@ def command(name: str, *arguments: str) -> Ran:
         err.write(str(error))
     except SystemExit as end:
         code = int(end.code or 0)
-    return Ran(code, out.getvalue(), err.getvalue())
+    ran = Ran(code, out.getvalue(), err.getvalue())
+    if "--json" in arguments:
+        for document in ran.documents:
+            validator(name).validate(document)
+    return ran
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_what_is_missing_at_one_account_is_not_asked_of_another(told: Sandbox, m
 def test_the_list_of_accounts(accounts: Sandbox, manage: Manage) -> None:
     save(accounts, "beta", enabled=False)
     ran = manage("percipio_accounts", "--json")
-    common = {"site": 1, "mistake": "", "waiting": 0}
+    common = {"site": 1, "site_name": "example.com", "mistake": "", "waiting": 0}
     assert (ran.code, ran.documents) == (
         0,
         [
@@ -90,14 +90,17 @@ def test_statements_are_moved_and_learners_reported_again(accounts: Sandbox, man
     assert manage("percipio_retry", "--move", "--account", "beta", "--json").documents[0]["chosen"] == 0
     assert manage("percipio_retry", "--move", "--json").documents[0] == {
         **{"chosen": 1, "queued": 1},
-        **{"destinations": 0, "learners": 0},
+        **{"destinations": 0, "observations": 0, "learners": 0, "dry_run": False},
     }
     ran = manage("percipio_accounts", "--report-anew", "--learner", "amina", "--json")
     assert (ran.code, ran.documents) == (0, [{"reported_again": 1, "refused": {}}])
     works()
     assert sorted(arrived(accounts))[1:] == [("beta", "b-amina", "initialized"), ("beta", "b-berta", "initialized")]
     ran = manage("percipio_accounts", "--report-anew", "--course", KEY, "--account", "beta")
-    assert (ran.code, len(ran.lines)) == (1, 2)
+    assert (ran.code, ran.lines[0]) == (1, "0 learners in courses are reported again.")
+    assert ran.lines[1:] == [
+        "2 learners in courses are not: the learner's account has been told something already, or may have been."
+    ]
     assert manage("percipio_accounts", "--report-anew").code == 2
 
 
@@ -120,8 +123,8 @@ def test_every_account_that_is_right_is_said_to_be(accounts: Sandbox) -> None:
     save(accounts, "off", enabled=False, learners="sso:off")
     seen = [one.seen for one in doctor.health() if one.name == "configuration of example.com"]
     assert seen == [
-        "account=acme learners=sso:org=ACME-1 api=statements partner=acme organization=-",
-        "account=beta learners=sso:beta api=statements partner=beta organization=beta-org",
+        "account acme, learners sso:org=ACME-1: Statements API (xAPI), partner acme, organization -",
+        "account beta, learners sso:beta: Statements API (xAPI), partner beta, organization beta-org",
         "account off is switched off: its learners are not reported",
     ]
 

@@ -107,7 +107,7 @@ def test_decisions_are_imported(manage: Manage, tmp_path: Path) -> None:
     file = tmp_path / "courses.csv"
     file.write_text("course_key,offer\ncourse-v1:A+Two+R,withdrawn\n", encoding="utf-8")
     assert manage("percipio_catalog", "import", str(file), "--dry-run").lines == [
-        "would be new: 1, would be changed: 0, unchanged: 0"
+        "Course overrides: 1 would be new, 0 would be changed, 0 unchanged."
     ]
     assert manage("percipio_catalog", "import", str(file)).code == 0
     assert manage("percipio_catalog", "list").lines[-1] == "1 item, 0 held back"
@@ -122,9 +122,9 @@ def test_the_catalog_of_another_site(manage: Manage) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("PERCIPIO_CATALOG", "", "this site has no catalog; set PERCIPIO_CATALOG"),
+        ("PERCIPIO_CATALOG", "", "example.com has no catalog; set PERCIPIO_CATALOG"),
         ("PERCIPIO_CATALOG", "odd", "PERCIPIO_CATALOG: is 'odd'; it must be one of '', chosen, all visible"),
-        ("PERCIPIO_ENABLED", False, "this site is switched off"),
+        ("PERCIPIO_ENABLED", False, "example.com is switched off"),
     ],
 )
 def test_why_there_is_none(manage: Manage, site: Any, name: str, value: object, words: str) -> None:
@@ -147,24 +147,32 @@ def sending(site: Any, arriving: Sandbox) -> Sandbox:
 
 def test_the_difference_is_shown_and_sent(manage: Manage, sending: Sandbox) -> None:
     lines = [
-        "globex: held back: course:A+Two  Two",
-        "globex: waiting: ext-1  =One",
-        "globex: 2 differences",
+        "example.com, globex: held back: course:A+Two  Two",
+        "example.com, globex: waiting: ext-1  =One",
+        "example.com, globex: 2 differences",
     ]
     for arguments in (["diff"], ["push", "--dry-run"]):
         ran = manage("percipio_catalog", *arguments)
         assert (ran.code, ran.lines) == (1, lines)
     assert not sending.requests and not CatalogEntry.objects.exists()
     ran = manage("percipio_catalog", "push")
-    assert (ran.code, ran.lines) == (1, ["globex: 1 sent, 0 refused, 0 to be tried again"])
+    assert (ran.code, ran.lines) == (
+        1,
+        [
+            "example.com, globex: 1 sent, 0 refused, 0 to be tried again",
+            "not in Percipio: 1 held back; percipio_catalog diff says why",
+        ],
+    )
     assert [one["content_id"] for one in sending.content] == ["ext-1"]
     CourseOverride.objects.create(course_key="course:A+Two", offer="withdrawn")
     assert manage("percipio_catalog", "push").code == 0
-    assert manage("percipio_catalog", "diff").lines == ["globex: 0 differences"]
+    assert manage("percipio_catalog", "diff").lines == ["example.com, globex: 0 differences"]
     CourseOverride.objects.create(course_key="course-v1:A+One+R1", offer="withdrawn")
     CourseOverride.objects.create(course_key="course-v1:A+One+R2", offer="withdrawn")
     ran = manage("percipio_catalog", "diff")
-    assert (ran.code, ran.lines[0]) == (0, "globex: withdrawn: ext-1  =One"), "only Skillsoft can remove it"
+    assert (ran.code, ran.lines[0]) == (0, "example.com, globex: withdrawn: ext-1  =One"), (
+        "only Skillsoft can remove it"
+    )
 
 
 def test_the_difference_for_programs(manage: Manage, sending: Sandbox) -> None:
@@ -172,6 +180,7 @@ def test_the_difference_for_programs(manage: Manage, sending: Sandbox) -> None:
     assert (held["state"], waiting["state"]) == ("held", "waiting")
     assert waiting == {
         "site": 1,
+        "site_name": "example.com",
         "account": "",
         "organization": "globex",
         "content_id": "ext-1",
@@ -182,21 +191,23 @@ def test_the_difference_for_programs(manage: Manage, sending: Sandbox) -> None:
         "answer": "",
     }
     (pushed,) = manage("percipio_catalog", "--json", "push").documents
-    assert pushed == {"site": 1, "account": "", "organization": "globex", "sent": 1, "refused": 0, "later": 0}
+    place = {"site": 1, "site_name": "example.com", "account": "", "organization": "globex"}
+    assert pushed == {**place, "sent": 1, "refused": 0, "later": 0}
 
 
 def test_an_operator_does_not_wait_for_the_backoff(manage: Manage, sending: Sandbox) -> None:
     sending.set_scenario("content-500:1")
-    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 0 refused, 1 to be tried again"]
+    assert manage("percipio_catalog", "push").lines[0] == "example.com, globex: 0 sent, 0 refused, 1 to be tried again"
     assert "internal server error" in manage("percipio_catalog", "diff").lines[1]
-    assert manage("percipio_catalog", "push").lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+    assert manage("percipio_catalog", "push").lines[0] == "example.com, globex: 1 sent, 0 refused, 0 to be tried again"
 
 
 def test_what_was_refused_is_sent_again_where_an_operator_says_so(manage: Manage, sending: Sandbox) -> None:
     sending.set_scenario("content-400:1")
-    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 1 refused, 0 to be tried again"]
-    assert manage("percipio_catalog", "push").lines == ["globex: 0 sent, 0 refused, 0 to be tried again"]
-    assert manage("percipio_catalog", "push", "--refused").lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+    assert manage("percipio_catalog", "push").lines[0] == "example.com, globex: 0 sent, 1 refused, 0 to be tried again"
+    assert manage("percipio_catalog", "push").lines[0] == "example.com, globex: 0 sent, 0 refused, 0 to be tried again"
+    ran = manage("percipio_catalog", "push", "--refused")
+    assert ran.lines[0] == "example.com, globex: 1 sent, 0 refused, 0 to be tried again"
 
 
 def test_an_account_without_an_organization_is_named(manage: Manage, sending: Sandbox) -> None:
@@ -207,7 +218,7 @@ def test_an_account_without_an_organization_is_named(manage: Manage, sending: Sa
             **{"client_secret": "canary-own", "organization_id": organization},
         )
     ran = manage("percipio_catalog", "push")
-    assert ran.lines == ["globex: 1 sent, 0 refused, 0 to be tried again"]
+    assert ran.lines[0] == "example.com, account one, globex: 1 sent, 0 refused, 0 to be tried again"
     assert "two: left out, the account has no organization id" in ran.err
 
 

@@ -40,13 +40,13 @@ def test_a_file_is_taken_over(manage: Manage, file: Any) -> None:
 
     before = answers()
     ran = manage("percipio_courses", "import", name, "--dry-run")
-    assert (ran.code, ran.lines[0]) == (0, "would be new: 1, would be changed: 1, unchanged: 1")
+    assert (ran.code, ran.lines[0]) == (0, "Course overrides: 1 would be new, 1 would be changed, 1 unchanged.")
     assert answers() == before
 
     ran = manage("percipio_courses", "import", name)
     assert ran.code == 0
     assert ran.lines == [
-        "new: 1, changed: 1, unchanged: 1",
+        "Course overrides: 1 new, 1 changed, 1 unchanged.",
         "reported again: course:A+1 (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)",
     ]
     assert answers() == [
@@ -90,7 +90,7 @@ def test_what_is_exported_can_be_imported(manage: Manage, file: Any) -> None:
 def test_json(manage: Manage, file: Any) -> None:
     (done,) = manage("percipio_courses", "--json", "import", file(f"{HEAD}course:A+1,no,\n")).documents
     assert done == {"new": 1, "changed": 0, "same": 0, "freed": [], "dry_run": False}
-    (rows,) = manage("percipio_courses", "--json", "export").documents
+    rows = manage("percipio_courses", "export", "--json").documents
     unset = {"content_id": "", "offer": "", "title": "", "type": "", "duration": None, "tags": "", "author": ""}
     assert rows == [{"course_key": "course:A+1", "is_reported": False, **unset}]
     ran = manage("percipio_courses", "--json", "import", file(f"{HEAD}x,no,\n"))

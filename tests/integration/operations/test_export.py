@@ -114,8 +114,10 @@ def test_nobody_is_exported_whom_the_site_does_not_report(
     ran, files = exported(manage, tmp_path)
     assert files == [[HEAD, AMINA]]
     assert ran.lines[1:] == [
-        "left out: 1: The account is not active. Activate it, and the next activity is reported with the rest.",
-        "left out: 1: Only learners of one single-sign-on provider are reported; this one is none of them.",
+        "left out: 1 learner in a course: The account is not active. Activate it, and the next activity is reported "
+        "with the rest.",
+        "left out: 1 learner in a course: Only learners of one single-sign-on provider are reported; this one is none "
+        "of them.",
     ]
 
 
@@ -239,7 +241,7 @@ def test_a_course_that_cannot_be_read_spoils_no_other(
     monkeypatch.setattr(edx_platform, "course", reading)
     ran, files = exported(manage, tmp_path)
     assert (ran.code, files) == (1, [[HEAD, AMINA]])
-    assert ran.lines[-1] == "left out: course-v1:DemoX+Broken+2026: ValueError"
+    assert ran.lines[-1] == "left out: Cloud Foundations (course-v1:DemoX+Broken+2026): ValueError"
 
 
 def test_json(manage: Manage, course: Any, tmp_path: Path) -> None:

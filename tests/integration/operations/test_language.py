@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.builders import KEY, a_course, a_learner
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "no_calls")]
 
 Manage = Callable[..., Any]
@@ -27,12 +29,13 @@ def test_the_doctor_speaks_german_to_people_and_english_to_programs(manage: Mana
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("percipio_prune", "--dry-run"), "0 geparkte Statements: würde gelöscht"),
-        (("percipio_retry", "--parked"), "0 ausgewählt, 0 erneut eingereiht"),
-        (("percipio_backfill",), "0 angesehen, 0 Statements eingereiht, 0 zurückgehalten"),
+        (("percipio_catalog", "list"), "0 Einträge, 0 zurückgehalten"),
+        (("percipio_preview", "amina", KEY), "nicht gemeldet: "),
     ],
 )
-def test_a_command_sums_up_in_german(manage: Manage, arguments: tuple[str, ...], words: str) -> None:
+def test_a_command_sums_up_in_german(manage: Manage, settings: Any, arguments: tuple[str, ...], words: str) -> None:
+    settings.PERCIPIO_CATALOG = "chosen"
+    a_learner(), a_course()
     assert words in manage(*arguments).out
 
 

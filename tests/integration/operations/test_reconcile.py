@@ -121,6 +121,8 @@ def test_other_content_under_our_id(there: Sandbox, manage: Manage) -> None:
     assert ran.code == 1
     assert ran.documents[0] == {
         "site": 1,
+        "site_name": "example.com",
+        "account": "",
         "difference": "different",
         "uuid": str(row.uuid),
         "kind": "started",

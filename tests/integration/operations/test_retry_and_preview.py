@@ -81,7 +81,7 @@ def test_what_is_sent_again(
 
 def test_single_statements(rows: list[Statement], manage: Manage) -> None:
     ran = manage("percipio_retry", "--uuid", str(rows[2].uuid), "--uuid", str(rows[6].uuid))
-    assert (ran.code, ran.lines[0]) == (0, "2 chosen, 2 requeued")
+    assert (ran.code, ran.lines[0]) == (0, "2 statements chosen, 2 requeued.")
     # Percipio has the one; the other was never sent, and is built anew.
     assert (states()[2], states()[6]) == (State.WAITING, State.OUTDATED)
 
@@ -96,7 +96,7 @@ def test_an_unknown_id_and_one_under_way(rows: list[Statement], manage: Manage) 
 def test_paused_destinations_are_tried_at_once(rows: list[Statement], manage: Manage, woken: list[bool]) -> None:
     later = timezone.now() + timedelta(hours=1)
     Destination.objects.filter(organization="org-b").update(retry_at=later, failures=3)
-    done = {"chosen": 0, "queued": 0, "destinations": 1, "learners": 0}
+    done = {"chosen": 0, "queued": 0, "destinations": 1, "observations": 0, "learners": 0, "dry_run": False}
     assert manage("percipio_retry", "--now", "--json").documents == [done]
     row = Destination.objects.get(organization="org-b")
     assert row.retry_at is not None
@@ -134,7 +134,7 @@ def test_what_would_be_reported(manage: Manage) -> None:
     assert {one["kind"] for one in found["not_due"]} == {"progressed", "passed", "failed", "completed"}
 
     text = manage("percipio_preview", str(learner.pk), KEY).out
-    assert text.startswith("started\n{\n")
+    assert text.startswith("example.com: Cloud Foundations\nstarted\n{\n")
     assert "not due: completed: the LMS has no grade of this learner" in text
     assert not Statement.objects.exists()
     assert not LearnerCourse.objects.exists()
@@ -145,7 +145,10 @@ def test_who_is_not_reported(manage: Manage) -> None:
     ran = manage("percipio_preview", "amina@example.com", KEY)
     assert (ran.code, ran.lines) == (
         1,
-        ["not reported: The learner was never enrolled in this course run: nothing is reported."],
+        [
+            "example.com: Cloud Foundations",
+            "not reported: The learner was never enrolled in this course run: nothing is reported.",
+        ],
     )
 
 

@@ -29,7 +29,9 @@ Manage = Callable[..., Any]
 def test_one_pass_looks_and_sends(arriving: Sandbox, manage: Manage) -> None:
     enrolled(a_learner(), a_course())
     ran = manage("percipio_run", "--json")
-    assert (ran.code, ran.documents) == (0, [{"next_at": None}])
+    assert (ran.code, ran.documents) == (0, [{"next_at": None, "broken": {}, "counts": ran.documents[0]["counts"]}])
+    counts = {name: count for name, count in ran.documents[0]["counts"].items() if count}
+    assert counts == {"observed": 1, "statements": 1, "sent": 1}
     assert [row.state for row in Statement.objects.all()] == [State.DELIVERED]
     assert len(arriving.statements) == 1
 
@@ -51,9 +53,12 @@ def test_a_pass_says_when_the_next_one_is_due(arriving: Sandbox, manage: Manage)
     assert datetime.fromisoformat(ran.documents[0]["next_at"]) == Statement.objects.get().destination.retry_at
 
 
-def test_without_json_it_is_silent(arriving: Sandbox, manage: Manage) -> None:
-    ran = manage("percipio_run")
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
+def test_a_pass_says_what_it_did(arriving: Sandbox, manage: Manage) -> None:
+    assert manage("percipio_run").lines == ["Nothing was due. Due with the next notice."]
+    enrolled(a_learner(), a_course())
+    assert manage("percipio_run").lines == [
+        "1 learner in a course observed, 1 statement queued, 1 statement delivered. Due with the next notice."
+    ]
 
 
 def test_the_loop_finishes_its_pass_when_asked_to_stop(manage: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +74,8 @@ def test_the_loop_finishes_its_pass_when_asked_to_stop(manage: Manage, monkeypat
     monkeypatch.setattr(percipio_run, "run_pass", run_pass)
     monkeypatch.setattr(percipio_run, "pause_until", lambda _: 0.0)
     handler = signal.getsignal(signal.SIGTERM)
-    assert manage("percipio_run", "--loop").code == 0
+    ran = manage("percipio_run", "--loop")
+    assert (ran.code, ran.lines) == (0, ["Running until it is stopped (Ctrl-C)."]), "idle passes fill no log"
     assert passes == ["begun", "ended"] * 2
     assert signal.getsignal(signal.SIGTERM) is handler
 

@@ -1,0 +1,68 @@
+"""Settings as whoever helps may see them (``percipio_doctor --support``): no secret, no person, no inner address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from percipio_openedx import encryption
+from percipio_openedx.config.installation import PREFIX
+from percipio_openedx.config.values import setting
+from percipio_openedx.redaction import redacted
+from percipio_openedx.secret import Secret
+from percipio_openedx.settings.common import DEFAULTS
+
+# By field: whether it is set is all that is said.
+SECRETS = frozenset({"client_id", "client_secret", "encryption_keys", "metrics_token"})
+# Operators' addresses and hosts inside the network: only how many there are.
+COUNTED = frozenset({"alert_emails", "private_hosts"})
+URLS = frozenset({"api_url", "token_url", "learner_home_page"})
+
+
+def shown_settings() -> dict[str, Any]:
+    """Return every ``PERCIPIO_*`` setting as it may be shown."""
+    return {name: shown(name.removeprefix(PREFIX).lower(), setting(name, DEFAULTS[name])) for name in DEFAULTS}
+
+
+def shown(field: str, value: Any) -> Any:
+    """Return a setting, or a column of a site or account, as it may be shown; ``field`` is its name as a column."""
+    if field in SECRETS:
+        return "set" if value else "unset"
+    if field in COUNTED:
+        return len(value) if isinstance(value, list | tuple | set | frozenset) else int(bool(value))
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(str(one)) for one in value]
+    text = str(value)
+    if field in URLS:
+        return without_login(text)
+    return redacted(shown_rule(text) if field == "learners" else text)
+
+
+def shown_rule(rule: str) -> str:
+    """Return a rule for whose learners are reported without its values, each of which may name a learner."""
+    key, equals, values = rule.partition("=")
+    return f"{key}=({len(values.split(','))})" if equals else rule
+
+
+def without_login(url: str) -> str:
+    """Return an address without login and parameters; of what is none, only that it is set."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return "set"
+    return f"{parts.scheme}://{host}{parts.path}" if host else ("set" if url else "")
+
+
+def secret_texts(rows: Iterable[Mapping[str, Any]] = ()) -> Iterator[str]:
+    """Yield every secret in force, of the settings and of these columns of sites and accounts, to be masked."""
+    for one in (*encryption.keys(), *(setting(PREFIX + field.upper(), "") for field in SECRETS)):
+        yield from one if isinstance(one, list | tuple) else (one,)
+    for row in rows:
+        yield str(row["client_id"])
+        secret = row["client_secret"]
+        if isinstance(secret, Secret) and secret.is_readable:
+            yield secret.reveal()
