@@ -10,24 +10,24 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
-    "": (1560, 14),
-    "admin": (3630, 19),
+    "": (1770, 15),
+    "admin": (3910, 21),
     "capture": (340, 4),
     "catalog": (1480, 11),
-    "config": (1360, 8),
+    "config": (1430, 9),
     "delivery": (3480, 15),
     "edx_platform": (2160, 15),
     "event_routing": (130, 3),
     "launch": (350, 4),
     "lrs": (980, 6),
-    "management": (1430, 16),
+    "management": (1680, 17),
     "models": (1670, 11),
-    "operations": (5250, 28),
+    "operations": (5810, 29),
     "reporting": (3260, 20),
-    "settings": (330, 2),
-    "statements": (1560, 11),
+    "settings": (340, 2),
+    "statements": (1690, 12),
 }
-WHOLE = (28_600, 185)
+WHOLE = (30_300, 194)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:
