@@ -89,7 +89,8 @@ class BackfillRunAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        row = BackfillRun.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        is_number = object_id.isdecimal() and len(object_id) < 19
+        row = BackfillRun.objects.filter(pk=object_id).first() if is_number else None
         context = {"row": row, "may_run": may(request, "run_backfillrun"), **(extra_context or {})}
         if row is not None and row.finished_at is None:
             context["is_carried_on"] = row.by_workers or row.is_leased(timezone.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
 from django.contrib.sites.models import Site
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
@@ -119,7 +121,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Start from the version named by ``source``, without its secret, or from the default site."""
         source, setup = (request.GET.get(name, "") for name in (SOURCE, SETUP))
         rows = self.model.objects.all()
-        row = rows.filter(pk=source).first() if source.isascii() and source.isdigit() else None
+        row = rows.filter(pk=source).first() if SITE_ID.fullmatch(source) else None
         if row is None and SITE_ID.fullmatch(setup):
             # Switched on at the end, unless it reports by the settings already.
             return {"site": int(setup), "enabled": _reports(int(setup))}
@@ -189,13 +191,17 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return None
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
+        view = self.outside_transaction
         return [
             path("<int:site_id>/test/", view(self.test_view), name="percipio_openedx_test_connection"),
             path("setup/", view(self.setup_view), name="percipio_openedx_setup"),
             path("<int:site_id>/setup/", view(self.site_setup_view), name="percipio_openedx_site_setup"),
             *super().get_urls(),
         ]
+
+    def outside_transaction(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Return an admin view without the LMS's transaction around each request: it waits for the network."""
+        return transaction.non_atomic_requests(self.admin_site.admin_view(view))
 
     def setup_view(self, request: HttpRequest) -> HttpResponse:
         # Imported here, so that the LMS starts without the checks.
@@ -256,7 +262,7 @@ class AccountAdmin(PercipioConfigurationAdmin):
         return {"position": 0, **super().get_changeform_initial_data(request)}
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.test_account_view)
+        view = self.outside_transaction(self.test_account_view)
         page = path("<int:site_id>/<slug:name>/test/", view, name="percipio_openedx_test_account")
         return [page, *super(PercipioConfigurationAdmin, self).get_urls()]
 

@@ -94,9 +94,10 @@ def _reports(row: AccountColumns | None) -> dict[str, Any]:
     return {**values, **own, "enabled": row is None or row.enabled}
 
 
-def _hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
-    """Return a hash of what is shown: these values, in place of that version."""
-    text = json.dumps([row.site_id, former and former.pk, _reports(row)], sort_keys=True, default=str)
+def hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
+    """Return a hash of what is shown: these values in place of that version, beside the site's accounts."""
+    accounts = [one.pk for one in Account.in_order([row.site_id])]
+    text = json.dumps([row.site_id, former and former.pk, accounts, _reports(row)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -240,7 +241,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _show(self, former: AccountColumns | None, row: AccountColumns) -> None:
         """Refuse to save what was not shown, or what is only to be shown."""
-        shown = _hash_of(former, row)
+        shown = hash_of(former, row)
         if self.data.get(SHOWN) == shown and SHOW not in self.data:
             return
         row.client_secret = NOT_SHOWN

@@ -27,7 +27,7 @@ from percipio_openedx.operations import labels, problems, reach, reach_sentences
 from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import Problem, pause_of
 from percipio_openedx.operations.reach_sentences import Said
-from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, site_ids
+from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, known, site_ids
 from percipio_openedx.operations.status import Snapshot
 
 NOT_REPORTED = "not_reported"
@@ -55,6 +55,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
     whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
     names = course_names(row.course_key for row in snapshot.courses)
+    can_be_set_up = known(pk for pk, site in snapshot.sites.items() if not site.has_arrived)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -63,6 +64,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         at=cached.at,
         problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in found],
         sites=[_site(site, found, snapshot, cached, whom) for site in snapshot.sites.values()],
+        can_be_set_up=can_be_set_up,
         oldest_notice=snapshot.oldest_notice,
         failing=[(row, shown_course(row.course_key, names.get(row.course_key, ""))) for row in snapshot.courses],
         series=[(name, labels.of(labels.STATES, name)) for name in SERIES],

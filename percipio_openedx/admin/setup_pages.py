@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.sites.models import Site
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from percipio_openedx import edx_platform, encryption
 from percipio_openedx.admin.base import OperatorAdmin, badge, bounded_count, count_text, demand, may
+from percipio_openedx.admin.configuration_form import hash_of
 from percipio_openedx.admin.labels import CHOICES, LABELS
 from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
 from percipio_openedx.admin.overview import headline
@@ -53,7 +55,9 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
     if len(snapshot.sites) == 1:
         return one_site(model_admin, request, *snapshot.sites)
     found = problems.find(snapshot)
-    rows = [(site, headline(site, found, snapshot)) for site in snapshot.sites.values()]
+    # What is left of a deleted site is shown in the overview.
+    known = sites.known(snapshot.sites)
+    rows = [(one, headline(one, found, snapshot)) for pk, one in snapshot.sites.items() if pk in known]
     return model_admin.page(request, "setup_sites.html", _("Set up"), rows=rows)
 
 
@@ -134,17 +138,23 @@ def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> 
         text = mistake.message if mistake is not None else _("There are no credentials yet.")
         messages.error(request, text)
         return here
-    version = str(row.pk)
     row.enabled = True
     # What was shown is what is saved.
+    version = hash_of(row, row)
     if request.POST.get("confirmed") != version:
         is_tested = all(step.is_done for step in setup_steps.examine(site.pk, timezone.now()).steps[:2])
         context = {"site": site, "version": version, "is_tested": is_tested, "meaning": meaning(None, row)}
         return model_admin.page(
             request, "setup_switch.html", _("Switch on %(site)s") % {"site": site.domain}, **context
         )
-    model_admin.save_model(request, row, None, False)
-    model_admin.log_addition(request, row, _("Switched on in the setup."))
+    with transaction.atomic():
+        # Nobody saves another version of this page's in between, not even the same one twice.
+        Site.objects.select_for_update().get(pk=site.pk)
+        newest = PercipioConfiguration.newest(site.pk)
+        if newest is None or newest.pk != row.pk:
+            return here
+        model_admin.save_model(request, row, None, False)
+        model_admin.log_addition(request, row, _("Switched on in the setup."))
     messages.success(request, _("The site is switched on."))
     may_start = model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
     messages.info(request, backfill_offer(site, is_here=may_start))

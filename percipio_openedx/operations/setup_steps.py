@@ -165,7 +165,7 @@ def _steps(setup: SiteSetup) -> Iterator[SetupStep]:
     broken = [one for one in usable if one.test and not one.test.is_well]
     tested = bool(usable) and all(one.test and one.test.is_well for one in usable)
     problem = _("The connection does not work yet.") if broken else ""
-    yield SetupStep("test", _("Test"), has_arrived or tested, problem)
+    yield SetupStep("test", _("Test"), tested or (has_arrived and not broken), problem)
     others = [meant] if given and isinstance(meant, PercipioConfigurationError) and meant.setting != learners else []
     nowhere = [one for one in setup.problems if one.code is ProblemCode.NO_COURSES]
     problem, fix = (nowhere[0].sentence, nowhere[0].fix) if nowhere else _said(others)
@@ -228,7 +228,9 @@ def was_previewed(configuration: Configuration) -> bool:
 
 
 def _preview_key(configuration: Configuration) -> str:
-    return f"percipio_openedx:previewed:{configuration.site_id}:{configuration.fingerprint}"
+    text = "|".join(one.fingerprint for one in (configuration, *configuration.senders))
+    hashed = salted_hmac("percipio_openedx.operations.setup_steps", text, algorithm="sha256")
+    return f"percipio_openedx:previewed:{configuration.site_id}:{hashed.hexdigest()}"
 
 
 @sensitive_variables()

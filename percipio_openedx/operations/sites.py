@@ -196,6 +196,11 @@ def names(ids: Iterable[int]) -> dict[int, str]:
     return {pk: domains.get(pk) or _("site %(id)s") % {"id": pk} for pk in sorted(wanted)}
 
 
+def known(ids: Iterable[int]) -> set[int]:
+    """Return those of these sites that the LMS has, and that can be set up."""
+    return set(Site.objects.filter(pk__in=set(ids)).values_list("pk", flat=True))
+
+
 def site_name(site_id: int) -> str:
     return names([site_id])[site_id]
 

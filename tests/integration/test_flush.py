@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,6 +28,46 @@ def every_row() -> dict[str, list[Any]]:
     found["auth_permission"] = sorted(Permission.objects.values_list("content_type__model", "codename", "name"))
     found["django_content_type"] = sorted(ContentType.objects.values_list("app_label", "model"))
     return found
+
+
+def in_sql() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE django_site SET domain = 'raw.example.com'")
+        cursor.execute("DELETE FROM auth_permission")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: ContentType.objects.create(app_label="nowhere", model="nothing"),
+        lambda: ContentType.objects.filter(app_label="sites").update(model="place"),
+        lambda: Permission.objects.filter(codename="view_site").update(name="another"),
+        lambda: Permission.objects.filter(codename="view_site").delete(),
+        lambda: Site.objects.all().delete(),
+        in_sql,
+    ],
+)
+def test_one_table_changed_that_others_refer_to(change: Callable[[], Any]) -> None:
+    flush._left.pop(connection.alias, None)
+    flush.empty(connection.alias, flushed)
+    expected = every_row()
+    change()
+    assert every_row() != expected
+    flush.empty(connection.alias, lambda: pytest.fail("the slow way"))
+    assert every_row() == expected
+
+
+def test_what_is_cached_of_rows_is_forgotten_even_if_the_rows_are_the_same() -> None:
+    flush.empty(connection.alias, flushed)
+    gone = ContentType.objects.create(app_label="nowhere", model="nothing")
+    assert ContentType.objects.get_by_natural_key("nowhere", "nothing") == gone
+    ContentType.objects.filter(pk=gone.pk).delete()
+    domain = Site.objects.get_current().domain
+    Site.objects.get_current().domain = "other.example.com"
+    flush.empty(connection.alias, lambda: pytest.fail("the slow way"))
+    with pytest.raises(ContentType.DoesNotExist):
+        ContentType.objects.get_by_natural_key("nowhere", "nothing")
+    assert Site.objects.get_current().domain == domain
 
 
 def test_it_leaves_what_django_leaves() -> None:

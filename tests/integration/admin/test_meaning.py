@@ -19,7 +19,7 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 from percipio_openedx import config, edx_platform
 from percipio_openedx.admin import overview
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models import BackfillRun, LearnerCourse, PercipioConfiguration, Statement
+from percipio_openedx.models import Account, BackfillRun, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.settings.common import DEFAULTS
 from tests.integration.admin.forms import ADD, hidden, save
 from tests.integration.builders import a_course, a_learner, a_site, enrolled
@@ -152,6 +152,14 @@ def test_what_was_not_shown_is_not_saved(admin: Client) -> None:
     shown(second)
     assert hidden(second)["shown"] != hidden(first)["shown"]
     assert not PercipioConfiguration.objects.exists()
+
+
+def test_what_was_shown_beside_other_accounts_is_shown_again(admin: Client, course: Any) -> None:
+    first = posted(admin, new_password=SECRET)
+    names = {"partner_name": "birch", "client_id": "birch-client", "client_secret": SECRET}
+    Account.objects.create(site_id=1, name="birch", enabled=True, region="eu", learners="all", **names)
+    shown(posted(admin, new_password=SECRET, **hidden(first)))
+    assert PercipioConfiguration.objects.count() == 0
 
 
 def test_what_was_shown_in_place_of_another_version_is_shown_again(admin: Client, course: Any) -> None:

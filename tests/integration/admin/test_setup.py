@@ -9,11 +9,15 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.sites.models import Site
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.models import Account, Notice, PercipioConfiguration, Statement
+from percipio_openedx.admin import setup_pages
+from percipio_openedx.models import Account, Notice, PercipioConfiguration, Statement, StatementLedger
+from percipio_openedx.operations import connection_check
 from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
 from tests.integration.admin.forms import ADD
@@ -140,9 +144,91 @@ def test_what_is_not_confirmed_or_was_not_shown_is_not_switched_on(unset: Sandbo
     assert PercipioConfiguration.objects.count() == 0
 
 
+def an_account(arriving: Sandbox, name: str = "birch", **values: Any) -> Account:
+    """A version of an account that is switched on."""
+    given = {"region": "custom", "partner_name": name, "client_id": "acme-client", "client_secret": SECRET}
+    given |= {"api_url": arriving.url, "token_url": arriving.token_url, "learners": "all", "enabled": True, **values}
+    return Account.objects.create(site=Site.objects.get(pk=1), name=name, **given)
+
+
+def an_account_saved(arriving: Sandbox, settings: Any) -> None:
+    an_account(arriving, learners="all")
+
+
+def a_setting_changed(arriving: Sandbox, settings: Any) -> None:
+    settings.PERCIPIO_SEND_NAMES = False
+
+
+@pytest.mark.parametrize("change", [an_account_saved, a_setting_changed])
+def test_what_means_something_else_since_it_was_shown_is_shown_again(
+    unset: Sandbox, everything: Client, settings: Any, change: Callable[[Sandbox, Any], None]
+) -> None:
+    stored(unset)
+    an_account(unset, learners="sso:tpa-saml")
+    shown = act(everything, "switch").context["version"]
+    change(unset, settings)
+
+    again = act(everything, "switch", confirmed=shown)
+    assert (again.status_code, config.for_site(1)) == (200, None)
+    act(everything, "switch", confirmed=again.context["version"])
+    assert config.for_site(1) is not None
+
+
+def test_what_is_saved_at_the_same_moment_stays(
+    unset: Sandbox, everything: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(unset)
+    shown = act(everything, "switch").context["version"]
+    real = setup_pages.hash_of
+
+    def saved_meanwhile(*rows: Any) -> str:
+        stored(unset, learners="sso:tpa-saml")
+        return real(*rows)
+
+    monkeypatch.setattr(setup_pages, "hash_of", saved_meanwhile)
+    act(everything, "switch", confirmed=shown)
+    assert config.for_site(1) is None
+    assert [row.learners for row in PercipioConfiguration.objects.order_by("pk")] == ["all", "sso:tpa-saml"]
+
+
+def test_no_transaction_is_open_while_percipio_is_asked(
+    unset: Sandbox, everything: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The LMS has ``ATOMIC_REQUESTS``."""
+    stored(unset)
+    open_then: list[bool] = []
+    real = connection_check.examine
+    monkeypatch.setattr(
+        connection_check, "examine", lambda one: open_then.append(connection.in_atomic_block) or real(one)
+    )
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    act(everything, "test")
+    everything.post(reverse("admin:percipio_openedx_setup"), {"act": "test"})
+    everything.post(reverse("admin:percipio_openedx_test_connection", args=[1]))
+    an_account(unset)
+    everything.post(reverse("admin:percipio_openedx_test_account", args=[1, "birch"]))
+    assert open_then == [False] * 4
+
+
+def test_another_sites_post_is_refused(unset: Sandbox, everything: Client) -> None:
+    stored(unset)
+    client = Client(enforce_csrf_checks=True)
+    client.cookies = everything.cookies
+    for name in ("test", "preview", "switch"):
+        assert act(client, name).status_code == 403
+
+
+def test_a_preview_is_of_each_account_as_it_is(unset: Sandbox, everything: Client) -> None:
+    stored(unset)
+    an_account(unset)
+    assert states_of(act(everything, "preview"))["preview"] == "done"
+    an_account(unset, learner_id="username")
+    assert states(everything)["preview"] != "done"
+
+
 def test_switching_on_keeps_the_secret_and_the_history(unset: Sandbox, everything: Client) -> None:
     earlier = stored(unset)
-    act(everything, "switch", confirmed=str(earlier.pk))
+    act(everything, "switch", confirmed=act(everything, "switch").context["version"])
 
     newest = PercipioConfiguration.objects.order_by("-pk")[0]
     assert (newest.pk > earlier.pk, newest.enabled, newest.changed_by.username) == (True, True, "root")
@@ -227,6 +313,21 @@ def test_a_site_of_the_settings_is_listed_and_can_be_tested(arriving: Sandbox, e
     assert everything.get(f"{reverse(ADD)}?setup=1").context["adminform"].form.initial["enabled"] is True
 
 
+def test_a_site_that_was_deleted_is_not_offered(arriving: Sandbox, everything: Client) -> None:
+    StatementLedger.objects.create(pk=77, last_stored_at=timezone.now())
+    a_site("other.example", "OtherX")
+    for address in (reverse("admin:percipio_openedx_setup"), reverse("admin:percipio_openedx_overview")):
+        page = everything.get(address).content.decode()
+        assert url(1) in page
+        assert url(77) not in page
+
+
+def test_a_version_that_nobody_can_have_saved_is_none(everything: Client) -> None:
+    assert everything.get(reverse(ADD), {"source": "9" * 5000}).status_code == 200
+    number = reverse("admin:percipio_openedx_backfillrun_change", args=["9" * 5000])
+    assert everything.get(number).status_code == 302
+
+
 def test_a_single_site_is_shown_at_once(arriving: Sandbox, everything: Client) -> None:
     page = everything.get(reverse("admin:percipio_openedx_setup"))
 
@@ -252,6 +353,19 @@ def test_what_is_wrong_is_said_at_its_step_with_the_fix(arriving: Sandbox, every
     assert "PERCIPIO_ENABLED is False" in everything.get(url()).content.decode()
 
 
+def test_what_broke_after_the_first_one_arrived_is_a_problem(
+    arriving: Sandbox, everything: Client, settings: Any
+) -> None:
+    enrolled(a_learner(), a_course())
+    run_once()
+    assert states(everything)["test"] == "done"
+    settings.PERCIPIO_CLIENT_SECRET = "canary-of-another"
+    arriving.set_scenario("token-refused")
+    assert states_of(act(everything, "test"))["test"] == "problem"
+    arriving.set_scenario("ok")
+    assert states_of(act(everything, "test"))["test"] == "done"
+
+
 def test_nobody_in_scope_is_a_problem(unset: Sandbox, everything: Client) -> None:
     stored(unset, learners="sso:tpa-saml")
 
@@ -260,12 +374,8 @@ def test_nobody_in_scope_is_a_problem(unset: Sandbox, everything: Client) -> Non
 
 
 def test_the_accounts_of_a_site_are_tested_one_by_one(unset: Sandbox, everything: Client) -> None:
-    where = {"region": "custom", "api_url": unset.url, "token_url": unset.token_url, "learners": "all"}
-    names = {"partner_name": "acme", "client_id": "acme-client", "client_secret": SECRET}
     for name in ("birch", "cedar"):
-        Account.objects.create(
-            site=Site.objects.get(pk=1), name=name, enabled=True, **where, **names | {"partner_name": name}
-        )
+        an_account(unset, name)
 
     assert states(everything)["credentials"] == "done"
     assert states_of(act(everything, "test", account="birch"))["test"] == "now"
