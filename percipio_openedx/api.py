@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx import config
+from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.data import LearnerCourseState, ReportedMilestone, Reporting
 from percipio_openedx.enums import HoldReason, Kind, Pause
@@ -112,4 +113,8 @@ def _milestone(row: Statement) -> ReportedMilestone:
 
 
 def _text(course_key: CourseKey | str) -> str:
-    return str(CourseKey.from_string(str(course_key)))
+    """Return a course run's key as the LMS stores it; ``InvalidKeyError`` if it is none, or a library's."""
+    key = CourseKey.from_string(str(course_key))
+    if not key.is_course:
+        raise InvalidKeyError(CourseKey, str(key))  # type: ignore[no-untyped-call]
+    return edx_platform.stored_key(key)

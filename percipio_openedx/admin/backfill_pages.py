@@ -58,14 +58,14 @@ class BackfillForm(forms.Form):
         choice.choices = [("", gettext("all sites that report")), *names.items()]
 
     def clean_course_keys(self) -> tuple[str, ...]:
-        keys = tuple(dict.fromkeys(self.cleaned_data["course_keys"].split()))
-        for key in keys:
+        keys = []
+        for key in self.cleaned_data["course_keys"].split():
             try:
-                edx_platform.org_of(key)
+                keys.append(edx_platform.stored_key(edx_platform.parsed(key)))
             except PlatformUnavailable:
                 text = gettext("%(key)r is no course run; write course-v1:Org+Course+Run")
                 raise forms.ValidationError(text % {"key": key}) from None
-        return keys
+        return tuple(dict.fromkeys(keys))
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data

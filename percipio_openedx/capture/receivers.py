@@ -12,7 +12,7 @@ from django.db.models.signals import post_save
 
 from percipio_openedx import config
 from percipio_openedx.capture import notices, wake
-from percipio_openedx.edx_platform import signal
+from percipio_openedx.edx_platform import signal, stored_key
 from percipio_openedx.models.notice import EVERY_COURSE, Reason
 
 LEARNING = "openedx_events.learning.signals"
@@ -39,7 +39,7 @@ def notice(reason: Reason, read: Callable[..., tuple[Any, Any]]) -> Callable[...
     def note(carried: dict[str, Any]) -> None:
         user_id, course_key = read(**carried) if config.is_on() else (None, None)
         if user_id:
-            notices.append(int(user_id), str(course_key), reason)
+            notices.append(int(user_id), stored_key(course_key), reason)
             wake.on_commit()
 
     def receiver(sender: Any = None, **carried: Any) -> None:

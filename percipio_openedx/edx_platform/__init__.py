@@ -58,7 +58,7 @@ from percipio_openedx.edx_platform.courses import (
     outline_version,
     unknown_courses,
 )
-from percipio_openedx.edx_platform.door import forget_request, org_of, parsed
+from percipio_openedx.edx_platform.door import forget_request, org_of, parsed, stored_key
 from percipio_openedx.edx_platform.installation import (
     has_other_lrs,
     is_completion_on,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from edx_django_utils.cache import RequestCache
@@ -41,6 +42,16 @@ def parsed(course_key: str) -> CourseKey:
             return CourseKey.from_string(course_key)
         except InvalidKeyError:
             raise PlatformUnavailable("course key", "cannot be read") from None
+
+
+def stored_key(course_key: Any) -> str:
+    """Return a course key's text as the LMS's tables hold it: without branch and version (``opaque_keys`` strips them).
+
+    With them, one learner in one course run would be two here.
+    """
+    if getattr(course_key, "branch", None) or getattr(course_key, "version_guid", None):
+        course_key = course_key.for_branch(None).version_agnostic()
+    return str(course_key)
 
 
 def org_of(course_key: str) -> str:

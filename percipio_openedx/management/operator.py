@@ -130,11 +130,11 @@ def learner_named(text: str) -> int:
 
 
 def course_run(key: str) -> str:
+    """Return the key of a course run as the LMS stores it."""
     try:
-        edx_platform.org_of(key)
+        return edx_platform.stored_key(edx_platform.parsed(key))
     except PlatformUnavailable:
         raise UsageError(_("%(key)r is no course run; write course-v1:Org+Course+Run") % {"key": key}) from None
-    return key
 
 
 def course_named(key: str) -> str:

@@ -129,6 +129,12 @@ def _extensions(value: Any, path: str) -> None:
             _percent(content, f"{path}.progress")
 
 
+def _team(value: Any, path: str) -> None:
+    check_agent(value, path)
+    if value.get("objectType") != "Group":
+        raise StatementError(path, "is not a Group")
+
+
 def _member(value: Any, path: str) -> None:
     check_agent(value, path)
     if value.get("objectType") == "Group":
@@ -172,7 +178,7 @@ _result = _object({
     "extensions": _extensions,
 })  # fmt: skip
 _context = _object({
-    "registration": _uuid, "instructor": check_agent, "team": check_agent,
+    "registration": _uuid, "instructor": check_agent, "team": _team,
     "contextActivities": _object(dict.fromkeys(("parent", "grouping", "category", "other"), _list_of(_activity))),
     "revision": _text, "platform": _text, "language": _language, "statement": _reference, "extensions": _extensions,
 })  # fmt: skip

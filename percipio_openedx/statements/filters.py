@@ -17,7 +17,12 @@ from openedx_filters.tooling import OpenEdxPublicFilter
 
 from percipio_openedx.data import StatementContext
 from percipio_openedx.enums import Kind
-from percipio_openedx.exceptions import StatementError, StatementStopped
+from percipio_openedx.exceptions import (
+    PercipioConfigurationError,
+    PercipioError,
+    StatementError,
+    StatementStopped,
+)
 from percipio_openedx.statements.normalizer import normalize
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS
 
@@ -45,7 +50,8 @@ class StatementFreezeRequested(OpenEdxPublicFilter):  # type: ignore[misc]
         """
 
         def __init__(self, reason: str = "") -> None:
-            super().__init__(message=reason)
+            # openedx-filters logs the message as it is.
+            super().__init__(message=_code_of(reason))
 
     @classmethod
     def get_pipeline_configuration(cls) -> tuple[list[str], bool, dict[str, Any]]:
@@ -98,13 +104,22 @@ def filtered(
             kind=context.milestone.kind,
         )
     except StatementFreezeRequested.PreventStatement as error:
-        code = str(error.message)
-        raise StatementStopped(code if _CODE.fullmatch(code) else "") from None
+        raise StatementStopped(_code_of(error.message)) from None
+    except (PercipioError, PercipioConfigurationError) as error:
+        # One of ours is quoted where others are not (``reason_of``); what a step says in it may name somebody.
+        raise StatementError("statement", f"a filter step broke ({type(error).__name__})") from None
     _check_facts(statement, changed)
     if (record is None) != (changed_record is None):
         raise StatementError("record", "was added or removed by a filter step")
     _check_same(record, changed_record, "record", optional=("duration_spent",))
-    return normalize(changed, at), changed_record
+    # The values of before: what is equal in Python (25 and 25.0, 0 and False) is not the same in JSON.
+    kept = None if record is None else {name: value for name, value in record.items() if name in changed_record}
+    return normalize(changed, at), kept
+
+
+def _code_of(reason: object) -> str:
+    text = str(reason)
+    return text if _CODE.fullmatch(text) else ""
 
 
 def _check_facts(before: Document, after: Any) -> None:

@@ -11,7 +11,7 @@ from demo.learning import classroom
 from demo.learning.management.commands.setup_demo import SITES, add_site
 from demo.learning.publishing import publish
 from tests.browser.chromium import Browser
-from tests.browser.test_launch_page import BEYOND, CONTRASTS, WIDTHS, scheme
+from tests.browser.test_launch_page import BEYOND, CONTRASTS, WIDTHS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -29,7 +29,7 @@ def test_it_fits_can_be_read_and_shows_the_sandbox(
     chromium.console()
     found = []
     for tint in ("light", "dark"):
-        scheme(chromium, tint)
+        chromium.scheme(tint)
         for width in WIDTHS:
             chromium.resize(width, 900)
             chromium.open(f"{live_server.url}/class?region=eu")
@@ -37,7 +37,7 @@ def test_it_fits_can_be_read_and_shows_the_sandbox(
             found += [(tint, width, element) for element in chromium.run(BEYOND)]
             assert chromium.run("return document.documentElement.scrollWidth") == width
         found += [(tint, *pair) for pair in chromium.run(CONTRASTS) if pair[1] < 4.5]
-    scheme(chromium, "light")
+    chromium.scheme("light")
     chromium.click('button[value="unit"]')
     chromium.wait_for("José Ramírez finished a unit.")
     chromium.run("document.querySelector('iframe').scrollIntoView()")

@@ -141,6 +141,7 @@ def found_in(text: str, values: list[str]) -> list[str]:
     return [value for value in values if value in text]
 
 
+@pytest.mark.slow
 def test_it_was_a_day_with_everything_in_it(day: Day) -> None:
     found = config.for_site(1)
     assert found is not None and found.client_secret.reveal() == SECRET
@@ -156,6 +157,7 @@ def test_the_logs(day: Day) -> None:
     assert found_in(day.log(without="django.template"), list(ASKED_FOR)) == []
 
 
+@pytest.mark.slow
 def test_the_secret_is_masked_even_where_the_lms_leaves_nothing_out(day: Day, settings: Any) -> None:
     settings.TRACKING_IGNORE_URL_PATTERNS = []
     client = Client()
@@ -166,14 +168,17 @@ def test_the_secret_is_masked_even_where_the_lms_leaves_nothing_out(day: Day, se
     assert found_in(day.log(), day.secrets()) == []
 
 
+@pytest.mark.slow
 def test_the_pages_and_what_the_commands_said(day: Day) -> None:
     assert found_in("".join(day.pages), [*day.secrets(), PASSWORD]) == []
 
 
+@pytest.mark.slow
 def test_the_mails(day: Day) -> None:
     assert found_in("".join(one.subject + one.body for one in mail.outbox), day.secrets()) == []
 
 
+@pytest.mark.slow
 def test_every_column_of_every_table(day: Day) -> None:
     found = {
         (table, column, value)
@@ -186,12 +191,14 @@ def test_every_column_of_every_table(day: Day) -> None:
     assert {value for _table, _column, value in found} <= {PULL_SECRET}
 
 
+@pytest.mark.slow
 def test_the_cache(day: Day) -> None:
     kept = list(dump.cached())
     assert any("percipio_openedx:token" in key for key, _value in kept)
     assert [key for key, value in kept if found_in(f"{key} {value.decode('latin-1')}", day.secrets())] == []
 
 
+@pytest.mark.slow
 def test_the_admin_s_log_of_what_operators_did(day: Day) -> None:
     entries = str(list(LogEntry.objects.values_list("object_repr", "change_message")))
     assert len(entries) > 20

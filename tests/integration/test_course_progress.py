@@ -54,6 +54,7 @@ def test_both_ways_count_alike(seed: int, banks: bool) -> None:
         transaction.set_rollback(True)
 
 
+@pytest.mark.slow
 def test_locked_hidden_and_closed_are_counted_alike() -> None:
     """The random courses have it all: what is locked, what is left to the platform, and several outlines of one."""
     seen = {"locked": 0, "outlines": 0, "complete": 0, "at once": 0}

@@ -88,6 +88,7 @@ def _link(user: Any, name: str) -> None:
         UserSocialAuth.objects.create(user=user, provider="tpa-saml", uid=uid, extra_data=found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_nobody_out_of_scope_is_told_of(
     site: Any, percipio: Sandbox, caplog: pytest.LogCaptureFixture, seed: int

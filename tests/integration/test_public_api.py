@@ -20,15 +20,17 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from opaque_keys import InvalidKeyError
+from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx_filters import PipelineStep
 
 from percipio_openedx import api
 from percipio_openedx.api import StatementFreezeRequested, is_reported, learner_course_state, observe_soon
-from percipio_openedx.capture import notices
+from percipio_openedx.capture import notices, receivers
 from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.enums import HoldReason, Kind, Pause
+from percipio_openedx.management.operator import course_run
 from percipio_openedx.models import CourseOverride, Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import labels
@@ -118,12 +120,26 @@ def test_a_question_writes_nothing_and_leaves_the_caller_s_transaction_alone(cou
 
 
 @pytest.mark.parametrize("call", [is_reported, observe_soon, learner_course_state])
-@pytest.mark.parametrize("key", ["", "nonsense", "course-v1:"])
-def test_a_key_that_is_none_is_the_callers_mistake(learner: Any, call: Any, key: str) -> None:
+@pytest.mark.parametrize("key", ["", "nonsense", "course-v1:", "library-v1:DemoX+Lib", "lib:DemoX:Lib", None])
+def test_a_key_that_is_none_is_the_callers_mistake(learner: Any, call: Any, key: Any) -> None:
     Notice.objects.all().delete()
     with pytest.raises(InvalidKeyError):
         call(learner, key)
     assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize("more", ["+branch@published-branch", "+branch@draft-branch+version@519665f6223ebd6980884f2b"])
+def test_a_key_with_a_branch_is_the_same_course_run(course: Any, learner: Any, more: str) -> None:
+    """As in every table of the LMS; otherwise the learner would be reported twice, under two registrations."""
+    report_due()
+    assert is_reported(learner, KEY + more)
+    observe_soon(learner, KEY + more)
+    receivers.mode_changed(user=learner, course_key=CourseKey.from_string(KEY + more))
+    assert set(Notice.objects.values_list("course_key", flat=True)) == {KEY}
+    assert report_due().statements == 0
+    state = learner_course_state(learner, KEY + more)
+    assert (state.course_key, [one.kind for one in state.waiting]) == (KEY, [Kind.STARTED])
+    assert course_run(KEY + more) == KEY
 
 
 # --- observe soon ----------------------------------------------------------------------------------------------------
@@ -344,6 +360,35 @@ def prevent(_: Any) -> None:
     raise StatementFreezeRequested.PreventStatement("no_consent")
 
 
+def broken(error: Any) -> Any:
+    def act(_: Any) -> None:
+        raise error(CANARY)
+
+    return act
+
+
+def test_a_stop_at_one_milestone_keeps_all_that_are_due_and_loses_none(
+    course: Any, learner: Any, step: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes due together waits together, so that nothing overtakes anything; then all of it is reported once."""
+
+    def not_completed(statement: Any) -> None:
+        if statement["verb"]["id"].endswith("/completed"):
+            prevent(statement)
+
+    odd(monkeypatch, learner, not_completed)
+    step(OfOne)
+    report_due()
+    grade(learner, course)
+    assert report_due().statements == 0
+    assert (reported(), hold(learner)) == ([("started", "")], "stopped")
+    settings.OPEN_EDX_FILTERS_CONFIG = {}
+    for _ in range(2):
+        observe_soon(learner, course)
+        report_due()
+    assert (reported(), hold(learner)) == ([("started", ""), ("passed", ""), ("completed", "")], "")
+
+
 def test_who_is_stopped_is_held_alone_and_visibly_until_the_step_lets_go(
     course: Any,
     learner: Any,
@@ -393,6 +438,8 @@ def test_the_sweep_finds_who_is_stopped_no_more(
         (lambda one: one["actor"].update(name=CANARY), "statement.actor: was changed by a filter step, which may"),
         (lambda one: one["object"].update(id=CANARY), "object.id: was changed by a filter step, which may not"),
         (lambda one: one[CANARY], "KeyError"),
+        (broken(api.PercipioError), "statement: a filter step broke (PercipioError)"),
+        (broken(lambda said: api.PercipioConfigurationError(said, said)), "statement: a filter step broke (Percipio"),
     ],
 )
 def test_a_step_that_breaks_or_changes_a_fact_holds_its_learner_alone(

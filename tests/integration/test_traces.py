@@ -190,6 +190,7 @@ def _operator() -> Any:
     return get_user_model().objects.create_superuser("root", "root@example.com", "edx")
 
 
+@pytest.mark.slow
 def test_no_answer_tells_who_it_was_about(learner: Any, gossip: type[Gossip], files: Path, client: Client) -> None:
     for form, write in FORMS.items():
         gossip.form = staticmethod(write)

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,13 @@ def modules(folder: Path = PACKAGE) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder if folder == SANDBOX else PACKAGE).as_posix()
         if not name.startswith("migrations/"):
-            yield name, ast.parse(path.read_text(encoding="utf-8"), name)
+            yield name, parsed(path)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a module; many tests ask for the same ones."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
 def imported_roots(tree: ast.Module) -> Iterator[str]:

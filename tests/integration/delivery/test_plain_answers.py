@@ -147,6 +147,7 @@ def test_a_track_record_is_sent_once(odd: OddServer, settings: Any, reply: bytes
     assert len(odd.requests) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", PLAIN)
 @pytest.mark.parametrize("number", [0, 5, 11])
 def test_one_answered_so_while_others_are_named_waits_by_itself(odd: OddServer, reply: bytes, number: int) -> None:

@@ -213,6 +213,7 @@ def test_a_token_that_expires_between_is_no_refusal(percipio: Scripted) -> None:
 # --- several ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @examples(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), count=st.integers(2, 70), batch=st.sampled_from([1, 7, 50, 200]), api=st.sampled_from(APIS))
 def test_any_culprits_anywhere_are_parked_and_all_others_are_delivered(
@@ -243,6 +244,7 @@ def test_any_culprits_anywhere_are_parked_and_all_others_are_delivered(
     assert len(percipio.requests) <= (count if api == "track" else 0) + bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "first", "api"), [(403, 0, "statements"), (400, 20, "statements"), (404, 0, "track"), (400, 0, "track")]
 )

@@ -130,6 +130,7 @@ def pages(puller: Puller, question: dict[str, str], limit: int) -> Iterator[list
     return iter(found)
 
 
+@pytest.mark.slow
 @many
 @given(drawn=questions, limit=st.sampled_from([1, 2, 7, 25, 500]))
 def test_the_answer_is_that_of_the_specification(history: History, drawn: dict[str, Any], limit: int) -> None:

@@ -128,6 +128,7 @@ def test_the_dear_share_is_asked_for_only_where_a_chosen_milestone_needs_it(poli
     assert needs_percent(Reported(), observed(**active(None)), policy) is expected
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(
     history=turbulent_histories(),
@@ -378,6 +379,7 @@ def test_nothing_dear_is_asked_for_a_retake() -> None:
     assert needs_percent(Reported(elsewhere=at(-9000)), replace(working, is_graded=False), Policy())
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(
     runs=st.lists(turbulent_histories(), min_size=2, max_size=3),

@@ -453,6 +453,7 @@ def turbulent_histories(draw: st.DrawFn) -> list[Observed]:
     return states
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(
     history=turbulent_histories(),

@@ -104,6 +104,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("actor.account", {"homePage": "https://lms.example.com"}, "actor.account.name"),
     ("actor.account", {"homePage": "here", "name": "a"}, "actor.account.homePage"),
     ("actor.member", [AGENT], "actor"),
+    ("context.team", AGENT, "context.team"),
     ("context.instructor.member", [], "context.instructor.member"),
     ("context.instructor.member", ..., "context.instructor"),
     ("context.instructor.member.0", GROUP, "context.instructor.member.0"),

@@ -157,6 +157,7 @@ def test_the_progress_stays(changing: Any) -> None:
         (("context", "extensions"), {COST_CENTER: "x" * 20_000}, "is larger than"),
         (("context", "extensions"), {COST_CENTER: NOW}, "cannot be written as JSON"),
         (("context", "platform"), 7, "is not a text"),
+        (("context", "team"), {"mbox": "mailto:team@example.com"}, "context.team: is not a Group"),
         (("result",), None, "was changed"),
     ],
 )
@@ -198,6 +199,15 @@ def test_nothing_else_of_a_track_record_changes(changing: Any, where: tuple[str,
     assert caught.value.path == field
 
 
+@pytest.mark.parametrize(("name", "value"), [("completion_percentage", 40.0), ("duration_spent", 3725.0)])
+def test_a_track_record_keeps_the_form_of_its_facts(changing: Any, name: str, value: float) -> None:
+    changing(to=None)
+    before = build(PROGRESSED, now=NOW).track
+    assert made(build(PROGRESSED, now=NOW))[1][name] == value
+    changing("record", name, to=value)
+    assert build(PROGRESSED, now=NOW).track == before
+
+
 @pytest.mark.parametrize(("kind", "value"), [(Kind.COMPLETED, None), (Kind.PASSED, {"user": "a"})])
 def test_a_track_record_neither_comes_nor_goes(changing: Any, kind: Kind, value: Any) -> None:
     changing("record", to=value)
@@ -220,7 +230,7 @@ def test_a_step_that_returns_nothing_ends_the_pipeline_as_everywhere(
     [("no_consent", "no_consent"), ("", ""), ("Jane Doe said no", ""), ("jane@example.com", ""), ("x" * 41, "")],
 )
 def test_a_step_stops_a_statement_for_a_reason_that_names_nobody(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, reason: str, kept: str
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, reason: str, kept: str
 ) -> None:
     configured(settings, Stop)
     monkeypatch.setattr(Stop, "error", StatementFreezeRequested.PreventStatement(reason))
@@ -228,6 +238,9 @@ def test_a_step_stops_a_statement_for_a_reason_that_names_nobody(
         build(COMPLETED, now=NOW)
     assert caught.value.reason == kept
     assert str(caught.value) == f"stopped by a filter step{': ' if kept else ''}{kept}"
+    # Nor by openedx-filters, which logs the error with its traceback.
+    assert not reason or reason == kept or reason not in caplog.text
+    assert "PreventStatement" in caplog.text
 
 
 def test_a_step_that_breaks_lets_nothing_pass_unless_the_site_says_so(
