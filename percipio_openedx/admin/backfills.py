@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -16,22 +16,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from percipio_openedx.admin.base import ReadOnlyAdmin, badge, may
+from percipio_openedx.admin.base import NamedList, ReadOnlyAdmin, badge, may
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import sites
-
-
-class BackfillList(ChangeList):
-    """A list whose rows have the names of the sites that were asked for (``site_names``), read once."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows = self.result_list = list(self.result_list)
-        wanted = [_bounds(row).get("site_id") for row in rows]
-        names = sites.names(one for one in wanted if isinstance(one, int))
-        for row in rows:
-            row.site_names = names
 
 
 @admin.register(BackfillRun)
@@ -73,13 +61,16 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Asked for"))
     def asked_for(self, row: BackfillRun) -> str:
-        names = getattr(row, "site_names", {})
-        bounds = {name: value for name, value in _bounds(row).items() if value}
-        given = [f"{LABELS.get(name, name)}: {_bound(name, value, names)}" for name, value in bounds.items()]
+        names, bounds = getattr(row, "named", None) or self.names_of([row]), _bounds(row).items()
+        given = [f"{LABELS.get(name, name)}: {_bound(name, value, names)}" for name, value in bounds if value]
         return "; ".join(given) or gettext("everything")
 
+    def names_of(self, rows: Iterable[BackfillRun]) -> dict[int, str]:
+        asked_for = (_bounds(row).get("site_id") for row in rows)
+        return sites.names(one for one in asked_for if isinstance(one, int))
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return BackfillList
+        return NamedList
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the operator may start one: that is a page of its own, with a forecast."""
@@ -133,5 +124,5 @@ def _bounds(row: BackfillRun) -> Mapping[str, object]:
 
 def _bound(name: str, value: object, names: Mapping[int, str]) -> str:
     if name == "site_id" and isinstance(value, int):
-        return names.get(value) or sites.site_name(value)
+        return names[value]
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

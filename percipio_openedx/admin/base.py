@@ -71,19 +71,23 @@ def shown_course(key: str, name: str) -> str:
     return format_html('<bdi title="{}">{}</bdi>', key, name or key)
 
 
-class NamedCourseList(ChangeList):
-    """A list whose rows have the names of their courses (``course_name``), read once."""
+class NamedList(ChangeList):
+    """A list whose rows have the names that ``names_of`` of its admin returns for all of them (``named``)."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows = self.result_list = list(self.result_list)
-        names = course_names(row.course_key for row in rows)
+        model_admin: Any = self.model_admin
+        names = model_admin.names_of(rows)
         for row in rows:
-            row.course_name = names.get(row.course_key, "")
+            row.named = names
 
 
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Plugin pages, and Django's admin log of operators' actions."""
+
+    def names_of(self, rows: Iterable[Any]) -> Mapping[Any, str]:
+        return course_names(row.course_key for row in rows)
 
     def called(self, row: Any) -> str:
         """Return how one row is called on its page."""
@@ -188,8 +192,8 @@ class ReadOnlyAdmin(OperatorAdmin):
     def course(self, row: Any) -> str:
         """Return the course's name in a list, and its key as well on the row's own page."""
         key = row.course_key
-        if hasattr(row, "course_name"):
-            return shown_course(key, row.course_name)
+        if hasattr(row, "named"):
+            return shown_course(key, row.named.get(key, ""))
         name = course_names([key]).get(key, "")
         return format_html('<bdi>{}</bdi> <bdi class="percipio-quietly" dir="ltr">{}</bdi>', name, key)
 

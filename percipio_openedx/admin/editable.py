@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import NamedCourseList, OperatorAdmin, demand
+from percipio_openedx.admin.base import NamedList, OperatorAdmin, demand
 from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account
@@ -47,10 +47,10 @@ class CourseOverrideAdmin(OperatorAdmin):
 
     @admin.display(description=_("Name"))
     def name(self, row: Any) -> str:
-        return format_html("<bdi>{}</bdi>", row.course_name)
+        return format_html("<bdi>{}</bdi>", row.named.get(row.course_key, ""))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedCourseList
+        return NamedList
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         help_texts = {

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
 from percipio_openedx.admin.base import (
-    NamedCourseList,
+    NamedList,
     ReadOnlyAdmin,
     bounded_count,
     choice_filter,
@@ -72,7 +72,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         return queryset.filter(pk__in=search.learner_courses(query).values("pk")) if any(query) else queryset, False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedCourseList
+        return NamedList
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:

@@ -57,7 +57,6 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
     whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
     names = course_names(row.course_key for row in snapshot.courses[:MOST_SHOWN])
-    can_be_set_up = known(pk for pk, site in snapshot.sites.items() if not site.has_arrived)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -66,7 +65,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         at=cached.at,
         problems=[{"problem": one, "alert": alerts.get((one.code.value, one.subject))} for one in found],
         sites=[_site(site, found, snapshot, cached, whom) for site in snapshot.sites.values()],
-        can_be_set_up=can_be_set_up,
+        can_be_set_up=known(pk for pk, site in snapshot.sites.items() if not site.has_arrived),
         oldest_notice=snapshot.oldest_notice,
         failing=[(row, shown_course(row.course_key, names.get(row.course_key, ""))) for row in snapshot.courses],
         series=[(name, labels.of(labels.STATES, name)) for name in SERIES],

@@ -16,7 +16,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.base import NamedCourseList, ReadOnlyAdmin, SiteFilter, badge, choice_filter, permitted
+from percipio_openedx.admin.base import (
+    NamedList,
+    ReadOnlyAdmin,
+    SiteFilter,
+    badge,
+    choice_filter,
+    permitted,
+)
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
@@ -117,7 +124,7 @@ class CourseRowAdmin(ReadOnlyAdmin):
     ordering = ("id",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedCourseList
+        return NamedList
 
     @admin.display(description=_("Course"))
     def course(self, row: Notice | ObservationFailure) -> str:
@@ -161,36 +168,6 @@ class ObservationFailureAdmin(CourseRowAdmin):
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
 
-class AlertList(ChangeList):
-    """A list whose rows have what they are about by name (``named``), read once."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows = self.result_list = list(self.result_list)
-        names = _named(row.subject for row in rows)
-        for row in rows:
-            row.named = names[row.subject]
-
-
-def _named(subjects: Iterable[str]) -> dict[str, str]:
-    """Return the subjects of alerts with their sites, accounts and destinations by name. Two queries at most."""
-    named = {text: text for text in subjects}
-    # The kind, a number, and the name of an account.
-    known = {text: text.split(":", 2) for text in named}
-    known = {text: parts for text, parts in known.items() if len(parts) > 1 and parts[1].isdecimal()}
-    wanted = [int(number) for kind, number, *_name in known.values() if kind == "destination"]
-    rows = Destination.objects.in_bulk(wanted) if wanted else {}
-    of_sites = [int(number) for kind, number, *_name in known.values() if kind in ("site", "account")]
-    names = sites.names([*of_sites, *(row.site_id for row in rows.values())])
-    for text, (kind, number, *account) in known.items():
-        if kind == "destination" and int(number) in rows:
-            row = rows[int(number)]
-            named[text] = sites.destination_name(row, names[row.site_id])
-        elif kind in ("site", "account"):
-            named[text] = sites.place_name(names[int(number)], "".join(account))
-    return named
-
-
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """One row per problem ever reported; there are few."""
@@ -215,10 +192,13 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("What"))
     def about(self, row: Alert) -> str:
         """Return the subject with its site, and account, by name; a destination that is gone keeps its key."""
-        return str(row.named) if hasattr(row, "named") else _named([row.subject])[row.subject]
+        return str((getattr(row, "named", None) or self.names_of([row]))[row.subject])
+
+    def names_of(self, rows: Iterable[Alert]) -> dict[str, str]:
+        return sites.subject_names(row.subject for row in rows)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return AlertList
+        return NamedList
 
 
 @admin.register(ErasureRequest)

@@ -126,8 +126,7 @@ def _previewed(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -
 
 def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> HttpResponse:
     """Say what it means, and on confirmation save the same version once more, switched on."""
-    if not model_admin.has_add_permission(request):
-        demand(request, "add_percipioconfiguration")
+    demand(request, "add_percipioconfiguration")
     here = redirect("admin:percipio_openedx_site_setup", site.pk)
     row, meant = PercipioConfiguration.newest(site.pk), setup_steps.meant_for(site.pk)
     if row is None or row.enabled:

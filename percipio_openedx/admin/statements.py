@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search, statement_filters
 from percipio_openedx.admin.base import (
-    NamedCourseList,
+    NamedList,
     ReadOnlyAdmin,
     SiteFilter,
     badge,
@@ -102,7 +102,7 @@ class StatementAdmin(ReadOnlyAdmin):
         return format_html('<a href="{}">{}</a>', address, row.username or gettext("user %s") % found.user_id)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedCourseList
+        return NamedList
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:

@@ -205,6 +205,28 @@ def site_name(site_id: int) -> str:
     return names([site_id])[site_id]
 
 
+def subject_names(subjects: Iterable[str]) -> dict[str, str]:
+    """Return what problems are about (``Problem.subject``), with sites, accounts and destinations by name.
+
+    Two queries at most. What is no such subject, or is gone, keeps its text.
+    """
+    named = {text: text for text in subjects}
+    # The kind, a number, and the name of an account.
+    parts = {text: text.split(":", 2) for text in named}
+    known = {text: part for text, part in parts.items() if len(part) > 1 and part[1].isdecimal()}
+    wanted = [int(number) for kind, number, *_account in known.values() if kind == "destination"]
+    rows = Destination.objects.in_bulk(wanted) if wanted else {}
+    of_sites = [int(number) for kind, number, *_account in known.values() if kind in ("site", "account")]
+    site_names = names([*of_sites, *(row.site_id for row in rows.values())])
+    for text, (kind, number, *account) in known.items():
+        if kind == "destination" and int(number) in rows:
+            row = rows[int(number)]
+            named[text] = destination_name(row, site_names[row.site_id])
+        elif kind in ("site", "account"):
+            named[text] = place_name(site_names[int(number)], "".join(account))
+    return named
+
+
 def site_named(text: str) -> int | None:
     """Return the site with an id or a domain, with or without a port; None if there is none."""
     if text.isascii() and text.isdigit() and len(text) < 10:

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError, connections
 
 from percipio_openedx import bulkheads
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.exceptions import PlatformUnavailable, StatementError
 from tests.poison import CANARY, errors
+
+
+@pytest.fixture(autouse=True)
+def _no_connection() -> None:
+    """A test before may have left one open, which nobody may ask anything here."""
+    connections.close_all()
 
 
 class Work:
