@@ -98,11 +98,12 @@ class Command(OperatorCommand):
             rows = rows.filter(site_id=site_id)
         with interruption() as stop:
             found = moves.report_anew(rows, stop.is_set)
+        is_well = not found.refused and not stop.is_set()
         if found.done:
             wake.on_commit()
         if self.as_json:
             self.emit({"reported_again": found.done, "refused": dict(found.refused)})
-            return not found.refused
+            return is_well
         text = ngettext(
             "%(count)s learner in a course is reported again.",
             "%(count)s learners in courses are reported again.",
@@ -116,4 +117,4 @@ class Command(OperatorCommand):
                 count,
             )
             self.say(text % {"count": count, "reason": moves.REFUSALS[reason]})
-        return not found.refused
+        return is_well
