@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
@@ -18,6 +20,18 @@ from percipio_openedx.admin.base import ReadOnlyAdmin, badge, may
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import sites
+
+
+class BackfillList(ChangeList):
+    """A list whose rows have the names of the sites that were asked for (``site_names``), read once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = self.result_list = list(self.result_list)
+        wanted = [_bounds(row).get("site_id") for row in rows]
+        names = sites.names(one for one in wanted if isinstance(one, int))
+        for row in rows:
+            row.site_names = names
 
 
 @admin.register(BackfillRun)
@@ -59,11 +73,13 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Asked for"))
     def asked_for(self, row: BackfillRun) -> str:
-        bounds: dict[str, object] = {}
-        with contextlib.suppress(ValueError):
-            bounds = json.loads(row.scope)
-        given = [f"{LABELS.get(name, name)}: {_bound(name, value)}" for name, value in bounds.items() if value]
+        names = getattr(row, "site_names", {})
+        bounds = {name: value for name, value in _bounds(row).items() if value}
+        given = [f"{LABELS.get(name, name)}: {_bound(name, value, names)}" for name, value in bounds.items()]
         return "; ".join(given) or gettext("everything")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BackfillList
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the operator may start one: that is a page of its own, with a forecast."""
@@ -107,7 +123,15 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         return backfill_pages.resume(self, request, pk)
 
 
-def _bound(name: str, value: object) -> str:
+def _bounds(row: BackfillRun) -> Mapping[str, object]:
+    """Return what a run was asked for; nothing where that cannot be read."""
+    bounds: dict[str, object] = {}
+    with contextlib.suppress(ValueError):
+        bounds = json.loads(row.scope)
+    return bounds
+
+
+def _bound(name: str, value: object, names: Mapping[int, str]) -> str:
     if name == "site_id" and isinstance(value, int):
-        return sites.site_name(value)
+        return names.get(value) or sites.site_name(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

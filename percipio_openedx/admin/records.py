@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -160,6 +161,36 @@ class ObservationFailureAdmin(CourseRowAdmin):
         return progress if row.part == Part.PROGRESS else gettext("everything")
 
 
+class AlertList(ChangeList):
+    """A list whose rows have what they are about by name (``named``), read once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows = self.result_list = list(self.result_list)
+        names = _named(row.subject for row in rows)
+        for row in rows:
+            row.named = names[row.subject]
+
+
+def _named(subjects: Iterable[str]) -> dict[str, str]:
+    """Return the subjects of alerts with their sites, accounts and destinations by name. Two queries at most."""
+    named = {text: text for text in subjects}
+    # The kind, a number, and the name of an account.
+    known = {text: text.split(":", 2) for text in named}
+    known = {text: parts for text, parts in known.items() if len(parts) > 1 and parts[1].isdecimal()}
+    wanted = [int(number) for kind, number, *_name in known.values() if kind == "destination"]
+    rows = Destination.objects.in_bulk(wanted) if wanted else {}
+    of_sites = [int(number) for kind, number, *_name in known.values() if kind in ("site", "account")]
+    names = sites.names([*of_sites, *(row.site_id for row in rows.values())])
+    for text, (kind, number, *account) in known.items():
+        if kind == "destination" and int(number) in rows:
+            row = rows[int(number)]
+            named[text] = sites.destination_name(row, names[row.site_id])
+        elif kind in ("site", "account"):
+            named[text] = sites.place_name(names[int(number)], "".join(account))
+    return named
+
+
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     """One row per problem ever reported; there are few."""
@@ -184,17 +215,10 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("What"))
     def about(self, row: Alert) -> str:
         """Return the subject with its site, and account, by name; a destination that is gone keeps its key."""
-        kind, _colon, key = row.subject.partition(":")
-        if kind == "site" and key.isdecimal():
-            return sites.site_name(int(key))
-        if kind == "account":
-            number, _colon, name = key.partition(":")
-            return sites.place_name(sites.site_name(int(number)), name) if number.isdecimal() else row.subject
-        if kind == "destination" and key.isdecimal():
-            found = Destination.objects.filter(pk=key).first()
-            if found is not None:
-                return sites.destination_name(found, sites.site_name(found.site_id))
-        return row.subject
+        return str(row.named) if hasattr(row, "named") else _named([row.subject])[row.subject]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AlertList
 
 
 @admin.register(ErasureRequest)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
+from pprint import pformat
 
 from django.core.cache import cache as shared_cache
 from django.db import transaction
@@ -143,8 +144,8 @@ def recount(configuration: Configuration, all_courses: AllCourses = courses_by_s
 
 
 def _key(configuration: Configuration) -> str:
-    # The text of a configuration holds everything but secrets.
-    text = f"{__version__}|{configuration!r}"
+    # The text of a configuration holds everything but secrets; this one is the same in each process, also of sets.
+    text = f"{__version__}|{pformat(configuration, width=1)}"
     return f"percipio_openedx:reach:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 

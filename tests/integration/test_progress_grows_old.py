@@ -10,6 +10,7 @@ import pytest
 from common.djangoapps.student.models import CourseEnrollment
 from common.djangoapps.student.roles import CourseStaffRole
 from completion.models import BlockCompletion
+from completion_aggregator.models import Aggregator
 from django.utils import timezone
 from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
@@ -21,7 +22,7 @@ from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
-from percipio_openedx.models import LearnerCourse, Sweep
+from percipio_openedx.models import LearnerCourse, Notice, Sweep
 from percipio_openedx.operations.sweep import sweep_due
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.observed_state import CourseBook
@@ -348,3 +349,54 @@ def test_who_is_observed_again_without_an_act_is_remembered(
     assert not LearnerCourse.objects.get().activity_version.endswith("/")
     observe(learner, course)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_the_sweep_asks_once_for_who_was_observed_alone(
+    course: Any, learner: Any, others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(others):
+        another = a_learner(f"learner{number}")
+        enrolled(another, course)
+        complete(another, course, 0, 1)
+        report_due()
+    first = LearnerCourse.objects.get(user_id=learner.pk)
+    assert first.activity_version.endswith("/")
+    sweep(learner, course)
+    rows = list(LearnerCourse.objects.order_by("pk"))
+    assert not [row.activity_version for row in rows if row.activity_version.endswith("/")]
+    assert [row.percent_seen for row in rows] == [75] + [50] * others
+
+    asked = progress_asked(monkeypatch)
+    for _ in range(3):
+        sweep(learner, course)
+    assert asked == []
+    assert [row.observed_at for row in LearnerCourse.objects.order_by("pk")] == [row.observed_at for row in rows]
+    assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize("others", [0, 4])
+def test_what_the_aggregator_counted_is_no_progress_of_the_platforms(
+    course: Any, learner: Any, others: int, settings: Any
+) -> None:
+    """Also if the site goes there and back again, and nobody does anything meanwhile."""
+    Aggregator.objects.submit_completion(
+        user=learner,
+        course_key=course,
+        block_key=course.make_usage_key("course", "course"),
+        aggregation_name="course",
+        earned=7.0,
+        possible=8.0,
+        last_modified=timezone.now(),
+    )
+    settings.PERCIPIO_PROGRESS_FROM = "aggregator"
+    observe(learner, course)
+    assert LearnerCourse.objects.get().percent_seen == 87
+    settings.PERCIPIO_PROGRESS_FROM = "platform"
+    for number in range(others):
+        another = a_learner(f"learner{number}")
+        enrolled(another, course)
+        complete(another, course, 0)
+        notice(another, course)
+    observe(learner, course)
+    assert LearnerCourse.objects.get(user_id=learner.pk).percent_seen == 75

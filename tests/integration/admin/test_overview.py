@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from percipio_openedx.admin import overview
 from percipio_openedx.admin.overview import Headline, headline, take_counts
 from percipio_openedx.models import (
     CatalogEntry,
@@ -187,7 +188,11 @@ def test_a_site_that_only_held_back_is_shown_too(world: World) -> None:
     assert [(site.site_id, site.name) for site in sites] == [(1, "example.com"), (3, "site 3")]
 
 
-def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything: Client) -> None:
+def test_of_many_unreadable_courses_the_rest_is_counted(
+    world: World, everything: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[str] = []
+    monkeypatch.setattr(overview, "course_names", lambda keys: named.extend(keys) or {})
     for number in range(22):
         ObservationFailure.objects.create(
             course_key=f"course-v1:DemoX+BAD+{number}",
@@ -200,6 +205,7 @@ def test_of_many_unreadable_courses_the_rest_is_counted(world: World, everything
 
     assert page.count('<bdi title="course-v1:DemoX+BAD+') == 20
     assert '?of=course">and 2 more</a>' in page
+    assert len(named) == 20
 
 
 def test_the_catalogs_own_endpoint_leads_to_its_items(world: World, everything: Client) -> None:

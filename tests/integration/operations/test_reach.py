@@ -352,3 +352,24 @@ def test_what_is_remembered_names_nobody_and_holds_no_secret() -> None:
 
     assert "percipio_openedx:reach:" in kept
     assert "canary" not in kept.lower()
+
+
+class Colliding(str):
+    """A text that stands in a set in the order in which it was put there, as others do in another process."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_what_one_process_counted_another_one_recalls() -> None:
+    """The order of a set is each process's own, and a configuration has one."""
+    of_other_processes = []
+    for words in (("passed", "failed"), ("failed", "passed")):
+        one = of_site()
+        milestones: Any = frozenset(map(Colliding, words))
+        of_other_processes.append(replace(one, policy=replace(one.policy, milestones=milestones)))
+    assert repr(of_other_processes[0]) != repr(of_other_processes[1])
+    reach.recount(of_other_processes[0])
+    assert reach.recall(of_other_processes[1]) is not None
