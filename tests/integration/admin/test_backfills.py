@@ -236,7 +236,7 @@ def test_the_page_stops_the_command(history: list[str], runner: Client, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(walk, "observe", stopping)
         ran = command("percipio_backfill")
-    assert (ran.code, ran.lines[0].split(maxsplit=2)[2]) == (1, "was stopped, or is carried out elsewhere now")
+    assert (ran.code, ran.lines[0].split(maxsplit=2)[2]) == (1, "was stopped, or is carried out elsewhere now.")
     assert ["carried out by percipio_backfill" in page for page in seen] == [True]
     assert command("percipio_backfill").code == 0
     assert reported() == [KEY] * 5 + [OTHER]
