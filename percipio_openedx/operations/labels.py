@@ -266,6 +266,7 @@ def of_sweep(sweep: Sweep | None) -> str:
 
 def listed(words: Iterable[object]) -> str:
     """Return words of a sentence as a list, with the language's own comma."""
+    # Translators: between the words of a list, with the space behind it.
     return gettext(", ").join(map(str, words))
 
 

@@ -72,7 +72,7 @@ def test_a_row_is_headed_in_the_language_of_the_reader(world: World, everything:
 def test_what_leads_to_a_page_keeps_its_direction(world: World, everything: Client) -> None:
     page = page_in(everything, "ar", admin_url("overview"))
     assert "<bdi>Skillsoft Percipio</bdi></a>" in page
-    assert "&rsaquo; <bdi>Percipio: هل يعمل؟</bdi>" in page
+    assert '&rsaquo; <bdi dir="rtl">Percipio: هل يعمل؟</bdi>' in page
 
 
 def test_the_doctor_translates_why_a_course_is_asked_one_by_one(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
