@@ -258,7 +258,7 @@ def _now(user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
         "hold": labels.of(labels.HOLDS, found.hold),
         "failure": labels.of_problem(found.problem),
         "statements": statements,
-        "due": labels.listed(one["title"] for one in statements),
+        "due": [one["title"] for one in statements],
         "unreported": [
             (labels.of(labels.KINDS, one.kind), labels.of_unreported(one, step)) for one in found.unreported
         ],
