@@ -32,7 +32,7 @@ class Command(OperatorCommand):
     help = (
         "Lists the accounts of each site in the order in which they are asked: whose learners each has, and how much "
         "waits for it. --report-anew has everything reported again of learners who belong to another account than the "
-        "one that was told: to be limited by --learner, --course or --account."
+        "one that they were reported to: to be limited by --learner, --course or --account."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -47,15 +47,16 @@ class Command(OperatorCommand):
         if options["support"] is not None:
             return self._support(options["support"], is_online=options["online"])
         verdicts: Counter[CheckVerdict] = Counter()
+        width = max(len(str(sign)) for sign in SIGNS.values())
         for found in examine(is_online=options["online"]):
             verdicts[found.verdict] += 1
             if self.as_json:
                 self.emit(asdict(found))
                 continue
             seen = f": {found.seen}" if found.seen else ""
-            self.say(f"{SIGNS[found.verdict]!s:>5}  {found.name}{seen}")
+            self.say(f"{SIGNS[found.verdict]!s:>{width}}  {found.name}{seen}")
             if found.fix:
-                self.say(f"       -> {found.fix}")
+                self.say(f"{'':{width}}  -> {found.fix}")
         if not self.as_json:
             text = _("In sum: %(wrong)s wrong, %(doubtful)s to check, %(well)s ok.")
             self.say(text % {one.value: verdicts[one] for one in CheckVerdict})
