@@ -196,6 +196,8 @@ def _use_the_class(browser: Browser, lms: str) -> None:
         browser.open(f"{lms}{PICTURES['class']()}")
         browser.click(f'input[name="seat"][value="{seat}"] ~ button[value="{act}"]')
         browser.wait_for("Watch it arrive")
+    # Until the last act has arrived as well.
+    time.sleep(SETTLED)
 
 
 if __name__ == "__main__":

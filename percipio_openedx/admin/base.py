@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -90,8 +91,8 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return course_names(row.course_key for row in rows)
 
     def called(self, row: Any) -> str:
-        """Return how one row is called on its page."""
-        return str(row)
+        """Return how one row is called on its page: ``Back-fill 7``. What ``str`` says is for logs."""
+        return f"{capfirst(self.opts.verbose_name)} {row.pk}"
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Head a row's page with what an operator calls it."""

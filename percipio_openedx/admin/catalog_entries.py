@@ -69,6 +69,9 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     has_send_permission = permitted("send_catalogentry")
     has_tick_off_permission = permitted("tick_off_catalogentry")
 
+    def called(self, row: CatalogEntry) -> str:
+        return row.content_id
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:

@@ -45,6 +45,9 @@ class CourseOverrideAdmin(OperatorAdmin):
     search_fields = ("course_key__startswith", "content_id__startswith")
     change_list_template = "admin/percipio_openedx/course_overrides.html"
 
+    def called(self, row: Any) -> str:
+        return str(row.course_key)
+
     @admin.display(description=_("Name"))
     def name(self, row: Any) -> str:
         return format_html("<bdi>{}</bdi>", row.named.get(row.course_key, ""))

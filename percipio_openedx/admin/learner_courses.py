@@ -83,7 +83,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             gettext("failed") if row.reported_failed else "",
             gettext("completed") if row.reported_completed else "",
         ]
-        return ", ".join(filter(None, reported))
+        return labels.listed(filter(None, reported))
 
     @admin.display(description=_("Not reported because"))
     def hold(self, row: LearnerCourse) -> str:

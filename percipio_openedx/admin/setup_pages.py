@@ -164,7 +164,7 @@ def _what(meant: Configuration) -> Iterator[tuple[str | Promise, str]]:
     """Yield what is reported, and as what, of a site without looking into its accounts."""
     yield (
         LABELS["milestones"],
-        ", ".join(str(labels.KINDS[kind]) for kind in labels.KINDS if kind in meant.policy.milestones),
+        labels.listed(labels.KINDS[kind] for kind in labels.KINDS if kind in meant.policy.milestones),
     )
     for name in ("learner_id", "content_id"):
         value = getattr(meant, name)

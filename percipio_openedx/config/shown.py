@@ -33,12 +33,13 @@ def shown(field: str, value: Any) -> Any:
         return len(value) if isinstance(value, list | tuple | set | frozenset) else int(bool(value))
     if value is None or isinstance(value, bool | int | float):
         return value
+    if field in URLS:
+        return without_login(str(value))
+    if field == "learners":
+        return redacted(shown_rule(str(value)))
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(str(one)) for one in value]
-    text = str(value)
-    if field in URLS:
-        return without_login(text)
-    return redacted(shown_rule(text) if field == "learners" else text)
+    return redacted(str(value))
 
 
 def shown_rule(rule: str) -> str:
@@ -52,15 +53,21 @@ def without_login(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
+        # A password with one of "/?#" in it ends there: its beginning is no port, or another "@" follows.
+        is_odd = parts.port == 0 or "@" in parts.path + parts.query + parts.fragment
     except ValueError:
         return "set"
-    return f"{parts.scheme}://{host}{parts.path}" if host else ("set" if url else "")
+    if not host or is_odd:
+        return "set" if url else ""
+    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def secret_texts(rows: Iterable[Mapping[str, Any]] = ()) -> Iterator[str]:
     """Yield every secret in force, of the settings and of these columns of sites and accounts, to be masked."""
     for one in (*encryption.keys(), *(setting(PREFIX + field.upper(), "") for field in SECRETS)):
-        yield from one if isinstance(one, list | tuple) else (one,)
+        several = one if isinstance(one, list | tuple | set | frozenset) else (one,)
+        # Of a wrong type it is no secret that works; it may be one that was typed wrongly.
+        yield from (str(each) for each in several if each is not None)
     for row in rows:
         yield str(row["client_id"])
         secret = row["client_secret"]

@@ -96,7 +96,7 @@ def failed(destination: Destination, answer: Answer, now: datetime, outcome: Out
 
 def hold(destination: Destination, reason: str, message: str, now: datetime) -> None:
     """Hold a destination because of local settings: no request failed, so no probe is needed afterwards."""
-    is_new = destination.paused_reason != reason
+    is_new = destination.paused_reason != reason and _turn(destination, reason)
     destination.retry_at = now + timedelta(seconds=RECONSIDER)
     destination.paused_reason = reason
     destination.last_error = message
@@ -114,9 +114,10 @@ def resume(destination: Destination) -> None:
     """Undo ``hold``: the settings are valid. Whether the address is allowed shows on acceptance (``succeeded``)."""
     reason = destination.paused_reason
     if reason in LOCAL:
+        is_first = _turn(destination, "")
         destination.paused_reason, destination.last_error = "", ""
         destination.save(update_fields=["paused_reason", "last_error"])
-        if reason not in SWITCHED_OFF:
+        if is_first and reason not in SWITCHED_OFF:
             _report_recovered(destination)
 
 
@@ -152,6 +153,7 @@ def succeeded(destination: Destination, at: datetime | None = None, *, is_counte
     more: dict[str, Any] = {} if at is None else {"last_success_at": at}
     if at is not None and not is_counted:
         more["successes"] = F("successes") + 1
+    is_first = bool(reason) and _turn(destination, "")
     closed = _update(
         destination,
         failures=0,
@@ -165,7 +167,7 @@ def succeeded(destination: Destination, at: datetime | None = None, *, is_counte
     )
     if closed and (was_failing or reason):
         logger.info("destination recovered destination=%s site=%s", destination.pk, destination.site_id)
-    if closed and reason:
+    if closed and is_first:
         _report_recovered(destination)
 
 
@@ -229,6 +231,12 @@ def _update(destination: Destination, **fields: Any) -> bool:
     is_stored = rows.update(**fields) == 1
     destination.refresh_from_db()
     return is_stored
+
+
+def _turn(destination: Destination, reason: str) -> bool:
+    """Store why a destination is paused; whether nobody else has changed that since it was read, so that one tells."""
+    same = {"pk": destination.pk, "failures": destination.failures, "paused_reason": destination.paused_reason}
+    return Destination.objects.filter(**same).update(paused_reason=reason) == 1
 
 
 def _report_paused(destination: Destination) -> None:

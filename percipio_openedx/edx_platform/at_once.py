@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_noop
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 # For so many learners an outline is made; fewer cost less when each is asked for.
 FEW = 3
-CHANGING = "the course changes at this moment"
-TOO_FEW = "too few learners at a time"
+CHANGING = gettext_noop("the course changes at this moment")
+TOO_FEW = gettext_noop("too few learners at a time")
 
 _outcomes: Remembered[str] = Remembered("outcome", seconds=600, most=5000)
 _outlines: Remembered[Outline] = Remembered("outline", seconds=600, most=100)
@@ -165,14 +166,14 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState | Non
 
 def _reason_of_key(key: CourseKey) -> str:
     """CCX and keys of Old Mongo have structures of their own."""
-    return "" if str(key).startswith("course-v1:") else "its key is not of the form course-v1"
+    return "" if str(key).startswith("course-v1:") else gettext_noop("its key is not of the form course-v1")
 
 
 def _reason(key: CourseKey, version: CourseVersion) -> str:
     if _reason_of_key(key):
         return _reason_of_key(key)
     if not version.text:
-        return "the LMS has not collected its structure"
+        return gettext_noop("the LMS has not collected its structure")
     unknown = unknown_transformers()
     return f"the transformer {sorted(unknown)[0]} is not known" if unknown else ""
 

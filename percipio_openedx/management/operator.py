@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,9 @@ class OperatorCommand(BaseCommand):
             raise UsageError(error.message) from None
         except PercipioError as error:
             raise CommandError(str(error), returncode=ExitCode.PROBLEM) from None
+        except KeyboardInterrupt:
+            # Of a command that does not finish its step first (``interruption``).
+            raise CommandError(_("interrupted"), returncode=ExitCode.PROBLEM) from None
         except DatabaseFailure as error:
             # Only its class: database messages quote values.
             text = _("the database failed (%(error)s); what was done by then is kept")
@@ -82,7 +85,12 @@ class OperatorCommand(BaseCommand):
 
     def emit(self, document: Any) -> None:
         """Print a JSON document on one line, for programs."""
-        self.stdout.write(json.dumps(document, default=str, ensure_ascii=False))
+        # In ASCII, so that it is one line to every program, and can be written on every terminal.
+        self.stdout.write(json.dumps(document, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def add_act(acts: Any, name: str, about: str) -> CommandParser:
@@ -145,14 +153,18 @@ def course_named(key: str) -> str:
     return f"{name} ({key})" if name else key
 
 
-def write_private(path: Path, text: str) -> str:
-    """Write a file that its owner alone may read, and return its name; ``UsageError`` if there is one already."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    return str(path)
+def write_private(texts: Mapping[Path, str]) -> None:
+    """Write files that their owner alone may read, all or none; ``UsageError`` if one is there already."""
+    with ExitStack() as undo:
+        for path, text in texts.items():
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                undo.callback(path.unlink, missing_ok=True)
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+            except OSError as error:
+                raise UsageError(f"{path}: {error.strerror}") from None
+        undo.pop_all()
 
 
 @contextmanager

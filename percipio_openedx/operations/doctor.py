@@ -90,7 +90,7 @@ def progress() -> Iterator[CheckResult]:
     reasons = course_progress.reasons()
     for course_key, reason in sorted(reasons.items())[:MOST_NAMED]:
         yield well(
-            name, _("%(course)s: asked learner by learner: %(reason)s") % {"course": course_key, "reason": reason}
+            name, _("%(course)s: asked learner by learner: %(reason)s") % {"course": course_key, "reason": _(reason)}
         )
 
 

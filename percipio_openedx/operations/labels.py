@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +262,12 @@ def of_sweep(sweep: Sweep | None) -> str:
         )
         said = f"{said}; {text % {'count': sweep.failed_courses}}"
     return said
+
+
+def listed(words: Iterable[object]) -> str:
+    """Return words of a sentence as a list, with the language's own comma."""
+    # Translators: between the words of a list, with the space behind it.
+    return gettext(", ").join(map(str, words))
 
 
 def of_unreported(unreported: Unreported, step: int) -> str:

@@ -21,6 +21,7 @@ from percipio_openedx import config
 from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
+from percipio_openedx.operations import labels
 
 if TYPE_CHECKING:
     # The LMS's web processes show alert titles and must start without the rest.
@@ -351,7 +352,7 @@ def _problem(
         values["at"] = at(since)
     text = (kind.sentence if sentence is None else sentence) % values + more
     of_account = gettext("account %(account)s") % {"account": account} if account else ""
-    where = ", ".join(part for part in (site.name if site else "", of_account, organization) if part)
+    where = labels.listed(part for part in (site.name if site else "", of_account, organization) if part)
     count = values.get("count")
     return Problem(
         code=code,
@@ -390,7 +391,7 @@ def _of_site(site: SiteStatus, snapshot: Snapshot) -> Iterator[Problem]:
         yield _problem(ProblemCode.SITE_VALUES, subject, site=site, keys=", ".join(site.configuration.unusable))
     for found in site.destinations:
         row = found.row
-        organization = ", ".join([row.organization, gettext("catalog")]) if row.is_catalog else row.organization
+        organization = labels.listed([row.organization, gettext("catalog")]) if row.is_catalog else row.organization
         here = partial(
             _problem, subject=f"destination:{row.pk}", site=site, account=row.account, organization=organization
         )
@@ -454,7 +455,7 @@ def _hashed(what: str, text: str) -> str:
 def _stored(snapshot: Snapshot) -> Iterator[Problem]:
     """Yield the problems with stored rows, whether or not anything is reported."""
     if snapshot.future_times:
-        found = ", ".join(f"{gettext(what)}: {count}" for what, count in snapshot.future_times.items())
+        found = labels.listed(f"{gettext(what)}: {count}" for what, count in snapshot.future_times.items())
         yield _problem(ProblemCode.CLOCK, "clock", found=found)
     if snapshot.charsets:
         yield _problem(ProblemCode.CHARACTERS, "tables", tables=", ".join(snapshot.charsets))

@@ -89,7 +89,7 @@ def sentence(found: Reach) -> str:
 def _by_account(found: Reach) -> str:
     """Return how many learners each account has: ``acme: 200, beta: 12``."""
     counts = sorted(found.accounts.items())
-    return ", ".join(f"{name}: {number(count, is_about=found.is_sampled)}" for name, count in counts)
+    return labels.listed(f"{name}: {number(count, is_about=found.is_sampled)}" for name, count in counts)
 
 
 def of_effect(found: Effect) -> list[str]:
@@ -121,7 +121,8 @@ def of_effect(found: Effect) -> list[str]:
     ):
         if kinds:
             in_order = {str(kind): kinds[kind] for kind in Kind if kind in kinds}
-            said.append(f"{title}: {counted(in_order, labels.KINDS, is_about=about)}.")
+            counts = counted(in_order, labels.KINDS, is_about=about)
+            said.append(_("%(title)s: %(counts)s.") % {"title": title, "counts": counts})
     if round(found.unknown):
         said.append(
             ngettext(
@@ -137,7 +138,7 @@ def of_effect(found: Effect) -> list[str]:
 def counted(counts: Mapping[str, float], names: Mapping[str, Text], *, is_about: bool) -> str:
     """Return named counts: ``account not active (100), other reasons (3)``, the latter for an empty name."""
     named = [(labels.of(names, name) if name else _("other reasons"), count) for name, count in counts.items()]
-    return ", ".join(f"{name} ({number(count, is_about=is_about)})" for name, count in named)
+    return labels.listed(f"{name} ({number(count, is_about=is_about)})" for name, count in named)
 
 
 def _most_named(counts: Mapping[str, int]) -> Mapping[str, int]:

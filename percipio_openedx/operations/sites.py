@@ -20,6 +20,7 @@ from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger
+from percipio_openedx.operations import labels
 
 # A site's configuration, the mistake in it, or None where it reports nothing.
 InForce = Configuration | PercipioConfigurationError | None
@@ -186,7 +187,7 @@ def place_name(site_name: str, account: str) -> str:
 def destination_name(row: Destination, site_name: str) -> str:
     """Return how a destination is called: by its site, its account and its organization."""
     catalog = _("catalog") if row.is_catalog else ""
-    return ", ".join(filter(None, (place_name(site_name, row.account), row.organization, catalog)))
+    return labels.listed(filter(None, (place_name(site_name, row.account), row.organization, catalog)))
 
 
 def names(ids: Iterable[int]) -> dict[int, str]:

@@ -1,4 +1,4 @@
-"""The operator's pages as Chromium shows them, wide and narrow, in English and German, and the ways through them."""
+"""The operator's pages as Chromium shows them, wide and narrow, in three languages, and the ways through them."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def errors(browser: Browser) -> list[str]:
     return [line for line in browser.console() if "favicon" not in line]
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
 def test_every_page_fits_wide_and_narrow_without_an_error(
     furnished: World, visit: Visit, picture: Picture, settings: Any, language: str
 ) -> None:

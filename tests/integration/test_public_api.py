@@ -254,6 +254,31 @@ def test_the_signals_carry_what_is_documented() -> None:
     assert documented == {"destination_paused": set(said[0]), "destination_recovered": set(said[1])}
 
 
+@pytest.mark.parametrize("end", [breaker.resume, breaker.succeeded])
+def test_each_signal_is_sent_once_by_two_workers_who_find_the_same(end: Any) -> None:
+    heard: list[str] = []
+
+    def pauses(**_: Any) -> None:
+        heard.append("paused")
+
+    def recovers(**_: Any) -> None:
+        heard.append("recovered")
+
+    api.destination_paused.connect(pauses)
+    api.destination_recovered.connect(recovers)
+    try:
+        pk = Destination.objects.create(site_id=1).pk
+        for worker in [Destination.objects.get(pk=pk), Destination.objects.get(pk=pk)]:
+            breaker.hold(worker, Pause.CONFIGURATION, "PERCIPIO_API_URL: is missing", timezone.now())
+        for worker in [Destination.objects.get(pk=pk), Destination.objects.get(pk=pk)]:
+            end(worker)
+        assert Destination.objects.get().paused_reason == ""
+    finally:
+        api.destination_paused.disconnect(pauses)
+        api.destination_recovered.disconnect(recovers)
+    assert heard == ["paused", "recovered"]
+
+
 # --- the filter ------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError
 from django.db.models import CharField, TextField
 from opaque_keys.edx.keys import CourseKey
 
+from percipio_openedx import config
 from percipio_openedx.enums import Pause
 from percipio_openedx.models import (
     Account,
@@ -217,6 +218,41 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_there(reporting: Any, monke
     assert found["notices"] == {"failed": "DatabaseError"}
     assert found["settings"]["PERCIPIO_API"] == "statements"
     validator("support").validate(found)
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, [5], [None, "https://canary-login@x"], [f"sso:uid={UID}"], {"a": 1}, float("nan")]
+)
+@pytest.mark.parametrize(
+    "name", [name for name in SECRETS if name.endswith(("_ID", "_SECRET", "_KEYS", "_TOKEN", "_URL", "_LEARNERS"))]
+)
+def test_a_secret_of_any_type_is_no_obstacle(reporting: Any, name: str, value: Any) -> None:
+    setattr(reporting, name, value)
+    ran = command("percipio_doctor", "--support", "--json")
+    assert (ran.code, leaks(ran.out)) == (0, [])
+    assert len(ran.documents) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://login:canary?word@api.example.com/base", "set"),
+        ("https://login:canary#word@api.example.com/base", "set"),
+        ("https://login:canary/word@api.example.com/base", "set"),
+        ("https://login:canary@api.example.com:8443/base", "https://api.example.com:8443/base"),
+        ("https://api.example.com:canary/base", "set"),
+        ("https://[::1]:8443/base", "https://[::1]:8443/base"),
+        ("login:canary@api.example.com", "set"),
+        ("", ""),
+    ],
+)
+def test_a_login_in_an_address_shows_in_no_form(address: str, shown: str) -> None:
+    assert config.without_login(address) == shown
+
+
+def test_a_file_without_a_name_is_a_mistake(reporting: Any) -> None:
+    ran = command("percipio_doctor", "--support", "")
+    assert (ran.code, ran.out) == (2, "")
 
 
 def test_a_file_that_is_there_is_not_written_over(reporting: Any, tmp_path: Path) -> None:

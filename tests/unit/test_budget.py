@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
     "": (1770, 15),
-    "admin": (3910, 21),
+    "admin": (3990, 21),
     "capture": (340, 4),
     "catalog": (1480, 11),
     "config": (1430, 9),

@@ -32,7 +32,7 @@ class Command(OperatorCommand):
     help = (
         "Lists the accounts of each site in the order in which they are asked: whose learners each has, and how much "
         "waits for it. --report-anew has everything reported again of learners who belong to another account than the "
-        "one that was told: to be limited by --learner, --course or --account."
+        "one that they were reported to: to be limited by --learner, --course or --account."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -98,11 +98,12 @@ class Command(OperatorCommand):
             rows = rows.filter(site_id=site_id)
         with interruption() as stop:
             found = moves.report_anew(rows, stop.is_set)
+        is_well = not found.refused and not stop.is_set()
         if found.done:
             wake.on_commit()
         if self.as_json:
             self.emit({"reported_again": found.done, "refused": dict(found.refused)})
-            return not found.refused
+            return is_well
         text = ngettext(
             "%(count)s learner in a course is reported again.",
             "%(count)s learners in courses are reported again.",
@@ -116,4 +117,4 @@ class Command(OperatorCommand):
                 count,
             )
             self.say(text % {"count": count, "reason": moves.REFUSALS[reason]})
-        return not found.refused
+        return is_well

@@ -78,7 +78,7 @@ class Command(OperatorCommand):
     def _say_forecast(self, found: Forecast) -> None:
         text = _("Enrollments at sites that report: %(enrollments)s. Course runs: %(courses)s.")
         self.say(text % {"enrollments": found.enrollments, "courses": found.courses})
-        kinds = ", ".join(
+        kinds = labels.listed(
             f"{count} {labels.of(labels.KINDS, kind)}" for kind, count in sorted(found.statements.items())
         )
         text = ngettext(

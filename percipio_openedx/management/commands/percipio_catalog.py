@@ -140,7 +140,7 @@ class Command(OperatorCommand):
         if states and not self.as_json:
             text = _("not in Percipio: %(counts)s; percipio_catalog diff says why")
             counted = (f"{count} {labels.of(labels.ENTRIES, state)}" for state, count in sorted(states.items()))
-            self.say(text % {"counts": ", ".join(counted)})
+            self.say(text % {"counts": labels.listed(counted)})
         return not states
 
     def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:

@@ -44,18 +44,19 @@ class Command(OperatorCommand):
         )
 
     def operate(self, options: Mapping[str, Any]) -> bool:
-        if options["support"]:
+        if options["support"] is not None:
             return self._support(options["support"], is_online=options["online"])
         verdicts: Counter[CheckVerdict] = Counter()
+        width = max(len(str(sign)) for sign in SIGNS.values())
         for found in examine(is_online=options["online"]):
             verdicts[found.verdict] += 1
             if self.as_json:
                 self.emit(asdict(found))
                 continue
             seen = f": {found.seen}" if found.seen else ""
-            self.say(f"{SIGNS[found.verdict]!s:>5}  {found.name}{seen}")
+            self.say(f"{SIGNS[found.verdict]!s:>{width}}  {found.name}{seen}")
             if found.fix:
-                self.say(f"       -> {found.fix}")
+                self.say(f"{'':{width}}  -> {found.fix}")
         if not self.as_json:
             text = _("In sum: %(wrong)s wrong, %(doubtful)s to check, %(well)s ok.")
             self.say(text % {one.value: verdicts[one] for one in CheckVerdict})
@@ -65,14 +66,17 @@ class Command(OperatorCommand):
         # For whoever helps, whatever the LMS's language.
         with translation.override(None):
             document = support.bundle(is_online=is_online)
-        text = json.dumps(document, ensure_ascii=False, indent=None if self.as_json else 2)
+        text = json.dumps(document, ensure_ascii=False, indent=2)
         if file == "-":
-            self.stdout.write(text)
+            if self.as_json:
+                self.emit(document)
+            else:
+                self.say(text)
             return True
-        name = write_private(Path(file), text + "\n")
+        write_private({Path(file): text + "\n"})
         if self.as_json:
-            self.emit({"written": name})
+            self.emit({"written": str(Path(file))})
         else:
             said = _("%(file)s is written. It holds no secret and nothing of a learner; read it before you send it.")
-            self.say(said % {"file": name})
+            self.say(said % {"file": Path(file)})
         return True

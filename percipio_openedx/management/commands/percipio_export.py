@@ -90,14 +90,17 @@ class Command(OperatorCommand):
             "Status": options["status"],
             "Source Name": options["source"] or config.platform_name(),
         }
-        files = []
+        files, texts = [], dict[Path, str]()
         for number, (organization, some) in enumerate(sorted(found.items()), 1):
             rows = [row_of(one, configuration, lists, options["date_format"]) for one in some]
             parts = in_parts(head, (filled(len(head), places, row) for row in rows))
             name = "completions" if set(found) == {configuration.organization} else f"completions-organization-{number}"
-            folder = Path(options["folder"])
-            names = [write_private(folder / f"{name}-{part}.csv", text) for part, text in enumerate(parts, 1)]
-            files.append({"organization": organization, "completions": len(some), "files": names})
+            written = {Path(options["folder"]) / f"{name}-{part}.csv": text for part, text in enumerate(parts, 1)}
+            files.append(
+                {"organization": organization, "completions": len(some), "files": [str(one) for one in written]}
+            )
+            texts |= written
+        write_private(texts)
         self._report(files, left_out)
         return not left_out.failed_courses and not {NO_TIME, ODD_ID} & set(left_out.held)
 

@@ -110,7 +110,7 @@ class Command(OperatorCommand):
         return work.tally
 
     def _sum_up(self, site: str, tally: Tally) -> None:
-        counts = ", ".join(f"{tally.counts[kind]} {text}" for kind, text in LABELS.items())
+        counts = labels.listed(f"{tally.counts[kind]} {text}" for kind, text in LABELS.items())
         text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
         self.say(text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts})
         if tally.queued:

@@ -59,7 +59,7 @@ class Command(OperatorCommand):
         if options["dry_run"]:
             none = dict.fromkeys(("queued", "destinations", "observations"), 0)
             self._sum_up({"chosen": count, **none, "learners": learners.count()}, options)
-            return True
+            return count >= named
         tried = try_now(site_id) if options["now"] else ()
         # For every site: a waiting course is only read again.
         observed = failures.try_now() if options["now"] else 0
@@ -71,7 +71,7 @@ class Command(OperatorCommand):
             wake.on_commit()
         done = {"chosen": count, "queued": queued + refused, "destinations": len(tried)}
         self._sum_up({**done, "observations": observed, "learners": found}, options)
-        return queued >= count >= named
+        return queued >= count >= named and not stop.is_set()
 
     def _sum_up(self, done: dict[str, int], options: Mapping[str, Any]) -> None:
         if self.as_json:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import OperatorCommand, interruption
-from percipio_openedx.operations import problems
+from percipio_openedx.operations import labels, problems
 from percipio_openedx.operations.run import Pass, run_pass
 
 # Bounds of the pause between passes, in seconds.
@@ -77,10 +77,10 @@ class Command(OperatorCommand):
 
     def _say(self, done: Pass) -> None:
         said = [label % {"count": done.counts[name]} for name, label in COUNTS.items() if done.counts.get(name)]
-        done_now, text = ", ".join(said) or _("Nothing was due"), _("Due with the next notice.")
+        done_now, text = labels.listed(said) or _("Nothing was due"), _("Due with the next notice.")
         if done.next_at is not None:
             text = _("The next pass is due at %(at)s.") % {"at": problems.at(done.next_at)}
-        self.say(f"{done_now}. {text}")
+        self.say(_("%(done)s. %(next)s") % {"done": done_now, "next": text})
 
 
 def pause_until(next_at: datetime | None) -> float:

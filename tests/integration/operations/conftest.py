@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,18 @@ from percipio_openedx.delivery import tokens
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "commands.schema.json").read_text(encoding="utf-8"))
 
 
+FORMATS = FormatChecker()
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def _is_moment(text: Any) -> bool:
+    """Whether a text is a time with a zone, as RFC 3339 writes it; ``jsonschema`` itself takes any text."""
+    return not isinstance(text, str) or ("T" in text and datetime.fromisoformat(text).tzinfo is not None)
+
+
 def validator(definition: str) -> Draft202012Validator:
     """What checks a document against one definition of the commands' schema."""
-    return Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{definition}"}, format_checker=FormatChecker())
+    return Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{definition}"}, format_checker=FORMATS)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,9 @@ def test_the_difference_for_programs(manage: Manage, sending: Sandbox) -> None:
     (pushed,) = manage("percipio_catalog", "--json", "push").documents
     place = {"site": 1, "site_name": "example.com", "account": "", "organization": "globex"}
     assert pushed == {**place, "sent": 1, "refused": 0, "later": 0}
+    CourseOverride.objects.filter(content_id="ext-1").update(title="Two")
+    _held, changed = manage("percipio_catalog", "--json", "diff").documents
+    assert datetime.fromisoformat(changed["sent_at"]) == CatalogEntry.objects.get(content_id="ext-1").sent_at
 
 
 def test_an_operator_does_not_wait_for_the_backoff(manage: Manage, sending: Sandbox) -> None:

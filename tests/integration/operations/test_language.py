@@ -41,3 +41,11 @@ def test_a_command_sums_up_in_german(manage: Manage, settings: Any, arguments: t
 
 def test_a_wrong_call_is_said_in_german(manage: Manage) -> None:
     assert "--rate muss größer als 0 sein" in manage("percipio_backfill", "--rate", "0").err
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 5), ("de", 6), ("es", 7)])
+def test_the_doctor_aligns_its_verdicts(manage: Manage, settings: Any, language: str, width: int) -> None:
+    settings.LANGUAGE_CODE = language
+    lines = manage("percipio_doctor").out.splitlines()[:-1]
+    assert {line[width : width + 2] for line in lines} == {"  "}
+    assert {line[width - 1].isspace() for line in lines} == {True, False}

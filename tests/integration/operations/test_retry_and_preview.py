@@ -90,6 +90,7 @@ def test_an_unknown_id_and_one_under_way(rows: list[Statement], manage: Manage) 
     ran = manage("percipio_retry", "--uuid", str(uuid4()), "--uuid", str(rows[1].uuid))
     assert ran.code == 1
     assert "2 of the ids are unknown, or on their way already" in ran.err
+    assert manage("percipio_retry", "--uuid", str(uuid4()), "--dry-run").code == 1
     assert states()[1] == State.SENDING
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import signal
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from percipio_openedx import enums
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.management import exit_codes
 from percipio_openedx.management.exit_codes import MEANINGS, PROBLEMS, ExitCode
+from percipio_openedx.management.operator import UsageError, write_private
 from percipio_openedx.models import (
     Account,
     CourseOverride,
@@ -184,6 +187,15 @@ def test_a_document_of_another_form_is_refused() -> None:
         assert not validator("percipio_doctor").is_valid(wrong)
 
 
+def test_a_document_is_one_line_whatever_stands_in_it(manage: Callable[..., Ran]) -> None:
+    """Also to a program that takes every Unicode line break for one, and on a terminal of any encoding."""
+    title = "one\u2028two\u2029three\x85four ü"
+    CourseOverride.objects.create(course_key="course:A+1", title=title)
+    ran = manage("percipio_courses", "--json", "export")
+    assert [one["title"] for one in ran.documents] == [title]
+    assert ran.out.isascii()
+
+
 # --- to people -------------------------------------------------------------------------------------------------------
 
 # Codes that no sentence holds; a code without an underscore may be a word. What follows is JSON, or figures.
@@ -243,6 +255,61 @@ def test_the_sums_are_in_the_right_number(one_of_each: Sandbox, manage: Callable
     ran = manage("percipio_accounts", "--site", "1")
     assert ran.lines == ["example.com has no accounts: it reports with its own credentials"]
     assert manage("percipio_doctor").lines[-1].startswith("In sum: ")
+
+
+# --- what is left where a command breaks ------------------------------------------------------------------------------
+
+
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
+    (tmp_path / "2.csv").write_text("mine")
+    with pytest.raises(UsageError, match=r"2\.csv: File exists"):
+        write_private({tmp_path / "1.csv": "a", tmp_path / "2.csv": "b"})
+    with pytest.raises(UnicodeEncodeError):
+        write_private({tmp_path / "3.csv": "a", tmp_path / "4.csv": "\ud800"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"2.csv": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        (["percipio_doctor"], "percipio_openedx.operations.installation_checks.signals"),
+        (["percipio_reconcile"], "percipio_openedx.operations.reconcile.Reconciliation.run"),
+        (["percipio_run"], "percipio_openedx.management.commands.percipio_run.run_pass"),
+    ],
+)
+def test_ctrl_c_is_an_end_and_no_traceback(
+    one_of_each: Sandbox, monkeypatch: pytest.MonkeyPatch, call: list[str], where: str
+) -> None:
+    def pressed(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(where, pressed)
+    ran = command(*call)
+    assert (ran.code, ran.err.splitlines()[-1]) == (ExitCode.PROBLEM, "interrupted")
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        (["percipio_retry", "--unknown"], "percipio_openedx.management.commands.percipio_retry.try_again"),
+        (
+            ["percipio_accounts", "--report-anew", "--learner", "amina"],
+            "percipio_openedx.operations.moves.report_anew",
+        ),
+    ],
+)
+def test_what_was_interrupted_did_not_end_well(
+    one_of_each: Sandbox, monkeypatch: pytest.MonkeyPatch, call: list[str], where: str
+) -> None:
+    module, _dot, name = where.rpartition(".")
+    act = getattr(import_module(module), name)
+
+    def stopped(rows: Any, is_over: Callable[[], bool]) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return act(rows, is_over)
+
+    monkeypatch.setattr(where, stopped)
+    assert command(*call).code == ExitCode.PROBLEM
 
 
 # --- exit codes ------------------------------------------------------------------------------------------------------
