@@ -299,7 +299,7 @@ def test_a_dry_run_gets_past_it(courses: dict[str, Any], manage: Manage) -> None
     with broken(fault(FEW[0])):
         ran = manage("percipio_backfill", "--dry-run")
     assert ran.code == 0
-    assert "enrollments at sites that report: 2, in course runs: 2" in ran.out
+    assert "Enrollments at sites that report: 2. Course runs: 2." in ran.out
     assert "1 progressed, 1 started" in ran.out
     assert f"BlockStructureNotFound): {BAD}" in ran.out
 
