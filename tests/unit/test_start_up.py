@@ -6,6 +6,8 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
+import pytest
+
 # What no process needs before a learner is looked at or a page is opened.
 NOT_AT_START = (
     *("percipio_openedx.delivery", "percipio_openedx.launch", "percipio_openedx.lrs"),
@@ -16,6 +18,7 @@ NOT_AT_START = (
 )
 
 
+@pytest.mark.slow
 def test_an_lms_that_starts_imports_no_more_than_it_needs() -> None:
     """In a process of its own, since this one has used everything."""
     program = (

@@ -276,6 +276,7 @@ def pages_of(size: int) -> Any:
         yield [json.loads(bytes(body)) for _, body in page]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_statements(there: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "AT_ONCE", 100)
     monkeypatch.setattr(reconcile.PercipioClient, "get_statements", lambda *_: pages_of(100))

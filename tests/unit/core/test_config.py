@@ -308,6 +308,7 @@ TRACKING_IGNORE_URL_PATTERNS = ["^/somewhere/else"]
 """
 
 
+@pytest.mark.slow
 def test_a_list_that_was_replaced_is_extended_when_the_app_is_ready(tmp_path: Path) -> None:
     (tmp_path / "replaced.py").write_text(LIKE_A_YAML_KEY, encoding="utf-8")
     program = (

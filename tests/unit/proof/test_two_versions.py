@@ -41,6 +41,7 @@ def operations(source: Path) -> list[Operation]:
     return list(runpy.run_path(str(path))["Migration"].operations)
 
 
+@pytest.mark.slow
 def test_the_next_version_only_adds(source: Path) -> None:
     next_version.make(source)
 

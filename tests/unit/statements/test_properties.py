@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ contexts = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(contexts)
 @settings(max_examples=150)
 def test_every_telling_becomes_a_valid_statement(context: StatementContext) -> None:
