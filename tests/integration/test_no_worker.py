@@ -38,6 +38,11 @@ AGO = timedelta(days=20)
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
+    # An earlier test's call may still hang at its broker; it would check for late notices in this test's stead.
+    for thread in threading.enumerate():
+        if thread.name == "percipio-wake":
+            thread.join(30)
+    cache.delete(wake.WATCHED_KEY)
     alerts.forget()
     wake.waker.forget()
 

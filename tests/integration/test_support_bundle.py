@@ -57,7 +57,7 @@ SECRETS = {
     "PERCIPIO_TOKEN_URL": "https://canary-login@token.example.com/token",
     "LMS_ROOT_URL": "https://canary-login:canary-password@lms.example.com",
     "PERCIPIO_ALERT_EMAILS": ["canary-operator@private.example"],
-    "PERCIPIO_PRIVATE_HOSTS": ["canary-host.internal", "10.11.12.13"],
+    "PERCIPIO_PRIVATE_HOSTS": ["canary-host.internal", "10.213.12.13"],
     "PERCIPIO_LEARNERS": f"sso:uid={UID},{USERNAME}",
     # Typed into the wrong places.
     "PERCIPIO_PARTNER_NAME": "canary-secret-of-settings",
@@ -65,7 +65,7 @@ SECRETS = {
     "PERCIPIO_MODES": ["verified", EMAIL],
     "PERCIPIO_CLIENT_SECRETT": "canary-misspelled",
 }
-CANARIES = ("canary", NAME, "Quartermaine", "Zebulon", EMAIL, "private.example", USERNAME, UID, str(USER_ID), "10.11.")
+CANARIES = ("canary", NAME, "Quartermaine", "Zebulon", EMAIL, "private.example", USERNAME, UID, str(USER_ID), "10.213.")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

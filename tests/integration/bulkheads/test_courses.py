@@ -301,7 +301,7 @@ def test_a_dry_run_gets_past_it(courses: dict[str, Any], manage: Manage) -> None
     assert ran.code == 0
     assert "Enrollments at sites that report: 2. Course runs: 2." in ran.out
     assert "1 progressed, 1 started" in ran.out
-    assert f"BlockStructureNotFound): {BAD}" in ran.out
+    assert f"BlockStructureNotFound): Cloud Foundations ({BAD})" in ran.out
 
 
 def test_a_preview_says_it_in_words(courses: dict[str, Any], manage: Manage) -> None:
