@@ -43,6 +43,8 @@ def _fresh() -> None:
         if thread.name == "percipio-wake":
             thread.join(30)
     cache.delete(wake.WATCHED_KEY)
+    # What failed a minute ago is not logged again.
+    notices._warned_at.clear()
     alerts.forget()
     wake.waker.forget()
 
