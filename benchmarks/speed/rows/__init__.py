@@ -8,7 +8,7 @@ from benchmarks.speed.case import Row
 
 NAMES = (
     *("capture", "broker", "observe", "transform", "delivery", "several"),
-    *("end_to_end", "latency", "history", "progress", "growth", "startup"),
+    *("end_to_end", "latency", "history", "progress", "catalog", "growth", "startup"),
 )
 
 
