@@ -15,6 +15,8 @@ from django.utils import translation
 from edx_django_utils.cache import RequestCache
 from hypothesis import HealthCheck, settings
 
+from percipio_openedx.operations import installation_checks
+
 # A busy machine is no fault, and the first text that is drawn in a fresh clone makes Hypothesis build its table of
 # characters, which takes a second or more. All else stays as Hypothesis has it, in CI as well.
 settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,6 +61,13 @@ def _forget_caches() -> Iterator[None]:
     _forget()
     yield
     _forget()
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_is_waited_for(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody works behind the broker in memory, and the doctor need not wait to find that out."""
+    if request.node.get_closest_marker("services") is None:
+        monkeypatch.setattr(installation_checks, "WORKER_WAIT", 0.05)
 
 
 class LmsWorker:
