@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 BIN := $(VENV)/bin
 ARGS ?=
 # The tests use every core; PROCESSES=0 runs them in one process, as a debugger needs it.
-PROCESSES ?= auto
+PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)))
 PYTEST = $(RUN) -m pytest -n $(PROCESSES) --dist loadgroup
 
 INSTALLED = $(VENV)/$(RELEASE)
