@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.plugins.flush",
     "tests.plugins.logs",
     "tests.plugins.reporting",
+    "tests.plugins.thinned",
 ]

@@ -190,6 +190,7 @@ def test_a_row_that_is_locked_is_waited_for_as_shortly_as_a_table(
     assert row_wait() == 617
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", sorted(DEFAULTS))
 def test_acts_stand_and_runs_end_whatever_a_setting_says(reporting: Any, name: str) -> None:
     course = a_course(units=1)

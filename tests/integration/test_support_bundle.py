@@ -220,6 +220,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_there(reporting: Any, monke
     validator("support").validate(found)
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize(
     "value", [None, 5, [5], [None, "https://canary-login@x"], [f"sso:uid={UID}"], {"a": 1}, float("nan")]
 )

@@ -77,6 +77,7 @@ def unreported(request: pytest.FixtureRequest, reporting: Any) -> Any:
 KINDS = ["nowhere enrolled", "of another site", "not selected", "not selected, looked at", "inactive", "retiring"]
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("unreported", KINDS, indirect=True)
 @pytest.mark.parametrize("name", PAGES)
 def test_who_is_not_reported_is_not_shown(unreported: Any, everything: Client, name: str) -> None:

@@ -56,6 +56,7 @@ PASSING = [
 ]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("scenario", PASSING)
 def test_all_arrive_once_when_the_fault_passes(site: Sandbox, scenario: str) -> None:
     for number in range(24):

@@ -51,6 +51,7 @@ def test_the_refused_one_is_parked_with_its_reason_and_the_others_are_delivered(
     assert Statement.objects.get(state=PARKED).answer
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "say",
     [
