@@ -32,7 +32,7 @@ test: $(INSTALLED)-test.stamp ## Run the tests that need no server
 	@echo "The tests take about seven minutes on two cores. They need no server; what is left out is said at the end."
 	@$(PYTEST) -q $(ARGS)
 
-test-slow: $(INSTALLED)-test.stamp ## Run the tests without a server that take a quarter of a minute or more each
+test-slow: $(INSTALLED)-test.stamp ## Run those of them that take longer: a quarter of a minute or more each, and the other cases of long tables
 	@$(PYTEST) -q -m "slow and not services and not browser and not exhaustive" $(ARGS)
 
 test-services: $(INSTALLED)-ci.stamp ## Run the tests that need MariaDB, Redis and RabbitMQ, and those of the rows on MariaDB
