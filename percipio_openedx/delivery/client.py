@@ -18,9 +18,9 @@ from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
 from percipio_openedx.delivery.outcomes import (
     Answer,
-    answer_of,
-    error_of,
+    DeliveryError,
     is_challenge,
+    later,
     outcome_of_answer,
     retry_after_of,
     speaks_of_item,
@@ -28,7 +28,6 @@ from percipio_openedx.delivery.outcomes import (
 )
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 from percipio_openedx.statements.personal import personal_of
@@ -100,7 +99,7 @@ class PercipioClient:
         seen: set[str] = set()
         while url:
             if url in seen:
-                raise Unavailable("the link to the next page leads back to a page already read")
+                raise later("the link to the next page leads back to a page already read")
             seen.add(url)
             answer = self._answered("GET", url, None, _VERSION, LONGEST_PAGE)
             page, more = _page(answer)
@@ -124,7 +123,7 @@ class PercipioClient:
         except ValueError:
             same = False
         if not same or not _is_below(there.path, here.path.rstrip("/") + SERVICE_PATH):
-            raise Unavailable("the link to the next page leads away from Percipio's service")
+            raise later("the link to the next page leads away from Percipio's service")
         return following
 
     @sensitive_variables()
@@ -175,7 +174,7 @@ class PercipioClient:
                 self._believed_until = time.monotonic() + _FRESH
             return replace(again, earlier=(answer,))
         except DeliveryError as error:
-            return answer_of(error)
+            return error.answer
 
 
 def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
@@ -193,11 +192,11 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
     if answer.outcome is not Outcome.ACCEPTED:
-        raise error_of(answer)
+        raise DeliveryError(answer)
     result = parsed(answer.body)
     statements = result.get("statements") if isinstance(result, dict) else None
     if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
-        raise Unavailable("the answer is no page of statements", status=answer.status)
+        raise later("the answer is no page of statements", answer.status)
     more = result.get("more") or ""
     return statements, more if isinstance(more, str) else ""
 
