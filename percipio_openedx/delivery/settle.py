@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db.models.functions import Coalesce
 from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.bodies import StatementVerdict
-from percipio_openedx.delivery.outcomes import next_time
+from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.delivery.sender import Response
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
@@ -62,8 +63,8 @@ def settle(
         for one in responses:
             if one.judgment.problem is not None:
                 counts["later"] += _wait_for_destination(one, lease, now)
-        attempts = [attempt for one in responses for attempt in _attempts(one, destination, api)]
-        DeliveryAttempt.objects.bulk_create(attempts)
+        rows = [attempts(destination, api, one.started_at, one.answer, len(one.rows), len(one.accepted)) for one in responses]
+        DeliveryAttempt.objects.bulk_create(chain.from_iterable(rows))
     return counts
 
 
@@ -190,17 +191,21 @@ def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
     return held.retry_later(now, one.answer.status, one.answer.message)
 
 
-def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
-    """Yield a row per HTTP request; after a refused token the same statements were sent twice."""
-    for answer in (*one.answer.earlier, one.answer):
-        yield DeliveryAttempt(
+def attempts(
+    destination: Destination, api: str, started_at: datetime, answer: Answer, statements: int, accepted: int
+) -> list[DeliveryAttempt]:
+    """Return a row per HTTP request; after a refused token the same was sent twice."""
+    return [
+        DeliveryAttempt(
             destination=destination,
-            api=api.value,
-            started_at=one.started_at,
-            statements=len(one.rows),
-            accepted=len(one.accepted) if answer is one.answer else 0,
-            status=answer.status,
-            outcome=answer.outcome.value,
-            duration_ms=round(answer.duration * 1000),
-            answer=answer.message,
+            api=api,
+            started_at=started_at,
+            statements=statements,
+            accepted=accepted if one is answer else 0,
+            status=one.status,
+            outcome=one.outcome.value,
+            duration_ms=round(one.duration * 1000),
+            answer=one.message,
         )
+        for one in (*answer.earlier, answer)
+    ]
