@@ -23,9 +23,10 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.db import persistently
 from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.attribution import Fate, Row, Ruling, convicted
+from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.claim import LEASE
 from percipio_openedx.delivery.client import PercipioClient, longest_call
-from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time, speaks_of_item
+from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time
 from percipio_openedx.delivery.settle import attempts
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
@@ -156,7 +157,7 @@ class CatalogSession:
         answer = self._posted(item)
         believed = breaker.believes(self._destination, answer, started_at)
         breaker.learn(self._destination, answer, (), started_at)
-        judgment = judge(answer, [UUID(int=row.pk)], is_record=speaks_of_item(answer.body), believed=believed)
+        judgment = judge(answer, [UUID(int=row.pk)], is_record=parsed(answer.body) is not None, believed=believed)
         accepted = sum(verdict.outcome is Outcome.ACCEPTED for verdict in judgment.verdicts.values())
         stored = judgment.answered(answer, 1)
         self._attempts += attempts(self._destination, CONTENT, started_at, stored, 1, accepted)

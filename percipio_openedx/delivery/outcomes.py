@@ -107,11 +107,6 @@ def without_echo(body: bytes, sent: bytes) -> bytes:
     return json.dumps(kept).encode()
 
 
-def speaks_of_item(body: bytes) -> bool:
-    """Return whether an answer in JSON is about the item that was sent; an empty one, or a text, may be a proxy's."""
-    return parsed(body) is not None
-
-
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:
     """Return the outcome of an answer to a POST, body seen.
 
