@@ -192,8 +192,11 @@ def target_of(registration: UUID, milestone: Milestone) -> UUID:
     return ids.statement_id(registration, target.kind, target.value)
 
 
-def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
-    """Return a frozen statement's milestone, the inverse of ``build``, or raise ``StatementError``."""
+def milestone_of(kind: str, value: str, at: datetime, body: bytes, track: bytes | None = None) -> Milestone:
+    """Return the milestone of a frozen statement and its Track record, the inverse of ``build``.
+
+    Raises ``StatementError`` if it has none.
+    """
     try:
         found = Kind(kind)
         parts = value.split(":") if value else []
@@ -206,6 +209,10 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
     result: dict[str, Any] = {}
     with suppress(ValueError, RecursionError, LookupError, TypeError):
         result = dict(json.loads(body)["result"])
+    seconds = _seconds(str(result.get("duration", "")))
+    if seconds is None and track is not None:
+        # A filter step may have left it out of the statement alone.
+        seconds = json.loads(track).get("duration_spent")
     score, success = result.get("score"), result.get("success")
     scaled = score.get("scaled") if isinstance(score, dict) else None
     is_number = isinstance(scaled, int | float) and not isinstance(scaled, bool)
@@ -215,7 +222,7 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes) -> Milestone:
         percent=percent,
         score=float(scaled) if is_number and scaled is not None else None,
         success=success if isinstance(success, bool) else None,
-        seconds=_seconds(str(result.get("duration", ""))),
+        seconds=seconds,
         round=rounds,
         retracts=retracts,
         anew=anew,

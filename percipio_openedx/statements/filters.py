@@ -57,12 +57,13 @@ class StatementFreezeRequested(OpenEdxPublicFilter):  # type: ignore[misc]
     def get_pipeline_configuration(cls) -> tuple[list[str], bool, dict[str, Any]]:
         """Return the configuration, in which a step that breaks holds the learner back unless the site says otherwise.
 
-        openedx-filters would go on without the step, but what was sent cannot be called back.
+        openedx-filters would go on without the step, and with none of those in a tuple, but what was sent cannot be
+        called back.
         """
         steps, fails_silently, others = super().get_pipeline_configuration()
-        configured = cls.get_filter_config()
+        configured: Any = cls.get_filter_config()
         is_chosen = isinstance(configured, dict) and "fail_silently" in configured
-        return steps, is_chosen and fails_silently, others
+        return list(configured) if isinstance(configured, tuple) else steps, is_chosen and fails_silently, others
 
     @classmethod
     def run_filter(
