@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -60,11 +59,13 @@ def settle(
                 unknown.append(ruling.row.pk)
         if unknown:
             UnknownLearner.objects.learn(destination, unknown, now)
+        made = []
         for one in responses:
-            if one.judgment.problem is not None:
-                counts["later"] += _wait_for_destination(one, lease, now)
-        rows = [attempts(destination, api, one.started_at, one.answer, len(one.rows), len(one.accepted)) for one in responses]
-        DeliveryAttempt.objects.bulk_create(chain.from_iterable(rows))
+            if (problem := one.judgment.problem) is not None:
+                verdict = StatementVerdict(problem, one.answer.status, one.answer.message)
+                counts["later"] += release_failed(one.rows, lease, now, verdict)
+            made += attempts(destination, api, one.started_at, one.answer, len(one.rows), len(one.accepted))
+        DeliveryAttempt.objects.bulk_create(made)
     return counts
 
 
@@ -79,16 +80,18 @@ def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) ->
 
 
 @persistently
-def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
+def release_failed(
+    rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int | None = None
+) -> int:
     """Release rows of a failed request where the destination is, or may be, at fault. They stay due.
 
     Untouched if credentials are refused; otherwise they queue behind untried rows and keep the answer. ``since`` is the
-    destination's success count when a request holding them first failed.
+    destination's success count when a request holding them first failed; None where the failure says nothing of them.
     """
-    held = _held([row.pk for row in rows], lease)
+    held, blame = _held([row.pk for row in rows], lease), {} if since is None else {"refused_after": _first(since)}
     if verdict.outcome is Outcome.UNAUTHORIZED:
-        return held.release(refused_after=_first(since))
-    return held.retry_later(now, verdict.status, verdict.message, refused_after=_first(since))
+        return held.release(**blame)
+    return held.retry_later(now, verdict.status, verdict.message, **blame)
 
 
 @persistently
@@ -181,14 +184,6 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
         if ruling.retry_after is not None:
             due_at = max(due_at, next_time(now, 1, verdict.outcome, ruling.retry_after))
     return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.message, **blame))
-
-
-def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
-    """Release the rows of a request that failed because of the destination; untouched if the token was refused."""
-    held = _held([row.pk for row in one.rows], lease)
-    if one.judgment.problem is Outcome.UNAUTHORIZED:
-        return held.release()
-    return held.retry_later(now, one.answer.status, one.answer.message)
 
 
 def attempts(
