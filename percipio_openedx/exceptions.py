@@ -1,4 +1,4 @@
-"""Every error this package raises, in one tree, ordered by what the caller can do about it.
+"""The errors this package raises, in one tree (a failed request's is ``delivery.outcomes.DeliveryError``).
 
 ``PercipioConfigurationError`` stands outside, so that no handler of delivery problems hides it. No message, ``str`` or
 ``repr`` holds a secret, a token or a learner's name or email.
@@ -13,54 +13,6 @@ from django.utils.functional import Promise
 
 class PercipioError(Exception):
     """Anything that went wrong while observing, building or delivering."""
-
-
-class DeliveryError(PercipioError):
-    """A request to Percipio failed; ``message`` is for operators, and redacted.
-
-    ``retry_after`` (which the server asked for) and ``duration`` are in seconds, ``status`` is None without an answer.
-    ``is_of_token``: no token could be had, so nothing was sent.
-    """
-
-    is_of_token = False
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        retry_after: float | None = None,
-        duration: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.status = status
-        self.retry_after = retry_after
-        self.duration = duration
-
-
-class Unreachable(DeliveryError):
-    """No answer at all (name look-up, connection, TLS, time-out, reset): retried later."""
-
-
-class Unavailable(DeliveryError):
-    """5xx, 408, 425, or an unusable answer: retried later."""
-
-
-class Throttled(DeliveryError):
-    """429, the rate limit: retried after ``retry_after`` if the server said so."""
-
-
-class Unauthorized(DeliveryError):
-    """401 or 403, also from the token endpoint: the credentials are refused, and the destination pauses."""
-
-
-class TooLarge(DeliveryError):
-    """413: the batch, or a single statement, is too large; retried in smaller batches."""
-
-
-class Refused(DeliveryError):
-    """Another 4xx: the batch is split, and refused content is parked."""
 
 
 class StatementError(PercipioError):

@@ -22,9 +22,9 @@ from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.bodies import read
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.delivery.outcomes import Answer, judge, outcome_of_answer, retry_after_of
+from percipio_openedx.delivery.outcomes import Answer, DeliveryError, judge, outcome_of_answer, retry_after_of
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, QueryError
+from percipio_openedx.exceptions import PercipioConfigurationError, QueryError
 from percipio_openedx.lrs.query import MORE, PARAMETERS, query_of, read_more, single_values
 from percipio_openedx.operations import course_overrides
 from percipio_openedx.redaction import message_of

@@ -22,11 +22,13 @@ from percipio_openedx.catalog.compare import AT_ONCE, OfferedItem
 from percipio_openedx.config import Configuration
 from percipio_openedx.db import persistently
 from percipio_openedx.delivery import breaker
-from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling, convicted
+from percipio_openedx.delivery.attribution import Fate, Row, Ruling, convicted
+from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.claim import LEASE
 from percipio_openedx.delivery.client import PercipioClient, longest_call
-from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time, speaks_of_item
-from percipio_openedx.enums import Outcome, Pause
+from percipio_openedx.delivery.outcomes import Answer, judge, may_be_stored, next_time
+from percipio_openedx.delivery.settle import attempts
+from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
@@ -71,12 +73,7 @@ class CatalogSession:
         self._claimed: dict[int, CatalogEntry] = {}
         self._undecided: dict[int, CatalogEntry] = {}
         self._probing = destination.failures > 0
-        self._attribution = Attribution(
-            is_failing=self._probing,
-            refuses_all=destination.paused_reason == Pause.REFUSED,
-            successes=destination.successes,
-            lone_failures=destination.lone_failures,
-        )
+        self._attribution = breaker.attribution_of(destination)
         self._problem: Outcome | None = None
         self._last_failure: Answer | None = None
         self._accepted_at: datetime | None = None
@@ -160,8 +157,10 @@ class CatalogSession:
         answer = self._posted(item)
         believed = breaker.believes(self._destination, answer, started_at)
         breaker.learn(self._destination, answer, (), started_at)
-        judgment = judge(answer, [UUID(int=row.pk)], is_record=speaks_of_item(answer.body), believed=believed)
-        self._note(started_at, answer, judgment.answered(answer, 1))
+        judgment = judge(answer, [UUID(int=row.pk)], is_record=parsed(answer.body) is not None, believed=believed)
+        accepted = sum(verdict.outcome is Outcome.ACCEPTED for verdict in judgment.verdicts.values())
+        stored = judgment.answered(answer, 1)
+        self._attempts += attempts(self._destination, CONTENT, started_at, stored, 1, accepted)
         if judgment.problem is not None:
             # No token, or a rate limit: about no item.
             unsent = {"in_doubt": row.in_doubt} if answer.is_of_token else {}
@@ -188,15 +187,6 @@ class CatalogSession:
             raise contained.error
         logger.error("item cannot be sent course=%s error=%s", item.runs[0], contained.reason)
         return Answer(Outcome.LATER, None, f"an error inside this LMS ({contained.reason}); see its log")
-
-    def _note(self, started_at: datetime, raw: Answer, answer: Answer) -> None:
-        """Keep a row per HTTP request; after a refused token the same item was sent twice."""
-        for one in (*raw.earlier, answer):
-            attempt = DeliveryAttempt(destination=self._destination, api=CONTENT, started_at=started_at, statements=1)
-            attempt.accepted = int(one.outcome in (Outcome.ACCEPTED, Outcome.CONFLICT))
-            attempt.status, attempt.outcome, attempt.answer = one.status, one.outcome.value, one.message
-            attempt.duration_ms = round(one.duration * 1000)
-            self._attempts.append(attempt)
 
     # --- settling ----------------------------------------------------------------------------------------------------
 
@@ -250,16 +240,8 @@ class CatalogSession:
         answers = any(ruling.verdict.outcome is Outcome.REFUSED for ruling in rulings)
         if self._attribution.opens is not None and self._last_failure is not None:
             breaker.failed(self._destination, self._last_failure, now, self._attribution.opens)
-        elif self._accepted_at is not None:
-            breaker.succeeded(self._destination, self._accepted_at)
-        elif self._attribution.lone_failures != self._destination.lone_failures:
-            breaker.failed_alone(self._destination, self._attribution.lone_failures)
-        elif self._probing and answers:
-            breaker.succeeded(self._destination)
-        elif self._attribution.is_inconclusive:
-            breaker.put_off(self._destination, now)
-        elif self._probing:
-            breaker.leave(self._destination)
+        else:
+            breaker.conclude(self._destination, self._attribution, now, self._accepted_at, answers=answers)
 
     def _store(self) -> None:
         """Store the attempts, and have the statements leave that waited for what was accepted for the first time."""

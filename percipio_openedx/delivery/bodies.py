@@ -20,13 +20,12 @@ from typing import Any
 from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import redacted
 
-# About the address, not the content: a wrong partner, or a gateway during a deployment.
-NOT_FOUND = frozenset({404, 405, 410})
 _OUTCOMES: Mapping[int, Outcome] = {
     **dict.fromkeys((200, 201, 202, 204), Outcome.ACCEPTED),
     207: Outcome.PARTIAL,
     **dict.fromkeys((401, 402, 403), Outcome.UNAUTHORIZED),
-    **dict.fromkeys(NOT_FOUND, Outcome.NOT_FOUND),
+    # About the address, not the content: a wrong partner, or a gateway during a deployment.
+    **dict.fromkeys((404, 405, 410), Outcome.NOT_FOUND),
     # 407 is the site's own proxy, 421 and 423 are momentary, 408, 425 and 429 say so themselves.
     **dict.fromkeys((407, 408, 421, 423, 425, 429), Outcome.LATER),
     409: Outcome.CONFLICT,

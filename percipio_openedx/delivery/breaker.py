@@ -19,6 +19,7 @@ from typing import Any
 
 from django.db.models import F, Q
 
+from percipio_openedx.delivery.attribution import Attribution
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.enums import SWITCHED_OFF, Outcome, Pause
@@ -121,16 +122,6 @@ def resume(destination: Destination) -> None:
             _report_recovered(destination)
 
 
-def put_off(destination: Destination, now: datetime) -> None:
-    """Store that a probe was inconclusive: retry soon, without backoff."""
-    _update(destination, retry_at=now + timedelta(seconds=RECONSIDER), probe_until=None)
-
-
-def failed_alone(destination: Destination, lone_failures: int) -> None:
-    """Store how many statements in a row failed alone; too few to open the breaker."""
-    _update(destination, lone_failures=lone_failures)
-
-
 def leave(destination: Destination) -> None:
     """Release a probe that was not made, so that the next worker need not wait for its end."""
     _update(destination, probe_until=None)
@@ -169,6 +160,46 @@ def succeeded(destination: Destination, at: datetime | None = None, *, is_counte
         logger.info("destination recovered destination=%s site=%s", destination.pk, destination.site_id)
     if closed and is_first:
         _report_recovered(destination)
+
+
+def attribution_of(destination: Destination) -> Attribution:
+    """Return the attribution of a session that begins now."""
+    return Attribution(
+        is_failing=destination.failures > 0,
+        refuses_all=destination.paused_reason == Pause.REFUSED,
+        successes=destination.successes,
+        lone_failures=destination.lone_failures,
+    )
+
+
+def conclude(
+    destination: Destination,
+    attribution: Attribution,
+    now: datetime,
+    accepted_at: datetime | None,
+    *,
+    answers: bool,
+    is_counted: bool = False,
+) -> None:
+    """Store how a session ended that did not open the breaker.
+
+    Arguments:
+        accepted_at: the time of its last acceptance, None without one; ``is_counted`` as in ``succeeded``.
+        answers: something was refused for itself.
+    """
+    if accepted_at is not None:
+        succeeded(destination, accepted_at, is_counted=is_counted)
+    elif attribution.lone_failures != destination.lone_failures:
+        # Too few to open the breaker.
+        _update(destination, lone_failures=attribution.lone_failures)
+    elif destination.failures and answers:
+        # It answers about statements again, even if it refuses them: its other problems are fixed.
+        succeeded(destination)
+    elif attribution.is_inconclusive:
+        # Retried soon, without backoff.
+        _update(destination, retry_at=now + timedelta(seconds=RECONSIDER), probe_until=None)
+    elif destination.failures:
+        leave(destination)
 
 
 def try_now(destination: Destination, now: datetime) -> None:
@@ -240,22 +271,14 @@ def _turn(destination: Destination, reason: str) -> bool:
 
 
 def _report_paused(destination: Destination) -> None:
-    destination_paused.send_robust(
-        Destination,
-        destination_id=destination.pk,
-        site_id=destination.site_id,
-        account=destination.account,
-        organization=destination.organization,
-        reason=destination.paused_reason,
-        message=destination.last_error,
-    )
+    said = {"reason": destination.paused_reason, "message": destination.last_error}
+    destination_paused.send_robust(Destination, **_identity(destination), **said)
 
 
 def _report_recovered(destination: Destination) -> None:
-    destination_recovered.send_robust(
-        Destination,
-        destination_id=destination.pk,
-        site_id=destination.site_id,
-        account=destination.account,
-        organization=destination.organization,
-    )
+    destination_recovered.send_robust(Destination, **_identity(destination))
+
+
+def _identity(destination: Destination) -> dict[str, Any]:
+    names = ("site_id", "account", "organization")
+    return {"destination_id": destination.pk, **{name: getattr(destination, name) for name in names}}

@@ -18,23 +18,20 @@ from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import LONGEST_ANSWER, LONGEST_PAGE, PATIENCE, Reply, Session, exchange
 from percipio_openedx.delivery.outcomes import (
     Answer,
-    answer_of,
-    error_of,
+    DeliveryError,
     is_challenge,
+    later,
     outcome_of_answer,
     retry_after_of,
-    speaks_of_item,
     without_echo,
 )
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import DeliveryError, Unavailable
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 from percipio_openedx.statements.personal import personal_of
+from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
-# xAPI 1.0.3 Communication 3.3: the latest patch, in every request.
-XAPI_VERSION = "1.0.3"
 _VERSION = {"X-Experience-API-Version": XAPI_VERSION}
 _JSON = {"Content-Type": "application/json"}
 # Shown to an operator before the message of an unconfirmed success.
@@ -51,6 +48,13 @@ def longest_call(configuration: Configuration) -> float:
     return 4 * (PATIENCE + 1) * configuration.timeout
 
 
+class _Connections(threading.local):
+    """The open connections of each thread."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+
+
 class PercipioClient:
     """Send and read for one site. Thread-safe: connections are per thread, the token is shared by all processes."""
 
@@ -58,7 +62,7 @@ class PercipioClient:
         self._configuration = configuration
         self._tokens = Tokens(configuration)
         self._believed_until = 0.0
-        self._threads = threading.local()
+        self._connections = _Connections()
 
     def post_statements(self, bodies: Sequence[bytes], organization: str = "") -> Answer:
         """Send frozen statements in one array, byte for byte as stored.
@@ -100,18 +104,12 @@ class PercipioClient:
         seen: set[str] = set()
         while url:
             if url in seen:
-                raise Unavailable("the link to the next page leads back to a page already read")
+                raise later("the link to the next page leads back to a page already read")
             seen.add(url)
             answer = self._answered("GET", url, None, _VERSION, LONGEST_PAGE)
             page, more = _page(answer)
             yield page
             url = self._next(url, more)
-
-    def _session(self) -> Session:
-        if not hasattr(self._threads, "session"):
-            self._threads.session = Session()
-        session: Session = self._threads.session
-        return session
 
     def _next(self, url: str, more: str) -> str:
         """Return the next page's address; it must stay with the service, since it receives our token."""
@@ -124,7 +122,7 @@ class PercipioClient:
         except ValueError:
             same = False
         if not same or not _is_below(there.path, here.path.rstrip("/") + SERVICE_PATH):
-            raise Unavailable("the link to the next page leads away from Percipio's service")
+            raise later("the link to the next page leads away from Percipio's service")
         return following
 
     @sensitive_variables()
@@ -146,7 +144,7 @@ class PercipioClient:
         """
 
         def sent(token: Secret) -> Answer:
-            timeout, session = self._configuration.timeout, self._session()
+            timeout, session = self._configuration.timeout, self._connections.session
             reply = exchange(
                 method, url, timeout=timeout, token=token, body=body, headers=headers, longest=longest, session=session
             )
@@ -154,7 +152,7 @@ class PercipioClient:
                 reply = replace(reply, body=without_echo(reply.body, body or b""))
             outcome = outcome_of(reply.status)
             if method == "POST" and outcome is Outcome.ACCEPTED:
-                is_one = is_record or (is_item and speaks_of_item(reply.body))
+                is_one = is_record or (is_item and parsed(reply.body) is not None)
                 outcome = outcome_of_answer(reply.status, reply.body, is_record=is_one)
             if outcome is Outcome.ACCEPTED and is_challenge(reply.headers):
                 outcome = Outcome.DOUBT
@@ -175,7 +173,7 @@ class PercipioClient:
                 self._believed_until = time.monotonic() + _FRESH
             return replace(again, earlier=(answer,))
         except DeliveryError as error:
-            return answer_of(error)
+            return error.answer
 
 
 def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: bytes | None) -> Answer:
@@ -193,11 +191,11 @@ def _answer_of(reply: Reply, outcome: Outcome, secrets: tuple[str, ...], sent: b
 
 def _page(answer: Answer) -> tuple[list[dict[str, Any]], str]:
     if answer.outcome is not Outcome.ACCEPTED:
-        raise error_of(answer)
+        raise DeliveryError(answer)
     result = parsed(answer.body)
     statements = result.get("statements") if isinstance(result, dict) else None
     if not isinstance(statements, list) or not all(isinstance(item, dict) for item in statements):
-        raise Unavailable("the answer is no page of statements", status=answer.status)
+        raise later("the answer is no page of statements", answer.status)
     more = result.get("more") or ""
     return statements, more if isinstance(more, str) else ""
 

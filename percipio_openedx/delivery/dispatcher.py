@@ -47,24 +47,20 @@ class Delivered:
     next_due: datetime | None = None
 
 
-def deliver_due(
-    now: datetime | None = None, budget_seconds: float | None = None, limit: int | None = None
-) -> Delivered:
+def deliver_due(now: datetime | None = None, budget_seconds: float | None = None) -> Delivered:
     """Send what is due. Never sleep or raise for a destination; several workers may call it at once.
 
     Arguments:
         now: the start of the run's clock, for tests and repairs; by default the current time.
         budget_seconds: start no new requests after that; None to continue until nothing is due.
-        limit: most statements to claim.
     """
-    return _Run(_clock(now), budget_seconds, limit).run()
+    return _Run(_clock(now), budget_seconds).run()
 
 
 class _Run:
-    def __init__(self, now: Callable[[], datetime], budget: float | None, limit: int | None) -> None:
+    def __init__(self, now: Callable[[], datetime], budget: float | None) -> None:
         self._now = now
         self._until = None if budget is None else now() + timedelta(seconds=budget)
-        self._left = limit
         self._counts: Counter[str] = Counter()
         self._for_site = cache(config.for_site)
 
@@ -94,8 +90,7 @@ class _Run:
                 requeue_skipped(destination, self._now())
 
     def _may_go_on(self) -> bool:
-        in_time = self._until is None or self._now() < self._until
-        return in_time and (self._left is None or self._left > 0)
+        return self._until is None or self._now() < self._until
 
     def _serve(self, destination: Destination, *, alone: bool) -> None:
         """Serve one destination; an error here must not affect the others."""
@@ -115,13 +110,11 @@ class _Run:
         if not alone:
             end = self._now() + timedelta(seconds=TURN)
             until = end if until is None else min(end, until)
-        session = DeliverySession(destination, configuration, self._now, until, self._left)
+        session = DeliverySession(destination, configuration, self._now, until)
         try:
             session.run()
         finally:
             self._counts += session.counts
-            if self._left is not None:
-                self._left -= session.claimed
 
     def _sender(self, destination: Destination) -> config.Configuration | None:
         site = self._for_site(destination.site_id)

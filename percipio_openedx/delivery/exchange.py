@@ -18,7 +18,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import Any
@@ -33,7 +33,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from percipio_openedx import __version__, config
 from percipio_openedx.config.addresses import is_loopback, is_public, read_url
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable, Unreachable
+from percipio_openedx.delivery.outcomes import Answer, DeliveryError, later
+from percipio_openedx.enums import Outcome
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.secret import Secret
 
 LONGEST_ANSWER = 1024 * 1024
@@ -105,11 +107,11 @@ def exchange(
         session: this thread's; without one a connection is opened for this request alone.
 
     Raises:
-        Unreachable: no answer, or not in time.
-        Unavailable: the answer is too long or cannot be decoded.
+        DeliveryError: *later*; without a status no answer came, or not in time, else it is too long or unreadable.
         PercipioConfigurationError: the host's address is not allowed.
     """
     started = time.monotonic()
+    status: int | None = None
     sent = dict(headers or {})
     if token is not None:
         sent["Authorization"] = f"Bearer {token.reveal()}"
@@ -129,29 +131,27 @@ def exchange(
             stream=True,
         ) as response:
             raw = _read(response, longest, started, timeout * PATIENCE)
+        status = response.status_code
         if not _is_plain_frame(response):
             # Leftover bytes would be read as the answer to the next request.
             own.close()
         content = _decoded(raw, response.headers.get("Content-Encoding", ""), longest)
-        return Reply(response.status_code, response.headers, content, time.monotonic() - started)
+        return Reply(status, response.headers, content, time.monotonic() - started)
     except _FAILURES as error:
-        raise error_of_exception(error, time.monotonic() - started) from None
+        raise error_of_exception(error, time.monotonic() - started, status) from None
     finally:
         if session is None:
             own.close()
 
 
-def error_of_exception(error: BaseException, duration: float | None = None) -> DeliveryError:
-    """Return the typed error for an exception of a request; ``duration`` in seconds."""
+def error_of_exception(error: BaseException, duration: float, status: int | None = None) -> DeliveryError:
+    """Return what an exception of a request means; ``duration`` in seconds, ``status`` of an answer read to its end."""
     if isinstance(error, DeliveryError):
-        error.duration = duration
-        return error
+        return DeliveryError(replace(error.answer, status=error.answer.status or status, duration=duration))
     causes = list(_causes_of(error))
-    for kind, message in _PROBLEMS.items():
-        if any(isinstance(one, kind) for one in causes):
-            typed = Unavailable if kind is zlib.error else Unreachable
-            return typed(f"{message} ({type(causes[-1]).__name__})", duration=duration)
-    return Unreachable(f"the request failed ({type(error).__name__})", duration=duration)
+    message = next(said for kind, said in _PROBLEMS.items() if any(isinstance(one, kind) for one in causes))
+    message = f"{message} ({type(causes[-1]).__name__})"
+    return DeliveryError(Answer(Outcome.LATER, status, message, duration=duration))
 
 
 def _causes_of(error: BaseException) -> Iterator[BaseException]:
@@ -178,12 +178,12 @@ def _read(response: requests.Response, longest: int, started: float, seconds: fl
         parts.append(part)
         size += len(part)
         if size > longest:
-            raise Unavailable(f"the answer is longer than {longest} bytes", status=response.status_code)
+            raise later(f"the answer is longer than {longest} bytes", response.status_code)
         if time.monotonic() > started + seconds:
-            raise Unreachable(f"no whole answer within {seconds:g} seconds")
+            raise later(f"no whole answer within {seconds:g} seconds")
     if not parts and 200 <= response.status_code < 300 and _frames(response) == [] and response.status_code != 204:
         # No length and no bytes: http.client takes a truncated head for a whole one (RFC 9112 8).
-        raise Unreachable("the answer broke off")
+        raise later("the answer broke off")
     return b"".join(parts)
 
 
@@ -204,14 +204,14 @@ def _decoded(raw: bytes, encoding: str, longest: int) -> bytes:
     if not codings or not raw:
         return raw
     if len(codings) > 1 or not codings <= _CODINGS:
-        raise Unavailable("the answer has a content encoding that was not asked for")
+        raise later("the answer has a content encoding that was not asked for")
     # 32 + 15: accept gzip and zlib headers.
     decoder = zlib.decompressobj(47)
     content = decoder.decompress(raw, longest)
     if decoder.unconsumed_tail:
-        raise Unavailable(f"the answer is longer than {longest} bytes")
+        raise later(f"the answer is longer than {longest} bytes")
     if not decoder.eof:
-        raise Unavailable("the answer broke off")
+        raise later("the answer broke off")
     return content
 
 

@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 from uuid import UUID
 
 from percipio_openedx.delivery.bodies import (
-    NOT_FOUND,
     StatementVerdict,
     denies,
     ids_in,
@@ -28,15 +27,7 @@ from percipio_openedx.delivery.bodies import (
     says_something_odd,
 )
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import (
-    DeliveryError,
-    Refused,
-    Throttled,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-    Unreachable,
-)
+from percipio_openedx.exceptions import PercipioError
 from percipio_openedx.statements.personal import NOBODY, Personal
 
 UNSAID = "the answer does not say what was stored"
@@ -57,12 +48,6 @@ _SPREAD = 30.0
 LONGEST_WAIT = max(CAP, LONGEST_RETRY_AFTER + _SPREAD)
 # A text starting like this is a page, or a truncated list or object that might have said anything.
 _NO_TEXT = ("<", "[", "{")
-_OUTCOMES = {Unauthorized: Outcome.UNAUTHORIZED, TooLarge: Outcome.TOO_LARGE, Refused: Outcome.REFUSED}
-_ERRORS: Mapping[Outcome, type[DeliveryError]] = {
-    **{outcome: kind for kind, outcome in _OUTCOMES.items()},
-    Outcome.NOT_FOUND: Refused,
-    Outcome.CONFLICT: Refused,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +56,7 @@ class Answer:
 
     Arguments:
         status: of HTTP; None without an answer.
-        words: Percipio's message, or ours without one; redacted, fit for an operator.
+        message: Percipio's, or ours without one; redacted, fit for an operator.
         retry_after: seconds the server asked to wait.
         duration: seconds from sending to the end of the answer.
         earlier: answers to the same request with the token that was then replaced.
@@ -88,6 +73,19 @@ class Answer:
     earlier: tuple[Answer, ...] = ()
     personal: Personal = field(default=NOBODY, repr=False)
     is_of_token: bool = False
+
+
+class DeliveryError(PercipioError):
+    """A request to Percipio failed; ``answer`` says how."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+
+
+def later(message: str, status: int | None = None) -> DeliveryError:
+    """Return the error of a request that is to be made again later."""
+    return DeliveryError(Answer(Outcome.LATER, status, message))
 
 
 def is_challenge(headers: Mapping[str, str]) -> bool:
@@ -107,11 +105,6 @@ def without_echo(body: bytes, sent: bytes) -> bytes:
         return body
     kept = {name: value for name, value in answer.items() if name not in item or item[name] != value}
     return json.dumps(kept).encode()
-
-
-def speaks_of_item(body: bytes) -> bool:
-    """Return whether an answer in JSON is about the item that was sent; an empty one, or a text, may be a proxy's."""
-    return parsed(body) is not None
 
 
 def outcome_of_answer(status: int, body: bytes, *, is_record: bool = False) -> Outcome:
@@ -250,28 +243,6 @@ def may_be_stored(outcome: Outcome, status: int | None) -> bool:
         return status in (408, 409)
     is_refusal = outcome in (Outcome.UNAUTHORIZED, Outcome.NOT_FOUND, Outcome.TOO_LARGE, Outcome.REFUSED)
     return not is_refusal or status is None or status >= 500
-
-
-def error_of(answer: Answer) -> DeliveryError:
-    """Return the typed error of a failed answer, for callers that use exceptions."""
-    late = Unreachable if answer.status is None else Throttled if answer.status == 429 else Unavailable
-    kind: type[DeliveryError] = _ERRORS.get(answer.outcome, late)
-    return kind(answer.message, status=answer.status, retry_after=answer.retry_after, duration=answer.duration)
-
-
-def answer_of(error: DeliveryError) -> Answer:
-    """Return the answer that a typed error stands for."""
-    outcome = _OUTCOMES.get(type(error), Outcome.LATER)
-    if outcome is Outcome.REFUSED and error.status in NOT_FOUND:
-        outcome = Outcome.NOT_FOUND
-    return Answer(
-        outcome=outcome,
-        status=error.status,
-        message=error.message,
-        retry_after=error.retry_after,
-        duration=error.duration or 0.0,
-        is_of_token=error.is_of_token,
-    )
 
 
 # --- retry times -----------------------------------------------------------------------------------------------------

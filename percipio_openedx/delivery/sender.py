@@ -55,18 +55,13 @@ class Backlog:
             line = self._known if row.refusals else self._fresh if row.refused_after is None else self._suspected
             line.append(row)
 
-    def drop(self, pks: Container[int]) -> tuple[Row, ...]:
+    def drop(self, pks: Container[int]) -> list[Row]:
         """Take out what need not be sent any more, and return it."""
-        dropped = []
-        for line in (self._fresh, self._suspected, self._known):
-            dropped += [row for row in line if row.pk in pks]
-            kept = [row for row in line if row.pk not in pks]
-            line.clear()
-            line.extend(kept)
-        parts = [(part, tuple(row for row in part if row.pk not in pks)) for part in self._parts]
-        dropped += [row for part, kept_of_part in parts for row in part if row not in kept_of_part]
-        self._parts = deque(kept_of_part for _, kept_of_part in parts if kept_of_part)
-        return tuple(dropped)
+        lines = (self._fresh, self._suspected, self._known, *self._parts)
+        kept = [deque(row for row in line if row.pk not in pks) for line in lines]
+        self._fresh, self._suspected, self._known, *parts = kept
+        self._parts = deque(tuple(part) for part in parts if part)
+        return [row for line in lines for row in line if row.pk in pks]
 
     def put_before(self, parts: Sequence[tuple[Row, ...]]) -> None:
         """Send these requests before all others, in this order."""

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import breaker
-from percipio_openedx.delivery.attribution import Attribution, Fate, Row, Ruling
+from percipio_openedx.delivery.attribution import Fate, Row, Ruling
 from percipio_openedx.delivery.bodies import StatementVerdict
 from percipio_openedx.delivery.claim import Claims
 from percipio_openedx.delivery.client import longest_call
@@ -21,7 +21,7 @@ from percipio_openedx.delivery.items_first import ItemsFirst
 from percipio_openedx.delivery.outcomes import Answer
 from percipio_openedx.delivery.sender import THREADS, Backlog, Response, Returned, Sender
 from percipio_openedx.delivery.settle import refuses_all, release, release_failed, reopen, settle, skip, stale
-from percipio_openedx.enums import Api, Outcome, Pause
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import Destination
 
 # Most bytes per request, whatever the batch size.
@@ -35,7 +35,7 @@ GROWTH = 4
 
 
 class DeliverySession:
-    """One delivery session; call ``run`` once. ``counts`` and ``claimed`` hold its results, even after an error."""
+    """One delivery session; call ``run`` once. ``counts`` holds its results, even after an error."""
 
     def __init__(
         self,
@@ -43,13 +43,11 @@ class DeliverySession:
         configuration: Configuration,
         now: Callable[[], datetime],
         until: datetime | None = None,
-        most: int | None = None,
     ) -> None:
         self._destination = destination
         self._configuration = configuration
         self._now = now
         self._until = until
-        self._most = most
         self._is_track = configuration.api is Api.TRACK
         self._sender = Sender(
             configuration, destination.organization, now, lambda answer: breaker.believes(destination, answer, now())
@@ -70,15 +68,9 @@ class DeliverySession:
         self._unsettled: list[Response] = []
         self._rulings: list[Ruling] = []
         self.counts: Counter[str] = Counter()
-        self.claimed = 0
 
         self._probing = destination.failures > 0
-        self._attribution = Attribution(
-            is_failing=self._probing,
-            refuses_all=destination.paused_reason == Pause.REFUSED,
-            successes=destination.successes,
-            lone_failures=destination.lone_failures,
-        )
+        self._attribution = breaker.attribution_of(destination)
         self._limit_before = destination.batch_limit
         self._size = 1 if self._probing else self._full()
         self._accepted_at: datetime | None = None
@@ -147,15 +139,13 @@ class DeliverySession:
             self._claim()
         if not self._attribution.wants_single:
             return self._backlog.take(self._size, MOST_BYTES)
-        if not self._backlog.has_fresh and not self._claims.is_drained and self._is_allowed():
+        if not self._backlog.has_fresh and not self._claims.is_drained:
             self._take_up(self._claims.control(self._now()))
         return self._backlog.take_single()
 
     def _claim(self) -> None:
-        most = 1 if self._probing else self._wanted()
-        if self._most is not None:
-            most = min(most, self._most - self.claimed)
-        while most > 0 and not self._backlog:
+        most = self._wanted()
+        while not self._backlog:
             now = self._now()
             # Alternate the ends, since probes may meet a run of refused statements.
             newest = self._destination.failures % 2 == 0
@@ -165,7 +155,6 @@ class DeliverySession:
 
     def _take_up(self, rows: tuple[Row, ...]) -> int:
         """Add claimed rows to the backlog; return how many can be sent."""
-        self.claimed += len(rows)
         self._held.update((row.pk, row) for row in rows)
         unsayable = [row for row in rows if self._is_track and row.track is None]
         self._backlog.add(row for row in rows if not self._is_track or row.track is not None)
@@ -173,9 +162,6 @@ class DeliverySession:
             skip(unsayable, self._lease, self._now())
             self._let_go(unsayable)
         return len(rows) - len(unsayable)
-
-    def _is_allowed(self) -> bool:
-        return self._most is None or self.claimed < self._most
 
     def _wanted(self) -> int:
         if self._size < self._full():
@@ -308,7 +294,7 @@ class DeliverySession:
 
     def _decide(self, now: datetime) -> None:
         # Whether everything due was tried.
-        is_drained = self._is_allowed() and not self._is_late() and not self._backlog and self._claims.is_drained
+        is_drained = not self._is_late() and not self._backlog and self._claims.is_drained
         self._rulings += self._attribution.end(is_drained=is_drained)
         opens = self._attribution.opens
         unproven = [ruling for ruling in self._rulings if ruling.fate is Fate.UNPROVEN]
@@ -316,18 +302,11 @@ class DeliverySession:
             opens = Outcome.REFUSED
             reopen(self._destination, self._successes(), now)
             self._rulings = [replace(ruling, fate=Fate.RELEASED) for ruling in self._rulings]
-        is_alive = any(ruling.verdict.outcome is Outcome.REFUSED for ruling in self._rulings)
+        answers = any(ruling.verdict.outcome is Outcome.REFUSED for ruling in self._rulings)
         self._settle(now)
         if opens is not None and self._last_failure is not None:
             self._fail(opens, self._last_failure, now)
-        elif self._accepted_at is not None:
-            breaker.succeeded(self._destination, self._accepted_at, is_counted=self._uncounted_at is None)
-        elif self._attribution.lone_failures != self._destination.lone_failures:
-            breaker.failed_alone(self._destination, self._attribution.lone_failures)
-        elif self._probing and is_alive:
-            # It answers about statements again, even if it refuses them: its other problems are fixed.
-            breaker.succeeded(self._destination)
-        elif self._attribution.is_inconclusive:
-            breaker.put_off(self._destination, now)
-        elif self._probing:
-            breaker.leave(self._destination)
+            return
+        is_counted = self._uncounted_at is None
+        attribution, at = self._attribution, self._accepted_at
+        breaker.conclude(self._destination, attribution, now, at, answers=answers, is_counted=is_counted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.delivery.attribution import IN_A_ROW, Fate, Row, Ruling, convicted
 from percipio_openedx.delivery.bodies import StatementVerdict
-from percipio_openedx.delivery.outcomes import next_time
+from percipio_openedx.delivery.outcomes import Answer, next_time
 from percipio_openedx.delivery.sender import Response
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
@@ -59,11 +59,13 @@ def settle(
                 unknown.append(ruling.row.pk)
         if unknown:
             UnknownLearner.objects.learn(destination, unknown, now)
+        made = []
         for one in responses:
-            if one.judgment.problem is not None:
-                counts["later"] += _wait_for_destination(one, lease, now)
-        attempts = [attempt for one in responses for attempt in _attempts(one, destination, api)]
-        DeliveryAttempt.objects.bulk_create(attempts)
+            if (problem := one.judgment.problem) is not None:
+                verdict = StatementVerdict(problem, one.answer.status, one.answer.message)
+                counts["later"] += release_failed(one.rows, lease, now, verdict)
+            made += attempts(destination, api, one.started_at, one.answer, len(one.rows), len(one.accepted))
+        DeliveryAttempt.objects.bulk_create(made)
     return counts
 
 
@@ -78,16 +80,19 @@ def release(rows: Iterable[Row], lease: UUID, in_flight: Container[int] = ()) ->
 
 
 @persistently
-def release_failed(rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int) -> int:
+def release_failed(
+    rows: Iterable[Row], lease: UUID, now: datetime, verdict: StatementVerdict, since: int | None = None
+) -> int:
     """Release rows of a failed request where the destination is, or may be, at fault. They stay due.
 
     Untouched if credentials are refused; otherwise they queue behind untried rows and keep the answer. ``since`` is the
-    destination's success count when a request holding them first failed.
+    destination's success count when a request holding them first failed; None where the failure says nothing of them.
     """
     held = _held([row.pk for row in rows], lease)
+    blame: dict[str, Any] = {} if since is None else {"refused_after": _first(since)}
     if verdict.outcome is Outcome.UNAUTHORIZED:
-        return held.release(refused_after=_first(since))
-    return held.retry_later(now, verdict.status, verdict.message, refused_after=_first(since))
+        return held.release(**blame)
+    return held.retry_later(now, verdict.status, verdict.message, **blame)
 
 
 @persistently
@@ -182,25 +187,21 @@ def _apply(ruling: Ruling, lease: UUID, now: datetime) -> Counter[str]:
     return Counter(later=_held([row.pk], lease).retry_later(due_at, verdict.status, verdict.message, **blame))
 
 
-def _wait_for_destination(one: Response, lease: UUID, now: datetime) -> int:
-    """Release the rows of a request that failed because of the destination; untouched if the token was refused."""
-    held = _held([row.pk for row in one.rows], lease)
-    if one.judgment.problem is Outcome.UNAUTHORIZED:
-        return held.release()
-    return held.retry_later(now, one.answer.status, one.answer.message)
-
-
-def _attempts(one: Response, destination: Destination, api: Api) -> Iterator[DeliveryAttempt]:
-    """Yield a row per HTTP request; after a refused token the same statements were sent twice."""
-    for answer in (*one.answer.earlier, one.answer):
-        yield DeliveryAttempt(
+def attempts(
+    destination: Destination, api: str, started_at: datetime, answer: Answer, statements: int, accepted: int
+) -> list[DeliveryAttempt]:
+    """Return a row per HTTP request; after a refused token the same was sent twice."""
+    return [
+        DeliveryAttempt(
             destination=destination,
-            api=api.value,
-            started_at=one.started_at,
-            statements=len(one.rows),
-            accepted=len(one.accepted) if answer is one.answer else 0,
-            status=answer.status,
-            outcome=answer.outcome.value,
-            duration_ms=round(answer.duration * 1000),
-            answer=answer.message,
+            api=api,
+            started_at=started_at,
+            statements=statements,
+            accepted=accepted if one is answer else 0,
+            status=one.status,
+            outcome=one.outcome.value,
+            duration_ms=round(one.duration * 1000),
+            answer=one.message,
         )
+        for one in (*answer.earlier, answer)
+    ]

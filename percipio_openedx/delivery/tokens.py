@@ -11,7 +11,7 @@ import json
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.core.cache import cache
 from django.utils import timezone
@@ -22,9 +22,9 @@ from percipio_openedx import encryption
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import Answer, error_of, retry_after_of
+from percipio_openedx.delivery.outcomes import Answer, DeliveryError, retry_after_of
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Unavailable
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
 
@@ -105,8 +105,7 @@ class Tokens:
         try:
             token = fetch(self._configuration)
         except DeliveryError as error:
-            error.is_of_token = True
-            raise
+            raise DeliveryError(replace(error.answer, is_of_token=True)) from None
         _memory[self._key] = token
         try:
             sealed = encryption.seal(Secret(json.dumps([token.value.reveal(), token.until])))
@@ -122,8 +121,8 @@ def fetch(configuration: Configuration) -> Token:
     """Fetch a token.
 
     Raises:
-        Unauthorized: the credentials are refused, or the address is no token endpoint.
-        Unavailable, Throttled, Unreachable: not now.
+        DeliveryError: *unauthorized* where the credentials are refused, or the address is no token endpoint; else
+            *later*.
     """
     body = {
         "client_id": configuration.client_id,
@@ -143,7 +142,8 @@ def fetch(configuration: Configuration) -> Token:
     answer = parsed(reply.body)
     value = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(value, str) or not _is_token(value):
-        raise Unavailable("the token endpoint's answer holds no token", status=reply.status, duration=reply.duration)
+        message = "the token endpoint's answer holds no token"
+        raise DeliveryError(Answer(Outcome.LATER, reply.status, message, duration=reply.duration))
     life = _life(answer.get("expires_in"))
     return Token(Secret(value), time.time() + life - min(MARGIN, life / 10))
 
@@ -152,7 +152,7 @@ def _refusal(reply: Reply, configuration: Configuration) -> DeliveryError:
     """Treat any 4xx but the momentary ones as wrong credentials or address, for a person to fix (RFC 6749 5.2)."""
     is_refused = reply.status >= 400 and outcome_of(reply.status) is not Outcome.LATER
     message = message_of(reply.body, (configuration.client_secret.reveal(),))
-    return error_of(
+    return DeliveryError(
         Answer(
             Outcome.UNAUTHORIZED if is_refused else Outcome.LATER,
             reply.status,

@@ -30,33 +30,23 @@ GOOD_FOR = 300.0
 class OnDemand(AsyncRoutingBackend):  # type: ignore[misc]
     """Publishes a task for an event only while a router is configured; costs nothing otherwise."""
 
+    _has_router = False
+    _known_until = 0.0
+
     def send(self, event: Any) -> None:
-        if _routers.are_there():
-            super().send(event)
-
-
-class _Routers:
-    """Caches whether event-routing-backends has a router configured."""
-
-    def __init__(self) -> None:
-        self._known, self._until = False, 0.0
-
-    def are_there(self) -> bool:
-        """Return the cached answer while it is fresh, or if no new one can be had."""
-        if time.monotonic() >= self._until:
+        """Send if there is a router, as far as is known: asked again now and then, while the database answers."""
+        if time.monotonic() >= self._known_until:
             try:
-                self._known = edx_platform.has_other_lrs()
+                self._has_router = edx_platform.has_other_lrs()
             except PlatformUnavailable as error:
                 logger.warning("event routing unknown reason=%s", error)
-            self._until = time.monotonic() + GOOD_FOR
-        return self._known
+            self._known_until = time.monotonic() + GOOD_FOR
+        if self._has_router:
+            super().send(event)
 
     def forget(self, **_: Any) -> None:
         """Query again at the next event."""
-        self._until = 0.0
-
-
-_routers = _Routers()
+        self._known_until = 0.0
 
 
 def settle() -> None:
@@ -70,11 +60,11 @@ def settle() -> None:
     if is_forbidden:
         backends.pop(NAME, None)
         return
-    backends[NAME] = OnDemand(
+    backends[NAME] = ours = OnDemand(
         processors=backend.processors, backends=backend.backends, backend_name=backend.backend_name
     )
     router = "event_routing_backends.RouterConfiguration"
-    post_save.connect(_routers.forget, sender=router, weak=False, dispatch_uid="percipio_openedx.event_routing")
+    post_save.connect(ours.forget, sender=router, weak=False, dispatch_uid="percipio_openedx.event_routing")
 
 
 def state() -> str:

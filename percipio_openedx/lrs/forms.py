@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from percipio_openedx.lrs.find import StoredStatement, written
 from percipio_openedx.lrs.query import Form
-from percipio_openedx.statements.ids import CONTEXT_ACTIVITIES
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE
 
 # The version of a statement received without one (Data 2.4.10), whatever the request's.
@@ -50,12 +50,7 @@ def _ids(statement: dict[str, Any]) -> dict[str, Any]:
             if name in context:
                 context[name] = _agent(context[name])
         if "contextActivities" in context:
-            places = context["contextActivities"]
-            context["contextActivities"] = {
-                place: [_identified(activity) for activity in places[place]]
-                for place in CONTEXT_ACTIVITIES
-                if place in places
-            }
+            context["contextActivities"] = _each_activity(context, _identified)
     return found
 
 
@@ -65,17 +60,16 @@ def _canonical(statement: dict[str, Any], wanted: Preferences) -> dict[str, Any]
     if "display" in statement["verb"]:
         found["verb"] = {**statement["verb"], "display": _chosen(statement["verb"]["display"], wanted)}
     if "contextActivities" in statement.get("context", {}):
-        described = {
-            place: [_described(activity, wanted) for activity in activities]
-            for place, activities in statement["context"]["contextActivities"].items()
-        }
+        described = _each_activity(statement["context"], partial(_described, wanted=wanted))
         found["context"] = {**statement["context"], "contextActivities": described}
     return found
 
 
+def _each_activity(context: Mapping[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    return {place: list(map(change, activities)) for place, activities in context["contextActivities"].items()}
+
+
 def _identified(target: dict[str, Any]) -> dict[str, Any]:
-    if target.get("objectType") in ("Agent", "Group"):
-        return _agent(target)
     return {name: target[name] for name in ("objectType", "id") if name in target}
 
 

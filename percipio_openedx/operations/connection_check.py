@@ -20,14 +20,14 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.config.addresses import read_url
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.bodies import parsed
-from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
-from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_until
-from percipio_openedx.enums import Api, Offering
-from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
+from percipio_openedx.delivery.outcomes import Answer, DeliveryError, is_challenge, is_page, seconds_until
+from percipio_openedx.enums import Api, Offering, Outcome
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import message_of
 from percipio_openedx.secret import Secret
+from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
 # Seconds per request, of which there are up to five; a person is waiting.
 PATIENCE = 5.0
@@ -103,8 +103,9 @@ def _steps(configuration: Configuration) -> Iterator[CheckResult]:
             step, url = "catalog", configuration.endpoint("content", configuration.organization)
             yield _catalog(url, configuration, token)
     except DeliveryError as error:
-        fix = _token_fix(error, url) if step == "token" else _way_fix(error.message, url)
-        yield wrong(step, error.message, fix)
+        answer = error.answer
+        fix = _token_fix(answer, url) if step == "token" else _way_fix(answer.message, url)
+        yield wrong(step, answer.message, fix)
     except PercipioConfigurationError as error:
         yield wrong(step, error.message, _PRIVATE % {"host": read_url(url).host})
 
@@ -217,20 +218,20 @@ def _way_fix(message: str, url: str) -> str:
     return fix % {"host": read_url(url).host}
 
 
-def _token_fix(error: DeliveryError, url: str) -> str:
-    if isinstance(error, Unreachable):
-        return _way_fix(error.message, url)
-    if isinstance(error, Throttled):
+def _token_fix(answer: Answer, url: str) -> str:
+    if answer.status is None:
+        return _way_fix(answer.message, url)
+    if answer.status == 429:
         return str(_BUSY)
-    if isinstance(error, Unauthorized):
-        if error.status in (404, 405, 410):
+    if answer.outcome is Outcome.UNAUTHORIZED:
+        if answer.status in (404, 405, 410):
             return _("This is not the address of a token endpoint. ") + _region(url)
         return _(
             "The client id or the client secret is wrong, or they belong to another region: credentials of one data "
             "center are unknown in the others. Type the secret again; if that does not help, ask Skillsoft whether "
             "the service account is still valid."
         )
-    if error.status is not None and error.status >= 500:
+    if answer.status >= 500:
         return _("Percipio's token endpoint has problems of its own. Try again later.")
     return _("What answers there is not Percipio's token endpoint. ") + _region(url)
 

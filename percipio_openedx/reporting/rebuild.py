@@ -209,7 +209,8 @@ def _build(
         _check_place(row, chosen)
     if finding.identity is None or chosen is None:
         raise PercipioError(finding.problem.reason if finding.problem is not None else str(finding.hold))
-    milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body))
+    track = None if row.track is None else bytes(row.track)
+    milestone = milestone_of(row.kind, row.value, row.happened_at, bytes(row.body), track)
     _check_stands(row, milestone)
     who = {"identity": finding.identity, "registration": row.registration, "user_id": row.learner_course.user_id}
     built = build(context(milestone=milestone, **who), now=timezone.now())

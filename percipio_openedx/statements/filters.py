@@ -57,27 +57,21 @@ class StatementFreezeRequested(OpenEdxPublicFilter):  # type: ignore[misc]
     def get_pipeline_configuration(cls) -> tuple[list[str], bool, dict[str, Any]]:
         """Return the configuration, in which a step that breaks holds the learner back unless the site says otherwise.
 
-        openedx-filters would go on without the step, but what was sent cannot be called back.
+        openedx-filters would go on without the step, and with none of those in a tuple, but what was sent cannot be
+        called back.
         """
         steps, fails_silently, others = super().get_pipeline_configuration()
-        configured = cls.get_filter_config()
+        configured: Any = cls.get_filter_config()
         is_chosen = isinstance(configured, dict) and "fail_silently" in configured
-        return steps, is_chosen and fails_silently, others
+        return list(configured) if isinstance(configured, tuple) else steps, is_chosen and fails_silently, others
 
     @classmethod
     def run_filter(
         cls, statement: Document, record: Document | None, *, user_id: int, course_key: str, kind: Kind
     ) -> tuple[Any, Any]:
-        """Return the statement and the Track record as the steps leave them.
+        """Return the statement and the Track record as the steps leave them, or raise what a step raises.
 
-        Arguments:
-            statement: the xAPI statement, complete.
-            record: the Track record; None for a milestone that Track has no form for.
-            kind: the milestone.
-
-        Raises:
-            PreventStatement: a step stops the milestone.
-            Exception: a step broke.
+        ``record`` is None for a milestone that Track has no form for.
         """
         data = cls.run_pipeline(statement=statement, record=record, user_id=user_id, course_key=course_key, kind=kind)
         return data.get("statement"), data.get("record")

@@ -95,13 +95,10 @@ def _terms(statement: Mapping[str, Any]) -> Iterator[str]:
     yield verb_term(statement["verb"]["id"])
     target, context = statement["object"], statement.get("context", {})
     agents = [context.get("instructor"), context.get("team")]
-    match target.get("objectType", "Activity"):
-        case "Activity":
-            key = activity_key(target["id"])
-            yield activity_term(key)
-            yield activity_term(key, related=True)
-        case "Agent" | "Group":
-            agents.append(target)
+    if target.get("objectType") != "StatementRef":
+        key = activity_key(target["id"])
+        yield activity_term(key)
+        yield activity_term(key, related=True)
     # A group is found by itself and by each member, an anonymous one by its members alone.
     for agent in filter(None, agents):
         for each in (agent, *agent.get("member", ())):

@@ -10,8 +10,7 @@ from typing import Final
 
 from percipio_openedx.enums import Kind
 
-# The header X-Experience-API-Version (Communication 3.3). A statement itself carries no version (Data
-# 2.4.10).
+# The header X-Experience-API-Version (Communication 3.3); a statement itself carries no version (Data 2.4.10).
 XAPI_VERSION: Final = "1.0.3"
 
 # Percipio's limit for one statement, in bytes of JSON as sent ("16 KB" on its tracking page).

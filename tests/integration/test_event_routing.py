@@ -36,7 +36,6 @@ def published(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tasks that are published, in an LMS in which event-routing-backends has just been installed."""
     tasks: list[str] = []
     monkeypatch.setattr(Task, "apply_async", lambda task, *_, **__: tasks.append(task.name))
-    monkeypatch.setattr(backend, "_routers", backend._Routers())
     bare = {name: value for name, value in settings.EVENT_TRACKING_BACKENDS.items() if name != NAME}
     settings.EVENT_TRACKING_BACKENDS = {**bare, **installed(LMS_ROOT_URL="").EVENT_TRACKING_BACKENDS}
     monkeypatch.setitem(trackers.TRACKERS, "default", DjangoTracker())
@@ -158,7 +157,7 @@ class TestRouters:
     ) -> None:
         now = [1000.0]
         monkeypatch.setattr(backend, "time", SimpleNamespace(monotonic=lambda: now[0]))
-        backend._routers.forget()
+        trackers.get_tracker().backends[NAME].forget()
         with django_assert_num_queries(3):  # within a transaction: a savepoint, the query, and its release
             for _ in range(5):
                 emit()
@@ -189,7 +188,7 @@ class TestRouters:
         a_router()
         emit()
         monkeypatch.setattr(edx_platform, "has_other_lrs", away)
-        backend._routers.forget()
+        trackers.get_tracker().backends[NAME].forget()
         emit()
         assert len(published) == 2
 

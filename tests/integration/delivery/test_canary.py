@@ -15,7 +15,7 @@ from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
-from percipio_openedx.exceptions import DeliveryError
+from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.rows import NOW, SECRET, add, drain
 

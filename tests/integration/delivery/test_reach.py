@@ -14,8 +14,9 @@ from percipio_openedx import config, signals
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import PercipioConfigurationError, Unreachable
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models import Destination
 from percipio_openedx.operations import connection_check
 from percipio_sandbox import Sandbox
@@ -102,7 +103,7 @@ def test_a_name_that_changes_its_address_gains_nothing(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    with pytest.raises(Unreachable):
+    with pytest.raises(DeliveryError):
         exchange("GET", f"https://{NAME}/", timeout=1)
     assert (resolver.asked, connected) == ([NAME], ["8.8.8.8"])
 
@@ -134,7 +135,7 @@ def test_all_addresses_together_have_the_time_of_one(
 
     monkeypatch.setattr(socket.socket, "connect", nobody)
     resolver.answers = [[f"8.8.{number // 256}.{number % 256}" for number in range(number)]]
-    with pytest.raises(Unreachable):
+    with pytest.raises(DeliveryError):
         exchange("GET", f"https://{NAME}/", timeout=20)
     assert waited == pytest.approx(tried)
 
@@ -192,7 +193,7 @@ def test_nobody_knows_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(Unreachable, match="gaierror"):
+    with pytest.raises(DeliveryError, match="gaierror"):
         exchange("GET", f"https://{NAME}/", timeout=1)
 
 

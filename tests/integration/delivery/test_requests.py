@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from percipio_openedx.delivery.exchange import Session, exchange
-from percipio_openedx.exceptions import Unavailable, Unreachable
+from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_sandbox import Sandbox
 from tests.integration.delivery.odd_server import OddServer, answer
 
@@ -53,7 +53,7 @@ def test_a_cookie_is_not_kept() -> None:
 def test_the_body_of_a_redirect_is_bounded() -> None:
     """Requests reads it whole where it looks for the next address."""
     endless = b"HTTP/1.1 302 X\r\nLocation: /b\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 2_000_000
-    with OddServer([endless]) as odd, pytest.raises(Unavailable, match="longer than"):
+    with OddServer([endless]) as odd, pytest.raises(DeliveryError, match="longer than"):
         exchange("GET", odd.url, timeout=5)
 
 
@@ -103,7 +103,7 @@ def test_nobody_listens() -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
 
-        with pytest.raises(Unreachable, match=r"the connection failed or was cut \(ConnectionRefusedError\)"):
+        with pytest.raises(DeliveryError, match=r"the connection failed or was cut \(ConnectionRefusedError\)"):
             exchange("GET", url, timeout=5)
 
 
@@ -111,7 +111,7 @@ def test_nobody_listens() -> None:
     "url", ["http://", "http://[::1", "gopher://example.com", "http://a\x00b/", "http://evil.example\\[::1]/"]
 )
 def test_an_address_that_is_none(url: str) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(DeliveryError):
         exchange("GET", url, timeout=5)
 
 
@@ -120,12 +120,12 @@ def test_a_proxys_address_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("https_proxy", "http:///nowhere")
 
-    with pytest.raises(Unreachable, match="could not be made"):
+    with pytest.raises(DeliveryError, match="could not be made"):
         exchange("GET", "https://percipio.example.com/", timeout=5)
 
 
 def test_a_bundle_of_certificates_that_is_not_there(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/bundle.pem")
 
-    with pytest.raises(Unreachable, match="OSError"):
+    with pytest.raises(DeliveryError, match="OSError"):
         exchange("GET", sandbox.url.replace("http:", "https:"), timeout=5)

@@ -11,8 +11,9 @@ from django.core.cache import cache
 
 from percipio_openedx import config
 from percipio_openedx.delivery import tokens
+from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.exceptions import Unauthorized, Unavailable
+from percipio_openedx.enums import Outcome
 from percipio_openedx.secret import Secret
 from percipio_sandbox import Sandbox
 
@@ -97,18 +98,21 @@ def test_it_is_refreshed_a_little_before_its_end(site: Sandbox, scenario: str) -
 
 
 @pytest.mark.parametrize(
-    ("scenario", "error"),
+    ("scenario", "outcome"),
     [
-        ("token-refused", Unauthorized),
-        ("token-html", Unavailable),
-        ("token-500", Unavailable),
-        ("outage:60", Unavailable),
+        ("token-refused", Outcome.UNAUTHORIZED),
+        ("token-html", Outcome.LATER),
+        ("token-500", Outcome.LATER),
+        ("outage:60", Outcome.LATER),
     ],
 )
-def test_refusals(site: Sandbox, scenario: str, error: type[Exception]) -> None:
+def test_refusals(site: Sandbox, scenario: str, outcome: Outcome) -> None:
     site.set_scenario(scenario)
-    with pytest.raises(error):
+    with pytest.raises(DeliveryError) as error:
         tokens_of_site().current()
+    assert error.value.answer.outcome is outcome
+    assert error.value.answer.status is not None
+    assert error.value.answer.is_of_token
 
 
 @pytest.mark.parametrize("value", ["", "with space", "line\nbreak", "tëxt", "\x7f"])

@@ -18,8 +18,8 @@ from percipio_openedx.delivery import exchange as exchange_module
 from percipio_openedx.delivery.client import PercipioClient
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.delivery.exchange import exchange
+from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import Unavailable, Unreachable
 from percipio_openedx.models import Destination
 from percipio_openedx.models.statement import State
 from tests.integration.delivery.odd_server import PARTNER, OddServer, all_ids, answer
@@ -266,7 +266,7 @@ def test_pages_that_lead_in_a_circle_end(odd: OddServer, circle: int) -> None:
         return answer(200, {"statements": [], "more": f"{PARTNER}/statements?c={(number + 1) % circle}"})
 
     odd.replies = [page]
-    with pytest.raises(Unavailable, match="already read"):
+    with pytest.raises(DeliveryError, match="already read"):
         for _ in client().get_statements():
             assert len(odd.requests) <= circle + 1
 
@@ -315,6 +315,6 @@ def test_a_name_of_many_dead_addresses_is_bounded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         exchange_module, "checked_addresses", lambda *_: [f"127.0.0.{number}" for number in range(1, 100)]
     )
-    with pytest.raises(Unreachable):
+    with pytest.raises(DeliveryError):
         exchange("GET", "http://localhost:9/", timeout=0.3)
     assert tried == pytest.approx([0.1, 0.1, 0.1])

@@ -15,17 +15,8 @@ import urllib3.exceptions
 
 from percipio_openedx.delivery.bodies import outcome_of
 from percipio_openedx.delivery.exchange import error_of_exception
-from percipio_openedx.delivery.outcomes import Answer, answer_of, error_of, outcome_of_answer
+from percipio_openedx.delivery.outcomes import Answer, later, outcome_of_answer
 from percipio_openedx.enums import Outcome
-from percipio_openedx.exceptions import (
-    DeliveryError,
-    Refused,
-    Throttled,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-    Unreachable,
-)
 
 NAMED = {
     200: Outcome.ACCEPTED,
@@ -197,10 +188,8 @@ def _exceptions_of(module: object, base: type[BaseException]) -> list[type[BaseE
 def test_every_exception_of_a_request_is_later(kind: type[BaseException]) -> None:
     error = error_of_exception(_made(kind), 1.5)
 
-    assert answer_of(error).outcome is Outcome.LATER
-    assert isinstance(error, Unreachable | Unavailable)
-    assert error.duration == 1.5
-    assert "canary" not in error.message
+    assert (error.answer.outcome, error.answer.status, error.answer.duration) == (Outcome.LATER, None, 1.5)
+    assert "canary" not in str(error)
 
 
 def _made(kind: type[BaseException]) -> BaseException:
@@ -208,19 +197,6 @@ def _made(kind: type[BaseException]) -> BaseException:
     error = kind.__new__(kind)
     error.args = ("https://user:canary@example.com",)
     return error
-
-
-@pytest.mark.parametrize(
-    ("kind", "typed"),
-    [
-        (urllib3.exceptions.SSLError, Unreachable),
-        (requests.exceptions.InvalidProxyURL, Unreachable),
-        (zlib.error, Unavailable),
-        (ZeroDivisionError, Unreachable),
-    ],
-)
-def test_exceptions_are_told_apart(kind: type[BaseException], typed: type[DeliveryError]) -> None:
-    assert type(error_of_exception(kind())) is typed
 
 
 REFUSED = ConnectionRefusedError(111, "x")
@@ -242,30 +218,14 @@ NOWHERE: Any = None
     ],
 )
 def test_the_words_name_what_happened_and_the_innermost_cause(error: BaseException, words: str) -> None:
-    assert words in error_of_exception(error).message
+    assert words in error_of_exception(error, 1.5).answer.message
 
 
-@pytest.mark.parametrize(
-    ("outcome", "status", "typed"),
-    [
-        (Outcome.LATER, None, Unreachable),
-        (Outcome.LATER, 503, Unavailable),
-        (Outcome.LATER, 429, Throttled),
-        (Outcome.UNAUTHORIZED, 401, Unauthorized),
-        (Outcome.TOO_LARGE, 413, TooLarge),
-        (Outcome.REFUSED, 400, Refused),
-        (Outcome.NOT_FOUND, 404, Refused),
-    ],
-)
-def test_answers_and_errors_say_the_same(outcome: Outcome, status: int | None, typed: type[DeliveryError]) -> None:
-    answer = Answer(outcome, status, "message", 3.0, 0.5)
-
-    error = error_of(answer)
-
-    assert (type(error), error.status, error.retry_after, error.duration) == (typed, status, 3.0, 0.5)
-    assert answer_of(error) == answer
+@pytest.mark.parametrize("error", [zlib.error(), later("the answer broke off")])
+def test_what_cannot_be_read_of_a_whole_answer_keeps_its_status(error: Exception) -> None:
+    assert error_of_exception(error, 1.5, 429).answer.status == 429
 
 
-def test_a_known_error_stays_itself() -> None:
-    error = Throttled("slow down", status=429)
-    assert error_of_exception(error) is error
+def test_a_known_error_says_the_same() -> None:
+    answer = error_of_exception(later("it is too long", 200), 1.5).answer
+    assert answer == Answer(Outcome.LATER, 200, "it is too long", duration=1.5)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
-from percipio_openedx.enums import Api
-from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorized, Unavailable
+from percipio_openedx.delivery.outcomes import DeliveryError
+from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.secret import Secret
 
 SECRET = "canary-secret"
@@ -43,36 +43,39 @@ def test_a_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "error"),
+    ("status", "body", "outcome"),
     [
-        (400, b'{"error": "invalid_client"}', Unauthorized),
-        (401, b"", Unauthorized),
-        (403, b"<html>", Unauthorized),
-        (404, b"", Unauthorized),
-        (409, b"", Unauthorized),
-        (429, b"", Throttled),
-        (301, b"", Unavailable),
-        (204, b"", Unavailable),
-        (500, b"", Unavailable),
-        (200, b"", Unavailable),
-        (200, b"<html>", Unavailable),
-        (200, b"[]", Unavailable),
-        (200, b"{}", Unavailable),
-        (200, b'{"access_token": 5}', Unavailable),
-        (200, b'{"access_token": ""}', Unavailable),
-        (200, b'{"access_token": "a\\r\\nX-Evil: 1"}', Unavailable),
+        (400, b'{"error": "invalid_client"}', Outcome.UNAUTHORIZED),
+        (401, b"", Outcome.UNAUTHORIZED),
+        (403, b"<html>", Outcome.UNAUTHORIZED),
+        (404, b"", Outcome.UNAUTHORIZED),
+        (409, b"", Outcome.UNAUTHORIZED),
+        (429, b"", Outcome.LATER),
+        (301, b"", Outcome.LATER),
+        (204, b"", Outcome.LATER),
+        (500, b"", Outcome.LATER),
+        (200, b"", Outcome.LATER),
+        (200, b"<html>", Outcome.LATER),
+        (200, b"[]", Outcome.LATER),
+        (200, b"{}", Outcome.LATER),
+        (200, b'{"access_token": 5}', Outcome.LATER),
+        (200, b'{"access_token": ""}', Outcome.LATER),
+        (200, b'{"access_token": "a\\r\\nX-Evil: 1"}', Outcome.LATER),
     ],
 )
-def test_refusals(status: int, body: bytes, error: type[DeliveryError]) -> None:
+def test_refusals(status: int, body: bytes, outcome: Outcome) -> None:
     with pytest.raises(DeliveryError) as raised:
         fetched(status, body)
-    assert type(raised.value) is error
+    assert (raised.value.answer.outcome, raised.value.answer.status) == (outcome, status)
 
 
 def test_words_and_retry_after_without_the_secret() -> None:
-    with pytest.raises(Throttled) as raised:
+    with pytest.raises(DeliveryError) as raised:
         fetched(429, f"client {SECRET} is too fast".encode(), {"Retry-After": "7"})
-    assert (raised.value.message, raised.value.retry_after) == ("token endpoint, 429: client … is too fast", 7.0)
+    assert (raised.value.answer.message, raised.value.answer.retry_after) == (
+        "token endpoint, 429: client … is too fast",
+        7.0,
+    )
 
 
 ODD: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())

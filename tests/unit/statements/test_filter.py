@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -16,7 +17,7 @@ from percipio_openedx.api import StatementFreezeRequested
 from percipio_openedx.data import BuiltStatement
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError, StatementStopped
-from percipio_openedx.statements.build import build
+from percipio_openedx.statements.build import build, milestone_of
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS
 from tests.unit.statements.cases import CASES, CLOUD, NOW, a_context
 
@@ -180,6 +181,23 @@ def test_a_track_record_may_lose_its_time_on_task(changing: Any) -> None:
     changing("record", "duration_spent", to=...)
     record = made(build(COMPLETED, now=NOW))[1]
     assert record == {name: value for name, value in before.items() if name != "duration_spent"} != before
+
+
+def test_a_time_on_task_that_is_left_out_of_the_statement_alone_stays_in_the_record(changing: Any) -> None:
+    """However often it is built anew."""
+    changing("statement", "result", "duration", to=...)
+    first = build(COMPLETED, now=NOW)
+    milestone = milestone_of(Kind.COMPLETED, COMPLETED.milestone.value, first.timestamp or NOW, first.body, first.track)
+    assert made(first)[1]["duration_spent"] == COMPLETED.milestone.seconds
+    assert build(replace(COMPLETED, milestone=milestone), now=NOW) == first
+
+
+@pytest.mark.parametrize("form", [list, tuple])
+def test_steps_run_from_a_list_as_from_a_tuple(settings: Any, changing: Any, form: Any) -> None:
+    """openedx-filters reads no tuple, and would report without the step."""
+    settings.OPEN_EDX_FILTERS_CONFIG = {FILTER: form([f"{__name__}.Change"])}
+    changing("statement", "context", "platform", to="Academy")
+    assert made(build(COMPLETED, now=NOW))[0]["context"]["platform"] == "Academy"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from percipio_sandbox.calls import Call
 from percipio_sandbox.messages import Answer, Refusal
 from percipio_sandbox.scenarios.answers import error
-from percipio_sandbox.scenarios.model import Act, Scenario, Settings, Stage, number
+from percipio_sandbox.scenarios.model import Act, Scenario, Settings, Stage
+from percipio_sandbox.scenarios.refusals import throttled
 
 _WHICH = "a text: the items that contain it; without it all"
 
@@ -36,12 +37,6 @@ def _known(settings: Settings) -> Act:
     return act
 
 
-def _throttled(settings: Settings) -> Act:
-    seconds = number(settings.argument, "the wait")
-    answer = error(429, "too many requests", (("Retry-After", f"{seconds:.0f}"),))
-    return lambda call: answer
-
-
 def _scenario(name: str, description: str, answer: Answer) -> Scenario:
     return Scenario(name, description, Stage.CONTENT, _refused(answer), meaning=_WHICH)
 
@@ -56,7 +51,7 @@ SCENARIOS = (
         "content-429",
         "429 with Retry-After in seconds",
         Stage.CONTENT,
-        _throttled,
+        throttled,
         argument="2",
         meaning="seconds",
     ),

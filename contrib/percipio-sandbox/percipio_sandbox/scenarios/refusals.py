@@ -67,7 +67,8 @@ def _too_large(settings: Settings) -> Act:
     return act
 
 
-def _throttled(settings: Settings) -> Act:
+def throttled(settings: Settings) -> Act:
+    """Answer 429 to every request, with a wait of the argument's seconds."""
     seconds = number(settings.argument, "the wait")
     return always(error(429, "too many requests", (("Retry-After", f"{seconds:.0f}"),)))(settings)
 
@@ -119,7 +120,7 @@ SCENARIOS = (
         "throttled-429-seconds",
         "429 with Retry-After in seconds",
         Stage.API,
-        _throttled,
+        throttled,
         argument="2",
         meaning="seconds",
     ),

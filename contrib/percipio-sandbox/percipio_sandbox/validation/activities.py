@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from percipio_sandbox.validation.formats import check_extensions, check_iri, check_language_map
-from percipio_sandbox.validation.shapes import Shape, array_of, check_string, check_text, constant
+from percipio_sandbox.validation.shapes import Shape, array_of, check_string, check_text, constant, passing
 
 # Which lists of components an interaction of each type may carry.
 _COMPONENTS: dict[str, tuple[str, ...]] = {
@@ -34,10 +34,9 @@ def _check_components(value: Any, path: str, problems: list[str]) -> None:
             problems.append(f"{path}: the ids of the components must differ (Data 2.4.4.1)")
 
 
-def _check_interaction_type(value: Any, path: str, problems: list[str]) -> None:
-    if not isinstance(value, str) or value not in _COMPONENTS:
-        problems.append(f"{path}: must be one of {', '.join(_COMPONENTS)} (Data 2.4.4.1)")
-
+_check_interaction_type = passing(
+    lambda value: isinstance(value, str) and value in _COMPONENTS, f"one of {', '.join(_COMPONENTS)} (Data 2.4.4.1)"
+)
 
 _definition_shape = Shape(
     {

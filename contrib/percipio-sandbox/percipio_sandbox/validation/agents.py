@@ -5,15 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from percipio_sandbox.validation.formats import check_iri, check_mailbox, check_sha1
-from percipio_sandbox.validation.shapes import (
-    Check,
-    Shape,
-    array_of,
-    check_string,
-    check_text,
-    constant,
-    describe,
-)
+from percipio_sandbox.validation.shapes import Check, Shape, array_of, check_string, check_text, constant, is_a
 
 IDENTIFIERS = ("mbox", "mbox_sha1sum", "openid", "account")
 
@@ -68,8 +60,7 @@ def check_actor(value: Any, path: str, problems: list[str]) -> None:
 
 def check_authority(value: Any, path: str, problems: list[str]) -> None:
     """Check the authority: an Agent, or an anonymous Group of exactly two (Data 2.4.9)."""
-    if not isinstance(value, dict):
-        problems.append(f"{path}: must be an object, not {describe(value)}")
+    if not is_a(dict, value, path, problems):
         return
     check_actor(value, path, problems)
     if value.get("objectType") == "Group":

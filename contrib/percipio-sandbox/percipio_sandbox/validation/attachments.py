@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from percipio_sandbox.validation.formats import check_iri, check_language_map
-from percipio_sandbox.validation.shapes import Shape, array_of, check_string
+from percipio_sandbox.validation.shapes import Shape, array_of, check_string, is_whole, passing
 
 _MEDIA_TYPE = re.compile(r"[\w.+!#$&^-]+/[\w.+!#$&^-]+(?:\s*;.*)?", re.ASCII)
 
 
-def _check_media_type(value: Any, path: str, problems: list[str]) -> None:
-    if not isinstance(value, str) or _MEDIA_TYPE.fullmatch(value) is None:
-        problems.append(f"{path}: must be a media type, as image/png (Data 2.4.11)")
-
-
-def _check_length(value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        problems.append(f"{path}: must be a whole number of bytes (Data 2.4.11)")
-
+_check_media_type = passing(
+    lambda value: isinstance(value, str) and _MEDIA_TYPE.fullmatch(value) is not None,
+    "a media type, as image/png (Data 2.4.11)",
+)
+_check_length = passing(lambda value: is_whole(value) and value >= 0, "a whole number of bytes (Data 2.4.11)")
 
 check_attachments = array_of(
     Shape(

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from percipio_sandbox.validation.formats import check_language_tag
-from percipio_sandbox.validation.shapes import Check, Shape, array_of, check_text, describe
+from percipio_sandbox.validation.shapes import Check, Shape, array_of, check_text, describe, is_whole, passing
 
 # Skillsoft's page limits the description alone; the others are bounded as any column is.
 LONGEST_DESCRIPTION = 500
@@ -34,9 +34,7 @@ def _check_content_id(value: Any, path: str, problems: list[str]) -> None:
         problems.append(f"{path}: must be printable, without blanks at an end")
 
 
-def _check_seconds(value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        problems.append(f"{path}: must be a whole number of seconds above 0")
+_check_seconds = passing(lambda value: is_whole(value) and value > 0, "a whole number of seconds above 0")
 
 
 def _check_url(value: Any, path: str, problems: list[str]) -> None:

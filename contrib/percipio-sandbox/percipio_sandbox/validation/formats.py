@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from percipio_sandbox.validation.shapes import Check, describe
+from percipio_sandbox.validation.shapes import Check, is_a
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # RFC 3987 without its escapes: a scheme, then at least one character, none of which an IRI forbids.
@@ -41,9 +41,7 @@ def _matching(pattern: re.Pattern[str], what: str) -> Check:
     match = pattern.fullmatch
 
     def check_format(value: Any, path: str, problems: list[str]) -> None:
-        if not isinstance(value, str):
-            problems.append(f"{path}: must be a string, not {describe(value)}")
-        elif match(value) is None:
+        if is_a(str, value, path, problems) and match(value) is None:
             problems.append(f"{path}: {what}")
 
     return check_format
@@ -68,16 +66,13 @@ def parse_timestamp(value: str) -> datetime | None:
 
 def check_timestamp(value: Any, path: str, problems: list[str]) -> None:
     """Check a date and time with seconds and zone (Data 4.5); `-00:00` is not a zone there."""
-    if not isinstance(value, str):
-        problems.append(f"{path}: must be a string, not {describe(value)}")
-    elif parse_timestamp(value) is None:
+    if is_a(str, value, path, problems) and parse_timestamp(value) is None:
         problems.append(f"{path}: must be an RFC 3339 date and time with its zone (Data 4.5)")
 
 
 def check_duration(value: Any, path: str, problems: list[str]) -> None:
     """Check an ISO 8601 duration (Data 4.6): weeks alone, or years to seconds; 0.01 s at the finest."""
-    if not isinstance(value, str):
-        problems.append(f"{path}: must be a string, not {describe(value)}")
+    if not is_a(str, value, path, problems):
         return
     match = _DURATION.fullmatch(value)
     if match is None:
@@ -88,20 +83,17 @@ def check_duration(value: Any, path: str, problems: list[str]) -> None:
 
 def check_language_map(value: Any, path: str, problems: list[str]) -> None:
     """Check an object of language tags and texts (Data 4.2)."""
-    if not isinstance(value, dict):
-        problems.append(f"{path}: must be a language map, not {describe(value)}")
+    if not is_a(dict, value, path, problems, "a language map"):
         return
     for tag, text in value.items():
         if _LANGUAGE_TAG.fullmatch(tag) is None:
             problems.append(f"{path}: {tag!r} is no language tag of RFC 5646 (Data 4.2)")
-        if not isinstance(text, str):
-            problems.append(f"{path}.{tag}: must be a string, not {describe(text)}")
+        is_a(str, text, f"{path}.{tag}", problems)
 
 
 def check_extensions(value: Any, path: str, problems: list[str]) -> None:
     """Check that extensions are an object whose keys are IRIs; their values are free (Data 4.1)."""
-    if not isinstance(value, dict):
-        problems.append(f"{path}: must be an object, not {describe(value)}")
+    if not is_a(dict, value, path, problems):
         return
     for key in value:
         if _IRI.fullmatch(key) is None:

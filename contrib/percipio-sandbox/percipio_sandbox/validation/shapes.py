@@ -23,8 +23,7 @@ class Shape:
 
     def __call__(self, value: Any, path: str, problems: list[str]) -> None:
         """Check one object and everything in it; conforms to `Check`."""
-        if not isinstance(value, dict):
-            problems.append(f"{path}: must be an object, not {describe(value)}")
+        if not is_a(dict, value, path, problems):
             return
         properties = self.properties
         for name, item in value.items():
@@ -57,47 +56,59 @@ def describe(value: Any) -> str:
     return "an array" if isinstance(value, list) else "an object"
 
 
+def is_a(kind: type, value: Any, path: str, problems: list[str], what: str = "") -> bool:
+    """Tell whether a value is of a type, and note it where it is not; `what` says more than the JSON type."""
+    if isinstance(value, kind):
+        return True
+    problems.append(f"{path}: must be {what or describe(kind())}, not {describe(value)}")
+    return False
+
+
+def passing(test: Callable[[Any], bool], what: str) -> Check:
+    """Return the check of a value that passes a test; `what` says what it must be."""
+
+    def check_value(value: Any, path: str, problems: list[str]) -> None:
+        if not test(value):
+            problems.append(f"{path}: must be {what}")
+
+    return check_value
+
+
 def array_of(check: Check) -> Check:
     """Return the check of an array whose every item passes `check`."""
 
     def check_array(value: Any, path: str, problems: list[str]) -> None:
-        if not isinstance(value, list):
-            problems.append(f"{path}: must be an array, not {describe(value)}")
-            return
-        for index, item in enumerate(value):
-            check(item, f"{path}[{index}]", problems)
+        if is_a(list, value, path, problems):
+            for index, item in enumerate(value):
+                check(item, f"{path}[{index}]", problems)
 
     return check_array
 
 
 def constant(expected: str) -> Check:
     """Return the check of a string that has one allowed value."""
-
-    def check_constant(value: Any, path: str, problems: list[str]) -> None:
-        if value != expected:
-            problems.append(f'{path}: must be "{expected}"')
-
-    return check_constant
+    return passing(lambda value: value == expected, f'"{expected}"')
 
 
 def check_string(value: Any, path: str, problems: list[str]) -> None:
     """Check a string; it may be empty."""
-    if not isinstance(value, str):
-        problems.append(f"{path}: must be a string, not {describe(value)}")
+    is_a(str, value, path, problems)
 
 
 def check_text(value: Any, path: str, problems: list[str]) -> None:
     """Check a string that must say something."""
-    if not isinstance(value, str):
-        problems.append(f"{path}: must be a string, not {describe(value)}")
-    elif not value.strip():
+    if is_a(str, value, path, problems) and not value.strip():
         problems.append(f"{path}: must not be empty")
 
 
 def check_boolean(value: Any, path: str, problems: list[str]) -> None:
     """Check a JSON boolean; the strings "true" and "false" are none."""
-    if not isinstance(value, bool):
-        problems.append(f"{path}: must be a boolean, not {describe(value)}")
+    is_a(bool, value, path, problems)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Tell whether a value is a whole JSON number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from percipio_sandbox.validation.shapes import Shape, check_text, describe
+from percipio_sandbox.validation.shapes import Shape, check_text, describe, is_whole, passing
 from percipio_sandbox.validation.statements import CLOCK_SKEW
 
 STATUSES = ("started", "in_progress", "completed")
@@ -24,25 +24,12 @@ def parse_event_date(value: Any) -> datetime | None:
         return None
 
 
-def _check_status(value: Any, path: str, problems: list[str]) -> None:
-    if value not in STATUSES:
-        problems.append(f"{path}: must be one of {', '.join(STATUSES)}")
-
-
-def _check_event_date(value: Any, path: str, problems: list[str]) -> None:
-    if parse_event_date(value) is None:
-        problems.append(f"{path}: must be a UTC time as 2024-05-13T14:25:00Z, without fractions")
-
-
-def _check_percentage(value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 100:
-        problems.append(f"{path}: must be a whole number from 0 to 100")
-
-
-def _check_seconds(value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        problems.append(f"{path}: must be a whole number of seconds, not negative")
-
+_check_status = passing(lambda value: value in STATUSES, f"one of {', '.join(STATUSES)}")
+_check_event_date = passing(
+    lambda value: parse_event_date(value) is not None, "a UTC time as 2024-05-13T14:25:00Z, without fractions"
+)
+_check_percentage = passing(lambda value: is_whole(value) and 0 <= value <= 100, "a whole number from 0 to 100")
+_check_seconds = passing(lambda value: is_whole(value) and value >= 0, "a whole number of seconds, not negative")
 
 _record_shape = Shape(
     {
