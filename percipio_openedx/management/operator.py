@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, PlatformUnavailable
 from percipio_openedx.management.exit_codes import ExitCode, epilog
-from percipio_openedx.operations.sites import site_name, site_named
+from percipio_openedx.operations import sites
 
 JSON_HELP = "print JSON, for programs"
 
@@ -103,7 +103,7 @@ def add_act(acts: Any, name: str, about: str) -> CommandParser:
 
 def place_document(site_id: int, account: str = "") -> dict[str, Any]:
     """Return a site, or one of its accounts, by id and name, for a JSON document."""
-    return {"site": site_id, "site_name": site_name(site_id), "account": account}
+    return {"site": site_id, "site_name": sites.site_name(site_id), "account": account}
 
 
 def moment(text: str | None) -> datetime | None:
@@ -123,7 +123,7 @@ def moment(text: str | None) -> datetime | None:
 
 def site_option(text: str | None) -> int | None:
     """Return the site given by id or domain, None if none was."""
-    site_id = site_named(text) if text else None
+    site_id = sites.site_named(text) if text else None
     if text and site_id is None:
         raise UsageError(_("there is no site %(site)r") % {"site": text})
     return site_id
@@ -146,11 +146,8 @@ def course_run(key: str) -> str:
 
 
 def course_named(key: str) -> str:
-    """Return a course run's name with its key, or the key alone where the LMS's list of courses has no name."""
-    name = ""
-    with suppress(PlatformUnavailable):
-        name = edx_platform.find_courses(key, 1).get(key, "")
-    return f"{name} ({key})" if name else key
+    """Return how a course run is called in a sentence."""
+    return sites.course_named(key, sites.course_names([key]))
 
 
 def write_private(texts: Mapping[Path, str]) -> None:

@@ -22,11 +22,11 @@ from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 from percipio_openedx.operations import labels
+from percipio_openedx.operations.sites import SiteStatus, course_named
 
 if TYPE_CHECKING:
     # The LMS's web processes show alert titles and must start without the rest.
     from percipio_openedx.models.destination import Destination
-    from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
 # The subject of notices that no worker takes up.
@@ -439,7 +439,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Problem]:
             # A first failure is usually temporary and gone in the next pass.
             severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
             since=row.failing_since,
-            course=row.course_key,
+            course=course_named(row.course_key, snapshot.course_names),
             reason=row.reason,
         )
     for reason, count in snapshot.learners.items():

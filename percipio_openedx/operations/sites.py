@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -204,6 +204,22 @@ def known(ids: Iterable[int]) -> set[int]:
 
 def site_name(site_id: int) -> str:
     return names([site_id])[site_id]
+
+
+def course_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return the names of the course runs that the LMS knows, by key; none if it cannot be asked."""
+    runs = []
+    for key in set(keys):
+        with suppress(PlatformUnavailable):
+            runs += [key] if edx_platform.parsed(key).run else []
+    with suppress(PlatformUnavailable):
+        return {run.key: run.name for run in edx_platform.course_runs(runs) if run.name}
+    return {}
+
+
+def course_named(key: str, known: Mapping[str, str]) -> str:
+    """Return how a course run is called in a sentence: by its name of these with its key, or by the key alone."""
+    return f"{known[key]} ({key})" if key in known else key
 
 
 def subject_names(subjects: Iterable[str]) -> dict[str, str]:

@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 UNSETTLED = (*OPEN_STATES, State.PARKED)
 # Course runs of a misconfigured site passed over in search of the oldest notice that waits for a worker.
 MOST_COURSES = 100
+# Course runs that are named; any others are known by their keys.
+MOST_NAMED = 50
 # Destinations whose overdue statements are examined one by one, and how many; any others count as late.
 MOST_SEARCHED = 5
 PAGE = 500
@@ -57,9 +59,9 @@ class Snapshot:
     """The installation at one moment.
 
     ``late_notice`` is the time of the oldest notice waiting for a worker, ``oldest_notice`` that of the oldest not held
-    up by a failing course. ``courses`` are unreadable course runs; ``learners`` counts single ones by reason,
-    ``not_rebuilt`` statements that could not be rebuilt by reason, ``future_times`` times stored by a wrong clock.
-    ``charsets`` are tables that cannot hold every character.
+    up by a failing course. ``courses`` are unreadable course runs, ``course_names`` the names of the first;
+    ``learners`` counts single ones by reason, ``not_rebuilt`` statements that could not be rebuilt by reason,
+    ``future_times`` times stored by a wrong clock. ``charsets`` are tables that cannot hold every character.
     """
 
     at: datetime
@@ -69,6 +71,7 @@ class Snapshot:
     oldest_notice: datetime | None
     late_notice: datetime | None
     courses: Sequence[ObservationFailure]
+    course_names: dict[str, str]
     learners: dict[str, int]
     not_rebuilt: dict[str, int]
     future_times: dict[str, int]
@@ -104,6 +107,7 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     # Those that wait for a learner whom Percipio does not know are counted by learner.
     anew = anew.exclude(answer__endswith=HoldReason.UNKNOWN_TO_PERCIPIO)
     not_rebuilt = anew.filter(attempts__gt=0).order_by().values_list("answer").annotate(Count("pk"))
+    courses = list(ObservationFailure.objects.of_courses().order_by("pk"))
     return Snapshot(
         at=now,
         patience=patience,
@@ -111,7 +115,8 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
         sites=statuses,
         oldest_notice=failures.oldest_notice(now),
         late_notice=late_notice(now, mistaken),
-        courses=list(ObservationFailure.objects.of_courses().order_by("pk")),
+        courses=courses,
+        course_names=sites.course_names(row.course_key for row in courses[:MOST_NAMED]),
         learners=dict(sorted(learners)),
         not_rebuilt=dict(sorted(not_rebuilt)),
         future_times=_future_times(now),
