@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,6 +143,14 @@ def course_run(key: str) -> str:
         return edx_platform.stored_key(edx_platform.parsed(key))
     except PlatformUnavailable:
         raise UsageError(_("%(key)r is no course run; write course-v1:Org+Course+Run") % {"key": key}) from None
+
+
+def course_runs(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of course runs as the LMS stores them; it has each of them."""
+    found = tuple(course_run(key) for key in keys)
+    if unknown := edx_platform.unknown_courses(found):
+        raise UsageError(_("there is no course run %(keys)s") % {"keys": ", ".join(sorted(unknown))})
+    return found
 
 
 def course_named(key: str) -> str:

@@ -15,7 +15,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
-    course_run,
+    course_runs,
     interruption,
     learner_named,
     place_document,
@@ -44,8 +44,13 @@ class Command(OperatorCommand):
 
     def operate(self, options: Mapping[str, Any]) -> bool:
         site_id = site_option(options["site"])
+        is_bounded = bool(options["learner"] or options["course"] or options["account"] is not None)
+        if options["report_anew"] and not is_bounded:
+            raise UsageError(_("say of whom: --learner, --course or --account"))
         if options["report_anew"]:
             return self._report_anew(site_id, options)
+        if is_bounded:
+            raise UsageError(_("--learner, --course and --account need --report-anew"))
         is_well = True
         for pk, one in configurations().items():
             if site_id not in (None, pk):
@@ -86,12 +91,10 @@ class Command(OperatorCommand):
 
     def _report_anew(self, site_id: int | None, options: Mapping[str, Any]) -> bool:
         rows = LearnerCourse.objects.all()
-        if not (options["learner"] or options["course"] or options["account"] is not None):
-            raise UsageError(_("say of whom: --learner, --course or --account"))
         if options["learner"]:
             rows = rows.filter(user_id=learner_named(options["learner"]))
         if options["course"]:
-            rows = rows.filter(course_key__in=[course_run(key) for key in options["course"]])
+            rows = rows.filter(course_key__in=course_runs(options["course"]))
         if options["account"] is not None:
             rows = rows.filter(account=options["account"])
         if site_id is not None:

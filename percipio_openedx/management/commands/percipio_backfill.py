@@ -16,7 +16,7 @@ from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
     course_named,
-    course_run,
+    course_runs,
     interruption,
     learner_named,
     moment,
@@ -58,7 +58,7 @@ class Command(OperatorCommand):
         scope = Scope(
             site_id=site_option(options["site"]),
             org=options["org"],
-            course_keys=tuple(course_run(key) for key in options["course"]),
+            course_keys=course_runs(options["course"]),
             user_id=learner_named(options["learner"]) if options["learner"] else None,
             since=moment(options["since"]),
             until=moment(options["until"]),

@@ -72,6 +72,20 @@ def test_the_list_of_accounts(accounts: Sandbox, manage: Manage) -> None:
     assert ran.lines[1] == "example.com, account beta: sso:beta; switched off; 0 statements wait"
 
 
+@pytest.mark.parametrize("bound", [["--learner", "amina"], ["--course", KEY], ["--account", "acme"], ["--account", ""]])
+def test_what_belongs_to_reporting_anew_is_not_ignored_without_it(
+    accounts: Sandbox, manage: Manage, bound: list[str]
+) -> None:
+    ran = manage("percipio_accounts", *bound)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--report-anew" in ran.err
+
+
+def test_a_course_run_that_is_not_there_is_no_bound(accounts: Sandbox, manage: Manage) -> None:
+    ran = manage("percipio_accounts", "--report-anew", "--course", "course-v1:No+Such+Run")
+    assert (ran.code, ran.err) == (2, "there is no course run course-v1:No+Such+Run")
+
+
 def test_statements_are_moved_and_learners_reported_again(accounts: Sandbox, manage: Manage) -> None:
     course, amina, bob = a_course(units=2), of_acme(), of_acme("berta")
     enrolled(amina, course)
