@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -40,8 +41,9 @@ PACKAGES = (
 # The newest of each kind.
 MOST_ATTEMPTS = 50
 MOST_BACKFILLS = 10
-# Shorter texts stand in every second word, and are no secrets.
-SHORTEST_MASKED = 6
+# Shorter texts stand in every second word, or sentence, and are no secrets.
+SHORTEST_SECRET = 6
+SHORTEST_ORGANIZATION = 3
 
 LEFT_OUT = "(what Percipio said is left out)"
 
@@ -88,9 +90,9 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
             found[name] = section()
         except (DatabaseError, PercipioError, PercipioConfigurationError) as error:
             found[name] = {"failed": type(error).__name__}
-    all_masks = _secrets([config.setting_values()]) if masks is None else masks
-    longest_first = sorted(all_masks.items(), key=lambda one: -len(one[0]))
-    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first)
+    secrets, organizations = masks or (_secrets([config.setting_values()]), {})
+    longest_first = {text: secrets[text] for text in sorted(secrets, key=len, reverse=True)}
+    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first, organizations)
     return masked
 
 
@@ -110,8 +112,8 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _masks() -> dict[str, str] | None:
-    """Return what stands for each text that must not show: secrets, rules that name learners, their organizations.
+def _masks() -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return what stands for each text that must not show: secrets and rules that name learners, their organizations.
 
     None if the tables cannot be read.
     """
@@ -125,11 +127,11 @@ def _masks() -> dict[str, str] | None:
     rules = {str(row["learners"]) for row in columns} | {one.learners for one in in_force}
     rules |= {account.rule for one in in_force for account in one.accounts}
     shown = {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
-    return organizations | shown | _secrets(columns)
+    return shown | _secrets(columns), organizations
 
 
 def _secrets(columns: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {text: MASK for text in config.secret_texts(columns) if len(text) >= SHORTEST_MASKED}
+    return {text: MASK for text in config.secret_texts(columns) if len(text) >= SHORTEST_SECRET}
 
 
 def _organizations() -> dict[str, str]:
@@ -140,15 +142,19 @@ def _organizations() -> dict[str, str]:
     return {name: f"(organization {number})" for number, name in enumerate(names, 1)}
 
 
-def _masked(value: Any, masks: list[tuple[str, str]]) -> Any:
+def _masked(value: Any, secrets: Mapping[str, str], organizations: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(one, masks) for name, one in value.items()}
+        return {name: _masked(one, secrets, organizations) for name, one in value.items()}
     if isinstance(value, list):
-        return [_masked(one, masks) for one in value]
+        return [_masked(one, secrets, organizations) for one in value]
     if not isinstance(value, str):
         return value
-    for text, mask in masks:
+    for text, mask in secrets.items():
         value = value.replace(text, mask)
+    for name, mask in organizations.items():
+        # As a whole word: its id may be the beginning of another word.
+        if len(name) >= SHORTEST_ORGANIZATION:
+            value = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", mask, value)
     return without_addresses(value)
 
 
