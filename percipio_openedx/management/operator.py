@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -47,6 +48,20 @@ class OperatorCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help=JSON_HELP)
         parser.epilog = epilog(type(self).__module__.rpartition(".")[2])
         return parser
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command for a shell; end quietly where nobody reads on (``percipio_doctor | head``)."""
+        try:
+            try:
+                super().run_from_argv(argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes both once more at its end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(nowhere, stream.fileno())
+            raise SystemExit(ExitCode.PROBLEM) from None
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command.
