@@ -144,7 +144,7 @@ class StatementAdmin(ReadOnlyAdmin):
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
         # Imported here so that the LMS starts without it.
-        from percipio_openedx.operations.unknown_learners import end_holds
+        from percipio_openedx.operations.requeue import end_holds
 
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
 

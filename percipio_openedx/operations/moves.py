@@ -19,7 +19,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
-from percipio_openedx.db import persistently, write_alias
+from percipio_openedx.db import pages, persistently, write_alias
 from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
@@ -38,10 +38,8 @@ def move(rows: StatementQuerySet, is_over: Callable[[], bool] = bool, on_done: C
     Never what anybody may have received, nor what has been reported again since (``report_anew``). ``is_over`` is
     checked between batches, ``on_done`` called with the size of each.
     """
-    last = moved = 0
-    columns = ("pk", "value", "learner_course__reported_anew")
-    while not is_over() and (page := list(rows.order_by("pk").filter(pk__gt=last).values_list(*columns)[:AT_ONCE])):
-        last = page[-1][0]
+    moved = 0
+    for page in pages(rows, "value", "learner_course__reported_anew", size=AT_ONCE, is_over=is_over):
         pks = [pk for pk, value, anew in page if anew_of(value) == anew]
         done = persistently(Statement.objects.filter(pk__in=pks).move)(timezone.now())
         moved += done

@@ -18,6 +18,7 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.data import RetiredNames
+from percipio_openedx.db import pages
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -93,7 +94,9 @@ class Prune:
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:
         """Read by id, which is roughly by age, up to the first page of young rows."""
         gone = 0
-        for rows in _pages(Statement.objects.all(), "state", "stored_at", "settled_at", is_over=self._is_over):
+        for rows in pages(
+            Statement.objects.all(), "state", "stored_at", "settled_at", size=AT_ONCE, is_over=self._is_over
+        ):
             if all(stored_at >= before for _, _, stored_at, _ in rows):
                 break
             old = [pk for pk, state, _, settled in rows if state in states and settled is not None and settled < before]
@@ -101,8 +104,8 @@ class Prune:
         return gone
 
     def _rows(self, rows: QuerySet[Model]) -> int:
-        pages = _pages(rows, is_over=self._is_over)
-        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in pages)
+        found = pages(rows, size=AT_ONCE, is_over=self._is_over)
+        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in found)
 
     def _delete(self, model: type[Model], pks: list[int], **still: object) -> int:
         """Delete rows unchanged since they were read: one may have been requeued."""
@@ -111,16 +114,6 @@ class Prune:
         deleted, _ = model._default_manager.filter(pk__in=pks, **still).delete()
         self._on_gone(deleted)
         return deleted
-
-
-def _pages(
-    rows: QuerySet[Any], *columns: str, is_over: Callable[[], bool] = lambda: False
-) -> Iterator[list[tuple[Any, ...]]]:
-    last = 0
-    ordered = rows.order_by("pk").values_list("pk", *columns)
-    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:AT_ONCE])):
-        last = page[-1][0]
-        yield page
 
 
 def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
@@ -167,7 +160,7 @@ def resume_canceled() -> int:
     # List every site that has a row, so that the index beginning with the site is used.
     sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
     held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
-    for page in _pages(held, "user_id", "course_key"):
+    for page in pages(held, "user_id", "course_key", size=AT_ONCE):
         parts, _broken = apart(Boundary.LEARNER, page, notice)
         noticed += sum(parts)
     return noticed

@@ -13,13 +13,13 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
+from percipio_openedx.db import undone
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.reporting.findings import LearnerFinding
@@ -226,12 +226,9 @@ def _examined(
     configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
 ) -> list[LearnerFinding]:
     """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
-    with transaction.atomic():
-        try:
-            rows = _rows(configuration.site_id, course_key, user_ids)
-            return examine(configuration, course_key, course, rows, timezone.now())
-        finally:
-            transaction.set_rollback(True)
+    with undone():
+        rows = _rows(configuration.site_id, course_key, user_ids)
+        return examine(configuration, course_key, course, rows, timezone.now())
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:

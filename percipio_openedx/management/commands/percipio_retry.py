@@ -16,8 +16,7 @@ from percipio_openedx.management.operator import OperatorCommand, UsageError, in
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations import moves
-from percipio_openedx.operations.requeue import requeue, try_now
-from percipio_openedx.operations.unknown_learners import try_again
+from percipio_openedx.operations.requeue import requeue, try_again, try_now
 from percipio_openedx.reporting import failures
 
 
