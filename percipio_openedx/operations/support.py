@@ -29,7 +29,7 @@ from percipio_openedx.models.learner_course import LearnerCourse, ObservationFai
 from percipio_openedx.models.notice import Notice
 from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, Sweep
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.operations import checks, doctor, installation_checks, run_slots, sites, status
+from percipio_openedx.operations import checks, doctor, installation_checks, run, sites, status
 from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.redaction import without_addresses
 from percipio_openedx.secret import MASK
@@ -78,7 +78,7 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
         "learners_held_back": lambda: list(_held()),
         "observation_failures": lambda: list(_failures()),
         "delivery_attempts": lambda: list(_attempts()),
-        "run_slots": lambda: {"most": config.parallel_runs(), "in_use": run_slots.in_use(config.parallel_runs())},
+        "run_slots": lambda: {"most": config.parallel_runs(), "in_use": run.slots_in_use(config.parallel_runs())},
         "backfills": lambda: list(_backfills()),
         "alerts": lambda: list(Alert.objects.filter(is_on=True).order_by("pk").values(*ALERT)),
         "erasure_requests": lambda: {"open": ErasureRequest.objects.filter(done_at__isnull=True).count()},
