@@ -174,11 +174,6 @@ def mistakes_of(configuration: Configuration) -> dict[str, PercipioConfiguration
     return {name: one for name, one in every.items() if isinstance(one, PercipioConfigurationError)}
 
 
-def senders() -> list[Configuration]:
-    """Return what is sent with: the configuration of each site that reports, or those of its usable accounts."""
-    return [sender for one in reporting().values() for sender in one.senders]
-
-
 def place_name(site_name: str, account: str) -> str:
     """Return how a site, or one of its accounts, is called in a sentence."""
     return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name

@@ -24,6 +24,7 @@ from django.db.models import Count, Min, Q
 from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
 from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -82,6 +83,11 @@ class Snapshot:
     @property
     def destinations(self) -> list[DestinationStatus]:
         return [found for site in self.sites.values() for found in site.destinations]
+
+    @property
+    def reporting(self) -> list[tuple[str, Configuration]]:
+        """Return the name and the configuration of each site that reports."""
+        return [(site.name, site.configuration) for site in self.sites.values() if site.configuration is not None]
 
     def reports(self) -> bool:
         """Return whether any site reports, or would but for a mistake."""
