@@ -189,9 +189,7 @@ def take_counts(now: datetime) -> OverviewCounts:
     """Count for every site that is configured, has reported, or has held back anything."""
     sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
     held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
-    # "Greater than", so that the index on site and reason is used.
-    rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+    for site_id, reason, count in status.held(sites):
         held[site_id][reason] = count
     return OverviewCounts(now, _traffic(now), held, _days(sites, now))
 

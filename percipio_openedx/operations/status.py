@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -234,6 +234,13 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
     # Left by a dead worker: any worker's next pass would have released them.
     left = Statement.objects.filter(state=State.SENDING, leased_until__lt=before, destination_id__in=quiet)
     return late | set(left.order_by().values_list("destination_id", flat=True).distinct())
+
+
+def held(site_ids: Iterable[int]) -> Iterator[tuple[int, str, int]]:
+    """Yield how many learners in courses of these sites are held back, by site and reason."""
+    # "Greater than", so that the index on site and reason is used.
+    rows = LearnerCourse.objects.filter(site_id__in=list(site_ids), hold_reason__gt="").order_by()
+    yield from rows.values_list("site_id", "hold_reason").annotate(Count("pk"))
 
 
 def _may_leave(destination_id: int, before: datetime) -> bool:

@@ -25,12 +25,13 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullClient
-from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
+from percipio_openedx.models.learner_course import ObservationFailure
 from percipio_openedx.models.notice import Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, Sweep
+from percipio_openedx.models.operations import Alert, BackfillRun, Sweep
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import checks, doctor, installation_checks, run, sites, status
 from percipio_openedx.operations.checks import CheckResult
+from percipio_openedx.operations.retention import open_erasures
 from percipio_openedx.redaction import without_addresses
 from percipio_openedx.secret import MASK
 
@@ -54,6 +55,7 @@ BREAKER = (
     *("last_success_at", "batch_limit", "plain_answer_since", "plain_answer_trusted_at", "compared_at"),
 )
 ATTEMPT = ("started_at", "api", "statements", "accepted", "status", "outcome", "duration_ms")
+HELD = ("site", "reason", "count")
 ALERT = ("kind", "began_at", "changed_at", "announced_at", "announced_count")
 
 
@@ -63,25 +65,23 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
     ``is_online`` also contacts Percipio, as the doctor does.
     """
     masks = _masks()
+    # Only what needs no table, if nobody can say what to mask in the rest.
     sections: dict[str, Callable[[], Any]] = {
         "versions": _versions,
         "lms": _lms,
-        # Of what it says only what needs no table, if nobody can say what to mask in the rest.
-        "doctor": lambda: list(
-            map(_line, _checks() if masks is None else doctor.examine(is_online=is_online)),
-        ),
+        "doctor": lambda: list(map(_line, _checks() if masks is None else doctor.examine(is_online=is_online))),
         "settings": config.shown_settings,
         "unknown_settings": lambda: sorted(config.unknown_settings()),
         "sites": lambda: list(_sites()),
         "destinations": lambda: list(_destinations()),
         "notices": _notices,
-        "learners_held_back": lambda: list(_held()),
+        "learners_held_back": lambda: [dict(zip(HELD, one, strict=True)) for one in status.held(sites.site_ids())],
         "observation_failures": lambda: list(_failures()),
         "delivery_attempts": lambda: list(_attempts()),
         "run_slots": lambda: {"most": config.parallel_runs(), "in_use": run.slots_in_use(config.parallel_runs())},
         "backfills": lambda: list(_backfills()),
         "alerts": lambda: list(Alert.objects.filter(is_on=True).order_by("pk").values(*ALERT)),
-        "erasure_requests": lambda: {"open": ErasureRequest.objects.filter(done_at__isnull=True).count()},
+        "erasure_requests": lambda: {"open": open_erasures().count()},
         "pull_clients": lambda: {"enabled": PullClient.objects.filter(enabled=True).count()},
     }
     found: dict[str, Any] = {"made_at": timezone.now()}
@@ -103,9 +103,8 @@ def _line(found: CheckResult) -> dict[str, Any]:
     return {**line, "seen": found.seen.replace(said, LEFT_OUT)} if said else line
 
 
-def _checks() -> Iterator[CheckResult]:
-    yield installation_checks.migrations()
-    yield from checks.settings()
+def _checks() -> list[CheckResult]:
+    return [installation_checks.migrations(), *checks.settings()]
 
 
 def _plain(value: object) -> str:
@@ -184,11 +183,10 @@ def _rows() -> list[AccountColumns]:
 
 def _sites() -> Iterator[dict[str, Any]]:
     rows, accounts = sites.newest_rows(), sites.newest_accounts()
-    sweeps = {row.site_id: row for row in Sweep.objects.all()}
+    sweeps = dict(Sweep.objects.values_list("site_id", "compared_until"))
     in_force = sites.configurations()
     names = sites.names(in_force)
     for site_id, one in in_force.items():
-        sweep = sweeps.get(site_id)
         state = "off" if one is None else "mistaken" if isinstance(one, PercipioConfigurationError) else "reports"
         yield {
             "site": site_id,
@@ -199,7 +197,7 @@ def _sites() -> Iterator[dict[str, Any]]:
                 {"account": row.name, "position": row.position, **(_columns(row, config.ACCOUNT_FIELDS) or {})}
                 for row in accounts.get(site_id, [])
             ],
-            "compared_until": sweep.compared_until if sweep else None,
+            "compared_until": sweeps.get(site_id),
             "unusable_site_values": list(getattr(one, "unusable", ())),
         }
 
@@ -247,13 +245,6 @@ def _notices() -> dict[str, Any]:
     by_reason = Notice.objects.order_by().values_list("reason").annotate(Count("pk"))
     oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
     return {"by_reason": dict(sorted(by_reason)), "oldest_at": oldest}
-
-
-def _held() -> Iterator[dict[str, Any]]:
-    # Every site, and "greater than", so that the index on site and reason is used.
-    rows = LearnerCourse.objects.filter(site_id__in=sites.site_ids(), hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
-        yield {"site": site_id, "reason": reason, "count": count}
 
 
 def _failures() -> Iterator[dict[str, Any]]:
