@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +35,8 @@ DRAWS, EACH = 40, 50
 # Seconds after which no further course run is examined: an operator is waiting.
 PATIENCE = 4.0
 
+# Estimates are no whole numbers.
+Numbers = Counter[str]
 # What is due, by kind and value of the milestone (the same milestone may have another date).
 Due = dict[tuple[str, str], Milestone]
 
@@ -52,24 +54,18 @@ class Effect:
 
     enrollments: int = 0
     changed: float = 0
-    more: Counter[str] = field(default_factory=Counter)
-    fewer: Counter[str] = field(default_factory=Counter)
-    moved: Counter[str] = field(default_factory=Counter)
+    more: Numbers = field(default_factory=Counter)
+    fewer: Numbers = field(default_factory=Counter)
+    moved: Numbers = field(default_factory=Counter)
     unknown: float = 0
     is_sampled: bool = False
 
-    def scale(self, factor: float) -> Effect:
-        """Return the same numbers for ``factor`` times as many learners in courses."""
-        scaled = [Counter({k: n * factor for k, n in one.items()}) for one in (self.more, self.fewer, self.moved)]
-        more, fewer, moved = scaled
-        changed, unknown = self.changed * factor, self.unknown * factor
-        return replace(self, changed=changed, more=more, fewer=fewer, moved=moved, unknown=unknown)
-
-    def add(self, other: Effect) -> None:
-        self.changed += other.changed
-        self.unknown += other.unknown
+    def add(self, other: Effect, factor: float) -> None:
+        """Add the numbers of ``factor`` times as many learners in courses."""
+        self.changed += other.changed * factor
+        self.unknown += other.unknown * factor
         for mine, others in ((self.more, other.more), (self.fewer, other.fewer), (self.moved, other.moved)):
-            mine.update(others)
+            mine.update({kind: count * factor for kind, count in others.items()})
 
 
 def compare(
@@ -95,7 +91,7 @@ def compare(
         return _compare(before, after, chosen, deadline)
 
 
-def example(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> tuple[int, str] | None:
+def example(configuration: Configuration) -> tuple[int, str] | None:
     """Return a learner of this site, and the course run, of whom something would be reported if nothing had been yet.
 
     Those who have completed something come first. None if there is nobody among the first of the largest courses.
@@ -103,7 +99,7 @@ def example(configuration: Configuration, all_courses: AllCourses = courses_by_s
     Raises:
         PlatformUnavailable: the LMS could not be asked.
     """
-    courses = all_courses().get(configuration.site_id, {})
+    courses = courses_by_site().get(configuration.site_id, {})
     # Undo what the platform writes on the way.
     with undone():
         closed, book = left_out(courses, configuration.catalog), CourseBook()
@@ -125,7 +121,7 @@ def _compare(before: Configuration | None, after: Configuration | None, courses:
     is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
     # How much of the whole each course run stands for.
     shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
-    whole, done, book = Effect(), 0.0, CourseBook()
+    part, done, book = Effect(), 0.0, CourseBook()
     for key in shares:
         if done and time.monotonic() >= deadline:
             break
@@ -137,9 +133,11 @@ def _compare(before: Configuration | None, after: Configuration | None, courses:
             continue
         if examined:
             done += shares[key]
-            whole.add(found.scale(shares[key] / examined))
-    whole = whole.scale(total / done) if done else whole
-    return replace(whole, enrollments=total, is_sampled=not is_small or done < total)
+            part.add(found, shares[key] / examined)
+    whole = Effect(enrollments=total, is_sampled=not is_small or done < total)
+    if done:
+        whole.add(part, total / done)
+    return whole
 
 
 def _draws(courses: Courses, total: int) -> dict[str, float]:
@@ -164,27 +162,20 @@ def _of_course(
     if course is None:
         return found, examined
     drawn = edx_platform.drawn_enrollments({course.key: enrollments}, parts_of(enrollments, most))
-    user_ids = [user_id for user_id, _key, _enrollment in drawn]
-    for some in in_chunks(user_ids):
-        examined += len(some)
-        _count(found, before, after, course, some)
+    for user_ids in in_chunks(user_id for user_id, _key, _enrollment in drawn):
+        examined += len(user_ids)
+        known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
+        rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
+        rows |= {row.user_id: row for row in known}
+        old, new = _Side(before, course, rows), _Side(after, course, rows)
+        for user_id, row in rows.items():
+            now, then = old.due(user_id), new.due(user_id)
+            if _differ(now, then):
+                _note(found, now, then)
+            elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
+                # With everything done: whether the progress matters at all.
+                found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
     return found, examined
-
-
-def _count(
-    found: Effect, before: Configuration | None, after: Configuration | None, course: Course, user_ids: Sequence[int]
-) -> None:
-    known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
-    rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
-    rows |= {row.user_id: row for row in known}
-    old, new = _Side(before, course, rows), _Side(after, course, rows)
-    for user_id, row in rows.items():
-        now, then = old.due(user_id), new.due(user_id)
-        if _differ(now, then):
-            _note(found, now, then)
-        elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
-            # With everything done: whether the progress matters at all.
-            found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
 
 
 class _Side:
