@@ -24,7 +24,7 @@ from percipio_openedx.management.operator import (
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.operations import moves
+from percipio_openedx.operations import requeue
 from percipio_openedx.operations.sites import InForce, configurations, place_name, site_name
 
 
@@ -100,7 +100,7 @@ class Command(OperatorCommand):
         if site_id is not None:
             rows = rows.filter(site_id=site_id)
         with interruption() as stop:
-            found = moves.report_anew(rows, stop.is_set)
+            found = requeue.report_anew(rows, stop.is_set)
         is_well = not found.refused and not stop.is_set()
         if found.done:
             wake.on_commit()
@@ -119,5 +119,5 @@ class Command(OperatorCommand):
                 "%(count)s learners in courses are not: %(reason)s.",
                 count,
             )
-            self.say(text % {"count": count, "reason": moves.REFUSALS[reason]})
+            self.say(text % {"count": count, "reason": requeue.REFUSALS[reason]})
         return is_well

@@ -16,8 +16,7 @@ from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.operations import moves
-from percipio_openedx.operations.requeue import requeue, try_again, try_now
+from percipio_openedx.operations.requeue import move, requeue, try_again, try_now
 from percipio_openedx.reporting import failures
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -67,7 +66,7 @@ class Command(OperatorCommand):
         # For every site: a waiting course is only read again.
         observed = failures.try_now() if options["now"] else 0
         with interruption() as stop, tqdm(total=count, unit=" statements", disable=None) as bar:
-            act = moves.move if options["move"] else requeue
+            act = move if options["move"] else requeue
             queued = act(rows, stop.is_set, bar.update) if count else 0
             found, refused = try_again(learners, stop.is_set)
         if queued or tried or observed or found:

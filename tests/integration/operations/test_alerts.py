@@ -30,7 +30,7 @@ from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, problems
 from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
-from tests.integration.builders import KEY, a_course
+from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "no_calls")]
@@ -226,8 +226,9 @@ def test_notices_that_nobody_takes_up() -> None:
 
 def test_a_course_that_cannot_be_read_is_called_by_its_name() -> None:
     """And by its key alone where the LMS does not know its name."""
+    enrolled(a_learner(), a_course())
     now = timezone.now()
-    for key in (str(a_course()), "course-v1:DemoX+GONE+1"):
+    for key in (KEY, "course-v1:DemoX+GONE+1"):
         ObservationFailure.objects.create(
             course_key=key, reason="broken", failures=2, failing_since=now, failed_at=now, retry_at=now
         )

@@ -34,7 +34,7 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import installation_checks, moves
+from percipio_openedx.operations import installation_checks, requeue
 from percipio_openedx.operations.checks import CheckVerdict
 from percipio_openedx.operations.reconcile import Difference
 from percipio_openedx.operations.run import Step
@@ -207,7 +207,7 @@ CODES = {
     if issubclass(one, StrEnum)
     for member in one
     if "_" in member.value
-} | {str(code) for code in moves.Refusal if "_" in code}
+} | {str(code) for code in requeue.Refusal if "_" in code}
 MANY = re.compile(r"(?<![\d.])1 (?:\w+ )?(?:statements|items|learners|courses|enrollments|destinations|observations)\b")
 FOR_PROGRAMS = ("percipio_metrics", "--support", "export")
 
@@ -296,7 +296,7 @@ def test_ctrl_c_is_an_end_and_no_traceback(
         (["percipio_retry", "--unknown"], "percipio_openedx.management.commands.percipio_retry.try_again"),
         (
             ["percipio_accounts", "--report-anew", "--learner", "amina"],
-            "percipio_openedx.operations.moves.report_anew",
+            "percipio_openedx.operations.requeue.report_anew",
         ),
     ],
 )
