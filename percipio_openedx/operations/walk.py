@@ -256,12 +256,11 @@ class Walk:
 
     @persistently
     def _claim(self, condition: Q, /, **values: object) -> bool:
-        """Take the lease where the condition holds, with these values; then read the row."""
+        """Take the lease where the condition holds, with these values; read the row in any case."""
         now = timezone.now()
         rows = type(self.run)._default_manager.filter(condition, pk=self.run.pk)
         taken = rows.update(lease=self._lease, leased_until=now + LEASE, **values)
-        if taken:
-            self.run.refresh_from_db()
+        self.run.refresh_from_db()
         return bool(taken)
 
     @persistently
