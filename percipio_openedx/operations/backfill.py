@@ -32,23 +32,21 @@ AFTER_PROBLEM = timedelta(seconds=60)
 
 
 class Backfill(Walk):
-    """One back-fill, or the rest of it."""
+    """A back-fill that a command carries out: it takes the run from whoever has it, a killed command for instance."""
 
     run: BackfillRun
 
+    def claim(self) -> bool:
+        return self._claim(Q(finished_at=None), by_workers=False)
 
-class WorkersBackfill(Backfill):
+
+class WorkersBackfill(Walk):
     """A back-fill that the workers carry on, unless an operator has stopped it meanwhile."""
+
+    run: BackfillRun
 
     def claim(self) -> bool:
         return self._claim(is_free(timezone.now()) & Q(by_workers=True, finished_at=None))
-
-
-class TakeOver(Backfill):
-    """A back-fill that a command carries out: it takes the run from whoever has it, a killed command for instance."""
-
-    def claim(self) -> bool:
-        return self._claim(Q(finished_at=None), by_workers=False)
 
 
 def enrollments_in(scope: Scope) -> int:

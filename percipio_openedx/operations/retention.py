@@ -7,10 +7,10 @@ is reported twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
@@ -31,35 +31,29 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 1000
 SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
-Step = Callable[[int], object]
 
 # What is counted: rows of each kind, then erased learners, then courses of canceled retirements.
 PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired", "resumed")
 
 
-class Cutoffs(NamedTuple):
-    """Prune rows older than these; None to keep them for ever."""
+def cutoffs() -> dict[str, datetime]:
+    """Return before when rows are pruned, by the setting; None of those kept for ever.
 
-    statements: datetime | None
-    parked: datetime | None
-    logs: datetime | None
-
-
-def cutoffs() -> Cutoffs:
-    """Return the cutoffs from the settings, or raise ``PercipioConfigurationError``."""
-    days = [config.retention_days(what) for what in ("", "PARKED", "LOG")]
-    return Cutoffs(*(timezone.now() - timedelta(days=count) if count else None for count in days))
+    Raises ``PercipioConfigurationError``.
+    """
+    days = {what: config.retention_days(what) for what in ("", "PARKED", "LOG")}
+    return {what: timezone.now() - timedelta(days=count) for what, count in days.items() if count}
 
 
 class Prune:
-    """One pruning; safe to stop between batches.
+    """One pruning of what is older than ``cutoffs`` say; safe to stop between batches.
 
     ``is_over`` is checked between batches, ``on_gone`` called with the rows of each; ``dry_run`` only counts.
     """
 
     def __init__(
         self,
-        before: Cutoffs,
+        before: Mapping[str, datetime],
         is_over: Callable[[], bool],
         on_gone: Callable[[int], object] = int,
         dry_run: bool = False,
@@ -74,16 +68,16 @@ class Prune:
 
         Raises ``PlatformUnavailable`` if the LMS could not tell who is retired; everything else is done by then.
         """
-        before, counts = self._before, self.counts
-        if before.statements is not None:
-            counts["statements"] = self._statements(SETTLED, before.statements)
-        if before.parked is not None:
-            counts["parked"] = self._statements((State.PARKED,), before.parked)
-        if before.logs is not None:
-            counts["attempts"] = self._rows(_attempts(before.logs))
-            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before.logs))
-            counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before.logs))
-            counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before.logs))
+        counts = self.counts
+        if before := self._before.get(""):
+            counts["statements"] = self._statements(SETTLED, before)
+        if before := self._before.get("PARKED"):
+            counts["parked"] = self._statements((State.PARKED,), before)
+        if before := self._before.get("LOG"):
+            counts["attempts"] = self._rows(_attempts(before))
+            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before))
+            counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before))
+            counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before))
         if self._dry_run and not self._is_over():
             counts["retired"] = count_retired()
         elif not self._is_over():

@@ -23,7 +23,7 @@ from percipio_openedx.management.operator import (
     site_option,
 )
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.backfill import Backfill, TakeOver, begin, enrollments_in, unfinished
+from percipio_openedx.operations.backfill import Backfill, begin, enrollments_in, unfinished
 from percipio_openedx.operations.scope import Forecast, Scope, forecast
 
 SAMPLE = 1000
@@ -114,7 +114,7 @@ class Command(OperatorCommand):
                     # It delivers meanwhile; called at most once in a window.
                     wake.on_commit()
 
-            work = TakeOver(scope, run, stop, rate=options["rate"], on_walked=walked)
+            work = Backfill(scope, run, stop, rate=options["rate"], on_walked=walked)
             is_finished = work.work()
         counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
         if self.as_json:
