@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +69,7 @@ class Command(OperatorCommand):
 
     def _forecast(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         with tqdm(desc="examined", unit=" learners", disable=None) as bar:
-            found = forecast(scope, options["sample"] or None, stop, bar.update)
+            found = forecast(scope, options["sample"] or sys.maxsize, stop, bar.update)
         if self.as_json:
             self.emit({**found.plain(), "interrupted": stop.is_set()})
         else:
