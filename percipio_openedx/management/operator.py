@@ -137,9 +137,12 @@ def moment(text: str | None) -> datetime | None:
 
 
 def site_option(text: str | None) -> int | None:
-    """Return the site given by id or domain, None if none was."""
-    site_id = sites.site_named(text) if text else None
-    if text and site_id is None:
+    """Return the site given by id or by domain, with or without a port; None if none was."""
+    if not text:
+        return None
+    is_id = text.isascii() and text.isdigit() and len(text) < 10
+    site_id = min(sites.known([int(text)]), default=None) if is_id else edx_platform.site_id_of_host(text)
+    if site_id is None:
         raise UsageError(_("there is no site %(site)r") % {"site": text})
     return site_id
 

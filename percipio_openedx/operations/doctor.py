@@ -49,6 +49,7 @@ from percipio_openedx.settings.common import PULL_SCOPE
 MOST_COURSES = 200
 # Problems named individually per kind.
 MOST_NAMED = 20
+OF_OBSERVING = (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED)
 
 
 def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
@@ -130,11 +131,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),
         (_("worker"), (ProblemCode.BROKEN,), None),
-        (
-            _("observations"),
-            (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED),
-            _("every course and learner can be read"),
-        ),
+        (_("observations"), OF_OBSERVING, _("every course and learner can be read")),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
         (_("refused courses"), (ProblemCode.ITEMS_REFUSED,), None),
@@ -282,27 +279,23 @@ def _earlier(model: type[AccountColumns], newest: Iterable[AccountColumns]) -> s
 def pull_clients() -> Iterator[CheckResult]:
     """Yield whether each enabled client's application can get a token accepted here."""
     rows = list(PullClient.objects.filter(enabled=True).order_by("pk"))
-    for row in rows:
-        yield from _of_client(row)
     if not rows:
         yield well(_("pull clients"), _("none"))
-
-
-def _of_client(row: PullClient) -> Iterator[CheckResult]:
-    name = _("pull client %(id)s") % {"id": row.pk}
-    try:
-        mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
-        problem = edx_platform.signed_token_problem(row.client_id)
-    except PlatformUnavailable as error:
-        yield doubtful(name, str(error), _("See the LMS functions above."))
-        return
-    for mistake in mistakes:
-        fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
-        yield wrong(name, mistake, fix)
-    if problem and not mistakes:
-        yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
-    elif not mistakes:
-        yield well(name)
+    for row in rows:
+        name = _("pull client %(id)s") % {"id": row.pk}
+        try:
+            mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
+            problem = edx_platform.signed_token_problem(row.client_id)
+        except PlatformUnavailable as error:
+            yield doubtful(name, str(error), _("See the LMS functions above."))
+            continue
+        for mistake in mistakes:
+            fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
+            yield wrong(name, mistake, fix)
+        if problem and not mistakes:
+            yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
+        elif not mistakes:
+            yield well(name)
 
 
 def connections(snapshot: Snapshot, *, is_online: bool) -> Iterator[CheckResult]:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Milestone, Observed
+from percipio_openedx.data import Course, Milestone
 from percipio_openedx.db import undone
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
@@ -201,22 +201,17 @@ class _Side:
         finding = self._findings.get(user_id)
         if finding is None:
             return {}
-        due = milestones.due(finding.reported, _observed(finding, percent), finding.policy)[1]
+        row, observed = finding.row, finding.observed
+        if observed.activity.has_complete_block:
+            seen = (row.percent_seen, row.percent_unlocked_seen) if percent is None else (percent, percent)
+            observed = replace(observed, percent=seen[0], percent_unlocked=seen[1])
+        due = milestones.due(finding.reported, observed, finding.policy)[1]
         return {(str(one.kind), one.value): one for one in due}
 
     def asks(self, user_id: int) -> bool:
         """Return whether the progress can change what is due."""
         finding = self._findings.get(user_id)
         return finding is not None and milestones.needs_percent(finding.reported, finding.observed, finding.policy)
-
-
-def _observed(finding: LearnerFinding, percent: int | None) -> Observed:
-    row, observed = finding.row, finding.observed
-    if not observed.activity.has_complete_block:
-        return observed
-    if percent is not None:
-        return replace(observed, percent=percent, percent_unlocked=percent)
-    return replace(observed, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
 
 
 def _differ(now: Due, then: Due) -> bool:

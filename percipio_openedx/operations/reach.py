@@ -112,7 +112,10 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     with undone():
         closed = left_out(courses, configuration.catalog)
         parts = parts_of(sum(courses.values()), MOST_EXAMINED)
-        found = Counter(_found(configuration, _drawn(courses, parts), closed))
+        drawn: dict[int, Enrolled] = {}
+        for user_id, course_key, enrollment in edx_platform.drawn_enrollments(courses, parts):
+            drawn.setdefault(user_id, {})[course_key] = enrollment
+        found = Counter(_found(configuration, drawn, closed))
     factor = edx_platform.PARTS / parts
     scaled = {key: round(number * factor) for key, number in found.most_common()}
     accounts = {account: number for (hold, account), number in scaled.items() if not hold}
@@ -156,13 +159,6 @@ def in_chunks(user_ids: Iterable[int]) -> Iterator[Sequence[int]]:
     ordered = sorted(user_ids)
     for start in range(0, len(ordered), AT_ONCE):
         yield ordered[start : start + AT_ONCE]
-
-
-def _drawn(courses: Courses, parts: int) -> dict[int, Enrolled]:
-    found: dict[int, Enrolled] = {}
-    for user_id, course_key, enrollment in edx_platform.drawn_enrollments(courses, parts):
-        found.setdefault(user_id, {})[course_key] = enrollment
-    return found
 
 
 def _found(

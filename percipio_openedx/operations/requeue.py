@@ -166,26 +166,21 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         seen = observed_state.read(course_key, list(claimed.rows), course.is_graded, configuration)
         names = refused_names(configuration, claimed.rows.keys())
         findings = [finding_of(row, seen[user_id], configuration, names) for user_id, row in claimed.rows.items()]
-        refused = _refused(findings)
-        found.refused.update(str(reason) for reason in refused.values())
-        found.done += _reset([one.row for one in findings if one.row.pk not in refused], claimed.lease, now)
+        made: dict[int, list[tuple[str, tuple[int, str]]]] = defaultdict(list)
+        rows = Statement.objects.filter(learner_course_id__in=[one.row.pk for one in findings]).order_by()
+        columns = ("learner_course_id", "state", "destination__site_id", "destination__account")
+        for pk, state, site_id, account in rows.values_list(*columns):
+            made[pk].append((state, (site_id, account)))
+        reasons = [(one.row, _refusal(one, made[one.row.pk])) for one in findings]
+        found.refused.update(str(reason) for _row, reason in reasons if reason)
+        found.done += _reset([row for row, reason in reasons if not reason], claimed.lease, now)
     finally:
         leases.release(claimed.lease)
     found.refused += Counter()
 
 
-def _refused(findings: Sequence[LearnerFinding]) -> dict[int, Refusal]:
-    """Return why learners in courses are not reported again, by primary key."""
-    made: dict[int, list[tuple[str, tuple[int, str]]]] = defaultdict(list)
-    rows = Statement.objects.filter(learner_course_id__in=[one.row.pk for one in findings]).order_by()
-    columns = ("learner_course_id", "state", "destination__site_id", "destination__account")
-    for pk, state, site_id, account in rows.values_list(*columns):
-        made[pk].append((state, (site_id, account)))
-    reasons = {one.row.pk: _refusal(one, made[one.row.pk]) for one in findings}
-    return {pk: reason for pk, reason in reasons.items() if reason is not None}
-
-
 def _refusal(finding: LearnerFinding, made: Iterable[tuple[str, tuple[int, str]]]) -> Refusal | None:
+    """Return why a learner in a course is not reported again, given the states and places of what was made."""
     row, states = finding.row, [state for state, _place in made]
     if finding.hold or finding.configuration is None:
         return Refusal.HELD

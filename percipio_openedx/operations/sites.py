@@ -239,13 +239,6 @@ def subject_names(subjects: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def site_named(text: str) -> int | None:
-    """Return the site with an id or a domain, with or without a port; None if there is none."""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text) if Site.objects.filter(pk=int(text)).exists() else None
-    return edx_platform.site_id_of_host(text)
-
-
 def without_courses() -> set[int]:
     """Return the enabled sites with their own configuration to which no course can belong.
 

@@ -68,7 +68,13 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
     # Only what needs no table, if nobody can say what to mask in the rest.
     sections: dict[str, Callable[[], Any]] = {
         "versions": _versions,
-        "lms": _lms,
+        "lms": lambda: {
+            "address": config.without_login(config.lms_root()),
+            "default_site": config.default_site_id(),
+            "cache": config.cache_backend(),
+            "tasks_are_eager": config.is_eager(),
+            "debug": config.is_debug(),
+        },
         "doctor": lambda: list(map(_line, _checks() if masks is None else doctor.examine(is_online=is_online))),
         "settings": config.shown_settings,
         "unknown_settings": lambda: sorted(config.unknown_settings()),
@@ -165,16 +171,6 @@ def _versions() -> dict[str, str]:
     connection = connections[router.db_for_read(Statement)]
     vendor = "mariadb" if getattr(connection, "mysql_is_mariadb", False) else connection.vendor
     return {**found, "database": " ".join([vendor, ".".join(map(str, connection.get_database_version()))])}
-
-
-def _lms() -> dict[str, Any]:
-    return {
-        "address": config.without_login(config.lms_root()),
-        "default_site": config.default_site_id(),
-        "cache": config.cache_backend(),
-        "tasks_are_eager": config.is_eager(),
-        "debug": config.is_debug(),
-    }
 
 
 def _rows() -> list[AccountColumns]:

@@ -163,7 +163,13 @@ class Walk:
                 is_done = self._course(run.course_key)
             if contained.error is not None:
                 raise_if_everybodys(contained.error)
-                self._leave_out(run.course_key, contained.reason)
+                logger.warning(
+                    "%s left a course out course=%s problem=%s", self.reason, run.course_key, contained.reason
+                )
+                failures.note_course(run.course_key, contained.reason)
+                run.failed_courses += 1
+                if len(self.unread) < NAMED:
+                    self.unread.append(run.course_key)
             if not is_done:
                 return False
             following = self._next(run.course_key)
@@ -246,13 +252,6 @@ class Walk:
         self.run.observed += some.observed
         self.run.statements += some.statements
         self.run.held += some.held
-
-    def _leave_out(self, course_key: str, reason: str) -> None:
-        logger.warning("%s left a course out course=%s problem=%s", self.reason, course_key, reason)
-        failures.note_course(course_key, reason)
-        self.run.failed_courses += 1
-        if len(self.unread) < NAMED:
-            self.unread.append(course_key)
 
     @persistently
     def _claim(self, condition: Q, /, **values: object) -> bool:
