@@ -173,10 +173,10 @@ def _pages() -> dict[str, Callable[[], object]]:
 
 
 def _pruned() -> dict[str, Callable[[], object]]:
-    from percipio_openedx.operations.retention import Cutoffs, Prune
+    from percipio_openedx.operations.retention import Prune
 
-    cutoffs = Cutoffs(pull.BEGAN + timedelta(seconds=PRUNED), None, None)
-    return {f"prune: the oldest {PRUNED}": Prune(cutoffs, lambda: False).run}
+    before = {"": pull.BEGAN + timedelta(seconds=PRUNED)}
+    return {f"prune: the oldest {PRUNED}": Prune(before, lambda: False).run}
 
 
 def _explain(chosen: dict[str, Callable[[], object]]) -> None:

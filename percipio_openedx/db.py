@@ -60,3 +60,13 @@ def persistently(function: Callable[P, T]) -> Callable[P, T]:
         return function(*args, **kwargs)
 
     return wrapped
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Undo what is written meanwhile, such as what the platform writes on the way."""
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)

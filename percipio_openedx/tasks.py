@@ -16,8 +16,7 @@ from django.utils import timezone
 from edx_django_utils.monitoring import set_code_owner_attribute
 
 from percipio_openedx import config
-from percipio_openedx.operations import run_slots
-from percipio_openedx.operations.run import run_once
+from percipio_openedx.operations.run import run_once, slot_taken
 
 SCHEDULED_KEY = "percipio_openedx:scheduled"
 
@@ -37,7 +36,7 @@ BUDGET = 45.0
 def run() -> None:
     """Observe what is due, send what is due, and schedule the next run."""
     next_at: datetime | None = timezone.now() + timedelta(seconds=AFTER_A_BROKEN_RUN)
-    with run_slots.taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
+    with slot_taken(config.parallel_runs(), longest=BUDGET * 4) as slot:
         try:
             # Without a slot, enough runs are at work or were killed: the later run finds the slots free.
             if slot is not None:

@@ -25,7 +25,7 @@ WORKERS = 2
 # phase may take.
 PAUSE, PATIENCE = 0.5, 120.0
 # Seconds after which a version that neither observes nor sends has come to a standstill: longer than the slots of two
-# killed runs are kept from others (180 s, `percipio_openedx.operations.run_slots`), for two is all there are.
+# killed runs are kept from others (180 s, `percipio_openedx.operations.run`), for two is all there are.
 STANDSTILL = 210.0
 # Percipio's and the worker's waits pass quickly: so many seconds of the workers' clock every two seconds.
 HASTE = 60.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -22,8 +21,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx import edx_platform
-from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.statement import StatementLedger
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.labels import Text
@@ -33,6 +30,8 @@ from percipio_openedx.redaction import fitted
 MAX_ROWS = 10_000
 
 Condition = Q | Callable[[], Q]
+
+course_names = sites.course_names
 
 
 def may(request: HttpRequest, *permissions: str) -> bool:
@@ -54,17 +53,6 @@ def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
 def badge(tone: str, text: str) -> str:
     """Return a state as a badge in the color of its tone or of the state of that name."""
     return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
-
-
-def course_names(keys: Iterable[str]) -> dict[str, str]:
-    """Return the names of the course runs that the LMS knows, by key; none if it cannot be asked."""
-    runs = []
-    for key in set(keys):
-        with suppress(PlatformUnavailable):
-            runs += [key] if edx_platform.parsed(key).run else []
-    with suppress(PlatformUnavailable):
-        return {run.key: run.name for run in edx_platform.course_runs(runs) if run.name}
-    return {}
 
 
 def shown_course(key: str, name: str) -> str:

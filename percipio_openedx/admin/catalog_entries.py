@@ -129,7 +129,9 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         # Imported here, so that the LMS starts without the checks.
         from percipio_openedx.operations.catalog_checks import not_sent
 
-        context = {"title": gettext("Catalog"), "not_sent": list(not_sent())}
+        found = sites.reporting()
+        named = [(name, found[site_id]) for site_id, name in sites.names(found).items()]
+        context = {"title": gettext("Catalog"), "not_sent": list(not_sent(named))}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:

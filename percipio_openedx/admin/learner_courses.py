@@ -108,10 +108,10 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             context |= {"select_across": request.POST.get("select_across", "0")}
             return self.page(request, "confirm.html", gettext("Report everything again"), **context)
         # Imported here so that the LMS starts without observation.
-        from percipio_openedx.operations import moves
+        from percipio_openedx.operations import requeue
 
         try:
-            found = moves.report_anew(queryset)
+            found = requeue.report_anew(queryset)
         except (PlatformUnavailable, PercipioConfigurationError) as error:
             self.message_user(request, str(error), messages.ERROR)
             return None
@@ -120,7 +120,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
         self.message_user(request, text % {"count": found.done}, messages.SUCCESS)
         for reason, count in sorted(found.refused.items()):
-            why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": moves.REFUSALS[reason]}
+            why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": requeue.REFUSALS[reason]}
             self.message_user(request, why, messages.WARNING)
         return None
 

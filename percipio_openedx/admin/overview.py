@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import OperatorAdmin, course_names, demand, shown_course
+from percipio_openedx.admin.base import OperatorAdmin, demand, shown_course
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
@@ -36,8 +36,6 @@ SERIES = (State.DELIVERED, State.WAITING, State.PARKED, State.DISCARDED, State.S
 DAYS = 14
 RECENTLY = timedelta(hours=24)
 CACHE_SECONDS = 60
-# Course runs that are shown of those that the LMS cannot read; any others are counted.
-MOST_SHOWN = 20
 # Seconds after which no further site's learners are counted for one page.
 PATIENCE = 3.0
 CACHE_KEY = "percipio_openedx:counts"
@@ -56,7 +54,6 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     # Read at most once, and not at all where the numbers are remembered.
     all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
     whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
-    names = course_names(row.course_key for row in snapshot.courses[:MOST_SHOWN])
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -67,7 +64,10 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
         sites=[_site(site, found, snapshot, cached, whom) for site in snapshot.sites.values()],
         can_be_set_up=known(pk for pk, site in snapshot.sites.items() if not site.has_arrived),
         oldest_notice=snapshot.oldest_notice,
-        failing=[(row, shown_course(row.course_key, names.get(row.course_key, ""))) for row in snapshot.courses],
+        failing=[
+            (row, shown_course(row.course_key, snapshot.course_names.get(row.course_key, "")))
+            for row in snapshot.courses
+        ],
         series=[(name, labels.of(labels.STATES, name)) for name in SERIES],
     )
 
@@ -189,9 +189,7 @@ def take_counts(now: datetime) -> OverviewCounts:
     """Count for every site that is configured, has reported, or has held back anything."""
     sites = sorted({*site_ids(), *LearnerCourse.objects.values_list("site_id", flat=True).distinct().order_by()})
     held: dict[int, dict[str, int]] = {site_id: {} for site_id in sites}
-    # "Greater than", so that the index on site and reason is used.
-    rows = LearnerCourse.objects.filter(site_id__in=sites, hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+    for site_id, reason, count in status.held(sites):
         held[site_id][reason] = count
     return OverviewCounts(now, _traffic(now), held, _days(sites, now))
 

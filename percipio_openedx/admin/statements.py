@@ -144,7 +144,7 @@ class StatementAdmin(ReadOnlyAdmin):
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
         # Imported here so that the LMS starts without it.
-        from percipio_openedx.operations.unknown_learners import end_holds
+        from percipio_openedx.operations.requeue import end_holds
 
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
 
@@ -182,10 +182,10 @@ class StatementAdmin(ReadOnlyAdmin):
             )
             return self._ask(request, queryset, gettext("Move statements"), note)
         # Imported here so that the LMS starts without observation.
-        from percipio_openedx.operations import moves
+        from percipio_openedx.operations import requeue
 
         movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
-        done = self._do(request, queryset, movable, moves.move, message)
+        done = self._do(request, queryset, movable, requeue.move, message)
         wake.on_commit()
         text = ngettext("%(count)s statement is moved.", "%(count)s statements are moved.", done)
         self.message_user(request, text % {"count": done}, messages.SUCCESS)

@@ -37,7 +37,7 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
     def try_again(self, request: HttpRequest, queryset: UnknownLearnerQuerySet) -> None:
         """End these holds: what was refused is sent once more, and what was held back is reported."""
         # Imported here so that the LMS starts without it.
-        from percipio_openedx.operations.unknown_learners import try_again
+        from percipio_openedx.operations.requeue import try_again
 
         chosen = UnknownLearner.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
         self.log_each(request, chosen, gettext("To be tried again, by an operator."))

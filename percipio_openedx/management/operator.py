@@ -9,9 +9,10 @@ import argparse
 import json
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from django.utils.translation import gettext as _
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, PlatformUnavailable
 from percipio_openedx.management.exit_codes import ExitCode, epilog
-from percipio_openedx.operations.sites import site_name, site_named
+from percipio_openedx.operations import sites
 
 JSON_HELP = "print JSON, for programs"
 
@@ -47,6 +48,20 @@ class OperatorCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help=JSON_HELP)
         parser.epilog = epilog(type(self).__module__.rpartition(".")[2])
         return parser
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run the command for a shell; end quietly where nobody reads on (``percipio_doctor | head``)."""
+        try:
+            try:
+                super().run_from_argv(argv)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes both once more at its end.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (sys.stdout, sys.stderr):
+                os.dup2(nowhere, stream.fileno())
+            raise SystemExit(ExitCode.PROBLEM) from None
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command.
@@ -103,7 +118,7 @@ def add_act(acts: Any, name: str, about: str) -> CommandParser:
 
 def place_document(site_id: int, account: str = "") -> dict[str, Any]:
     """Return a site, or one of its accounts, by id and name, for a JSON document."""
-    return {"site": site_id, "site_name": site_name(site_id), "account": account}
+    return {"site": site_id, "site_name": sites.site_name(site_id), "account": account}
 
 
 def moment(text: str | None) -> datetime | None:
@@ -122,9 +137,12 @@ def moment(text: str | None) -> datetime | None:
 
 
 def site_option(text: str | None) -> int | None:
-    """Return the site given by id or domain, None if none was."""
-    site_id = site_named(text) if text else None
-    if text and site_id is None:
+    """Return the site given by id or by domain, with or without a port; None if none was."""
+    if not text:
+        return None
+    is_id = text.isascii() and text.isdigit() and len(text) < 10
+    site_id = min(sites.known([int(text)]), default=None) if is_id else edx_platform.site_id_of_host(text)
+    if site_id is None:
         raise UsageError(_("there is no site %(site)r") % {"site": text})
     return site_id
 
@@ -145,12 +163,17 @@ def course_run(key: str) -> str:
         raise UsageError(_("%(key)r is no course run; write course-v1:Org+Course+Run") % {"key": key}) from None
 
 
+def course_runs(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of course runs as the LMS stores them; it has each of them."""
+    found = tuple(course_run(key) for key in keys)
+    if unknown := edx_platform.unknown_courses(found):
+        raise UsageError(_("there is no course run %(keys)s") % {"keys": ", ".join(sorted(unknown))})
+    return found
+
+
 def course_named(key: str) -> str:
-    """Return a course run's name with its key, or the key alone where the LMS's list of courses has no name."""
-    name = ""
-    with suppress(PlatformUnavailable):
-        name = edx_platform.find_courses(key, 1).get(key, "")
-    return f"{name} ({key})" if name else key
+    """Return how a course run is called in a sentence."""
+    return sites.course_named(key, sites.course_names([key]))
 
 
 def write_private(texts: Mapping[Path, str]) -> None:

@@ -13,13 +13,14 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.db import Error
+from django.db.models import Q
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.scope import Scope, Sites
-from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, LEASE, Limit, Walk, Walked, is_free
+from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked, is_free
 
 logger = logging.getLogger(__name__)
 
@@ -31,32 +32,21 @@ AFTER_PROBLEM = timedelta(seconds=60)
 
 
 class Backfill(Walk):
-    """One back-fill, or the rest of it."""
+    """A back-fill that a command carries out: it takes the run from whoever has it, a killed command for instance."""
 
     run: BackfillRun
 
+    def claim(self) -> bool:
+        return self._claim(Q(finished_at=None), by_workers=False)
 
-class WorkersBackfill(Backfill):
+
+class WorkersBackfill(Walk):
     """A back-fill that the workers carry on, unless an operator has stopped it meanwhile."""
 
-    def claim(self) -> bool:
-        if not super().claim():
-            return False
-        if not self.run.by_workers or self.run.finished_at is not None:
-            self._store(lease=None, leased_until=None)
-            return False
-        return True
-
-
-class TakeOver(Backfill):
-    """A back-fill that a command carries out: it takes the run from whoever has it, a killed command for instance."""
+    run: BackfillRun
 
     def claim(self) -> bool:
-        now = timezone.now()
-        taken = BackfillRun.objects.filter(pk=self.run.pk, finished_at=None)
-        taken.update(lease=self._lease, leased_until=now + LEASE, by_workers=False)
-        self.run.refresh_from_db()
-        return self.run.lease == self._lease
+        return self._claim(is_free(timezone.now()) & Q(by_workers=True, finished_at=None))
 
 
 def enrollments_in(scope: Scope) -> int:

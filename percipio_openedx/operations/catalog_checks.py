@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from django.utils import timezone
@@ -15,7 +14,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.catalog.items import items
 from percipio_openedx.catalog.offered import described, runs_of
 from percipio_openedx.catalog.push import without_organization
-from percipio_openedx.config import CatalogRules
+from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
@@ -23,6 +22,7 @@ from percipio_openedx.operations import labels, reach, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
+from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.statements.content import course_slug
 
 # Content ids named individually.
@@ -49,13 +49,14 @@ def shared_slugs(site_id: int) -> dict[str, list[str]]:
     return {slug: shared for slug, shared in found_courses.items() if len(shared) > 1}
 
 
-def shared_ids() -> Iterator[CheckResult]:
+def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
     """Yield whether each content id of the sites with the rule ``slug`` is one course's alone."""
-    slugged = [site_id for site_id, one in sites.reporting().items() if one.content_id == "slug"]
-    for site_id, site_name in sites.names(slugged).items():
-        name = _("content ids of %(site)s") % {"site": site_name}
+    for site, one in snapshot.reporting:
+        if one.content_id != "slug":
+            continue
+        name = _("content ids of %(site)s") % {"site": site}
         try:
-            shared = shared_slugs(site_id)
+            shared = shared_slugs(one.site_id)
         except PlatformUnavailable as error:
             yield doubtful(name, str(error), _("See the LMS functions above."))
             continue
@@ -66,38 +67,37 @@ def shared_ids() -> Iterator[CheckResult]:
             yield well(name, _("each is one course's alone"))
 
 
-def catalogs() -> Iterator[CheckResult]:
+def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
     """Yield for each site what Percipio cannot be sent of its catalog, and which reported courses it cannot know."""
-    reporting, all_courses = sites.reporting(), cache(reach.courses_by_site)
-    for site_id, site_name in sites.names(sites.site_ids()).items():
-        name = _("catalog of %(site)s") % {"site": site_name}
+    for site in snapshot.sites.values():
+        name, reports = _("catalog of %(site)s") % {"site": site.name}, site.configuration is not None
         try:
-            rules = config.catalog_for(site_id)
+            rules = config.catalog_for(site.site_id)
             if rules is not None and rules.policy.offering is not Offering.NONE:
-                yield from _of_catalog(name, rules, all_courses if site_id in reporting else dict)
-            elif site_id in reporting:
+                yield from _of_catalog(name, rules, all_courses if reports else dict)
+            elif reports:
                 seen = _("none (PERCIPIO_CATALOG): Percipio can show completions only of courses that it knows already")
                 yield skipped(name, seen)
         except PercipioConfigurationError:
             continue  # the check of the site's configuration names it
         except PlatformUnavailable as error:
             yield doubtful(name, str(error), _("See the LMS functions above."))
-    yield from not_sent()
+    yield from not_sent(snapshot.reporting)
 
 
-def not_sent() -> Iterator[CheckResult]:
+def not_sent(reporting: Iterable[tuple[str, Configuration]]) -> Iterator[CheckResult]:
     """Yield where a catalog that is offered is not sent, without a look at its courses."""
-    offering = [one for one in sites.reporting().values() if one.catalog.offering is not Offering.NONE]
-    names = sites.names(one.site_id for one in offering)
-    for site in offering:
-        if not site.catalog.push:
+    for site, one in reporting:
+        if one.catalog.offering is Offering.NONE:
+            continue
+        name = _("catalog of %(site)s")
+        if not one.catalog.push:
             seen = _("not sent (PERCIPIO_CATALOG_PUSH): upload it as a file, or switch that on")
-            has_id = all(one.organization for one in site.senders)
-            name = _("catalog of %(site)s") % {"site": names[site.site_id]}
-            yield skipped(name, seen if has_id else f"{seen}; {NO_ORGANIZATION}")
-        for one in without_organization(site):
-            name = _("catalog of %(site)s") % {"site": sites.place_name(names[one.site_id], one.account)}
-            yield wrong(name, str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
+            has_id = all(sender.organization for sender in one.senders)
+            yield skipped(name % {"site": site}, seen if has_id else f"{seen}; {NO_ORGANIZATION}")
+        for sender in without_organization(one):
+            where = {"site": sites.place_name(site, sender.account)}
+            yield wrong(name % where, str(NO_ORGANIZATION), str(ASK_FOR_ORGANIZATION))
 
 
 def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iterator[CheckResult]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -125,22 +125,8 @@ def _problem(line: int, field: str, problem: str) -> ValidationError:
 def take(file: OverrideFile, *, dry_run: bool = False) -> Taken:
     """Store overrides from ``read`` (each course once) in one transaction, or only count; other courses keep theirs."""
     columns = [name for name in file.columns if name != "course_key"]
-    new: list[CourseOverride] = []
-    changed: dict[CourseOverride, set[str]] = {}
-    freed: list[str] = []
-    with transaction.atomic():
-        stored_rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
-        for answer in file.rows:
-            row = stored_rows.get(answer.course_key.casefold())
-            if row is None:
-                new.append(answer)
-            elif others := {name for name in columns if getattr(row, name) != getattr(answer, name)}:
-                freed += [answer.course_key] if "is_reported" in others and answer.is_reported else []
-                for name in others:
-                    setattr(row, name, getattr(answer, name))
-                changed[row] = others
-        if not dry_run:
-            _store(new, changed, columns)
+    new, changed = _store(file.rows, columns, dry_run=dry_run)
+    freed = (row.course_key for row, others in changed.items() if "is_reported" in others and row.is_reported)
     return Taken(len(new), len(changed), len(file.rows) - len(new) - len(changed), tuple(freed))
 
 
@@ -149,33 +135,42 @@ def offer(course_keys: Iterable[str], decision: Offer) -> list[CourseOverride]:
 
     A run without an override of its own gets one that reports it, or not, as that for all runs of its course does.
     """
-    keys = sorted(set(course_keys))
-    new: list[CourseOverride] = []
-    changed: dict[CourseOverride, set[str]] = {}
     with transaction.atomic():
         # The database may ignore case.
-        rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
-        for key in keys:
-            row, general = rows.get(key.casefold()), rows.get(all_runs_of(key).casefold())
-            if row is None:
-                is_reported = general is None or general.is_reported
-                new.append(CourseOverride(course_key=key, is_reported=is_reported, offer=decision))
-            elif row.offer != decision:
-                row.offer = decision
-                changed[row] = {"offer"}
-        _store(new, changed, ["offer"])
+        rows = {row.course_key.casefold(): row.is_reported for row in CourseOverride.objects.select_for_update()}
+        answers = [
+            CourseOverride(course_key=key, is_reported=rows.get(all_runs_of(key).casefold(), True), offer=decision)
+            for key in sorted(set(course_keys))
+        ]
+        new, changed = _store(answers, ["offer"])
     # With their keys, which some databases do not return.
     made = CourseOverride.objects.in_bulk([row.course_key for row in new], field_name="course_key")
     return [*changed, *made.values()]
 
 
-def _store(new: Sequence[CourseOverride], changed: Mapping[CourseOverride, set[str]], columns: Sequence[str]) -> None:
-    now = timezone.now()
-    for row in changed:
-        row.updated_at = now
-    CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
-    CourseOverride.objects.bulk_update(changed, [*columns, "updated_at"], batch_size=AT_ONCE)
-    outdate([row.course_key for row in new] + [row.course_key for row, others in changed.items() if others & SHAPING])
+def _store(
+    answers: Sequence[CourseOverride], columns: Sequence[str], *, dry_run: bool = False
+) -> tuple[list[CourseOverride], dict[CourseOverride, set[str]]]:
+    """Store these columns of the answers in one transaction; return the new and the changed rows, with what changed."""
+    new: list[CourseOverride] = []
+    changed: dict[CourseOverride, set[str]] = {}
+    with transaction.atomic():
+        rows = {row.course_key.casefold(): row for row in CourseOverride.objects.select_for_update()}
+        for answer in answers:
+            row = rows.get(answer.course_key.casefold())
+            if row is None:
+                new.append(answer)
+            elif others := {name for name in columns if getattr(row, name) != getattr(answer, name)}:
+                for name in others:
+                    setattr(row, name, getattr(answer, name))
+                row.updated_at = timezone.now()
+                changed[row] = others
+        if not dry_run:
+            CourseOverride.objects.bulk_create(new, batch_size=AT_ONCE)
+            CourseOverride.objects.bulk_update(changed, [*columns, "updated_at"], batch_size=AT_ONCE)
+            shaping = [row.course_key for row, others in changed.items() if others & SHAPING]
+            outdate([row.course_key for row in new] + shaping)
+    return new, changed
 
 
 def stored() -> list[dict[str, object]]:

@@ -7,11 +7,11 @@ LMS functions, cache, broker, workers and, on request, Percipio are checked here
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
-from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -38,6 +38,7 @@ from percipio_openedx.operations import (
 )
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problems import NOTICES, Problem
+from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.reporting import course_progress
@@ -48,6 +49,7 @@ from percipio_openedx.settings.common import PULL_SCOPE
 MOST_COURSES = 200
 # Problems named individually per kind.
 MOST_NAMED = 20
+OF_OBSERVING = (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED)
 
 
 def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
@@ -71,13 +73,14 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from progress()
     yield installation_checks.routing()
     yield from pull_clients()
-    yield from health()
-    yield from reported_learners()
+    snapshot, all_courses = status.take(timezone.now()), cache(reach.courses_by_site)
+    yield from health(snapshot)
+    yield from reported_learners(snapshot, all_courses)
     yield retired_learners()
-    yield from ungraded_courses()
-    yield from catalog_checks.catalogs()
-    yield from catalog_checks.shared_ids()
-    yield from connections(is_online=is_online)
+    yield from ungraded_courses(snapshot)
+    yield from catalog_checks.catalogs(snapshot, all_courses)
+    yield from catalog_checks.shared_ids(snapshot)
+    yield from connections(snapshot, is_online=is_online)
 
 
 def progress() -> Iterator[CheckResult]:
@@ -87,16 +90,13 @@ def progress() -> Iterator[CheckResult]:
         seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
         values = {"course": row.course_key, "difference": row.difference}
         yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
-    reasons = course_progress.reasons()
-    for course_key, reason in sorted(reasons.items())[:MOST_NAMED]:
-        yield well(
-            name, _("%(course)s: asked learner by learner: %(reason)s") % {"course": course_key, "reason": _(reason)}
-        )
+    seen = _("%(course)s: asked learner by learner: %(reason)s")
+    for course_key, reason in sorted(course_progress.reasons().items())[:MOST_NAMED]:
+        yield well(name, seen % {"course": course_key, "reason": _(reason)})
 
 
-def health() -> Iterator[CheckResult]:
-    """Yield the checks of one snapshot, each with its problems or as passed."""
-    snapshot = status.take(timezone.now())
+def health(snapshot: Snapshot) -> Iterator[CheckResult]:
+    """Yield the checks of a snapshot, each with its problems or as passed."""
     found = problems.find(snapshot)
     for one_site in snapshot.sites.values():
         yield from _of_site(one_site, found)
@@ -108,22 +108,17 @@ def health() -> Iterator[CheckResult]:
             yield wrong(name, seen, chosen[0].fix)
         elif not chosen and otherwise is not None:
             yield well(name, otherwise)
-    yield from _sweeps(snapshot)
+    for site, one in snapshot.reporting:
+        name = _("compared with the LMS: %(site)s") % {"site": site}
+        if config.sweeps():
+            yield well(name, labels.of_sweep(snapshot.sites[one.site_id].sweep))
+        else:
+            yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
     for each in snapshot.destinations:
         if each.row.plain_answer_trusted_at is not None:
             seen = _("Percipio does not say what it stored; what it answers (%(answer)s) is believed since %(at)s")
             values = {"answer": each.row.plain_answer, "at": f"{each.row.plain_answer_trusted_at:%Y-%m-%d}"}
             yield well(_("plain answer"), seen % values, said=each.row.plain_answer)
-
-
-def _sweeps(snapshot: Snapshot) -> Iterator[CheckResult]:
-    reporting = [site for site in snapshot.sites.values() if site.configuration is not None]
-    for one in reporting:
-        name = _("compared with the LMS: %(site)s") % {"site": one.name}
-        if config.sweeps():
-            yield well(name, labels.of_sweep(one.sweep))
-        else:
-            yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
 
 
 def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]:
@@ -136,11 +131,7 @@ def _checks(snapshot: Snapshot) -> list[tuple[str, tuple[str, ...], str | None]]
         (_("sites"), (ProblemCode.UNCONFIGURED,), None),
         (_("notices"), (NOTICES,), _oldest(snapshot.oldest_notice) or _("none waits")),
         (_("worker"), (ProblemCode.BROKEN,), None),
-        (
-            _("observations"),
-            (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED),
-            _("every course and learner can be read"),
-        ),
+        (_("observations"), OF_OBSERVING, _("every course and learner can be read")),
         (_("destinations"), (ProblemCode.PAUSED, ProblemCode.FAILING), destinations),
         (_("parked statements"), (ProblemCode.PARKED,), _("none")),
         (_("refused courses"), (ProblemCode.ITEMS_REFUSED,), None),
@@ -199,12 +190,11 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
     yield skipped(name, seen)
 
 
-def reported_learners() -> Iterator[CheckResult]:
+def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
     """Yield whom each reporting site reports; others are named with their configuration."""
-    found, all_courses = sites.reporting(), cache(reach.courses_by_site)
-    for site_id, site_name in sites.names(found).items():
-        name = _("learners of %(site)s") % {"site": site_name}
-        said = reach_sentences.whom(found[site_id], all_courses)
+    for site, one in snapshot.reporting:
+        name = _("learners of %(site)s") % {"site": site}
+        said = reach_sentences.whom(one, all_courses)
         if said.at is None:
             yield doubtful(name, said.sentence, _("See the LMS functions above."))
         elif said.is_nobody:
@@ -227,12 +217,13 @@ def retired_learners() -> CheckResult:
     return wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
 
 
-def ungraded_courses() -> Iterator[CheckResult]:
+def ungraded_courses(snapshot: Snapshot) -> Iterator[CheckResult]:
     """Yield courses without graded content: they never complete where completion means passing."""
-    passed = [pk for pk, one in sites.reporting().items() if one.policy.completed_on is CompletedOn.PASSED]
-    for site_id, site_name in sites.names(passed).items():
-        rows = LearnerCourse.objects.filter(site_id=site_id).order_by().values_list("course_key")
-        keys = [key for key, _count in rows.annotate(Count("pk"))[:MOST_COURSES]]
+    for site, one in snapshot.reporting:
+        if one.policy.completed_on is not CompletedOn.PASSED:
+            continue
+        rows = LearnerCourse.objects.filter(site_id=one.site_id).order_by()
+        keys = list(rows.values_list("course_key", flat=True).distinct()[:MOST_COURSES])
         ungraded = [key for key in keys if _is_ungraded(key)]
         if ungraded:
             seen = _(
@@ -240,18 +231,17 @@ def ungraded_courses() -> Iterator[CheckResult]:
                 "started, but never completed"
             )
             yield doubtful(
-                _("ungraded courses of %(site)s") % {"site": site_name},
+                _("ungraded courses of %(site)s") % {"site": site},
                 seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
                 _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
             )
 
 
 def _is_ungraded(course_key: str) -> bool:
-    try:
+    with suppress(PlatformUnavailable):
         course = edx_platform.course(course_key)
-    except PlatformUnavailable:
-        return False
-    return course is not None and not course.is_graded
+        return course is not None and not course.is_graded
+    return False
 
 
 def client_secrets() -> Iterator[CheckResult]:
@@ -289,37 +279,32 @@ def _earlier(model: type[AccountColumns], newest: Iterable[AccountColumns]) -> s
 def pull_clients() -> Iterator[CheckResult]:
     """Yield whether each enabled client's application can get a token accepted here."""
     rows = list(PullClient.objects.filter(enabled=True).order_by("pk"))
-    for row in rows:
-        yield from _of_client(row)
     if not rows:
         yield well(_("pull clients"), _("none"))
-
-
-def _of_client(row: PullClient) -> Iterator[CheckResult]:
-    name = _("pull client %(id)s") % {"id": row.pk}
-    try:
-        mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
-        problem = edx_platform.signed_token_problem(row.client_id)
-    except PlatformUnavailable as error:
-        yield doubtful(name, str(error), _("See the LMS functions above."))
-        return
-    for mistake in mistakes:
-        fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
-        yield wrong(name, mistake, fix)
-    if problem and not mistakes:
-        yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
-    elif not mistakes:
-        yield well(name)
-
-
-def connections(*, is_online: bool) -> Iterator[CheckResult]:
-    """Yield the connection check of each reporting site, or of each of its accounts; only on request."""
-    found = sites.senders()
-    names = sites.names(one.site_id for one in found)
-    for one in found:
-        where = sites.place_name(names[one.site_id], one.account)
-        if not is_online:
-            yield skipped(_("connection of %(site)s") % {"site": where}, _("not tried; --online tries it"))
+    for row in rows:
+        name = _("pull client %(id)s") % {"id": row.pk}
+        try:
+            mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
+            problem = edx_platform.signed_token_problem(row.client_id)
+        except PlatformUnavailable as error:
+            yield doubtful(name, str(error), _("See the LMS functions above."))
             continue
-        for step in connection_check.examine(one):
-            yield replace(step, name=_("%(site)s: %(step)s") % {"site": where, "step": step.name})
+        for mistake in mistakes:
+            fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
+            yield wrong(name, mistake, fix)
+        if problem and not mistakes:
+            yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
+        elif not mistakes:
+            yield well(name)
+
+
+def connections(snapshot: Snapshot, *, is_online: bool) -> Iterator[CheckResult]:
+    """Yield the connection check of each reporting site, or of each of its accounts; only on request."""
+    for site, reported in snapshot.reporting:
+        for one in reported.senders:
+            where = {"site": sites.place_name(site, one.account)}
+            if not is_online:
+                yield skipped(_("connection of %(site)s") % where, _("not tried; --online tries it"))
+                continue
+            for step in connection_check.examine(one):
+                yield replace(step, name=_("%(site)s: %(step)s") % {**where, "step": step.name})

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Milestone, Observed
+from percipio_openedx.data import Course, Milestone
+from percipio_openedx.db import undone
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
@@ -35,6 +35,8 @@ DRAWS, EACH = 40, 50
 # Seconds after which no further course run is examined: an operator is waiting.
 PATIENCE = 4.0
 
+# Estimates are no whole numbers.
+Numbers = Counter[str]
 # What is due, by kind and value of the milestone (the same milestone may have another date).
 Due = dict[tuple[str, str], Milestone]
 
@@ -52,24 +54,18 @@ class Effect:
 
     enrollments: int = 0
     changed: float = 0
-    more: Counter[str] = field(default_factory=Counter)
-    fewer: Counter[str] = field(default_factory=Counter)
-    moved: Counter[str] = field(default_factory=Counter)
+    more: Numbers = field(default_factory=Counter)
+    fewer: Numbers = field(default_factory=Counter)
+    moved: Numbers = field(default_factory=Counter)
     unknown: float = 0
     is_sampled: bool = False
 
-    def scale(self, factor: float) -> Effect:
-        """Return the same numbers for ``factor`` times as many learners in courses."""
-        scaled = [Counter({k: n * factor for k, n in one.items()}) for one in (self.more, self.fewer, self.moved)]
-        more, fewer, moved = scaled
-        changed, unknown = self.changed * factor, self.unknown * factor
-        return replace(self, changed=changed, more=more, fewer=fewer, moved=moved, unknown=unknown)
-
-    def add(self, other: Effect) -> None:
-        self.changed += other.changed
-        self.unknown += other.unknown
+    def add(self, other: Effect, factor: float) -> None:
+        """Add the numbers of ``factor`` times as many learners in courses."""
+        self.changed += other.changed * factor
+        self.unknown += other.unknown * factor
         for mine, others in ((self.more, other.more), (self.fewer, other.fewer), (self.moved, other.moved)):
-            mine.update(others)
+            mine.update({kind: count * factor for kind, count in others.items()})
 
 
 def compare(
@@ -89,16 +85,13 @@ def compare(
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
     # Undo what the platform writes on the way (the overview of a course that has none).
-    with transaction.atomic():
-        try:
-            closed = left_out(courses)
-            chosen = {key: number for key, number in courses.items() if key not in closed}
-            return _compare(before, after, chosen, deadline)
-        finally:
-            transaction.set_rollback(True)
+    with undone():
+        closed = left_out(courses)
+        chosen = {key: number for key, number in courses.items() if key not in closed}
+        return _compare(before, after, chosen, deadline)
 
 
-def example(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> tuple[int, str] | None:
+def example(configuration: Configuration) -> tuple[int, str] | None:
     """Return a learner of this site, and the course run, of whom something would be reported if nothing had been yet.
 
     Those who have completed something come first. None if there is nobody among the first of the largest courses.
@@ -106,23 +99,20 @@ def example(configuration: Configuration, all_courses: AllCourses = courses_by_s
     Raises:
         PlatformUnavailable: the LMS could not be asked.
     """
-    courses = all_courses().get(configuration.site_id, {})
+    courses = courses_by_site().get(configuration.site_id, {})
     # Undo what the platform writes on the way.
-    with transaction.atomic():
-        try:
-            closed, book = left_out(courses, configuration.catalog), CourseBook()
-            largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
-            for key in largest:
-                with suppress(PlatformUnavailable):
-                    drawn = edx_platform.enrollments_after(key, 0, EACH)
-                    rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
-                    course = book.get(key)
-                    side = None if course is None else _Side(configuration, course, rows)
-                    found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
-                    if found:
-                        return found[0][1], key
-        finally:
-            transaction.set_rollback(True)
+    with undone():
+        closed, book = left_out(courses, configuration.catalog), CourseBook()
+        largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
+        for key in largest:
+            with suppress(PlatformUnavailable):
+                drawn = edx_platform.enrollments_after(key, 0, EACH)
+                rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
+                course = book.get(key)
+                side = None if course is None else _Side(configuration, course, rows)
+                found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
+                if found:
+                    return found[0][1], key
     return None
 
 
@@ -131,7 +121,7 @@ def _compare(before: Configuration | None, after: Configuration | None, courses:
     is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
     # How much of the whole each course run stands for.
     shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
-    whole, done, book = Effect(), 0.0, CourseBook()
+    part, done, book = Effect(), 0.0, CourseBook()
     for key in shares:
         if done and time.monotonic() >= deadline:
             break
@@ -143,9 +133,11 @@ def _compare(before: Configuration | None, after: Configuration | None, courses:
             continue
         if examined:
             done += shares[key]
-            whole.add(found.scale(shares[key] / examined))
-    whole = whole.scale(total / done) if done else whole
-    return replace(whole, enrollments=total, is_sampled=not is_small or done < total)
+            part.add(found, shares[key] / examined)
+    whole = Effect(enrollments=total, is_sampled=not is_small or done < total)
+    if done:
+        whole.add(part, total / done)
+    return whole
 
 
 def _draws(courses: Courses, total: int) -> dict[str, float]:
@@ -170,27 +162,20 @@ def _of_course(
     if course is None:
         return found, examined
     drawn = edx_platform.drawn_enrollments({course.key: enrollments}, parts_of(enrollments, most))
-    user_ids = [user_id for user_id, _key, _enrollment in drawn]
-    for some in in_chunks(user_ids):
-        examined += len(some)
-        _count(found, before, after, course, some)
+    for user_ids in in_chunks(user_id for user_id, _key, _enrollment in drawn):
+        examined += len(user_ids)
+        known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
+        rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
+        rows |= {row.user_id: row for row in known}
+        old, new = _Side(before, course, rows), _Side(after, course, rows)
+        for user_id, row in rows.items():
+            now, then = old.due(user_id), new.due(user_id)
+            if _differ(now, then):
+                _note(found, now, then)
+            elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
+                # With everything done: whether the progress matters at all.
+                found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
     return found, examined
-
-
-def _count(
-    found: Effect, before: Configuration | None, after: Configuration | None, course: Course, user_ids: Sequence[int]
-) -> None:
-    known = LearnerCourse.objects.filter(course_key=course.key, user_id__in=user_ids)
-    rows = {user_id: LearnerCourse(user_id=user_id, course_key=course.key) for user_id in user_ids}
-    rows |= {row.user_id: row for row in known}
-    old, new = _Side(before, course, rows), _Side(after, course, rows)
-    for user_id, row in rows.items():
-        now, then = old.due(user_id), new.due(user_id)
-        if _differ(now, then):
-            _note(found, now, then)
-        elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
-            # With everything done: whether the progress matters at all.
-            found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
 
 
 class _Side:
@@ -216,22 +201,17 @@ class _Side:
         finding = self._findings.get(user_id)
         if finding is None:
             return {}
-        due = milestones.due(finding.reported, _observed(finding, percent), finding.policy)[1]
+        row, observed = finding.row, finding.observed
+        if observed.activity.has_complete_block:
+            seen = (row.percent_seen, row.percent_unlocked_seen) if percent is None else (percent, percent)
+            observed = replace(observed, percent=seen[0], percent_unlocked=seen[1])
+        due = milestones.due(finding.reported, observed, finding.policy)[1]
         return {(str(one.kind), one.value): one for one in due}
 
     def asks(self, user_id: int) -> bool:
         """Return whether the progress can change what is due."""
         finding = self._findings.get(user_id)
         return finding is not None and milestones.needs_percent(finding.reported, finding.observed, finding.policy)
-
-
-def _observed(finding: LearnerFinding, percent: int | None) -> Observed:
-    row, observed = finding.row, finding.observed
-    if not observed.activity.has_complete_block:
-        return observed
-    if percent is not None:
-        return replace(observed, percent=percent, percent_unlocked=percent)
-    return replace(observed, percent=row.percent_seen, percent_unlocked=row.percent_unlocked_seen)
 
 
 def _differ(now: Due, then: Due) -> bool:

@@ -242,26 +242,22 @@ def of_sweep(sweep: Sweep | None) -> str:
     """Return up to when a site is compared with the LMS, and how far the round in progress is."""
     if sweep is None:
         return gettext("not yet; the first pass of a worker begins")
-    done = {"count": sweep.enrollments_done, "course": sweep.course_key or "-"}
-    until = sweep.compared_until
-    said = gettext("not once yet as a whole")
-    if until is not None:
-        said = gettext("everything up to %(at)s") % {"at": f"{until:%Y-%m-%d %H:%M} UTC"}
+    said = [gettext("not once yet as a whole")]
+    if sweep.compared_until is not None:
+        said = [gettext("everything up to %(at)s") % {"at": f"{sweep.compared_until:%Y-%m-%d %H:%M} UTC"}]
     if sweep.started_at is not None and sweep.finished_at is None:
         text = ngettext(
             "a round is under way: %(count)s enrollment so far, at %(course)s",
             "a round is under way: %(count)s enrollments so far, at %(course)s",
             sweep.enrollments_done,
         )
-        said = f"{said}; {text % done}"
+        said.append(text % {"count": sweep.enrollments_done, "course": sweep.course_key or "-"})
     if sweep.failed_courses:
         text = ngettext(
-            "%(count)s course run could not be read",
-            "%(count)s course runs could not be read",
-            sweep.failed_courses,
+            "%(count)s course run could not be read", "%(count)s course runs could not be read", sweep.failed_courses
         )
-        said = f"{said}; {text % {'count': sweep.failed_courses}}"
-    return said
+        said.append(text % {"count": sweep.failed_courses})
+    return "; ".join(said)
 
 
 def listed(words: Iterable[object]) -> str:

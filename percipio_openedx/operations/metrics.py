@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from percipio_openedx import config
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.destination import DeliveryAttempt
-from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
+from percipio_openedx.models.learner_course import ObservationFailure
 from percipio_openedx.operations import problems, status
 from percipio_openedx.operations.status import Snapshot
 
@@ -119,9 +119,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Gauge]:
             failing.values[of, part] = count
     yield failing
     held = Gauge("held_learners", "Learners in courses held back at the last observation", ("site", "reason"))
-    # Every site, and "greater than", so that the index on site and reason is used.
-    rows = LearnerCourse.objects.filter(site_id__in=list(snapshot.sites), hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
+    for site_id, reason, count in status.held(snapshot.sites):
         held.values[str(site_id), reason] = count
     yield held
 

@@ -22,13 +22,15 @@ from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 from percipio_openedx.operations import labels
+from percipio_openedx.operations.sites import SiteStatus, course_named
 
 if TYPE_CHECKING:
     # The LMS's web processes show alert titles and must start without the rest.
     from percipio_openedx.models.destination import Destination
-    from percipio_openedx.operations.sites import SiteStatus
     from percipio_openedx.operations.status import Snapshot
 
+# The admin page of what has none of its own.
+OVERVIEW = "overview"
 # The subject of notices that no worker takes up.
 NOTICES = "notices"
 
@@ -56,21 +58,26 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """Labels for one kind of problem, all lazy; ``sentence`` and ``fix`` have placeholders."""
+    """Labels for one kind of problem, all lazy; ``sentence`` and ``fix`` have placeholders.
+
+    ``page`` is the name of the admin page that shows it, and its filters.
+    """
 
     title: str | Promise
     sentence: Any
     fix: Any
     severity: Severity = Severity.ERROR
+    page: str = OVERVIEW
 
 
 RUN_A_WORKER = _("Run percipio_run, and see that a worker of the LMS (or percipio_run --loop) is always running.")
 
-KINDS: Mapping[ProblemCode, ProblemKind] = {
+KINDS: Mapping[str, ProblemKind] = {
     ProblemCode.MISCONFIGURED: ProblemKind(
         _("the configuration has a mistake"),
         _("Nothing is sent: %(setting)s %(problem)s."),
         _("Correct %(setting)s, in the settings or in the site's configuration."),
+        page="percipioconfiguration_changelist",
     ),
     ProblemCode.NO_COURSES: ProblemKind(
         _("no course can belong to the site"),
@@ -82,6 +89,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "Configure the site that the courses belong to, or change SITE_ID or course_org_filter. Then run "
             "percipio_backfill: of what happened meanwhile nothing was noticed."
         ),
+        page="percipioconfiguration_changelist",
     ),
     ProblemCode.SITE_VALUES: ProblemKind(
         _("the site's own name or address cannot be used"),
@@ -93,11 +101,13 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         _("nothing is configured"),
         _("Nothing is reported: no site has a configuration."),
         _("Set PERCIPIO_PARTNER_NAME, PERCIPIO_CLIENT_ID and PERCIPIO_CLIENT_SECRET, or use the admin."),
+        page="percipioconfiguration_changelist",
     ),
     ProblemCode.LATE: ProblemKind(
         _("something waits for too long"),
         _("No worker seems to run, or it cannot keep up: the oldest statement has been waiting since %(at)s."),
         RUN_A_WORKER,
+        page="statement_changelist?state=waiting&site=%(site)s",
     ),
     ProblemCode.PAUSED: ProblemKind(
         _("nothing is sent"),
@@ -107,6 +117,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "count",
         ),
         _("percipio_doctor --online says more. It is then tried by itself, or at once: percipio_retry --now"),
+        page="destination_change",
     ),
     ProblemCode.BROKEN: ProblemKind(
         _("a step of the worker breaks"),
@@ -123,11 +134,13 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "count",
         ),
         _("Nothing is lost: it is tried again by itself. percipio_doctor --online says more."),
+        page="destination_change",
     ),
     ProblemCode.UNREADABLE: ProblemKind(
         _("a course cannot be read"),
         _("Since %(at)s the LMS cannot read %(course)s (%(reason)s). Its reports wait; all others leave."),
         _("Repair the course in the LMS, or leave it out (percipio_courses); percipio_retry --now tries it at once."),
+        page="observationfailure_changelist?of=course",
     ),
     ProblemCode.PARKED: ProblemKind(
         _("statements are refused"),
@@ -137,6 +150,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "count",
         ),
         _("See why in the admin (statements, parked); when the cause is removed: percipio_retry --parked"),
+        page="statement_changelist?state=parked&site=%(site)s",
     ),
     ProblemCode.ITEMS_REFUSED: ProblemKind(
         _("courses are refused"),
@@ -146,6 +160,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "count",
         ),
         _("See why in the admin (catalog, refused). Correct the course, or its course override; it is then sent anew."),
+        page="catalogentry_changelist?state=refused&site=%(site)s",
     ),
     ProblemCode.UNKNOWN_LEARNERS: ProblemKind(
         _("Percipio does not know some learners"),
@@ -159,6 +174,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
             "LMS; then choose Try again there, or run percipio_retry --unknown."
         ),
         Severity.WARNING,
+        page="unknownlearner_changelist",
     ),
     ProblemCode.UNOBSERVED: ProblemKind(
         _("learners cannot be observed"),
@@ -169,6 +185,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("They are tried again by themselves; the admin lists them (observations that failed)."),
         Severity.WARNING,
+        page="observationfailure_changelist?of=learner",
     ),
     ProblemCode.NOT_REBUILT: ProblemKind(
         _("statements cannot be rebuilt"),
@@ -179,6 +196,7 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("Remove the cause; they are tried again by themselves, or at once by percipio_retry --now."),
         Severity.WARNING,
+        page="statement_changelist?state=outdated",
     ),
     ProblemCode.CLOCK: ProblemKind(
         _("a clock is wrong"),
@@ -201,36 +219,10 @@ KINDS: Mapping[ProblemCode, ProblemKind] = {
         ),
         _("Send the list of percipio_erasures to Skillsoft; then percipio_erasures --done ID"),
         Severity.WARNING,
+        page="erasurerequest_changelist?state=open",
     ),
 }
 TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.items()}
-
-# The admin page that shows a problem, by its address's name; of all others the overview.
-OVERVIEW = "overview"
-PAGES: Mapping[str, str] = {
-    ProblemCode.MISCONFIGURED: "percipioconfiguration_changelist",
-    ProblemCode.NO_COURSES: "percipioconfiguration_changelist",
-    ProblemCode.UNCONFIGURED: "percipioconfiguration_changelist",
-    ProblemCode.LATE: "statement_changelist",
-    ProblemCode.PAUSED: "destination_change",
-    ProblemCode.FAILING: "destination_change",
-    ProblemCode.UNREADABLE: "observationfailure_changelist",
-    ProblemCode.PARKED: "statement_changelist",
-    ProblemCode.ITEMS_REFUSED: "catalogentry_changelist",
-    ProblemCode.UNKNOWN_LEARNERS: "unknownlearner_changelist",
-    ProblemCode.UNOBSERVED: "observationfailure_changelist",
-    ProblemCode.NOT_REBUILT: "statement_changelist",
-    ProblemCode.ERASURES: "erasurerequest_changelist",
-}
-QUERIES: Mapping[str, str] = {
-    ProblemCode.LATE: "state=waiting",
-    ProblemCode.UNREADABLE: "of=course",
-    ProblemCode.PARKED: "state=parked",
-    ProblemCode.ITEMS_REFUSED: "state=refused",
-    ProblemCode.UNOBSERVED: "of=learner",
-    ProblemCode.NOT_REBUILT: "state=outdated",
-    ProblemCode.ERASURES: "state=open",
-}
 
 # Why a destination is paused, with the fix.
 PAUSES: Mapping[str, str | Promise] = {
@@ -302,21 +294,17 @@ def broken_step(step: str, reason: str) -> Problem:
 def page_of(code: str, subject: str, site_id: int | None = None) -> str:
     """Return the path of the admin page that shows a problem; ``''`` where the LMS has no admin."""
     kind, _colon, key = subject.partition(":")
-    name, arguments, query = PAGES.get(code, OVERVIEW), [], ""
-    if code in (ProblemCode.PAUSED, ProblemCode.FAILING) and kind == "destination":
-        arguments = [key]
-    elif code in QUERIES:
-        query = "?" + QUERIES[code]
-        if code in (ProblemCode.LATE, ProblemCode.PARKED, ProblemCode.ITEMS_REFUSED) and site_id is not None:
-            query += f"&site={site_id}"
+    page = KINDS[code].page if code in KINDS else OVERVIEW
     if subject == NOTICES:
-        name, query = "notice_changelist", ""
+        page = "notice_changelist"
     elif code == ProblemCode.MISCONFIGURED and kind == "account":
-        name = "account_changelist"
+        page = "account_changelist"
+    name, mark, query = page.partition("?")
     try:
-        return reverse(f"admin:percipio_openedx_{name}", args=arguments) + query
+        path = reverse(f"admin:percipio_openedx_{name}", args=[key] if name == "destination_change" else [])
     except NoReverseMatch:
         return ""
+    return path + mark + query % {"site": site_id}
 
 
 def pause_of(row: Destination) -> str:
@@ -439,7 +427,7 @@ def _observing(snapshot: Snapshot) -> Iterator[Problem]:
             # A first failure is usually temporary and gone in the next pass.
             severity=Severity.ERROR if row.failures > 1 else Severity.WARNING,
             since=row.failing_since,
-            course=row.course_key,
+            course=course_named(row.course_key, snapshot.course_names),
             reason=row.reason,
         )
     for reason, count in snapshot.learners.items():

@@ -71,7 +71,9 @@ def sentence(found: Reach) -> str:
         "courses": ngettext("%(count)s course", "%(count)s courses", found.courses) % {"count": number(found.courses)},
     }
     if found.accounts:
-        numbers["learners"] += f" ({_by_account(found)})"
+        counts = sorted(found.accounts.items())
+        each = labels.listed(f"{name}: {number(count, is_about=found.is_sampled)}" for name, count in counts)
+        numbers["learners"] += f" ({each})"
     others = sum(found.others.values())
     if not others:
         return _("Reports %(learners)s in %(reported)s of %(courses)s.") % numbers
@@ -84,12 +86,6 @@ def sentence(found: Reach) -> str:
         "why": counted(_most_named(found.others), labels.HOLDS_IN_SHORT, is_about=found.is_sampled),
     }
     return _("Reports %(learners)s in %(reported)s of %(courses)s; %(others)s.") % numbers
-
-
-def _by_account(found: Reach) -> str:
-    """Return how many learners each account has: ``acme: 200, beta: 12``."""
-    counts = sorted(found.accounts.items())
-    return labels.listed(f"{name}: {number(count, is_about=found.is_sampled)}" for name, count in counts)
 
 
 def of_effect(found: Effect) -> list[str]:

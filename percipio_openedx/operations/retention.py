@@ -7,10 +7,10 @@ is reported twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
@@ -24,41 +24,36 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
+from percipio_openedx.operations.requeue import pages
 from percipio_openedx.reporting import retirement
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 1000
 SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
-Step = Callable[[int], object]
 
 # What is counted: rows of each kind, then erased learners, then courses of canceled retirements.
 PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired", "resumed")
 
 
-class Cutoffs(NamedTuple):
-    """Prune rows older than these; None to keep them for ever."""
+def cutoffs() -> dict[str, datetime]:
+    """Return before when rows are pruned, by the setting; None of those kept for ever.
 
-    statements: datetime | None
-    parked: datetime | None
-    logs: datetime | None
-
-
-def cutoffs() -> Cutoffs:
-    """Return the cutoffs from the settings, or raise ``PercipioConfigurationError``."""
-    days = [config.retention_days(what) for what in ("", "PARKED", "LOG")]
-    return Cutoffs(*(timezone.now() - timedelta(days=count) if count else None for count in days))
+    Raises ``PercipioConfigurationError``.
+    """
+    days = {what: config.retention_days(what) for what in ("", "PARKED", "LOG")}
+    return {what: timezone.now() - timedelta(days=count) for what, count in days.items() if count}
 
 
 class Prune:
-    """One pruning; safe to stop between batches.
+    """One pruning of what is older than ``cutoffs`` say; safe to stop between batches.
 
     ``is_over`` is checked between batches, ``on_gone`` called with the rows of each; ``dry_run`` only counts.
     """
 
     def __init__(
         self,
-        before: Cutoffs,
+        before: Mapping[str, datetime],
         is_over: Callable[[], bool],
         on_gone: Callable[[int], object] = int,
         dry_run: bool = False,
@@ -73,16 +68,16 @@ class Prune:
 
         Raises ``PlatformUnavailable`` if the LMS could not tell who is retired; everything else is done by then.
         """
-        before, counts = self._before, self.counts
-        if before.statements is not None:
-            counts["statements"] = self._statements(SETTLED, before.statements)
-        if before.parked is not None:
-            counts["parked"] = self._statements((State.PARKED,), before.parked)
-        if before.logs is not None:
-            counts["attempts"] = self._rows(_attempts(before.logs))
-            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before.logs))
-            counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before.logs))
-            counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before.logs))
+        counts = self.counts
+        if before := self._before.get(""):
+            counts["statements"] = self._statements(SETTLED, before)
+        if before := self._before.get("PARKED"):
+            counts["parked"] = self._statements((State.PARKED,), before)
+        if before := self._before.get("LOG"):
+            counts["attempts"] = self._rows(_attempts(before))
+            counts["pulls"] = self._rows(PullAudit.objects.filter(at__lt=before))
+            counts["backfills"] = self._rows(BackfillRun.objects.filter(finished_at__lt=before))
+            counts["erasures"] = self._rows(ErasureRequest.objects.filter(done_at__lt=before))
         if self._dry_run and not self._is_over():
             counts["retired"] = count_retired()
         elif not self._is_over():
@@ -93,7 +88,9 @@ class Prune:
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:
         """Read by id, which is roughly by age, up to the first page of young rows."""
         gone = 0
-        for rows in _pages(Statement.objects.all(), "state", "stored_at", "settled_at", is_over=self._is_over):
+        for rows in pages(
+            Statement.objects.all(), "state", "stored_at", "settled_at", size=AT_ONCE, is_over=self._is_over
+        ):
             if all(stored_at >= before for _, _, stored_at, _ in rows):
                 break
             old = [pk for pk, state, _, settled in rows if state in states and settled is not None and settled < before]
@@ -101,8 +98,8 @@ class Prune:
         return gone
 
     def _rows(self, rows: QuerySet[Model]) -> int:
-        pages = _pages(rows, is_over=self._is_over)
-        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in pages)
+        found = pages(rows, size=AT_ONCE, is_over=self._is_over)
+        return sum(self._delete(rows.model, [pk for (pk,) in page]) for page in found)
 
     def _delete(self, model: type[Model], pks: list[int], **still: object) -> int:
         """Delete rows unchanged since they were read: one may have been requeued."""
@@ -111,16 +108,6 @@ class Prune:
         deleted, _ = model._default_manager.filter(pk__in=pks, **still).delete()
         self._on_gone(deleted)
         return deleted
-
-
-def _pages(
-    rows: QuerySet[Any], *columns: str, is_over: Callable[[], bool] = lambda: False
-) -> Iterator[list[tuple[Any, ...]]]:
-    last = 0
-    ordered = rows.order_by("pk").values_list("pk", *columns)
-    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:AT_ONCE])):
-        last = page[-1][0]
-        yield page
 
 
 def _attempts(before: datetime) -> QuerySet[DeliveryAttempt]:
@@ -167,7 +154,7 @@ def resume_canceled() -> int:
     # List every site that has a row, so that the index beginning with the site is used.
     sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
     held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
-    for page in _pages(held, "user_id", "course_key"):
+    for page in pages(held, "user_id", "course_key", size=AT_ONCE):
         parts, _broken = apart(Boundary.LEARNER, page, notice)
         noticed += sum(parts)
     return noticed

@@ -1,23 +1,23 @@
-"""One worker pass: observe, rebuild, deliver, send the catalog, then back-fill and sweep; and schedule the next."""
+"""One worker pass: observe, rebuild, deliver, send the catalog, then back-fill and sweep; and how many run at once."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache, partial
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache
+from typing import NamedTuple, TypeVar
+from uuid import uuid4
 
+from django.core.cache import cache as shared_cache
 from django.utils import timezone
 from edx_django_utils.monitoring import set_custom_attribute
 
 from percipio_openedx.bulkheads import Boundary, bulkhead
-
-if TYPE_CHECKING:
-    from percipio_openedx.operations.walk import Walked
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 # Longest wait until the next pass after a broken step.
 AFTER_A_BROKEN_STEP = timedelta(seconds=60)
+# The run slots, in the LMS's shared cache.
+SLOT_KEY = "percipio_openedx:slot:%d"
 
 
 class Step(StrEnum):
@@ -68,29 +70,29 @@ def run_pass(budget: float | None = None) -> Pass:
     from percipio_openedx.catalog.push import Pushed, push_due
     from percipio_openedx.delivery.dispatcher import Delivered, deliver_due
     from percipio_openedx.operations import alerts, backfill, sites, sweep
+    from percipio_openedx.operations.walk import Walked
     from percipio_openedx.reporting import RebuildSummary, ReportSummary, rebuild_due, report_due
     from percipio_openedx.reporting.rebuild import next_at as next_rebuild
 
     alerts.connect()
     done = Pass()
     began = time.monotonic()
-    deadline = None if budget is None else began + budget / 2
-    reported = _step(done, Step.OBSERVING, lambda: report_due(deadline), ReportSummary())
-    if reported.broken:
-        done.broken[Step.OBSERVING] = reported.broken
-    deadline = None if budget is None else time.monotonic() + max(1.0, (budget - (time.monotonic() - began)) / 2)
-    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(deadline), RebuildSummary())
-    left = None if budget is None else max(1.0, budget - (time.monotonic() - began))
-    delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left), Delivered())
-    left = None if budget is None else max(1.0, (budget - (time.monotonic() - began)) / 2)
+
+    def left(share: float, least: float = 1.0) -> float | None:
+        return None if budget is None else max(least, (budget - (time.monotonic() - began)) * share)
+
+    def until(share: float) -> float | None:
+        seconds = left(share)
+        return None if seconds is None else time.monotonic() + seconds
+
     reporting = cache(sites.reporting)
-    pushed = _step(done, Step.CATALOG, lambda: push_due(reporting().values(), left), Pushed())
-    if pushed.broken:
-        done.broken[Step.CATALOG] = pushed.broken
-    sweeping = partial(sweep.sweep_due, reporting=reporting)
+    reported = _step(done, Step.OBSERVING, lambda: report_due(until(0.5)), ReportSummary())
+    rebuilt = _step(done, Step.REBUILDING, lambda: rebuild_due(until(0.5)), RebuildSummary())
+    delivered = _step(done, Step.DELIVERING, lambda: deliver_due(budget_seconds=left(1.0)), Delivered())
+    pushed = _step(done, Step.CATALOG, lambda: push_due(reporting().values(), left(0.5)), Pushed())
     walked = [
-        _walk(done, step, work, None if budget is None else budget - (time.monotonic() - began))
-        for step, work in ((Step.BACKFILLING, backfill.carry_on), (Step.SWEEPING, sweeping))
+        _step(done, Step.BACKFILLING, lambda: backfill.carry_on(left(1.0, least=0.0)), Walked()),
+        _step(done, Step.SWEEPING, lambda: sweep.sweep_due(left(1.0, least=0.0), reporting=reporting), Walked()),
     ]
     # A claim or an operator may have outdated more since.
     to_build = _step(done, Step.REBUILDING, next_rebuild, None)
@@ -116,19 +118,47 @@ def run_pass(budget: float | None = None) -> Pass:
     return done
 
 
-def _walk(done: Pass, step: Step, work: Callable[[float | None], Walked], seconds: float | None) -> Walked:
-    from percipio_openedx.operations.walk import Walked
-
-    walked = _step(done, step, lambda: work(seconds), Walked())
-    if walked.broken:
-        done.broken[step] = walked.broken
-    return walked
-
-
 def _step(done: Pass, step: Step, work: Callable[[], T], otherwise: T) -> T:
     """Run one step behind a bulkhead: if it breaks, the others and the next pass still run."""
     with bulkhead(Boundary.STEP) as contained:
-        return work()
+        result = work()
+        # A part of the step that broke behind a bulkhead of its own.
+        if part := getattr(result, "broken", ""):
+            done.broken[step] = part
+        return result
     done.broken[step] = contained.reason
     logger.error("step of a pass broke step=%s error=%s", step, contained.reason)
     return otherwise
+
+
+class Slot(NamedTuple):
+    """One run slot; ``has_neighbor`` says that there is another after it."""
+
+    number: int
+    has_neighbor: bool
+
+
+def slots_in_use(count: int) -> int:
+    """Return how many of ``count`` run slots are taken now."""
+    return len(shared_cache.get_many([SLOT_KEY % number for number in range(count)]))
+
+
+@contextmanager
+def slot_taken(count: int, longest: float) -> Iterator[Slot | None]:
+    """Take one of ``count`` run slots; None when enough runs are at work. It frees itself after ``longest`` seconds.
+
+    A cache that stores nothing gives everyone the first slot and no neighbor: concurrent runs are safe, and none starts
+    a second one.
+    """
+    token = uuid4().hex
+    keys = [SLOT_KEY % number for number in range(count)]
+    number = next((number for number in range(count) if shared_cache.add(keys[number], token, int(longest))), None)
+    if number is None:
+        yield None
+        return
+    is_ours = shared_cache.get(keys[number]) == token
+    try:
+        yield Slot(number, has_neighbor=is_ours and number + 1 < count)
+    finally:
+        if is_ours:
+            shared_cache.delete(keys[number])

@@ -13,13 +13,13 @@ from functools import cache, partial
 from itertools import chain
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
+from percipio_openedx.db import undone
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse, registration_for
 from percipio_openedx.reporting.findings import LearnerFinding
@@ -103,13 +103,9 @@ class Sites:
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
     def courses(self, scope: Scope) -> tuple[dict[str, int], dict[str, str]]:
-        """Return the enrollments of a scope's course runs whose sites report.
+        """Return the enrollments of a scope's course runs whose sites report, and why a site is unknown.
 
-        Also the reason for each course run whose site is unknown.
-
-        Raises:
-            PlatformUnavailable: the LMS could not be asked.
-            PercipioConfigurationError: a site is misconfigured.
+        Raises ``PlatformUnavailable``, and ``PercipioConfigurationError`` where a site is misconfigured.
         """
         counts = edx_platform.enrollment_counts(scope.user_id)
         found, unknown = {}, {}
@@ -164,32 +160,25 @@ class Forecast:
         return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
 
 
-def forecast(
-    scope: Scope, sample: int | None, stop: threading.Event, on_examined: Callable[[int], object] = int
-) -> Forecast:
+def forecast(scope: Scope, sample: int, stop: threading.Event, on_examined: Callable[[int], object] = int) -> Forecast:
     """Count and examine the scope.
 
-    ``sample`` limits the learners in courses examined, spread evenly over the courses; None for all. ``stop`` is
-    checked between courses, ``on_examined`` called with the number just examined.
-
-    Raises:
-        PercipioConfigurationError: a site is misconfigured.
-        PlatformUnavailable: the LMS could not be asked.
+    ``sample`` limits the learners in courses examined, spread evenly over the courses. ``stop`` is checked between
+    courses, ``on_examined`` called with the number just examined. Raises as ``Sites.courses``.
     """
     sites = Sites()
     counts, unknown = sites.courses(scope)
     found = Forecast(courses=len(counts), enrollments=sum(counts.values()), failed_courses=unknown)
-    each = None if sample is None else max(1, sample // max(1, len(counts)))
+    each = max(1, sample // max(1, len(counts)))
     for course_key in counts:
-        left = None if sample is None else sample - found.examined
-        if stop.is_set() or left == 0:
+        left = sample - found.examined
+        if stop.is_set() or not left:
             break
         configuration = sites.configuration(course_key)
         if configuration is None:
             continue
-        most = None if each is None or left is None else min(each, left)
         with bulkhead(Boundary.COURSE) as contained:
-            for count in _course(found, scope, configuration, course_key, most):
+            for count in _course(found, scope, configuration, course_key, min(each, left)):
                 on_examined(count)
         if contained.error is not None:
             raise_if_everybodys(contained.error)
@@ -197,15 +186,9 @@ def forecast(
     return found
 
 
-def _course(
-    found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int | None
-) -> Iterator[int]:
+def _course(found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int) -> Iterator[int]:
     courses, after, done = CourseBook(), 0, 0
-    while most is None or done < most:
-        limit = AT_ONCE if most is None else min(AT_ONCE, most - done)
-        rows = edx_platform.enrollments_after(course_key, after, limit, scope.user_id)
-        if not rows:
-            return
+    while rows := edx_platform.enrollments_after(course_key, after, min(AT_ONCE, most - done), scope.user_id):
         after = rows[-1][0]
         done += len(rows)
         user_ids = sorted(scope.learners(course_key, rows))
@@ -226,12 +209,9 @@ def _examined(
     configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
 ) -> list[LearnerFinding]:
     """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
-    with transaction.atomic():
-        try:
-            rows = _rows(configuration.site_id, course_key, user_ids)
-            return examine(configuration, course_key, course, rows, timezone.now())
-        finally:
-            transaction.set_rollback(True)
+    with undone():
+        rows = _rows(configuration.site_id, course_key, user_ids)
+        return examine(configuration, course_key, course, rows, timezone.now())
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:

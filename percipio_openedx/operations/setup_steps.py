@@ -115,7 +115,7 @@ def examine(site_id: int, now: datetime, tests: Mapping[str, ConnectionTest] | N
     found_here = list(connections(site_id))
     for one in found_here:
         if one.configuration is not None:
-            one.test = (tests or {}).get(one.account) or recall_test(one.configuration)
+            one.test = (tests or {}).get(one.account) or cache.get(_test_key(one.configuration))
     here = [one for one in problems.find(snapshot) if one.site_id in (None, site_id)]
     meant = meant_for(site_id)
     said = reach_sentences.whom(meant) if meant is not None else Said("")
@@ -174,7 +174,7 @@ def _steps(setup: SiteSetup) -> Iterator[SetupStep]:
         problem = _("Nobody would be reported.")
     is_chosen = isinstance(meant, Configuration) and not problem
     yield SetupStep("scope", _("Whom and what"), is_chosen, problem, fix)
-    previewed = isinstance(meant, Configuration) and was_previewed(meant)
+    previewed = isinstance(meant, Configuration) and bool(cache.get(_preview_key(meant)))
     yield SetupStep("preview", _("Preview of one real statement"), has_arrived or previewed)
     on = setup.status.configuration
     switched_on = on is not None and bool(on.senders)
@@ -209,33 +209,25 @@ def _in_order(steps: Iterator[SetupStep]) -> Iterator[SetupStep]:
 
 
 def remember_test(configuration: Configuration, test: ConnectionTest) -> None:
-    cache.set(_key(configuration), test, timeout=REMEMBERED)
-
-
-def recall_test(configuration: Configuration) -> ConnectionTest | None:
-    """Return the last test of these credentials, if it is remembered."""
-    found: ConnectionTest | None = cache.get(_key(configuration))
-    return found
+    cache.set(_test_key(configuration), test, timeout=REMEMBERED)
 
 
 def remember_preview(configuration: Configuration) -> None:
+    """Remember that a statement as this configuration makes them was previewed."""
     cache.set(_preview_key(configuration), True, timeout=REMEMBERED)
 
 
-def was_previewed(configuration: Configuration) -> bool:
-    """Return whether a statement as this configuration makes them was previewed."""
-    return bool(cache.get(_preview_key(configuration)))
-
-
-def _preview_key(configuration: Configuration) -> str:
-    text = "|".join(one.fingerprint for one in (configuration, *configuration.senders))
-    hashed = salted_hmac("percipio_openedx.operations.setup_steps", text, algorithm="sha256")
-    return f"percipio_openedx:previewed:{configuration.site_id}:{hashed.hexdigest()}"
+def _preview_key(one: Configuration) -> str:
+    return _key(f"previewed:{one.site_id}", "|".join(each.fingerprint for each in (one, *one.senders)))
 
 
 @sensitive_variables()
-def _key(one: Configuration) -> str:
+def _test_key(one: Configuration) -> str:
     where = (one.api_url, one.token_url, one.partner, one.organization, one.api, one.catalog.offering, one.catalog.push)
-    text = json.dumps([__version__, *where, one.client_id, one.client_secret.reveal()])
+    return _key("tested", json.dumps([__version__, *where, one.client_id, one.client_secret.reveal()]))
+
+
+@sensitive_variables()
+def _key(what: str, text: str) -> str:
     hashed = salted_hmac("percipio_openedx.operations.setup_steps", text, algorithm="sha256")
-    return f"percipio_openedx:tested:{hashed.hexdigest()}"
+    return f"percipio_openedx:{what}:{hashed.hexdigest()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -174,11 +174,6 @@ def mistakes_of(configuration: Configuration) -> dict[str, PercipioConfiguration
     return {name: one for name, one in every.items() if isinstance(one, PercipioConfigurationError)}
 
 
-def senders() -> list[Configuration]:
-    """Return what is sent with: the configuration of each site that reports, or those of its usable accounts."""
-    return [sender for one in reporting().values() for sender in one.senders]
-
-
 def place_name(site_name: str, account: str) -> str:
     """Return how a site, or one of its accounts, is called in a sentence."""
     return _("%(site)s, account %(account)s") % {"site": site_name, "account": account} if account else site_name
@@ -206,6 +201,22 @@ def site_name(site_id: int) -> str:
     return names([site_id])[site_id]
 
 
+def course_names(keys: Iterable[str]) -> dict[str, str]:
+    """Return the names of the course runs that the LMS knows, by key; none if it cannot be asked."""
+    runs = []
+    for key in set(keys):
+        with suppress(PlatformUnavailable):
+            runs += [key] if edx_platform.parsed(key).run else []
+    with suppress(PlatformUnavailable):
+        return {run.key: run.name for run in edx_platform.course_runs(runs) if run.name}
+    return {}
+
+
+def course_named(key: str, known: Mapping[str, str]) -> str:
+    """Return how a course run is called in a sentence: by its name of these with its key, or by the key alone."""
+    return f"{known[key]} ({key})" if key in known else key
+
+
 def subject_names(subjects: Iterable[str]) -> dict[str, str]:
     """Return what problems are about (``Problem.subject``), with sites, accounts and destinations by name.
 
@@ -226,13 +237,6 @@ def subject_names(subjects: Iterable[str]) -> dict[str, str]:
         elif kind in ("site", "account"):
             named[text] = place_name(site_names[int(number)], "".join(account))
     return named
-
-
-def site_named(text: str) -> int | None:
-    """Return the site with an id or a domain, with or without a port; None if there is none."""
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text) if Site.objects.filter(pk=int(text)).exists() else None
-    return edx_platform.site_id_of_host(text)
 
 
 def without_courses() -> set[int]:

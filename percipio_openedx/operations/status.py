@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from django.db.models import Count, Min, Q
 from django.utils.translation import gettext_noop
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.claim import misdated_destinations, misdated_leases, misdated_statements
 from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 UNSETTLED = (*OPEN_STATES, State.PARKED)
 # Course runs of a misconfigured site passed over in search of the oldest notice that waits for a worker.
 MOST_COURSES = 100
+# Course runs that are named; any others are known by their keys.
+MOST_NAMED = 50
 # Destinations whose overdue statements are examined one by one, and how many; any others count as late.
 MOST_SEARCHED = 5
 PAGE = 500
@@ -57,9 +60,9 @@ class Snapshot:
     """The installation at one moment.
 
     ``late_notice`` is the time of the oldest notice waiting for a worker, ``oldest_notice`` that of the oldest not held
-    up by a failing course. ``courses`` are unreadable course runs; ``learners`` counts single ones by reason,
-    ``not_rebuilt`` statements that could not be rebuilt by reason, ``future_times`` times stored by a wrong clock.
-    ``charsets`` are tables that cannot hold every character.
+    up by a failing course. ``courses`` are unreadable course runs, ``course_names`` the names of the first;
+    ``learners`` counts single ones by reason, ``not_rebuilt`` statements that could not be rebuilt by reason,
+    ``future_times`` times stored by a wrong clock. ``charsets`` are tables that cannot hold every character.
     """
 
     at: datetime
@@ -69,6 +72,7 @@ class Snapshot:
     oldest_notice: datetime | None
     late_notice: datetime | None
     courses: Sequence[ObservationFailure]
+    course_names: dict[str, str]
     learners: dict[str, int]
     not_rebuilt: dict[str, int]
     future_times: dict[str, int]
@@ -79,6 +83,11 @@ class Snapshot:
     @property
     def destinations(self) -> list[DestinationStatus]:
         return [found for site in self.sites.values() for found in site.destinations]
+
+    @property
+    def reporting(self) -> list[tuple[str, Configuration]]:
+        """Return the name and the configuration of each site that reports."""
+        return [(site.name, site.configuration) for site in self.sites.values() if site.configuration is not None]
 
     def reports(self) -> bool:
         """Return whether any site reports, or would but for a mistake."""
@@ -104,6 +113,7 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
     # Those that wait for a learner whom Percipio does not know are counted by learner.
     anew = anew.exclude(answer__endswith=HoldReason.UNKNOWN_TO_PERCIPIO)
     not_rebuilt = anew.filter(attempts__gt=0).order_by().values_list("answer").annotate(Count("pk"))
+    courses = list(ObservationFailure.objects.of_courses().order_by("pk"))
     return Snapshot(
         at=now,
         patience=patience,
@@ -111,7 +121,8 @@ def take(now: datetime, more_sites: Iterable[int] = ()) -> Snapshot:
         sites=statuses,
         oldest_notice=failures.oldest_notice(now),
         late_notice=late_notice(now, mistaken),
-        courses=list(ObservationFailure.objects.of_courses().order_by("pk")),
+        courses=courses,
+        course_names=sites.course_names(row.course_key for row in courses[:MOST_NAMED]),
         learners=dict(sorted(learners)),
         not_rebuilt=dict(sorted(not_rebuilt)),
         future_times=_future_times(now),
@@ -223,6 +234,13 @@ def _late(now: datetime, before: datetime, waiting: list[int]) -> set[int]:
     # Left by a dead worker: any worker's next pass would have released them.
     left = Statement.objects.filter(state=State.SENDING, leased_until__lt=before, destination_id__in=quiet)
     return late | set(left.order_by().values_list("destination_id", flat=True).distinct())
+
+
+def held(site_ids: Iterable[int]) -> Iterator[tuple[int, str, int]]:
+    """Yield how many learners in courses of these sites are held back, by site and reason."""
+    # "Greater than", so that the index on site and reason is used.
+    rows = LearnerCourse.objects.filter(site_id__in=list(site_ids), hold_reason__gt="").order_by()
+    yield from rows.values_list("site_id", "hold_reason").annotate(Count("pk"))
 
 
 def _may_leave(destination_id: int, before: datetime) -> bool:

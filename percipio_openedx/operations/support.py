@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -24,12 +25,13 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PercipioErro
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullClient
-from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
+from percipio_openedx.models.learner_course import ObservationFailure
 from percipio_openedx.models.notice import Notice
-from percipio_openedx.models.operations import Alert, BackfillRun, ErasureRequest, Sweep
+from percipio_openedx.models.operations import Alert, BackfillRun, Sweep
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.operations import checks, doctor, installation_checks, run_slots, sites, status
+from percipio_openedx.operations import checks, doctor, installation_checks, run, sites, status
 from percipio_openedx.operations.checks import CheckResult
+from percipio_openedx.operations.retention import open_erasures
 from percipio_openedx.redaction import without_addresses
 from percipio_openedx.secret import MASK
 
@@ -40,8 +42,9 @@ PACKAGES = (
 # The newest of each kind.
 MOST_ATTEMPTS = 50
 MOST_BACKFILLS = 10
-# Shorter texts stand in every second word, and are no secrets.
-SHORTEST_MASKED = 6
+# Shorter texts stand in every second word, or sentence, and are no secrets.
+SHORTEST_SECRET = 6
+SHORTEST_ORGANIZATION = 3
 
 LEFT_OUT = "(what Percipio said is left out)"
 
@@ -52,6 +55,7 @@ BREAKER = (
     *("last_success_at", "batch_limit", "plain_answer_since", "plain_answer_trusted_at", "compared_at"),
 )
 ATTEMPT = ("started_at", "api", "statements", "accepted", "status", "outcome", "duration_ms")
+HELD = ("site", "reason", "count")
 ALERT = ("kind", "began_at", "changed_at", "announced_at", "announced_count")
 
 
@@ -61,25 +65,29 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
     ``is_online`` also contacts Percipio, as the doctor does.
     """
     masks = _masks()
+    # Only what needs no table, if nobody can say what to mask in the rest.
     sections: dict[str, Callable[[], Any]] = {
         "versions": _versions,
-        "lms": _lms,
-        # Of what it says only what needs no table, if nobody can say what to mask in the rest.
-        "doctor": lambda: list(
-            map(_line, _checks() if masks is None else doctor.examine(is_online=is_online)),
-        ),
+        "lms": lambda: {
+            "address": config.without_login(config.lms_root()),
+            "default_site": config.default_site_id(),
+            "cache": config.cache_backend(),
+            "tasks_are_eager": config.is_eager(),
+            "debug": config.is_debug(),
+        },
+        "doctor": lambda: list(map(_line, _checks() if masks is None else doctor.examine(is_online=is_online))),
         "settings": config.shown_settings,
         "unknown_settings": lambda: sorted(config.unknown_settings()),
         "sites": lambda: list(_sites()),
         "destinations": lambda: list(_destinations()),
         "notices": _notices,
-        "learners_held_back": lambda: list(_held()),
+        "learners_held_back": lambda: [dict(zip(HELD, one, strict=True)) for one in status.held(sites.site_ids())],
         "observation_failures": lambda: list(_failures()),
         "delivery_attempts": lambda: list(_attempts()),
-        "run_slots": lambda: {"most": config.parallel_runs(), "in_use": run_slots.in_use(config.parallel_runs())},
+        "run_slots": lambda: {"most": config.parallel_runs(), "in_use": run.slots_in_use(config.parallel_runs())},
         "backfills": lambda: list(_backfills()),
         "alerts": lambda: list(Alert.objects.filter(is_on=True).order_by("pk").values(*ALERT)),
-        "erasure_requests": lambda: {"open": ErasureRequest.objects.filter(done_at__isnull=True).count()},
+        "erasure_requests": lambda: {"open": open_erasures().count()},
         "pull_clients": lambda: {"enabled": PullClient.objects.filter(enabled=True).count()},
     }
     found: dict[str, Any] = {"made_at": timezone.now()}
@@ -88,9 +96,9 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
             found[name] = section()
         except (DatabaseError, PercipioError, PercipioConfigurationError) as error:
             found[name] = {"failed": type(error).__name__}
-    all_masks = _secrets([config.setting_values()]) if masks is None else masks
-    longest_first = sorted(all_masks.items(), key=lambda one: -len(one[0]))
-    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first)
+    secrets, organizations = masks or (_secrets([config.setting_values()]), {})
+    longest_first = {text: secrets[text] for text in sorted(secrets, key=len, reverse=True)}
+    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first, organizations)
     return masked
 
 
@@ -101,17 +109,16 @@ def _line(found: CheckResult) -> dict[str, Any]:
     return {**line, "seen": found.seen.replace(said, LEFT_OUT)} if said else line
 
 
-def _checks() -> Iterator[CheckResult]:
-    yield installation_checks.migrations()
-    yield from checks.settings()
+def _checks() -> list[CheckResult]:
+    return [installation_checks.migrations(), *checks.settings()]
 
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _masks() -> dict[str, str] | None:
-    """Return what stands for each text that must not show: secrets, rules that name learners, their organizations.
+def _masks() -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return what stands for each text that must not show: secrets and rules that name learners, their organizations.
 
     None if the tables cannot be read.
     """
@@ -125,11 +132,11 @@ def _masks() -> dict[str, str] | None:
     rules = {str(row["learners"]) for row in columns} | {one.learners for one in in_force}
     rules |= {account.rule for one in in_force for account in one.accounts}
     shown = {rule: config.shown_rule(rule) for rule in rules if "=" in rule}
-    return organizations | shown | _secrets(columns)
+    return shown | _secrets(columns), organizations
 
 
 def _secrets(columns: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    return {text: MASK for text in config.secret_texts(columns) if len(text) >= SHORTEST_MASKED}
+    return {text: MASK for text in config.secret_texts(columns) if len(text) >= SHORTEST_SECRET}
 
 
 def _organizations() -> dict[str, str]:
@@ -140,15 +147,19 @@ def _organizations() -> dict[str, str]:
     return {name: f"(organization {number})" for number, name in enumerate(names, 1)}
 
 
-def _masked(value: Any, masks: list[tuple[str, str]]) -> Any:
+def _masked(value: Any, secrets: Mapping[str, str], organizations: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {name: _masked(one, masks) for name, one in value.items()}
+        return {name: _masked(one, secrets, organizations) for name, one in value.items()}
     if isinstance(value, list):
-        return [_masked(one, masks) for one in value]
+        return [_masked(one, secrets, organizations) for one in value]
     if not isinstance(value, str):
         return value
-    for text, mask in masks:
+    for text, mask in secrets.items():
         value = value.replace(text, mask)
+    for name, mask in organizations.items():
+        # As a whole word: its id may be the beginning of another word.
+        if len(name) >= SHORTEST_ORGANIZATION:
+            value = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", mask, value)
     return without_addresses(value)
 
 
@@ -162,27 +173,16 @@ def _versions() -> dict[str, str]:
     return {**found, "database": " ".join([vendor, ".".join(map(str, connection.get_database_version()))])}
 
 
-def _lms() -> dict[str, Any]:
-    return {
-        "address": config.without_login(config.lms_root()),
-        "default_site": config.default_site_id(),
-        "cache": config.cache_backend(),
-        "tasks_are_eager": config.is_eager(),
-        "debug": config.is_debug(),
-    }
-
-
 def _rows() -> list[AccountColumns]:
     return [*sites.newest_rows().values(), *Account.in_order()]
 
 
 def _sites() -> Iterator[dict[str, Any]]:
     rows, accounts = sites.newest_rows(), sites.newest_accounts()
-    sweeps = {row.site_id: row for row in Sweep.objects.all()}
+    sweeps = dict(Sweep.objects.values_list("site_id", "compared_until"))
     in_force = sites.configurations()
     names = sites.names(in_force)
     for site_id, one in in_force.items():
-        sweep = sweeps.get(site_id)
         state = "off" if one is None else "mistaken" if isinstance(one, PercipioConfigurationError) else "reports"
         yield {
             "site": site_id,
@@ -193,7 +193,7 @@ def _sites() -> Iterator[dict[str, Any]]:
                 {"account": row.name, "position": row.position, **(_columns(row, config.ACCOUNT_FIELDS) or {})}
                 for row in accounts.get(site_id, [])
             ],
-            "compared_until": sweep.compared_until if sweep else None,
+            "compared_until": sweeps.get(site_id),
             "unusable_site_values": list(getattr(one, "unusable", ())),
         }
 
@@ -241,13 +241,6 @@ def _notices() -> dict[str, Any]:
     by_reason = Notice.objects.order_by().values_list("reason").annotate(Count("pk"))
     oldest = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
     return {"by_reason": dict(sorted(by_reason)), "oldest_at": oldest}
-
-
-def _held() -> Iterator[dict[str, Any]]:
-    # Every site, and "greater than", so that the index on site and reason is used.
-    rows = LearnerCourse.objects.filter(site_id__in=sites.site_ids(), hold_reason__gt="").order_by()
-    for site_id, reason, count in rows.values_list("site_id", "hold_reason").annotate(Count("pk")):
-        yield {"site": site_id, "reason": reason, "count": count}
 
 
 def _failures() -> Iterator[dict[str, Any]]:

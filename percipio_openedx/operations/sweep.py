@@ -54,22 +54,16 @@ class SweepWalk(Walk):
         if not is_due(self.run, timezone.now()):
             self._store(lease=None, leased_until=None)
             return False
-        if self.run.finished_at is not None or self.run.started_at is None:
-            self._begin()
+        run = self.run
+        if run.finished_at is not None or run.started_at is None:
+            run.started_at, run.finished_at, run.course_key = timezone.now(), None, ""
+            run.enrollment_id = run.enrollments_done = run.observed = run.statements = run.held = run.failed_courses = 0
+            self._store(started_at=run.started_at, finished_at=None)
         return True
 
-    def _begin(self) -> None:
-        run = self.run
-        run.started_at, run.finished_at = timezone.now(), None
-        run.course_key, run.enrollment_id, run.enrollments_done = "", 0, 0
-        run.observed = run.statements = run.held = run.failed_courses = 0
-        self._store(started_at=run.started_at, finished_at=None)
-
-    def finish(self, now: datetime) -> None:
+    def finish(self, **values: object) -> bool:
         """Everything up to the start of this round has been compared."""
-        super().finish(now)
-        self.run.compared_until = self.run.started_at
-        self._store(compared_until=self.run.compared_until)
+        return super().finish(compared_until=self.run.started_at, **values)
 
     def chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
         """Return those observed before, and those with an act since the site was first observed.

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db.models import Q
 from django.utils import timezone
@@ -142,11 +142,12 @@ class Walk:
 
     def claim(self) -> bool:
         """Take the lease, and read where the last holder stopped; False if somebody else holds it."""
-        return _claim(self.run, timezone.now(), lease=self._lease)
+        return self._claim(is_free(timezone.now()))
 
-    def finish(self, now: datetime) -> None:
-        """Note the end (the caller stores it)."""
-        self.run.finished_at = now
+    def finish(self, **values: object) -> bool:
+        """Note and store the end, and these values; return whether this walk still has the lease."""
+        self.run.finished_at = timezone.now()
+        return self._store(finished_at=self.run.finished_at, **values)
 
     def chosen(self, course_key: str, rows: list[Enrolled]) -> set[int]:
         """Return the enrolled learners in scope; where that cannot be told, observation finds the problem."""
@@ -162,7 +163,13 @@ class Walk:
                 is_done = self._course(run.course_key)
             if contained.error is not None:
                 raise_if_everybodys(contained.error)
-                self._leave_out(run.course_key, contained.reason)
+                logger.warning(
+                    "%s left a course out course=%s problem=%s", self.reason, run.course_key, contained.reason
+                )
+                failures.note_course(run.course_key, contained.reason)
+                run.failed_courses += 1
+                if len(self.unread) < NAMED:
+                    self.unread.append(run.course_key)
             if not is_done:
                 return False
             following = self._next(run.course_key)
@@ -171,8 +178,7 @@ class Walk:
             run.course_key, run.enrollment_id = following, 0
             if self._is_over():
                 return False
-        self.finish(timezone.now())
-        return self._store(finished_at=run.finished_at)
+        return self.finish()
 
     def _next(self, course_key: str) -> str:
         return edx_platform.next_course(course_key, self._scope.user_id)
@@ -247,32 +253,22 @@ class Walk:
         self.run.statements += some.statements
         self.run.held += some.held
 
-    def _leave_out(self, course_key: str, reason: str) -> None:
-        logger.warning("%s left a course out course=%s problem=%s", self.reason, course_key, reason)
-        failures.note_course(course_key, reason)
-        self.run.failed_courses += 1
-        if len(self.unread) < NAMED:
-            self.unread.append(course_key)
+    @persistently
+    def _claim(self, condition: Q, /, **values: object) -> bool:
+        """Take the lease where the condition holds, with these values; read the row in any case."""
+        now = timezone.now()
+        rows = type(self.run)._default_manager.filter(condition, pk=self.run.pk)
+        taken = rows.update(lease=self._lease, leased_until=now + LEASE, **values)
+        self.run.refresh_from_db()
+        return bool(taken)
 
+    @persistently
     def _store(self, **values: object) -> bool:
         """Store position, counts and these values, unless somebody else has taken the lease; return whether stored."""
-        progress = {name: getattr(self.run, name) for name in PROGRESS}
-        return _store(self.run, self._lease, **progress, **values)
+        values |= {name: getattr(self.run, name) for name in PROGRESS}
+        return bool(type(self.run)._default_manager.filter(pk=self.run.pk, lease=self._lease).update(**values))
 
 
 def is_free(now: datetime) -> Q:
     """Match the rows whose walk nobody carries out; a lease that is too long was taken with a wrong clock."""
     return Q(leased_until=None) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
-
-
-@persistently
-def _claim(run: WalkRow, now: datetime, /, **values: object) -> bool:
-    taken = type(run)._default_manager.filter(is_free(now), pk=run.pk).update(**values, leased_until=now + LEASE)
-    if taken:
-        run.refresh_from_db()
-    return bool(taken)
-
-
-@persistently
-def _store(run: WalkRow, lease: UUID, /, **values: object) -> bool:
-    return bool(type(run)._default_manager.filter(pk=run.pk, lease=lease).update(**values))

@@ -25,8 +25,8 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import moves, problems, status
-from percipio_openedx.operations.moves import Refusal
+from percipio_openedx.operations import problems, requeue, status
+from percipio_openedx.operations.requeue import Refusal
 from percipio_openedx.operations.run import run_once
 from percipio_openedx.reporting import observed_state, rebuild, report_due
 from percipio_openedx.reporting.preview import nothing_new, preview
@@ -365,7 +365,7 @@ def test_an_operator_moves_what_nobody_has(accounts: Sandbox) -> None:
     link(amina, "beta", id="b-amina")
     grade(amina, course)
     works()
-    assert moves.move(Statement.objects.filter(learner_course__user_id=amina.pk, destination__account="acme")) == 1
+    assert requeue.move(Statement.objects.filter(learner_course__user_id=amina.pk, destination__account="acme")) == 1
     works()
 
     assert arrived(accounts) == [
@@ -388,7 +388,7 @@ def test_who_moves_after_delivery_has_nothing_told_again(accounts: Sandbox) -> N
         ("beta", "b-amina", "passed"),
         ("beta", "b-amina", "completed"),
     ]
-    assert moves.move(Statement.objects.all()) == 0
+    assert requeue.move(Statement.objects.all()) == 0
 
 
 @pytest.mark.parametrize("doubt", [{"in_doubt": True}, {"state": State.SENDING}, {"state": State.DELIVERED}])
@@ -397,7 +397,7 @@ def test_what_anybody_may_have_is_never_moved(accounts: Sandbox, doubt: dict[str
     report_due()
     Statement.objects.update(**doubt)
     before = Statement.objects.values().get()
-    assert moves.move(Statement.objects.all()) == 0
+    assert requeue.move(Statement.objects.all()) == 0
     assert Statement.objects.values().get() == before
 
 
@@ -481,7 +481,7 @@ def test_everything_is_reported_again_if_asked(accounts: Sandbox) -> None:
     before = list(Statement.objects.order_by("pk").values())
     assert {partner for partner, *_ in arrived(accounts)} == {"acme"}
 
-    found = moves.report_anew(LearnerCourse.objects.all())
+    found = requeue.report_anew(LearnerCourse.objects.all())
     assert (found.done, dict(found.refused)) == (1, {})
     works()
 
@@ -497,14 +497,14 @@ def test_everything_is_reported_again_if_asked(accounts: Sandbox) -> None:
     row = LearnerCourse.objects.get()
     assert (row.reported.anew, row.reported.completed, row.account) == (1, True, "beta")
     # Again is refused: it has been told now.
-    assert dict(moves.report_anew(LearnerCourse.objects.all()).refused) == {Refusal.TOLD: 1}
+    assert dict(requeue.report_anew(LearnerCourse.objects.all()).refused) == {Refusal.TOLD: 1}
     assert amina.pk == row.user_id
 
 
 def test_what_was_reported_anew_is_retracted_as_such(accounts: Sandbox, site: Any) -> None:
     site.PERCIPIO_UNDONE = "retract"
     amina = moved(accounts)
-    moves.report_anew(LearnerCourse.objects.all())
+    requeue.report_anew(LearnerCourse.objects.all())
     works()
     grade(amina, edx_platform.parsed(KEY), 0.2, passing=False)
     works()
@@ -534,7 +534,7 @@ def test_nothing_is_reported_again_where_it_would_be_twice_or_in_vain(accounts: 
         else:
             link(amina, "elsewhere")
     before = LearnerCourse.objects.values().get()
-    found = moves.report_anew(LearnerCourse.objects.all())
+    found = requeue.report_anew(LearnerCourse.objects.all())
 
     assert (found.done, dict(found.refused)) == (0, {reason: 1})
     assert {**LearnerCourse.objects.values().get()} == before
@@ -543,9 +543,9 @@ def test_nothing_is_reported_again_where_it_would_be_twice_or_in_vain(accounts: 
 def test_what_was_reported_again_is_not_moved_as_well(accounts: Sandbox) -> None:
     moved(accounts)
     Statement.objects.filter(kind="started").update(state=State.DISCARDED)
-    moves.report_anew(LearnerCourse.objects.all())
+    requeue.report_anew(LearnerCourse.objects.all())
     works()
-    assert moves.move(Statement.objects.filter(state=State.DISCARDED)) == 0
+    assert requeue.move(Statement.objects.filter(state=State.DISCARDED)) == 0
 
 
 # --- looking ahead, looking back --------------------------------------------------------------------------------------

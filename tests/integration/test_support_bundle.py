@@ -193,6 +193,18 @@ def test_it_says_what_helps(poisoned: Any) -> None:
     assert found["erasure_requests"] == {"open": 1}
 
 
+@pytest.mark.parametrize("organization", ["a", "is", "con", "site"])
+def test_a_short_organization_garbles_nothing(reporting: Any, organization: str) -> None:
+    """It is masked where it stands by itself; of what is longer than two letters, each whole word is."""
+    Destination.objects.create(site_id=1, organization=organization, paused_reason=Pause.UNAUTHORIZED)
+    found = support.bundle()
+    assert [one["organization"] for one in found["destinations"]] == ["(organization 1)"]
+    lines = {one["name"]: one["seen"] for one in found["doctor"]}
+    assert lines["configuration of example.com"].startswith("Statements API (xAPI), partner ")
+    shown = organization if len(organization) < 3 else "(organization 1)"
+    assert lines["destinations"].startswith(f"example.com, {shown}: Nothing is sent. Percipio refuses the credentials.")
+
+
 def test_secrets_are_set_or_unset(reporting: Any) -> None:
     for name, value in SECRETS.items():
         setattr(reporting, name, value)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from percipio_openedx import tasks
-from percipio_openedx.operations import run_slots
+from percipio_openedx.operations.run import Slot, slot_taken
 
 Calls = list[float]
 
@@ -113,19 +113,19 @@ def test_much_work_calls_one_run_more_and_never_more_than_allowed(
     assert [round(countdown) for countdown in calls] == [0, 0]
     tasks.cache.clear()
     calls.clear()
-    with run_slots.taken(2, longest=60) as first:
-        assert first == run_slots.Slot(0, has_neighbor=True)
+    with slot_taken(2, longest=60) as first:
+        assert first == Slot(0, has_neighbor=True)
         # The second place has no neighbour: it calls its own next run only.
         run_that_ends_with(monkeypatch, timezone.now())
         assert len(calls) == 1
-        with run_slots.taken(2, longest=60) as second:
-            assert second == run_slots.Slot(1, has_neighbor=False)
+        with slot_taken(2, longest=60) as second:
+            assert second == Slot(1, has_neighbor=False)
             # All places are taken: the run ends at once, and comes again in case their holders were killed.
             run_that_ends_with(monkeypatch, None)
             run_that_ends_with(monkeypatch, None)
             assert [round(countdown) for countdown in calls] == [0, tasks.AFTER_A_BROKEN_RUN]
-    with run_slots.taken(2, longest=60) as again:
-        assert again == run_slots.Slot(0, has_neighbor=True)
+    with slot_taken(2, longest=60) as again:
+        assert again == Slot(0, has_neighbor=True)
 
 
 def test_a_cache_that_remembers_nothing_multiplies_nothing(

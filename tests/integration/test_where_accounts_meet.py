@@ -9,7 +9,7 @@ import pytest
 from percipio_openedx import config
 from percipio_openedx.models import Account, LearnerCourse, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import moves, reach
+from percipio_openedx.operations import reach, requeue
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_site, enrolled
@@ -113,7 +113,7 @@ def test_what_was_taken_back_meanwhile_is_not_told_late(accounts: Sandbox, site:
         link(amina, "idp", org="acme-1")
         notice(amina, course)
     else:
-        assert moves.move(Statement.objects.filter(learner_course__user_id=amina.pk)) == 2
+        assert requeue.move(Statement.objects.filter(learner_course__user_id=amina.pk)) == 2
     works()
 
     assert arrived(accounts) == [("acme", "amina@example.com", "initialized")]

@@ -15,7 +15,7 @@ from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
-    course_run,
+    course_runs,
     interruption,
     learner_named,
     place_document,
@@ -24,7 +24,7 @@ from percipio_openedx.management.operator import (
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.operations import moves
+from percipio_openedx.operations import requeue
 from percipio_openedx.operations.sites import InForce, configurations, place_name, site_name
 
 
@@ -44,8 +44,13 @@ class Command(OperatorCommand):
 
     def operate(self, options: Mapping[str, Any]) -> bool:
         site_id = site_option(options["site"])
+        is_bounded = bool(options["learner"] or options["course"] or options["account"] is not None)
+        if options["report_anew"] and not is_bounded:
+            raise UsageError(_("say of whom: --learner, --course or --account"))
         if options["report_anew"]:
             return self._report_anew(site_id, options)
+        if is_bounded:
+            raise UsageError(_("--learner, --course and --account need --report-anew"))
         is_well = True
         for pk, one in configurations().items():
             if site_id not in (None, pk):
@@ -86,18 +91,16 @@ class Command(OperatorCommand):
 
     def _report_anew(self, site_id: int | None, options: Mapping[str, Any]) -> bool:
         rows = LearnerCourse.objects.all()
-        if not (options["learner"] or options["course"] or options["account"] is not None):
-            raise UsageError(_("say of whom: --learner, --course or --account"))
         if options["learner"]:
             rows = rows.filter(user_id=learner_named(options["learner"]))
         if options["course"]:
-            rows = rows.filter(course_key__in=[course_run(key) for key in options["course"]])
+            rows = rows.filter(course_key__in=course_runs(options["course"]))
         if options["account"] is not None:
             rows = rows.filter(account=options["account"])
         if site_id is not None:
             rows = rows.filter(site_id=site_id)
         with interruption() as stop:
-            found = moves.report_anew(rows, stop.is_set)
+            found = requeue.report_anew(rows, stop.is_set)
         is_well = not found.refused and not stop.is_set()
         if found.done:
             wake.on_commit()
@@ -116,5 +119,5 @@ class Command(OperatorCommand):
                 "%(count)s learners in courses are not: %(reason)s.",
                 count,
             )
-            self.say(text % {"count": count, "reason": moves.REFUSALS[reason]})
+            self.say(text % {"count": count, "reason": requeue.REFUSALS[reason]})
         return is_well

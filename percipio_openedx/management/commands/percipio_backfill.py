@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +17,14 @@ from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
     course_named,
-    course_run,
+    course_runs,
     interruption,
     learner_named,
     moment,
     site_option,
 )
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.backfill import Backfill, TakeOver, begin, enrollments_in, unfinished
+from percipio_openedx.operations.backfill import Backfill, begin, enrollments_in, unfinished
 from percipio_openedx.operations.scope import Forecast, Scope, forecast
 
 SAMPLE = 1000
@@ -58,7 +59,7 @@ class Command(OperatorCommand):
         scope = Scope(
             site_id=site_option(options["site"]),
             org=options["org"],
-            course_keys=tuple(course_run(key) for key in options["course"]),
+            course_keys=course_runs(options["course"]),
             user_id=learner_named(options["learner"]) if options["learner"] else None,
             since=moment(options["since"]),
             until=moment(options["until"]),
@@ -68,7 +69,7 @@ class Command(OperatorCommand):
 
     def _forecast(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         with tqdm(desc="examined", unit=" learners", disable=None) as bar:
-            found = forecast(scope, options["sample"] or None, stop, bar.update)
+            found = forecast(scope, options["sample"] or sys.maxsize, stop, bar.update)
         if self.as_json:
             self.emit({**found.plain(), "interrupted": stop.is_set()})
         else:
@@ -114,7 +115,7 @@ class Command(OperatorCommand):
                     # It delivers meanwhile; called at most once in a window.
                     wake.on_commit()
 
-            work = TakeOver(scope, run, stop, rate=options["rate"], on_walked=walked)
+            work = Backfill(scope, run, stop, rate=options["rate"], on_walked=walked)
             is_finished = work.work()
         counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
         if self.as_json:

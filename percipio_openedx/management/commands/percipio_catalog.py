@@ -16,11 +16,10 @@ from percipio_openedx import config
 from percipio_openedx.capture import wake
 from percipio_openedx.catalog import offered, push
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
-from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.offered import DescribedItem
 from percipio_openedx.catalog.sheets import as_csv, header
 from percipio_openedx.config import CatalogRules, Configuration
-from percipio_openedx.enums import CatalogGap, Offering
+from percipio_openedx.enums import Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over
 from percipio_openedx.management.operator import (
     OperatorCommand,
@@ -69,7 +68,7 @@ class Command(OperatorCommand):
             return take_over(self, options["file"], dry_run=options["dry_run"])
         rules = catalog_of(options["site"])
         if options["act"] in ("diff", "push"):
-            site = sent_catalog_of(rules)
+            site = sent_catalog_of(rules.site_id)
             for sender in push.without_organization(site):
                 text = _("%(account)s: left out, the account has no organization id")
                 self.stderr.write(text % {"account": sender.account})
@@ -146,7 +145,13 @@ class Command(OperatorCommand):
     def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:
         made = catalog_file(((one.item, one.record) for one in items), form, template)
         if self.as_json:
-            self.emit(_document(made))
+            left_out = [
+                {"content_id": item.content_id, "runs": [one.run.key for one in item.runs], "why": list(gaps)}
+                for item, gaps in made.left_out
+            ]
+            rows = [dict(zip(made.head, row, strict=True)) for row in made.rows]
+            unfilled, empty = list(made.unfilled), list(made.empty)
+            self.emit({"rows": rows, "left_out": left_out, "unfilled": unfilled, "empty": empty})
         else:
             self.stdout.write(as_csv([made.head, *made.rows]), ending="")
             self._complain(made)
@@ -166,12 +171,7 @@ class Command(OperatorCommand):
 
 
 def catalog_of(site: str | None) -> CatalogRules:
-    """Return the rules of a site that has a catalog, with or without credentials.
-
-    Raises:
-        UsageError: the site does not exist, is switched off, or has no catalog.
-        PercipioConfigurationError: a setting is wrong.
-    """
+    """Return the rules of a site that has a catalog, with or without credentials."""
     site_id = site_option(site) or config.default_site_id()
     rules = config.catalog_for(site_id)
     if rules is None:
@@ -181,14 +181,9 @@ def catalog_of(site: str | None) -> CatalogRules:
     return rules
 
 
-def sent_catalog_of(rules: CatalogRules) -> Configuration:
-    """Return the configuration of a site whose catalog is sent.
-
-    Raises:
-        UsageError: the site has no credentials, does not send its catalog, or has no organization id.
-        PercipioConfigurationError: a setting is wrong.
-    """
-    site, name = config.for_site(rules.site_id), {"site": site_name(rules.site_id)}
+def sent_catalog_of(site_id: int) -> Configuration:
+    """Return the configuration of a site whose catalog is sent."""
+    site, name = config.for_site(site_id), {"site": site_name(site_id)}
     if site is None:
         raise UsageError(_("%(site)s has no credentials") % name)
     if not push.is_pushed(site):
@@ -205,16 +200,3 @@ def _where(sender: Configuration) -> dict[str, Any]:
 
 def _place(sender: Configuration) -> str:
     return f"{place_name(site_name(sender.site_id), sender.account)}, {sender.organization}"
-
-
-def _document(made: CatalogFile) -> dict[str, Any]:
-    return {
-        "rows": [dict(zip(made.head, row, strict=True)) for row in made.rows],
-        "left_out": [_left_out(item, gaps) for item, gaps in made.left_out],
-        "unfilled": list(made.unfilled),
-        "empty": list(made.empty),
-    }
-
-
-def _left_out(item: CatalogItem, gaps: Sequence[CatalogGap]) -> dict[str, Any]:
-    return {"content_id": item.content_id, "runs": [one.run.key for one in item.runs], "why": list(gaps)}

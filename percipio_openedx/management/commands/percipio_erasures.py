@@ -52,15 +52,16 @@ class Command(OperatorCommand):
         return is_well
 
     def _emit(self, row: ErasureRequest) -> None:
-        names = ("organization", "api", "statements")
         self.emit(
             {
                 "id": row.pk,
                 **place_document(row.site_id, row.account),
-                **{name: getattr(row, name) for name in names},
+                "organization": row.organization,
+                "api": row.api,
+                "statements": row.statements,
                 "registrations": row.registrations.split(),
-                "erased_at": row.erased_at.isoformat(),
-                "done_at": row.done_at.isoformat() if row.done_at else None,
+                "erased_at": row.erased_at,
+                "done_at": row.done_at,
             }
         )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.core.management.base import CommandParser
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
@@ -14,11 +15,11 @@ from tqdm import tqdm
 from percipio_openedx.capture import wake
 from percipio_openedx.management.operator import OperatorCommand, UsageError, interruption, site_option
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement, StatementQuerySet
-from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
-from percipio_openedx.operations import moves
-from percipio_openedx.operations.requeue import requeue, try_now
-from percipio_openedx.operations.unknown_learners import try_again
+from percipio_openedx.models.unknown_learner import UnknownLearner
+from percipio_openedx.operations.requeue import move, requeue, try_again, try_now
 from percipio_openedx.reporting import failures
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 class Command(OperatorCommand):
@@ -47,7 +48,8 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         site_id = site_option(options["site"])
         rows, named = _chosen(options, site_id)
-        learners = _unknown(options, site_id)
+        unknown = UnknownLearner.objects.all() if options["unknown"] else UnknownLearner.objects.none()
+        learners = _of_place(unknown, options, site_id)
         count = rows.count()
         if count < named:
             text = ngettext(
@@ -64,7 +66,7 @@ class Command(OperatorCommand):
         # For every site: a waiting course is only read again.
         observed = failures.try_now() if options["now"] else 0
         with interruption() as stop, tqdm(total=count, unit=" statements", disable=None) as bar:
-            act = moves.move if options["move"] else requeue
+            act = move if options["move"] else requeue
             queued = act(rows, stop.is_set, bar.update) if count else 0
             found, refused = try_again(learners, stop.is_set)
         if queued or tried or observed or found:
@@ -114,15 +116,10 @@ class Command(OperatorCommand):
             self.say(text % done)
 
 
-def _unknown(options: Mapping[str, Any], site_id: int | None) -> UnknownLearnerQuerySet:
-    rows = UnknownLearner.objects.all() if options["unknown"] else UnknownLearner.objects.none()
-    if site_id is not None:
-        rows = rows.filter(destination__site_id=site_id)
-    if options["account"] is not None:
-        rows = rows.filter(destination__account=options["account"])
-    if options["organization"] is not None:
-        rows = rows.filter(destination__organization=options["organization"])
-    return rows
+def _of_place(rows: Rows, options: Mapping[str, Any], site_id: int | None) -> Rows:
+    """Return the rows of the destinations that are asked for."""
+    wanted = {"site_id": site_id, "account": options["account"], "organization": options["organization"]}
+    return rows.filter(**{f"destination__{name}": value for name, value in wanted.items() if value is not None})
 
 
 def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQuerySet, int]:
@@ -141,12 +138,7 @@ def _chosen(options: Mapping[str, Any], site_id: int | None) -> tuple[StatementQ
     if options["move"]:
         states += [State.OUTDATED, State.WAITING]
     rows = rows.filter(uuid__in=uuids) if uuids else rows.filter(state__in=states)
-    if site_id is not None:
-        rows = rows.filter(site_id=site_id)
-    if options["account"] is not None:
-        rows = rows.filter(destination__account=options["account"])
-    if options["organization"] is not None:
-        rows = rows.filter(destination__organization=options["organization"])
+    rows = _of_place(rows, options, site_id)
     if options["status"] is not None:
         rows = rows.filter(status=options["status"])
     return rows, len(uuids)

@@ -65,8 +65,7 @@ class Command(OperatorCommand):
 
     def _passed(self, done: Pass) -> bool:
         if self.as_json:
-            next_at = done.next_at.isoformat() if done.next_at else None
-            self.emit({"next_at": next_at, "broken": done.broken, "counts": done.counts})
+            self.emit({"next_at": done.next_at, "broken": done.broken, "counts": done.counts})
         else:
             self._say(done)
         self.stdout.flush()

@@ -24,7 +24,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import moves
+from percipio_openedx.operations import requeue
 from percipio_openedx.settings.common import DEFAULTS
 from percipio_sandbox import Sandbox
 from tests.integration.admin.forms import save
@@ -228,9 +228,9 @@ def test_reporting_again_asks_first_and_says_why_not(world: World, everything: C
     address = reverse("admin:percipio_openedx_learnercourse_changelist")
     data = {"action": "report_anew", "_selected_action": [row.pk for row in LearnerCourse.objects.all()]}
     assert "under new ids" in everything.post(address, data).content.decode()
-    found = moves.Anew(done=1)
-    found.refused[moves.Refusal.TOLD] = 2
-    monkeypatch.setattr(moves, "report_anew", lambda rows: found)
+    found = requeue.Anew(done=1)
+    found.refused[requeue.Refusal.TOLD] = 2
+    monkeypatch.setattr(requeue, "report_anew", lambda rows: found)
     page = everything.post(address, {**data, "confirmed": "1"}, follow=True).content.decode()
     assert "1 is reported again." in page
     assert "2 not: the learner&#x27;s account has been told something already" in page

@@ -11,7 +11,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from percipio_openedx.admin import overview
 from percipio_openedx.admin.overview import Headline, headline, take_counts
 from percipio_openedx.models import (
     CatalogEntry,
@@ -23,7 +22,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import problems, status
+from percipio_openedx.operations import problems, sites, status
 from percipio_openedx.operations.labels import Tone
 from tests.integration.admin.world import OTHER_KEY, World, a_learner_course
 from tests.integration.builders import a_site
@@ -192,8 +191,8 @@ def test_of_many_unreadable_courses_the_rest_is_counted(
     world: World, everything: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named: list[str] = []
-    monkeypatch.setattr(overview, "course_names", lambda keys: named.extend(keys) or {})
-    for number in range(22):
+    monkeypatch.setattr(sites, "course_names", lambda keys: named.extend(keys) or {})
+    for number in range(52):
         ObservationFailure.objects.create(
             course_key=f"course-v1:DemoX+BAD+{number}",
             reason="broken",
@@ -204,8 +203,8 @@ def test_of_many_unreadable_courses_the_rest_is_counted(
     page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
 
     assert page.count('<bdi title="course-v1:DemoX+BAD+') == 20
-    assert '?of=course">and 2 more</a>' in page
-    assert len(named) == 20
+    assert '?of=course">and 32 more</a>' in page
+    assert len(named) == status.MOST_NAMED
 
 
 def test_the_catalogs_own_endpoint_leads_to_its_items(world: World, everything: Client) -> None:

@@ -93,12 +93,13 @@ def test_the_list_is_filtered_by_site_and_found_by_user(unknown: UnknownLearner,
 
 @pytest.mark.django_db(transaction=True)
 def test_overview_doctor_and_metrics_count_them(unknown: UnknownLearner, everything: Client) -> None:
-    (found,) = (one for one in problems.find(status.take(timezone.now())) if one.code == "unknown_learners")
+    snapshot = status.take(timezone.now())
+    (found,) = (one for one in problems.find(snapshot) if one.code == "unknown_learners")
     assert (found.severity, found.site_id, found.subject) == ("warning", 1, f"destination:{unknown.destination_id}")
     assert found.sentence == "Percipio does not know 1 learner, of whom nothing new is reported."
     page = everything.get(reverse("admin:percipio_openedx_overview")).content.decode()
     assert f"{reverse(LIST)}?site=1" in page
-    (check,) = (one for one in health() if one.name == "learners unknown to Percipio")
+    (check,) = (one for one in health(snapshot) if one.name == "learners unknown to Percipio")
     assert check.verdict == "doubtful"
     (gauge,) = (one for one in metrics.gauges() if one.name == "unknown_learners")
     assert list(gauge.values.values()) == [1]

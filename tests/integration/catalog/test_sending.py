@@ -610,14 +610,14 @@ def test_the_queries_of_the_order_do_not_grow_with_the_courses(place: Destinatio
     counts = []
     for count in (2, 300):
         rows = [(number, f"course-v1:Org{number % 10}+C{number}+R", now) for number in range(count)]
-        rule = ItemsFirst.of(place, sites.senders()[0])
+        rule = ItemsFirst.of(place, sites.reporting()[1].senders[0])
         assert rule is not None
         with CaptureQueriesContext(connection) as captured:
             assert len(rule.put_off(rows, now)) == count
         counts.append(len(captured))
     assert counts == [6, 6]
     pass_()
-    rule = ItemsFirst.of(place, sites.senders()[0])
+    rule = ItemsFirst.of(place, sites.reporting()[1].senders[0])
     assert rule is not None and not rule.put_off(rows, now)
     with CaptureQueriesContext(connection) as captured:
         assert not rule.put_off(rows, now)

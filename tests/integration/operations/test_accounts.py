@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from percipio_openedx.models import Account, Destination, LearnerCourse, PercipioConfiguration, Statement
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import doctor, metrics
+from percipio_openedx.operations import doctor, metrics, status
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, enrolled
 from tests.integration.test_accounts import accounts, arrived, link, of_acme, of_beta, percipio, save, site, works
@@ -72,6 +72,20 @@ def test_the_list_of_accounts(accounts: Sandbox, manage: Manage) -> None:
     assert ran.lines[1] == "example.com, account beta: sso:beta; switched off; 0 statements wait"
 
 
+@pytest.mark.parametrize("bound", [["--learner", "amina"], ["--course", KEY], ["--account", "acme"], ["--account", ""]])
+def test_what_belongs_to_reporting_anew_is_not_ignored_without_it(
+    accounts: Sandbox, manage: Manage, bound: list[str]
+) -> None:
+    ran = manage("percipio_accounts", *bound)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--report-anew" in ran.err
+
+
+def test_a_course_run_that_is_not_there_is_no_bound(accounts: Sandbox, manage: Manage) -> None:
+    ran = manage("percipio_accounts", "--report-anew", "--course", "course-v1:No+Such+Run")
+    assert (ran.code, ran.err) == (2, "there is no course run course-v1:No+Such+Run")
+
+
 def test_statements_are_moved_and_learners_reported_again(accounts: Sandbox, manage: Manage) -> None:
     course, amina, bob = a_course(units=2), of_acme(), of_acme("berta")
     enrolled(amina, course)
@@ -107,10 +121,10 @@ def test_statements_are_moved_and_learners_reported_again(accounts: Sandbox, man
 def test_the_doctor_and_the_metrics_name_each_account(told: Sandbox) -> None:
     save(told, "off", enabled=False, learners="sso:off")
     Account.objects.filter(name="acme").update(partner_name="a/b")
-    found = list(doctor.health())
+    found = list(doctor.health(status.take(timezone.now())))
     seen = [one.seen for one in found if one.name == "configuration of example.com"]
     assert any("account acme" in text and "partner_name (acme)" in text for text in seen)
-    names = {one.name: one.verdict for one in doctor.connections(is_online=True)}
+    names = {one.name: one.verdict for one in doctor.connections(status.take(timezone.now()), is_online=True)}
     assert [name for name in names if name.startswith("example.com, account beta: ")]
     assert not [name for name in names if "acme" in name]
     secrets = [one.name for one in doctor.client_secrets()]
@@ -121,7 +135,9 @@ def test_the_doctor_and_the_metrics_name_each_account(told: Sandbox) -> None:
 
 def test_every_account_that_is_right_is_said_to_be(accounts: Sandbox) -> None:
     save(accounts, "off", enabled=False, learners="sso:off")
-    seen = [one.seen for one in doctor.health() if one.name == "configuration of example.com"]
+    seen = [
+        one.seen for one in doctor.health(status.take(timezone.now())) if one.name == "configuration of example.com"
+    ]
     assert seen == [
         "account acme, learners sso:org=ACME-1: Statements API (xAPI), partner acme, organization -",
         "account beta, learners sso:beta: Statements API (xAPI), partner beta, organization beta-org",

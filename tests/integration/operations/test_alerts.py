@@ -16,13 +16,21 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.translation import trans_real
 
-from percipio_openedx.models import Alert, CatalogEntry, Destination, Notice, PercipioConfiguration, Statement
+from percipio_openedx.models import (
+    Alert,
+    CatalogEntry,
+    Destination,
+    Notice,
+    ObservationFailure,
+    PercipioConfiguration,
+    Statement,
+)
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, problems
 from percipio_openedx.operations.run import run_once
 from percipio_sandbox import Sandbox
-from tests.integration.builders import KEY
+from tests.integration.builders import KEY, a_course, a_learner, enrolled
 from tests.integration.delivery.rows import add, destination_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("reporting", "no_calls")]
@@ -214,6 +222,19 @@ def test_notices_that_nobody_takes_up() -> None:
     Notice.objects.all().delete()
     alerts.check(at_once=True)
     assert on() == set()
+
+
+def test_a_course_that_cannot_be_read_is_called_by_its_name() -> None:
+    """And by its key alone where the LMS does not know its name."""
+    enrolled(a_learner(), a_course())
+    now = timezone.now()
+    for key in (KEY, "course-v1:DemoX+GONE+1"):
+        ObservationFailure.objects.create(
+            course_key=key, reason="broken", failures=2, failing_since=now, failed_at=now, retry_at=now
+        )
+    alerts.check(at_once=True)
+    assert f"the LMS cannot read Cloud Foundations ({KEY}) (broken)." in body()
+    assert "the LMS cannot read course-v1:DemoX+GONE+1 (broken)." in body()
 
 
 def test_several_things_are_one_mail() -> None:

@@ -282,6 +282,8 @@ def test_nobody_reports(history: dict[str, Any], manage: Manage, settings: Any) 
     ("arguments", "words"),
     [
         (["--course", "nonsense"], "is no course run"),
+        (["--course", "course-v1:No+Such+Run"], "there is no course run course-v1:No+Such+Run"),
+        (["--course", "course-v1:No+Such+Run", "--dry-run"], "there is no course run course-v1:No+Such+Run"),
         (["--learner", "nobody"], "no such learner"),
         (["--site", "nowhere.example"], "there is no site"),
         (["--since", "soon"], "is no date"),
@@ -294,6 +296,15 @@ def test_wrong_usage(db: None, manage: Manage, arguments: list[str], words: str)
     ran = manage("percipio_backfill", *arguments)
     assert ran.code == 2
     assert words in ran.err
+
+
+def test_the_keys_that_name_nothing_are_said(history: dict[str, Any], manage: Manage) -> None:
+    """And nothing is done of the others."""
+    nothing = ["course-v1:No+Such+Run", "course-v1:No+Other+Run"]
+    ran = manage("percipio_backfill", "--course", KEY, *(word for key in nothing for word in ("--course", key)))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "there is no course run course-v1:No+Other+Run, course-v1:No+Such+Run"
+    assert not BackfillRun.objects.exists()
 
 
 def test_no_learner_is_named_in_the_row(history: dict[str, Any], manage: Manage) -> None:

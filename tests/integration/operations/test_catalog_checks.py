@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Account, CourseOverride, PercipioConfiguration
+from percipio_openedx.operations import reach, status
 from percipio_openedx.operations.catalog_checks import catalogs
+from percipio_openedx.operations.checks import CheckResult
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.integration.catalog.overviews import an_overview
 
@@ -26,8 +29,12 @@ def site(settings: Any) -> Any:
     return settings
 
 
+def checks() -> list[CheckResult]:
+    return list(catalogs(status.take(timezone.now()), reach.courses_by_site))
+
+
 def said() -> list[tuple[str, str]]:
-    found = list(catalogs())
+    found = checks()
     assert all(bool(one.fix) is (one.verdict in ("doubtful", "wrong")) for one in found)
     assert {one.name for one in found} <= {"catalog of example.com"}
     return [(one.verdict.value, one.seen) for one in found]
@@ -63,7 +70,7 @@ def test_items_that_are_held_back_are_counted_by_what_they_lack() -> None:
         ("doubtful", "3 items are held back, such as course:A+Odd0"),
         ("doubtful", "2 items are held back, such as course:A+Odd1"),
     ]
-    assert ["PERCIPIO_CATALOG_DURATION" in one.fix for one in catalogs()] == [True, False]
+    assert ["PERCIPIO_CATALOG_DURATION" in one.fix for one in checks()] == [True, False]
 
 
 def test_what_is_reported_and_not_in_the_catalog_is_named(site: Any) -> None:
@@ -95,7 +102,7 @@ def test_each_account_has_an_organization_of_its_own() -> None:
     for name, organization in (("birch", "org-8"), ("cedar", "")):
         own = {"client_id": name, "client_secret": "secret", "partner_name": name, "organization_id": organization}
         Account.objects.create(site_id=1, name=name, region="us", learners=f"sso:{name}", enabled=True, **own)
-    wrong = [one.name for one in catalogs() if one.verdict == "wrong"]
+    wrong = [one.name for one in checks() if one.verdict == "wrong"]
     assert wrong == ["catalog of example.com, account cedar"]
 
 

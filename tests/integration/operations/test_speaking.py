@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from importlib import import_module
@@ -32,7 +34,7 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import installation_checks, moves
+from percipio_openedx.operations import installation_checks, requeue
 from percipio_openedx.operations.checks import CheckVerdict
 from percipio_openedx.operations.reconcile import Difference
 from percipio_openedx.operations.run import Step
@@ -205,7 +207,7 @@ CODES = {
     if issubclass(one, StrEnum)
     for member in one
     if "_" in member.value
-} | {str(code) for code in moves.Refusal if "_" in code}
+} | {str(code) for code in requeue.Refusal if "_" in code}
 MANY = re.compile(r"(?<![\d.])1 (?:\w+ )?(?:statements|items|learners|courses|enrollments|destinations|observations)\b")
 FOR_PROGRAMS = ("percipio_metrics", "--support", "export")
 
@@ -294,7 +296,7 @@ def test_ctrl_c_is_an_end_and_no_traceback(
         (["percipio_retry", "--unknown"], "percipio_openedx.management.commands.percipio_retry.try_again"),
         (
             ["percipio_accounts", "--report-anew", "--learner", "amina"],
-            "percipio_openedx.operations.moves.report_anew",
+            "percipio_openedx.operations.requeue.report_anew",
         ),
     ],
 )
@@ -310,6 +312,29 @@ def test_what_was_interrupted_did_not_end_well(
 
     monkeypatch.setattr(where, stopped)
     assert command(*call).code == ExitCode.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("stream", "call"),
+    [
+        ("stdout", ["percipio_doctor"]),
+        ("stdout", ["percipio_doctor", "--json"]),
+        ("stdout", ["percipio_metrics"]),
+        ("stderr", ["percipio_preview", "nobody", KEY]),
+    ],
+)
+def test_where_nobody_reads_on_it_ends_quietly(
+    one_of_each: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stream: str, call: list[str]
+) -> None:
+    """As before ``| head``; also what is complained about may go that way."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with (tmp_path / "other").open("w") as other, os.fdopen(writer, "w", buffering=1) as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe if stream == "stdout" else other)
+        monkeypatch.setattr(sys, "stderr", pipe if stream == "stderr" else other)
+        with pytest.raises(SystemExit) as ended:
+            load_command_class("percipio_openedx", call[0]).run_from_argv(["manage.py", *call])
+    assert ended.value.code == ExitCode.PROBLEM
 
 
 # --- exit codes ------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, ObservationFailure, PercipioConfiguration, Statement, Sweep
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import doctor, metrics, sweep, walk
+from percipio_openedx.operations import doctor, metrics, status, sweep, walk
 from percipio_openedx.operations.checks import CheckVerdict
 from percipio_openedx.operations.run import run_pass
 from percipio_openedx.operations.scope import Scope
@@ -492,7 +492,11 @@ def test_the_databases_locks_are_no_fault_of_its_own(amina: Any, monkeypatch: py
 def texts(client: Client) -> tuple[str, str, str]:
     """What overview, doctor and metrics say of it."""
     page = client.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
-    (found,) = [one.seen for one in doctor.health() if one.name == "compared with the LMS: example.com"]
+    (found,) = [
+        one.seen
+        for one in doctor.health(status.take(timezone.now()))
+        if one.name == "compared with the LMS: example.com"
+    ]
     (gauge,) = [one for one in metrics.gauges() if one.name == "compared_until_timestamp_seconds"]
     assert html.escape(found) in page
     return found, str(gauge.values), page
@@ -519,7 +523,9 @@ def test_overview_doctor_and_metrics_say_how_far_it_is(
     settings.PERCIPIO_SWEEP = False
     page = admin_client.get(reverse("admin:percipio_openedx_overview") + "?fresh").content.decode()
     assert "Compared with the LMS" not in page
-    (found,) = [one for one in doctor.health() if one.name == "compared with the LMS: example.com"]
+    (found,) = [
+        one for one in doctor.health(status.take(timezone.now())) if one.name == "compared with the LMS: example.com"
+    ]
     assert (found.verdict, "PERCIPIO_SWEEP" in found.seen) == (CheckVerdict.SKIPPED, True)
 
 
