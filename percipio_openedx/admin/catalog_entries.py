@@ -29,7 +29,7 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import labels, sites
 
 if TYPE_CHECKING:
-    from percipio_openedx.catalog.offered import DescribedItem
+    from percipio_openedx.catalog.items import CatalogItem, Record
 
 TONES: Mapping[str, str] = {
     EntryState.WAITING: "waiting",
@@ -174,20 +174,20 @@ class CatalogList(ChangeList):
             with suppress(PercipioConfigurationError, PlatformUnavailable):
                 found = _described(site_id, {row.content_id for row in of_site})
                 for row in of_site:
-                    row.gaps = found[row.content_id].record.gaps if row.content_id in found else ()
+                    row.gaps = found[row.content_id][1].gaps if row.content_id in found else ()
 
 
-def _described(site_id: int, content_ids: Collection[str]) -> dict[str, DescribedItem]:
+def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[CatalogItem, Record]]:
     """Return those of these items that a site offers now, as they would be sent; raises as ``config.catalog_for``."""
     # Imported here, so that the LMS starts without the catalog.
-    from percipio_openedx.catalog.items import items
-    from percipio_openedx.catalog.offered import described, runs_of
+    from percipio_openedx.catalog.compare import runs_of
+    from percipio_openedx.catalog.items import items, record
 
     rules = config.catalog_for(site_id)
-    found = [] if rules is None else items(runs_of(rules), timezone.now())
-    return {
-        one.content_id: described(one, rules) for one in found if rules is not None and one.content_id in content_ids
-    }
+    if rules is None:
+        return {}
+    found = [one for one in items(runs_of(rules), timezone.now()) if one.content_id in content_ids]
+    return {one.content_id: (one, record(one.runs[0], rules.policy, rules.root)) for one in found}
 
 
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:
@@ -198,10 +198,11 @@ def _offered(site_id: int, content_id: str) -> dict[str, Any]:
         return {"problem": str(error)}
     if found is None:
         return {"problem": gettext("This item is not offered.")}
+    item, record = found
     return {
-        "document": json.dumps(found.record.document(), indent=2, ensure_ascii=False),
-        "gaps": [labels.of(labels.GAPS, gap) for gap in found.record.gaps],
-        "runs": [one.run for one in found.item.runs],
+        "document": json.dumps(record.document(), indent=2, ensure_ascii=False),
+        "gaps": [labels.of(labels.GAPS, gap) for gap in record.gaps],
+        "runs": [one.run for one in item.runs],
     }
 
 

@@ -91,7 +91,7 @@ class ItemsFirst:
         return waiting
 
     def _offered(self, course_keys: set[str]) -> dict[str, str]:
-        """Return the content ids of those of the course runs that this site offers (as ``catalog.offered``)."""
+        """Return the content ids of those of the course runs that this site offers (as ``catalog.compare``)."""
         policy, rule, root = self._configuration.catalog, self._configuration.content_id, self._configuration.lms_root
         book, found = OverrideBook(course_keys), {}
         sites, default = edx_platform.sites_by_org(), config.default_site_id()
