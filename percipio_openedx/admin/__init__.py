@@ -13,7 +13,6 @@ from percipio_openedx.admin import (
     learner_courses,
     records,
     statements,
-    unknown_learners,
 )
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "learner_courses",
     "records",
     "statements",
-    "unknown_learners",
 ]
 
 labels.put(*apps.get_app_config("percipio_openedx").get_models())

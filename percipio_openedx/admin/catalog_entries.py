@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -21,7 +20,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, demand, permitted
+from percipio_openedx.admin.base import ReadOnlyAdmin, badge, permitted
+from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
@@ -66,6 +66,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     fields = (*list_display, "sent_at", "wanted_since", "due_at", "attempts", "status", "answer")
     change_list_template = "admin/percipio_openedx/catalog.html"
     actions = ("send_now", "tick_off")
+    pages = (("item/", "catalog_item", "item_view", "view_catalogentry"),)
     has_send_permission = permitted("send_catalogentry")
     has_tick_off_permission = permitted("tick_off_catalogentry")
 
@@ -95,8 +96,20 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     def what(self, row: CatalogEntry) -> str:
         return format_html("<bdi>{}</bdi>", explained(row))
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return CatalogList
+    def texts_of(self, rows: Iterable[CatalogEntry]) -> dict[int, str]:
+        """Return what the items lack that are held back, as the LMS says now, read once for each site; by key."""
+        held: dict[int, list[CatalogEntry]] = {}
+        for row in rows:
+            if row.state == EntryState.HELD:
+                held.setdefault(row.destination.site_id, []).append(row)
+        texts = {}
+        for site_id, of_site in held.items():
+            with suppress(PercipioConfigurationError, PlatformUnavailable):
+                found = _described(site_id, {row.content_id for row in of_site})
+                for row in of_site:
+                    gaps = found[row.content_id][1].gaps if row.content_id in found else ()
+                    texts[row.pk] = " ".join(labels.of(labels.GAPS, gap) for gap in gaps)
+        return texts
 
     @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
@@ -132,13 +145,8 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         context = {"title": gettext("Catalog"), "not_sent": list(not_sent())}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def get_urls(self) -> list[Any]:
-        page = path("item/", self.admin_site.admin_view(self.item_view), name="percipio_openedx_catalog_item")
-        return [page, *super().get_urls()]
-
     def item_view(self, request: HttpRequest) -> HttpResponse:
         """Show the record of one item as it would be sent now, and where it stands."""
-        demand(request, "view_catalogentry")
         # PostgreSQL takes no NUL.
         content_id, site = request.GET.get("content_id", "").replace("\0", ""), request.GET.get("site", "")
         site_id = int(site) if site.isdecimal() and len(site) < 10 else config.default_site_id()
@@ -158,23 +166,6 @@ def item_page(site_id: int, content_id: str) -> str:
     """Return the address of the page that shows an item's record."""
     query = urlencode({"site": str(site_id), "content_id": content_id})
     return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
-
-
-class CatalogList(ChangeList):
-    """The list with what each item lacks that is held back, as the LMS says now, read once for each site."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows = self.result_list = list(self.result_list)
-        held: dict[int, list[Any]] = {}
-        for row in rows:
-            if row.state == EntryState.HELD:
-                held.setdefault(row.destination.site_id, []).append(row)
-        for site_id, of_site in held.items():
-            with suppress(PercipioConfigurationError, PlatformUnavailable):
-                found = _described(site_id, {row.content_id for row in of_site})
-                for row in of_site:
-                    row.gaps = found[row.content_id][1].gaps if row.content_id in found else ()
 
 
 def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[CatalogItem, Record]]:
@@ -220,8 +211,8 @@ def explained(row: Any) -> str:
         )
         return text % {"content_id": row.content_id, "organization": row.destination.organization}
     if row.state == EntryState.HELD:
-        gaps = [labels.of(labels.GAPS, gap) for gap in getattr(row, "gaps", ())]
-        return " ".join(gaps) or gettext("Something mandatory is missing: the page of the item says what.")
+        lacks: str = getattr(row, "texts", {}).get(row.pk, "")
+        return lacks or gettext("Something mandatory is missing: the page of the item says what.")
     if row.state == EntryState.REFUSED:
         return f"{answer} " + gettext("Correct the course, or its course override; then it is sent by itself.")
     if row.state == EntryState.DELIVERED:

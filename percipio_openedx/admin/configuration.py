@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -24,18 +24,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import OperatorAdmin, demand, may
+from percipio_openedx.admin.base import OperatorAdmin, may
 from percipio_openedx.admin.configuration_form import (
     SECRET_NAME,
     SITE_ID,
     AccountForm,
     PercipioConfigurationForm,
-    changes_reports,
-    kept_secret,
-    raw_values,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -58,6 +55,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     own_columns: tuple[str, ...] = ()
     test_permission = "test_percipioconfiguration"
     save_as = False
+    pages = (
+        ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
+        ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
+        ("<int:site_id>/setup/", "site_setup", "setup_pages.one_site", "view_percipioconfiguration"),
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deny: a change is a new version and needs the add permission."""
@@ -190,33 +192,12 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         self.message_user(request, gettext("Reverted configuration."), messages.SUCCESS)
         return None
 
-    def get_urls(self) -> list[Any]:
-        view = self.outside_transaction
-        return [
-            path("<int:site_id>/test/", view(self.test_view), name="percipio_openedx_test_connection"),
-            path("setup/", view(self.setup_view), name="percipio_openedx_setup"),
-            path("<int:site_id>/setup/", view(self.site_setup_view), name="percipio_openedx_site_setup"),
-            *super().get_urls(),
-        ]
-
-    def outside_transaction(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Return an admin view without the LMS's transaction around each request: it waits for the network."""
-        return transaction.non_atomic_requests(self.admin_site.admin_view(view))
-
-    def setup_view(self, request: HttpRequest) -> HttpResponse:
-        # Imported here, so that the LMS starts without the checks.
-        from percipio_openedx.admin import setup_pages
-
-        return setup_pages.every_site(self, request)
-
-    def site_setup_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        from percipio_openedx.admin import setup_pages
-
-        return setup_pages.one_site(self, request, site_id)
+    def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
+        """Return a view without the LMS's transaction around each request: it waits for the network."""
+        return transaction.non_atomic_requests(super().page_view(name, permissions))
 
     def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
         """Show what would be checked; on POST, check it and show the doctor's results for this site."""
-        demand(request, self.test_permission)
         site = get_object_or_404(Site, pk=site_id)
         row = PercipioConfiguration.newest(site_id)
         return self.test_page(request, site, row or PercipioConfiguration(site=site, enabled=True), site.domain)
@@ -254,6 +235,7 @@ class AccountAdmin(PercipioConfigurationAdmin):
     own_columns = ("name", "position", "learners")
     test_permission = "test_account"
     ordering = ("site_id", "position", "name")
+    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_account_view", test_permission),)
 
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
@@ -261,14 +243,8 @@ class AccountAdmin(PercipioConfigurationAdmin):
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"position": 0, **super().get_changeform_initial_data(request)}
 
-    def get_urls(self) -> list[Any]:
-        view = self.outside_transaction(self.test_account_view)
-        page = path("<int:site_id>/<slug:name>/test/", view, name="percipio_openedx_test_account")
-        return [page, *super(PercipioConfigurationAdmin, self).get_urls()]
-
     def test_account_view(self, request: HttpRequest, site_id: int, name: str) -> HttpResponse:
         """Do as ``test_view`` for one account."""
-        demand(request, self.test_permission)
         site, row = get_object_or_404(Site, pk=site_id), Account.newest(site_id, name)
         if row is None:
             raise Http404

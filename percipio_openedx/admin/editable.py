@@ -7,17 +7,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
 from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import NamedList, OperatorAdmin, demand
+from percipio_openedx.admin.base import OperatorAdmin
 from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account
@@ -44,16 +42,17 @@ class CourseOverrideAdmin(OperatorAdmin):
     list_filter = ("is_reported", "offer")
     search_fields = ("course_key__startswith", "content_id__startswith")
     change_list_template = "admin/percipio_openedx/course_overrides.html"
+    pages = (
+        ("import/", "courseoverride_import", "import_view", "add_courseoverride", "change_courseoverride"),
+        ("runs/", "course_runs", "course_runs.course_runs", "view_courseoverride"),
+    )
 
     def called(self, row: Any) -> str:
         return str(row.course_key)
 
     @admin.display(description=_("Name"))
     def name(self, row: Any) -> str:
-        return format_html("<bdi>{}</bdi>", row.named.get(row.course_key, ""))
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
+        return format_html("<bdi>{}</bdi>", row.texts.get(row.course_key, ""))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         help_texts = {
@@ -82,23 +81,8 @@ class CourseOverrideAdmin(OperatorAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("updated_at",) if obj else ()
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("import/", view(self.import_view), name="percipio_openedx_courseoverride_import"),
-            path("runs/", view(self.runs_view), name="percipio_openedx_course_runs"),
-            *super().get_urls(),
-        ]
-
-    def runs_view(self, request: HttpRequest) -> HttpResponse:
-        # Imported here, so that the LMS starts without the catalog.
-        from percipio_openedx.admin.course_runs import course_runs
-
-        return course_runs(self, request)
-
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file; import all of its lines, or show the problems by line."""
-        demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method != "POST" or not form.is_valid():
             return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)

@@ -18,9 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from percipio_openedx import edx_platform, encryption
 from percipio_openedx.admin.base import OperatorAdmin, badge, bounded_count, count_text, demand, may
-from percipio_openedx.admin.configuration_form import hash_of
 from percipio_openedx.admin.labels import CHOICES, LABELS
-from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.admin.meaning import backfill_offer, hash_of, meaning, tested
 from percipio_openedx.admin.overview import headline
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
@@ -47,7 +46,6 @@ SOURCES: Mapping[str, str | Promise] = {
 
 def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """List the sites that are configured or that courses belong to; a single one is shown at once."""
-    demand(request, "view_percipioconfiguration")
     more: set[int] = set()
     with suppress(PlatformUnavailable):
         more = edx_platform.sites_of_orgs()
@@ -63,7 +61,6 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
 
 def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
     """Show a site's steps; on POST do the one that ``act`` names: ``test``, ``preview`` or ``switch``."""
-    demand(request, "view_percipioconfiguration")
     site = get_object_or_404(Site, pk=site_id)
     act = request.POST.get("act", "")
     if act == "switch":
