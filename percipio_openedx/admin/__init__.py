@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.apps import apps
 
-from percipio_openedx.admin import (
+# Imported to be registered.
+from percipio_openedx.admin import (  # noqa: F401
     backfills,
     catalog_entries,
     configuration,
@@ -14,15 +15,5 @@ from percipio_openedx.admin import (
     records,
     statements,
 )
-
-__all__ = [
-    "backfills",
-    "catalog_entries",
-    "configuration",
-    "editable",
-    "learner_courses",
-    "records",
-    "statements",
-]
 
 labels.put(*apps.get_app_config("percipio_openedx").get_models())

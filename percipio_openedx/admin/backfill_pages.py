@@ -21,7 +21,6 @@ from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import backfill, labels, sites
-from percipio_openedx.operations.labels import Text
 from percipio_openedx.operations.scope import Forecast, Scope, forecast
 from percipio_openedx.operations.walk import Limit
 
@@ -30,7 +29,7 @@ SAMPLE = 200
 SECONDS = 20.0
 
 
-def _day(label: Text, help_text: Text) -> forms.DateField:
+def _day(label: Any, help_text: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     return forms.DateField(label=label, required=False, widget=widget, help_text=help_text)
 

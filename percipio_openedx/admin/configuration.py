@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
@@ -55,7 +55,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     own_columns: tuple[str, ...] = ()
     test_permission = "test_percipioconfiguration"
     save_as = False
-    pages = (
+    pages: ClassVar[Any] = (
         ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
         ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
         ("<int:site_id>/setup/", "site_setup", "setup_pages.one_site", "view_percipioconfiguration"),
