@@ -73,16 +73,14 @@ def shown_course(key: str, name: str) -> str:
     return format_html('<bdi title="{}">{}</bdi>', key, name or key)
 
 
-class RowsWithTexts(ChangeList):
-    """A list whose rows have the ``texts`` that ``texts_of`` of its admin returns for all of them at once."""
+class PreparedList(ChangeList):
+    """A list whose admin prepares all of its rows at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows = self.result_list = list(self.result_list)
+        self.result_list = list(self.result_list)
         model_admin: Any = self.model_admin
-        texts = model_admin.texts_of(rows)
-        for row in rows:
-            row.texts = texts
+        model_admin.prepare(self.result_list)
 
 
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -113,10 +111,16 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.admin_site.admin_view(view)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return RowsWithTexts
+        return PreparedList
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Give the rows of a list what they show besides their columns, read once for all of them."""
+        texts = self.texts_of(rows)
+        for row in rows:
+            row.texts = texts
 
     def texts_of(self, rows: Iterable[Any]) -> Mapping[Any, str]:
-        """Return what a list of these rows shows besides their columns: the names of their course runs, by key."""
+        """Return texts for a list of these rows, by key: the names of their course runs."""
         return course_names(row.course_key for row in rows) if hasattr(self.model, "course_key") else {}
 
     def called(self, row: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from percipio_openedx.admin.base import ReadOnlyAdmin, badge, permitted
 from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState, stored_id
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import labels, sites
 
@@ -90,26 +90,23 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("State"))
     def state_badge(self, row: CatalogEntry) -> str:
-        return state_of(row)
+        return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
 
     @admin.display(description=_("Why, and what to do"))
     def what(self, row: CatalogEntry) -> str:
         return format_html("<bdi>{}</bdi>", explained(row))
 
-    def texts_of(self, rows: Iterable[CatalogEntry]) -> dict[int, str]:
-        """Return what the items lack that are held back, as the LMS says now, read once for each site; by key."""
+    def prepare(self, rows: Sequence[CatalogEntry]) -> None:
+        """Say what the items lack that are held back, as the LMS says now, read once for each site."""
         held: dict[int, list[CatalogEntry]] = {}
         for row in rows:
             if row.state == EntryState.HELD:
                 held.setdefault(row.destination.site_id, []).append(row)
-        texts = {}
         for site_id, of_site in held.items():
             with suppress(PercipioConfigurationError, PlatformUnavailable):
                 found = _described(site_id, {row.content_id for row in of_site})
                 for row in of_site:
-                    gaps = found[row.content_id][1].gaps if row.content_id in found else ()
-                    texts[row.pk] = " ".join(labels.of(labels.GAPS, gap) for gap in gaps)
-        return texts
+                    row.gaps = found[row.content_id][1].gaps if row.content_id in found else ()
 
     @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
@@ -150,14 +147,15 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         # PostgreSQL takes no NUL.
         content_id, site = request.GET.get("content_id", "").replace("\0", ""), request.GET.get("site", "")
         site_id = int(site) if site.isdecimal() and len(site) < 10 else config.default_site_id()
-        entries = self.get_queryset(request).filter(content_id=content_id, destination__site_id=site_id)
+        entries = self.get_queryset(request).filter(content_id=stored_id(content_id), destination__site_id=site_id)
+        entries = entries.select_related("destination")
         return self.page(
             request,
             "catalog_item.html",
             gettext("Item of the catalog"),
             content_id=content_id,
             site_name=sites.site_name(site_id),
-            entries=[(self.where(row), state_of(row), explained(row)) for row in entries.select_related("destination")],
+            entries=[(self.where(row), self.state_badge(row), self.what(row)) for row in entries],
             **_offered(site_id, content_id),
         )
 
@@ -169,7 +167,10 @@ def item_page(site_id: int, content_id: str) -> str:
 
 
 def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[CatalogItem, Record]]:
-    """Return those of these items that a site offers now, as they would be sent; raises as ``config.catalog_for``."""
+    """Return those of these items (``stored_id``) that a site offers now, and their records.
+
+    Raises as ``config.catalog_for`` and ``edx_platform.course_runs``.
+    """
     # Imported here, so that the LMS starts without the catalog.
     from percipio_openedx.catalog.compare import runs_of
     from percipio_openedx.catalog.items import items, record
@@ -177,14 +178,14 @@ def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[Ca
     rules = config.catalog_for(site_id)
     if rules is None:
         return {}
-    found = [one for one in items(runs_of(rules), timezone.now()) if one.content_id in content_ids]
-    return {one.content_id: (one, record(one.runs[0], rules.policy, rules.root)) for one in found}
+    every = ((stored_id(one.content_id), one) for one in items(runs_of(rules), timezone.now()))
+    return {pk: (one, record(one.runs[0], rules.policy, rules.root)) for pk, one in every if pk in content_ids}
 
 
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:
     """Return what the LMS says now of an item, or why nothing, as the page's context."""
     try:
-        found = _described(site_id, [content_id]).get(content_id)
+        found = _described(site_id, [stored_id(content_id)]).get(stored_id(content_id))
     except (PercipioConfigurationError, PlatformUnavailable) as error:
         return {"problem": str(error)}
     if found is None:
@@ -197,10 +198,6 @@ def _offered(site_id: int, content_id: str) -> dict[str, Any]:
     }
 
 
-def state_of(row: CatalogEntry) -> str:
-    return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
-
-
 def explained(row: Any) -> str:
     """Return why an item stands where it does, and what an operator can do."""
     answer = gettext("Percipio said: %(answer)s.") % {"answer": row.answer} if row.answer else ""
@@ -211,8 +208,8 @@ def explained(row: Any) -> str:
         )
         return text % {"content_id": row.content_id, "organization": row.destination.organization}
     if row.state == EntryState.HELD:
-        lacks: str = getattr(row, "texts", {}).get(row.pk, "")
-        return lacks or gettext("Something mandatory is missing: the page of the item says what.")
+        gaps = [labels.of(labels.GAPS, gap) for gap in row.gaps]
+        return " ".join(gaps) or gettext("Something mandatory is missing: the page of the item says what.")
     if row.state == EntryState.REFUSED:
         return f"{answer} " + gettext("Correct the course, or its course override; then it is sent by itself.")
     if row.state == EntryState.DELIVERED:

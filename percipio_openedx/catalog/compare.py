@@ -16,7 +16,8 @@ from percipio_openedx.config import CatalogRules
 from percipio_openedx.data import Course, CourseRun
 from percipio_openedx.db import persistently
 from percipio_openedx.delivery.outcomes import LONGEST_WAIT
-from percipio_openedx.models.catalog import LONGEST_ID, CatalogEntry, EntryState
+from percipio_openedx.enums import CatalogGap
+from percipio_openedx.models.catalog import CatalogEntry, EntryState, stored_id
 from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.statements import content
@@ -63,11 +64,12 @@ def catalog(rules: CatalogRules, now: datetime) -> list[tuple[CatalogItem, Recor
 
 @dataclass(frozen=True, slots=True)
 class OfferedItem:
-    """An offered item as it would be sent: its ``document`` (JSON), empty while a mandatory field is missing."""
+    """An offered item as it would be sent: its ``document`` (JSON), empty while the item is held back (``gaps``)."""
 
     title: str = ""
     document: bytes = b""
     runs: tuple[str, ...] = ()
+    gaps: tuple[CatalogGap, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -75,14 +77,12 @@ class OfferedItem:
 
 
 def offered_items(catalog: Iterable[tuple[CatalogItem, Record]]) -> dict[str, OfferedItem]:
-    """Return the items of a catalog by content id; one whose id no row could hold is left out, and logged."""
+    """Return the items of a catalog by what names them in their rows (``stored_id``)."""
     found = {}
     for item, said in catalog:
-        if len(item.content_id) > LONGEST_ID:
-            logger.error("content id is too long course=%s", item.runs[0].run.key)
-            continue
         document = b"" if said.gaps else json.dumps(said.document()).encode()
-        found[item.content_id] = OfferedItem(said.title, document, tuple(one.run.key for one in item.runs))
+        runs = tuple(one.run.key for one in item.runs)
+        found[stored_id(item.content_id)] = OfferedItem(said.title, document, runs, said.gaps)
     return found
 
 
@@ -93,7 +93,7 @@ def keep_in_step(row: CatalogEntry, item: OfferedItem | None, now: datetime) -> 
     holds, so that it is sent when it is offered again: Skillsoft may have removed it.
     """
     before = [getattr(row, name) for name in COLUMNS if name != "title"]
-    state = _state(row, item)
+    state, row.gaps = _state(row, item), () if item is None else item.gaps
     if state is EntryState.WITHDRAWN:
         row.fingerprint = ""
     elif state is EntryState.WAITING:

@@ -93,7 +93,8 @@ def catalog_file(
 def gaps_of(record: Record, form: FileForm) -> tuple[CatalogGap, ...]:
     """Return what keeps an item out of a file of this form."""
     if form is FileForm.CONTENT_IMPORT:
-        return record.gaps
+        # A file needs no row of ours.
+        return tuple(gap for gap in record.gaps if gap is not CatalogGap.LONG_ID)
     gaps: list[CatalogGap] = [gap for gap in record.gaps if gap in (CatalogGap.TITLE, CatalogGap.URL)]
     if not record.description:
         gaps.append(CatalogGap.DESCRIPTION)

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from percipio_openedx.catalog import effort
-from percipio_openedx.data import CatalogPolicy, CourseRun
+from percipio_openedx.data import LONGEST_ID, CatalogPolicy, CourseRun
 from percipio_openedx.enums import CatalogGap
 from percipio_openedx.statements.content import language_tag, launch_url
 from percipio_openedx.statements.iri import is_irl
@@ -86,12 +86,13 @@ class Record:
 
     @property
     def gaps(self) -> tuple[CatalogGap, ...]:
-        """Return the mandatory fields that are missing, so that the item is held back."""
+        """Return why the item is held back: the mandatory fields that are missing, and an id that no row could hold."""
         mandatory = {
             CatalogGap.TITLE: self.title,
             CatalogGap.DURATION: self.duration,
             CatalogGap.LANGUAGE: self.language,
             CatalogGap.URL: self.url,
+            CatalogGap.LONG_ID: len(self.content_id) <= LONGEST_ID,
         }
         return tuple(gap for gap, value in mandatory.items() if not value)
 

@@ -14,11 +14,11 @@ from django.db.models import F
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course
+from percipio_openedx.data import LONGEST_ID, Course
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import Offering
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.catalog import LONGEST_ID, CatalogEntry, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, EntryState
 from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement

@@ -109,6 +109,7 @@ class Command(OperatorCommand):
                     continue
                 state = row.get_state_display()
                 why = row.answer if row.state in (EntryState.WAITING, EntryState.REFUSED) else ""
+                why = why or " ".join(labels.of(labels.GAPS, gap) for gap in row.gaps)
                 self.say(f"{_place(sender)}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
             if not self.as_json:
                 text = ngettext("%(place)s: %(count)s difference", "%(place)s: %(count)s differences", len(rows))

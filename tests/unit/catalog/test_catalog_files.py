@@ -83,6 +83,12 @@ def test_an_id_that_does_not_fit_is_named(content_id: str) -> None:
     assert made(FileForm.CONTENT_IMPORT, record).left_out == ()
 
 
+def test_an_id_that_is_too_long_to_be_sent_stands_in_a_file() -> None:
+    record = replace(RECORD, content_id="x" * 601)
+    assert record.gaps == (CatalogGap.LONG_ID,)
+    assert made(FileForm.CONTENT_IMPORT, record).left_out == ()
+
+
 def test_each_form_has_mandatory_fields_of_its_own() -> None:
     bare = replace(RECORD, duration=None, language="", description="")
     assert made(FileForm.CONTENT_IMPORT, bare).left_out == ((ITEM, (CatalogGap.DURATION, CatalogGap.LANGUAGE)),)
