@@ -36,7 +36,6 @@ from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.sites import place_name
 from percipio_openedx.secret import StoredSecret
 
@@ -152,8 +151,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         key = {name: getattr(obj, name) for name in self.model.KEY_FIELDS}
         earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
         if changes_reports(earlier.order_by("-pk").first(), obj):
-            may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
-            self.message_user(request, backfill_offer(obj.site, is_here=may_start), messages.INFO)
+            self.message_user(request, backfill_offer(self, request, obj.site), messages.INFO)
         response = super().response_add(request, obj, post_url_continue)
         is_set_up = SETUP in request.GET and "_save" in request.POST
         return redirect("admin:percipio_openedx_site_setup", obj.site_id) if is_set_up else response
@@ -196,15 +194,16 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         """Return a view without the LMS's transaction around each request: it waits for the network."""
         return transaction.non_atomic_requests(super().page_view(name, permissions))
 
-    def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        """Show what would be checked; on POST, check it and show the doctor's results for this site."""
-        site = get_object_or_404(Site, pk=site_id)
-        row = PercipioConfiguration.newest(site_id)
-        return self.test_page(request, site, row or PercipioConfiguration(site=site, enabled=True), site.domain)
-
-    def test_page(self, request: HttpRequest, site: Site, row: AccountColumns, name: str) -> HttpResponse:
-        """Show or do the connection check of a row, or of the settings."""
-        context: dict[str, Any] = {"row": row, "is_off": not row.enabled}
+    def test_view(self, request: HttpRequest, **key: Any) -> HttpResponse:
+        """Show what would be checked of a site or an account; on POST, check it and show the doctor's results."""
+        site = get_object_or_404(Site, pk=key["site_id"])
+        row = self.model(**key).newest_version()
+        if row is None and self.model is Account:
+            raise Http404
+        # Without a row a site has the settings.
+        row = row or self.model(site=site, enabled=True)
+        name, changelist = self.called(row), f"admin:percipio_openedx_{self.opts.model_name}_changelist"
+        context: dict[str, Any] = {"row": row, "is_off": not row.enabled, "list_url": changelist}
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
             context["configuration"] = configuration
@@ -219,10 +218,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             if request.method == "POST":
                 context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
-        context |= {"list_url": f"admin:percipio_openedx_{self.opts.model_name}_changelist"}
-        context |= {
-            "add_url": f"admin:percipio_openedx_{self.opts.model_name}_add" if self.has_add_permission(request) else ""
-        }
+        if self.has_add_permission(request):
+            context["add_url"] = f"admin:percipio_openedx_{self.opts.model_name}_add"
         return self.page(request, "connection.html", title, site=site, **context)
 
 
@@ -235,20 +232,13 @@ class AccountAdmin(PercipioConfigurationAdmin):
     own_columns = ("name", "position", "learners")
     test_permission = "test_account"
     ordering = ("site_id", "position", "name")
-    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_account_view", test_permission),)
+    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_view", test_permission),)
 
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"position": 0, **super().get_changeform_initial_data(request)}
-
-    def test_account_view(self, request: HttpRequest, site_id: int, name: str) -> HttpResponse:
-        """Do as ``test_view`` for one account."""
-        site, row = get_object_or_404(Site, pk=site_id), Account.newest(site_id, name)
-        if row is None:
-            raise Http404
-        return self.test_page(request, site, row, place_name(site.domain, name))
 
 
 def _reports(site_id: int) -> bool:

@@ -34,10 +34,33 @@ class CourseImportForm(forms.Form):
         return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
+class CourseOverrideForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An override; the columns are described, and one that takes three words offers them."""
+
+    offer = forms.ChoiceField(
+        choices=[(one.value, labels.OFFERS[one]) for one in Offer],
+        required=False,
+        label=_("In the catalog"),
+        help_text=_("Whether the course is offered in Percipio's catalog."),
+    )
+
+    class Meta:
+        help_texts = {  # noqa: RUF012 - Django reads it as it is
+            "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
+            "content_id": _("Empty: by the rule of the site."),
+            "title": _("Empty: the course's name."),
+            "type": _("Empty: as the site's configuration says."),
+            "duration": _("Empty: the course's effort."),
+            "tags": _("Separated by commas."),
+            "author": _("Empty: the organization as the LMS displays it."),
+        }
+
+
 @admin.register(CourseOverride)
 class CourseOverrideAdmin(OperatorAdmin):
     """Course overrides: what is decided about courses; bulk import from CSV, and a list of all course runs."""
 
+    form = CourseOverrideForm
     list_display = ("course_key", "name", "is_reported", "content_id", "offer", "title", "updated_at")
     list_filter = ("is_reported", "offer")
     search_fields = ("course_key__startswith", "content_id__startswith")
@@ -53,30 +76,6 @@ class CourseOverrideAdmin(OperatorAdmin):
     @admin.display(description=_("Name"))
     def name(self, row: Any) -> str:
         return format_html("<bdi>{}</bdi>", row.texts.get(row.course_key, ""))
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        help_texts = {
-            "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
-            "content_id": _("Empty: by the rule of the site."),
-            "title": _("Empty: the course's name."),
-            "type": _("Empty: as the site's configuration says."),
-            "duration": _("Empty: the course's effort."),
-            "tags": _("Separated by commas."),
-            "author": _("Empty: the organization as the LMS displays it."),
-        }
-        return super().get_form(request, obj, change, help_texts=help_texts, **kwargs)
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer a choice where the column takes one of three words."""
-        if db_field.name == "offer":
-            choices = [(one.value, labels.OFFERS[one]) for one in Offer]
-            return forms.ChoiceField(
-                choices=choices,
-                required=False,
-                label=db_field.verbose_name,
-                help_text=_("Whether the course is offered in Percipio's catalog."),
-            )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("updated_at",) if obj else ()

@@ -50,7 +50,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     has_report_anew_permission = permitted("report_anew_learnercourse")
     list_display = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
-    fields = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
+    fields = list_display
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
     pages = (

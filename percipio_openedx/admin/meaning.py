@@ -22,6 +22,7 @@ from percipio_openedx.admin.base import OperatorAdmin
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.secret import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
@@ -114,15 +115,15 @@ def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any
     }
 
 
-def backfill_offer(site: Site, *, is_here: bool) -> str:
-    """Return how to report what happened before in this site's courses: in the admin (``is_here``), or by a command."""
+def backfill_offer(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> str:
+    """Return how to report what happened before in this site's courses: here, if the operator may, or by a command."""
     # Those who were observed before are compared again by the sweep, without being asked for.
     offer = (
         gettext("Learners who were observed before are reported by this within a day, all others by a back-fill:")
         if config.sweeps()
         else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
     )
-    if is_here:
+    if model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request):
         address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
         return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
     command = f"./manage.py lms percipio_backfill --site {site.domain}"

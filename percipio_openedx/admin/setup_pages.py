@@ -25,7 +25,6 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import effect, labels, problems, setup_steps, sites, status
 from percipio_openedx.operations.setup_steps import ConnectionTest, SetupState, SiteSetup
@@ -152,8 +151,7 @@ def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> 
         model_admin.save_model(request, row, None, False)
         model_admin.log_addition(request, row, _("Switched on in the setup."))
     messages.success(request, _("The site is switched on."))
-    may_start = model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
-    messages.info(request, backfill_offer(site, is_here=may_start))
+    messages.info(request, backfill_offer(model_admin, request, site))
     return here
 
 
