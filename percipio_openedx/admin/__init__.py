@@ -1,4 +1,7 @@
-"""The operator's pages: is it well, why is something not in Percipio, and putting it right."""
+"""The operator's pages: is it well, why is something not in Percipio, and putting it right.
+
+What reads the LMS, delivers, or checks is imported inside functions: a process of the LMS starts without it.
+"""
 
 from __future__ import annotations
 

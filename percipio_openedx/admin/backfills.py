@@ -75,7 +75,6 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         return may(request, "run_backfillrun")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.admin import backfill_pages
 
         return backfill_pages.start(self, request)

@@ -27,6 +27,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
+from percipio_openedx.admin.search import is_course_key
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.labels import Text
@@ -59,10 +60,7 @@ def badge(tone: str, text: str) -> str:
 
 def course_names(keys: Iterable[str]) -> dict[str, str]:
     """Return the names of the course runs that the LMS knows, by key; none if it cannot be asked."""
-    runs = []
-    for key in set(keys):
-        with suppress(PlatformUnavailable):
-            runs += [key] if edx_platform.parsed(key).run else []
+    runs = [key for key in set(keys) if is_course_key(key)]
     with suppress(PlatformUnavailable):
         return {run.key: run.name for run in edx_platform.course_runs(runs) if run.name}
     return {}

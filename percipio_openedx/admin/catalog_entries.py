@@ -136,7 +136,6 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say first which catalogs are not sent at all, for they have no rows."""
-        # Imported here, so that the LMS starts without the checks.
         from percipio_openedx.operations.catalog_checks import not_sent
 
         context = {"title": gettext("Catalog"), "not_sent": list(not_sent())}
@@ -171,7 +170,6 @@ def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[Ca
 
     Raises as ``config.catalog_for`` and ``edx_platform.course_runs``.
     """
-    # Imported here, so that the LMS starts without the catalog.
     from percipio_openedx.catalog.compare import runs_of
     from percipio_openedx.catalog.items import items, record
 

@@ -210,7 +210,6 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
-            # Imported here so that the LMS starts without it.
             from percipio_openedx.operations import reach_sentences, sites
 
             in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())

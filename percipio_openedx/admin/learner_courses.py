@@ -96,7 +96,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             )
             counts = [(gettext("learners in courses"), bounded_count(queryset))]
             return self.ask(request, gettext("Report everything again"), note, counts)
-        # Imported here so that the LMS starts without observation.
         from percipio_openedx.operations import moves
 
         try:
@@ -208,7 +207,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
 def _now(user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
     """Return what an observation would find now: what is due, and why the rest is not."""
-    # Imported here so that the LMS starts without it.
     from percipio_openedx.reporting.preview import preview
 
     try:

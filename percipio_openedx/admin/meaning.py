@@ -99,7 +99,6 @@ def hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
 
 def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
     """Return whom the site reports now and with the new version, and what would be due otherwise."""
-    # Imported here so that the LMS starts without them.
     from percipio_openedx.operations import effect, reach, reach_sentences, sites
 
     site_id, all_courses = row.site_id, cache(reach.courses_by_site)
@@ -134,7 +133,6 @@ def tested(
     model_admin: OperatorAdmin, request: HttpRequest, site: Site, name: str, configuration: config.Configuration
 ) -> dict[str, Any]:
     """Check the connection outside a transaction, so that none is open during network waits; log the result."""
-    # Imported here so that the LMS starts without them.
     from percipio_openedx.operations import connection_check, doctor
 
     tried = connection_check.examine(configuration)

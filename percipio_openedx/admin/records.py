@@ -64,7 +64,6 @@ class DestinationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Skip the backoff: the next request shows whether the fix works."""
-        # Imported here, as in the overview, so that the LMS starts without delivery.
         from percipio_openedx.delivery import breaker
 
         rows = list(queryset)
@@ -98,7 +97,6 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try again"), permissions=["requeue"])
     def try_again(self, request: HttpRequest, queryset: UnknownLearnerQuerySet) -> None:
         """End these holds: what was refused is sent once more, and what was held back is reported."""
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.unknown_learners import try_again
 
         chosen = UnknownLearner.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
@@ -250,7 +248,6 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: QuerySet[ErasureRequest]) -> None:
         """Do as ``percipio_erasures --done`` does; requests already done stay unchanged."""
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.retention import tick_off
 
         rows = tick_off(queryset.values_list("pk", flat=True))

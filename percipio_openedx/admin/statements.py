@@ -131,7 +131,6 @@ class StatementAdmin(ReadOnlyAdmin):
                 "from what the LMS says now; what it may have stays as it is."
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.unknown_learners import end_holds
 
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
@@ -169,7 +168,6 @@ class StatementAdmin(ReadOnlyAdmin):
                 "now, as it names people. What Percipio, or a pull client, may have is never moved."
             )
             return self._ask(request, queryset, gettext("Move statements"), note)
-        # Imported here so that the LMS starts without observation.
         from percipio_openedx.operations import moves
 
         movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
