@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +23,7 @@ from percipio_openedx.admin.meaning import (
 )
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.secret import Secret, unreadable
 
 # The secret's field name in the page. The LMS writes request parameters into its tracking log and masks this one
@@ -39,11 +39,11 @@ SHOW, SHOWN, AGAIN = "_show", "shown", "secret_again"
 SSO = "sso:"
 
 # What each choice sends to whom; shown beside it.
-ALL_LEARNERS = _(
+ALL_LEARNERS: Text = _(
     "Every learner of the reported courses: their id (as chosen below), their full name if names are sent, and what "
     "they achieved go to Skillsoft."
 )
-SOME_LEARNERS = _(
+SOME_LEARNERS: Text = _(
     "Only learners whom this single sign-on marks: the same goes to Skillsoft, and nothing of anybody else."
 )
 
@@ -64,25 +64,21 @@ class LearnersInput(forms.Widget):
 
     template_name = "percipio_openedx/admin/learners_input.html"
 
-    def __init__(self, unset: str | Promise = "", proposals: tuple[str, ...] = ()) -> None:
+    def __init__(self, unset: str) -> None:
         """Offer ``unset`` only if that says something: what the setting chooses."""
         super().__init__()
-        self.unset, self.proposals = unset, proposals
+        self.unset = unset
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         text = str(value or "")
         is_sso = text.startswith(SSO)
-        options: list[tuple[str, str | Promise, bool]] = [
-            ("all", ALL_LEARNERS, text == "all"),
-            ("sso", SOME_LEARNERS, is_sso),
-        ]
-        if self.unset:
-            options.insert(0, ("", self.unset, not text))
+        options: list[tuple[str, Text, bool]] = [("", self.unset, not text)] if self.unset else []
+        options += [("all", ALL_LEARNERS, text == "all"), ("sso", SOME_LEARNERS, is_sso)]
         context["widget"] |= {
             "options": options,
             "marked": text.removeprefix(SSO) if is_sso else "",
-            "proposals": [one.removeprefix(SSO) for one in self.proposals if one.startswith(SSO)],
+            "proposals": [one.removeprefix(SSO) for one in PROPOSALS[name] if one.startswith(SSO)],
         }
         return context
 
@@ -152,7 +148,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
             self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
         elif name == "learners":
-            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "", PROPOSALS[name])
+            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "")
         elif isinstance(field, forms.NullBooleanField):
             unset = self._unset(name, _("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]

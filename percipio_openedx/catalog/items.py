@@ -149,24 +149,20 @@ def record(one: RunInCatalog, policy: CatalogPolicy, root: str) -> Record:
     run, wording = one.run, one.wording
     said = effort.seconds(run.effort, effort.weeks_of(run.start, run.end))
     tags = [plain(tag, LONGEST_TAG) for tag in wording.tags.split(",")]
+    address = launch_url(one.content_id, root)
     return Record(
         content_id=one.content_id,
         title=plain(wording.title or run.name, LONGEST_TITLE),
         type=wording.type or policy.type,
         duration=wording.duration or said or policy.duration or None,
         language=language_tag(run.language) or policy.language,
-        url=launch_address(one.content_id, root),
+        # None without a root that makes it an address.
+        url=address if one.content_id and is_irl(address) else "",
         description=plain(text_of(run.description), LONGEST_DESCRIPTION),
         tags=tuple(dict.fromkeys(filter(None, tags))),
         thumbnail_url=_thumbnail(run.image, root),
         author=plain(wording.author or run.org_name, LONGEST_AUTHOR),
     )
-
-
-def launch_address(content_id: str, root: str) -> str:
-    """Return the address that leads a learner to the item's run, ``''`` without a root that makes it one."""
-    address = launch_url(content_id, root)
-    return address if content_id and is_irl(address) else ""
 
 
 def _thumbnail(image: str, root: str) -> str:
