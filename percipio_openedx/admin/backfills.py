@@ -79,15 +79,11 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
         return backfill_pages.start(self, request)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        is_number = object_id.isdecimal() and len(object_id) < 19
-        row = BackfillRun.objects.filter(pk=object_id).first() if is_number else None
-        context = {"row": row, "may_run": may(request, "run_backfillrun"), **(extra_context or {})}
-        if row is not None and row.finished_at is None:
-            context["is_carried_on"] = row.by_workers or row.is_leased(timezone.now())
-        return super().change_view(request, object_id, form_url, context)
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Say whether somebody carries an unfinished run on, so that it can be stopped or resumed."""
+        row: BackfillRun | None = context.get("original")
+        context["is_carried_on"] = row is not None and (row.by_workers or row.is_leased(timezone.now()))
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 def _bounds(row: BackfillRun) -> Mapping[str, object]:

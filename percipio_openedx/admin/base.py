@@ -53,7 +53,7 @@ def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
     return lambda _admin, request: may(request, permission)
 
 
-def badge(tone: str, text: str) -> str:
+def badge(tone: str, text: Text) -> str:
     """Return a state as a badge in the color of its tone or of the state of that name."""
     return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 

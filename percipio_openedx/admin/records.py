@@ -32,18 +32,16 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row per endpoint of a site."""
 
     list_display = (
-        *(
-            "site",
-            "account",
-            "organization",
-            "is_catalog",
-            "failures",
-            "failing_since",
-            "retry_at",
-            "pause",
-            "last_success_at",
-            "last_error",
-        ),
+        "site",
+        "account",
+        "organization",
+        "is_catalog",
+        "failures",
+        "failing_since",
+        "retry_at",
+        "pause",
+        "last_success_at",
+        "last_error",
     )
     list_display_links = ("site", "organization")
     list_filter = (SiteFilter,)

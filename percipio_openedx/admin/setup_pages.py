@@ -69,7 +69,7 @@ def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> 
     setup = setup_steps.examine(site_id, timezone.now(), tests)
     context = {
         "setup": setup,
-        "steps": [(one, badge(BADGES[one.state][0], str(BADGES[one.state][1]))) for one in setup.steps],
+        "steps": [(one, badge(*BADGES[one.state])) for one in setup.steps],
         "source": SOURCES[setup.source],
         "places": [(sites.place_name(site.domain, one.account), one) for one in setup.connections],
         "may_test": may(request, _test_permission(setup.source == "accounts")),
