@@ -27,6 +27,9 @@ from percipio_openedx.enums import (
 
 # Seconds in a thousand hours: a course that is said to be longer is a mistake.
 LONGEST_COURSE = 3_600_000
+# Characters of a content id that a row can hold. An address of ours may be longer than a course key; more would be too
+# long for an index of MySQL and MariaDB.
+LONGEST_ID = 600
 # What is reported unless a site chooses otherwise.
 USUAL_MILESTONES = frozenset({Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.COMPLETED})
 

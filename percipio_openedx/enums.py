@@ -102,6 +102,7 @@ class CatalogGap(StrEnum):
     DURATION = "no_duration"
     LANGUAGE = "no_language"
     URL = "no_url"
+    LONG_ID = "id_too_long"
     # Of the linked-content file alone.
     DESCRIPTION = "no_description"
     ALPHABET = "id_does_not_fit"

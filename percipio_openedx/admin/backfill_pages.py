@@ -10,8 +10,10 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, course_names, demand, shown_course
@@ -27,6 +29,11 @@ SAMPLE = 200
 SECONDS = 20.0
 
 
+def _day(label: Any, help_text: Any) -> forms.DateField:
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(label=label, required=False, widget=widget, help_text=help_text)
+
+
 class BackfillForm(forms.Form):
     """What a back-fill is about, cleaned to a ``Scope``."""
 
@@ -38,18 +45,8 @@ class BackfillForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4, "cols": 60, "dir": "ltr"}),
         help_text=_("Keys of course runs (course-v1:Org+Course+Run), one a line. Empty: all."),
     )
-    since = forms.DateField(
-        label=_("Since"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("Only learners with an act from this day on (UTC); everything about them is reported."),
-    )
-    until = forms.DateField(
-        label=_("Until"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text=_("Only learners with an act up to this day, including it (UTC)."),
-    )
+    since = _day(_("Since"), _("Only learners with an act from this day on (UTC); everything about them is reported."))
+    until = _day(_("Until"), _("Only learners with an act up to this day, including it (UTC)."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,9 +128,9 @@ def _begin(model_admin: OperatorAdmin, request: HttpRequest, scope: Scope) -> Ht
     return _to(row.pk)
 
 
+@method_decorator(require_POST)
 def stop(model_admin: OperatorAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """Stop a run, whoever carries it out; it can be resumed where it is."""
-    demand(request, "run_backfillrun")
     if backfill.stop([pk]):
         model_admin.log(request, str(pk), f"backfill {pk}", gettext("Stopped by an operator."))
         messages.success(request, gettext("The back-fill is stopped; what is being observed now is still reported."))
@@ -142,9 +139,9 @@ def stop(model_admin: OperatorAdmin, request: HttpRequest, pk: int) -> HttpRespo
     return _to(pk)
 
 
+@method_decorator(require_POST)
 def resume(model_admin: OperatorAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """Have the workers carry a stopped run on."""
-    demand(request, "run_backfillrun")
     if backfill.resume([pk]):
         model_admin.log(request, str(pk), f"backfill {pk}", gettext("Resumed by an operator."))
         wake.on_commit()

@@ -8,15 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
-from percipio_openedx.admin.base import NamedList, ReadOnlyAdmin, badge, may
+from percipio_openedx.admin.base import ReadOnlyAdmin, badge, may
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import sites
@@ -39,6 +36,10 @@ class BackfillRunAdmin(ReadOnlyAdmin):
     )
     fields = (*list_display[:-1], "course", "enrollment_id", "problem", "finished_at")
     change_form_template = "admin/percipio_openedx/backfill_run.html"
+    pages = (
+        ("<int:pk>/stop/", "backfillrun_stop", "backfill_pages.stop", "run_backfillrun"),
+        ("<int:pk>/resume/", "backfillrun_resume", "backfill_pages.resume", "run_backfillrun"),
+    )
 
     @admin.display(description=_("State"))
     def state_badge(self, row: BackfillRun) -> str:
@@ -61,57 +62,28 @@ class BackfillRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Asked for"))
     def asked_for(self, row: BackfillRun) -> str:
-        names, bounds = getattr(row, "named", None) or self.names_of([row]), _bounds(row).items()
+        names, bounds = getattr(row, "texts", None) or self.texts_of([row]), _bounds(row).items()
         given = [f"{LABELS.get(name, name)}: {_bound(name, value, names)}" for name, value in bounds if value]
         return "; ".join(given) or gettext("everything")
 
-    def names_of(self, rows: Iterable[BackfillRun]) -> dict[int, str]:
+    def texts_of(self, rows: Iterable[BackfillRun]) -> dict[int, str]:
         asked_for = (_bounds(row).get("site_id") for row in rows)
         return sites.names(one for one in asked_for if isinstance(one, int))
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the operator may start one: that is a page of its own, with a forecast."""
         return may(request, "run_backfillrun")
 
-    def get_urls(self) -> list[Any]:
-        acts = [
-            path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(require_POST(view)),
-                name=f"percipio_openedx_backfillrun_{name}",
-            )
-            for name, view in (("stop", self.stop_view), ("resume", self.resume_view))
-        ]
-        return [*acts, *super().get_urls()]
-
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.admin import backfill_pages
 
         return backfill_pages.start(self, request)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        is_number = object_id.isdecimal() and len(object_id) < 19
-        row = BackfillRun.objects.filter(pk=object_id).first() if is_number else None
-        context = {"row": row, "may_run": may(request, "run_backfillrun"), **(extra_context or {})}
-        if row is not None and row.finished_at is None:
-            context["is_carried_on"] = row.by_workers or row.is_leased(timezone.now())
-        return super().change_view(request, object_id, form_url, context)
-
-    def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        from percipio_openedx.admin import backfill_pages
-
-        return backfill_pages.stop(self, request, pk)
-
-    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        from percipio_openedx.admin import backfill_pages
-
-        return backfill_pages.resume(self, request, pk)
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Say whether somebody carries an unfinished run on, so that it can be stopped or resumed."""
+        row: BackfillRun | None = context.get("original")
+        context["is_carried_on"] = row is not None and (row.by_workers or row.is_leased(timezone.now()))
+        return super().render_change_form(request, context, *args, **kwargs)
 
 
 def _bounds(row: BackfillRun) -> Mapping[str, object]:

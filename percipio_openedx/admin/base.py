@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import F, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Model, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.functional import cached_property
 from django.utils.html import format_html
+from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.models.statement import StatementLedger
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.labels import Text
 from percipio_openedx.redaction import fitted
 
 # Rows that can be paged through; filter or search for older ones.
 MAX_ROWS = 10_000
-
-Condition = Q | Callable[[], Q]
 
 course_names = sites.course_names
 
@@ -50,7 +51,7 @@ def permitted(permission: str) -> Callable[[Any, HttpRequest], bool]:
     return lambda _admin, request: may(request, permission)
 
 
-def badge(tone: str, text: str) -> str:
+def badge(tone: str, text: Text) -> str:
     """Return a state as a badge in the color of its tone or of the state of that name."""
     return format_html('<span class="percipio-state percipio-{}">{}</span>', tone, text)
 
@@ -60,23 +61,55 @@ def shown_course(key: str, name: str) -> str:
     return format_html('<bdi title="{}">{}</bdi>', key, name or key)
 
 
-class NamedList(ChangeList):
-    """A list whose rows have the names that ``names_of`` of its admin returns for all of them (``named``)."""
+class PreparedList(ChangeList):
+    """A list whose admin prepares all of its rows at once."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows = self.result_list = list(self.result_list)
+        self.result_list = list(self.result_list)
         model_admin: Any = self.model_admin
-        names = model_admin.names_of(rows)
-        for row in rows:
-            row.named = names
+        model_admin.prepare(self.result_list)
 
 
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Plugin pages, and Django's admin log of operators' actions."""
+    """Plugin pages, and Django's admin log of operators' actions.
 
-    def names_of(self, rows: Iterable[Any]) -> Mapping[Any, str]:
-        return course_names(row.course_key for row in rows)
+    ``pages`` are those besides Django's: the route, the URL's name after ``percipio_openedx_``, the view, and the
+    permissions that it takes. The view is a method, or a function of this package (``module.function``) that takes the
+    admin first; its module is imported with the first request, so that the LMS starts without what it needs.
+    """
+
+    pages: ClassVar[Sequence[tuple[str, ...]]] = ()
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path(route, self.page_view(view, permissions), name=f"percipio_openedx_{name}")
+            for route, name, view, *permissions in self.pages
+        ]
+        return [*own, *super().get_urls()]
+
+    def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, **arguments: Any) -> HttpResponse:
+            demand(request, *permissions)
+            is_method = "." not in name
+            page: Any = getattr(self, name) if is_method else partial(import_string(f"{__package__}.{name}"), self)
+            found: HttpResponse = page(request, **arguments)
+            return found
+
+        return self.admin_site.admin_view(view)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PreparedList
+
+    def prepare(self, rows: Sequence[Any]) -> None:
+        """Give the rows of a list what they show besides their columns, read once for all of them."""
+        texts = self.texts_of(rows)
+        for row in rows:
+            row.texts = texts
+
+    def texts_of(self, rows: Iterable[Any]) -> Mapping[Any, str]:
+        """Return texts for a list of these rows, by key: the names of their course runs."""
+        return course_names(row.course_key for row in rows) if hasattr(self.model, "course_key") else {}
 
     def called(self, row: Any) -> str:
         """Return how one row is called on its page: ``Back-fill 7``. What ``str`` says is for logs."""
@@ -181,51 +214,24 @@ class ReadOnlyAdmin(OperatorAdmin):
     def course(self, row: Any) -> str:
         """Return the course's name in a list, and its key as well on the row's own page."""
         key = row.course_key
-        if hasattr(row, "named"):
-            return shown_course(key, row.named.get(key, ""))
+        if hasattr(row, "texts"):
+            return shown_course(key, row.texts.get(key, ""))
         name = course_names([key]).get(key, "")
         return format_html('<bdi>{}</bdi> <bdi class="percipio-quietly" dir="ltr">{}</bdi>', name, key)
+
+    def ask(self, request: HttpRequest, title: str, note: str, counts: Iterable[tuple[Text, int]]) -> HttpResponse:
+        """Ask whether the action on what is chosen is meant; ``counts`` is how much of what that is."""
+        context = {
+            "note": note,
+            "states": [(name, count_text(count)) for name, count in counts],
+            "action": request.POST.get("action", ""),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+        }
+        return self.page(request, "confirm.html", title, **context)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     has_change_permission = has_delete_permission = has_add_permission
-
-
-class ChoiceFilter(admin.SimpleListFilter):
-    """See ``choice_filter``. An unknown value filters nothing."""
-
-    known: Mapping[str, tuple[Text, Condition]]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(value, title) for value, (title, _condition) in self.known.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in self.known:
-            return queryset
-        _title, condition = self.known[str(self.value())]
-        return queryset.filter(condition() if callable(condition) else condition)
-
-
-def choice_filter(title: Text, parameter: str, choices: Mapping[str, tuple[Text, Condition]]) -> type[ChoiceFilter]:
-    """Return a list filter with fixed choices, since querying a table for them would read all of it.
-
-    ``choices`` maps a value in the address to its label and condition; a condition that needs the database or the clock
-    is a function.
-    """
-    return type("ChoiceFilter", (ChoiceFilter,), {"title": title, "parameter_name": parameter, "known": choices})
-
-
-class SiteFilter(admin.SimpleListFilter):
-    """The reporting site, among all that ever reported."""
-
-    title = _("site")
-    parameter_name = "site"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = sites.names(StatementLedger.objects.values_list("pk", flat=True))
-        return [(str(pk), name) for pk, name in names.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or ""
-        return queryset.filter(site_id=int(value)) if value.isdecimal() and len(value) < 10 else queryset

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -21,15 +20,16 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import ReadOnlyAdmin, SiteFilter, badge, choice_filter, demand, permitted
+from percipio_openedx.admin.base import ReadOnlyAdmin, badge, permitted
+from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState, stored_id
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import labels, sites
 
 if TYPE_CHECKING:
-    from percipio_openedx.catalog.offered import DescribedItem
+    from percipio_openedx.catalog.items import CatalogItem, Record
 
 TONES: Mapping[str, str] = {
     EntryState.WAITING: "waiting",
@@ -66,6 +66,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     fields = (*list_display, "sent_at", "wanted_since", "due_at", "attempts", "status", "answer")
     change_list_template = "admin/percipio_openedx/catalog.html"
     actions = ("send_now", "tick_off")
+    pages = (("item/", "catalog_item", "item_view", "view_catalogentry"),)
     has_send_permission = permitted("send_catalogentry")
     has_tick_off_permission = permitted("tick_off_catalogentry")
 
@@ -89,14 +90,23 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("State"))
     def state_badge(self, row: CatalogEntry) -> str:
-        return state_of(row)
+        return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
 
     @admin.display(description=_("Why, and what to do"))
     def what(self, row: CatalogEntry) -> str:
         return format_html("<bdi>{}</bdi>", explained(row))
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return CatalogList
+    def prepare(self, rows: Sequence[CatalogEntry]) -> None:
+        """Say what the items lack that are held back, as the LMS says now, read once for each site."""
+        held: dict[int, list[CatalogEntry]] = {}
+        for row in rows:
+            if row.state == EntryState.HELD:
+                held.setdefault(row.destination.site_id, []).append(row)
+        for site_id, of_site in held.items():
+            with suppress(PercipioConfigurationError, PlatformUnavailable):
+                found = _described(site_id, {row.content_id for row in of_site})
+                for row in of_site:
+                    row.gaps = found[row.content_id][1].gaps if row.content_id in found else ()
 
     @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
@@ -126,7 +136,6 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say first which catalogs are not sent at all, for they have no rows."""
-        # Imported here, so that the LMS starts without the checks.
         from percipio_openedx.operations.catalog_checks import not_sent
 
         found = sites.reporting()
@@ -134,24 +143,20 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         context = {"title": gettext("Catalog"), "not_sent": list(not_sent(named))}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def get_urls(self) -> list[Any]:
-        page = path("item/", self.admin_site.admin_view(self.item_view), name="percipio_openedx_catalog_item")
-        return [page, *super().get_urls()]
-
     def item_view(self, request: HttpRequest) -> HttpResponse:
         """Show the record of one item as it would be sent now, and where it stands."""
-        demand(request, "view_catalogentry")
         # PostgreSQL takes no NUL.
         content_id, site = request.GET.get("content_id", "").replace("\0", ""), request.GET.get("site", "")
         site_id = int(site) if site.isdecimal() and len(site) < 10 else config.default_site_id()
-        entries = self.get_queryset(request).filter(content_id=content_id, destination__site_id=site_id)
+        entries = self.get_queryset(request).filter(content_id=stored_id(content_id), destination__site_id=site_id)
+        entries = entries.select_related("destination")
         return self.page(
             request,
             "catalog_item.html",
             gettext("Item of the catalog"),
             content_id=content_id,
             site_name=sites.site_name(site_id),
-            entries=[(self.where(row), state_of(row), explained(row)) for row in entries.select_related("destination")],
+            entries=[(self.where(row), self.state_badge(row), self.what(row)) for row in entries],
             **_offered(site_id, content_id),
         )
 
@@ -162,53 +167,35 @@ def item_page(site_id: int, content_id: str) -> str:
     return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
 
 
-class CatalogList(ChangeList):
-    """The list with what each item lacks that is held back, as the LMS says now, read once for each site."""
+def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[CatalogItem, Record]]:
+    """Return those of these items (``stored_id``) that a site offers now, and their records.
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows = self.result_list = list(self.result_list)
-        held: dict[int, list[Any]] = {}
-        for row in rows:
-            if row.state == EntryState.HELD:
-                held.setdefault(row.destination.site_id, []).append(row)
-        for site_id, of_site in held.items():
-            with suppress(PercipioConfigurationError, PlatformUnavailable):
-                found = _described(site_id, {row.content_id for row in of_site})
-                for row in of_site:
-                    row.gaps = found[row.content_id].record.gaps if row.content_id in found else ()
-
-
-def _described(site_id: int, content_ids: Collection[str]) -> dict[str, DescribedItem]:
-    """Return those of these items that a site offers now, as they would be sent; raises as ``config.catalog_for``."""
-    # Imported here, so that the LMS starts without the catalog.
-    from percipio_openedx.catalog.items import items
-    from percipio_openedx.catalog.offered import described, runs_of
+    Raises as ``config.catalog_for`` and ``edx_platform.course_runs``.
+    """
+    from percipio_openedx.catalog.compare import runs_of
+    from percipio_openedx.catalog.items import items, record
 
     rules = config.catalog_for(site_id)
-    found = [] if rules is None else items(runs_of(rules), timezone.now())
-    return {
-        one.content_id: described(one, rules) for one in found if rules is not None and one.content_id in content_ids
-    }
+    if rules is None:
+        return {}
+    every = ((stored_id(one.content_id), one) for one in items(runs_of(rules), timezone.now()))
+    return {pk: (one, record(one.runs[0], rules.policy, rules.root)) for pk, one in every if pk in content_ids}
 
 
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:
     """Return what the LMS says now of an item, or why nothing, as the page's context."""
     try:
-        found = _described(site_id, [content_id]).get(content_id)
+        found = _described(site_id, [stored_id(content_id)]).get(stored_id(content_id))
     except (PercipioConfigurationError, PlatformUnavailable) as error:
         return {"problem": str(error)}
     if found is None:
         return {"problem": gettext("This item is not offered.")}
+    item, record = found
     return {
-        "document": json.dumps(found.record.document(), indent=2, ensure_ascii=False),
-        "gaps": [labels.of(labels.GAPS, gap) for gap in found.record.gaps],
-        "runs": [one.run for one in found.item.runs],
+        "document": json.dumps(record.document(), indent=2, ensure_ascii=False),
+        "gaps": [labels.of(labels.GAPS, gap) for gap in record.gaps],
+        "runs": [one.run for one in item.runs],
     }
-
-
-def state_of(row: CatalogEntry) -> str:
-    return badge(TONES.get(row.state, "quiet"), labels.of(labels.ENTRIES, row.state))
 
 
 def explained(row: Any) -> str:
@@ -221,7 +208,7 @@ def explained(row: Any) -> str:
         )
         return text % {"content_id": row.content_id, "organization": row.destination.organization}
     if row.state == EntryState.HELD:
-        gaps = [labels.of(labels.GAPS, gap) for gap in getattr(row, "gaps", ())]
+        gaps = [labels.of(labels.GAPS, gap) for gap in row.gaps]
         return " ".join(gaps) or gettext("Something mandatory is missing: the page of the item says what.")
     if row.state == EntryState.REFUSED:
         return f"{answer} " + gettext("Correct the course, or its course override; then it is sent by itself.")

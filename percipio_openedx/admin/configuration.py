@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.forms import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -24,22 +24,18 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import OperatorAdmin, demand, may
+from percipio_openedx.admin.base import OperatorAdmin, may
 from percipio_openedx.admin.configuration_form import (
     SECRET_NAME,
     SITE_ID,
     AccountForm,
     PercipioConfigurationForm,
-    changes_reports,
-    kept_secret,
-    raw_values,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations.sites import place_name
 from percipio_openedx.secret import StoredSecret
 
@@ -58,6 +54,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     own_columns: tuple[str, ...] = ()
     test_permission = "test_percipioconfiguration"
     save_as = False
+    pages: ClassVar[Any] = (
+        ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
+        ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
+        ("<int:site_id>/setup/", "site_setup", "setup_pages.one_site", "view_percipioconfiguration"),
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Deny: a change is a new version and needs the add permission."""
@@ -150,8 +151,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         key = {name: getattr(obj, name) for name in self.model.KEY_FIELDS}
         earlier = self.model.objects.filter(**key, pk__lt=obj.pk)
         if changes_reports(earlier.order_by("-pk").first(), obj):
-            may_start = self.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
-            self.message_user(request, backfill_offer(obj.site, is_here=may_start), messages.INFO)
+            self.message_user(request, backfill_offer(self, request, obj.site), messages.INFO)
         response = super().response_add(request, obj, post_url_continue)
         is_set_up = SETUP in request.GET and "_save" in request.POST
         return redirect("admin:percipio_openedx_site_setup", obj.site_id) if is_set_up else response
@@ -190,47 +190,26 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         self.message_user(request, gettext("Reverted configuration."), messages.SUCCESS)
         return None
 
-    def get_urls(self) -> list[Any]:
-        view = self.outside_transaction
-        return [
-            path("<int:site_id>/test/", view(self.test_view), name="percipio_openedx_test_connection"),
-            path("setup/", view(self.setup_view), name="percipio_openedx_setup"),
-            path("<int:site_id>/setup/", view(self.site_setup_view), name="percipio_openedx_site_setup"),
-            *super().get_urls(),
-        ]
+    def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
+        """Return a view without the LMS's transaction around each request: it waits for the network."""
+        return transaction.non_atomic_requests(super().page_view(name, permissions))
 
-    def outside_transaction(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Return an admin view without the LMS's transaction around each request: it waits for the network."""
-        return transaction.non_atomic_requests(self.admin_site.admin_view(view))
-
-    def setup_view(self, request: HttpRequest) -> HttpResponse:
-        # Imported here, so that the LMS starts without the checks.
-        from percipio_openedx.admin import setup_pages
-
-        return setup_pages.every_site(self, request)
-
-    def site_setup_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        from percipio_openedx.admin import setup_pages
-
-        return setup_pages.one_site(self, request, site_id)
-
-    def test_view(self, request: HttpRequest, site_id: int) -> HttpResponse:
-        """Show what would be checked; on POST, check it and show the doctor's results for this site."""
-        demand(request, self.test_permission)
-        site = get_object_or_404(Site, pk=site_id)
-        row = PercipioConfiguration.newest(site_id)
-        return self.test_page(request, site, row or PercipioConfiguration(site=site, enabled=True), site.domain)
-
-    def test_page(self, request: HttpRequest, site: Site, row: AccountColumns, name: str) -> HttpResponse:
-        """Show or do the connection check of a row, or of the settings."""
-        context: dict[str, Any] = {"row": row, "is_off": not row.enabled}
+    def test_view(self, request: HttpRequest, **key: Any) -> HttpResponse:
+        """Show what would be checked of a site or an account; on POST, check it and show the doctor's results."""
+        site = get_object_or_404(Site, pk=key["site_id"])
+        row = self.model(**key).newest_version()
+        if row is None and self.model is Account:
+            raise Http404
+        # Without a row a site has the settings.
+        row = row or self.model(site=site, enabled=True)
+        name, changelist = self.called(row), f"admin:percipio_openedx_{self.opts.model_name}_changelist"
+        context: dict[str, Any] = {"row": row, "is_off": not row.enabled, "list_url": changelist}
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
             context["configuration"] = configuration
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
-            # Imported here so that the LMS starts without it.
             from percipio_openedx.operations import reach_sentences, sites
 
             in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
@@ -238,10 +217,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             if request.method == "POST":
                 context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
-        context |= {"list_url": f"admin:percipio_openedx_{self.opts.model_name}_changelist"}
-        context |= {
-            "add_url": f"admin:percipio_openedx_{self.opts.model_name}_add" if self.has_add_permission(request) else ""
-        }
+        if self.has_add_permission(request):
+            context["add_url"] = f"admin:percipio_openedx_{self.opts.model_name}_add"
         return self.page(request, "connection.html", title, site=site, **context)
 
 
@@ -254,25 +231,13 @@ class AccountAdmin(PercipioConfigurationAdmin):
     own_columns = ("name", "position", "learners")
     test_permission = "test_account"
     ordering = ("site_id", "position", "name")
+    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_view", test_permission),)
 
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"position": 0, **super().get_changeform_initial_data(request)}
-
-    def get_urls(self) -> list[Any]:
-        view = self.outside_transaction(self.test_account_view)
-        page = path("<int:site_id>/<slug:name>/test/", view, name="percipio_openedx_test_account")
-        return [page, *super(PercipioConfigurationAdmin, self).get_urls()]
-
-    def test_account_view(self, request: HttpRequest, site_id: int, name: str) -> HttpResponse:
-        """Do as ``test_view`` for one account."""
-        demand(request, self.test_permission)
-        site, row = get_object_or_404(Site, pk=site_id), Account.newest(site_id, name)
-        if row is None:
-            raise Http404
-        return self.test_page(request, site, row, place_name(site.domain, name))
 
 
 def _reports(site_id: int) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext
@@ -14,91 +12,40 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, encryption
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
-from percipio_openedx.admin.learners_input import LearnersInput
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.admin.meaning import (
+    REQUIRED,
+    SECRET_GOES_TO,
+    changes_reports,
+    goes_elsewhere,
+    hash_of,
+    mistakes,
+    raw_values,
+)
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.secret import Secret, unreadable
-from percipio_openedx.settings.common import DEFAULTS
 
-REQUIRED = ("partner_name", "client_id", "client_secret")
-# Where the secret, or the token it buys, is sent.
-SECRET_GOES_TO = ("region", "api_url", "token_url")
 # The secret's field name in the page. The LMS writes request parameters into its tracking log and masks this one
 # (``common/djangoapps/track/middleware.py`` of edx-platform).
 SECRET_NAME = "new_password"  # noqa: S105 - a name
 SITE_ID = re.compile("[0-9]{1,9}")
-# What decides neither who or what is reported, nor where.
-IMMATERIAL = ("client_secret", "batch_size", "timeout")
 # Stands for a secret where values are only shown.
 NOT_SHOWN = Secret("-")
 # The button that shows what the values mean and saves nothing. Hidden fields of the page that shows it: a hash of what
 # was shown, and whether a secret had been typed, which the page does not hold.
 SHOW, SHOWN, AGAIN = "_show", "shown", "secret_again"
 
+SSO = "sso:"
 
-def raw_values(row: AccountColumns) -> dict[str, Any]:
-    """Return the raw values in force with a row of a site or of an account, saved or not."""
-    if isinstance(row, Account):
-        return config.account_values(config.values_of(PercipioConfiguration.newest(row.site_id)), row)
-    return config.values_of(cast(PercipioConfiguration, row))
-
-
-def mistakes(site_id: int, values: Mapping[str, Any], may_lack: Sequence[str] = ()) -> dict[str, str]:
-    """Return every mistake in a site's raw values (``config.values_of``): the field and the fix.
-
-    The fields ``may_lack`` may be empty.
-    """
-    # A valid value for each field, so that ``config.build`` goes on to the next mistake.
-    stand_ins = {name: DEFAULTS[f"PERCIPIO_{name.upper()}"] for name in config.FIELDS}
-    stand_ins |= dict.fromkeys(REQUIRED, "-") | dict.fromkeys(("api_url", "token_url"), "https://localhost")
-    stand_ins["learners"] = "all"
-    tried = dict(values)
-    unusable = [name for name in may_lack if not tried[name] or not getattr(tried[name], "is_readable", True)]
-    tried.update({name: stand_ins[name] for name in unusable})
-    found: dict[str, str] = {}
-    for _attempt in config.FIELDS:
-        try:
-            config.build(site_id, tried)
-            break
-        except PercipioConfigurationError as error:
-            name = error.setting.removeprefix("PERCIPIO_").lower()
-            found[name] = error.problem
-            tried[name] = stand_ins[name]
-    return found
-
-
-def kept_secret(former: AccountColumns | None, row: AccountColumns) -> Secret:
-    """Return the stored secret that a new version continues with; empty if there is none."""
-    if former is None or not row.client_id or _goes_elsewhere(former, row):
-        return Secret("")
-    return former.client_secret
-
-
-def _goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
-    before, after = raw_values(former), raw_values(row)
-    return row.client_id != former.client_id or any(before[name] != after[name] for name in SECRET_GOES_TO)
-
-
-def changes_reports(former: AccountColumns | None, row: AccountColumns) -> bool:
-    """Whether a new version changes what is reported, other than by switching it off, which needs no second thought."""
-    return row.enabled and _reports(former) != _reports(row)
-
-
-def _reports(row: AccountColumns | None) -> dict[str, Any]:
-    """Return all raw values of a site or an account that decide what is reported and where, without the secret."""
-    # Without a version a site has the settings, and an account nothing.
-    raw = config.values_of(None) if row is None else raw_values(row)
-    values = {name: value for name, value in raw.items() if name not in IMMATERIAL}
-    own = {name: getattr(row, name, "") for name in ("name", "position")}
-    return {**values, **own, "enabled": row is None or row.enabled}
-
-
-def hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
-    """Return a hash of what is shown: these values in place of that version, beside the site's accounts."""
-    accounts = [one.pk for one in Account.in_order([row.site_id])]
-    text = json.dumps([row.site_id, former and former.pk, accounts, _reports(row)], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+# What each choice sends to whom; shown beside it.
+ALL_LEARNERS: Text = _(
+    "Every learner of the reported courses: their id (as chosen below), their full name if names are sent, and what "
+    "they achieved go to Skillsoft."
+)
+SOME_LEARNERS: Text = _(
+    "Only learners whom this single sign-on marks: the same goes to Skillsoft, and nothing of anybody else."
+)
 
 
 class ProposalInput(forms.TextInput):
@@ -110,6 +57,38 @@ class ProposalInput(forms.TextInput):
         """Add the suggestions, under an id that the field refers to."""
         attrs = {**(attrs or {}), "class": "vTextField", "list": f"{name}_proposals"}
         return {**super().get_context(name, value, attrs), "proposals": PROPOSALS[name]}
+
+
+class LearnersInput(forms.Widget):
+    """Radio buttons, one with a text beside it; the value is one text (``all``, ``sso:<provider>``)."""
+
+    template_name = "percipio_openedx/admin/learners_input.html"
+
+    def __init__(self, unset: str) -> None:
+        """Offer ``unset`` only if that says something: what the setting chooses."""
+        super().__init__()
+        self.unset = unset
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        text = str(value or "")
+        is_sso = text.startswith(SSO)
+        options: list[tuple[str, Text, bool]] = [("", self.unset, not text)] if self.unset else []
+        options += [("all", ALL_LEARNERS, text == "all"), ("sso", SOME_LEARNERS, is_sso)]
+        context["widget"] |= {
+            "options": options,
+            "marked": text.removeprefix(SSO) if is_sso else "",
+            "proposals": [one.removeprefix(SSO) for one in PROPOSALS[name] if one.startswith(SSO)],
+        }
+        return context
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str:
+        chosen = str(data.get(name) or "")
+        return SSO + str(data.get(f"{name}_sso") or "").strip().removeprefix(SSO) if chosen == "sso" else chosen
+
+    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
+        # No button of a group may be chosen.
+        return False
 
 
 class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -169,7 +148,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
             self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
         elif name == "learners":
-            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "", PROPOSALS[name])
+            field.widget = LearnersInput(self._unset(name, inherited) if inherited else "")
         elif isinstance(field, forms.NullBooleanField):
             unset = self._unset(name, _("yes") if inherited else _("no"))
             field.widget.choices = [("unknown", unset), ("true", _("Yes")), ("false", _("No"))]
@@ -213,7 +192,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("client_secret", _("Type the secret again: it was not kept while this page was shown."))
             return cleaned
         elif cleaned.get("client_id") and not cleaned.get("client_secret") and former is not None:
-            if _goes_elsewhere(former, row):
+            if goes_elsewhere(former, row):
                 again = _(
                     "Type the secret again: the client id, the region or an address has changed, and a stored "
                     "secret is not sent anywhere else."

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import config, edx_platform
 from percipio_openedx.admin.base import OperatorAdmin, badge, demand, may
 from percipio_openedx.admin.catalog_entries import item_page
-from percipio_openedx.catalog.items import CatalogItem, RunInCatalog, can_join, opens_at
-from percipio_openedx.catalog.offered import described, in_catalog
+from percipio_openedx.catalog.compare import in_catalog
+from percipio_openedx.catalog.items import RunInCatalog, Standing, is_over, record, standing_for_all
 from percipio_openedx.config import CatalogRules
 from percipio_openedx.data import CourseRun
 from percipio_openedx.enums import Offer, Offering
@@ -51,10 +51,13 @@ OFFERS: Mapping[str, tuple[Text, Callable[[ListedRun], bool]]] = {
     "withdrawn": (_("withdrawn"), lambda one: one.entry.offer == Offer.WITHDRAWN),
 }
 WHEN: Mapping[str, tuple[Text, Callable[[CourseRun, datetime], bool]]] = {
-    "open": (_("can be joined now"), can_join),
-    "later": (_("opens later"), lambda run, now: opens_at(run, now) is not None),
-    "running": (_("has begun and is not over"), lambda run, now: _has_begun(run, now) and not _is_over(run, now)),
-    "over": (_("is over"), lambda run, now: _is_over(run, now)),
+    "open": (_("can be joined now"), lambda run, now: standing_for_all(run, now) is Standing.OPEN),
+    "later": (_("opens later"), lambda run, now: standing_for_all(run, now) is Standing.UPCOMING),
+    "running": (
+        _("has begun and is not over"),
+        lambda run, now: (run.start is None or run.start <= now) and not is_over(run, now),
+    ),
+    "over": (_("is over"), is_over),
 }
 ACTS: Mapping[str, tuple[Text, Offer]] = {
     "offer": (_("Offer"), Offer.OFFERED),
@@ -65,7 +68,6 @@ ACTS: Mapping[str, tuple[Text, Offer]] = {
 
 def course_runs(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """Show the course runs that the LMS knows, filtered, and offer or withdraw those that are chosen."""
-    demand(request, "view_courseoverride")
     try:
         every = _listed()
     except PlatformUnavailable as error:
@@ -155,8 +157,7 @@ def _row(one: ListedRun, names: Mapping[int, str], may_see: bool) -> dict[str, A
     entry, rules = one.entry, one.rules
     gaps: list[str] = []
     if entry.is_offered and rules is not None:
-        record = described(CatalogItem(entry.content_id, (entry,)), rules).record
-        gaps = [labels.of(labels.GAPS, gap) for gap in record.gaps]
+        gaps = [labels.of(labels.GAPS, gap) for gap in record(entry, rules.policy, rules.root).gaps]
     return {
         "run": one.run,
         "content_id": entry.content_id,
@@ -175,11 +176,3 @@ def _state(one: ListedRun) -> str:
     if one.entry.offer == Offer.OFFERED:
         return badge("quiet", gettext("offered, but its site has no catalog"))
     return badge("quiet", gettext("not offered"))
-
-
-def _has_begun(run: CourseRun, now: datetime) -> bool:
-    return run.start is None or run.start <= now
-
-
-def _is_over(run: CourseRun, now: datetime) -> bool:
-    return run.end is not None and run.end <= now

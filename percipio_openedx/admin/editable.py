@@ -7,17 +7,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
 from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import NamedList, OperatorAdmin, demand
+from percipio_openedx.admin.base import OperatorAdmin
 from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account
@@ -36,27 +34,18 @@ class CourseImportForm(forms.Form):
         return course_overrides.read(self.cleaned_data["file"].read(course_overrides.MOST_BYTES + 1))
 
 
-@admin.register(CourseOverride)
-class CourseOverrideAdmin(OperatorAdmin):
-    """Course overrides: what is decided about courses; bulk import from CSV, and a list of all course runs."""
+class CourseOverrideForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An override; the columns are described, and one that takes three words offers them."""
 
-    list_display = ("course_key", "name", "is_reported", "content_id", "offer", "title", "updated_at")
-    list_filter = ("is_reported", "offer")
-    search_fields = ("course_key__startswith", "content_id__startswith")
-    change_list_template = "admin/percipio_openedx/course_overrides.html"
+    offer = forms.ChoiceField(
+        choices=[(one.value, labels.OFFERS[one]) for one in Offer],
+        required=False,
+        label=_("In the catalog"),
+        help_text=_("Whether the course is offered in Percipio's catalog."),
+    )
 
-    def called(self, row: Any) -> str:
-        return str(row.course_key)
-
-    @admin.display(description=_("Name"))
-    def name(self, row: Any) -> str:
-        return format_html("<bdi>{}</bdi>", row.named.get(row.course_key, ""))
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        help_texts = {
+    class Meta:
+        help_texts = {  # noqa: RUF012 - Django reads it as it is
             "course_key": _("The key of a course run (course-v1:Org+Course+Run), or course:Org+Course for all runs."),
             "content_id": _("Empty: by the rule of the site."),
             "title": _("Empty: the course's name."),
@@ -65,40 +54,34 @@ class CourseOverrideAdmin(OperatorAdmin):
             "tags": _("Separated by commas."),
             "author": _("Empty: the organization as the LMS displays it."),
         }
-        return super().get_form(request, obj, change, help_texts=help_texts, **kwargs)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer a choice where the column takes one of three words."""
-        if db_field.name == "offer":
-            choices = [(one.value, labels.OFFERS[one]) for one in Offer]
-            return forms.ChoiceField(
-                choices=choices,
-                required=False,
-                label=db_field.verbose_name,
-                help_text=_("Whether the course is offered in Percipio's catalog."),
-            )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+@admin.register(CourseOverride)
+class CourseOverrideAdmin(OperatorAdmin):
+    """Course overrides: what is decided about courses; bulk import from CSV, and a list of all course runs."""
+
+    form = CourseOverrideForm
+    list_display = ("course_key", "name", "is_reported", "content_id", "offer", "title", "updated_at")
+    list_filter = ("is_reported", "offer")
+    search_fields = ("course_key__startswith", "content_id__startswith")
+    change_list_template = "admin/percipio_openedx/course_overrides.html"
+    pages = (
+        ("import/", "courseoverride_import", "import_view", "add_courseoverride", "change_courseoverride"),
+        ("runs/", "course_runs", "course_runs.course_runs", "view_courseoverride"),
+    )
+
+    def called(self, row: Any) -> str:
+        return str(row.course_key)
+
+    @admin.display(description=_("Name"))
+    def name(self, row: Any) -> str:
+        return format_html("<bdi>{}</bdi>", row.texts.get(row.course_key, ""))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("updated_at",) if obj else ()
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("import/", view(self.import_view), name="percipio_openedx_courseoverride_import"),
-            path("runs/", view(self.runs_view), name="percipio_openedx_course_runs"),
-            *super().get_urls(),
-        ]
-
-    def runs_view(self, request: HttpRequest) -> HttpResponse:
-        # Imported here, so that the LMS starts without the catalog.
-        from percipio_openedx.admin.course_runs import course_runs
-
-        return course_runs(self, request)
-
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a file; import all of its lines, or show the problems by line."""
-        demand(request, "add_courseoverride", "change_courseoverride")
         form = CourseImportForm(request.POST or None, request.FILES or None)
         if request.method != "POST" or not form.is_valid():
             return self.page(request, "course_import.html", gettext("Import course overrides"), form=form)

@@ -7,29 +7,18 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.sites.models import Site
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import (
-    NamedList,
-    ReadOnlyAdmin,
-    bounded_count,
-    choice_filter,
-    count_text,
-    course_names,
-    demand,
-    permitted,
-    shown_course,
-)
+from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, course_names, permitted, shown_course
+from percipio_openedx.admin.filters import choice_filter
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.capture import wake
 from percipio_openedx.data import Learner
@@ -42,6 +31,7 @@ Rows = QuerySet[LearnerCourse]
 
 # Most learners in courses shown by the search.
 MAX_FOUND = 100
+SEEING = ("view_learnercourse", "view_statement")
 
 
 def _held_for(reason: HoldReason) -> Callable[[], Q]:
@@ -60,9 +50,14 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     has_report_anew_permission = permitted("report_anew_learnercourse")
     list_display = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
     list_filter = (choice_filter(_("not reported because"), "hold", HELD),)
-    fields = ("user_id", "course", "site", "account", "reported", "hold", "observed_at", "timeline_link")
+    fields = list_display
     search_fields = ("user_id",)
     search_help_text = _("A learner (user id, or the beginning of a username, email or name), a course key, or both.")
+    pages = (
+        ("find/", "learner", "find_view", *SEEING),
+        ("preview/", "preview", "preview_view", "preview_statement"),
+        ("of/<int:user_id>/<path:course_key>/", "timeline", "timeline_view", *SEEING),
+    )
 
     def get_search_results(self, request: HttpRequest, queryset: Rows, search_term: str) -> tuple[Rows, bool]:
         """See ``search``; finds no duplicates. Logs that people were searched for."""
@@ -70,9 +65,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         if query.learner:
             self.log_search(request)
         return queryset.filter(pk__in=search.learner_courses(query).values("pk")) if any(query) else queryset, False
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
 
     @admin.display(description=_("Reported"))
     def reported(self, row: LearnerCourse) -> str:
@@ -102,12 +94,8 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
                 "What only another account was told so far is reported once more, under new ids, to the account that "
                 "the learner belongs to now. Only where nothing of it can have reached that account."
             )
-            context = {"note": note, "states": [(gettext("learners in courses"), count_text(bounded_count(queryset)))]}
-            context |= {"action": request.POST.get("action", ""), "checkbox": ACTION_CHECKBOX_NAME}
-            context |= {"chosen": request.POST.getlist(ACTION_CHECKBOX_NAME)}
-            context |= {"select_across": request.POST.get("select_across", "0")}
-            return self.page(request, "confirm.html", gettext("Report everything again"), **context)
-        # Imported here so that the LMS starts without observation.
+            counts = [(gettext("learners in courses"), bounded_count(queryset))]
+            return self.ask(request, gettext("Report everything again"), note, counts)
         from percipio_openedx.operations import requeue
 
         try:
@@ -124,18 +112,8 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             self.message_user(request, why, messages.WARNING)
         return None
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
-        return [
-            path("find/", view(self.find_view), name="percipio_openedx_learner"),
-            path("preview/", view(self.preview_view), name="percipio_openedx_preview"),
-            path("of/<int:user_id>/<path:course_key>/", view(self.timeline_view), name="percipio_openedx_timeline"),
-            *super().get_urls(),
-        ]
-
     def find_view(self, request: HttpRequest) -> HttpResponse:
         """Search learners in courses. Names only learners whom a site reports; logs the search."""
-        demand(request, "view_learnercourse", "view_statement")
         choice = search.find_course(request.GET.get("course", ""))
         query = search.SearchTerms() if choice.problem else search.parse(request.GET.get("q", ""))
         if choice.key:
@@ -175,7 +153,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
         """Show one learner's timeline in a course run, named only if a site reports them; logs the view."""
-        demand(request, "view_learnercourse", "view_statement")
         if not search.is_course_key(course_key):
             raise Http404
         rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
@@ -197,7 +174,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for a learner and a course, and show what would be sent now. Sends nothing; logs the request."""
-        demand(request, "preview_statement")
         learner, course = (request.GET.get(name, "").strip() for name in ("learner", "course"))
         found = self._previewed(request, learner, course) if learner or course else {}
         return self.page(request, "preview.html", gettext("Preview"), **found)
@@ -231,7 +207,6 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
 
 def _now(user_id: int, course_key: str, **how: Any) -> dict[str, Any]:
     """Return what an observation would find now: what is due, and why the rest is not."""
-    # Imported here so that the LMS starts without it.
     from percipio_openedx.reporting.preview import preview
 
     try:

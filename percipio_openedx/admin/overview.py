@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.admin.base import OperatorAdmin, demand, shown_course
+from percipio_openedx.admin.base import OperatorAdmin, shown_course
 from percipio_openedx.delivery.tokens import Tokens
 from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
@@ -46,9 +46,9 @@ Days = dict[int, dict[date, dict[str, int]]]
 
 def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """Show the problems, then each site with headline, counts, charts and destinations."""
-    demand(request, "view_destination")
-    is_fresh = "fresh" in request.GET
-    cached = cached_counts(fresh=is_fresh)
+    if is_fresh := "fresh" in request.GET:
+        cache.delete(CACHE_KEY)
+    cached: Any = cache.get_or_set(CACHE_KEY, lambda: take_counts(timezone.now()), CACHE_SECONDS)
     snapshot = status.take(timezone.now(), cached.days)
     found = problems.find(snapshot)
     # Read at most once, and not at all where the numbers are remembered.
@@ -174,15 +174,6 @@ class OverviewCounts(NamedTuple):
     traffic: dict[int, dict[str, Any]]
     held: dict[int, dict[str, int]]
     days: Days
-
-
-def cached_counts(*, fresh: bool) -> OverviewCounts:
-    """Return the counts, at most a minute old, or new ones if ``fresh``."""
-    found: OverviewCounts | None = None if fresh else cache.get(CACHE_KEY)
-    if found is None:
-        found = take_counts(timezone.now())
-        cache.set(CACHE_KEY, found, timeout=CACHE_SECONDS)
-    return found
 
 
 def take_counts(now: datetime) -> OverviewCounts:

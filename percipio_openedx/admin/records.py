@@ -1,35 +1,28 @@
-"""Read-only records: destinations, requests, notices, failures, alerts, erasure requests, pulls."""
+"""Read-only records: destinations, unknown learners, requests, notices, failures, alerts, erasure requests, pulls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin.base import (
-    NamedList,
-    ReadOnlyAdmin,
-    SiteFilter,
-    badge,
-    choice_filter,
-    permitted,
-)
+from percipio_openedx.admin.base import ReadOnlyAdmin, badge, permitted
+from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
 from percipio_openedx.models.learner_course import ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice
 from percipio_openedx.models.operations import Alert, ErasureRequest
+from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.problems import TITLES, pause_of
 
@@ -39,24 +32,23 @@ class DestinationAdmin(ReadOnlyAdmin):
     """One row per endpoint of a site."""
 
     list_display = (
-        *(
-            "site",
-            "account",
-            "organization",
-            "is_catalog",
-            "failures",
-            "failing_since",
-            "retry_at",
-            "pause",
-            "last_success_at",
-            "last_error",
-        ),
+        "site",
+        "account",
+        "organization",
+        "is_catalog",
+        "failures",
+        "failing_since",
+        "retry_at",
+        "pause",
+        "last_success_at",
+        "last_error",
     )
     list_display_links = ("site", "organization")
     list_filter = (SiteFilter,)
     ordering = ("site_id", "account", "organization")
     sortable_by = None
     actions = ("try_now",)
+    pages = (("overview/", "overview", "overview.overview", "view_destination"),)
     # Retrying a destination sends what waits there.
     has_requeue_permission = permitted("requeue_statement")
 
@@ -70,7 +62,6 @@ class DestinationAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try now"), permissions=["requeue"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[Destination]) -> None:
         """Skip the backoff: the next request shows whether the fix works."""
-        # Imported here, as in the overview, so that the LMS starts without delivery.
         from percipio_openedx.delivery import breaker
 
         rows = list(queryset)
@@ -81,14 +72,37 @@ class DestinationAdmin(ReadOnlyAdmin):
         text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))
         self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
 
-    def get_urls(self) -> list[Any]:
-        page = path("overview/", self.admin_site.admin_view(self.overview_view), name="percipio_openedx_overview")
-        return [page, *super().get_urls()]
 
-    def overview_view(self, request: HttpRequest) -> HttpResponse:
-        from percipio_openedx.admin.overview import overview
+@admin.register(UnknownLearner)
+class UnknownLearnerAdmin(ReadOnlyAdmin):
+    """One row per learner unknown to Percipio and destination: who is held back for it, and since when."""
 
-        return overview(self, request)
+    list_display = ("user_id", "where", "since", "last_refused_at", "courses")
+    fields = list_display
+    list_filter = (SiteFilter,)
+    list_select_related = ("destination",)
+    site_field = "destination__site_id"
+    search_fields = ("=user_id",)
+    actions = ("try_again",)
+    # To try a learner again sends what was refused.
+    has_requeue_permission = permitted("requeue_statement")
+
+    @admin.display(description=_("Courses"))
+    def courses(self, row: UnknownLearner) -> str:
+        address = reverse("admin:percipio_openedx_learnercourse_changelist")
+        return format_html('<a href="{}?q={}">{}</a>', address, row.user_id, gettext("Show"))
+
+    @admin.action(description=_("Try again"), permissions=["requeue"])
+    def try_again(self, request: HttpRequest, queryset: UnknownLearnerQuerySet) -> None:
+        """End these holds: what was refused is sent once more, and what was held back is reported."""
+        from percipio_openedx.operations.requeue import try_again
+
+        chosen = UnknownLearner.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        self.log_each(request, chosen, gettext("To be tried again, by an operator."))
+        learners, _statements = try_again(chosen, lambda: False)
+        wake.on_commit()
+        text = ngettext("%(count)s learner is tried again.", "%(count)s learners are tried again.", learners)
+        self.message_user(request, text % {"count": learners}, messages.SUCCESS)
 
 
 # What the requests of the catalog say instead of one of the two APIs (``catalog.send``).
@@ -122,9 +136,6 @@ class CourseRowAdmin(ReadOnlyAdmin):
     """Rows that name a course run, or all of a learner's with an empty key; oldest first."""
 
     ordering = ("id",)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
 
     @admin.display(description=_("Course"))
     def course(self, row: Notice | ObservationFailure) -> str:
@@ -192,13 +203,10 @@ class AlertAdmin(ReadOnlyAdmin):
     @admin.display(description=_("What"))
     def about(self, row: Alert) -> str:
         """Return the subject with its site, and account, by name; a destination that is gone keeps its key."""
-        return str((getattr(row, "named", None) or self.names_of([row]))[row.subject])
+        return str((getattr(row, "texts", None) or self.texts_of([row]))[row.subject])
 
-    def names_of(self, rows: Iterable[Alert]) -> dict[str, str]:
+    def texts_of(self, rows: Iterable[Alert]) -> dict[str, str]:
         return sites.subject_names(row.subject for row in rows)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
 
 
 @admin.register(ErasureRequest)
@@ -238,7 +246,6 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Tick off: Skillsoft has erased it"), permissions=["tick_off"])
     def tick_off(self, request: HttpRequest, queryset: QuerySet[ErasureRequest]) -> None:
         """Do as ``percipio_erasures --done`` does; requests already done stay unchanged."""
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.retention import tick_off
 
         rows = tick_off(queryset.values_list("pk", flat=True))

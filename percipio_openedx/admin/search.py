@@ -142,7 +142,6 @@ def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
 
 def _is_selected(person: Learner, configuration: Configuration | None) -> bool:
     """Return whether the site's rule selects this person, even if an identifier is missing."""
-    # Imported here so that the LMS starts without observation.
     from percipio_openedx.reporting import identity
 
     if configuration is None:

@@ -18,15 +18,13 @@ from django.utils.translation import gettext_lazy
 
 from percipio_openedx import edx_platform, encryption
 from percipio_openedx.admin.base import OperatorAdmin, badge, bounded_count, count_text, demand, may
-from percipio_openedx.admin.configuration_form import hash_of
 from percipio_openedx.admin.labels import CHOICES, LABELS
-from percipio_openedx.admin.meaning import backfill_offer, meaning, tested
+from percipio_openedx.admin.meaning import backfill_offer, hash_of, meaning, tested
 from percipio_openedx.admin.overview import headline
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import effect, labels, problems, setup_steps, sites, status
 from percipio_openedx.operations.setup_steps import ConnectionTest, SetupState, SiteSetup
@@ -47,7 +45,6 @@ SOURCES: Mapping[str, str | Promise] = {
 
 def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """List the sites that are configured or that courses belong to; a single one is shown at once."""
-    demand(request, "view_percipioconfiguration")
     more: set[int] = set()
     with suppress(PlatformUnavailable):
         more = edx_platform.sites_of_orgs()
@@ -63,7 +60,6 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
 
 def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> HttpResponse:
     """Show a site's steps; on POST do the one that ``act`` names: ``test``, ``preview`` or ``switch``."""
-    demand(request, "view_percipioconfiguration")
     site = get_object_or_404(Site, pk=site_id)
     act = request.POST.get("act", "")
     if act == "switch":
@@ -73,7 +69,7 @@ def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> 
     setup = setup_steps.examine(site_id, timezone.now(), tests)
     context = {
         "setup": setup,
-        "steps": [(one, badge(BADGES[one.state][0], str(BADGES[one.state][1]))) for one in setup.steps],
+        "steps": [(one, badge(*BADGES[one.state])) for one in setup.steps],
         "source": SOURCES[setup.source],
         "places": [(sites.place_name(site.domain, one.account), one) for one in setup.connections],
         "may_test": may(request, _test_permission(setup.source == "accounts")),
@@ -155,8 +151,7 @@ def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> 
         model_admin.save_model(request, row, None, False)
         model_admin.log_addition(request, row, _("Switched on in the setup."))
     messages.success(request, _("The site is switched on."))
-    may_start = model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request)
-    messages.info(request, backfill_offer(site, is_here=may_start))
+    messages.info(request, backfill_offer(model_admin, request, site))
     return here
 
 

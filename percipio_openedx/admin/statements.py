@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -19,16 +17,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx.admin import search, statement_filters
-from percipio_openedx.admin.base import (
-    NamedList,
-    ReadOnlyAdmin,
-    SiteFilter,
-    badge,
-    bounded_count,
-    count_text,
-    permitted,
-)
+from percipio_openedx.admin import filters, search
+from percipio_openedx.admin.base import ReadOnlyAdmin, badge, bounded_count, count_text, permitted
+from percipio_openedx.admin.filters import SiteFilter
 from percipio_openedx.capture import wake
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import CAN_BE_DISCARDED, OPEN_STATES, State, Statement, StatementQuerySet
@@ -57,7 +48,7 @@ class StatementAdmin(ReadOnlyAdmin):
         "course_and_where",
     )
     list_display_links = ("stored_at",)
-    list_filter = (SiteFilter, *statement_filters.FILTERS)
+    list_filter = (SiteFilter, *filters.FILTERS)
     search_fields = ("uuid",)
     search_help_text = _(
         "A learner (user id, or the beginning of a username, email or name), a course key, both of them, or the id "
@@ -93,16 +84,13 @@ class StatementAdmin(ReadOnlyAdmin):
             self.log_search(request)
         rows = search.statements(queryset, query)
         # An action on everything a filter finds must cover all of it.
-        return (rows if request.method == "POST" else statement_filters.narrowed(rows, request.GET, query)), False
+        return (rows if request.method == "POST" else filters.narrowed(rows, request.GET, query)), False
 
     @admin.display(description=_("Learner"))
     def learner(self, row: Any) -> str:
         found = row.learner_course
         address = reverse("admin:percipio_openedx_timeline", args=[found.user_id, found.course_key])
         return format_html('<a href="{}">{}</a>', address, row.username or gettext("user %s") % found.user_id)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NamedList
 
     @admin.display(description=_("Milestone"))
     def milestone(self, row: Statement) -> str:
@@ -143,7 +131,6 @@ class StatementAdmin(ReadOnlyAdmin):
                 "from what the LMS says now; what it may have stays as it is."
             )
             return self._ask(request, queryset, gettext("Requeue statements"), note)
-        # Imported here so that the LMS starts without it.
         from percipio_openedx.operations.requeue import end_holds
 
         now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
@@ -181,7 +168,6 @@ class StatementAdmin(ReadOnlyAdmin):
                 "now, as it names people. What Percipio, or a pull client, may have is never moved."
             )
             return self._ask(request, queryset, gettext("Move statements"), note)
-        # Imported here so that the LMS starts without observation.
         from percipio_openedx.operations import requeue
 
         movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
@@ -210,18 +196,8 @@ class StatementAdmin(ReadOnlyAdmin):
         return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
     def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
-        counts = {state: bounded_count(rows.filter(state=state)) for state in State}
-        context = {
-            "note": note,
-            "states": [
-                (labels.of(labels.STATES, state), count_text(count)) for state, count in counts.items() if count
-            ],
-            "action": request.POST.get("action", ""),
-            "select_across": request.POST.get("select_across", "0"),
-            "checkbox": ACTION_CHECKBOX_NAME,
-            "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
-        }
-        return self.page(request, "confirm.html", title, **context)
+        found = [(labels.of(labels.STATES, state), bounded_count(rows.filter(state=state))) for state in State]
+        return self.ask(request, title, note, [(name, count) for name, count in found if count])
 
     def _do(self, request: HttpRequest, rows: Rows, can: Rows, act: Act, message: Any) -> int:
         """Apply an action to the rows that allow it, in batches; log each, and return their number."""

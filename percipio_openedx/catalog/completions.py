@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.catalog.items import CatalogItem
-from percipio_openedx.catalog.offered import described, runs_of
+from percipio_openedx.catalog.compare import runs_of
+from percipio_openedx.catalog.items import record
 from percipio_openedx.catalog.sheets import harmless
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, LearnerIdentity, Milestone
@@ -147,7 +147,7 @@ def _described(site_id: int, course_key: str) -> tuple[str, int | None]:
     runs = runs_of(rules, edx_platform.course_runs([course_key])) if rules is not None else []
     if rules is None or not runs:
         return "", None
-    said = described(CatalogItem(runs[0].content_id, tuple(runs)), rules).record
+    said = record(runs[0], rules.policy, rules.root)
     return said.title, said.duration
 
 

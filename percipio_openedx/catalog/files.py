@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from percipio_openedx.catalog.items import CatalogItem
-from percipio_openedx.catalog.record import Record
+from percipio_openedx.catalog.items import CatalogItem, Record
 from percipio_openedx.catalog.sheets import columns, filled, harmless
 from percipio_openedx.enums import CatalogGap
 
@@ -94,7 +93,8 @@ def catalog_file(
 def gaps_of(record: Record, form: FileForm) -> tuple[CatalogGap, ...]:
     """Return what keeps an item out of a file of this form."""
     if form is FileForm.CONTENT_IMPORT:
-        return record.gaps
+        # A file needs no row of ours.
+        return tuple(gap for gap in record.gaps if gap is not CatalogGap.LONG_ID)
     gaps: list[CatalogGap] = [gap for gap in record.gaps if gap in (CatalogGap.TITLE, CatalogGap.URL)]
     if not record.description:
         gaps.append(CatalogGap.DESCRIPTION)
@@ -105,17 +105,6 @@ def gaps_of(record: Record, form: FileForm) -> tuple[CatalogGap, ...]:
 
 
 def _values(record: Record) -> dict[str, str]:
-    return {
-        "content_id": record.content_id,
-        "external_content_id": record.content_id,
-        "title": record.title,
-        "type": record.type,
-        "duration": str(record.duration or ""),
-        "language": record.language,
-        "url": record.url,
-        "description": record.description,
-        "tags": ", ".join(record.tags),
-        "thumbnail_url": record.thumbnail_url,
-        "image_url": record.thumbnail_url,
-        "author": record.author,
-    }
+    values = {name: str(value) for name, value in record.document().items()}
+    others = {"external_content_id": record.content_id, "image_url": record.thumbnail_url}
+    return {**values, **others, "tags": ", ".join(record.tags)}

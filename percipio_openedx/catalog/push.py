@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -15,8 +15,7 @@ from django.db.models import Min, Q
 from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
-from percipio_openedx.catalog.compare import OfferedItem, compare, difference, offered_items
-from percipio_openedx.catalog.offered import catalog
+from percipio_openedx.catalog.compare import OfferedItem, catalog, compare, difference, offered_items
 from percipio_openedx.catalog.send import CatalogSession
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.delivery import breaker
@@ -150,31 +149,20 @@ def push(
         compare(destination, offered.items, now)
     try:
         if due.exists() and breaker.may_send(destination, now, longest_call(sender)):
-            _send(sender, destination, offered.items, done, is_over, on_sent)
+            session = CatalogSession(destination, sender, offered.items, is_over, on_sent)
+            try:
+                session.run()
+            finally:
+                done.counts += session.counts
+                if session.counts["forward"]:
+                    # To be delivered by the next pass.
+                    done.at(timezone.now())
     except PercipioConfigurationError as error:
         # Found only on connecting: the host's address is not allowed.
         breaker.leave(destination)
         breaker.hold(destination, Pause.PRIVATE_ADDRESS, str(error), timezone.now())
     done.at((destination.compared_at or now) + interval, _next_due(destination))
     return destination.pk
-
-
-def _send(
-    sender: Configuration,
-    destination: Destination,
-    items: Mapping[str, OfferedItem],
-    done: Pushed,
-    is_over: Callable[[], bool],
-    on_sent: Callable[[], object],
-) -> None:
-    session = CatalogSession(destination, sender, items, is_over, on_sent)
-    try:
-        session.run()
-    finally:
-        done.counts += session.counts
-        if session.counts["forward"]:
-            # To be delivered by the next pass.
-            done.at(timezone.now())
 
 
 def _next_due(destination: Destination) -> datetime | None:

@@ -15,11 +15,11 @@ from django.db.models.functions import Least
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course
+from percipio_openedx.data import LONGEST_ID, Course
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import Offering
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.catalog import LONGEST_ID, CatalogEntry, EntryState
+from percipio_openedx.models.catalog import CatalogEntry, EntryState
 from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
@@ -94,7 +94,7 @@ class ItemsFirst:
         return waiting
 
     def _offered(self, course_keys: set[str]) -> dict[str, str]:
-        """Return the content ids of those of the course runs that this site offers (as ``catalog.offered``)."""
+        """Return the content ids of those of the course runs that this site offers (as ``catalog.compare``)."""
         policy, rule, root = self._configuration.catalog, self._configuration.content_id, self._configuration.lms_root
         book, found = OverrideBook(course_keys), {}
         sites, default = edx_platform.sites_by_org(), config.default_site_id()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -64,15 +63,17 @@ def _item(content: str, site_id: int, settings: Launch) -> Item:
     elif rule == "slug":
         keys += _by_slug(content)
     runs = edx_platform.runs_like(keys, beginnings) if keys or beginnings else []
-    overrides = _overrides_of(runs)
+    book = OverrideBook([run.key for run in runs])
+    decided = {run.key: book.of(run.key) for run in runs}
     # A database may ignore case, and a key may begin as another does.
-    same = [run for run in runs if _content_id(run, overrides.get(run.key), settings) == content]
+    same = [run for run in runs if _content_id(run, decided[run.key], settings) == content]
     owners = {org: config.site_id_for(org) for org in {run.org for run in same}}
     own = [run for run in same if owners[run.org] == site_id]
-    if rule == "slug" and len(courses := {(run.org, run.number) for run in own if not _has_id(overrides, run)}) > 1:
-        logger.error("Courses share a content id and cannot be told apart courses=%s", sorted(courses))
+    by_rule = {(run.org, run.number) for run in own if not (row := decided[run.key]) or not row.content_id}
+    if rule == "slug" and len(by_rule) > 1:
+        logger.error("Courses share a content id and cannot be told apart courses=%s", sorted(by_rule))
         return Item()
-    left_out = (run.key for run in own if (row := overrides.get(run.key)) and _is_left_out(row))
+    left_out = {key for key, row in decided.items() if row and (not row.is_reported or row.offer == Offer.WITHDRAWN)}
     return Item(tuple(own), frozenset(left_out))
 
 
@@ -97,21 +98,6 @@ def _by_slug(content: str) -> list[str]:
     first = content.partition("-")[0]
     keys = edx_platform.run_keys((f"course-v1:{first}", f"ccx-v1:{first}"))
     return [key for key in keys if (parts := _PARTS.fullmatch(key)) and course_slug(*parts.groups()) == content]
-
-
-def _overrides_of(runs: Sequence[CourseRun]) -> dict[str, CourseOverride]:
-    """Return what is decided for each run by an operator."""
-    book = OverrideBook([run.key for run in runs])
-    found = {run.key: book.of(run.key) for run in runs}
-    return {key: row for key, row in found.items() if row is not None}
-
-
-def _is_left_out(row: CourseOverride) -> bool:
-    return not row.is_reported or row.offer == Offer.WITHDRAWN
-
-
-def _has_id(overrides: dict[str, CourseOverride], run: CourseRun) -> bool:
-    return run.key in overrides and bool(overrides[run.key].content_id)
 
 
 def _content_id(run: CourseRun, override: CourseOverride | None, settings: Launch) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
@@ -17,11 +19,11 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.catalog.items import EVER, Standing, is_over, rank, standing
 from percipio_openedx.config import Launch
 from percipio_openedx.data import CourseRun
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.launch import choice, find
-from percipio_openedx.launch.choice import Standing
+from percipio_openedx.launch import find
 from percipio_openedx.statements.content import course_url, launch_url
 
 logger = logging.getLogger(__name__)
@@ -83,21 +85,36 @@ def address(content_id: str, idp: str) -> str:
 def _for_learner(request: HttpRequest, user: User, item: find.Item, settings: Launch) -> HttpResponse:
     now = timezone.now()
     enrolled = edx_platform.enrolled_runs(user.pk, [run.key for run in item.runs])
-    if own := choice.own_run((run for run in item.runs if run.key in enrolled), now):
-        return _redirect(_home(own.key))
-    offered = choice.in_order((run for run in item.runs if run.key not in item.left_out), now)
+    if own := own_run((run for run in item.runs if run.key in enrolled), now):
+        return HttpResponseRedirect(_home(own.key))
+    offered = in_order((run for run in item.runs if run.key not in item.left_out), now)
     seen = [run for run in offered[:MOST_RUNS] if edx_platform.may_see(user, run.key)]
     if not seen:
         return _page(request, "unknown", HTTPStatus.NOT_FOUND)
     # Invited learners and staff come in outside the period, but nobody into a course that is over.
-    joined = (run for run in seen if not choice.is_over(run, now) and edx_platform.may_enroll(user, run.key))
+    joined = (run for run in seen if not is_over(run, now) and edx_platform.may_enroll(user, run.key))
     run = next(joined, None)
     if run is not None:
-        return _enroll(request, user, run) if settings.enrolls else _redirect(_about(run.key))
-    how = choice.standing(seen[0], now)
+        return _enroll(request, user, run) if settings.enrolls else HttpResponseRedirect(_about(run.key))
+    how = standing(seen[0], now)
     if how is Standing.OPEN:
-        return _redirect(_about(seen[0].key))
+        return HttpResponseRedirect(_about(seen[0].key))
     return _page(request, how, HTTPStatus.OK if how is Standing.UPCOMING else HTTPStatus.NOT_FOUND, seen[0])
+
+
+def own_run(runs: Iterable[CourseRun], now: datetime) -> CourseRun | None:
+    """Return where a learner goes who is enrolled in these runs: the newest that goes on now, else the newest."""
+
+    def order(run: CourseRun) -> tuple[bool, datetime, str]:
+        start = run.start or EVER
+        return start <= now and not is_over(run, now), start, run.key
+
+    return max(runs, key=order, default=None)
+
+
+def in_order(runs: Iterable[CourseRun], now: datetime) -> list[CourseRun]:
+    """Return runs, the best to join first (``catalog.items.rank``), going by their dates alone."""
+    return sorted(runs, key=lambda run: rank(run, now, standing(run, now)))
 
 
 def _enroll(request: HttpRequest, user: User, run: CourseRun) -> HttpResponse:
@@ -106,29 +123,25 @@ def _enroll(request: HttpRequest, user: User, run: CourseRun) -> HttpResponse:
         return _page(request, "join", HTTPStatus.OK, run)
     goes_on_at = edx_platform.enroll(request, run.key)
     if edx_platform.enrolled_runs(user.pk, [run.key]):
-        return _redirect(_home(run.key))
-    return _redirect(goes_on_at or _about(run.key))
+        return HttpResponseRedirect(_home(run.key))
+    return HttpResponseRedirect(goes_on_at or _about(run.key))
 
 
 def _home(course_key: str) -> str:
     """Return where a course begins for those who are in it: in the micro-frontend, else in the LMS, which knows."""
-    try:
-        found = edx_platform.course_home(course_key)
-    except PlatformUnavailable:
-        found = ""
-    return found or f"{course_url(course_key, '')}/"
+    return _address_or(f"{course_url(course_key, '')}/", edx_platform.course_home, course_key)
 
 
 def _about(course_key: str) -> str:
+    return _address_or(f"{course_url(course_key, '')}/about", edx_platform.about_page, course_key)
+
+
+def _address_or(other: str, ask: Callable[[str], str], course_key: str) -> str:
+    """Return what the platform says, or the other address where it says none."""
     try:
-        found = edx_platform.about_page(course_key)
+        return ask(course_key) or other
     except PlatformUnavailable:
-        found = ""
-    return found or f"{course_url(course_key, '')}/about"
-
-
-def _redirect(where: str) -> HttpResponse:
-    return HttpResponseRedirect(where)
+        return other
 
 
 def _page(request: HttpRequest, state: str, status: HTTPStatus, run: CourseRun | None = None) -> HttpResponse:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.data import LONGEST_ID
+from percipio_openedx.enums import CatalogGap
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ExactCharField, ForeignTextField
 from percipio_openedx.models.statement import LONGEST_LEASE
 
-# An address of ours may be longer than a course key. More would be too long for an index of MySQL and MariaDB.
-LONGEST_ID = 600
+
+def stored_id(content_id: str) -> str:
+    """Return what names an item in its row: its content id, or the beginning and a hash of one that is too long."""
+    if len(content_id) <= LONGEST_ID:
+        return content_id
+    return f"{content_id[:500]}… {hashlib.sha256(content_id.encode()).hexdigest()[:16]}"
 
 
 class EntryState(models.TextChoices):
     """Where an item of the catalog stands at one destination.
 
-    *Waiting*: it is sent when it is due. *Held*: it lacks a mandatory field. *Delivered*: Percipio holds what is
-    offered. *Refused*: Percipio refuses what is offered, and a person must look. *Withdrawn*: Percipio may hold it, and
-    it is offered no more; only Skillsoft can remove it.
+    *Waiting*: it is sent when it is due. *Held*: it lacks a mandatory field, or its content id is too long.
+    *Delivered*: Percipio holds what is offered. *Refused*: Percipio refuses what is offered, and a person must look.
+    *Withdrawn*: Percipio may hold it, and it is offered no more; only Skillsoft can remove it.
     """
 
     WAITING = "waiting", _("waiting")
@@ -56,9 +63,12 @@ class CatalogEntry(models.Model):
     ``tried`` that of the document sent last. ``in_doubt``: what was sent last may have been stored without an answer,
     so that what Percipio holds has to be sent again. ``attempts`` counts failures in a row, ``status`` and ``answer``
     are Percipio's last ones. ``wanted_since`` is since when Percipio does not hold what is offered, None while it does.
+    ``gaps`` is what a held item lacks (``CatalogGap``), where it was compared in this process; not stored.
 
     .. no_pii: What a catalog says of courses; ``answer`` is Percipio's message, redacted.
     """
+
+    gaps: tuple[CatalogGap, ...] = ()
 
     id = models.BigAutoField(primary_key=True)
     destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="entries")

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.catalog.items import items
-from percipio_openedx.catalog.offered import described, runs_of
+from percipio_openedx.catalog.compare import runs_of
+from percipio_openedx.catalog.items import items, record
 from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
@@ -102,11 +102,11 @@ def not_sent(reporting: Iterable[tuple[str, Configuration]]) -> Iterator[CheckRe
 
 def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iterator[CheckResult]:
     runs = runs_of(rules)
-    records = [described(item, rules).record for item in items(runs, timezone.now())]
+    records = [record(item.runs[0], rules.policy, rules.root) for item in items(runs, timezone.now())]
     held: dict[str, list[str]] = {}
-    for record in records:
-        for gap in record.gaps:
-            held.setdefault(gap, []).append(record.content_id)
+    for one in records:
+        for gap in one.gaps:
+            held.setdefault(gap, []).append(one.content_id)
     for lack, ids in held.items():
         seen = ngettext(
             "%(count)s item is held back: %(example)s",
@@ -116,7 +116,7 @@ def _of_catalog(name: str, rules: CatalogRules, all_courses: AllCourses) -> Iter
         yield doubtful(name, seen % {"count": len(ids), "example": ids[0]}, labels.of(labels.GAPS, lack))
     if not records:
         yield doubtful(name, _("nothing is offered"), _("Offer courses: the admin's page Courses for Percipio."))
-    known = {record.content_id for record in records if not record.gaps}
+    known = {one.content_id for one in records if not one.gaps}
     missing: list[str] = []
     if rules.policy.courses is ReportedCourses.ALL:
         enrolled = all_courses().get(rules.site_id, {})

@@ -159,6 +159,7 @@ GAPS: Mapping[str, Text] = {
         "The course names no language. Choose one in Studio, or set PERCIPIO_CATALOG_LANGUAGE for all such courses."
     ),
     CatalogGap.URL: _("The course has no address, for LMS_ROOT_URL is none. Set it."),
+    CatalogGap.LONG_ID: _("Its content id has more than 600 characters. Give it a shorter one in its course override."),
     CatalogGap.DESCRIPTION: _("The course has no short description. Write one in Studio."),
     CatalogGap.ALPHABET: _(
         "Its content id holds other characters than letters, digits and - @ , $ #, or begins like a formula. Give it "

@@ -11,7 +11,7 @@ import pytest
 # What no process needs before a learner is looked at or a page is opened.
 NOT_AT_START = (
     *("percipio_openedx.delivery", "percipio_openedx.launch", "percipio_openedx.lrs"),
-    *("percipio_openedx.catalog.offered", "percipio_openedx.admin.course_runs"),
+    *("percipio_openedx.catalog.compare", "percipio_openedx.admin.course_runs"),
     "percipio_openedx.reporting.milestones",
     *("percipio_openedx.operations.doctor", "percipio_openedx.operations.metrics"),
     *("percipio_openedx.reporting", "percipio_openedx.admin.overview", "percipio_openedx.admin.setup_pages"),

@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from percipio_openedx import config
 from percipio_openedx.capture import wake
-from percipio_openedx.catalog import offered, push
+from percipio_openedx.catalog import push
+from percipio_openedx.catalog.compare import catalog
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
-from percipio_openedx.catalog.offered import DescribedItem
+from percipio_openedx.catalog.items import CatalogItem, Record
 from percipio_openedx.catalog.sheets import as_csv, header
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering
@@ -75,22 +76,22 @@ class Command(OperatorCommand):
             if options["act"] == "diff" or options["dry_run"]:
                 return self._diff(site)
             return self._push(site, refused=options["refused"])
-        items = offered.catalog(rules, timezone.now())
+        items = catalog(rules, timezone.now())
         if options["act"] == "list":
             return self._list(items)
         template = header(content_of(options["template"])) if options["template"] else None
         return self._export(items, FileForm(options["format"]), template)
 
-    def _list(self, items: Sequence[DescribedItem]) -> bool:
-        for one in items:
-            record, runs = one.record, [each.run.key for each in one.item.runs]
+    def _list(self, items: Sequence[tuple[CatalogItem, Record]]) -> bool:
+        for item, record in items:
+            runs = [one.run.key for one in item.runs]
             if self.as_json:
                 self.emit({"record": record.document(), "runs": runs, "held": list(record.gaps)})
                 continue
             self.say(f"{record.content_id}  {record.title}  ({', '.join(runs)})")
             for gap in record.gaps:
                 self.say("  " + _("held back: %(reason)s") % {"reason": labels.of(labels.GAPS, gap)})
-        held = sum(1 for one in items if one.record.gaps)
+        held = sum(1 for _item, record in items if record.gaps)
         if not self.as_json:
             text = ngettext("%(count)s item, %(held)s held back", "%(count)s items, %(held)s held back", len(items))
             self.say(text % {"count": len(items), "held": held})
@@ -108,6 +109,7 @@ class Command(OperatorCommand):
                     continue
                 state = row.get_state_display()
                 why = row.answer if row.state in (EntryState.WAITING, EntryState.REFUSED) else ""
+                why = why or " ".join(labels.of(labels.GAPS, gap) for gap in row.gaps)
                 self.say(f"{_place(sender)}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
             if not self.as_json:
                 text = ngettext("%(place)s: %(count)s difference", "%(place)s: %(count)s differences", len(rows))
@@ -116,15 +118,15 @@ class Command(OperatorCommand):
 
     def _push(self, site: Configuration, *, refused: bool) -> bool:
         """Send what is to be sent, until it is done or interrupted; with ``refused`` also what Percipio refused."""
-        catalog, done = push.SiteCatalog(site), push.Pushed()
+        offered, done = push.SiteCatalog(site), push.Pushed()
         if refused:
             entries = CatalogEntry.objects.filter(destination__site_id=site.site_id, state=EntryState.REFUSED)
             entries.send_now(timezone.now())
         with interruption() as stop:
             for sender in push.senders(site):
                 sent = push.Pushed()
-                with tqdm(desc=_place(sender), unit=" items", disable=None, total=len(catalog.items)) as bar:
-                    push.push(sender, catalog, sent, stop.is_set, bar.update, at_once=True)
+                with tqdm(desc=_place(sender), unit=" items", disable=None, total=len(offered.items)) as bar:
+                    push.push(sender, offered, sent, stop.is_set, bar.update, at_once=True)
                 done.counts += sent.counts
                 counts = {name: sent.counts[name] for name in ("sent", "refused", "later")}
                 if self.as_json:
@@ -142,8 +144,8 @@ class Command(OperatorCommand):
             self.say(text % {"counts": labels.listed(counted)})
         return not states
 
-    def _export(self, items: Sequence[DescribedItem], form: FileForm, template: list[str] | None) -> bool:
-        made = catalog_file(((one.item, one.record) for one in items), form, template)
+    def _export(self, items: Sequence[tuple[CatalogItem, Record]], form: FileForm, template: list[str] | None) -> bool:
+        made = catalog_file(items, form, template)
         if self.as_json:
             left_out = [
                 {"content_id": item.content_id, "runs": [one.run.key for one in item.runs], "why": list(gaps)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -15,7 +16,7 @@ from django.utils import timezone
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import CatalogEntry, CourseOverride, Destination
-from percipio_openedx.models.catalog import EntryState
+from percipio_openedx.models.catalog import EntryState, stored_id
 from tests.integration.admin.world import HOSTILE
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview
@@ -109,6 +110,19 @@ def test_what_an_item_lacks_is_said_as_the_lms_says_now(looking: Client, monkeyp
 
     monkeypatch.setattr(edx_platform, "course_runs", broken)
     assert looking.get(LIST).content.decode().count("Something mandatory is missing") == 3
+
+
+def test_an_id_that_no_row_can_hold_is_said_and_what_to_do(looking: Client, site: Any) -> None:
+    site.PERCIPIO_CONTENT_ID = "url"
+    key = f"course-v1:A+{'課' * 80}+R"
+    an_overview(key)
+    content_id = f"https://lms.example.com/courses/{quote(key, safe=':+@')}"
+    an_entry(stored_id(content_id), EntryState.HELD)
+    assert "has more than 600 characters. Give it a shorter one" in looking.get(LIST).content.decode()
+    page = looking.get(LIST + "item/", {"content_id": content_id})
+    assert ["600 characters" in gap for gap in page.context["gaps"]] == [True]
+    assert content_id in page.context["document"]
+    assert len(page.context["entries"]) == 1
 
 
 def test_the_record_is_shown_as_it_would_be_sent(looking: Client) -> None:

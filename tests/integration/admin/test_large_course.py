@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from percipio_openedx.admin import statement_filters
+from percipio_openedx.admin import filters
 from percipio_openedx.admin.statements import StatementAdmin
 from percipio_openedx.enums import Kind
 from percipio_openedx.models import Statement
@@ -34,7 +34,7 @@ def found(client: Client, **query: Any) -> list[int]:
 def course(everything: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Statements of one course, newest first, some of them taken back, between those of others."""
     settings.LMS_ROOT_URL = "https://academy.demo.local"
-    monkeypatch.setattr(statement_filters, "FEW", 1)
+    monkeypatch.setattr(filters, "FEW", 1)
     monkeypatch.setattr(StatementAdmin, "list_per_page", 4)
     rows = []
     for learner in (1, 2, 3):
@@ -69,7 +69,7 @@ def test_a_rare_state_is_read_newest_first(
 ) -> None:
     Statement.objects.update(state=State.PARKED)
     Statement.objects.filter(pk=course[1]).update(state=State.DELIVERED)
-    monkeypatch.setattr(statement_filters, "MAX_ROWS", 6)
+    monkeypatch.setattr(filters, "MAX_ROWS", 6)
     newest = Statement.objects.filter(state=State.PARKED).order_by("-pk").values_list("pk", flat=True)[:6]
     expected = [pk for pk in newest if pk in course]
     assert 0 < len(expected) < 6
@@ -98,8 +98,8 @@ def test_other_filters_hold_as_ever(
 def test_of_a_small_course_a_state_is_complete(
     everything: Client, course: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statement_filters, "FEW", len(course))
-    monkeypatch.setattr(statement_filters, "MAX_ROWS", 1)
+    monkeypatch.setattr(filters, "FEW", len(course))
+    monkeypatch.setattr(filters, "MAX_ROWS", 1)
     Statement.objects.update(state=State.PARKED)
 
     assert found(everything, course=KEY, state="parked") == course[:4]

@@ -13,7 +13,7 @@ from opaque_keys.edx.keys import CourseKey
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.catalog import offered
+from percipio_openedx.catalog import compare
 from percipio_openedx.data import CourseRun
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models import CourseOverride, LearnerCourse, PercipioConfiguration, Statement
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 def catalog(site_id: int = 1) -> list[dict[str, Any]]:
     rules = config.catalog_for(site_id)
     assert rules is not None
-    return [one.record.document() for one in offered.catalog(rules, timezone.now())]
+    return [record.document() for _item, record in compare.catalog(rules, timezone.now())]
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +134,7 @@ def test_the_queries_do_not_grow_with_the_runs(chosen: Any, count: int) -> None:
     with CaptureQueriesContext(
         connection,
     ) as captured:
-        assert len(offered.catalog(rules, timezone.now())) == count
+        assert len(compare.catalog(rules, timezone.now())) == count
     assert len(captured) == 3
 
 

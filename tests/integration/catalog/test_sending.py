@@ -480,6 +480,26 @@ def test_a_difference_is_shown_and_nothing_stored(sandbox: Sandbox) -> None:
     assert not CatalogEntry.objects.exists() and not Destination.objects.exists() and not sandbox.requests
 
 
+def test_an_item_whose_id_no_row_can_hold_is_held_back_with_the_reason(sandbox: Sandbox, pushing: Any) -> None:
+    pushing.PERCIPIO_CONTENT_ID = "url"
+    # Its address, in percent signs, has more than 600 characters.
+    an_overview(f"course-v1:Org+{'課' * 80}+R")
+    an_overview(KEY)
+    assert pass_().counts == {"sent": 1}
+    assert not pass_().counts
+    held = CatalogEntry.objects.get(state="held")
+    assert held.content_id.startswith("https://lms.example.com/courses/course-v1:Org+%E8%AA%B2")
+    assert len(held.content_id) < 600
+    (site,) = sites.reporting().values()
+    ((_sender, rows),) = differences(site)
+    assert [(row.content_id, row.gaps) for row in rows] == [(held.content_id, ("id_too_long",))]
+    # A shorter one is another item.
+    CourseOverride.objects.create(course_key="course:Org+" + "課" * 80, content_id="short")
+    Destination.objects.update(compared_at=None)
+    assert pass_().counts == {"sent": 1}
+    assert set(states().values()) == {"delivered"}
+
+
 @pytest.mark.parametrize("count", [10, 1000])
 def test_a_pass_that_finds_nothing_new_costs_as_many_queries_for_any_number(count: int) -> None:
     overviews(count)

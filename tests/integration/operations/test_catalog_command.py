@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from percipio_openedx.delivery import tokens
+from percipio_openedx.enums import CatalogGap
 from percipio_openedx.models import Account, CatalogEntry, CourseOverride
+from percipio_openedx.operations import labels
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_site
 from tests.integration.catalog.overviews import an_overview
@@ -148,7 +150,7 @@ def sending(site: Any, arriving: Sandbox) -> Sandbox:
 
 def test_the_difference_is_shown_and_sent(manage: Manage, sending: Sandbox) -> None:
     lines = [
-        "example.com, globex: held back: course:A+Two  Two",
+        f"example.com, globex: held back: course:A+Two  Two  {labels.GAPS[CatalogGap.DURATION]}",
         "example.com, globex: waiting: ext-1  =One",
         "example.com, globex: 2 differences",
     ]

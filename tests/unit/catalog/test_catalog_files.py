@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
-from percipio_openedx.catalog.items import CatalogItem, RunInCatalog
-from percipio_openedx.catalog.record import Record
+from percipio_openedx.catalog.items import CatalogItem, Record, RunInCatalog
 from percipio_openedx.catalog.sheets import as_csv, columns, header, in_parts
 from percipio_openedx.data import CourseRun
 from percipio_openedx.enums import CatalogGap
@@ -81,6 +80,12 @@ def test_an_id_that_fits(content_id: str) -> None:
 def test_an_id_that_does_not_fit_is_named(content_id: str) -> None:
     record = replace(RECORD, content_id=content_id)
     assert made(FileForm.LINKED_CONTENT, record).left_out == ((ITEM, (CatalogGap.ALPHABET,)),)
+    assert made(FileForm.CONTENT_IMPORT, record).left_out == ()
+
+
+def test_an_id_that_is_too_long_to_be_sent_stands_in_a_file() -> None:
+    record = replace(RECORD, content_id="x" * 601)
+    assert record.gaps == (CatalogGap.LONG_ID,)
     assert made(FileForm.CONTENT_IMPORT, record).left_out == ()
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.catalog.record import NO_WORDING, Record, Wording, record
+from percipio_openedx.catalog.items import NO_WORDING, Record, RunInCatalog, Wording, record
 from percipio_openedx.data import CatalogPolicy, CourseRun
 from percipio_openedx.enums import CatalogGap
 
@@ -46,7 +46,7 @@ WHOLE = {
 def said(
     wording: Wording = NO_WORDING, policy: CatalogPolicy = POLICY, content_id: str = "course:AcademyX+CS101", **run: Any
 ) -> Record:
-    return record(replace(RUN, **run), content_id, wording, policy, ROOT)
+    return record(RunInCatalog(replace(RUN, **run), content_id, wording=wording), policy, ROOT)
 
 
 def test_a_whole_record() -> None:
@@ -67,7 +67,7 @@ def test_the_operator_s_words_are_taken_before_the_course_team_s() -> None:
 
 
 def test_what_is_missing_holds_the_item_back() -> None:
-    bare = record(CourseRun("course-v1:A+C+R", "A", "C", "R"), "x", NO_WORDING, POLICY, "")
+    bare = record(RunInCatalog(CourseRun("course-v1:A+C+R", "A", "C", "R"), "x"), POLICY, "")
     assert bare.document() == {"content_id": "x", "type": "COURSE"}
     assert bare.gaps == (CatalogGap.TITLE, CatalogGap.DURATION, CatalogGap.LANGUAGE, CatalogGap.URL)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.catalog.items import RunInCatalog, can_join, in_order, items, opens_at
+from percipio_openedx.catalog.items import RunInCatalog, Standing, items, standing_for_all
 from percipio_openedx.data import CatalogPolicy, Course, CourseRun
 from percipio_openedx.enums import HoldReason, Offer, Offering, ReportedCourses
 
@@ -60,26 +60,27 @@ ALWAYS = a_run("always")
 )
 def test_who_speaks(runs: list[CourseRun], names: list[str]) -> None:
     for given_runs in (runs, runs[::-1]):
-        assert [one.run.run for one in in_order(offered(*given_runs), NOW)] == names
+        assert [one.run.run for one in items(offered(*given_runs), NOW)[0].runs] == names
 
 
 @pytest.mark.parametrize(
-    ("run", "joins", "opens"),
+    ("run", "expected"),
     [
-        (ALWAYS, True, None),
-        (NEXT, True, None),
-        (SOON, False, 10),
-        (CLOSED, False, None),
-        (OVER, False, None),
-        (INVITED, False, None),
-        (HIDDEN, False, None),
-        (a_run("both", opens=5, invitation_only=True), False, None),
-        (a_run("edge", opens=0, closes=1), True, None),
-        (a_run("edge", closes=0), False, None),
+        (ALWAYS, Standing.OPEN),
+        (NEXT, Standing.OPEN),
+        (SOON, Standing.UPCOMING),
+        (CLOSED, Standing.CLOSED),
+        (OVER, Standing.CLOSED),
+        (INVITED, Standing.CLOSED),
+        (HIDDEN, Standing.CLOSED),
+        (a_run("both", opens=5, invitation_only=True), Standing.CLOSED),
+        (a_run("edge", opens=0, closes=1), Standing.OPEN),
+        (a_run("edge", closes=0), Standing.CLOSED),
+        (a_run("nonsense", opens=5, closes=-5), Standing.CLOSED),
     ],
 )
-def test_whether_a_learner_can_join(run: CourseRun, joins: bool, opens: int | None) -> None:
-    assert (can_join(run, NOW), opens_at(run, NOW)) == (joins, day(opens))
+def test_whether_a_learner_can_join(run: CourseRun, expected: Standing) -> None:
+    assert standing_for_all(run, NOW) is expected
 
 
 def test_runs_of_one_content_id_are_one_item() -> None:
@@ -107,12 +108,13 @@ runs = st.builds(
 
 @given(st.lists(runs, min_size=1, unique_by=lambda run: run.key))
 def test_whoever_can_be_joined_speaks_first(given_runs: list[CourseRun]) -> None:
-    first = in_order(offered(*given_runs), NOW)[0].run
-    assert in_order(offered(*given_runs[::-1]), NOW)[0].run == first
-    if any(can_join(run, NOW) for run in given_runs):
-        assert can_join(first, NOW)
-    elif any(opens_at(run, NOW) for run in given_runs):
-        assert opens_at(first, NOW) == min(filter(None, (opens_at(run, NOW) for run in given_runs)))
+    first = items(offered(*given_runs), NOW)[0].runs[0].run
+    assert items(offered(*given_runs[::-1]), NOW)[0].runs[0].run == first
+    stands = {run.key: standing_for_all(run, NOW) for run in given_runs}
+    if Standing.OPEN in stands.values():
+        assert stands[first.key] is Standing.OPEN
+    elif upcoming := [run.enrollment_start for run in given_runs if stands[run.key] is Standing.UPCOMING]:
+        assert first.enrollment_start == min(filter(None, upcoming))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from percipio_openedx.catalog.items import Standing, standing
 from percipio_openedx.data import CourseRun
-from percipio_openedx.launch.choice import Standing, in_order, own_run, standing
+from percipio_openedx.launch.views import in_order, own_run
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

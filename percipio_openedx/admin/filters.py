@@ -1,8 +1,8 @@
-"""Filters of the statement list. Every choice is fixed or from a small table, and uses an index."""
+"""Filters of the lists. Every choice is fixed or from a small table, and those of statements use an index."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,16 +14,58 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.admin import search
-from percipio_openedx.admin.base import MAX_ROWS, choice_filter
+from percipio_openedx.admin.base import MAX_ROWS
 from percipio_openedx.enums import Kind
 from percipio_openedx.models.statement import State, Statement, StatementLedger
-from percipio_openedx.operations import labels
+from percipio_openedx.operations import labels, sites
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.statements.vocabulary import VERBS
 
 Rows = QuerySet[Statement]
+Condition = Q | Callable[[], Q]
 
 # A course with more statements is large.
 FEW = 2000
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """See ``choice_filter``. An unknown value filters nothing."""
+
+    known: Mapping[str, tuple[Text, Condition]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, title) for value, (title, _condition) in self.known.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.known:
+            return queryset
+        _title, condition = self.known[str(self.value())]
+        return queryset.filter(condition() if callable(condition) else condition)
+
+
+def choice_filter(title: Text, parameter: str, choices: Mapping[str, tuple[Text, Condition]]) -> type[ChoiceFilter]:
+    """Return a list filter with fixed choices, since querying a table for them would read all of it.
+
+    ``choices`` maps a value in the address to its label and condition; a condition that needs the database or the clock
+    is a function.
+    """
+    return type("ChoiceFilter", (ChoiceFilter,), {"title": title, "parameter_name": parameter, "known": choices})
+
+
+class SiteFilter(admin.SimpleListFilter):
+    """The reporting site, among all that ever reported."""
+
+    title = _("site")
+    parameter_name = "site"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = sites.names(StatementLedger.objects.values_list("pk", flat=True))
+        return [(str(pk), name) for pk, name in names.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return queryset.filter(site_id=int(value)) if value.isdecimal() and len(value) < 10 else queryset
+
 
 # Only statements being sent have a lease: the condition makes the index match the list's order.
 STATES = {
