@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.catalog.items import CatalogItem
 from percipio_openedx.catalog.offered import described, runs_of
 from percipio_openedx.catalog.sheets import harmless
@@ -108,7 +108,7 @@ def completions(
     The bulkhead around each course run, and each learner in it: what cannot be read is noted in ``left_out``.
     """
     after = 0
-    with bulkhead(Boundary.COURSE) as contained:
+    with bulkhead(Boundary.COURSE, passes_outages=True) as contained:
         course = CourseBook().get(course_key)
         title, duration = _described(configuration.site_id, course_key)
         while rows := edx_platform.enrollments_after(course_key, after, AT_ONCE, None):
@@ -136,8 +136,6 @@ def completions(
             yield found
             edx_platform.forget_request()
     if contained.error is not None:
-        if is_outage(contained.error):
-            raise contained.error
         left_out.failed_courses[course_key] = contained.reason
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from percipio_openedx import edx_platform
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
+from percipio_openedx.bulkheads import Boundary, bulkhead
 from percipio_openedx.data import Activity, Observed
 from percipio_openedx.edx_platform import Aggregated
 from percipio_openedx.models.learner_course import Part
@@ -27,11 +27,9 @@ def take(course_key: str, findings: Sequence[LearnerFinding], now: datetime) -> 
     counted: Mapping[int, Aggregated] = {}
     done_by_now: Mapping[int, Activity] = {}
     user_ids = [finding.row.user_id for finding in findings]
-    with bulkhead(Boundary.PROGRESS) as contained:
+    with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
         counted = edx_platform.aggregated(course_key, user_ids)
         done_by_now = edx_platform.activities(course_key, user_ids)
-    if contained.error is not None and is_outage(contained.error):
-        raise contained.error
     for finding in findings:
         if contained.error is not None:
             finding.problem = Unobserved(contained.reason, Part.PROGRESS, is_courses=True)

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
+from percipio_openedx.bulkheads import Boundary, bulkhead
 from percipio_openedx.data import Activity, Progress
 from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.models.operations import ProgressDifference
@@ -109,7 +109,7 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> b
 
     The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
     """
-    with bulkhead(Boundary.PROGRESS) as contained:
+    with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
         progress = edx_platform.learner_progress(course_key, user)
         if progress is None:
             return None
@@ -118,8 +118,6 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> b
         if difference:
             _record(course_key, difference)
         return None if difference is None else not difference
-    if contained.error is not None and is_outage(contained.error):
-        raise contained.error
     asked.failed[user.pk] = contained.reason
     return None
 

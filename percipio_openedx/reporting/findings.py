@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
@@ -104,9 +104,7 @@ class LearnerFinding:
         return self.configuration.policy if self.configuration is not None else Policy()
 
     def hold_back(self, error: Exception) -> None:
-        """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
-        if is_outage(error):
-            raise error
+        """Report nothing of this learner now, and retry later."""
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
         if isinstance(error, StatementStopped):
@@ -166,7 +164,7 @@ def finding_of(
     elif configuration.modes and seen.observed.enrollment.mode not in configuration.modes:
         finding.hold = HoldReason.MODE_LEFT_OUT
     else:
-        with bulkhead(Boundary.NAME) as contained:
+        with bulkhead(Boundary.NAME, passes_outages=True) as contained:
             try:
                 _name(finding, learner, configuration, refused)
             except LearnerNotNamed as error:

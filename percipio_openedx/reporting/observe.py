@@ -148,7 +148,7 @@ def examine(
     for finding in findings:
         if not finding.hold and not finding.is_unfinished:
             policy = finding.policy
-            with bulkhead(Boundary.STATEMENT) as contained:
+            with bulkhead(Boundary.STATEMENT, passes_outages=True) as contained:
                 finding.reported, finding.milestones = milestones.due(finding.reported, finding.observed, policy)
                 planned = finding.row.observe_again_at
                 again_at = milestones.observe_again_at(finding.reported, finding.observed, policy, now, planned)
@@ -159,7 +159,7 @@ def examine(
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
     seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
     for finding in findings:
-        with bulkhead(Boundary.STATEMENT) as contained:
+        with bulkhead(Boundary.STATEMENT, passes_outages=True) as contained:
             _build(finding, context, seconds.get(finding.row.user_id), now)
         if contained.error is not None:
             finding.hold_back(contained.error)

@@ -158,13 +158,11 @@ def answers(
     users = edx_platform.users(user_ids)
     answers = ProgressAnswers()
     if deadline is None or time.monotonic() < deadline:
-        with bulkhead(Boundary.PROGRESS) as contained:
+        with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
             known = course_progress.at_once(course_key, users, state)
             answers.found.update(known.found)
             answers.failed.update(known.failed)
         if contained.error is not None:
-            if is_outage(contained.error):
-                raise contained.error
             course_progress.log_failure(course_key, contained.reason)
     rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
     # In random order, or the same failing few would come first each time.
@@ -172,13 +170,11 @@ def answers(
     for number, user_id in enumerate(mixed):
         if number and deadline is not None and time.monotonic() >= deadline:
             break
-        with bulkhead(Boundary.PROGRESS) as contained:
+        with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
             user = users.get(user_id)
             answers.found[user_id] = None if user is None else edx_platform.learner_progress(course_key, user)
         if contained.error is None:
             continue
-        if is_outage(contained.error):
-            raise contained.error
         answers.failed[user_id] = contained.reason
         if len(answers.failed) >= MOST_ALONE and not answers.found:
             answers.is_broken = True

@@ -22,7 +22,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Milestone, StatementContext
 from percipio_openedx.db import persistently
@@ -76,10 +76,9 @@ def rebuild_due(deadline: float | None = None) -> RebuildSummary:
         for course_key, of_course in by_course.items():
             if work.is_over():
                 return work.summary
-            with bulkhead(Boundary.COURSE) as contained:
+            with bulkhead(Boundary.COURSE, passes_outages=True) as contained:
                 _rebuild_course(course_key, of_course, work)
             if contained.error is not None:
-                _raise_outage(contained.error)
                 _put_off(dict.fromkeys((row.pk for row in of_course), contained.reason), of_course, work)
     return work.summary
 
@@ -102,11 +101,10 @@ def try_now(site_id: int | None, now: datetime) -> int:
 def _compare(work: _Pass) -> None:
     """Compare waiting statements once with each changed configuration; later ones are found when claimed."""
     for destination in Destination.objects.filter(is_catalog=False).order_by("pk"):
-        with bulkhead(Boundary.ROW) as contained:
+        with bulkhead(Boundary.ROW, passes_outages=True) as contained:
             _compare_one(destination, work)
         # A mistake in the configuration is reported elsewhere.
         if contained.error is not None and not isinstance(contained.error, PercipioConfigurationError):
-            _raise_outage(contained.error)
             # What waits there is compared when claimed, and by the next pass.
             logger.error("comparing broke destination=%s error=%s", destination.pk, contained.reason)
 
@@ -179,12 +177,11 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     reasons: dict[int, str] = {}
     for row in rows:
         user_id = row.learner_course.user_id
-        with bulkhead(Boundary.STATEMENT) as contained:
+        with bulkhead(Boundary.STATEMENT, passes_outages=True) as contained:
             if user_id in unread:
                 raise unread[user_id]
             built.append(_build(row, seen[user_id], configuration, refused, context))
         if contained.error is not None:
-            _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
     unwritten = store.rewrite(configuration, built)
     rewritten = {one.row.learner_course_id for one in built if one.row.pk not in unwritten}
@@ -264,8 +261,3 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
         put_off = persistently(Statement.objects.filter(pk__in=pks).put_off)
         work.summary.put_off += put_off(due_at, f"cannot be rebuilt yet: {reason}")
         logger.warning("not rebuilt statements=%s reason=%s", len(pks), reason)
-
-
-def _raise_outage(error: Exception) -> None:
-    if is_outage(error):
-        raise error
