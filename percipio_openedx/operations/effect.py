@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, Milestone, Observed
+from percipio_openedx.db import rolled_back
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
@@ -88,14 +88,10 @@ def compare(
         return Effect()
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
-    # Undo what the platform writes on the way (the overview of a course that has none).
-    with transaction.atomic():
-        try:
-            closed = left_out(courses)
-            chosen = {key: number for key, number in courses.items() if key not in closed}
-            return _compare(before, after, chosen, deadline)
-        finally:
-            transaction.set_rollback(True)
+    with rolled_back():
+        closed = left_out(courses)
+        chosen = {key: number for key, number in courses.items() if key not in closed}
+        return _compare(before, after, chosen, deadline)
 
 
 def example(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> tuple[int, str] | None:
@@ -107,22 +103,18 @@ def example(configuration: Configuration, all_courses: AllCourses = courses_by_s
         PlatformUnavailable: the LMS could not be asked.
     """
     courses = all_courses().get(configuration.site_id, {})
-    # Undo what the platform writes on the way.
-    with transaction.atomic():
-        try:
-            closed, book = left_out(courses, configuration.catalog), CourseBook()
-            largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
-            for key in largest:
-                with suppress(PlatformUnavailable):
-                    drawn = edx_platform.enrollments_after(key, 0, EACH)
-                    rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
-                    course = book.get(key)
-                    side = None if course is None else _Side(configuration, course, rows)
-                    found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
-                    if found:
-                        return found[0][1], key
-        finally:
-            transaction.set_rollback(True)
+    with rolled_back():
+        closed, book = left_out(courses, configuration.catalog), CourseBook()
+        largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
+        for key in largest:
+            with suppress(PlatformUnavailable):
+                drawn = edx_platform.enrollments_after(key, 0, EACH)
+                rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
+                course = book.get(key)
+                side = None if course is None else _Side(configuration, course, rows)
+                found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
+                if found:
+                    return found[0][1], key
     return None
 
 

@@ -16,12 +16,12 @@ from functools import cache, partial
 from pprint import pformat
 
 from django.core.cache import cache as shared_cache
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import __version__, config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import CatalogPolicy, Enrollment, Learner, Observed
+from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, ReportedCourses
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import OverrideBook
@@ -108,14 +108,10 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     """
     courses = all_courses().get(configuration.site_id, {})
     now = timezone.now()
-    # Undo what the platform writes on the way (the overview of a course that has none).
-    with transaction.atomic():
-        try:
-            closed = left_out(courses, configuration.catalog)
-            parts = parts_of(sum(courses.values()), MOST_EXAMINED)
-            found = Counter(_found(configuration, _drawn(courses, parts), closed))
-        finally:
-            transaction.set_rollback(True)
+    with rolled_back():
+        closed = left_out(courses, configuration.catalog)
+        parts = parts_of(sum(courses.values()), MOST_EXAMINED)
+        found = Counter(_found(configuration, _drawn(courses, parts), closed))
     factor = edx_platform.PARTS / parts
     scaled = {key: round(number * factor) for key, number in found.most_common()}
     accounts = {account: number for (hold, account), number in scaled.items() if not hold}

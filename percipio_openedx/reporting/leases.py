@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from percipio_openedx import config
 from percipio_openedx.db import persistently
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import LONGEST_LEASE
 
 # Longer than an observation takes (the platform may need half a second for each learner's progress). A dead worker's
@@ -41,23 +41,13 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
     lease, until = uuid4(), now + LEASE + len(user_ids) * LEASE_FOR_EACH
     known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
-    root = config.lms_root()
-    new = [
-        LearnerCourse(
-            user_id=user_id,
-            registration=registration_for(root, user_id, course_key),
-            site_id=site_id,
-            course_key=course_key,
-            lease=lease,
-            leased_until=until,
-        )
-        for user_id in sorted(missing)
-    ]
+    root, held = config.lms_root(), {"lease": lease, "leased_until": until}
+    new = [LearnerCourse.begun(root, user_id, course_key, site_id, **held) for user_id in sorted(missing)]
     # Workers that insert the same rows at once may deadlock.
     persistently(LearnerCourse.objects.bulk_create)(new, ignore_conflicts=True)
     # A lease that ends later than any lease can was taken with a wrong clock.
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
-    persistently(known.filter(free).update)(lease=lease, leased_until=until, site_id=site_id)
+    persistently(known.filter(free).update)(**held, site_id=site_id)
     rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
     busy = frozenset(user_ids) - frozenset(rows)
     if busy and known.filter(user_id__in=busy).count() < len(busy):

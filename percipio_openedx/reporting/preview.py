@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
+from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, Pause, ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import aggregated, identity, milestones, observed_state, retakes
 from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observe import context_of, examine
@@ -66,19 +66,12 @@ def preview(
     configuration = configuration or config.for_site(site_id)
     if configuration is None:
         return Preview(site_id)
-    key = {"user_id": user_id, "course_key": course_key}
-    with transaction.atomic():
-        try:
-            course = CourseBook().get(course_key)
-            row = None if afresh else LearnerCourse.objects.filter(**key).first()
-            if row is None:
-                registration = registration_for(config.lms_root(), user_id, course_key)
-                row = LearnerCourse(registration=registration, site_id=site_id, **key)
-            reported = row.reported
-            (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
-        finally:
-            # Undo what the platform wrote on the way (an external id on its first use).
-            transaction.set_rollback(True)
+    with rolled_back():
+        course = CourseBook().get(course_key)
+        row = None if afresh else LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).first()
+        row = row or LearnerCourse.begun(config.lms_root(), user_id, course_key, site_id)
+        reported = row.reported
+        (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
     due = finding.milestones
     reported = replace(reported, elsewhere=finding.reported.elsewhere)
     missing = [] if finding.hold else unreported(reported, finding.observed, finding.policy, due)
@@ -103,12 +96,8 @@ def hold_of(user_id: int, course_key: str) -> HoldReason | Pause | None:
     configuration = config.for_site(config.site_id_for(edx_platform.org_of(course_key)))
     if configuration is None:
         return Pause.NOT_CONFIGURED
-    with transaction.atomic():
-        try:
-            course = CourseBook().get(course_key)
-        finally:
-            # Undo what the platform writes on the way (the overview of a course that has none).
-            transaction.set_rollback(True)
+    with rolled_back():
+        course = CourseBook().get(course_key)
     if course is None or course.hold(configuration.catalog):
         return HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
     learner = observed_state.read_learners([user_id], configuration, makes_ids=False).get(user_id)
