@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ExactCharField, ForeignTextField
-from percipio_openedx.models.statement import LONGEST_LEASE
+from percipio_openedx.models.statement import unleased
 
 # An address of ours may be longer than a course key. More would be too long for an index of MySQL and MariaDB.
 LONGEST_ID = 600
@@ -35,9 +35,8 @@ class CatalogEntryQuerySet(models.QuerySet["CatalogEntry"]):
     """Entries by who may change them: a worker that sends one holds it by a lease."""
 
     def free(self, now: datetime) -> CatalogEntryQuerySet:
-        """Select what no worker holds; a lease that is too long was taken with a wrong clock."""
-        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
-        return self.filter(models.Q(leased_until__isnull=True) | ended)
+        """Select what no worker holds."""
+        return self.filter(unleased(now))
 
     def due(self, now: datetime) -> CatalogEntryQuerySet:
         """Select what is to be sent now, and no worker holds."""

@@ -58,6 +58,11 @@ _AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refu
 _AS_NEW["awaits_item"] = False
 
 
+def unleased(now: datetime) -> models.Q:
+    """Match the rows that nobody holds; a lease that is too long was taken with a wrong clock."""
+    return models.Q(leased_until=None) | models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
+
+
 def _may_be_read() -> models.Q:
     """Return the condition for what a pull client may have."""
     return models.Q(destination_id__in=PullClient.destinations())
@@ -95,8 +100,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
 
     def expired(self, now: datetime) -> StatementQuerySet:
         """Select what is in flight under an expired lease, or one from a wrong clock."""
-        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
-        return self.filter(ended, state=State.SENDING)
+        return self.filter(unleased(now), state=State.SENDING)
 
     def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
         """Select what waits, was built with another configuration, and cannot have been received by anybody."""

@@ -23,10 +23,9 @@ from percipio_openedx.db import persistently, write_alias
 from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
-from percipio_openedx.reporting import leases, observed_state
-from percipio_openedx.reporting.findings import LearnerFinding, finding_of
+from percipio_openedx.reporting import reported_state
+from percipio_openedx.reporting.findings import LearnerFinding, findings_of
 from percipio_openedx.reporting.observed_state import CourseBook
-from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements.build import anew_of
 
 AT_ONCE = 200
@@ -106,17 +105,15 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         return
     now = timezone.now()
     # Leased, so that no observation writes what it read before.
-    claim = leases.claim(configuration.site_id, course_key, user_ids, now)
+    claim = reported_state.claim(configuration.site_id, course_key, user_ids, now)
     try:
         found.refused[Refusal.BUSY] += len(claim.busy)
-        seen = observed_state.read(course_key, list(claim.rows), course.is_graded, configuration)
-        names = refused_names(configuration, claim.rows.keys())
-        findings = [finding_of(row, seen[user_id], configuration, names) for user_id, row in claim.rows.items()]
+        findings = findings_of(configuration, course, claim.rows, now)
         refused = _refused(findings)
         found.refused.update(str(reason) for reason in refused.values())
         found.done += _reset([one.row for one in findings if one.row.pk not in refused], claim.lease, now)
     finally:
-        leases.release(claim.lease)
+        reported_state.release(claim.lease)
     found.refused += Counter()
 
 

@@ -29,7 +29,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
 from percipio_openedx.reporting.observed_state import ObservedLearner
-from percipio_openedx.reporting.unknown_learners import refused_names
+from percipio_openedx.reporting.reported_state import refused_names
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
 MOST_EXAMINED = 5_000

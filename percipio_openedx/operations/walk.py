@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from django.db.models import Q
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
@@ -25,7 +24,7 @@ from percipio_openedx.data import Course
 from percipio_openedx.db import persistently
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, Sweep
-from percipio_openedx.models.statement import LONGEST_LEASE
+from percipio_openedx.models.statement import unleased
 from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys
 from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.observe import observe
@@ -260,14 +259,9 @@ class Walk:
         return _store(self.run, self._lease, **progress, **values)
 
 
-def is_free(now: datetime) -> Q:
-    """Match the rows whose walk nobody carries out; a lease that is too long was taken with a wrong clock."""
-    return Q(leased_until=None) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)
-
-
 @persistently
 def _claim(run: WalkRow, now: datetime, /, **values: object) -> bool:
-    taken = type(run)._default_manager.filter(is_free(now), pk=run.pk).update(**values, leased_until=now + LEASE)
+    taken = type(run)._default_manager.filter(unleased(now), pk=run.pk).update(**values, leased_until=now + LEASE)
     if taken:
         run.refresh_from_db()
     return bool(taken)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
+from percipio_openedx.data import (
+    BuiltStatement,
+    Course,
+    Learner,
+    LearnerIdentity,
+    Milestone,
+    Observed,
+    Policy,
+    Reported,
+)
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import Statement
-from percipio_openedx.reporting import identity
+from percipio_openedx.reporting import identity, observed_state
 from percipio_openedx.reporting.observed_state import ObservedLearner
-from percipio_openedx.reporting.unknown_learners import RefusedNames
+from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +159,7 @@ def finding_of(
 ) -> LearnerFinding:
     """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
 
-    ``refused`` are the names that Percipio does not know (``unknown_learners.refused_names``).
+    ``refused`` are the names that Percipio does not know (``reported_state.refused_names``).
     """
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
@@ -172,6 +182,28 @@ def finding_of(
         if contained.error is not None:
             finding.hold_back(contained.error)
     return finding
+
+
+def findings_of(
+    configuration: Configuration,
+    course: Course,
+    rows: Mapping[int, LearnerCourse],
+    now: datetime,
+    *,
+    makes_ids: bool = True,
+) -> list[LearnerFinding]:
+    """Return a finding for each learner of ``rows``, by user id, without the progress and what follows from it.
+
+    Raises ``PlatformUnavailable``. ``makes_ids`` as in ``observed_state.read_learners``.
+    """
+    seen = observed_state.read(course, list(rows), configuration, now, makes_ids=makes_ids)
+    refused = refused_names(configuration, rows.keys())
+    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
+    accounts = {one.row.user_id: one.account or "" for one in findings if not one.hold}
+    elsewhere = completed_elsewhere(configuration, course, accounts)
+    for finding in findings:
+        finding.reported = replace(finding.reported, elsewhere=elsewhere.get(finding.row.user_id))
+    return findings
 
 
 def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration, refused: RefusedNames) -> None:

@@ -29,15 +29,15 @@ from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination, PullClient, may_go
-from percipio_openedx.models.learner_course import wait
+from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, wait
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.reporting import observed_state, retakes, store
+from percipio_openedx.reporting import observed_state, store
 from percipio_openedx.reporting.findings import check_columns, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
 from percipio_openedx.reporting.store import Replacement
-from percipio_openedx.reporting.unknown_learners import RefusedNames, refused_names
 from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if course is None or course.hold(configuration.catalog):
         raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog))
     user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
+    read = partial(observed_state.read, course, configuration=configuration, now=timezone.now())
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
     context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
@@ -186,7 +186,9 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     unwritten = store.rewrite(configuration, built)
     rewritten = {one.row.learner_course_id for one in built if one.row.pk not in unwritten}
     if rewritten:
-        persistently(retakes.remember)(rewritten, context.keywords["content_id"])
+        # Under which content id Percipio knows these from now on.
+        known = LearnerCourse.objects.filter(pk__in=rewritten)
+        persistently(known.update)(content_id=context.keywords["content_id"][:LONGEST_CONTENT_ID])
     reasons |= {pk: reason_of(error) for pk, error in unwritten.items()}
     work.summary.built += len(built) - len(unwritten)
     _put_off(reasons, rows, work)

@@ -22,7 +22,7 @@ from social_django.models import UserSocialAuth
 from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.learner_course import Part, registration_for
-from percipio_openedx.reporting import failures, findings, leases, report_due
+from percipio_openedx.reporting import failures, findings, report_due, reported_state
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
@@ -223,7 +223,7 @@ def test_a_failure_that_cannot_be_kept_keeps_the_notice(learners: list[Any]) -> 
 
 def test_a_lease_from_a_clock_that_was_wrong_holds_nobody(learners: list[Any]) -> None:
     with time_machine.travel(timezone.now() + timedelta(days=30)):
-        leases.claim(1, KEY, [learners[0].pk], timezone.now())
+        reported_state.claim(1, KEY, [learners[0].pk], timezone.now())
     report_due()
     assert reported() == ids(*learners)
 
