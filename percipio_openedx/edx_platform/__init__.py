@@ -30,7 +30,6 @@ from percipio_openedx.edx_platform.achievements import (
     grades,
     next_course,
 )
-from percipio_openedx.edx_platform.aggregator import Aggregated, aggregated, has_aggregator
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
     client_of_signed_token,
@@ -56,6 +55,8 @@ from percipio_openedx.edx_platform.courses import (
     is_graded,
     outline_collected_at,
     outline_version,
+    run_keys,
+    runs_like,
     unknown_courses,
 )
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed, stored_key
@@ -78,7 +79,11 @@ from percipio_openedx.edx_platform.joining import (
     enrolled_runs,
     may_enroll,
     may_see,
-    run_keys,
-    runs_like,
 )
-from percipio_openedx.edx_platform.progress import learner_progress, progress_sources
+from percipio_openedx.edx_platform.progress import (
+    Aggregated,
+    aggregated,
+    has_aggregator,
+    learner_progress,
+    progress_sources,
+)

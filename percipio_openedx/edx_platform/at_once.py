@@ -18,6 +18,7 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.course_facts import (
     CourseVersion,
+    Remembered,
     StructureFacts,
     course_facts,
     course_version,
@@ -26,7 +27,6 @@ from percipio_openedx.edx_platform.course_facts import (
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
 from percipio_openedx.edx_platform.outlines import Outline, counted, outline_for, unknown_transformers
-from percipio_openedx.edx_platform.remembered import Remembered
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
