@@ -16,23 +16,10 @@ from percipio_openedx.models.learner_course import LearnerCourse
 
 
 class State(models.TextChoices):
-    """Where a statement stands.
+    """Where a statement stands; ``StatementQuerySet`` has the arrows, and docs/architecture.md (*Rows*) draws them.
 
-    ::
-
-        waiting --claim--> sending --accept--> delivered
-           ^  ^               |  +----park----> parked --discard--> discarded
-           |  +----release----+                    |
-           +----------------requeue----------------+   (also from discarded and delivered)
-
-        skipped: never sent, because the API in force has no form for it; served to pull clients. --queue--> waiting
-        if the site says so, once it has changed the API.
-
-        outdated: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017).
-        --rebuild--> waiting, unless its learner belongs to another account now; *move* allows that.
-
-        *Requeue* makes parked, discarded and skipped statements outdated, unless Percipio or a
-        pull client may have them; a changed configuration or course override does so with waiting ones.
+    *Outdated*: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017), which a
+    learner of another account by now prevents. *Skipped*: never sent, because the API in force has no form for it.
     """
 
     OUTDATED = "outdated", "to be rebuilt"
