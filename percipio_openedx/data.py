@@ -17,7 +17,6 @@ from percipio_openedx.enums import (
     LockedUnits,
     Offer,
     Offering,
-    Pause,
     ProgressSource,
     ReportedCourses,
     Retakes,
@@ -78,14 +77,13 @@ class Enrollment(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown.
+    """First and last recorded completion in a course run, and its ``version``.
 
     ``has_complete_block``: some block is recorded as complete as a whole. Without one the progress is 0.
     """
 
     first: datetime | None = None
     last: datetime | None = None
-    seconds: int | None = None
     version: str = ""
     has_complete_block: bool = True
 
@@ -400,56 +398,3 @@ class BuiltStatement:
     timestamp: datetime | None = None
     retracts: UUID | None = None
     terms: frozenset[str] = frozenset()
-
-
-# --- what other plugins get (``api``): a field is only ever added, with a default -------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """Whether a learner is reported in a course run, as its truth value; ``reason`` says why not.
-
-    ``Pause.NOT_CONFIGURED``: the course's site reports nothing.
-    """
-
-    reason: HoldReason | Pause | None = None
-
-    def __bool__(self) -> bool:
-        return self.reason is None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedMilestone:
-    """One statement, without what it says of the learner; ``percent`` is the progress, for progressed only.
-
-    ``state``: outdated (to be rebuilt), waiting, sending, delivered, parked, discarded or skipped.
-    """
-
-    id: UUID
-    kind: Kind
-    percent: int | None
-    happened_at: datetime
-    state: str
-    settled_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LearnerCourseState:
-    """What is known of a learner in a course run, as of the last observation (``observed_at``, None without one).
-
-    Arguments:
-        reason: why nothing was reported then; None if something was, or nothing was due.
-        problem: what could not be observed or built, and is retried: our own message or the class of an error.
-        delivered: what Percipio has, in reporting order.
-        waiting: what is to be sent, in this order.
-        set_aside: what is not sent unless a person decides otherwise: parked, discarded, or skipped.
-    """
-
-    user_id: int
-    course_key: str
-    observed_at: datetime | None = None
-    reason: HoldReason | None = None
-    problem: str = ""
-    delivered: tuple[ReportedMilestone, ...] = ()
-    waiting: tuple[ReportedMilestone, ...] = ()
-    set_aside: tuple[ReportedMilestone, ...] = ()
