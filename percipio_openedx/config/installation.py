@@ -45,7 +45,6 @@ def gathering() -> int:
 
 
 def parallel_runs() -> int:
-    """Return how many runs may work at the same time."""
     return _whole("PERCIPIO_PARALLEL_RUNS", 1, 64)
 
 

@@ -21,7 +21,6 @@ URLS = frozenset({"api_url", "token_url", "learner_home_page"})
 
 
 def shown_settings() -> dict[str, Any]:
-    """Return every ``PERCIPIO_*`` setting as it may be shown."""
     return {name: shown(name.removeprefix(PREFIX).lower(), setting(name, DEFAULTS[name])) for name in DEFAULTS}
 
 

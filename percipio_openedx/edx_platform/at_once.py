@@ -17,12 +17,12 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.course_facts import (
+    FACTS,
     CourseVersion,
     Remembered,
     StructureFacts,
     course_facts,
     course_version,
-    forget_facts,
 )
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
@@ -121,15 +121,13 @@ def is_trusted(outline: str) -> bool:
 
 
 def trust(outline: str) -> None:
-    """Remember that somebody was."""
     _trusted.set(outline, True)
 
 
 def forget_outlines() -> None:
     """Forget what this process remembers of courses; the cache still has it."""
-    for remembered in (_outcomes, _outlines, _trusted, _wanted):
+    for remembered in (_outcomes, _outlines, _trusted, _wanted, FACTS):
         remembered.forget()
-    forget_facts()
 
 
 def _state(key: CourseKey, users: Mapping[int, User]) -> CourseState:

@@ -108,14 +108,12 @@ class Remembered(Generic[Value]):
         return found[1] if found is not None and 0 < found[0] - time.time() <= self._seconds else None
 
     def set(self, text: str, value: Value) -> None:
-        """Remember a value."""
         key, until = self._key(text), time.time() + self._seconds
         self._here.set(key, (until, value), timeout=self._seconds)
         with suppress(PlatformUnavailable), platform("cache"):
             cache.set(key, (until, value), timeout=self._seconds)
 
     def forget(self) -> None:
-        """Forget what is kept in this process."""
         self._here.clear()
 
     def _key(self, text: str) -> str:
@@ -123,7 +121,7 @@ class Remembered(Generic[Value]):
 
 
 # A day, since they follow from the structure alone, which its version names.
-_facts: Remembered[StructureFacts] = Remembered("course-facts", seconds=86_400, most=500)
+FACTS: Remembered[StructureFacts] = Remembered("course-facts", seconds=86_400, most=500)
 
 
 def course_version(key: CourseKey) -> CourseVersion:
@@ -168,16 +166,11 @@ def course_facts(key: CourseKey, version: CourseVersion, user: User) -> Structur
         user: anybody, for whom the platform may have to collect the structure anew, as when it is asked.
     """
     name = f"{key} {version.structure}"
-    found = _facts.get(name)
+    found = FACTS.get(name)
     if found is None:
         found = _read(key, user)
-        _facts.set(name, found)
+        FACTS.set(name, found)
     return found
-
-
-def forget_facts() -> None:
-    """Forget what this process knows of courses."""
-    _facts.forget()
 
 
 def scheme_of(partition: Any) -> str:

@@ -66,7 +66,6 @@ def site_id_of_org(org: str) -> int | None:
 
 
 def sites_of_orgs() -> set[int]:
-    """Return the sites that own any organization."""
     return set(sites_by_org().values())
 
 

@@ -51,7 +51,6 @@ class AccountColumns(ConfigurationModel):  # type: ignore[misc]
             earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
 
     def newest_version(self) -> Self | None:
-        """Return the newest stored version of the same site or account, or None."""
         return self.newest(*self._key())
 
     def _key(self) -> tuple[Any, ...]:

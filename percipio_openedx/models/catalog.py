@@ -35,7 +35,6 @@ class CatalogEntryQuerySet(models.QuerySet["CatalogEntry"]):
     """Entries by who may change them: a worker that sends one holds it by a lease."""
 
     def free(self, now: datetime) -> CatalogEntryQuerySet:
-        """Select what no worker holds."""
         return self.filter(unleased(now))
 
     def due(self, now: datetime) -> CatalogEntryQuerySet:

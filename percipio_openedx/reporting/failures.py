@@ -175,7 +175,6 @@ def course_is_well(course_key: str) -> None:
 
 
 def forget_course(course_key: str) -> None:
-    """Forget all failures of a course run that is no longer reported."""
     _forget(ObservationFailure.objects.filter(course_key=course_key))
 
 

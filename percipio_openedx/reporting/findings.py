@@ -110,7 +110,6 @@ class LearnerFinding:
 
     @property
     def policy(self) -> Policy:
-        """Return the policy of the learner's account."""
         return self.configuration.policy if self.configuration is not None else Policy()
 
     def hold_back(self, error: Exception) -> None:

@@ -165,5 +165,4 @@ def _take_aggregated(course_key: str, findings: Sequence[LearnerFinding], now: d
 
 
 def with_progress(observed: Observed, progress: Progress) -> Observed:
-    """Return what is observed with the progress."""
     return replace(observed, percent=progress.percent, percent_unlocked=progress.percent_unlocked)

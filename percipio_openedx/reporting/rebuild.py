@@ -84,7 +84,6 @@ def rebuild_due(deadline: float | None = None) -> RebuildSummary:
 
 
 def next_at() -> datetime | None:
-    """Return when the next rebuild is due; None if there is none."""
     return min(_first_by_destination().values(), default=None)
 
 
