@@ -173,10 +173,9 @@ class Reported:
 
     The rounds count the retractions of passed, failed and completed: after one, the same milestone gets a new id, since
     a voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``anew`` counts how often an operator had everything
-    reported again, to another account than before (``operations.anew``). ``turned_at`` is the latest time of a reported
-    completion, failure or retraction: what is reported again has to be later. ``completed_at`` is that of the
-    completion. Neither changes alone. ``elsewhere`` is the time of the latest completion that is reported of another
-    run under the same content id.
+    reported again, to another account than before. ``turned_at`` is the latest time of a reported completion, failure
+    or retraction: what is reported again has to be later. ``completed_at`` is that of the completion. Neither changes
+    alone. ``elsewhere`` is the time of the latest completion that is reported of another run under the same content id.
     """
 
     started: bool = False

@@ -37,6 +37,7 @@ CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 # Marks a statement in flight whose course override or configuration changes: never a fingerprint, so it is rebuilt if
 # it returns to waiting.
 STALE = "stale"
+LONGEST_VERB = 100
 # No lease lasts longer: twice what the longest time-out allows.
 LONGEST_LEASE = timedelta(hours=1)
 
@@ -232,7 +233,7 @@ class Statement(models.Model):
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
     value = models.CharField(max_length=40, default="", blank=True)
     registration = models.UUIDField()
-    verb = models.CharField(max_length=100)
+    verb = models.CharField(max_length=LONGEST_VERB)
     actor_key = models.CharField(max_length=64)
     # What it is found by apart from the learner: see ``TopicTerm``.
     topic = models.UUIDField()

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, reason_of
@@ -24,7 +23,7 @@ from percipio_openedx.data import (
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
-from percipio_openedx.models.statement import Statement
+from percipio_openedx.models.statement import LONGEST_VERB
 from percipio_openedx.reporting import identity, observed_state
 from percipio_openedx.reporting.observed_state import ObservedLearner
 from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
@@ -227,14 +226,8 @@ def _name(finding: LearnerFinding, learner: Learner, configuration: Configuratio
         finding.identity, finding.renamed = named, before.pk if before is not None else None
 
 
-def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
-    """Raise ``StatementError`` with the column if a row cannot hold the statement (SQLite would take any length)."""
-    kind, value = milestone.kind.value, milestone.value
-    for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
-        if len(text) > _longest(column):
-            raise StatementError(column, f"is longer than {_longest(column)} characters")
-
-
-def _longest(column: str) -> int:
-    field_of_row: Any = Statement._meta.get_field(column)
-    return int(field_of_row.max_length)
+def check_verb(built: BuiltStatement) -> None:
+    """Raise ``StatementError`` if the verb, which a site's filter step may set, is longer than its column."""
+    # All else that is stored of a statement is as long as it is made here. SQLite would take any length.
+    if len(built.verb) > LONGEST_VERB:
+        raise StatementError("verb", f"is longer than {LONGEST_VERB} characters")

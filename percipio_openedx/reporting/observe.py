@@ -1,8 +1,4 @@
-"""Observe some learners of one course run: lease, read the LMS, compare, build, store.
-
-Holds the bulkheads around each learner: a failure that breaks a bulk read or write is isolated by bisection, and a
-learner who cannot be named, or whose statement cannot be built, is held back alone.
-"""
+"""Observe some learners of one course run: lease, read the LMS, compare, build, store; in bulkheads for each."""
 
 from __future__ import annotations
 
@@ -27,7 +23,7 @@ from percipio_openedx.reporting.findings import (
     LearnerFinding,
     ObservationCounts,
     Unobserved,
-    check_columns,
+    check_verb,
     findings_of,
 )
 from percipio_openedx.reporting.progress import ASK, ProgressOptions
@@ -175,7 +171,7 @@ def _build(finding: LearnerFinding, context: partial[StatementContext], seconds:
         one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
         who = {"identity": finding.identity, "registration": finding.row.registration, "user_id": finding.row.user_id}
         statement = build(context(milestone=one, **who), now=now)
-        check_columns(one, statement)
+        check_verb(statement)
         built.append((one, statement))
     finding.statements, finding.content_id = built, context.keywords["content_id"]
 

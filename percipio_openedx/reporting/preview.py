@@ -120,8 +120,7 @@ def nothing_new(
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
     name: a learner with nothing to report needs none, but has to be of the same account still. Never includes learners
     who were held back or never observed. Whose progress matters is included only with ``trusts_progress``, and if
-    nothing changed that it is known to depend on; it depends on more (cohorts, gating), for which the platform has to
-    be asked again. Raises ``PlatformUnavailable``.
+    nothing changed that it is known to depend on. Raises ``PlatformUnavailable``.
     """
     if course is None or course.hold(configuration.catalog):
         return set()

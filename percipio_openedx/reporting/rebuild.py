@@ -2,9 +2,7 @@
 
 The fact stays the same: learner, course run, milestone, value, time, score and time on task come from the old
 statement. The learner's identity, the course's content id and texts, and the destination are determined again.
-
-Holds bulkheads around each course run, learner and statement: what cannot be rebuilt backs off with the reason, and
-holds back only later statements of the same learner and course.
+What cannot be rebuilt backs off with the reason, and holds back only later statements of the same learner and course.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCo
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import observed_state, store
-from percipio_openedx.reporting.findings import check_columns, finding_of
+from percipio_openedx.reporting.findings import check_verb, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
 from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
@@ -213,7 +211,7 @@ def _build(
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
-    check_columns(milestone, built)
+    check_verb(built)
     if built.retracts is not None:
         _check_target(built.retracts, chosen)
     return Replacement(row, built, (chosen, finding.identity.organization))

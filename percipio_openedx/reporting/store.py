@@ -1,7 +1,4 @@
-"""Store the findings: statements in storing order, and what has been reported from now on.
-
-Holds the bulkhead around writing rows: a row that breaks its transaction is isolated by bisection and set aside.
-"""
+"""Store the findings: statements in storing order, and what has been reported from now on; a bulkhead for each row."""
 
 from __future__ import annotations
 

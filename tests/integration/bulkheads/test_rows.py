@@ -213,7 +213,7 @@ def test_a_failure_that_cannot_be_kept_keeps_the_notice(learners: list[Any]) -> 
         refusing("INSERT", ObservationFailure, f"NEW.user_id = {bad.pk}"),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(findings, "_longest", lambda _: 0)
+        patch.setattr(findings, "LONGEST_VERB", 0)
         report_due()
         assert failing() == ids(*learners) - ids(bad)
         assert set(Notice.objects.values_list("user_id", flat=True)) == ids(bad)
@@ -270,7 +270,7 @@ def test_a_verb_beyond_its_column(
     monkeypatch.setattr(Wordy, "target", learners[5].email)
     settings.OPEN_EDX_FILTERS_CONFIG = {VERB_FILTER: {"pipeline": [f"{__name__}.Wordy"], "fail_silently": False}}
     if not is_asked_before:
-        monkeypatch.setattr(findings, "_longest", lambda _: 10**6)
+        monkeypatch.setattr(findings, "LONGEST_VERB", 10**6)
     report_due()
     if not is_asked_before and connection.vendor == "sqlite":
         assert reported() == ids(*learners)
