@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import config, encryption
 from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
 from percipio_openedx.admin.learners_input import LearnersInput
+from percipio_openedx.encryption import Secret, unreadable
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 
 REQUIRED = ("partner_name", "client_id", "client_secret")

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx import encryption
 from percipio_openedx.config.values import names, setting, whole
 from percipio_openedx.data import NameFormat, RetiredNames
+from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.redaction import redacted
-from percipio_openedx.secret import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
 PREFIX = "PERCIPIO_"

@@ -27,6 +27,7 @@ from percipio_openedx.config.values import (
     whole,
 )
 from percipio_openedx.data import LONGEST_COURSE, CatalogPolicy, Policy
+from percipio_openedx.encryption import Secret, unreadable
 from percipio_openedx.enums import (
     Api,
     CompletedOn,
@@ -40,7 +41,6 @@ from percipio_openedx.enums import (
     Undone,
 )
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 from percipio_openedx.statements.content import language_tag
 

@@ -12,8 +12,8 @@ from django.db import models, transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.encryption import Secret
 from percipio_openedx.models.fields import EncryptedSecretField, ExactCharField
-from percipio_openedx.secret import Secret
 
 # Longest rule: some twenty organizations by UUID.
 LONGEST_RULE = 1000

@@ -23,11 +23,11 @@ from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.client import XAPI_VERSION
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import is_challenge, is_page, seconds_until
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api, Offering
 from percipio_openedx.exceptions import DeliveryError, PercipioConfigurationError, Throttled, Unauthorized, Unreachable
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import message_of
-from percipio_openedx.secret import Secret
 
 # Seconds per request, of which there are up to five; a person is waiting.
 PATIENCE = 5.0

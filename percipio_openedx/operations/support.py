@@ -20,6 +20,7 @@ from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from percipio_openedx import __version__, config, edx_platform
+from percipio_openedx.encryption import MASK
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -31,7 +32,6 @@ from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import checks, doctor, installation_checks, run_slots, sites, status
 from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.redaction import without_addresses
-from percipio_openedx.secret import MASK
 
 PACKAGES = (
     *("Django", "edx-event-routing-backends", "openedx-events", "openedx-filters", "edx-completion", "celery"),

@@ -12,8 +12,8 @@ from django.core.cache import cache
 from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import Unauthorized, Unavailable
-from percipio_openedx.secret import Secret
 from percipio_sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import DeliveryError, Throttled, Unauthorized, Unavailable
-from percipio_openedx.secret import Secret
 
 SECRET = "canary-secret"
 CONFIGURATION = Configuration(
