@@ -102,7 +102,6 @@ class LearnerFinding:
     is_unfinished: bool = False
     problem: Unobserved | None = None
     content_id: str = ""
-    first_sequence: int = 0
     is_news: bool = False
     has_left: bool = False
     renamed: int | None = None
@@ -146,7 +145,6 @@ class LearnerFinding:
             row.account = row.account if self.account is None else self.account
             row.remember(self.reported)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
-            self.first_sequence = row.sequence + 1
             row.sequence += len(self.statements)
             if self.statements:
                 row.content_id = self.content_id[:LONGEST_CONTENT_ID]

@@ -209,7 +209,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
 def _statements(
     finding: LearnerFinding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
 ) -> list[Statement]:
-    row = finding.row
+    row, first = finding.row, finding.row.sequence - len(finding.statements) + 1
     return [
         Statement(
             uuid=built.id,
@@ -226,7 +226,7 @@ def _statements(
             due_at=now,
             **shared.content(built, _target(finding)),
         )
-        for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
+        for sequence, (milestone, built) in enumerate(finding.statements, start=first)
         if built.id not in known
     ]
 
