@@ -50,7 +50,7 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
     demand(request, "view_percipioconfiguration")
     more: set[int] = set()
     with suppress(PlatformUnavailable):
-        more = edx_platform.sites_of_orgs()
+        more = set(edx_platform.sites_by_org().values())
     snapshot = status.take(timezone.now(), more)
     if len(snapshot.sites) == 1:
         return one_site(model_admin, request, *snapshot.sites)

@@ -235,7 +235,7 @@ class AccountInForce:
 
 def site_id_for(course_org: str) -> int:
     """Return the site that an organization's courses belong to; the default site if none claims it."""
-    return edx_platform.site_id_of_org(course_org) or default_site_id()
+    return edx_platform.sites_by_org().get(course_org, default_site_id())
 
 
 def launch_rules(values: Mapping[str, Any], root: str) -> Launch:

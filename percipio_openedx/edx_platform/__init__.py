@@ -67,10 +67,8 @@ from percipio_openedx.edx_platform.installation import (
     release,
     signal,
     site_id_of_host,
-    site_id_of_org,
     site_values,
     sites_by_org,
-    sites_of_orgs,
 )
 from percipio_openedx.edx_platform.joining import (
     about_page,

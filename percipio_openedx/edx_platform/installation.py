@@ -60,17 +60,11 @@ def has_other_lrs() -> bool:
             return bool(rows.exists())
 
 
-def site_id_of_org(org: str) -> int | None:
-    """Return the lowest site that lists ``org``; compared in Python, since text search misses letters outside ASCII."""
-    return sites_by_org().get(org)
-
-
-def sites_of_orgs() -> set[int]:
-    return set(sites_by_org().values())
-
-
 def sites_by_org() -> dict[str, int]:
-    """Return the site of each organization that any lists; it belongs to the lowest of them."""
+    """Return the site of each organization that any lists; it belongs to the lowest of them.
+
+    Read in Python, since text search misses letters outside ASCII.
+    """
     found: dict[str, int] = {}
     for site_id, values in site_values().items():
         named = values.get("course_org_filter") if isinstance(values, Mapping) else None
