@@ -39,7 +39,6 @@ from percipio_openedx.edx_platform.api_clients import (
     signed_token_problem,
 )
 from percipio_openedx.edx_platform.at_once import (
-    CourseProgress,
     CourseState,
     course_progress,
     course_state,
