@@ -114,30 +114,21 @@ class LearnerFinding:
         """Report nothing of this learner now, and retry later."""
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
+        who = self.row.user_id, self.row.course_key
         if isinstance(error, StatementStopped):
             # As the site wants it: nothing went wrong.
             self.hold, self.problem = HoldReason.STOPPED, None
-            who = self.row.user_id, self.row.course_key
             logger.info("statement stopped user=%s course=%s reason=%s", *who, error.reason or "-")
-            return
-        if isinstance(error, PercipioConfigurationError):
+        elif not isinstance(error, PercipioConfigurationError):
             # An account's mistake is a problem of its own (``operations.problems``), not one of each learner.
-            return
-        logger.warning(
-            "statement not built user=%s course=%s field=%s error=%s",
-            self.row.user_id,
-            self.row.course_key,
-            error.path if isinstance(error, StatementError) else "-",
-            type(error).__name__,
-        )
+            path = error.path if isinstance(error, StatementError) else "-"
+            logger.warning("statement not built user=%s course=%s field=%s error=%s", *who, path, type(error).__name__)
 
     def update_row(self) -> None:
         """Write what is reported from now on to the row, which the caller saves if ``is_news``."""
         row = self.row
-        is_same = self.reported == row.reported and (str(self.hold), self.again_at) == (
-            row.hold_reason,
-            row.observe_again_at,
-        )
+        before = row.reported, row.hold_reason, row.observe_again_at
+        is_same = (self.reported, str(self.hold), self.again_at) == before
         has_moved = self.account is not None and self.account != row.account
         self.has_left = has_moved or (self.hold in OUT_OF_SCOPE and self.hold != row.hold_reason)
         self.is_news = bool(self.statements) or self.asked or has_moved or not is_same
