@@ -7,14 +7,16 @@ caller's. A wrong key raises ``opaque_keys.InvalidKeyError``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from opaque_keys import InvalidKeyError
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import notices, wake
-from percipio_openedx.data import LearnerCourseState, ReportedMilestone, Reporting
 from percipio_openedx.enums import HoldReason, Kind, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
 from percipio_openedx.models.learner_course import WHOLE_COURSE, LearnerCourse, ObservationFailure
@@ -45,6 +47,62 @@ __all__ = [
     "learner_course_state",
     "observe_soon",
 ]
+
+
+# --- what the calls return: a field is only ever added, with a default ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Whether a learner is reported in a course run, as its truth value; ``reason`` says why not.
+
+    ``Pause.NOT_CONFIGURED``: the course's site reports nothing.
+    """
+
+    reason: HoldReason | Pause | None = None
+
+    def __bool__(self) -> bool:
+        return self.reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedMilestone:
+    """One statement, without what it says of the learner; ``percent`` is the progress, for progressed only.
+
+    ``state``: outdated (to be rebuilt), waiting, sending, delivered, parked, discarded or skipped.
+    """
+
+    id: UUID
+    kind: Kind
+    percent: int | None
+    happened_at: datetime
+    state: str
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LearnerCourseState:
+    """What is known of a learner in a course run, as of the last observation (``observed_at``, None without one).
+
+    Arguments:
+        reason: why nothing was reported then; None if something was, or nothing was due.
+        problem: what could not be observed or built, and is retried: our own message or the class of an error.
+        delivered: what Percipio has, in reporting order.
+        waiting: what is to be sent, in this order.
+        set_aside: what is not sent unless a person decides otherwise: parked, discarded, or skipped.
+    """
+
+    user_id: int
+    course_key: str
+    observed_at: datetime | None = None
+    reason: HoldReason | None = None
+    problem: str = ""
+    delivered: tuple[ReportedMilestone, ...] = ()
+    waiting: tuple[ReportedMilestone, ...] = ()
+    set_aside: tuple[ReportedMilestone, ...] = ()
+
+
+# --- the calls --------------------------------------------------------------------------------------------------------
 
 
 def is_reported(user: User, course_key: CourseKey | str) -> Reporting:

@@ -42,10 +42,14 @@ class Boundary(StrEnum):
 
 
 class bulkhead:
-    """A context that stops any ``Exception`` of one item and keeps it as ``error``; a worker's time limit passes."""
+    """A context that stops any ``Exception`` of one item and keeps it as ``error``; a worker's time limit passes.
 
-    def __init__(self, boundary: Boundary) -> None:
-        self.boundary = boundary
+    Arguments:
+        passes_outages: an error that is no item's fault (``is_outage``) passes, too.
+    """
+
+    def __init__(self, boundary: Boundary, *, passes_outages: bool = False) -> None:
+        self.boundary, self.passes_outages = boundary, passes_outages
         self.error: Exception | None = None
 
     @property
@@ -66,7 +70,7 @@ class bulkhead:
         for connection in connections.all(initialized_only=True):
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
-        return True
+        return not (self.passes_outages and is_outage(error))
 
 
 def apart(
@@ -88,13 +92,11 @@ def apart(
     parts: list[Sequence[Item]] = [items] if items else []
     while parts:
         part = parts.pop()
-        with bulkhead(boundary) as contained:
+        with bulkhead(boundary, passes_outages=True) as contained:
             results.append(work(part))
         error = contained.error
         if error is None:
             continue
-        if is_outage(error):
-            raise error
         if len(part) > 1:
             # Shuffled once: failing items may stand together, and would always come first.
             mixed = random.sample(part, len(part)) if part is items else part

@@ -17,7 +17,6 @@ from percipio_openedx.enums import (
     LockedUnits,
     Offer,
     Offering,
-    Pause,
     ProgressSource,
     ReportedCourses,
     Retakes,
@@ -81,14 +80,13 @@ class Enrollment(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """First and last recorded completion in a course run, and its ``version``; ``seconds`` on task, None if unknown.
+    """First and last recorded completion in a course run, and its ``version``.
 
     ``has_complete_block``: some block is recorded as complete as a whole. Without one the progress is 0.
     """
 
     first: datetime | None = None
     last: datetime | None = None
-    seconds: int | None = None
     version: str = ""
     has_complete_block: bool = True
 
@@ -178,10 +176,9 @@ class Reported:
 
     The rounds count the retractions of passed, failed and completed: after one, the same milestone gets a new id, since
     a voided statement's id is spent (xAPI 1.0.3 Data 2.3.2). ``anew`` counts how often an operator had everything
-    reported again, to another account than before (``requeue``). ``turned_at`` is the latest time of a reported
-    completion, failure or retraction: what is reported again has to be later. ``completed_at`` is that of the
-    completion. Neither changes alone. ``elsewhere`` is the time of the latest completion that is reported of another
-    run under the same content id.
+    reported again, to another account than before. ``turned_at`` is the latest time of a reported completion, failure
+    or retraction: what is reported again has to be later. ``completed_at`` is that of the completion. Neither changes
+    alone. ``elsewhere`` is the time of the latest completion that is reported of another run under the same content id.
     """
 
     started: bool = False
@@ -403,56 +400,3 @@ class BuiltStatement:
     timestamp: datetime | None = None
     retracts: UUID | None = None
     terms: frozenset[str] = frozenset()
-
-
-# --- what other plugins get (``api``): a field is only ever added, with a default -------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """Whether a learner is reported in a course run, as its truth value; ``reason`` says why not.
-
-    ``Pause.NOT_CONFIGURED``: the course's site reports nothing.
-    """
-
-    reason: HoldReason | Pause | None = None
-
-    def __bool__(self) -> bool:
-        return self.reason is None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedMilestone:
-    """One statement, without what it says of the learner; ``percent`` is the progress, for progressed only.
-
-    ``state``: outdated (to be rebuilt), waiting, sending, delivered, parked, discarded or skipped.
-    """
-
-    id: UUID
-    kind: Kind
-    percent: int | None
-    happened_at: datetime
-    state: str
-    settled_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LearnerCourseState:
-    """What is known of a learner in a course run, as of the last observation (``observed_at``, None without one).
-
-    Arguments:
-        reason: why nothing was reported then; None if something was, or nothing was due.
-        problem: what could not be observed or built, and is retried: our own message or the class of an error.
-        delivered: what Percipio has, in reporting order.
-        waiting: what is to be sent, in this order.
-        set_aside: what is not sent unless a person decides otherwise: parked, discarded, or skipped.
-    """
-
-    user_id: int
-    course_key: str
-    observed_at: datetime | None = None
-    reason: HoldReason | None = None
-    problem: str = ""
-    delivered: tuple[ReportedMilestone, ...] = ()
-    waiting: tuple[ReportedMilestone, ...] = ()
-    set_aside: tuple[ReportedMilestone, ...] = ()

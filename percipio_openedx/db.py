@@ -39,6 +39,16 @@ def without_gap_locks() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo what is written meanwhile: the platform writes on the way (an external id, a course's overview)."""
+    with transaction.atomic():
+        try:
+            yield
+        finally:
+            transaction.set_rollback(True)
+
+
 def persistently(function: Callable[P, T]) -> Callable[P, T]:
     """Retry a short transaction from its beginning after a deadlock or a lost connection.
 
@@ -60,13 +70,3 @@ def persistently(function: Callable[P, T]) -> Callable[P, T]:
         return function(*args, **kwargs)
 
     return wrapped
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Undo what is written meanwhile, such as what the platform writes on the way."""
-    with transaction.atomic():
-        try:
-            yield
-        finally:
-            transaction.set_rollback(True)

@@ -60,7 +60,7 @@ class PlatformUnavailable(PercipioError):
 class PercipioConfigurationError(ImproperlyConfigured):
     """A setting is missing or wrong. The message names the setting and the fix.
 
-    ``str`` is English, for logs; ``words`` and ``problem`` are in the reader's language.
+    ``str`` is English, for logs; ``message`` and ``problem`` are in the reader's language.
 
     Arguments:
         problem: what is wrong and what to do, translated when read.

@@ -18,7 +18,6 @@ app_name = "percipio"
 @csrf_exempt
 @transaction.non_atomic_requests
 def statements(request: HttpRequest) -> HttpResponse:
-    """Serve the statement resource."""
     from percipio_openedx.lrs.views import StatementsView
 
     return StatementsView.as_view()(request)
@@ -27,14 +26,12 @@ def statements(request: HttpRequest) -> HttpResponse:
 # Outside the LMS's request transaction: the platform's own enrollment opens one, and refuses to be inside another.
 @transaction.non_atomic_requests
 def launch(request: HttpRequest, content_id: str) -> HttpResponse:
-    """Take a learner to the course with a content id."""
     from percipio_openedx.launch import views
 
     return views.launch(request, content_id)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Serve the metrics to a scraper."""
     from percipio_openedx.operations import metrics as figures
 
     return figures.view(request)

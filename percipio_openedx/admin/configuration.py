@@ -33,11 +33,11 @@ from percipio_openedx.admin.configuration_form import (
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
 from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
+from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.operations.sites import place_name
-from percipio_openedx.secret import StoredSecret
 
 # The query parameters of the form that name the version to start from, and the site that is being set up.
 SOURCE, SETUP = "source", "setup"

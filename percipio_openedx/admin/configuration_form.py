@@ -21,10 +21,10 @@ from percipio_openedx.admin.meaning import (
     mistakes,
     raw_values,
 )
+from percipio_openedx.encryption import Secret, unreadable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.operations.labels import Text
-from percipio_openedx.secret import Secret, unreadable
 
 # The secret's field name in the page. The LMS writes request parameters into its tracking log and masks this one
 # (``common/djangoapps/track/middleware.py`` of edx-platform).

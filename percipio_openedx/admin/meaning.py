@@ -19,11 +19,11 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin
+from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
-from percipio_openedx.secret import Secret
 from percipio_openedx.settings.common import DEFAULTS
 
 REQUIRED = ("partner_name", "client_id", "client_secret")

@@ -47,7 +47,7 @@ def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse
     """List the sites that are configured or that courses belong to; a single one is shown at once."""
     more: set[int] = set()
     with suppress(PlatformUnavailable):
-        more = edx_platform.sites_of_orgs()
+        more = set(edx_platform.sites_by_org().values())
     snapshot = status.take(timezone.now(), more)
     if len(snapshot.sites) == 1:
         return one_site(model_admin, request, *snapshot.sites)

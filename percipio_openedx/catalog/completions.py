@@ -12,22 +12,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.catalog.compare import runs_of
 from percipio_openedx.catalog.items import record
 from percipio_openedx.catalog.sheets import harmless
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, LearnerIdentity, Milestone
+from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import CompletedOn, Kind
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.reporting.findings import LearnerFinding
-from percipio_openedx.reporting.observe import NOT_ASKED, ProgressOptions, examine
+from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.progress import NOT_ASKED, ProgressOptions
 from percipio_openedx.statements.build import milestone_of
 
 AT_ONCE = 200
@@ -108,7 +109,7 @@ def completions(
     The bulkhead around each course run, and each learner in it: what cannot be read is noted in ``left_out``.
     """
     after = 0
-    with bulkhead(Boundary.COURSE) as contained:
+    with bulkhead(Boundary.COURSE, passes_outages=True) as contained:
         course = CourseBook().get(course_key)
         title, duration = _described(configuration.site_id, course_key)
         while rows := edx_platform.enrollments_after(course_key, after, AT_ONCE, None):
@@ -136,8 +137,6 @@ def completions(
             yield found
             edx_platform.forget_request()
     if contained.error is not None:
-        if is_outage(contained.error):
-            raise contained.error
         left_out.failed_courses[course_key] = contained.reason
 
 
@@ -157,27 +156,19 @@ Found = list[tuple[LearnerFinding, Milestone | None]]
 def _found(configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]) -> Found:
     """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
     now, root = timezone.now(), config.lms_root()
-    with transaction.atomic():
-        try:
-            known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
-            rows = {row.user_id: row for row in known}
-            reported = _reported(rows)
-            # Reported, and its statement deleted with age: examined as if nothing had been reported.
-            pruned = {user_id for user_id, row in rows.items() if row.reported_completed and user_id not in reported}
-            for user_id in user_ids:
-                if user_id not in rows or user_id in pruned:
-                    rows[user_id] = LearnerCourse(
-                        user_id=user_id,
-                        course_key=course_key,
-                        site_id=configuration.site_id,
-                        registration=registration_for(root, user_id, course_key),
-                    )
-            # The progress is expensive, and decides no completion by these two.
-            is_decided = configuration.policy.completed_on in (CompletedOn.PASSED, CompletedOn.CERTIFICATE)
-            options = ProgressOptions(is_broken=is_decided)
-            findings = examine(configuration, course_key, course, rows, now, options=options)
-        finally:
-            transaction.set_rollback(True)
+    with rolled_back():
+        known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
+        rows = {row.user_id: row for row in known}
+        reported = _reported(rows)
+        # Reported, and its statement deleted with age: examined as if nothing had been reported.
+        pruned = {user_id for user_id, row in rows.items() if row.reported_completed and user_id not in reported}
+        for user_id in user_ids:
+            if user_id not in rows or user_id in pruned:
+                rows[user_id] = LearnerCourse.begun(root, user_id, course_key, configuration.site_id)
+        # The progress is expensive, and decides no completion by these two.
+        is_decided = configuration.policy.completed_on in (CompletedOn.PASSED, CompletedOn.CERTIFICATE)
+        options = ProgressOptions(is_broken=is_decided)
+        findings = examine(configuration, course_key, course, rows, now, options=options)
     return [(finding, _standing(finding, reported.get(finding.row.user_id))) for finding in findings]
 
 

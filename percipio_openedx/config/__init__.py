@@ -34,11 +34,16 @@ from percipio_openedx.config.installation import (
     pull_rate,
     retention_days,
     retired_names,
+    secret_texts,
+    shown,
+    shown_rule,
+    shown_settings,
     sweeps,
     token_keys,
     tracked_addresses,
     unknown_learner_words,
     unknown_settings,
+    without_login,
 )
 from percipio_openedx.config.routing import (
     keep_event_routing,
@@ -46,7 +51,6 @@ from percipio_openedx.config.routing import (
     routing_is_forbidden,
     take_out_of_tracking,
 )
-from percipio_openedx.config.shown import secret_texts, shown, shown_rule, shown_settings, without_login
 from percipio_openedx.config.site import (
     ACCOUNT_FIELDS,
     FIELDS,

@@ -25,8 +25,8 @@ from percipio_openedx.config.site import (
 from percipio_openedx.config.site_values import site_root
 from percipio_openedx.config.values import choice, learner_rule
 from percipio_openedx.data import CatalogPolicy
+from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import Secret
 
 if TYPE_CHECKING:
     from percipio_openedx.models.account import Account

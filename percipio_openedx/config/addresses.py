@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
 
@@ -59,12 +58,10 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """Return scheme, host and port."""
         return self.scheme, self.host, self.port
 
     @property
     def path(self) -> str:
-        """Return the path without the query."""
         return self.target.partition("?")[0]
 
 
@@ -95,14 +92,6 @@ def is_segment(text: str) -> bool:
     return is_plain and text not in ("", ".", "..")
 
 
-class NoPlace(ValueError):
-    """``given`` (its repr) is no host name, address or network."""
-
-    def __init__(self, given: str) -> None:
-        super().__init__(f"{given} is no host name, address or network")
-        self.given = given
-
-
 @dataclass(frozen=True, slots=True)
 class PrivateHosts:
     """Private hosts that may be reached: names and networks."""
@@ -114,21 +103,6 @@ class PrivateHosts:
         """Whether a request to the configured ``host`` may go to its ``address``."""
         plain = getattr(address, "ipv4_mapped", None) or address
         return host.lower() in self.names or any(plain in network for network in self.networks)
-
-
-def private_hosts(given: Iterable[object]) -> PrivateHosts:
-    """Parse host names, addresses and networks, or raise ``NoPlace``."""
-    names, networks = set(), []
-    for one in given:
-        text = one.strip().lower() if isinstance(one, str) else ""
-        try:
-            networks.append(ip_network(text))
-        except ValueError:
-            # A network with host bits set, or an address as in a URL, would never match as a name.
-            if not text or set(text) & set("/:[]* ") or literal(text) is not None:
-                raise NoPlace(repr(one)) from None
-            names.add(text)
-    return PrivateHosts(frozenset(names), tuple(networks))
 
 
 def literal(host: str) -> Address | None:

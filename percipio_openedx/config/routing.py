@@ -83,5 +83,4 @@ def _form(node: Any) -> Any:
 
 
 def take_out_of_tracking(name: str) -> None:
-    """Remove a backend from ``EVENT_TRACKING_BACKENDS``."""
     (setting("EVENT_TRACKING_BACKENDS", None) or {}).pop(name, None)

@@ -27,6 +27,7 @@ from percipio_openedx.config.values import (
     whole,
 )
 from percipio_openedx.data import LONGEST_COURSE, CatalogPolicy, Policy
+from percipio_openedx.encryption import Secret, unreadable
 from percipio_openedx.enums import (
     Api,
     CompletedOn,
@@ -40,7 +41,6 @@ from percipio_openedx.enums import (
     Undone,
 )
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import Secret, unreadable
 from percipio_openedx.settings.common import DEFAULTS
 from percipio_openedx.statements.content import language_tag
 
@@ -235,7 +235,7 @@ class AccountInForce:
 
 def site_id_for(course_org: str) -> int:
     """Return the site that an organization's courses belong to; the default site if none claims it."""
-    return edx_platform.site_id_of_org(course_org) or default_site_id()
+    return edx_platform.sites_by_org().get(course_org, default_site_id())
 
 
 def launch_rules(values: Mapping[str, Any], root: str) -> Launch:

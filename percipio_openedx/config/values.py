@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -174,8 +175,15 @@ def private_hosts() -> addresses.PrivateHosts:
     given = setting(name, DEFAULTS[name]) or ()
     if not isinstance(given, list | tuple | set | frozenset):
         raise PercipioConfigurationError(name, _("must be a list of host names, addresses and networks"))
-    try:
-        return addresses.private_hosts(given)
-    except addresses.NoPlace as error:
-        problem = _("names %(value)s, which is no host name, address or network")
-        raise PercipioConfigurationError(name, problem, value=error.given) from None
+    hosts, networks = set(), []
+    for one in given:
+        text = one.strip().lower() if isinstance(one, str) else ""
+        try:
+            networks.append(ip_network(text))
+        except ValueError:
+            # A network with host bits set, or an address as in a URL, would never match as a name.
+            if not text or set(text) & set("/:[]* ") or addresses.literal(text) is not None:
+                problem = _("names %(value)s, which is no host name, address or network")
+                raise PercipioConfigurationError(name, problem, value=repr(one)) from None
+            hosts.add(text)
+    return addresses.PrivateHosts(frozenset(hosts), tuple(networks))

@@ -26,9 +26,9 @@ from percipio_openedx.delivery.outcomes import (
     without_echo,
 )
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Outcome
 from percipio_openedx.redaction import message_of
-from percipio_openedx.secret import Secret
 from percipio_openedx.statements.personal import personal_of
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 

@@ -34,9 +34,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from percipio_openedx import __version__, config
 from percipio_openedx.config.addresses import is_loopback, is_public, read_url
 from percipio_openedx.delivery.outcomes import Answer, DeliveryError, later
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import Secret
 
 LONGEST_ANSWER = 1024 * 1024
 LONGEST_PAGE = 32 * 1024 * 1024

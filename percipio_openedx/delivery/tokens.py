@@ -23,10 +23,10 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.delivery.bodies import outcome_of, parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, DeliveryError, retry_after_of
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.redaction import message_of
-from percipio_openedx.secret import Secret
 
 SCOPE = "api"
 # Seconds. Used where the answer does not state the token's lifetime.

@@ -30,7 +30,6 @@ from percipio_openedx.edx_platform.achievements import (
     grades,
     next_course,
 )
-from percipio_openedx.edx_platform.aggregator import Aggregated, aggregated, has_aggregator
 from percipio_openedx.edx_platform.api_clients import (
     application_mistakes,
     client_of_signed_token,
@@ -40,7 +39,6 @@ from percipio_openedx.edx_platform.api_clients import (
     signed_token_problem,
 )
 from percipio_openedx.edx_platform.at_once import (
-    CourseProgress,
     CourseState,
     course_progress,
     course_state,
@@ -56,6 +54,8 @@ from percipio_openedx.edx_platform.courses import (
     is_graded,
     outline_collected_at,
     outline_version,
+    run_keys,
+    runs_like,
     unknown_courses,
 )
 from percipio_openedx.edx_platform.door import forget_request, org_of, parsed, stored_key
@@ -66,10 +66,8 @@ from percipio_openedx.edx_platform.installation import (
     release,
     signal,
     site_id_of_host,
-    site_id_of_org,
     site_values,
     sites_by_org,
-    sites_of_orgs,
 )
 from percipio_openedx.edx_platform.joining import (
     about_page,
@@ -78,7 +76,11 @@ from percipio_openedx.edx_platform.joining import (
     enrolled_runs,
     may_enroll,
     may_see,
-    run_keys,
-    runs_like,
 )
-from percipio_openedx.edx_platform.progress import learner_progress, progress_sources
+from percipio_openedx.edx_platform.progress import (
+    Aggregated,
+    aggregated,
+    has_aggregator,
+    learner_progress,
+    progress_sources,
+)

@@ -24,10 +24,11 @@ AT_ONCE = 500
 DEARER = 10
 
 
-def _enrollment_rows(**filters: Any) -> Any:
+def _enrollment_rows(user_id: int | None = None, **filters: Any) -> Any:
     from common.djangoapps.student.models import CourseEnrollment
 
-    return CourseEnrollment.objects.filter(**filters).order_by()
+    rows = CourseEnrollment.objects.filter(**filters).order_by()
+    return rows if user_id is None else rows.filter(user_id=user_id)
 
 
 @platform("student.models.CourseEnrollment")
@@ -44,8 +45,7 @@ def enrollments(course_key: str, user_ids: Iterable[int]) -> dict[int, Enrollmen
 @platform("student.models.CourseEnrollment")
 def enrollment_counts(user_id: int | None = None) -> dict[str, int]:
     """Return every course run with its number of enrollments ever (or of one learner). One query."""
-    rows = _enrollment_rows() if user_id is None else _enrollment_rows(user_id=user_id)
-    counted = rows.values_list("course_id").annotate(Count("id"))
+    counted = _enrollment_rows(user_id).values_list("course_id").annotate(Count("id"))
     return {str(key): count for key, count in counted.iterator()}
 
 
@@ -55,10 +55,10 @@ def next_course(course_key: str, user_id: int | None = None) -> str:
 
     In the order in which the database sorts them. One query, however many enrollments: the index of courses serves it.
     """
-    rows = _enrollment_rows() if user_id is None else _enrollment_rows(user_id=user_id)
     # As a value, since a text that is no course key can stand in the column, too.
     after = Value(course_key, output_field=CharField())
-    found = rows.filter(course_id__gt=after).order_by("course_id").values_list("course_id", flat=True).first()
+    rows = _enrollment_rows(user_id, course_id__gt=after).order_by("course_id")
+    found = rows.values_list("course_id", flat=True).first()
     return "" if found is None else str(found)
 
 
@@ -76,9 +76,8 @@ def enrollments_after(
     course_key: str, after: int, limit: int, user_id: int | None = None
 ) -> list[tuple[int, int, datetime | None]]:
     """Return enrollment id, user id and time of creation, in the order of the ids (the course's index serves it)."""
-    rows = _enrollment_rows(course_id=parsed(course_key), id__gt=after)
-    rows = rows if user_id is None else rows.filter(user_id=user_id)
-    return list(rows.order_by("id").values_list("id", "user_id", "created")[:limit])
+    rows = _enrollment_rows(user_id, course_id=parsed(course_key), id__gt=after).order_by("id")
+    return list(rows.values_list("id", "user_id", "created")[:limit])
 
 
 @platform("student.models.CourseEnrollment")

@@ -17,16 +17,16 @@ from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform.course_facts import (
+    FACTS,
     CourseVersion,
+    Remembered,
     StructureFacts,
     course_facts,
     course_version,
-    forget_facts,
 )
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
 from percipio_openedx.edx_platform.outlines import Outline, counted, outline_for, unknown_transformers
-from percipio_openedx.edx_platform.remembered import Remembered
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -59,14 +59,16 @@ class CourseProgress:
 class CourseState:
     """What the progress of some learners of a course run depends on, but their completions.
 
-    ``texts`` has a hash of it by learner, ``''`` where not all of it is known. The other fields are the same in full,
-    so that ``course_progress`` need not read it again.
+    ``texts`` has a hash of it by learner, ``''`` where not all of it is known. ``reason`` says why the platform is
+    asked for all of them, else ``''``; then ``facts`` and ``classes`` are not read. The other fields are the same in
+    full, so that ``course_progress`` need not read it again.
     """
 
     texts: Mapping[int, str] = field(default_factory=dict)
     version: CourseVersion = field(default_factory=lambda: CourseVersion(""))
     facts: StructureFacts = field(default_factory=StructureFacts)
     classes: Mapping[int, LearnerClass] = field(default_factory=dict)
+    reason: str = ""
 
 
 def course_progress(course_key: str, users: Mapping[int, User], state: CourseState | None = None) -> CourseProgress:
@@ -86,10 +88,11 @@ def course_progress(course_key: str, users: Mapping[int, User], state: CourseSta
         return CourseProgress(left=Counter({TOO_FEW: len(users)}))
     with platform("course_blocks"):
         try:
-            is_read = state is not None and state.classes.keys() >= users.keys()
-            found, is_same = _attempt(key, users, state if is_read else None)
+            if state is None or not state.classes.keys() >= users.keys():
+                state = _state(key, users)
+            found, is_same = _attempt(key, users, state)
             if not is_same:
-                found, is_same = _attempt(key, users, None)
+                found, is_same = _attempt(key, users, _state(key, users))
         finally:
             forget_request()
     return found if is_same else CourseProgress(left=Counter({CHANGING: len(users)}))
@@ -102,15 +105,9 @@ def course_state(course_key: str, users: Mapping[int, User]) -> CourseState:
         return CourseState()
     with platform("course_blocks"):
         try:
-            version = course_version(key)
-            if not version.text or _reason_of_key(key) or unknown_transformers():
-                return CourseState(dict.fromkeys(users, ""))
-            facts = course_facts(key, version, next(iter(users.values())))
-            classes = learner_classes(key, users, version, facts)
+            return _state(key, users)
         finally:
             forget_request()
-    texts = {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
-    return CourseState(texts, version, facts, classes)
 
 
 def is_counted(course_key: str, count: int) -> bool:
@@ -124,36 +121,49 @@ def is_trusted(outline: str) -> bool:
 
 
 def trust(outline: str) -> None:
-    """Remember that somebody was."""
     _trusted.set(outline, True)
 
 
 def forget_outlines() -> None:
     """Forget what this process remembers of courses; the cache still has it."""
-    for remembered in (_outcomes, _outlines, _trusted, _wanted):
+    for remembered in (_outcomes, _outlines, _trusted, _wanted, FACTS):
         remembered.forget()
-    forget_facts()
 
 
-def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState | None) -> tuple[CourseProgress, bool]:
+def _state(key: CourseKey, users: Mapping[int, User]) -> CourseState:
+    version = course_version(key)
+    if reason := _reason(key, version):
+        return CourseState(dict.fromkeys(users, ""), version, reason=reason)
+    facts = course_facts(key, version, next(iter(users.values())))
+    classes = learner_classes(key, users, version, facts)
+    texts = {user_id: _hash(version, one) if one.is_known else "" for user_id, one in classes.items()}
+    return CourseState(texts, version, facts, classes)
+
+
+def _reason(key: CourseKey, version: CourseVersion) -> str:
+    if not str(key).startswith("course-v1:"):
+        # CCX and keys of Old Mongo have structures of their own.
+        return gettext_noop("its key is not of the form course-v1")
+    if not version.text:
+        return gettext_noop("the LMS has not collected its structure")
+    unknown = unknown_transformers()
+    return f"the transformer {sorted(unknown)[0]} is not known" if unknown else ""
+
+
+def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> tuple[CourseProgress, bool]:
     """Answer once, and say whether the course run was the same afterwards."""
     found = CourseProgress()
-    version = course_version(key) if state is None else state.version
-    reason = _reason(key, version)
-    if reason:
-        found.left[reason] = len(users)
+    if state.reason:
+        found.left[state.reason] = len(users)
         return found, True
-    if state is None:
-        facts = course_facts(key, version, next(iter(users.values())))
-        classes: Mapping[int, LearnerClass] = learner_classes(key, users, version, facts)
-    else:
-        facts, classes = state.facts, {user_id: state.classes[user_id] for user_id in users}
-    found.left.update(one.reason for one in classes.values() if one.reason)
     of_class: dict[LearnerClass, list[int]] = defaultdict(list)
-    for user_id, one in classes.items():
-        if not one.reason:
+    for user_id in users:
+        one = state.classes[user_id]
+        if one.reason:
+            found.left[one.reason] += 1
+        else:
             of_class[one].append(user_id)
-    outlines = _outlines_of(key, users, version, facts, of_class)
+    outlines = _outlines_of(key, users, state, of_class)
     with_outline = [user_id for user_ids, _, _ in outlines for user_id in user_ids]
     found.left[TOO_FEW] = sum(map(len, of_class.values())) - len(with_outline)
     done = _done(key, with_outline)
@@ -161,31 +171,14 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState | Non
         for user_id in user_ids:
             found.by_outline[name][user_id] = counted(outline, done.get(user_id, set()))
     found.left = +found.left
-    return found, not with_outline or course_version(key) == version
-
-
-def _reason_of_key(key: CourseKey) -> str:
-    """CCX and keys of Old Mongo have structures of their own."""
-    return "" if str(key).startswith("course-v1:") else gettext_noop("its key is not of the form course-v1")
-
-
-def _reason(key: CourseKey, version: CourseVersion) -> str:
-    if _reason_of_key(key):
-        return _reason_of_key(key)
-    if not version.text:
-        return gettext_noop("the LMS has not collected its structure")
-    unknown = unknown_transformers()
-    return f"the transformer {sorted(unknown)[0]} is not known" if unknown else ""
+    return found, not with_outline or course_version(key) == state.version
 
 
 def _outlines_of(
-    key: CourseKey,
-    users: Mapping[int, User],
-    version: CourseVersion,
-    facts: StructureFacts,
-    of_class: Mapping[LearnerClass, list[int]],
+    key: CourseKey, users: Mapping[int, User], state: CourseState, of_class: Mapping[LearnerClass, list[int]]
 ) -> list[tuple[list[int], str, Outline]]:
     """Return the learners of each outline with its name; those whose outline is not worth making are absent."""
+    version, facts = state.version, state.facts
     learners: dict[str, list[int]] = defaultdict(list)
     fresh: dict[str, str] = {}
     for one, user_ids in of_class.items():

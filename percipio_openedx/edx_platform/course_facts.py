@@ -1,21 +1,31 @@
-"""What a course run's progress depends on, besides the learner: its version, its partitions, and what is not known."""
+"""What a course run's progress depends on, besides the learner: its version, its partitions, and what is not known.
+
+It is remembered, and so is what follows from it (``at_once``).
+"""
 
 from __future__ import annotations
 
 import hashlib
+import time
+from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.utils import timezone
 from opaque_keys.edx.keys import CourseKey
 
+from percipio_openedx import __version__
 from percipio_openedx.edx_platform.courses import outline_version
-from percipio_openedx.edx_platform.door import forget_request
+from percipio_openedx.edx_platform.door import forget_request, platform
 from percipio_openedx.edx_platform.outlines import collected
-from percipio_openedx.edx_platform.remembered import Remembered
+from percipio_openedx.exceptions import PlatformUnavailable
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+Value = TypeVar("Value")
 
 # The schemes of edx-platform whose groups follow from rows that are read here (``learner_classes``); teams and those of
 # other packages do not.
@@ -72,8 +82,46 @@ class StructureFacts(NamedTuple):
         return any(scheme_of(partition) in schemes for partition in self.partitions)
 
 
+class Remembered(Generic[Value]):
+    """Values by a text that names everything they depend on, in the process and in Django's cache.
+
+    Arguments:
+        name: in the key of the cache, with the plugin's version, since another one may keep another form.
+        seconds: for how long at most.
+        most: how many in the process.
+    """
+
+    def __init__(self, name: str, seconds: int, most: int) -> None:
+        self._name, self._seconds = name, seconds
+        self._here = LocMemCache(f"percipio:{name}", {"max_entries": most})
+
+    def get(self, text: str) -> Value | None:
+        """Return the value, None if it is not known any more. A cache that does not answer knows nothing."""
+        key = self._key(text)
+        found: tuple[float, Value] | None = self._here.get(key)
+        if found is None:
+            with suppress(PlatformUnavailable), platform("cache"):
+                found = cache.get(key)
+            if found is not None:
+                self._here.set(key, found, timeout=found[0] - time.time())
+        # A time further ahead is that of another clock.
+        return found[1] if found is not None and 0 < found[0] - time.time() <= self._seconds else None
+
+    def set(self, text: str, value: Value) -> None:
+        key, until = self._key(text), time.time() + self._seconds
+        self._here.set(key, (until, value), timeout=self._seconds)
+        with suppress(PlatformUnavailable), platform("cache"):
+            cache.set(key, (until, value), timeout=self._seconds)
+
+    def forget(self) -> None:
+        self._here.clear()
+
+    def _key(self, text: str) -> str:
+        return f"percipio:{self._name}:{__version__}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
 # A day, since they follow from the structure alone, which its version names.
-_facts: Remembered[StructureFacts] = Remembered("course-facts", seconds=86_400, most=500)
+FACTS: Remembered[StructureFacts] = Remembered("course-facts", seconds=86_400, most=500)
 
 
 def course_version(key: CourseKey) -> CourseVersion:
@@ -118,16 +166,11 @@ def course_facts(key: CourseKey, version: CourseVersion, user: User) -> Structur
         user: anybody, for whom the platform may have to collect the structure anew, as when it is asked.
     """
     name = f"{key} {version.structure}"
-    found = _facts.get(name)
+    found = FACTS.get(name)
     if found is None:
         found = _read(key, user)
-        _facts.set(name, found)
+        FACTS.set(name, found)
     return found
-
-
-def forget_facts() -> None:
-    """Forget what this process knows of courses."""
-    _facts.forget()
 
 
 def scheme_of(partition: Any) -> str:

@@ -16,11 +16,10 @@ from percipio_openedx.data import Course, CourseRun, Instructor
 from percipio_openedx.edx_platform.door import parsed, platform
 from percipio_openedx.exceptions import PlatformUnavailable
 
-COURSES_AT_ONCE, MOST_ASKED = 500, 20
+AT_ONCE, MOST_ASKED = 500, 20
 
 # ``CATALOG_VISIBILITY_CATALOG_AND_ABOUT`` of ``xmodule.course_block``.
 IN_CATALOG = "both"
-KEYS_AT_ONCE = 500
 
 
 def course(course_key: str) -> Course | None:
@@ -68,27 +67,55 @@ def course_runs(keys: Iterable[str] | None = None) -> list[CourseRun]:
 
     Reads the rows as they are: nothing is loaded from the course store. A row whose key cannot be read is left out.
     """
+    if keys is None:
+        return _runs(Q())
+    wanted = [parsed(key) for key in sorted(set(keys))]
+    return _runs(*(Q(pk__in=wanted[start : start + AT_ONCE]) for start in range(0, len(wanted), AT_ONCE)))
+
+
+@platform("course_overviews.models.CourseOverview")
+def runs_like(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
+    """Return the course runs with these keys, or whose key begins so. One query, by the primary key."""
+    return _runs(Q(pk__in=[key for key in map(_key, keys) if key is not None]) | _begin_with(beginnings))
+
+
+@platform("course_overviews.models.CourseOverview")
+def run_keys(beginnings: Iterable[str]) -> list[str]:
+    """Return the keys of all course runs that begin so, as text. One query, of the primary key alone."""
+    return list(_overviews().filter(_begin_with(beginnings)).values_list("key", flat=True))
+
+
+def _overviews() -> Any:
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-    # The key's own field would raise for one row of many that is odd.
-    rows = CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255)))
-    if keys is None:
-        found = list(rows.values_list(*RUN_COLUMNS))
-    else:
-        wanted = sorted(set(keys))
-        found = []
-        for start in range(0, len(wanted), KEYS_AT_ONCE):
-            some = [parsed(key) for key in wanted[start : start + KEYS_AT_ONCE]]
-            found += rows.filter(id__in=some).values_list(*RUN_COLUMNS)
+    # The key's own field would raise for one row of many that is odd, and accepts whole keys only.
+    return CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255))).order_by()
+
+
+def _begin_with(beginnings: Iterable[str]) -> Q:
+    wanted = Q(pk__in=())
+    for beginning in beginnings:
+        wanted |= Q(pk__startswith=beginning)
+    return wanted
+
+
+def _key(text: str) -> CourseKey | None:
+    try:
+        return CourseKey.from_string(text)
+    except InvalidKeyError:
+        return None
+
+
+def _runs(*wanted: Q) -> list[CourseRun]:
+    rows = (row for one in wanted for row in _overviews().filter(one).values_list(*RUN_COLUMNS))
     # In Python: databases order letters in different ways.
-    return sorted(filter(None, map(_run, found)), key=lambda run: run.key)
+    return sorted(filter(None, map(_run, rows)), key=lambda run: run.key)
 
 
 def _run(row: tuple[Any, ...]) -> CourseRun | None:
     key, org_name, name, description, language, effort, image, *dates, visibility, is_hidden, by_invitation = row
-    try:
-        course_key = CourseKey.from_string(key)
-    except InvalidKeyError:
+    course_key = _key(key)
+    if course_key is None:
         return None
     return CourseRun(
         key=key,
@@ -121,8 +148,8 @@ def unknown_courses(course_keys: Sequence[str]) -> set[str]:
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
     keys, known = [parsed(key) for key in course_keys], set()
-    for start in range(0, len(keys), COURSES_AT_ONCE):
-        rows = CourseOverview.objects.filter(id__in=keys[start : start + COURSES_AT_ONCE])
+    for start in range(0, len(keys), AT_ONCE):
+        rows = CourseOverview.objects.filter(id__in=keys[start : start + AT_ONCE])
         known.update(rows.values_list("id", flat=True))
     found = set()
     for key in [key for key in keys if key not in known][:MOST_ASKED]:
@@ -138,10 +165,7 @@ def unknown_courses(course_keys: Sequence[str]) -> set[str]:
 @platform("course_overviews.models.CourseOverview")
 def find_courses(text: str, limit: int) -> dict[str, str]:
     """Return course runs by key, with their names, whose name or key holds every word of ``text``; a full scan."""
-    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
-
-    # The key's own field accepts whole keys only.
-    rows = CourseOverview.objects.annotate(key=Cast("id", CharField(max_length=255))).order_by("key")
+    rows = _overviews().order_by("key")
     for word in text.split():
         rows = rows.filter(Q(key__icontains=word) | Q(display_name__icontains=word))
     return {key: name or "" for key, name in rows.values_list("key", "display_name")[:limit]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
@@ -60,22 +60,17 @@ def has_other_lrs() -> bool:
             return bool(rows.exists())
 
 
-def site_id_of_org(org: str) -> int | None:
-    """Return the lowest site that lists ``org``; compared in Python, since text search misses letters outside ASCII."""
-    return next((site_id for site_id, named in _claims() if org in named), None)
-
-
-def sites_of_orgs() -> set[int]:
-    """Return the sites that own any organization."""
-    return set(sites_by_org().values())
-
-
 def sites_by_org() -> dict[str, int]:
-    """Return the site of each organization that any lists; it belongs to the lowest of them."""
+    """Return the site of each organization that any lists; it belongs to the lowest of them.
+
+    Read in Python, since text search misses letters outside ASCII.
+    """
     found: dict[str, int] = {}
-    for site_id, named in _claims():
-        for org in named:
-            found.setdefault(org, site_id)
+    for site_id, values in site_values().items():
+        named = values.get("course_org_filter") if isinstance(values, Mapping) else None
+        for org in named if isinstance(named, list | tuple) else (named,):
+            if isinstance(org, str) and org:
+                found.setdefault(org, site_id)
     return found
 
 
@@ -92,13 +87,6 @@ def site_values(site_ids: Iterable[int] | None = None) -> dict[int, Any]:
         if site_ids is not None:
             rows = rows.filter(site_id__in=list(site_ids))
         return {int(site_id): values for site_id, values in rows.values_list("site_id", "site_values")}
-
-
-def _claims() -> Iterator[tuple[int, tuple[str, ...]]]:
-    for site_id, values in site_values().items():
-        named = values.get("course_org_filter") if isinstance(values, Mapping) else None
-        named = named if isinstance(named, list | tuple) else (named,)
-        yield site_id, tuple(org for org in named if isinstance(org, str) and org)
 
 
 @platform("sites.models.Site")

@@ -1,4 +1,4 @@
-"""How a learner comes into a course: its runs, who may see and join them, the platform's enrollment and addresses."""
+"""How a learner comes into a course: who may see and join its runs, the platform's enrollment and addresses."""
 
 from __future__ import annotations
 
@@ -7,75 +7,20 @@ from copy import copy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import CharField, Q
-from django.db.models.functions import Cast
 from django.http import QueryDict
-from opaque_keys import InvalidKeyError
-from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import CourseRun
 from percipio_openedx.edx_platform.door import parsed, platform
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
     from django.http import HttpRequest
 
-_TIMES = ("start", "end", "enrollment_start", "enrollment_end")
-_FACTS = ("display_name", "language", *_TIMES)
 
-
-@platform("course_overviews.models.CourseOverview")
-def runs_like(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
-    """Return the course runs with these keys, or whose key begins so. One query, by the primary key.
-
-    Read as it is stored: ``get_from_id`` would write what is outdated.
-    """
-    exact = Q(pk__in=[key for key in map(_key, keys) if key is not None])
-    found = _with_text(exact | _begin_with(beginnings)).values("text", *_FACTS)
-    return [_run(key, row) for row in found if (key := _key(row["text"])) is not None]
-
-
-def _run(key: CourseKey, row: dict[str, Any]) -> CourseRun:
-    return CourseRun(
-        key=row["text"],
-        org=key.org or "",
-        number=key.course or "",
-        run=key.run or "",
-        name=row["display_name"] or "",
-        language=row["language"] or "",
-        **{name: row[name] for name in _TIMES},
-    )
-
-
-@platform("course_overviews.models.CourseOverview")
-def run_keys(beginnings: Iterable[str]) -> list[str]:
-    """Return the keys of all course runs that begin so, as text. One query, of the primary key alone."""
-    return list(_with_text(_begin_with(beginnings)).values_list("text", flat=True))
-
-
-def _begin_with(beginnings: Iterable[str]) -> Q:
-    wanted = Q(pk__in=())
-    for beginning in beginnings:
-        wanted |= Q(pk__startswith=beginning)
-    return wanted
-
-
-def _with_text(wanted: Q) -> Any:
-    # The key's own field would raise for one row of many that is odd.
-    return _overviews().filter(wanted).annotate(text=Cast("pk", CharField(max_length=255)))
-
-
-def _overviews() -> Any:
+def _overview(course_key: str) -> Any:
+    """Return the row as it is stored: ``get_from_id`` would write what is outdated."""
     from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-    return CourseOverview.objects.order_by()
-
-
-def _key(text: str) -> CourseKey | None:
-    try:
-        return CourseKey.from_string(text)
-    except InvalidKeyError:
-        return None
+    return CourseOverview.objects.filter(pk=parsed(course_key)).first()
 
 
 @platform("student.models.CourseEnrollment")
@@ -98,7 +43,7 @@ def may_see(user: User | AnonymousUser, course_key: str) -> bool:
     from lms.djangoapps.courseware.access import has_access
     from lms.djangoapps.courseware.courses import get_permission_for_course_about
 
-    overview = _overviews().filter(pk=parsed(course_key)).first()
+    overview = _overview(course_key)
     if overview is None or (overview.visible_to_staff_only and not has_access(user, "staff", overview)):
         return False
     return all(has_access(user, action, overview) for action in ("see_exists", get_permission_for_course_about()))
@@ -109,7 +54,7 @@ def may_enroll(user: User | AnonymousUser, course_key: str) -> bool:
     """Whether the platform's rules (enrollment period, invitations) let a learner enroll; a full course passes."""
     from lms.djangoapps.courseware.access import has_access
 
-    overview = _overviews().filter(pk=parsed(course_key)).first()
+    overview = _overview(course_key)
     return overview is not None and bool(has_access(user, "enroll", overview))
 
 
@@ -145,7 +90,7 @@ def about_page(course_key: str) -> str:
     """Return a course run's about page, as the platform links it (a marketing site, the catalog micro-frontend)."""
     from common.djangoapps.util.course import get_link_for_about_page
 
-    overview = _overviews().filter(pk=parsed(course_key)).first()
+    overview = _overview(course_key)
     return "" if overview is None else _address(str(get_link_for_about_page(overview)))
 
 

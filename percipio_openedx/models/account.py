@@ -12,8 +12,8 @@ from django.db import models, transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
+from percipio_openedx.encryption import Secret
 from percipio_openedx.models.fields import EncryptedSecretField, ExactCharField
-from percipio_openedx.secret import Secret
 
 # Longest rule: some twenty organizations by UUID.
 LONGEST_RULE = 1000
@@ -47,22 +47,29 @@ class AccountColumns(ConfigurationModel):  # type: ignore[misc]
         """Add a version and remove the secret from earlier ones."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            earlier = type(self).objects.filter(pk__lt=self.pk, **self._key())
+            earlier = self.versions(*self._key()).filter(pk__lt=self.pk)
             earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
 
     def newest_version(self) -> Self | None:
-        """Return the newest stored version of the same site or account, or None."""
-        found: Self | None = type(self).objects.filter(**self._key()).order_by("-pk").first()
-        return found
+        return self.newest(*self._key())
 
-    def _key(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.KEY_FIELDS}
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.KEY_FIELDS)
+
+    @classmethod
+    def versions(cls, *key: Any) -> models.QuerySet[Self]:
+        rows: models.QuerySet[Self] = cls.objects.filter(**dict(zip(cls.KEY_FIELDS, key, strict=True)))
+        return rows
+
+    @classmethod
+    def newest(cls, *key: Any) -> Self | None:
+        """Return the newest version, of a site or an account, by primary key (clocks may have been wrong), or None."""
+        return cls.versions(*key).order_by("-pk").first()
 
     @classmethod
     def current(cls, *args: Any) -> Any:
         """Return the newest version or an empty one, never from the shared cache: it would hold the secret."""
-        empty = cls(**dict(zip(cls.KEY_FIELDS, args, strict=True)))
-        return empty.newest_version() or empty
+        return cls.newest(*args) or cls(**dict(zip(cls.KEY_FIELDS, args, strict=True)))
 
 
 class Account(AccountColumns):
@@ -90,12 +97,6 @@ class Account(AccountColumns):
 
     def __str__(self) -> str:
         return f"site={self.site_id} account={self.name} version={self.pk}"
-
-    @classmethod
-    def newest(cls, site_id: int, name: str) -> Account | None:
-        """Return an account's newest version by primary key (clocks may have been wrong), or None."""
-        row: Account | None = cls.objects.filter(site_id=site_id, name=name).order_by("-pk").first()
-        return row
 
     @classmethod
     def in_order(cls, site_ids: Iterable[int] | None = None) -> list[Account]:

@@ -13,7 +13,7 @@ from percipio_openedx.data import LONGEST_ID
 from percipio_openedx.enums import CatalogGap
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ExactCharField, ForeignTextField
-from percipio_openedx.models.statement import LONGEST_LEASE
+from percipio_openedx.models.statement import unleased
 
 
 def stored_id(content_id: str) -> str:
@@ -42,9 +42,7 @@ class CatalogEntryQuerySet(models.QuerySet["CatalogEntry"]):
     """Entries by who may change them: a worker that sends one holds it by a lease."""
 
     def free(self, now: datetime) -> CatalogEntryQuerySet:
-        """Select what no worker holds; a lease that is too long was taken with a wrong clock."""
-        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
-        return self.filter(models.Q(leased_until__isnull=True) | ended)
+        return self.filter(unleased(now))
 
     def due(self, now: datetime) -> CatalogEntryQuerySet:
         """Select what is to be sent now, and no worker holds."""

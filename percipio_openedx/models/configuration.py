@@ -76,12 +76,6 @@ class PercipioConfiguration(AccountColumns):
     def __str__(self) -> str:
         return f"site={self.site_id} version={self.pk}"
 
-    @classmethod
-    def newest(cls, site_id: int) -> PercipioConfiguration | None:
-        """Return a site's newest version by primary key (clocks may have been wrong), or None."""
-        row: PercipioConfiguration | None = cls.objects.filter(site_id=site_id).order_by("-pk").first()
-        return row
-
 
 class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
     """Makes bulk deletes outdate statements, as deleting a single row does."""

@@ -169,7 +169,6 @@ class PullClient(models.Model):
 
     @classmethod
     def destinations(cls) -> list[int]:
-        """Return the destinations in these places."""
         places = cls.places()
         rows = Destination.objects.filter(site_id__in={site_id for site_id, _account in places})
         return [row.pk for row in rows if row.place in places]

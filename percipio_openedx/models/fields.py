@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 from percipio_openedx import encryption
+from percipio_openedx.encryption import Secret, StoredSecret
 from percipio_openedx.redaction import fitted
-from percipio_openedx.secret import Secret, StoredSecret
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]

@@ -108,6 +108,12 @@ class LearnerCourse(models.Model):
     def __str__(self) -> str:
         return f"user={self.user_id} course={self.course_key} site={self.site_id}"
 
+    @classmethod
+    def begun(cls, lms_root: str, user_id: int, course_key: str, site_id: int, **values: Any) -> LearnerCourse:
+        """Return the row, unsaved, of a learner in a course run of whom nothing was reported yet."""
+        registration = registration_for(lms_root, user_id, course_key)
+        return cls(user_id=user_id, course_key=course_key, site_id=site_id, registration=registration, **values)
+
     @property
     def reported(self) -> Reported:
         return Reported(**{name: getattr(self, f"reported_{name}") for name in REPORTED})

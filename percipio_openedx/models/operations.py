@@ -20,7 +20,7 @@ class Alert(models.Model):
     when the last mail left, ``announced_count`` what number it named (None: the problem was not mailed yet, or has
     none), ``mailing_since`` since when a worker is about to mail it.
 
-    .. no_pii: A destination, counts and times; ``words`` is Percipio's message, redacted.
+    .. no_pii: A destination, counts and times; ``message`` is Percipio's, redacted.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -16,23 +16,10 @@ from percipio_openedx.models.learner_course import LearnerCourse
 
 
 class State(models.TextChoices):
-    """Where a statement stands.
+    """Where a statement stands; ``StatementQuerySet`` has the arrows, and docs/architecture.md (*Rows*) draws them.
 
-    ::
-
-        waiting --claim--> sending --accept--> delivered
-           ^  ^               |  +----park----> parked --discard--> discarded
-           |  +----release----+                    |
-           +----------------requeue----------------+   (also from discarded and delivered)
-
-        skipped: never sent, because the API in force has no form for it; served to pull clients. --queue--> waiting
-        if the site says so, once it has changed the API.
-
-        outdated: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017).
-        --rebuild--> waiting, unless its learner belongs to another account now; *move* allows that.
-
-        *Requeue* makes parked, discarded and skipped statements outdated, unless Percipio or a
-        pull client may have them; a changed configuration or course override does so with waiting ones.
+    *Outdated*: refused or never sent, and to be rebuilt under its id before it is sent (decision record 0017), which a
+    learner of another account by now prevents. *Skipped*: never sent, because the API in force has no form for it.
     """
 
     OUTDATED = "outdated", "to be rebuilt"
@@ -50,12 +37,18 @@ CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 # Marks a statement in flight whose course override or configuration changes: never a fingerprint, so it is rebuilt if
 # it returns to waiting.
 STALE = "stale"
+LONGEST_VERB = 100
 # No lease lasts longer: twice what the longest time-out allows.
 LONGEST_LEASE = timedelta(hours=1)
 
 _NO_LEASE: dict[str, Any] = {"lease": None, "leased_until": None}
 _AS_NEW: dict[str, Any] = {**_NO_LEASE, "attempts": 0, "settled_at": None, "refusals": None, "refused_after": None}
 _AS_NEW["awaits_item"] = False
+
+
+def unleased(now: datetime) -> models.Q:
+    """Match the rows that nobody holds; a lease that is too long was taken with a wrong clock."""
+    return models.Q(leased_until=None) | models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
 
 
 def _may_be_read() -> models.Q:
@@ -95,8 +88,7 @@ class StatementQuerySet(models.QuerySet["Statement"]):
 
     def expired(self, now: datetime) -> StatementQuerySet:
         """Select what is in flight under an expired lease, or one from a wrong clock."""
-        ended = models.Q(leased_until__lt=now) | models.Q(leased_until__gt=now + LONGEST_LEASE)
-        return self.filter(ended, state=State.SENDING)
+        return self.filter(unleased(now), state=State.SENDING)
 
     def shaped_otherwise(self, built_by: str) -> StatementQuerySet:
         """Select what waits, was built with another configuration, and cannot have been received by anybody."""
@@ -241,7 +233,7 @@ class Statement(models.Model):
     kind = models.CharField(max_length=12, choices=[(kind.value, kind.value) for kind in Kind])
     value = models.CharField(max_length=40, default="", blank=True)
     registration = models.UUIDField()
-    verb = models.CharField(max_length=100)
+    verb = models.CharField(max_length=LONGEST_VERB)
     actor_key = models.CharField(max_length=64)
     # What it is found by apart from the learner: see ``TopicTerm``.
     topic = models.UUIDField()

@@ -19,8 +19,9 @@ from django.utils import timezone
 from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import BackfillRun
+from percipio_openedx.models.statement import unleased
 from percipio_openedx.operations.scope import Scope, Sites
-from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked, is_free
+from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class WorkersBackfill(Walk):
     run: BackfillRun
 
     def claim(self) -> bool:
-        return self._claim(is_free(timezone.now()) & Q(by_workers=True, finished_at=None))
+        return self._claim(unleased(timezone.now()) & Q(by_workers=True, finished_at=None))
 
 
 def enrollments_in(scope: Scope) -> int:
@@ -81,7 +82,7 @@ def stop(pks: Iterable[int]) -> list[BackfillRun]:
 
 def resume(pks: Iterable[int]) -> list[BackfillRun]:
     """Have the workers carry on with runs that nobody carries out; return these."""
-    idle = BackfillRun.objects.filter(is_free(timezone.now()), pk__in=list(pks), finished_at=None, by_workers=False)
+    idle = BackfillRun.objects.filter(unleased(timezone.now()), pk__in=list(pks), finished_at=None, by_workers=False)
     rows = list(idle)
     BackfillRun.objects.filter(pk__in=[row.pk for row in rows], finished_at=None).update(by_workers=True, problem="")
     return rows

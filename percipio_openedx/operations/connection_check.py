@@ -22,11 +22,11 @@ from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.bodies import parsed
 from percipio_openedx.delivery.exchange import Reply, exchange
 from percipio_openedx.delivery.outcomes import Answer, DeliveryError, is_challenge, is_page, seconds_until
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api, Offering, Outcome
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.redaction import message_of
-from percipio_openedx.secret import Secret
 from percipio_openedx.statements.vocabulary import XAPI_VERSION
 
 # Seconds per request, of which there are up to five; a person is waiting.

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config, edx_platform
+from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
@@ -42,7 +43,6 @@ from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.reporting import course_progress
-from percipio_openedx.secret import StoredSecret
 from percipio_openedx.settings.common import PULL_SCOPE
 
 # Course runs whose grading is checked.

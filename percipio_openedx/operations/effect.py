@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from hashlib import sha256
 
 from django.utils import timezone
@@ -20,15 +19,13 @@ from django.utils import timezone
 from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, Milestone
-from percipio_openedx.db import undone
+from percipio_openedx.db import rolled_back
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
-from percipio_openedx.reporting import milestones, observed_state, retakes
-from percipio_openedx.reporting.findings import LearnerFinding, finding_of
-from percipio_openedx.reporting.observe import context_of
+from percipio_openedx.reporting import milestones
+from percipio_openedx.reporting.findings import LearnerFinding, findings_of
 from percipio_openedx.reporting.observed_state import CourseBook
-from percipio_openedx.reporting.unknown_learners import refused_names
 
 # A site with more is estimated from this many draws, each of about so many enrollments in one course run.
 DRAWS, EACH = 40, 50
@@ -84,8 +81,7 @@ def compare(
         return Effect()
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
-    # Undo what the platform writes on the way (the overview of a course that has none).
-    with undone():
+    with rolled_back():
         closed = left_out(courses)
         chosen = {key: number for key, number in courses.items() if key not in closed}
         return _compare(before, after, chosen, deadline)
@@ -100,8 +96,7 @@ def example(configuration: Configuration) -> tuple[int, str] | None:
         PlatformUnavailable: the LMS could not be asked.
     """
     courses = courses_by_site().get(configuration.site_id, {})
-    # Undo what the platform writes on the way.
-    with undone():
+    with rolled_back():
         closed, book = left_out(courses, configuration.catalog), CourseBook()
         largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
         for key in largest:
@@ -185,16 +180,8 @@ class _Side:
         self._findings: dict[int, LearnerFinding] = {}
         if configuration is None or course.hold(configuration.catalog):
             return
-        read = partial(observed_state.read, ends_at=course.ends_at, now=timezone.now(), makes_ids=False)
-        seen = read(course.key, list(rows), course.is_graded, configuration)
-        refused = refused_names(configuration, rows.keys())
-        found = {user_id: finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()}
-        self._findings = {user_id: one for user_id, one in found.items() if not one.hold}
-        content_id = context_of(configuration, course).keywords["content_id"]
-        accounts = {user_id: one.account or "" for user_id, one in self._findings.items()}
-        elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, accounts)
-        for user_id, finding in self._findings.items():
-            finding.reported = replace(finding.reported, elsewhere=elsewhere.get(user_id))
+        found = findings_of(configuration, course, rows, timezone.now(), makes_ids=False)
+        self._findings = {one.row.user_id: one for one in found if not one.hold}
 
     def due(self, user_id: int, percent: int | None = None) -> Due:
         """Return what is due of one learner; ``percent`` stands in for a progress that was never read."""

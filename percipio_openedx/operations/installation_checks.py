@@ -44,7 +44,7 @@ NOWHERE = "course-v1:percipio-openedx+doctor+none"
 UPGRADE = gettext_lazy("See the supported releases; percipio_openedx and the LMS may not fit each other.")
 
 FUNCTIONS: dict[Promise, Callable[[], Any]] = {
-    gettext_lazy("sites of organizations"): lambda: edx_platform.site_id_of_org("percipio-openedx"),
+    gettext_lazy("sites of organizations"): lambda: edx_platform.sites_by_org(),
     gettext_lazy("courses"): lambda: edx_platform.course(NOWHERE),
     gettext_lazy("search for courses"): lambda: edx_platform.find_courses(NOWHERE, 1),
     gettext_lazy("launch address"): lambda: (

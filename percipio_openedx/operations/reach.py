@@ -21,7 +21,7 @@ from django.utils import timezone
 from percipio_openedx import __version__, config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import CatalogPolicy, Enrollment, Learner, Observed
-from percipio_openedx.db import undone
+from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, ReportedCourses
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import OverrideBook
@@ -29,7 +29,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
 from percipio_openedx.reporting.observed_state import ObservedLearner
-from percipio_openedx.reporting.unknown_learners import refused_names
+from percipio_openedx.reporting.reported_state import refused_names
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
 MOST_EXAMINED = 5_000
@@ -108,8 +108,7 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
     """
     courses = all_courses().get(configuration.site_id, {})
     now = timezone.now()
-    # Undo what the platform writes on the way (the overview of a course that has none).
-    with undone():
+    with rolled_back():
         closed = left_out(courses, configuration.catalog)
         parts = parts_of(sum(courses.values()), MOST_EXAMINED)
         drawn: dict[int, Enrolled] = {}

@@ -29,10 +29,9 @@ from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
-from percipio_openedx.reporting import leases, observed_state, rebuild
-from percipio_openedx.reporting.findings import LearnerFinding, finding_of
+from percipio_openedx.reporting import rebuild, reported_state
+from percipio_openedx.reporting.findings import LearnerFinding, findings_of
 from percipio_openedx.reporting.observed_state import CourseBook
-from percipio_openedx.reporting.unknown_learners import refused_names
 from percipio_openedx.statements.build import anew_of
 
 AT_ONCE = 500
@@ -172,12 +171,10 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         return
     now = timezone.now()
     # Leased, so that no observation writes what it read before.
-    claimed = leases.claim(configuration.site_id, course_key, user_ids, now)
+    claimed = reported_state.claim(configuration.site_id, course_key, user_ids, now)
     try:
         found.refused[Refusal.BUSY] += len(claimed.busy)
-        seen = observed_state.read(course_key, list(claimed.rows), course.is_graded, configuration)
-        names = refused_names(configuration, claimed.rows.keys())
-        findings = [finding_of(row, seen[user_id], configuration, names) for user_id, row in claimed.rows.items()]
+        findings = findings_of(configuration, course, claimed.rows, now)
         made: dict[int, list[tuple[str, tuple[int, str]]]] = defaultdict(list)
         rows = Statement.objects.filter(learner_course_id__in=[one.row.pk for one in findings]).order_by()
         columns = ("learner_course_id", "state", "destination__site_id", "destination__account")
@@ -187,7 +184,7 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         found.refused.update(str(reason) for _row, reason in reasons if reason)
         found.done += _reset([row for row, reason in reasons if not reason], claimed.lease, now)
     finally:
-        leases.release(claimed.lease)
+        reported_state.release(claimed.lease)
     found.refused += Counter()
 
 

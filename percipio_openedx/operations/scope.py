@@ -19,9 +19,9 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
-from percipio_openedx.db import undone
+from percipio_openedx.db import rolled_back
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
@@ -209,21 +209,13 @@ def _examined(
     configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
 ) -> list[LearnerFinding]:
     """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
-    with undone():
+    with rolled_back():
         rows = _rows(configuration.site_id, course_key, user_ids)
         return examine(configuration, course_key, course, rows, timezone.now())
 
 
 def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
     root = config.lms_root()
-    rows = {
-        user_id: LearnerCourse(
-            user_id=user_id,
-            course_key=course_key,
-            site_id=site_id,
-            registration=registration_for(root, user_id, course_key),
-        )
-        for user_id in user_ids
-    }
+    rows = {user_id: LearnerCourse.begun(root, user_id, course_key, site_id) for user_id in user_ids}
     known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
     return rows | {row.user_id: row for row in known}

@@ -249,4 +249,4 @@ def without_courses() -> set[int]:
     is_on = dict(newest)
     configured = {site_id for site_id, is_enabled in is_on.items() if is_enabled}
     configured |= {site_id for site_id in newest_accounts() if is_on.get(site_id, True)}
-    return configured - {config.default_site_id()} - edx_platform.sites_of_orgs()
+    return configured - {config.default_site_id()} - set(edx_platform.sites_by_org().values())

@@ -21,6 +21,7 @@ from django.db.models import Count, Max, Min
 from django.utils import timezone
 
 from percipio_openedx import __version__, config, edx_platform
+from percipio_openedx.encryption import MASK
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
@@ -33,7 +34,6 @@ from percipio_openedx.operations import checks, doctor, installation_checks, run
 from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.operations.retention import open_erasures
 from percipio_openedx.redaction import without_addresses
-from percipio_openedx.secret import MASK
 
 PACKAGES = (
     *("Django", "edx-event-routing-backends", "openedx-events", "openedx-filters", "edx-completion", "celery"),

@@ -25,7 +25,7 @@ from percipio_openedx.data import Course
 from percipio_openedx.db import persistently
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, Sweep
-from percipio_openedx.models.statement import LONGEST_LEASE
+from percipio_openedx.models.statement import unleased
 from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys
 from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.observe import observe
@@ -142,7 +142,7 @@ class Walk:
 
     def claim(self) -> bool:
         """Take the lease, and read where the last holder stopped; False if somebody else holds it."""
-        return self._claim(is_free(timezone.now()))
+        return self._claim(unleased(timezone.now()))
 
     def finish(self, **values: object) -> bool:
         """Note and store the end, and these values; return whether this walk still has the lease."""
@@ -267,8 +267,3 @@ class Walk:
         """Store position, counts and these values, unless somebody else has taken the lease; return whether stored."""
         values |= {name: getattr(self.run, name) for name in PROGRESS}
         return bool(type(self.run)._default_manager.filter(pk=self.run.pk, lease=self._lease).update(**values))
-
-
-def is_free(now: datetime) -> Q:
-    """Match the rows whose walk nobody carries out; a lease that is too long was taken with a wrong clock."""
-    return Q(leased_until=None) | Q(leased_until__lt=now) | Q(leased_until__gt=now + LONGEST_LEASE)

@@ -1,4 +1,4 @@
-"""The progress of many learners of a course run at once, proved against the platform: never a wrong number.
+"""The progress of learners of a course run: of many at once, proved against the platform, and one by one.
 
 Of each new outline one learner is asked of the platform as well before the others are believed, and then one answer in
 two hundred. A difference that is none of the moment is recorded, and for a day every learner is asked for.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
+from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead
 from percipio_openedx.data import Activity, Progress
 from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.models.operations import ProgressDifference
@@ -41,28 +42,65 @@ LOGGED_EVERY = 60
 
 
 @dataclass(slots=True)
-class AtOnce:
-    """What is known of the learners of a course run; whoever is in neither is to be asked for.
+class ProgressAnswers:
+    """The progress of learners of a course run, None where the platform does not know it.
 
-    ``failed`` holds the reason of each learner for whom the platform failed when it was asked as well.
+    ``failed`` holds the reason of each learner for whom the platform failed, or was not asked after too many failures.
+    A learner in neither was not asked for. ``is_broken``: it failed for all.
     """
 
-    found: dict[int, Progress] = field(default_factory=dict)
+    found: dict[int, Progress | None] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+    is_broken: bool = False
 
 
-def at_once(course_key: str, users: Mapping[int, User], state: CourseState | None = None) -> AtOnce:
+def answers(
+    course_key: str, user_ids: Sequence[int], deadline: float | None = None, state: CourseState | None = None
+) -> ProgressAnswers:
+    """Answer for the learners of the course run at once; ask for the others (10 to 500 ms each) one by one.
+
+    The bulkheads around the progress, of the course run and of one learner; everything else is reported without it. If
+    it fails for the first few, no others are asked for: the problem is the course. After ``deadline`` only the first
+    one is asked for. ``state`` is what was read a moment ago (``course_state``).
+    """
+    users = edx_platform.users(user_ids)
+    answers = ProgressAnswers()
+    if deadline is None or time.monotonic() < deadline:
+        with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
+            answers = at_once(course_key, users, state)
+        if contained.error is not None:
+            _log_failure(course_key, contained.reason)
+    rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
+    # In random order, or the same failing few would come first each time.
+    mixed = random.sample(rest, len(rest))
+    for number, user_id in enumerate(mixed):
+        if number and deadline is not None and time.monotonic() >= deadline:
+            break
+        with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
+            user = users.get(user_id)
+            answers.found[user_id] = None if user is None else edx_platform.learner_progress(course_key, user)
+        if contained.error is None:
+            continue
+        answers.failed[user_id] = contained.reason
+        if len(answers.failed) >= MOST_ALONE and not answers.found:
+            answers.is_broken = True
+            answers.failed |= dict.fromkeys(mixed[number + 1 :], contained.reason)
+            break
+    return answers
+
+
+def at_once(course_key: str, users: Mapping[int, User], state: CourseState | None = None) -> ProgressAnswers:
     """Return the progress of those of whom it is certain; ``state`` as in ``edx_platform.course_progress``.
 
     Raises:
         PlatformUnavailable: nothing is known; all are to be asked for.
     """
-    asked = AtOnce()
+    asked = ProgressAnswers()
     if differing().filter(course_key=course_key).exists():
         return asked
     answered = edx_platform.course_progress(course_key, users, state)
     _remember_reason(course_key, answered.left)
-    believed: dict[int, Progress] = {}
+    believed: dict[int, Progress | None] = {}
     for outline, counted in answered.by_outline.items():
         is_new = not edx_platform.is_trusted(outline)
         for user_id in _sample(counted, is_new=is_new):
@@ -90,7 +128,7 @@ def reasons() -> dict[str, str]:
     return found
 
 
-def log_failure(course_key: str, reason: str) -> None:
+def _log_failure(course_key: str, reason: str) -> None:
     """Log that a course run could not be answered for at once; once in a pass."""
     digest = hashlib.sha256(course_key.encode()).hexdigest()
     if cache.add(f"percipio:progress-logged:{digest}", 1, timeout=LOGGED_EVERY):
@@ -104,12 +142,12 @@ def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
     return random.sample(list(counted), min(size, len(counted)))
 
 
-def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> bool | None:
+def _is_same(course_key: str, user: User, counted: Progress, asked: ProgressAnswers) -> bool | None:
     """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
 
     The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
     """
-    with bulkhead(Boundary.PROGRESS) as contained:
+    with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
         progress = edx_platform.learner_progress(course_key, user)
         if progress is None:
             return None
@@ -118,8 +156,6 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: AtOnce) -> b
         if difference:
             _record(course_key, difference)
         return None if difference is None else not difference
-    if contained.error is not None and is_outage(contained.error):
-        raise contained.error
     asked.failed[user.pk] = contained.reason
     return None
 

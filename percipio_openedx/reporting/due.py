@@ -1,7 +1,4 @@
-"""Take up the due notices by course run: observe the learners, then delete the notices.
-
-Holds the bulkheads around a course run and around a learner whose notice is about every course.
-"""
+"""Take up the due notices by course run, each in a bulkhead: observe the learners, then delete the notices."""
 
 from __future__ import annotations
 

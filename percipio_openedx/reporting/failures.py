@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 # Rows per query.
 PAGE = 2000
-# Length of the course key column.
-LONGEST_KEY = 255
 
 
 # --- who waits -------------------------------------------------------------------------------------------------------
@@ -146,7 +144,7 @@ def note(course_key: str, reasons: Mapping[int, str], part: Part = Part.OBSERVAT
         reason,
         sum(one != WHOLE_COURSE for one in reasons),
     )
-    _, unkept = apart(Boundary.ROW, list(reasons), lambda ids: _note(course_key[:LONGEST_KEY], ids, reasons, part))
+    _, unkept = apart(Boundary.ROW, list(reasons), lambda ids: _note(course_key, ids, reasons, part))
     for user_id, error in unkept.items():
         logger.error("failure not kept course=%s user=%s error=%s", course_key, user_id or "-", reason_of(error))
     return frozenset(unkept)
@@ -175,7 +173,6 @@ def course_is_well(course_key: str) -> None:
 
 
 def forget_course(course_key: str) -> None:
-    """Forget all failures of a course run that is no longer reported."""
     _forget(ObservationFailure.objects.filter(course_key=course_key))
 
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
+from percipio_openedx.data import (
+    BuiltStatement,
+    Course,
+    Learner,
+    LearnerIdentity,
+    Milestone,
+    Observed,
+    Policy,
+    Reported,
+)
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
-from percipio_openedx.models.statement import Statement
-from percipio_openedx.reporting import identity
+from percipio_openedx.models.statement import LONGEST_VERB
+from percipio_openedx.reporting import identity, observed_state
 from percipio_openedx.reporting.observed_state import ObservedLearner
-from percipio_openedx.reporting.unknown_learners import RefusedNames
+from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
 
 logger = logging.getLogger(__name__)
 
@@ -93,46 +102,33 @@ class LearnerFinding:
     is_unfinished: bool = False
     problem: Unobserved | None = None
     content_id: str = ""
-    first_sequence: int = 0
     is_news: bool = False
     has_left: bool = False
     renamed: int | None = None
 
     @property
     def policy(self) -> Policy:
-        """Return the policy of the learner's account."""
         return self.configuration.policy if self.configuration is not None else Policy()
 
     def hold_back(self, error: Exception) -> None:
-        """Report nothing of this learner now and retry later; raise the error if it is about the whole database."""
-        if is_outage(error):
-            raise error
+        """Report nothing of this learner now, and retry later."""
         self.hold, self.reported, self.milestones = HoldReason.UNSAYABLE, self.row.reported, ()
         self.statements, self.problem = [], Unobserved(reason_of(error))
+        who = self.row.user_id, self.row.course_key
         if isinstance(error, StatementStopped):
             # As the site wants it: nothing went wrong.
             self.hold, self.problem = HoldReason.STOPPED, None
-            who = self.row.user_id, self.row.course_key
             logger.info("statement stopped user=%s course=%s reason=%s", *who, error.reason or "-")
-            return
-        if isinstance(error, PercipioConfigurationError):
+        elif not isinstance(error, PercipioConfigurationError):
             # An account's mistake is a problem of its own (``operations.problems``), not one of each learner.
-            return
-        logger.warning(
-            "statement not built user=%s course=%s field=%s error=%s",
-            self.row.user_id,
-            self.row.course_key,
-            error.path if isinstance(error, StatementError) else "-",
-            type(error).__name__,
-        )
+            path = error.path if isinstance(error, StatementError) else "-"
+            logger.warning("statement not built user=%s course=%s field=%s error=%s", *who, path, type(error).__name__)
 
     def update_row(self) -> None:
         """Write what is reported from now on to the row, which the caller saves if ``is_news``."""
         row = self.row
-        is_same = self.reported == row.reported and (str(self.hold), self.again_at) == (
-            row.hold_reason,
-            row.observe_again_at,
-        )
+        before = row.reported, row.hold_reason, row.observe_again_at
+        is_same = (self.reported, str(self.hold), self.again_at) == before
         has_moved = self.account is not None and self.account != row.account
         self.has_left = has_moved or (self.hold in OUT_OF_SCOPE and self.hold != row.hold_reason)
         self.is_news = bool(self.statements) or self.asked or has_moved or not is_same
@@ -140,7 +136,6 @@ class LearnerFinding:
             row.account = row.account if self.account is None else self.account
             row.remember(self.reported)
             row.hold_reason, row.observe_again_at = str(self.hold), self.again_at
-            self.first_sequence = row.sequence + 1
             row.sequence += len(self.statements)
             if self.statements:
                 row.content_id = self.content_id[:LONGEST_CONTENT_ID]
@@ -151,7 +146,7 @@ def finding_of(
 ) -> LearnerFinding:
     """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
 
-    ``refused`` are the names that Percipio does not know (``unknown_learners.refused_names``).
+    ``refused`` are the names that Percipio does not know (``reported_state.refused_names``).
     """
     finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
     learner = seen.learner
@@ -166,7 +161,7 @@ def finding_of(
     elif configuration.modes and seen.observed.enrollment.mode not in configuration.modes:
         finding.hold = HoldReason.MODE_LEFT_OUT
     else:
-        with bulkhead(Boundary.NAME) as contained:
+        with bulkhead(Boundary.NAME, passes_outages=True) as contained:
             try:
                 _name(finding, learner, configuration, refused)
             except LearnerNotNamed as error:
@@ -174,6 +169,28 @@ def finding_of(
         if contained.error is not None:
             finding.hold_back(contained.error)
     return finding
+
+
+def findings_of(
+    configuration: Configuration,
+    course: Course,
+    rows: Mapping[int, LearnerCourse],
+    now: datetime,
+    *,
+    makes_ids: bool = True,
+) -> list[LearnerFinding]:
+    """Return a finding for each learner of ``rows``, by user id, without the progress and what follows from it.
+
+    Raises ``PlatformUnavailable``. ``makes_ids`` as in ``observed_state.read_learners``.
+    """
+    seen = observed_state.read(course, list(rows), configuration, now, makes_ids=makes_ids)
+    refused = refused_names(configuration, rows.keys())
+    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
+    accounts = {one.row.user_id: one.account or "" for one in findings if not one.hold}
+    elsewhere = completed_elsewhere(configuration, course, accounts)
+    for finding in findings:
+        finding.reported = replace(finding.reported, elsewhere=elsewhere.get(finding.row.user_id))
+    return findings
 
 
 def _name(finding: LearnerFinding, learner: Learner, configuration: Configuration, refused: RefusedNames) -> None:
@@ -198,14 +215,8 @@ def _name(finding: LearnerFinding, learner: Learner, configuration: Configuratio
         finding.identity, finding.renamed = named, before.pk if before is not None else None
 
 
-def check_columns(milestone: Milestone, built: BuiltStatement) -> None:
-    """Raise ``StatementError`` with the column if a row cannot hold the statement (SQLite would take any length)."""
-    kind, value = milestone.kind.value, milestone.value
-    for column, text in (("kind", kind), ("value", value), ("verb", built.verb), ("actor_key", built.actor_key)):
-        if len(text) > _longest(column):
-            raise StatementError(column, f"is longer than {_longest(column)} characters")
-
-
-def _longest(column: str) -> int:
-    field_of_row: Any = Statement._meta.get_field(column)
-    return int(field_of_row.max_length)
+def check_verb(built: BuiltStatement) -> None:
+    """Raise ``StatementError`` if the verb, which a site's filter step may set, is longer than its column."""
+    # All else that is stored of a statement is as long as it is made here. SQLite would take any length.
+    if len(built.verb) > LONGEST_VERB:
+        raise StatementError("verb", f"is longer than {LONGEST_VERB} characters")

@@ -50,7 +50,6 @@ class Group:
     again: frozenset[int] = frozenset()
 
     def keys_of(self, user_ids: Iterable[int]) -> list[int]:
-        """Return the primary keys of these learners' notices."""
         return [notice.pk for user_id in user_ids for notice in self.notices.get(user_id, ())]
 
 
@@ -126,7 +125,6 @@ def notice_rechecks(now: datetime) -> None:
 
 
 def next_recheck() -> datetime | None:
-    """Return the next ``observe_again_at``; None if there is none."""
     waiting = LearnerCourse.objects.filter(observe_again_at__isnull=False).order_by("observe_again_at")
     return waiting.values_list("observe_again_at", flat=True).first()
 

@@ -40,10 +40,10 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
         found.append(Milestone(Kind.STARTED, started_at))
         reported = replace(reported, started=True)
     # Never once the course is complete or failed.
-    percent, last, seconds = _new_percent(reported, observed, policy), observed.activity.last, observed.activity.seconds
+    percent, last = _new_percent(reported, observed, policy), observed.activity.last
     is_over = completed_at is not None or (failed_at is not None and last is not None and last > failed_at)
     if percent is not None and last is not None and not is_over and not (is_first and started_at is None):
-        found.append(Milestone(Kind.PROGRESSED, last, percent=percent, seconds=seconds))
+        found.append(Milestone(Kind.PROGRESSED, last, percent=percent))
         reported = replace(reported, percent=percent)
     # Not if it came after the completion: nothing is reported after that.
     if passed_at is not None and not reported.passed and (completed_at is None or passed_at <= completed_at):
@@ -58,8 +58,7 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
             # contradict it.
             score = success = None
         number = reported.completed_round
-        milestone = Milestone(Kind.COMPLETED, completed_at, score=score, success=success, seconds=seconds, round=number)
-        found.append(milestone)
+        found.append(Milestone(Kind.COMPLETED, completed_at, score=score, success=success, round=number))
         turned_at = moments.latest(reported.turned_at, completed_at)
         reported = replace(reported, completed=True, completed_at=completed_at, turned_at=turned_at)
     return reported, _numbered(found, reported)

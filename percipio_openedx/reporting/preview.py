@@ -7,20 +7,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Activity, BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
+from percipio_openedx.data import BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
+from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, Pause, ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
-from percipio_openedx.models.learner_course import LearnerCourse, registration_for
-from percipio_openedx.reporting import aggregated, identity, milestones, observed_state, retakes
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.reporting import identity, milestones, observed_state, progress
 from percipio_openedx.reporting.findings import finding_of
-from percipio_openedx.reporting.observe import context_of, examine
+from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
-from percipio_openedx.reporting.unknown_learners import refused_names
+from percipio_openedx.reporting.reported_state import completed_elsewhere, refused_names
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
 # What was completed this long before an observation was committed by then.
@@ -66,19 +66,12 @@ def preview(
     configuration = configuration or config.for_site(site_id)
     if configuration is None:
         return Preview(site_id)
-    key = {"user_id": user_id, "course_key": course_key}
-    with transaction.atomic():
-        try:
-            course = CourseBook().get(course_key)
-            row = None if afresh else LearnerCourse.objects.filter(**key).first()
-            if row is None:
-                registration = registration_for(config.lms_root(), user_id, course_key)
-                row = LearnerCourse(registration=registration, site_id=site_id, **key)
-            reported = row.reported
-            (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
-        finally:
-            # Undo what the platform wrote on the way (an external id on its first use).
-            transaction.set_rollback(True)
+    with rolled_back():
+        course = CourseBook().get(course_key)
+        row = None if afresh else LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).first()
+        row = row or LearnerCourse.begun(config.lms_root(), user_id, course_key, site_id)
+        reported = row.reported
+        (finding,) = examine(configuration, course_key, course, {user_id: row}, timezone.now())
     due = finding.milestones
     reported = replace(reported, elsewhere=finding.reported.elsewhere)
     missing = [] if finding.hold else unreported(reported, finding.observed, finding.policy, due)
@@ -103,12 +96,8 @@ def hold_of(user_id: int, course_key: str) -> HoldReason | Pause | None:
     configuration = config.for_site(config.site_id_for(edx_platform.org_of(course_key)))
     if configuration is None:
         return Pause.NOT_CONFIGURED
-    with transaction.atomic():
-        try:
-            course = CourseBook().get(course_key)
-        finally:
-            # Undo what the platform writes on the way (the overview of a course that has none).
-            transaction.set_rollback(True)
+    with rolled_back():
+        course = CourseBook().get(course_key)
     if course is None or course.hold(configuration.catalog):
         return HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
     learner = observed_state.read_learners([user_id], configuration, makes_ids=False).get(user_id)
@@ -131,8 +120,7 @@ def nothing_new(
     ``enrolled`` holds the time of the first enrollment by learner. Compares what an observation compares, except the
     name: a learner with nothing to report needs none, but has to be of the same account still. Never includes learners
     who were held back or never observed. Whose progress matters is included only with ``trusts_progress``, and if
-    nothing changed that it is known to depend on; it depends on more (cohorts, gating), for which the platform has to
-    be asked again. Raises ``PlatformUnavailable``.
+    nothing changed that it is known to depend on. Raises ``PlatformUnavailable``.
     """
     if course is None or course.hold(configuration.catalog):
         return set()
@@ -173,29 +161,15 @@ def _unchanged(
     """Return those for whom no milestone is due, or awaited, by what was reported and their policy."""
     if not rows:
         return set()
-    now, content_id = timezone.now(), context_of(configuration, course).keywords["content_id"]
-    accounts = {user_id: row.account for user_id, row in rows.items()}
-    elsewhere = retakes.completed_elsewhere(configuration, course.key, content_id, accounts)
+    now, accounts = timezone.now(), {user_id: row.account for user_id, row in rows.items()}
+    elsewhere = completed_elsewhere(configuration, course, accounts)
     reported = {user_id: replace(row.reported, elsewhere=elsewhere.get(user_id)) for user_id, row in rows.items()}
-    activities = edx_platform.activities(course.key, rows)
-    grades = edx_platform.grades(course.key, rows)
-    certificates = edx_platform.certificates(course.key, rows)
-    seen = {
-        user_id: Observed(
-            enrollment=Enrollment(enrolled[user_id]),
-            activity=activities.get(user_id, Activity()),
-            grade=grades.get(user_id),
-            certificate=certificates.get(user_id),
-            is_graded=course.is_graded,
-            ends_at=course.ends_at,
-            has_ended=course.ends_at is not None and course.ends_at <= now,
-        )
-        for user_id in rows
-    }
+    enrollments = {user_id: Enrollment(enrolled[user_id]) for user_id in rows}
+    seen = observed_state.read_observed(course, rows.keys(), enrollments, now)
     asking = {pk for pk, one in seen.items() if milestones.needs_percent(reported[pk], one, policies[pk])}
     if asking and configuration.policy.progress_from is ProgressSource.AGGREGATOR:
         counted = edx_platform.aggregated(course.key, asking)
-        seen |= {user_id: aggregated.with_progress(seen[user_id], one) for user_id, one in counted.items()}
+        seen |= {user_id: progress.with_progress(seen[user_id], one.progress) for user_id, one in counted.items()}
         asking -= counted.keys()
     elif asking and trusts_progress:
         remembered = _remembered(course.key, {user_id: (rows[user_id], seen[user_id]) for user_id in asking})
@@ -212,13 +186,13 @@ def _unchanged(
 
 def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
-    states = observed_state.course_state(course_key, list(asking)).texts
+    states = progress.course_state(course_key, list(asking)).texts
     enrollments = edx_platform.enrollments(course_key, asking)
     collected_at = edx_platform.outline_collected_at(course_key)
     found = {}
     for user_id, (row, observed) in asking.items():
         with_mode = replace(observed, enrollment=enrollments.get(user_id))
-        version = observed_state.progress_version(with_mode, states.get(user_id, ""))
+        version = progress.progress_version(with_mode, states.get(user_id, ""))
         if version and row.activity_version:
             is_same = version == row.activity_version
         else:

@@ -2,9 +2,7 @@
 
 The fact stays the same: learner, course run, milestone, value, time, score and time on task come from the old
 statement. The learner's identity, the course's content id and texts, and the destination are determined again.
-
-Holds bulkheads around each course run, learner and statement: what cannot be rebuilt backs off with the reason, and
-holds back only later statements of the same learner and course.
+What cannot be rebuilt backs off with the reason, and holds back only later statements of the same learner and course.
 """
 
 from __future__ import annotations
@@ -22,22 +20,22 @@ from django.db.models import Min
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Milestone, StatementContext
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination, PullClient, may_go
-from percipio_openedx.models.learner_course import wait
+from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, wait
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.reporting import observed_state, retakes, store
-from percipio_openedx.reporting.findings import check_columns, finding_of
+from percipio_openedx.reporting import observed_state, store
+from percipio_openedx.reporting.findings import check_verb, finding_of
 from percipio_openedx.reporting.observe import context_of
 from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
 from percipio_openedx.reporting.store import Replacement
-from percipio_openedx.reporting.unknown_learners import RefusedNames, refused_names
 from percipio_openedx.statements.build import build, milestone_of
 
 logger = logging.getLogger(__name__)
@@ -76,16 +74,14 @@ def rebuild_due(deadline: float | None = None) -> RebuildSummary:
         for course_key, of_course in by_course.items():
             if work.is_over():
                 return work.summary
-            with bulkhead(Boundary.COURSE) as contained:
+            with bulkhead(Boundary.COURSE, passes_outages=True) as contained:
                 _rebuild_course(course_key, of_course, work)
             if contained.error is not None:
-                _raise_outage(contained.error)
                 _put_off(dict.fromkeys((row.pk for row in of_course), contained.reason), of_course, work)
     return work.summary
 
 
 def next_at() -> datetime | None:
-    """Return when the next rebuild is due; None if there is none."""
     return min(_first_by_destination().values(), default=None)
 
 
@@ -102,11 +98,10 @@ def try_now(site_id: int | None, now: datetime) -> int:
 def _compare(work: _Pass) -> None:
     """Compare waiting statements once with each changed configuration; later ones are found when claimed."""
     for destination in Destination.objects.filter(is_catalog=False).order_by("pk"):
-        with bulkhead(Boundary.ROW) as contained:
+        with bulkhead(Boundary.ROW, passes_outages=True) as contained:
             _compare_one(destination, work)
         # A mistake in the configuration is reported elsewhere.
         if contained.error is not None and not isinstance(contained.error, PercipioConfigurationError):
-            _raise_outage(contained.error)
             # What waits there is compared when claimed, and by the next pass.
             logger.error("comparing broke destination=%s error=%s", destination.pk, contained.reason)
 
@@ -171,7 +166,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if course is None or course.hold(configuration.catalog):
         raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog))
     user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(observed_state.read, course_key, is_graded=course.is_graded, configuration=configuration)
+    read = partial(observed_state.read, course, configuration=configuration, now=timezone.now())
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
     context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
@@ -179,17 +174,18 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     reasons: dict[int, str] = {}
     for row in rows:
         user_id = row.learner_course.user_id
-        with bulkhead(Boundary.STATEMENT) as contained:
+        with bulkhead(Boundary.STATEMENT, passes_outages=True) as contained:
             if user_id in unread:
                 raise unread[user_id]
             built.append(_build(row, seen[user_id], configuration, refused, context))
         if contained.error is not None:
-            _raise_outage(contained.error)
             reasons[row.pk] = contained.reason
     unwritten = store.rewrite(configuration, built)
     rewritten = {one.row.learner_course_id for one in built if one.row.pk not in unwritten}
     if rewritten:
-        persistently(retakes.remember)(rewritten, context.keywords["content_id"])
+        # Under which content id Percipio knows these from now on.
+        known = LearnerCourse.objects.filter(pk__in=rewritten)
+        persistently(known.update)(content_id=context.keywords["content_id"][:LONGEST_CONTENT_ID])
     reasons |= {pk: reason_of(error) for pk, error in unwritten.items()}
     work.summary.built += len(built) - len(unwritten)
     _put_off(reasons, rows, work)
@@ -216,7 +212,7 @@ def _build(
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
-    check_columns(milestone, built)
+    check_verb(built)
     if built.retracts is not None:
         _check_target(built.retracts, chosen)
     return Replacement(row, built, (chosen, finding.identity.organization))
@@ -265,8 +261,3 @@ def _put_off(reasons: Mapping[int, str], rows: Sequence[Statement], work: _Pass)
         put_off = persistently(Statement.objects.filter(pk__in=pks).put_off)
         work.summary.put_off += put_off(due_at, f"cannot be rebuilt yet: {reason}")
         logger.warning("not rebuilt statements=%s reason=%s", len(pks), reason)
-
-
-def _raise_outage(error: Exception) -> None:
-    if is_outage(error):
-        raise error

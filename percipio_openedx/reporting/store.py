@@ -1,7 +1,4 @@
-"""Store the findings: statements in storing order, and what has been reported from now on.
-
-Holds the bulkhead around writing rows: a row that breaks its transaction is isolated by bisection and set aside.
-"""
+"""Store the findings: statements in storing order, and what has been reported from now on; a bulkhead for each row."""
 
 from __future__ import annotations
 
@@ -212,7 +209,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
 def _statements(
     finding: LearnerFinding, shared: _Shared, known: set[UUID], clock: Clock, now: datetime
 ) -> list[Statement]:
-    row = finding.row
+    row, first = finding.row, finding.row.sequence - len(finding.statements) + 1
     return [
         Statement(
             uuid=built.id,
@@ -229,7 +226,7 @@ def _statements(
             due_at=now,
             **shared.content(built, _target(finding)),
         )
-        for sequence, (milestone, built) in enumerate(finding.statements, start=finding.first_sequence)
+        for sequence, (milestone, built) in enumerate(finding.statements, start=first)
         if built.id not in known
     ]
 

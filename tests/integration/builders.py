@@ -75,9 +75,9 @@ def a_site(domain: str, *orgs: str) -> Site:
 def one_by_one() -> Iterator[None]:
     """Every learner's progress is asked of the platform, as in a course with random content."""
     # Imported here, since a process without the plugin among its apps uses the other builders.
-    from percipio_openedx.reporting.course_progress import AtOnce
+    from percipio_openedx.reporting.course_progress import ProgressAnswers
 
-    with mock.patch("percipio_openedx.reporting.course_progress.at_once", lambda *_: AtOnce()):
+    with mock.patch("percipio_openedx.reporting.course_progress.at_once", lambda *_: ProgressAnswers()):
         yield
 
 

@@ -202,13 +202,13 @@ def test_which_site_an_organization_belongs_to(filters: tuple[Any, ...], org: st
         site = a_site(f"site{number}.example.com")
         SiteConfiguration.objects.filter(site=site).update(site_values={"course_org_filter": named})
         sites.append(site.pk)
-    assert edx_platform.site_id_of_org(org) == (None if expected is None else sites[expected])
+    assert edx_platform.sites_by_org().get(org) == (None if expected is None else sites[expected])
 
 
 def test_a_disabled_site_claims_nothing() -> None:
     site = a_site("site.example.com", "CampusX")
     SiteConfiguration.objects.filter(site=site).update(enabled=False)
-    assert edx_platform.site_id_of_org("CampusX") is None
+    assert edx_platform.sites_by_org().get("CampusX") is None
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform import at_once
 from percipio_openedx.models import ProgressDifference
 from percipio_openedx.operations import doctor
-from percipio_openedx.reporting import course_progress, observed_state
+from percipio_openedx.reporting import course_progress
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
 from tests.integration.random_courses import partition
 
@@ -94,7 +94,7 @@ def asked_of(course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyP
     """Whom the platform is asked for."""
     with monkeypatch.context() as patch:
         asked = progress_asked(patch)
-        observed_state.answers(str(course), learners)
+        course_progress.answers(str(course), learners)
     return asked
 
 
@@ -119,7 +119,7 @@ def test_one_of_a_new_outline_is_asked_for_and_then_one_in_two_hundred(
     assert asked_of(course, learners, monkeypatch) == []
     monkeypatch.setattr(course_progress, "SAMPLED", 2)
     assert len(asked_of(course, learners, monkeypatch)) == 3
-    assert observed_state.answers(str(course), learners).found == dict.fromkeys(learners, HALF)
+    assert course_progress.answers(str(course), learners).found == dict.fromkeys(learners, HALF)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -133,11 +133,11 @@ def test_a_difference_puts_the_course_back_for_a_day(
     is_new: bool,
 ) -> None:
     if not is_new:
-        observed_state.answers(str(course), learners)
+        course_progress.answers(str(course), learners)
         monkeypatch.setattr(course_progress, "SAMPLED", len(learners))
     wrong(monkeypatch, mistake)
     with caplog.at_level(logging.ERROR, logger=course_progress.__name__):
-        assert observed_state.answers(str(course), learners).found == dict.fromkeys(learners, HALF)
+        assert course_progress.answers(str(course), learners).found == dict.fromkeys(learners, HALF)
     row = ProgressDifference.objects.get()
     assert row.course_key == KEY
     assert " instead of " in row.difference
@@ -163,7 +163,7 @@ def test_two_tracks_have_two_outlines(course: CourseKey, learners: list[int], mo
     CourseEnrollment.objects.filter(user_id__in=verified).update(mode="verified")
     locked = Progress(complete=1, incomplete=1, locked=2)
     expected = {**dict.fromkeys(learners, locked), **dict.fromkeys(verified, HALF)}
-    assert observed_state.answers(KEY, [*learners, *verified]).found == expected
+    assert course_progress.answers(KEY, [*learners, *verified]).found == expected
     users = edx_platform.users([*learners, *verified])
     assert {pk: edx_platform.learner_progress(KEY, users[pk]) for pk in users} == expected
     answered = edx_platform.course_progress(KEY, users)
@@ -186,7 +186,7 @@ def test_a_difference_of_the_moment_is_none(
 
     with monkeypatch.context() as patch:
         patch.setattr(edx_platform, "learner_progress", meanwhile)
-        observed_state.answers(str(course), learners)
+        course_progress.answers(str(course), learners)
     assert not ProgressDifference.objects.exists()
 
 

@@ -32,7 +32,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.notice import Reason
-from percipio_openedx.reporting import inbox, leases, observe, report_due
+from percipio_openedx.reporting import inbox, observe, report_due, reported_state
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
@@ -436,7 +436,7 @@ def test_a_look_at_many_may_last_longer() -> None:
     now = timezone.now()
     ends = []
     for first, count in ((1, 1), (100, 200)):
-        claim = leases.claim(1, KEY, range(first, first + count), now)
+        claim = reported_state.claim(1, KEY, range(first, first + count), now)
         assert len(claim.rows) == count
         ends.append({row.leased_until - now for row in claim.rows.values()})
 
@@ -449,16 +449,16 @@ def test_two_looks_never_overlap(reporting: Any) -> None:
     configuration = config.for_site(reporting.SITE_ID)
     assert configuration is not None
     now = timezone.now()
-    claim = leases.claim(configuration.site_id, KEY, [learner.pk], now)
+    claim = reported_state.claim(configuration.site_id, KEY, [learner.pk], now)
     assert set(claim.rows) == {learner.pk}
 
     observed = observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], now)
     assert observed.busy == {learner.pk}
     assert reported() == []
     # A look that lost its lease settles nothing.
-    later = now + leases.LEASE + timedelta(seconds=1)
+    later = now + reported_state.LEASE + timedelta(seconds=1)
     assert observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], later).statements == 1
-    leases.release(claim.lease)
+    reported_state.release(claim.lease)
     assert reported() == [("started", "")]
 
 

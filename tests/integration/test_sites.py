@@ -206,7 +206,7 @@ def test_an_lms_that_cannot_be_asked_is_not_taken_for_a_mistake(monkeypatch: pyt
         raise PlatformUnavailable("site_configuration.models.SiteConfiguration")
 
     site = claimed()
-    monkeypatch.setattr(edx_platform, "sites_of_orgs", broken)
+    monkeypatch.setattr(edx_platform, "sites_by_org", broken)
 
     assert status.take(timezone.now()).sites[site.pk].may_have_courses
     assert said_of(site) == "well"

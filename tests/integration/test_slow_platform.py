@@ -14,7 +14,7 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models import LearnerCourse, Notice, Statement
-from percipio_openedx.reporting import due, observed_state, report_due
+from percipio_openedx.reporting import course_progress, due, report_due
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, one_by_one, progress_asked
 
 pytestmark = [
@@ -34,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Of whom the platform was asked; each answer moves the clock on, which starts at 0."""
     learners = progress_asked(monkeypatch)
     clock = SimpleNamespace(monotonic=lambda: len(learners) * EACH)
-    monkeypatch.setattr(observed_state, "time", clock)
+    monkeypatch.setattr(course_progress, "time", clock)
     monkeypatch.setattr(due, "time", clock)
     with one_by_one():
         yield learners

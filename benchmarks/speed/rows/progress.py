@@ -119,11 +119,11 @@ def _insert(model: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 def _answers(ids: Sequence[int]) -> dict[int, Any]:
     """What is answered, in chunks as a pass does."""
-    from percipio_openedx.reporting import observed_state
+    from percipio_openedx.reporting import course_progress
 
     found = {}
     for start in range(0, len(ids), CHUNK):
-        found.update(observed_state.answers(COURSE, ids[start : start + CHUNK]).found)
+        found.update(course_progress.answers(COURSE, ids[start : start + CHUNK]).found)
     return found
 
 
@@ -182,7 +182,7 @@ def one(quick: bool) -> Figures:
     from django.core.cache import cache
 
     from percipio_openedx import edx_platform
-    from percipio_openedx.reporting import observed_state
+    from percipio_openedx.reporting import course_progress, progress
 
     large = f"course-v1:{world.ORG}+ONE900+2026"
     ids = _learners(_course(large, SECTIONS, UNITS_OF_EACH), 5 if quick else 20)
@@ -198,17 +198,17 @@ def one(quick: bool) -> Figures:
         def observe(user_id: int, course_key: str = course_key) -> None:
             # As `reporting.observe` decides it for somebody who did something.
             is_read = edx_platform.is_counted(course_key, 1)
-            state = observed_state.course_state(course_key, [user_id]) if is_read else None
-            observed_state.answers(course_key, [user_id], state=state)
+            state = progress.course_state(course_key, [user_id]) if is_read else None
+            course_progress.answers(course_key, [user_id], state=state)
 
         for user_id in ids:
             # What is known of the course stays; that others did something lately does not.
             cache.clear()
             edx_platform.forget_outlines()
-            observed_state.course_state(course_key, ids[:1])
+            progress.course_state(course_key, ids[:1])
             for name, work in (("asked", ask), ("alone", observe)):
                 times[name].append(_timed(lambda work=work, user_id=user_id: work(user_id))[2])  # type: ignore[misc]
-        observed_state.answers(course_key, ids)
+        course_progress.answers(course_key, ids)
         for user_id in ids:
             times["shared"].append(_timed(lambda user_id=user_id: observe(user_id))[2])  # type: ignore[misc]
         waits = {"asked": sum(delays.values()), "alone": sum(delays.values()), "shared": 0.0}

@@ -22,7 +22,7 @@ from social_django.models import UserSocialAuth
 from percipio_openedx import config
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
 from percipio_openedx.models.learner_course import Part, registration_for
-from percipio_openedx.reporting import failures, findings, leases, report_due
+from percipio_openedx.reporting import failures, findings, report_due, reported_state
 from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
@@ -213,7 +213,7 @@ def test_a_failure_that_cannot_be_kept_keeps_the_notice(learners: list[Any]) -> 
         refusing("INSERT", ObservationFailure, f"NEW.user_id = {bad.pk}"),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(findings, "_longest", lambda _: 0)
+        patch.setattr(findings, "LONGEST_VERB", 0)
         report_due()
         assert failing() == ids(*learners) - ids(bad)
         assert set(Notice.objects.values_list("user_id", flat=True)) == ids(bad)
@@ -223,7 +223,7 @@ def test_a_failure_that_cannot_be_kept_keeps_the_notice(learners: list[Any]) -> 
 
 def test_a_lease_from_a_clock_that_was_wrong_holds_nobody(learners: list[Any]) -> None:
     with time_machine.travel(timezone.now() + timedelta(days=30)):
-        leases.claim(1, KEY, [learners[0].pk], timezone.now())
+        reported_state.claim(1, KEY, [learners[0].pk], timezone.now())
     report_due()
     assert reported() == ids(*learners)
 
@@ -270,7 +270,7 @@ def test_a_verb_beyond_its_column(
     monkeypatch.setattr(Wordy, "target", learners[5].email)
     settings.OPEN_EDX_FILTERS_CONFIG = {VERB_FILTER: {"pipeline": [f"{__name__}.Wordy"], "fail_silently": False}}
     if not is_asked_before:
-        monkeypatch.setattr(findings, "_longest", lambda _: 10**6)
+        monkeypatch.setattr(findings, "LONGEST_VERB", 10**6)
     report_due()
     if not is_asked_before and connection.vendor == "sqlite":
         assert reported() == ids(*learners)

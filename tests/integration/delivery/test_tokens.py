@@ -13,8 +13,8 @@ from percipio_openedx import config
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.outcomes import DeliveryError
 from percipio_openedx.delivery.tokens import Tokens
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Outcome
-from percipio_openedx.secret import Secret
 from percipio_sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db

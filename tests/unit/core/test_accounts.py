@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from percipio_openedx.config import AccountInForce, Configuration
 from percipio_openedx.config.values import learner_rule
 from percipio_openedx.data import Learner, SocialLink
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api, HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.reporting.identity import account_of, identify, needs_external_ids, needs_links
-from percipio_openedx.secret import Secret
 
 SITE = Configuration(1, Api.STATEMENTS, "", "", "", "", "", Secret(""), learner_home_page="https://lms.example.com")
 MISTAKE = PercipioConfigurationError("client_secret (acme)", "is wrong")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from requests import Request
 from urllib3.util import parse_url
 
+from percipio_openedx import config
 from percipio_openedx.config.addresses import (
     NoUrl,
     PrivateHosts,
@@ -18,9 +20,9 @@ from percipio_openedx.config.addresses import (
     is_public,
     is_segment,
     literal,
-    private_hosts,
     read_url,
 )
+from percipio_openedx.exceptions import PercipioConfigurationError
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_loopback_is_what_says_so_in_so_many_words(host: str, is_so: bool) -> No
     assert is_loopback(host) is is_so
 
 
-ALLOWED = private_hosts([" Gateway.Corp ", "10.1.0.0/16", "192.168.0.9", "fd00::/8"])
+ALLOWED = [" Gateway.Corp ", "10.1.0.0/16", "192.168.0.9", "fd00::/8"]
 
 
 @pytest.mark.parametrize(
@@ -168,12 +170,14 @@ ALLOWED = private_hosts([" Gateway.Corp ", "10.1.0.0/16", "192.168.0.9", "fd00::
         *(("x.gateway.corp", "10.9.9.9", False), ("gateway.corp.evil", "10.9.9.9", False)),
     ],
 )
-def test_what_is_allowed(host: str, address: str, is_so: bool) -> None:
-    assert ALLOWED.allow(host, ip_address(address)) is is_so
+def test_what_is_allowed(host: str, address: str, is_so: bool, settings: Any) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = ALLOWED
+    assert config.private_hosts().allow(host, ip_address(address)) is is_so
 
 
-def test_nothing_is_allowed_by_an_empty_list() -> None:
-    assert private_hosts([]) == PrivateHosts()
+def test_nothing_is_allowed_by_an_empty_list(settings: Any) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = []
+    assert config.private_hosts() == PrivateHosts()
     assert not PrivateHosts().allow("any", ip_address("10.0.0.1"))
 
 
@@ -181,6 +185,7 @@ def test_nothing_is_allowed_by_an_empty_list() -> None:
     "one",
     ["", " ", None, 10, "*", "*.corp", "https://gateway.corp", "gateway.corp:443", "10.1.2.3/16", "[::1]", "127.1"],
 )
-def test_what_could_never_match_is_a_mistake(one: object) -> None:
-    with pytest.raises(ValueError, match="is no host name, address or network"):
-        private_hosts([one])
+def test_what_could_never_match_is_a_mistake(one: object, settings: Any) -> None:
+    settings.PERCIPIO_PRIVATE_HOSTS = [one]
+    with pytest.raises(PercipioConfigurationError, match="is no host name, address or network"):
+        config.private_hosts()

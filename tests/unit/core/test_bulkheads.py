@@ -85,6 +85,18 @@ def test_an_outage_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert work.calls == 1
 
 
+def test_an_outage_passes_where_no_item_is_to_blame() -> None:
+    outage = OperationalError(1205, "Lock wait timeout exceeded")
+    with pytest.raises(OperationalError), bulkhead(Boundary.LEARNER, passes_outages=True):
+        raise outage
+    with bulkhead(Boundary.LEARNER, passes_outages=True) as contained:
+        raise ValueError
+    assert contained.reason == "ValueError"
+    with bulkhead(Boundary.STEP) as contained:
+        raise outage
+    assert contained.error is outage
+
+
 @pytest.mark.parametrize(
     ("error", "answers", "expected"),
     [

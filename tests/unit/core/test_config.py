@@ -17,9 +17,9 @@ from django.utils import translation
 
 from percipio_openedx import checks, config
 from percipio_openedx.config.site import SHAPING, Configuration
+from percipio_openedx.encryption import MASK, Secret
 from percipio_openedx.enums import Api, Kind, Undone
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import MASK, Secret
 from percipio_openedx.settings.common import DEFAULTS, UNTRACKED, keep_out_of_tracking_log, plugin_settings
 
 CANARY = "canary-7f3a"

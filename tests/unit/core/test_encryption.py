@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from percipio_openedx import checks, encryption
+from percipio_openedx.encryption import Secret, StoredSecret, UnreadableSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.secret import Secret, StoredSecret, UnreadableSecret
 
 CANARY = Secret("canary-9d41")
 OLD, NEW = "the older text of keys 4f0a9c", "the newer text of keys 83be17"

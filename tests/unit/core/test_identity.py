@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api
 from percipio_openedx.exceptions import LearnerNotNamed
 from percipio_openedx.reporting.identity import identify, needs_links, scalar
-from percipio_openedx.secret import Secret
 
 HOME = "https://acme.percipio.com"
 SITE = Configuration(

@@ -14,8 +14,8 @@ from percipio_openedx.config import Configuration
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.exchange import Reply
 from percipio_openedx.delivery.outcomes import DeliveryError
+from percipio_openedx.encryption import Secret
 from percipio_openedx.enums import Api, Outcome
-from percipio_openedx.secret import Secret
 
 SECRET = "canary-secret"
 CONFIGURATION = Configuration(
