@@ -232,9 +232,10 @@ def _shown(key: CourseKey) -> tuple[bool, datetime | None]:
     is_shown = bool(certificates_viewable_for_course(overview))
     if overview.self_paced or overview.certificates_show_before_end:
         return is_shown, None
-    # Values of ``xmodule.data.CertificatesDisplayBehaviors``.
+    # Values of ``xmodule.data.CertificatesDisplayBehaviors``. An overview just built holds its members, which equal the
+    # values, while ``str()`` of one is its name.
     days = {"end_with_date": overview.certificate_available_date, "end": overview.end}
-    return is_shown, days.get(str(overview.certificates_display_behavior))
+    return is_shown, days.get(overview.certificates_display_behavior)
 
 
 @platform("certificates.models.GeneratedCertificate.history")

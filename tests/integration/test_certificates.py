@@ -20,6 +20,7 @@ from lms.djangoapps.certificates.api import certificates_viewable_for_course
 from lms.djangoapps.certificates.generation import generate_course_certificate
 from lms.djangoapps.certificates.models import GeneratedCertificate
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+from xmodule.data import CertificatesDisplayBehaviors
 
 from demo.learning.faults import Fault, broken
 from percipio_openedx import edx_platform
@@ -245,6 +246,20 @@ def test_the_day_agrees_with_what_the_platform_says_of_now(
     assert shown_from is None or (shown_from < timezone.now()) is is_shown
     held = Certificate(MARCH, is_held=True, is_available=is_shown, available_at=shown_from)
     assert (held.awarded_at is not None) is is_shown
+
+
+def test_an_overview_that_the_platform_has_just_built_says_the_day_too(
+    learner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its behavior is a member of the platform's enumeration (``CourseDetails.validate_certificate_settings``)."""
+    becomes(learner, 10, "downloadable")
+    overview = CourseOverview.objects.get()
+    overview.certificates_display_behavior = CertificatesDisplayBehaviors.END_WITH_DATE
+    overview.certificate_available_date = MARCH + 40 * DAY
+    monkeypatch.setattr(CourseOverview, "get_from_id", lambda _: overview)
+    found = edx_platform.certificates(KEY, [learner.pk])[learner.pk]
+
+    assert found.awarded_at == found.available_at == MARCH + 40 * DAY
 
 
 def test_what_an_instructor_reset_is_nothing_that_the_learner_did(settings: Any) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum
 
 
-class CertificatesDisplayBehaviors(StrEnum):
+class CertificatesDisplayBehaviors(str, Enum):  # noqa: UP042 - as the platform has it
     """When a course shows its certificates."""
 
     END = "end"
