@@ -26,10 +26,12 @@ def test_everything_arrives_in_batches(site: Sandbox) -> None:
 
     assert sorted(received(site)) == sorted(str(uuid) for uuid in Statement.objects.values_list("uuid", flat=True))
     assert set(states().values()) == {State.DELIVERED}
-    assert list(DeliveryAttempt.objects.order_by("id").values_list("statements", "accepted", "status", "outcome")) == [
-        (50, 50, 200, "accepted"),
-        (50, 50, 200, "accepted"),
+    # Several are in flight at once, and which is answered first is chance.
+    attempts = DeliveryAttempt.objects.values_list("statements", "accepted", "status", "outcome")
+    assert sorted(attempts) == [
         (20, 20, 200, "accepted"),
+        (50, 50, 200, "accepted"),
+        (50, 50, 200, "accepted"),
     ]
 
 
