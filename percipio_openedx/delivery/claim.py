@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from uuid import UUID
@@ -31,6 +32,7 @@ PAGE = 900
 _COLUMNS = ("pk", "uuid", "attempts", "body", "track", "refusals", "refused_after", "actor_key")
 
 
+@dataclass(slots=True)
 class Claims:
     """The claims of one delivery session at a destination.
 
@@ -39,20 +41,12 @@ class Claims:
     first. ``items_first`` puts off what waits for the catalog.
     """
 
-    def __init__(
-        self,
-        destination_id: int,
-        lease: UUID,
-        longest_request: float,
-        built_by: str = "",
-        items_first: ItemsFirst | None = None,
-    ) -> None:
-        self._built_by = built_by
-        self._items_first = items_first
-        self._destination_id = destination_id
-        self._lease = lease
-        self._lasts = timedelta(seconds=LEASE + longest_request)
-        self.is_drained = False
+    destination_id: int
+    lease: UUID
+    longest_request: float
+    built_by: str = ""
+    items_first: ItemsFirst | None = None
+    is_drained: bool = False
 
     def claim(self, now: datetime, most: int) -> tuple[Row, ...]:
         """Claim up to ``most`` due statements in due order.
@@ -89,7 +83,7 @@ class Claims:
         return self._take_one(self._unsuspected(now, newest=True), now)
 
     def _due(self, now: datetime) -> StatementQuerySet:
-        return Statement.objects.filter(destination_id=self._destination_id).due(now)
+        return Statement.objects.filter(destination_id=self.destination_id).due(now)
 
     def _unsuspected(self, now: datetime, *, newest: bool) -> int | None:
         due = self._due(now).filter(refused_after__isnull=True, refusals__isnull=True)
@@ -101,12 +95,13 @@ class Claims:
 
     def _take(self, candidates: list[int], now: datetime) -> tuple[Row, ...]:
         """Claim the candidates still free, and set aside rows built by an outdated configuration."""
-        if self._built_by:
-            shaped_otherwise = Statement.objects.filter(pk__in=candidates).shaped_otherwise(self._built_by)
+        if self.built_by:
+            shaped_otherwise = Statement.objects.filter(pk__in=candidates).shaped_otherwise(self.built_by)
             if stale := set(shaped_otherwise.values_list("pk", flat=True)):
                 _outdate(stale, now)
                 candidates = [pk for pk in candidates if pk not in stale]
-        return _take(candidates, self._lease, now + self._lasts) if candidates else ()
+        until = now + timedelta(seconds=LEASE + self.longest_request)
+        return _take(candidates, self.lease, until) if candidates else ()
 
     def _free_heads(self, due: StatementQuerySet, now: datetime, first: int = PAGE) -> Iterator[list[int]]:
         """Yield the heads of line among these in non-empty pages; the first searches ``first`` rows.
@@ -120,7 +115,7 @@ class Claims:
         while page := list(pks[start : start + size]):
             heads = Statement.objects.filter(pk__in=page, state=State.WAITING).heads_of_line()
             found = list(heads.values_list("pk", "course_key", "stored_at"))
-            late = self._items_first.put_off(found, now) if self._items_first else set()
+            late = self.items_first.put_off(found, now) if self.items_first else set()
             free = {pk for pk, *_ in found} - late
             if free:
                 yield [pk for pk in page if pk in free]

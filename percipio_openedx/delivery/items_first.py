@@ -10,7 +10,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Least
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
@@ -61,10 +62,12 @@ class ItemsFirst:
         patient = [row for row in rows if now - self._patience < row[2] <= now + AGAIN]
         waiting = self._without_item({course_key for _pk, course_key, _at in patient} - self._free)
         late = [row for row in patient if row[1] in waiting]
-        if late:
-            soon = {pk for pk, _key, at in late if at + self._patience <= now + AGAIN}
-            _put_off(soon, {pk for pk, *_ in late} - soon, self._patience, now)
-        return {pk for pk, *_ in late}
+        pks = {pk for pk, *_ in late}
+        if pks:
+            # Until the patience ends, or for an hour.
+            again = Value(now + AGAIN, output_field=DateTimeField())
+            _put_off(pks, Least(F("stored_at") + self._patience, again))
+        return pks
 
     def _without_item(self, course_keys: set[str]) -> set[str]:
         """Return those of the course runs that are offered, and whose item Percipio has not accepted.
@@ -108,7 +111,5 @@ class ItemsFirst:
 
 
 @persistently
-def _put_off(soon: Iterable[int], others: Iterable[int], patience: timedelta, now: datetime) -> None:
-    """Put off until the patience ends, or for an hour."""
-    Statement.objects.filter(pk__in=list(soon)).await_item(F("stored_at") + patience)
-    Statement.objects.filter(pk__in=list(others)).await_item(now + AGAIN)
+def _put_off(pks: Iterable[int], due_at: Least) -> None:
+    Statement.objects.filter(pk__in=list(pks)).await_item(due_at)

@@ -88,7 +88,8 @@ def release_failed(
     Untouched if credentials are refused; otherwise they queue behind untried rows and keep the answer. ``since`` is the
     destination's success count when a request holding them first failed; None where the failure says nothing of them.
     """
-    held, blame = _held([row.pk for row in rows], lease), {} if since is None else {"refused_after": _first(since)}
+    held = _held([row.pk for row in rows], lease)
+    blame: dict[str, Any] = {} if since is None else {"refused_after": _first(since)}
     if verdict.outcome is Outcome.UNAUTHORIZED:
         return held.release(**blame)
     return held.retry_later(now, verdict.status, verdict.message, **blame)

@@ -72,7 +72,10 @@ def test_refusals(status: int, body: bytes, outcome: Outcome) -> None:
 def test_words_and_retry_after_without_the_secret() -> None:
     with pytest.raises(DeliveryError) as raised:
         fetched(429, f"client {SECRET} is too fast".encode(), {"Retry-After": "7"})
-    assert (raised.value.answer.message, raised.value.answer.retry_after) == ("token endpoint, 429: client … is too fast", 7.0)
+    assert (raised.value.answer.message, raised.value.answer.retry_after) == (
+        "token endpoint, 429: client … is too fast",
+        7.0,
+    )
 
 
 ODD: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text())

@@ -29,9 +29,7 @@ _check_event_date = passing(
     lambda value: parse_event_date(value) is not None, "a UTC time as 2024-05-13T14:25:00Z, without fractions"
 )
 _check_percentage = passing(lambda value: is_whole(value) and 0 <= value <= 100, "a whole number from 0 to 100")
-_check_seconds = passing(
-    lambda value: is_whole(value) and value >= 0, "a whole number of seconds, not negative"
-)
+_check_seconds = passing(lambda value: is_whole(value) and value >= 0, "a whole number of seconds, not negative")
 
 _record_shape = Shape(
     {
