@@ -16,7 +16,6 @@ from uuid import UUID
 
 import isodate
 from event_routing_backends.processors.xapi.transformer_processor import XApiProcessor
-from eventtracking.processors.exceptions import NoTransformerImplemented
 from openedx_filters.exceptions import OpenEdxFilterException
 
 from percipio_openedx.data import BuiltStatement, Milestone, StatementContext
@@ -47,8 +46,6 @@ class PercipioXApiProcessor(XApiProcessor):  # type: ignore[misc]
         """Return the statement of an event, in a list, or raise ``StatementError`` with the class of the error only."""
         try:
             statement = self.get_transformed_event(event)
-        except NoTransformerImplemented as error:
-            raise StatementError("verb", "no transformer is registered for this milestone") from error
         except (ValueError, TypeError, AttributeError, LookupError, OpenEdxFilterException) as error:
             raise StatementError("statement", f"could not be transformed ({type(error).__name__})") from None
         return [statement.as_version()]
@@ -158,11 +155,8 @@ def _own_result(milestone: Milestone) -> dict[str, Any] | None:
         case Kind.FAILED:
             return {"success": False}
         case Kind.COMPLETED:
-            return (
-                {"completion": True}
-                if milestone.success is None
-                else {"completion": True, "success": milestone.success}
-            )
+            known = {} if milestone.success is None else {"success": milestone.success}
+            return {"completion": True, **known}
     return None
 
 
@@ -213,15 +207,13 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes, track: bytes 
     if seconds is None and track is not None:
         # A filter step may have left it out of the statement alone.
         seconds = json.loads(track).get("duration_spent")
-    score, success = result.get("score"), result.get("success")
-    scaled = score.get("scaled") if isinstance(score, dict) else None
-    is_number = isinstance(scaled, int | float) and not isinstance(scaled, bool)
+    score = result.get("score", {}).get("scaled")
     return Milestone(
         kind=found,
         at=at,
         percent=percent,
-        score=float(scaled) if is_number and scaled is not None else None,
-        success=success if isinstance(success, bool) else None,
+        score=None if score is None else float(score),
+        success=result.get("success"),
         seconds=seconds,
         round=rounds,
         retracts=retracts,

@@ -69,16 +69,9 @@ class StatementFreezeRequested(OpenEdxPublicFilter):  # type: ignore[misc]
     def run_filter(
         cls, statement: Document, record: Document | None, *, user_id: int, course_key: str, kind: Kind
     ) -> tuple[Any, Any]:
-        """Return the statement and the Track record as the steps leave them.
+        """Return the statement and the Track record as the steps leave them, or raise what a step raises.
 
-        Arguments:
-            statement: the xAPI statement, complete.
-            record: the Track record; None for a milestone that Track has no form for.
-            kind: the milestone.
-
-        Raises:
-            PreventStatement: a step stops the milestone.
-            Exception: a step broke.
+        ``record`` is None for a milestone that Track has no form for.
         """
         data = cls.run_pipeline(statement=statement, record=record, user_id=user_id, course_key=course_key, kind=kind)
         return data.get("statement"), data.get("record")

@@ -7,9 +7,8 @@ apply here as well; the hook for the course is this plugin's own.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
-from uuid import UUID
 
 import tincan
 from event_routing_backends.processors.openedx_filters.decorators import openedx_filter
@@ -43,13 +42,11 @@ class CourseTransformer(XApiTransformer):  # type: ignore[misc]
         verb = _VERBS[self.event["name"]]
         return tincan.Verb(id=verb, display=tincan.LanguageMap({FALLBACK_LANGUAGE: verb.removeprefix(ADL_VERBS)}))
 
-    def get_event_id(self) -> UUID:
-        statement_id: UUID = self.event["data"]["statement_id"]
-        return statement_id
+    def get_event_id(self) -> Any:
+        return self.event["data"]["statement_id"]
 
-    def get_timestamp(self) -> datetime:
-        at: datetime = self.event["timestamp"]
-        return at
+    def get_timestamp(self) -> Any:
+        return self.event["timestamp"]
 
     @openedx_filter(filter_type=ACTOR_FILTER)  # type: ignore[untyped-decorator]
     def get_actor(self) -> tincan.Agent:

@@ -18,7 +18,7 @@ from percipio_openedx.data import LearnerIdentity, Milestone, StatementContext
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
-from percipio_openedx.statements.build import PercipioXApiProcessor, build
+from percipio_openedx.statements.build import build
 from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, PercipioRegistry
 from percipio_openedx.statements.vocabulary import VERBS, event_name
 from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, VERB_FILTER, a_context
@@ -89,11 +89,6 @@ def test_each_milestone_has_its_transformer() -> None:
 def test_the_registry_of_event_routing_backends_is_left_alone() -> None:
     assert PercipioRegistry.mapping is not XApiTransformersRegistry.mapping
     assert [name for name in XApiTransformersRegistry.mapping if name.startswith("percipio")] == []
-
-
-def test_an_unknown_event_is_an_error() -> None:
-    with pytest.raises(StatementError, match=r"^verb: no transformer"):
-        PercipioXApiProcessor().transform_event({"name": "percipio.course.unheard"})
 
 
 def test_a_filter_step_may_change_the_actor(steps: dict[str, Any]) -> None:

@@ -71,9 +71,7 @@ def test_a_retraction_anew_takes_back_what_was_reported_anew() -> None:
     assert built[1].retracts == built[0].id
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b'{"result": 1}', b'{"result": {"score": 7, "success": "yes", "duration": "soon"}}']
-)
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"result": 1}', b'{"result": {"duration": "soon"}}'])
 def test_a_body_that_says_nothing_gives_a_milestone_without_a_result(body: bytes) -> None:
     assert milestone_of("passed", "", AT, body) == Milestone(Kind.PASSED, AT)
 
