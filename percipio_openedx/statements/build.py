@@ -97,8 +97,6 @@ def _record(context: StatementContext, at: datetime) -> dict[str, Any] | None:
         return None
     if not context.content_id:
         raise StatementError("content_id", "is empty")
-    if not context.identity.scalar:
-        raise StatementError("user", "is empty")
     percentages = {Kind.PROGRESSED: milestone.percent or 0, Kind.COMPLETED: 100}
     record: dict[str, Any] = {
         "content_id": context.content_id,

@@ -180,7 +180,7 @@ def test_what_cannot_be_said_is_an_error_without_personal_data(context: Statemen
 
 
 def test_a_learner_without_any_name_is_refused_for_track_too() -> None:
-    with pytest.raises(StatementError, match=r"^user: is empty$"):
+    with pytest.raises(StatementError, match=r"^actor.account.name: is empty"):
         build(replace(COMPLETED, identity=LearnerIdentity(home_page="https://lms.example.com")), now=NOW)
 
 
