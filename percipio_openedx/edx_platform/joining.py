@@ -7,6 +7,7 @@ from copy import copy
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from django.db import connections
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from django.http import QueryDict
@@ -28,7 +29,7 @@ _FACTS = ("display_name", "language", *_TIMES)
 def runs_like(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
     """Return the course runs with these keys, or whose key begins so. One query, by the primary key.
 
-    Read as it is stored: ``get_from_id`` would write what is outdated.
+    Read as it is stored: ``get_from_id`` would write what is outdated. Most databases ignore case.
     """
     exact = Q(pk__in=[key for key in map(_key, keys) if key is not None])
     found = _with_text(exact | _begin_with(beginnings)).values("text", *_FACTS)
@@ -54,9 +55,12 @@ def run_keys(beginnings: Iterable[str]) -> list[str]:
 
 
 def _begin_with(beginnings: Iterable[str]) -> Q:
+    # On MySQL and MariaDB no index serves Django's ``startswith``, which is ``LIKE BINARY`` there; elsewhere none
+    # serves ``istartswith``. Callers compare exactly.
+    begins = "istartswith" if connections[_overviews().db].vendor == "mysql" else "startswith"
     wanted = Q(pk__in=())
     for beginning in beginnings:
-        wanted |= Q(pk__startswith=beginning)
+        wanted |= Q((f"pk__{begins}", beginning))
     return wanted
 
 
