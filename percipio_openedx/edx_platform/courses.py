@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from django.db import connections
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 from opaque_keys import InvalidKeyError
@@ -75,7 +76,10 @@ def course_runs(keys: Iterable[str] | None = None) -> list[CourseRun]:
 
 @platform("course_overviews.models.CourseOverview")
 def runs_like(keys: Iterable[str], beginnings: Iterable[str] = ()) -> list[CourseRun]:
-    """Return the course runs with these keys, or whose key begins so. One query, by the primary key."""
+    """Return the course runs with these keys, or whose key begins so. One query, by the primary key.
+
+    Most databases ignore case.
+    """
     return _runs(Q(pk__in=[key for key in map(_key, keys) if key is not None]) | _begin_with(beginnings))
 
 
@@ -93,9 +97,12 @@ def _overviews() -> Any:
 
 
 def _begin_with(beginnings: Iterable[str]) -> Q:
+    # On MySQL and MariaDB no index serves Django's ``startswith``, which is ``LIKE BINARY`` there; elsewhere none
+    # serves ``istartswith``. Callers compare exactly.
+    begins = "istartswith" if connections[_overviews().db].vendor == "mysql" else "startswith"
     wanted = Q(pk__in=())
     for beginning in beginnings:
-        wanted |= Q(pk__startswith=beginning)
+        wanted |= Q((f"pk__{begins}", beginning))
     return wanted
 
 

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from lms.djangoapps.courseware import access
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 
-from percipio_openedx import edx_platform
+from benchmarks.pull import handler_reads
+from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.launch import find
 from percipio_openedx.models import CourseOverride, PercipioConfiguration
@@ -479,6 +480,21 @@ class TestContentIds:
         contents = {"course": ID, "course_run": KEY, "url": f"https://lms.example.com/courses/{KEY}"}
         with django_assert_max_num_queries(20):
             assert browser.get(path(contents.get(rule, "DemoX-CS101"))).status_code == HTTPStatus.OK
+
+    @pytest.mark.services
+    @pytest.mark.parametrize("rule", ["course", "slug"])
+    def test_a_database_reads_no_other_courses(self, settings: Any, rule: str) -> None:
+        assert connection.vendor == "mysql", "this is about MariaDB and MySQL: set PERCIPIO_TEST_DATABASE_URL"
+        course = a_run()
+        CourseOverview.objects.bulk_create(
+            CourseOverview(id=f"course-v1:BenchX+CS{number}+2026", version=19, _location=block(course, 0), org="BenchX")
+            for number in range(3000)
+        )
+        content, settings.PERCIPIO_CONTENT_ID = {"course": ID, "slug": "DemoX-CS101"}[rule], rule
+        launch = config.launch_for(Site.objects.get_current().pk)
+        before = handler_reads()
+        assert [run.key for run in find.item(content, Site.objects.get_current().pk, launch).runs] == [KEY]
+        assert handler_reads() - before < 100
 
 
 class TestSites:

@@ -26,7 +26,7 @@ class ProviderConfig(ConfigurationModel):
     @property
     def provider_id(self) -> str:
         """The id by which the platform names the provider, for example `saml-school`."""
-        return f"{self.prefix}-{self.slug}"
+        return f"{self.prefix}-{getattr(self, self.KEY_FIELDS[-1])}"
 
 
 class OAuth2ProviderConfig(ProviderConfig):
