@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import OperatorAdmin, course_names, demand, shown_course
+from percipio_openedx.admin.base import OperatorAdmin, course_names, shown_course
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.operations import BackfillRun
@@ -89,7 +89,6 @@ def _midnight(day: date | None) -> datetime | None:
 
 def start(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     """Ask what to back-fill, show the forecast, and start what was forecast."""
-    demand(request, "run_backfillrun")
     form = BackfillForm(request.POST or None)
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +37,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
     fields = (*list_display[:-1], "course", "enrollment_id", "problem", "finished_at")
     change_form_template = "admin/percipio_openedx/backfill_run.html"
     pages = (
+        ("add/", "backfillrun_add", "backfill_pages.start", "run_backfillrun"),
         ("<int:pk>/stop/", "backfillrun_stop", "backfill_pages.stop", "run_backfillrun"),
         ("<int:pk>/resume/", "backfillrun_resume", "backfill_pages.resume", "run_backfillrun"),
     )
@@ -73,11 +74,6 @@ class BackfillRunAdmin(ReadOnlyAdmin):
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the operator may start one: that is a page of its own, with a forecast."""
         return may(request, "run_backfillrun")
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        from percipio_openedx.admin import backfill_pages
-
-        return backfill_pages.start(self, request)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Say whether somebody carries an unfinished run on, so that it can be stopped or resumed."""

@@ -12,7 +12,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -27,15 +26,16 @@ from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import effect, labels, problems, setup_steps, sites, status
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.operations.setup_steps import ConnectionTest, SetupState, SiteSetup
 
-BADGES: Mapping[SetupState, tuple[str, str | Promise]] = {
+BADGES: Mapping[SetupState, tuple[str, Text]] = {
     SetupState.DONE: ("well", gettext_lazy("done")),
     SetupState.NOW: ("warning", gettext_lazy("now")),
     SetupState.LATER: ("quiet", gettext_lazy("not yet")),
     SetupState.PROBLEM: ("error", gettext_lazy("problem")),
 }
-SOURCES: Mapping[str, str | Promise] = {
+SOURCES: Mapping[str, Text] = {
     "accounts": gettext_lazy("its accounts, in the admin"),
     "admin": gettext_lazy("its configuration in the admin"),
     "settings": gettext_lazy("the settings (PERCIPIO_…)"),
@@ -155,7 +155,7 @@ def _switch_on(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> 
     return here
 
 
-def _what(meant: Configuration) -> Iterator[tuple[str | Promise, str]]:
+def _what(meant: Configuration) -> Iterator[tuple[Text, str]]:
     """Yield what is reported, and as what, of a site without looking into its accounts."""
     yield (
         LABELS["milestones"],

@@ -121,7 +121,7 @@ def test_no_text_of_the_code_is_missing(language: str, tmp_path: Path) -> None:
     if shutil.which("xgettext") is None:
         pytest.skip("GNU gettext is not installed")
     ignored = shutil.ignore_patterns("__pycache__", "sandbox", "*.mo")
-    shutil.copytree(PACKAGE, tmp_path / "percipio_openedx", ignore=ignored)
+    shutil.copytree(PACKAGE, tmp_path / "percipio_openedx", ignore=ignored, symlinks=True)
     command = [sys.executable, "-m", "django", "makemessages", "--locale", language, "--no-wrap", "--no-location"]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     folder = tmp_path / "percipio_openedx"

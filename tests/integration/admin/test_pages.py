@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.contrib import admin
 from django.contrib.sites.models import Site
 from django.db import connection
 from django.test import Client
@@ -109,6 +110,12 @@ def test_each_page_takes_its_permissions(configured: World, operator: Callable[.
         assert operator(*permissions, name=f"may{number}").get(url).status_code == 200, name
         assert operator(*permissions[:-1], name=f"not{number}").get(url).status_code == 403, name
         assert Client().get(url).status_code == 302, name
+
+
+def test_no_page_of_its_own_is_open_to_all_staff() -> None:
+    found = [page for one in admin.site._registry.values() for page in getattr(one, "pages", ())]
+    assert len(found) > 10
+    assert [name for _route, name, _view, *permissions in found if not permissions] == []
 
 
 def test_what_the_plugin_wrote_is_read_only(configured: World, everything: Client) -> None:
