@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -17,10 +18,7 @@ from percipio_openedx.models.fields import ExactCharField
 NAMESPACE = UUID("5f0c3a3e-7f0b-5a54-9d8e-6a1c2f7f4b10")
 
 # The fields of ``Reported`` with a column of their own; ``elsewhere`` is read from other rows.
-REPORTED = (
-    *("started", "percent", "passed", "failed", "completed"),
-    *("passed_round", "failed_round", "completed_round", "turned_at", "completed_at", "anew"),
-)
+REPORTED = tuple(one.name for one in fields(Reported) if one.name != "elsewhere")
 
 # Longer content ids (addresses of courses with quoted letters) are compared by their beginning.
 LONGEST_CONTENT_ID = 512

@@ -28,7 +28,6 @@ from percipio_openedx.models.configuration import OverrideBook
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
-from percipio_openedx.reporting.observed_state import ObservedLearner
 from percipio_openedx.reporting.reported_state import refused_names
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
@@ -193,7 +192,7 @@ def _hold(
     for course_key in sorted(enrolled, key=lambda one: (one in closed, one)):
         if course_key in closed:
             return found or str(closed[course_key]), ""
-        finding = find(rows[course_key], ObservedLearner(learner, Observed(enrollment=enrolled[course_key])))
+        finding = find(rows[course_key], learner, Observed(enrollment=enrolled[course_key]))
         if not finding.hold:
             return "", finding.account or ""
         found = found or str(finding.hold)

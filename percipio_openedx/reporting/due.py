@@ -140,7 +140,7 @@ def _report_everywhere(group: Group) -> bool:
             logger.warning("learners not observed count=%s problem=%s", len(user_ids), contained.reason)
         elif contained.error is not None:
             broken |= dict.fromkeys(user_ids, contained.reason)
-    failures.known(EVERY_COURSE, done).settle(done, {})
+    failures.Known(EVERY_COURSE, done).settle(done, {})
     failures.note(EVERY_COURSE, broken)
     return is_fit
 

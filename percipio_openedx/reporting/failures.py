@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
@@ -79,16 +78,17 @@ def try_now() -> int:
 # --- what became of an observation -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFailures:
-    """The failures of a course run, and of some of its learners, known when an observation begins."""
+class Known:
+    """The failures of a course run, and of some of its learners, known when an observation begins. One query."""
 
-    course_key: str
-    rows: Sequence[ObservationFailure]
+    def __init__(self, course_key: str, user_ids: Iterable[int]) -> None:
+        self._course_key = course_key
+        rows = ObservationFailure.objects.filter(user_id__in=[WHOLE_COURSE, *user_ids], course_key=course_key)
+        self._rows = list(rows)
 
     def progress_waits(self, now: datetime) -> bool:
         """Whether the platform failed to compute progress for the whole course run and is still backing off."""
-        return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self.rows)
+        return any(row.user_id == WHOLE_COURSE and row.part == Part.PROGRESS and row.waits(now) for row in self._rows)
 
     def settle(
         self, well: Collection[int], problems: Mapping[int, Unobserved], *, has_progress: bool = False
@@ -97,30 +97,22 @@ class KnownFailures:
 
         Their notices must stay. ``has_progress``: the platform computed any learner's progress.
         """
-        over = []
-        for row in self.rows:
-            problem = problems.get(row.user_id)
+
+        def is_over(row: ObservationFailure) -> bool:
             if row.user_id == WHOLE_COURSE:
-                is_over = row.part == Part.PROGRESS and has_progress
-            else:
-                is_over = row.user_id in well or (problem is not None and problem.part != row.part)
-            if is_over:
-                over.append(row)
-        _forget(over)
+                return row.part == Part.PROGRESS and has_progress
+            problem = problems.get(row.user_id)
+            return row.user_id in well or (problem is not None and problem.part != row.part)
+
+        _forget([row for row in self._rows if is_over(row)])
         unkept: frozenset[int] = frozenset()
         for part in Part:
             reasons = {user_id: one.reason for user_id, one in problems.items() if one.part is part}
             of_course = [one.reason for one in problems.values() if one.part is part and one.is_courses]
             if of_course and not has_progress:
                 reasons[WHOLE_COURSE] = of_course[0]
-            unkept |= note(self.course_key, reasons, part)
+            unkept |= note(self._course_key, reasons, part)
         return unkept
-
-
-def known(course_key: str, user_ids: Iterable[int]) -> KnownFailures:
-    """Return what is known of these learners and of the course run's progress. One query."""
-    rows = ObservationFailure.objects.filter(user_id__in=[WHOLE_COURSE, *user_ids], course_key=course_key)
-    return KnownFailures(course_key, list(rows))
 
 
 def note_course(course_key: str, reason: str) -> None:

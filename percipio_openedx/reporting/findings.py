@@ -25,7 +25,6 @@ from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationEr
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import LONGEST_VERB
 from percipio_openedx.reporting import identity, observed_state
-from percipio_openedx.reporting.observed_state import ObservedLearner
 from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
 
 logger = logging.getLogger(__name__)
@@ -142,23 +141,26 @@ class LearnerFinding:
 
 
 def finding_of(
-    row: LearnerCourse, seen: ObservedLearner, configuration: Configuration, refused: RefusedNames
+    row: LearnerCourse,
+    learner: Learner | None,
+    observed: Observed,
+    configuration: Configuration,
+    refused: RefusedNames,
 ) -> LearnerFinding:
     """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
 
     ``refused`` are the names that Percipio does not know (``reported_state.refused_names``).
     """
-    finding = LearnerFinding(row=row, observed=seen.observed, reported=row.reported)
-    learner = seen.learner
+    finding = LearnerFinding(row=row, observed=observed, reported=row.reported)
     if learner is None:
         finding.hold = HoldReason.UNKNOWN_LEARNER
     elif learner.is_retired:
         finding.hold = HoldReason.RETIRED
     elif not learner.is_active:
         finding.hold = HoldReason.INACTIVE
-    elif seen.observed.enrollment is None:
+    elif observed.enrollment is None:
         finding.hold = HoldReason.NOT_ENROLLED
-    elif configuration.modes and seen.observed.enrollment.mode not in configuration.modes:
+    elif configuration.modes and observed.enrollment.mode not in configuration.modes:
         finding.hold = HoldReason.MODE_LEFT_OUT
     else:
         with bulkhead(Boundary.NAME, passes_outages=True) as contained:
@@ -185,7 +187,7 @@ def findings_of(
     """
     seen = observed_state.read(course, list(rows), configuration, now, makes_ids=makes_ids)
     refused = refused_names(configuration, rows.keys())
-    findings = [finding_of(row, seen[user_id], configuration, refused) for user_id, row in rows.items()]
+    findings = [finding_of(row, *seen[user_id], configuration, refused) for user_id, row in rows.items()]
     accounts = {one.row.user_id: one.account or "" for one in findings if not one.hold}
     elsewhere = completed_elsewhere(configuration, course, accounts)
     for finding in findings:

@@ -52,7 +52,7 @@ def observe(
     known to have changed, except ``again``. Raises if no learner could be observed, so that the problem is the course
     run or the database; then the leases are released and nothing was decided.
     """
-    known = failures.known(course_key, user_ids)
+    known = failures.Known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
     counts = ObservationCounts()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -55,24 +55,16 @@ def left_out(course_keys: Iterable[str]) -> set[str]:
     return {key for key, answer in answers if answer is not None and not answer.is_reported}
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedLearner:
-    """One learner and the observed state, without the expensive progress."""
-
-    learner: Learner | None
-    observed: Observed
-
-
 def read(
     course: Course, user_ids: Sequence[int], configuration: Configuration, now: datetime, *, makes_ids: bool = True
-) -> dict[int, ObservedLearner]:
-    """Read the observed state of these learners in this course run, or raise ``PlatformUnavailable``.
+) -> dict[int, tuple[Learner | None, Observed]]:
+    """Read these learners and their observed state in this course run, without the expensive progress.
 
-    ``makes_ids`` as in ``read_learners``.
+    Raises ``PlatformUnavailable``. ``makes_ids`` as in ``read_learners``.
     """
     learners = read_learners(user_ids, configuration, makes_ids=makes_ids)
     observed = read_observed(course, user_ids, edx_platform.enrollments(course.key, user_ids), now)
-    return {user_id: ObservedLearner(learners.get(user_id), observed[user_id]) for user_id in user_ids}
+    return {user_id: (learners.get(user_id), observed[user_id]) for user_id in user_ids}
 
 
 def read_observed(

@@ -19,7 +19,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import identity, milestones, observed_state, progress
 from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observe import examine
-from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.reported_state import completed_elsewhere, refused_names
 from percipio_openedx.reporting.unreported import Unreported, unreported
 
@@ -103,8 +103,7 @@ def hold_of(user_id: int, course_key: str) -> HoldReason | Pause | None:
     learner = observed_state.read_learners([user_id], configuration, makes_ids=False).get(user_id)
     observed = Observed(enrollment=edx_platform.enrollments(course_key, [user_id]).get(user_id))
     row = LearnerCourse(user_id=user_id, course_key=course_key, site_id=configuration.site_id)
-    seen = ObservedLearner(learner, observed)
-    finding = finding_of(row, seen, configuration, refused_names(configuration, [user_id]))
+    finding = finding_of(row, learner, observed, configuration, refused_names(configuration, [user_id]))
     return HoldReason(finding.hold) if finding.hold else None
 
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Milestone, StatementContext
+from percipio_openedx.data import Learner, Milestone, Observed, StatementContext
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
@@ -33,7 +33,7 @@ from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import observed_state, store
 from percipio_openedx.reporting.findings import check_verb, finding_of
 from percipio_openedx.reporting.observe import context_of
-from percipio_openedx.reporting.observed_state import CourseBook, ObservedLearner
+from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
 from percipio_openedx.reporting.store import Replacement
 from percipio_openedx.statements.build import build, milestone_of
@@ -193,13 +193,13 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
 
 def _build(
     row: Statement,
-    seen: ObservedLearner,
+    seen: tuple[Learner | None, Observed],
     configuration: Configuration,
     refused: RefusedNames,
     context: Callable[..., StatementContext],
 ) -> Replacement:
     """Rebuild a statement; raise ``PercipioError`` if its learner cannot be named or it cannot be sent from here."""
-    finding = finding_of(row.learner_course, seen, configuration, refused)
+    finding = finding_of(row.learner_course, *seen, configuration, refused)
     chosen = finding.configuration
     if chosen is not None:
         _check_place(row, chosen)

@@ -196,7 +196,7 @@ def one(quick: bool) -> Figures:
             edx_platform.learner_progress(course_key, edx_platform.users([user_id])[user_id])
 
         def observe(user_id: int, course_key: str = course_key) -> None:
-            # As `reporting.observe` decides it for somebody who did something.
+            # As `reporting.progress` decides it for somebody who did something.
             is_read = edx_platform.is_counted(course_key, 1)
             state = progress.course_state(course_key, [user_id]) if is_read else None
             course_progress.answers(course_key, [user_id], state=state)

@@ -162,10 +162,10 @@ def test_an_enrollment_mode_reaches_the_rule_that_decides(monkeypatch: pytest.Mo
         enrolled(a_learner(name), course, mode=mode)
     finding_of, seen = reach.finding_of, set()
 
-    def watched(row: Any, one: Any, configuration: Any, refused: Any) -> Any:
-        assert one.observed == Observed(enrollment=one.observed.enrollment)
-        seen.add((row.course_key, row.site_id, one.observed.enrollment.mode, one.observed.enrollment.is_active))
-        return finding_of(row, one, configuration, refused)
+    def watched(row: Any, learner: Any, observed: Any, configuration: Any, refused: Any) -> Any:
+        assert observed == Observed(enrollment=observed.enrollment)
+        seen.add((row.course_key, row.site_id, observed.enrollment.mode, observed.enrollment.is_active))
+        return finding_of(row, learner, observed, configuration, refused)
 
     monkeypatch.setattr(reach, "finding_of", watched)
     count(of_site())
