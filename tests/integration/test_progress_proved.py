@@ -190,6 +190,78 @@ def test_a_difference_of_the_moment_is_none(
     assert not ProgressDifference.objects.exists()
 
 
+@pytest.fixture
+def two_tracks(course: CourseKey, learners: list[int]) -> tuple[list[int], list[int]]:
+    """Half of the units are locked for the first, and for nobody of the second."""
+    for unit in (1, 3):
+        StoredBlock.objects.filter(usage_key=block(course, unit)).update(gated=True)
+    verified = learners_of(course, 4, start=10)
+    CourseEnrollment.objects.filter(user_id__in=verified).update(mode="verified")
+    return learners, verified
+
+
+def upgraded(learner: Any) -> None:
+    CourseEnrollment.objects.filter(user=learner).update(mode="verified")
+
+
+def promoted(learner: Any) -> None:
+    key = CourseKey.from_string(KEY)
+    CourseAccessRole.objects.get_or_create(user=learner, org=key.org, course_id=key, role="staff")
+
+
+@pytest.mark.parametrize("change", [upgraded, promoted])
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("name", ["outcome", "outline_for"])
+def test_who_changes_while_the_platform_is_asked_speaks_for_nobody(
+    two_tracks: tuple[list[int], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    is_late: bool,
+    change: Callable[[Any], None],
+) -> None:
+    """What the platform says of the first learner of a class is believed of all in it."""
+    everybody = [*two_tracks[0], *two_tracks[1]]
+    asked, left = getattr(at_once, name), iter([True])
+
+    def meanwhile(key: CourseKey, user: Any, *others: Any) -> Any:
+        is_first = next(left, False)
+        if is_first and not is_late:
+            change(user)
+        answer = asked(key, user, *others)
+        if is_first and is_late:
+            change(user)
+        return answer
+
+    monkeypatch.setattr(at_once, name, meanwhile)
+    # The one who changed: of this one, both ways agree.
+    monkeypatch.setattr(course_progress.random, "sample", lambda some, size: sorted(some)[:size])
+    first, again = (observed_state.answers(KEY, everybody).found for _ in range(2))
+    users = edx_platform.users(everybody)
+    assert again == {pk: edx_platform.learner_progress(KEY, users[pk]) for pk in users}
+    # The one who changed may have been asked for before that.
+    assert first | {everybody[0]: again[everybody[0]]} == again
+    assert not ProgressDifference.objects.exists()
+
+
+def test_who_has_another_outline_by_now_proves_nothing_of_the_first(
+    two_tracks: tuple[list[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learners, verified = two_tracks
+    progress, left = edx_platform.learner_progress, iter([True])
+
+    def meanwhile(course_key: str, user: Any) -> Progress | None:
+        if next(left, False):
+            upgraded(user)
+        return progress(course_key, user)
+
+    wrong(monkeypatch, lambda one: one._replace(complete=one.complete + 1) if one.locked else one)
+    with monkeypatch.context() as patch:
+        patch.setattr(edx_platform, "learner_progress", meanwhile)
+        found = observed_state.answers(KEY, [*learners, *verified]).found
+    users = edx_platform.users([*learners, *verified])
+    assert found == {pk: progress(KEY, users[pk]) for pk in users}
+
+
 def test_what_fails_is_asked_one_by_one_and_logged_once(
     course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
