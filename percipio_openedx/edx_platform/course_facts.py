@@ -42,7 +42,7 @@ class CourseVersion(NamedTuple):
     Arguments:
         text: equal texts mean equal answers for learners of whom the same is true; empty if it cannot be told.
         structure: that part of it which tells of the collected structure.
-        is_cohorted: learners without a cohort are put into one when the platform is asked.
+        is_cohorted: learners without a cohort are (or may be) put into one when the platform is asked.
         gated_since: enrollments from then on are gated; None without gating.
     """
 
@@ -91,22 +91,22 @@ def course_version(key: CourseKey) -> CourseVersion:
     structure = outline_version(str(key))
     if not structure:
         return CourseVersion("")
-    now = timezone.now()
-    modes = [
-        (mode.slug, mode.expiration_datetime, mode.expiration_datetime is not None and mode.expiration_datetime < now)
-        for mode in CourseMode.modes_for_course(key, include_expired=True, only_selectable=False)
-    ]
+    modes = sorted(
+        repr((one.slug, one.expiration_datetime, one.expiration_datetime and one.expiration_datetime < timezone.now()))
+        for one in CourseMode.modes_for_course(key, include_expired=True, only_selectable=False)
+    )
     links = CourseUserGroupPartitionGroup.objects.filter(course_user_group__course_id=key)
     groups = sorted(links.values_list("course_user_group_id", "partition_id", "group_id"))
-    is_cohorted = CourseCohortsSettings.objects.filter(course_id=key, is_cohorted=True).exists()
+    # Without a row: the platform makes one from what the course says as soon as it is asked for a cohort.
+    cohorted = CourseCohortsSettings.objects.filter(course_id=key).values_list("is_cohorted", flat=True).first()
     gating = ContentTypeGatingConfig.current(course_key=key)
     is_gated = bool(gating.enabled) and gating.enabled_as_of is not None
-    override = gating.studio_override_enabled
-    text = repr((structure, sorted(map(repr, modes)), groups, is_cohorted, is_gated, gating.enabled_as_of, override))
+    gates = is_gated, gating.enabled_as_of, gating.studio_override_enabled
+    text = repr((structure, modes, groups, cohorted, gates))
     return CourseVersion(
         text=hashlib.sha256(text.encode()).hexdigest(),
         structure=structure,
-        is_cohorted=is_cohorted,
+        is_cohorted=cohorted is not False,
         gated_since=gating.enabled_as_of if is_gated else None,
     )
 

@@ -351,6 +351,20 @@ def test_counting_at_once_writes_nothing_in_the_lms(course: CourseKey, learners:
     assert not UserCourseTag.objects.exists()
 
 
+def test_whether_a_course_is_cohorted_is_not_asked_where_asking_writes(
+    course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform makes the missing row from what the course says, and may then put learners into cohorts."""
+    with_partitions(course)
+    closed(course, COHORT, 1)
+    update_course_in_cache(course)
+    left = edx_platform.course_progress(KEY, edx_platform.users(learners)).left
+    assert left == {"the learner has no cohort yet": len(learners)}
+    assert not CourseCohortsSettings.objects.exists()
+    observed_state.answers(KEY, learners)
+    assert len(asked_of(course, learners, monkeypatch)) == 1
+
+
 def test_a_learner_alone_is_asked_for_until_it_pays(course: CourseKey, monkeypatch: pytest.MonkeyPatch) -> None:
     learners = learners_of(course, 7)
     asked = [len(asked_of(course, [learner], monkeypatch)) for learner in learners]
