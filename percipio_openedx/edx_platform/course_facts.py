@@ -11,6 +11,7 @@ from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.edx_platform.courses import outline_version
 from percipio_openedx.edx_platform.door import forget_request
+from percipio_openedx.edx_platform.installation import release
 from percipio_openedx.edx_platform.outlines import collected
 from percipio_openedx.edx_platform.remembered import Remembered
 
@@ -83,6 +84,7 @@ def course_version(key: CourseKey) -> CourseVersion:
     configuration are read by the platform at each answer.
     """
     from common.djangoapps.course_modes.models import CourseMode
+    from lms.djangoapps.course_blocks.transformers import library_content
     from openedx.core.djangoapps.course_groups.models import CourseCohortsSettings, CourseUserGroupPartitionGroup
     from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 
@@ -102,7 +104,9 @@ def course_version(key: CourseKey) -> CourseVersion:
     gating = ContentTypeGatingConfig.current(course_key=key)
     is_gated = bool(gating.enabled) and gating.enabled_as_of is not None
     gates = is_gated, gating.enabled_as_of, gating.studio_override_enabled
-    text = repr((structure, modes, groups, cohorted, gates))
+    # Another LMS answers otherwise of the same structure: Ulmo itself since April 2026 (point release), of item banks.
+    code = release(), hasattr(library_content, "ItemBankMixin")
+    text = repr((code, structure, modes, groups, cohorted, gates))
     return CourseVersion(
         text=hashlib.sha256(text.encode()).hexdigest(),
         structure=structure,

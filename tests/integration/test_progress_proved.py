@@ -35,7 +35,7 @@ from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
-from percipio_openedx.edx_platform import at_once
+from percipio_openedx.edx_platform import at_once, course_facts
 from percipio_openedx.models import ProgressDifference
 from percipio_openedx.operations import doctor
 from percipio_openedx.reporting import course_progress, observed_state
@@ -452,6 +452,27 @@ def test_whatever_the_answer_depends_on_shows_in_what_is_remembered(
     assert before == state() != ""
     change(course, learner)
     assert state() != before
+
+
+def a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course_facts, "release", lambda: "willow")
+
+
+def before_april(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ulmo before its point release that leaves out what a learner did not draw from an item bank."""
+    monkeypatch.delattr("lms.djangoapps.course_blocks.transformers.library_content.ItemBankMixin")
+
+
+@pytest.mark.parametrize("other", [a_release, before_april])
+def test_another_lms_shows_in_what_is_remembered(
+    course: CourseKey, monkeypatch: pytest.MonkeyPatch, other: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    users = edx_platform.users(learners_of(course, 1))
+    before = edx_platform.course_state(KEY, users).texts
+    other(monkeypatch)
+    after = edx_platform.course_state(KEY, users).texts
+    assert before.keys() == after.keys()
+    assert before != after
 
 
 def test_a_new_draw_shows_in_what_is_remembered(course: CourseKey) -> None:
