@@ -145,16 +145,16 @@ def _read(key: CourseKey, user: User) -> StructureFacts:
     from xblock.completable import XBlockCompletionMode
 
     structure = collected(key, user)
-    blocks = list(structure)
     closing: set[int] = set()
-    for block in blocks:
+    for block in structure:
         access = structure.get_transformer_block_field(block, UserPartitionTransformer, "merged_group_access")
         closing.update(access.get_allowed_groups() if access is not None else ())
     every = structure.get_transformer_data(UserPartitionTransformer, "user_partitions") or []
     partitions = tuple(partition for partition in every if partition.id in closing)
-    known = {XBlockCompletionMode.COMPLETABLE, XBlockCompletionMode.AGGREGATOR, XBlockCompletionMode.EXCLUDED}
-    modes = {structure.get_xblock_field(block, "completion_mode") for block in blocks} - known
-    banks = tuple(str(block) for block in blocks if _is_bank(block.block_type))
+    # Texts, problems and many others say nothing, and are completable.
+    known = {None, XBlockCompletionMode.COMPLETABLE, XBlockCompletionMode.AGGREGATOR, XBlockCompletionMode.EXCLUDED}
+    modes = {structure.get_xblock_field(block, "completion_mode") for block in structure} - known
+    banks = tuple(str(block) for block in structure if _is_bank(block.block_type))
     schemes = sorted({scheme_of(partition) for partition in partitions} - SCHEMES)
     reason = ""
     if schemes:

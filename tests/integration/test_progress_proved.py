@@ -20,7 +20,7 @@ from django.utils import timezone
 from edx_toggles.toggles.testutils import override_waffle_switch
 from lms.djangoapps.courseware.models import StudentModule
 from opaque_keys.edx.keys import CourseKey
-from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
+from openedx.core.djangoapps.content.block_structure.api import get_block_structure_manager, update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
 from openedx.core.djangoapps.course_groups.cohorts import add_cohort, add_user_to_cohort
 from openedx.core.djangoapps.course_groups.models import (
@@ -315,6 +315,16 @@ def test_what_is_not_certain_is_left_to_the_platform(
     (line,) = [one.seen for one in doctor.progress()]
     assert reason in line
     assert KEY in line
+
+
+def test_what_does_not_say_how_it_becomes_complete_is_counted(
+    course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the platform's texts and problems: nothing is collected of them, and a row of their own completes them."""
+    structure = get_block_structure_manager(course).get_collected()
+    assert structure.get_xblock_field(block(course, 0), "completion_mode") is None
+    assert len(asked_of(course, learners, monkeypatch)) == 1
+    assert edx_platform.course_progress(KEY, edx_platform.users(learners)).left == {}
 
 
 def test_a_transformer_that_nobody_knows_is_left_to_the_platform(
