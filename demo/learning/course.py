@@ -12,7 +12,6 @@ from typing import Any
 
 from bson import ObjectId
 from opaque_keys.edx.keys import CourseKey, UsageKey
-from xblock.completable import XBlockCompletionMode
 from xblock.core import XBlock
 from xblock.plugin import PluginMissingError
 from xmodule.partitions.partitions import UserPartition
@@ -60,14 +59,14 @@ class Block:
         return self.gated or self.weight > 0
 
     @property
-    def completion_mode(self) -> str:
-        """How it becomes complete."""
+    def completion_mode(self) -> str | None:
+        """How it becomes complete, where it says so: a text, a problem and many others do not, and are completable."""
         if "completion_mode" in self.settings:
             return str(self.settings["completion_mode"])
         try:
-            return str(XBlockCompletionMode.get_mode(XBlock.load_class(self.block_type)))
+            return getattr(XBlock.load_class(self.block_type), "completion_mode", None)
         except PluginMissingError:
-            return XBlockCompletionMode.COMPLETABLE
+            return None
 
     @property
     def max_count(self) -> int | None:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
+from percipio_openedx.edx_platform import accounts
 from percipio_openedx.edx_platform.course_facts import (
     FACTS,
     CourseVersion,
@@ -92,6 +93,8 @@ def course_progress(course_key: str, users: Mapping[int, User], state: CourseSta
                 state = _state(key, users)
             found, is_same = _attempt(key, users, state)
             if not is_same:
+                # Accounts as they are now: the platform keeps the roles at the account that it was asked with.
+                users = accounts.users(users)
                 found, is_same = _attempt(key, users, _state(key, users))
         finally:
             forget_request()
@@ -151,7 +154,7 @@ def _reason(key: CourseKey, version: CourseVersion) -> str:
 
 
 def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> tuple[CourseProgress, bool]:
-    """Answer once, and say whether the course run was the same afterwards."""
+    """Answer once, and say whether all was the same afterwards."""
     found = CourseProgress()
     if state.reason:
         found.left[state.reason] = len(users)
@@ -164,6 +167,8 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> t
         else:
             of_class[one].append(user_id)
     outlines = _outlines_of(key, users, state, of_class)
+    if outlines is None:
+        return found, False
     with_outline = [user_id for user_ids, _, _ in outlines for user_id in user_ids]
     found.left[TOO_FEW] = sum(map(len, of_class.values())) - len(with_outline)
     done = _done(key, with_outline)
@@ -176,28 +181,35 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> t
 
 def _outlines_of(
     key: CourseKey, users: Mapping[int, User], state: CourseState, of_class: Mapping[LearnerClass, list[int]]
-) -> list[tuple[list[int], str, Outline]]:
-    """Return the learners of each outline with its name; those whose outline is not worth making are absent."""
+) -> list[tuple[list[int], str, Outline]] | None:
+    """Return the learners of each outline with its name; those whose outline is not worth making are absent.
+
+    None if the course run, or a learner asked about, has changed: the answer would be remembered of all like it.
+    """
     version, facts = state.version, state.facts
+    firsts = {user_ids[0]: one for one, user_ids in of_class.items()}
+
+    def is_same(*asked: int) -> bool:
+        theirs = learner_classes(key, {user_id: users[user_id] for user_id in asked}, version, facts)
+        return course_version(key) == version and theirs == {user_id: firsts[user_id] for user_id in asked}
+
+    names = {one: _outcomes.get(f"{key} {_hash(version, one)}") or "" for one in of_class}
+    fresh = {user_id: one for user_id, one in firsts.items() if not names[one]}
+    names |= {one: f"{key} {version.text} {outcome(key, users[pk], facts)!r}" for pk, one in fresh.items()}
+    if fresh and not is_same(*fresh):
+        return None
     learners: dict[str, list[int]] = defaultdict(list)
-    fresh: dict[str, str] = {}
     for one, user_ids in of_class.items():
-        text = f"{key} {_hash(version, one)}"
-        name = _outcomes.get(text)
-        if name is None:
-            name = fresh[text] = f"{key} {version.text} {outcome(key, users[user_ids[0]], facts)!r}"
-        learners[name] += user_ids
-    # What was asked of another version must not be remembered as of this one.
-    if fresh and course_version(key) == version:
-        for text, name in fresh.items():
-            _outcomes.set(text, name)
+        learners[names[one]] += user_ids
+        if one in fresh.values():
+            _outcomes.set(f"{key} {_hash(version, one)}", names[one])
     found = []
     for name, user_ids in learners.items():
         outline = _outlines.get(name)
         if outline is None and (len(user_ids) >= FEW or _is_wanted(name, len(user_ids))):
             outline = outline_for(key, users[user_ids[0]], facts.partitions)
-            if course_version(key) != version:
-                continue
+            if not is_same(user_ids[0]):
+                return None
             _outlines.set(name, outline)
         if outline is not None:
             found.append((user_ids, name, outline))

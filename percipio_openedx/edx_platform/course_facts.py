@@ -19,6 +19,7 @@ from opaque_keys.edx.keys import CourseKey
 from percipio_openedx import __version__
 from percipio_openedx.edx_platform.courses import outline_version
 from percipio_openedx.edx_platform.door import forget_request, platform
+from percipio_openedx.edx_platform.installation import release
 from percipio_openedx.edx_platform.outlines import collected
 from percipio_openedx.exceptions import PlatformUnavailable
 
@@ -52,7 +53,7 @@ class CourseVersion(NamedTuple):
     Arguments:
         text: equal texts mean equal answers for learners of whom the same is true; empty if it cannot be told.
         structure: that part of it which tells of the collected structure.
-        is_cohorted: learners without a cohort are put into one when the platform is asked.
+        is_cohorted: learners without a cohort are (or may be) put into one when the platform is asked.
         gated_since: enrollments from then on are gated; None without gating.
     """
 
@@ -131,6 +132,7 @@ def course_version(key: CourseKey) -> CourseVersion:
     configuration are read by the platform at each answer.
     """
     from common.djangoapps.course_modes.models import CourseMode
+    from lms.djangoapps.course_blocks.transformers import library_content
     from openedx.core.djangoapps.course_groups.models import CourseCohortsSettings, CourseUserGroupPartitionGroup
     from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 
@@ -139,22 +141,24 @@ def course_version(key: CourseKey) -> CourseVersion:
     structure = outline_version(str(key))
     if not structure:
         return CourseVersion("")
-    now = timezone.now()
-    modes = [
-        (mode.slug, mode.expiration_datetime, mode.expiration_datetime is not None and mode.expiration_datetime < now)
-        for mode in CourseMode.modes_for_course(key, include_expired=True, only_selectable=False)
-    ]
+    modes = sorted(
+        repr((one.slug, one.expiration_datetime, one.expiration_datetime and one.expiration_datetime < timezone.now()))
+        for one in CourseMode.modes_for_course(key, include_expired=True, only_selectable=False)
+    )
     links = CourseUserGroupPartitionGroup.objects.filter(course_user_group__course_id=key)
     groups = sorted(links.values_list("course_user_group_id", "partition_id", "group_id"))
-    is_cohorted = CourseCohortsSettings.objects.filter(course_id=key, is_cohorted=True).exists()
+    # Without a row: the platform makes one from what the course says as soon as it is asked for a cohort.
+    cohorted = CourseCohortsSettings.objects.filter(course_id=key).values_list("is_cohorted", flat=True).first()
     gating = ContentTypeGatingConfig.current(course_key=key)
     is_gated = bool(gating.enabled) and gating.enabled_as_of is not None
-    override = gating.studio_override_enabled
-    text = repr((structure, sorted(map(repr, modes)), groups, is_cohorted, is_gated, gating.enabled_as_of, override))
+    gates = is_gated, gating.enabled_as_of, gating.studio_override_enabled
+    # Another LMS answers otherwise of the same structure: Ulmo itself since April 2026 (point release), of item banks.
+    code = release(), hasattr(library_content, "ItemBankMixin")
+    text = repr((code, structure, modes, groups, cohorted, gates))
     return CourseVersion(
         text=hashlib.sha256(text.encode()).hexdigest(),
         structure=structure,
-        is_cohorted=is_cohorted,
+        is_cohorted=cohorted is not False,
         gated_since=gating.enabled_as_of if is_gated else None,
     )
 
@@ -184,16 +188,16 @@ def _read(key: CourseKey, user: User) -> StructureFacts:
     from xblock.completable import XBlockCompletionMode
 
     structure = collected(key, user)
-    blocks = list(structure)
     closing: set[int] = set()
-    for block in blocks:
+    for block in structure:
         access = structure.get_transformer_block_field(block, UserPartitionTransformer, "merged_group_access")
         closing.update(access.get_allowed_groups() if access is not None else ())
     every = structure.get_transformer_data(UserPartitionTransformer, "user_partitions") or []
     partitions = tuple(partition for partition in every if partition.id in closing)
-    known = {XBlockCompletionMode.COMPLETABLE, XBlockCompletionMode.AGGREGATOR, XBlockCompletionMode.EXCLUDED}
-    modes = {structure.get_xblock_field(block, "completion_mode") for block in blocks} - known
-    banks = tuple(str(block) for block in blocks if _is_bank(block.block_type))
+    # Texts, problems and many others say nothing, and are completable.
+    known = {None, XBlockCompletionMode.COMPLETABLE, XBlockCompletionMode.AGGREGATOR, XBlockCompletionMode.EXCLUDED}
+    modes = {structure.get_xblock_field(block, "completion_mode") for block in structure} - known
+    banks = tuple(str(block) for block in structure if _is_bank(block.block_type))
     schemes = sorted({scheme_of(partition) for partition in partitions} - SCHEMES)
     reason = ""
     if schemes:

@@ -104,7 +104,7 @@ def at_once(course_key: str, users: Mapping[int, User], state: CourseState | Non
     for outline, counted in answered.by_outline.items():
         is_new = not edx_platform.is_trusted(outline)
         for user_id in _sample(counted, is_new=is_new):
-            is_same = _is_same(course_key, users[user_id], counted[user_id], asked)
+            is_same = _is_same(course_key, users[user_id], outline, counted[user_id], asked)
             if is_same is None:
                 break
             if not is_same:
@@ -142,7 +142,7 @@ def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
     return random.sample(list(counted), min(size, len(counted)))
 
 
-def _is_same(course_key: str, user: User, counted: Progress, asked: ProgressAnswers) -> bool | None:
+def _is_same(course_key: str, user: User, outline: str, counted: Progress, asked: ProgressAnswers) -> bool | None:
     """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
 
     The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
@@ -152,7 +152,7 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: ProgressAnsw
         if progress is None:
             return None
         asked.found[user.pk] = progress
-        difference = "" if progress == counted else _confirmed(course_key, user.pk)
+        difference = "" if progress == counted else _confirmed(course_key, user.pk, outline)
         if difference:
             _record(course_key, difference)
         return None if difference is None else not difference
@@ -160,12 +160,15 @@ def _is_same(course_key: str, user: User, counted: Progress, asked: ProgressAnsw
     return None
 
 
-def _confirmed(course_key: str, user_id: int) -> str | None:
-    """Return how the two ways still differ for a learner, ``''`` if not; None if something changed meanwhile."""
+def _confirmed(course_key: str, user_id: int, outline: str) -> str | None:
+    """Return how the two ways still differ for a learner, ``''`` if not; None if something changed meanwhile.
+
+    A learner who has another outline by now proves nothing about this one.
+    """
     before = _fingerprint(course_key, user_id)
     users = edx_platform.users([user_id])
     answered = edx_platform.course_progress(course_key, users)
-    ours = next((counted[user_id] for counted in answered.by_outline.values() if user_id in counted), None)
+    ours = answered.by_outline.get(outline, {}).get(user_id)
     theirs = edx_platform.learner_progress(course_key, users[user_id])
     if ours is None or theirs is None or "" in before or _fingerprint(course_key, user_id) != before:
         return None

@@ -20,7 +20,7 @@ from django.utils import timezone
 from edx_toggles.toggles.testutils import override_waffle_switch
 from lms.djangoapps.courseware.models import StudentModule
 from opaque_keys.edx.keys import CourseKey
-from openedx.core.djangoapps.content.block_structure.api import update_course_in_cache
+from openedx.core.djangoapps.content.block_structure.api import get_block_structure_manager, update_course_in_cache
 from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
 from openedx.core.djangoapps.course_groups.cohorts import add_cohort, add_user_to_cohort
 from openedx.core.djangoapps.course_groups.models import (
@@ -35,7 +35,7 @@ from openedx.features.content_type_gating.models import ContentTypeGatingConfig
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
-from percipio_openedx.edx_platform import at_once
+from percipio_openedx.edx_platform import at_once, course_facts
 from percipio_openedx.models import ProgressDifference
 from percipio_openedx.operations import doctor
 from percipio_openedx.reporting import course_progress
@@ -190,6 +190,78 @@ def test_a_difference_of_the_moment_is_none(
     assert not ProgressDifference.objects.exists()
 
 
+@pytest.fixture
+def two_tracks(course: CourseKey, learners: list[int]) -> tuple[list[int], list[int]]:
+    """Half of the units are locked for the first, and for nobody of the second."""
+    for unit in (1, 3):
+        StoredBlock.objects.filter(usage_key=block(course, unit)).update(gated=True)
+    verified = learners_of(course, 4, start=10)
+    CourseEnrollment.objects.filter(user_id__in=verified).update(mode="verified")
+    return learners, verified
+
+
+def upgraded(learner: Any) -> None:
+    CourseEnrollment.objects.filter(user=learner).update(mode="verified")
+
+
+def promoted(learner: Any) -> None:
+    key = CourseKey.from_string(KEY)
+    CourseAccessRole.objects.get_or_create(user=learner, org=key.org, course_id=key, role="staff")
+
+
+@pytest.mark.parametrize("change", [upgraded, promoted])
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize("name", ["outcome", "outline_for"])
+def test_who_changes_while_the_platform_is_asked_speaks_for_nobody(
+    two_tracks: tuple[list[int], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    is_late: bool,
+    change: Callable[[Any], None],
+) -> None:
+    """What the platform says of the first learner of a class is believed of all in it."""
+    everybody = [*two_tracks[0], *two_tracks[1]]
+    asked, left = getattr(at_once, name), iter([True])
+
+    def meanwhile(key: CourseKey, user: Any, *others: Any) -> Any:
+        is_first = next(left, False)
+        if is_first and not is_late:
+            change(user)
+        answer = asked(key, user, *others)
+        if is_first and is_late:
+            change(user)
+        return answer
+
+    monkeypatch.setattr(at_once, name, meanwhile)
+    # The one who changed: of this one, both ways agree.
+    monkeypatch.setattr(course_progress.random, "sample", lambda some, size: sorted(some)[:size])
+    first, again = (course_progress.answers(KEY, everybody).found for _ in range(2))
+    users = edx_platform.users(everybody)
+    assert again == {pk: edx_platform.learner_progress(KEY, users[pk]) for pk in users}
+    # The one who changed may have been asked for before that.
+    assert first | {everybody[0]: again[everybody[0]]} == again
+    assert not ProgressDifference.objects.exists()
+
+
+def test_who_has_another_outline_by_now_proves_nothing_of_the_first(
+    two_tracks: tuple[list[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learners, verified = two_tracks
+    progress, left = edx_platform.learner_progress, iter([True])
+
+    def meanwhile(course_key: str, user: Any) -> Progress | None:
+        if next(left, False):
+            upgraded(user)
+        return progress(course_key, user)
+
+    wrong(monkeypatch, lambda one: one._replace(complete=one.complete + 1) if one.locked else one)
+    with monkeypatch.context() as patch:
+        patch.setattr(edx_platform, "learner_progress", meanwhile)
+        found = course_progress.answers(KEY, [*learners, *verified]).found
+    users = edx_platform.users([*learners, *verified])
+    assert found == {pk: progress(KEY, users[pk]) for pk in users}
+
+
 def test_what_fails_is_asked_one_by_one_and_logged_once(
     course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -245,6 +317,16 @@ def test_what_is_not_certain_is_left_to_the_platform(
     assert KEY in line
 
 
+def test_what_does_not_say_how_it_becomes_complete_is_counted(
+    course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the platform's texts and problems: nothing is collected of them, and a row of their own completes them."""
+    structure = get_block_structure_manager(course).get_collected()
+    assert structure.get_xblock_field(block(course, 0), "completion_mode") is None
+    assert len(asked_of(course, learners, monkeypatch)) == 1
+    assert edx_platform.course_progress(KEY, edx_platform.users(learners)).left == {}
+
+
 def test_a_transformer_that_nobody_knows_is_left_to_the_platform(
     course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +359,20 @@ def test_counting_at_once_writes_nothing_in_the_lms(course: CourseKey, learners:
     assert sum(map(len, answered.by_outline.values())) == len(learners)
     assert not CohortMembership.objects.exists()
     assert not UserCourseTag.objects.exists()
+
+
+def test_whether_a_course_is_cohorted_is_not_asked_where_asking_writes(
+    course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform makes the missing row from what the course says, and may then put learners into cohorts."""
+    with_partitions(course)
+    closed(course, COHORT, 1)
+    update_course_in_cache(course)
+    left = edx_platform.course_progress(KEY, edx_platform.users(learners)).left
+    assert left == {"the learner has no cohort yet": len(learners)}
+    assert not CourseCohortsSettings.objects.exists()
+    course_progress.answers(KEY, learners)
+    assert len(asked_of(course, learners, monkeypatch)) == 1
 
 
 def test_a_learner_alone_is_asked_for_until_it_pays(course: CourseKey, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,6 +462,27 @@ def test_whatever_the_answer_depends_on_shows_in_what_is_remembered(
     assert before == state() != ""
     change(course, learner)
     assert state() != before
+
+
+def a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course_facts, "release", lambda: "willow")
+
+
+def before_april(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ulmo before its point release that leaves out what a learner did not draw from an item bank."""
+    monkeypatch.delattr("lms.djangoapps.course_blocks.transformers.library_content.ItemBankMixin")
+
+
+@pytest.mark.parametrize("other", [a_release, before_april])
+def test_another_lms_shows_in_what_is_remembered(
+    course: CourseKey, monkeypatch: pytest.MonkeyPatch, other: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    users = edx_platform.users(learners_of(course, 1))
+    before = edx_platform.course_state(KEY, users).texts
+    other(monkeypatch)
+    after = edx_platform.course_state(KEY, users).texts
+    assert before.keys() == after.keys()
+    assert before != after
 
 
 def test_a_new_draw_shows_in_what_is_remembered(course: CourseKey) -> None:

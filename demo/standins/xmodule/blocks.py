@@ -17,6 +17,7 @@ class VideoBlock(XBlock):  # type: ignore[misc]
     """A video: says itself how far it was watched."""
 
     has_custom_completion = True
+    completion_mode = XBlockCompletionMode.COMPLETABLE
 
 
 class ProblemBlock(XBlock):  # type: ignore[misc]

@@ -20,8 +20,8 @@ DEFAULT_COHORT_NAME = "Default Group"
 
 
 def is_course_cohorted(course_key: CourseKey) -> bool:
-    """Whether the course run has cohorts."""
-    return CourseCohortsSettings.objects.filter(course_id=course_key, is_cohorted=True).exists()
+    """Whether the course run has cohorts; a missing row is made (from what the course says: by default no)."""
+    return CourseCohortsSettings.objects.get_or_create(course_id=course_key)[0].is_cohorted
 
 
 def get_cohort(
