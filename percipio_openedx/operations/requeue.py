@@ -148,10 +148,8 @@ def report_anew(rows: QuerySet[LearnerCourse], is_over: Callable[[], bool] = boo
     """Have everything reported again to the account that these learners belong to now.
 
     Only where all that was reported went to another account: then the next observation reports everything, under new
-    ids, so that nothing is doubled where it arrives. What the former account was told stays here as it is.
-
-    Raises:
-        PlatformUnavailable, PercipioConfigurationError: a course cannot be read; what was done by then stays.
+    ids, so that nothing is doubled where it arrives. What the former account was told stays here as it is. Where a
+    course cannot be read, its error is raised, and what was done by then stays.
     """
     found, book = Anew(), CourseBook()
     by_course: dict[str, list[int]] = defaultdict(list)
