@@ -64,12 +64,7 @@ class OperatorCommand(BaseCommand):
             raise SystemExit(ExitCode.PROBLEM) from None
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the command.
-
-        Raises:
-            CommandError: with ``ExitCode.USAGE`` for wrong settings or usage, ``PROBLEM`` for what could not be done.
-            SystemExit: with ``ExitCode.PROBLEM`` if a problem was found.
-        """
+        """Run the command; ``CommandError`` or ``SystemExit`` has its exit code."""
         self.as_json = options["as_json"]
         # JSON output does not depend on the LMS's language.
         language = None if self.as_json else translation.get_language()

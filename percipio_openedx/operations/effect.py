@@ -70,30 +70,42 @@ def compare(
 ) -> Effect:
     """Return what would be due otherwise ``after`` a change of one site's configuration (None reports nothing).
 
-    Arguments:
-        all_courses: a cached ``courses_by_site``, for several counts.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
+    ``all_courses`` is a cached ``courses_by_site``, for several counts. Raises ``PlatformUnavailable``.
     """
     configuration = after or before
     if configuration is None:
         return Effect()
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
+    part, done, book = Effect(), 0.0, CourseBook()
     with rolled_back():
         closed = left_out(courses)
-        chosen = {key: number for key, number in courses.items() if key not in closed}
-        return _compare(before, after, chosen, deadline)
+        courses = {key: number for key, number in courses.items() if key not in closed}
+        total = sum(courses.values())
+        is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
+        # How much of the whole each course run stands for.
+        shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
+        for key in shares:
+            if done and time.monotonic() >= deadline:
+                break
+            most = courses[key] if is_small else EACH * round(shares[key] * DRAWS / total)
+            # The others stand for one that cannot be read.
+            with suppress(PlatformUnavailable):
+                found, examined = _of_course(before, after, book.get(key), courses[key], most)
+                if examined:
+                    done += shares[key]
+                    part.add(found, shares[key] / examined)
+    whole = Effect(enrollments=total, is_sampled=not is_small or done < total)
+    if done:
+        whole.add(part, total / done)
+    return whole
 
 
 def example(configuration: Configuration) -> tuple[int, str] | None:
     """Return a learner of this site, and the course run, of whom something would be reported if nothing had been yet.
 
     Those who have completed something come first. None if there is nobody among the first of the largest courses.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
+    Raises ``PlatformUnavailable``.
     """
     courses = courses_by_site().get(configuration.site_id, {})
     with rolled_back():
@@ -103,36 +115,11 @@ def example(configuration: Configuration) -> tuple[int, str] | None:
             with suppress(PlatformUnavailable):
                 drawn = edx_platform.enrollments_after(key, 0, EACH)
                 rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
-                course = book.get(key)
-                side = None if course is None else _Side(configuration, course, rows)
-                found = sorted((not side.asks(one), one) for one in rows if side.due(one)) if side else []
+                side = _Side(configuration, book.get(key), rows)
+                found = sorted((not side.asks(one), one) for one in rows if side.due(one))
                 if found:
                     return found[0][1], key
     return None
-
-
-def _compare(before: Configuration | None, after: Configuration | None, courses: Courses, deadline: float) -> Effect:
-    total = sum(courses.values())
-    is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
-    # How much of the whole each course run stands for.
-    shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
-    part, done, book = Effect(), 0.0, CourseBook()
-    for key in shares:
-        if done and time.monotonic() >= deadline:
-            break
-        most = courses[key] if is_small else EACH * round(shares[key] * DRAWS / total)
-        try:
-            found, examined = _of_course(before, after, book.get(key), courses[key], most)
-        except PlatformUnavailable:
-            # The others stand for it.
-            continue
-        if examined:
-            done += shares[key]
-            part.add(found, shares[key] / examined)
-    whole = Effect(enrollments=total, is_sampled=not is_small or done < total)
-    if done:
-        whole.add(part, total / done)
-    return whole
 
 
 def _draws(courses: Courses, total: int) -> dict[str, float]:
@@ -176,9 +163,11 @@ def _of_course(
 class _Side:
     """What is due of some learners in a course run with one configuration; None reports nothing."""
 
-    def __init__(self, configuration: Configuration | None, course: Course, rows: Mapping[int, LearnerCourse]) -> None:
+    def __init__(
+        self, configuration: Configuration | None, course: Course | None, rows: Mapping[int, LearnerCourse]
+    ) -> None:
         self._findings: dict[int, LearnerFinding] = {}
-        if configuration is None or course.hold(configuration.catalog):
+        if configuration is None or course is None or course.hold(configuration.catalog):
             return
         found = findings_of(configuration, course, rows, timezone.now(), makes_ids=False)
         self._findings = {one.row.user_id: one for one in found if not one.hold}

@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +21,7 @@ from percipio_openedx.enums import Pause, ProblemCode, Severity
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 from percipio_openedx.operations import labels
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.operations.sites import SiteStatus, course_named
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ProblemKind:
     ``page`` is the name of the admin page that shows it, and its filters.
     """
 
-    title: str | Promise
+    title: Text
     sentence: Any
     fix: Any
     severity: Severity = Severity.ERROR
@@ -222,10 +222,10 @@ KINDS: Mapping[str, ProblemKind] = {
         page="erasurerequest_changelist?state=open",
     ),
 }
-TITLES: Mapping[str, str | Promise] = {code: kind.title for code, kind in KINDS.items()}
+TITLES: Mapping[str, Text] = {code: kind.title for code, kind in KINDS.items()}
 
 # Why a destination is paused, with the fix.
-PAUSES: Mapping[str, str | Promise] = {
+PAUSES: Mapping[str, Text] = {
     Pause.UNAUTHORIZED: _("Percipio refuses the credentials. Test the connection and correct the configuration."),
     Pause.NOT_FOUND: _("Percipio does not know the address. Check the partner, the organization and the region."),
     Pause.REFUSED: _(
@@ -248,7 +248,7 @@ PAUSES: Mapping[str, str | Promise] = {
 }
 
 # The same where the endpoint is that of the catalog.
-CATALOG_PAUSES: Mapping[str, str | Promise] = {
+CATALOG_PAUSES: Mapping[str, Text] = {
     **PAUSES,
     Pause.UNAUTHORIZED: _(
         "Percipio refuses the service account; often it lacks the permission CONTENT_IMPORT. Test the connection, and "
@@ -258,7 +258,7 @@ CATALOG_PAUSES: Mapping[str, str | Promise] = {
 }
 
 # The steps of a pass (``run.Step``).
-STEPS: Mapping[str, str | Promise] = {
+STEPS: Mapping[str, Text] = {
     "observing": _("observing"),
     "rebuilding": _("rebuilding statements"),
     "delivering": _("delivering"),

@@ -99,11 +99,7 @@ def left_out(courses: Courses, catalog: CatalogPolicy | None = None) -> dict[str
 def count(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> Reach:
     """Count whom this site would report with this configuration, saved or not.
 
-    Arguments:
-        all_courses: a cached ``courses_by_site``, for several counts.
-
-    Raises:
-        PlatformUnavailable: the LMS could not be asked.
+    ``all_courses`` is a cached ``courses_by_site``, for several counts. Raises ``PlatformUnavailable``.
     """
     courses = all_courses().get(configuration.site_id, {})
     now = timezone.now()

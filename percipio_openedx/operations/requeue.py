@@ -18,7 +18,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
@@ -29,6 +28,7 @@ from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
 from percipio_openedx.models.notice import Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
+from percipio_openedx.operations.labels import Text
 from percipio_openedx.reporting import rebuild, reported_state
 from percipio_openedx.reporting.findings import LearnerFinding, findings_of
 from percipio_openedx.reporting.observed_state import CourseBook
@@ -125,7 +125,7 @@ class Refusal(StrEnum):
     TOLD = "told"
 
 
-REFUSALS: Mapping[str, str | Promise] = {
+REFUSALS: Mapping[str, Text] = {
     Refusal.NOTHING: _("nothing has been reported yet"),
     Refusal.HELD: _("the learner, or the course, is not reported now"),
     Refusal.BUSY: _("being observed right now; try again in a minute"),
@@ -147,10 +147,8 @@ def report_anew(rows: QuerySet[LearnerCourse], is_over: Callable[[], bool] = boo
     """Have everything reported again to the account that these learners belong to now.
 
     Only where all that was reported went to another account: then the next observation reports everything, under new
-    ids, so that nothing is doubled where it arrives. What the former account was told stays here as it is.
-
-    Raises:
-        PlatformUnavailable, PercipioConfigurationError: a course cannot be read; what was done by then stays.
+    ids, so that nothing is doubled where it arrives. What the former account was told stays here as it is. Where a
+    course cannot be read, its error is raised, and what was done by then stays.
     """
     found, book = Anew(), CourseBook()
     by_course: dict[str, list[int]] = defaultdict(list)

@@ -106,20 +106,16 @@ class SiteSetup:
 def examine(site_id: int, now: datetime, tests: Mapping[str, ConnectionTest] | None = None) -> SiteSetup:
     """Find out how far a site is.
 
-    Arguments:
-        tests: the connection tests made just now, by account, for an LMS whose cache remembers nothing.
+    ``tests`` are the connection tests made just now, by account, for an LMS whose cache remembers nothing.
     """
-    snapshot = status.take(now, [site_id])
-    found = snapshot.sites[site_id]
-    row = PercipioConfiguration.newest(site_id)
-    found_here = list(connections(site_id))
-    for one in found_here:
+    snapshot, meant, row = status.take(now, [site_id]), meant_for(site_id), PercipioConfiguration.newest(site_id)
+    found = list(connections(site_id))
+    for one in found:
         if one.configuration is not None:
             one.test = (tests or {}).get(one.account) or cache.get(_test_key(one.configuration))
     here = [one for one in problems.find(snapshot) if one.site_id in (None, site_id)]
-    meant = meant_for(site_id)
     said = reach_sentences.whom(meant) if meant is not None else Said("")
-    setup = SiteSetup(found, row, meant, found_here, said, here)
+    setup = SiteSetup(snapshot.sites[site_id], row, meant, found, said, here)
     setup.steps = list(_in_order(_steps(setup)))
     return setup
 

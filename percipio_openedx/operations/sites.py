@@ -30,7 +30,8 @@ InForce = Configuration | PercipioConfigurationError | None
 class DestinationStatus:
     """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
 
-    ``unknown_learners`` counts those whom Percipio does not know there, ``items`` those of the catalog by state.
+    ``unknown_learners`` counts those whom Percipio does not know there, ``items`` those of the catalog by state;
+    ``waiting`` statements are on their way still, ``parked`` ones refused by Percipio.
     """
 
     row: Destination
@@ -42,12 +43,10 @@ class DestinationStatus:
 
     @property
     def waiting(self) -> int:
-        """Return the number of statements still on their way."""
         return sum(self.counts.get(state, 0) for state in OPEN_STATES)
 
     @property
     def parked(self) -> int:
-        """Return the number of statements that Percipio refused."""
         return self.counts.get(State.PARKED, 0)
 
     @property

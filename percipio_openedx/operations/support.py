@@ -65,7 +65,6 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
     ``is_online`` also contacts Percipio, as the doctor does.
     """
     masks = _masks()
-    # Only what needs no table, if nobody can say what to mask in the rest.
     sections: dict[str, Callable[[], Any]] = {
         "versions": _versions,
         "lms": lambda: {
@@ -75,6 +74,7 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
             "tasks_are_eager": config.is_eager(),
             "debug": config.is_debug(),
         },
+        # Of what it says only what needs no table, if nobody can say what to mask in the rest.
         "doctor": lambda: list(map(_line, _checks() if masks is None else doctor.examine(is_online=is_online))),
         "settings": config.shown_settings,
         "unknown_settings": lambda: sorted(config.unknown_settings()),
@@ -157,7 +157,7 @@ def _masked(value: Any, secrets: Mapping[str, str], organizations: Mapping[str, 
     for text, mask in secrets.items():
         value = value.replace(text, mask)
     for name, mask in organizations.items():
-        # As a whole word: its id may be the beginning of another word.
+        # As a whole word: it may be the beginning of another one.
         if len(name) >= SHORTEST_ORGANIZATION:
             value = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", mask, value)
     return without_addresses(value)

@@ -128,9 +128,8 @@ class Walk:
     def work(self) -> bool:
         """Walk on; return whether the end was reached. Does nothing without the lease.
 
-        Raises:
-            PlatformUnavailable: the LMS or the database could not be asked.
-            PercipioConfigurationError: a site is misconfigured.
+        Raises ``PlatformUnavailable`` where the LMS or the database could not be asked, and
+        ``PercipioConfigurationError`` where a site is misconfigured.
         """
         if not self.claim():
             self.is_taken = True
