@@ -15,6 +15,7 @@ from django.utils import translation
 from edx_django_utils.cache import RequestCache
 from hypothesis import HealthCheck, settings
 
+from percipio_openedx import edx_platform
 from percipio_openedx.operations import installation_checks
 
 # A busy machine is no fault, and the first text that is drawn in a fresh clone makes Hypothesis build its table of
@@ -57,7 +58,7 @@ def _in_english() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _forget_caches() -> Iterator[None]:
-    """What one test cached, per request or in the shared cache, is gone for the next."""
+    """What one test cached, per request, in the process or in the shared cache, is gone for the next."""
     _forget()
     yield
     _forget()
@@ -88,6 +89,7 @@ class LmsWorker:
 def _forget() -> None:
     RequestCache.clear_all_namespaces()
     cache.clear()
+    edx_platform.forget_outlines()
 
 
 @pytest.fixture
