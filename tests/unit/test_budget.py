@@ -10,24 +10,24 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
-    "": (1770, 15),
-    "admin": (3990, 21),
-    "capture": (340, 4),
-    "catalog": (1480, 11),
-    "config": (1430, 9),
-    "delivery": (3480, 15),
-    "edx_platform": (2160, 15),
-    "event_routing": (130, 3),
-    "launch": (350, 4),
-    "lrs": (980, 6),
-    "management": (1680, 17),
-    "models": (1670, 11),
-    "operations": (5810, 29),
-    "reporting": (3260, 20),
+    "": (1740, 14),
+    "admin": (3770, 19),
+    "capture": (320, 4),
+    "catalog": (1390, 9),
+    "config": (1410, 8),
+    "delivery": (3410, 15),
+    "edx_platform": (2100, 13),
+    "event_routing": (110, 3),
+    "launch": (260, 3),
+    "lrs": (950, 6),
+    "management": (1700, 17),
+    "models": (1650, 11),
+    "operations": (5640, 26),
+    "reporting": (3180, 18),
     "settings": (340, 2),
     "statements": (1690, 12),
 }
-WHOLE = (30_300, 194)
+WHOLE = (29_400, 180)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:
