@@ -29,7 +29,7 @@ demo-serve: $(INSTALLED)-test.stamp ## The same, and leave open: a class page wi
 	@$(RUN) demo/run.py --serve $(ARGS)
 
 test: $(INSTALLED)-test.stamp ## Run the tests that need no server
-	@echo "The tests take about seven minutes on two cores. They need no server; what is left out is said at the end."
+	@echo "The tests take four to five minutes on two cores. They need no server; what is left out is said at the end."
 	@$(PYTEST) -q $(ARGS)
 
 test-slow: $(INSTALLED)-test.stamp ## Run those of them that take longer: a quarter of a minute or more each, and the other cases of long tables

@@ -73,6 +73,7 @@ def said(sandbox: Sandbox) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("seat", "acts", "region", "verbs"),
     [

@@ -185,6 +185,7 @@ def test_every_command_is_called() -> None:
     assert set(CALLS) == {name for name, app in get_commands().items() if app == "percipio_openedx"}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", CALLS)
 def test_commands(trouble: Any, name: str, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     for number, arguments in enumerate(CALLS[name]):

@@ -102,6 +102,7 @@ def test_a_hanging_broker_holds_no_request(monkeypatch: pytest.MonkeyPatch) -> N
         released.set()
 
 
+@pytest.mark.slow
 def test_a_real_socket_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a broker that accepts the connection and says nothing, the enrolment stands at once.
 

@@ -89,6 +89,7 @@ def test_one_in_doubt_waits_with_its_reason_and_the_others_are_delivered(
     assert states()[number] == DELIVERED
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "body",
     [
@@ -135,6 +136,7 @@ def test_a_firewalls_challenge_is_no_success(odd: OddServer, header: str) -> Non
     assert states() == {1: DELIVERED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [50, 5])
 def test_doubt_never_parks(odd: OddServer, settings: Any, batch: int) -> None:
     """What Percipio has of it is not known, however often it was asked."""

@@ -25,6 +25,7 @@ PLAIN = [
 ]
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("reply", PLAIN)
 def test_statements_are_believed_after_repetitions(odd: OddServer, reply: bytes) -> None:
     for number in range(120):

@@ -192,6 +192,7 @@ def test_to_requeue_a_statement_is_to_try_again(sandbox: Sandbox, both: Any) -> 
     assert not UnknownLearner.objects.exists()
 
 
+@pytest.mark.thinned(2)
 def test_what_waits_is_not_sent_into_the_same_refusal(sandbox: Sandbox) -> None:
     """Twelve courses wait when Percipio refuses the learner for the first time."""
     scenario = sandbox.state["scenario"]

@@ -87,6 +87,7 @@ def parked() -> dict[int, int | None]:
 # --- one culprit -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize(
     ("status", "where", "api"),
     [
@@ -328,6 +329,7 @@ def test_several_workers_at_several_culprits(percipio: Scripted) -> None:
 # --- everything ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("status", "reason", "api"),
     [
@@ -368,6 +370,7 @@ def test_where_everything_is_refused_the_destination_waits_and_nothing_is_parked
     assert (destination().failures, destination().paused_reason) == (0, "")
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize(
     ("status", "api"), [*((status, "statements") for status in (400, 401, 404, 500, None)), (403, "track")]
 )
@@ -567,6 +570,7 @@ def test_a_probe_with_one_that_failed_by_itself_before_tells_nothing(percipio: S
 # --- Track -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_failing_record_of_a_hundred_slows_nobody(percipio: Scripted, settings: Any) -> None:
     """All others leave in one turn; before, every failure closed the way for seconds."""
     settings.PERCIPIO_API = "track"

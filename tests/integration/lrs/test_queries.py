@@ -201,6 +201,7 @@ class TestPages:
         assert [each for page in pages for each in page] == at_once
         assert {len(page) for page in pages[:-1]} <= {2}
 
+    @pytest.mark.thinned(3)
     @pytest.mark.parametrize("ascending", ["true", "false"])
     @pytest.mark.parametrize("limit", [1, 4, 7, 100])
     def test_a_teacher_of_many_courses(self, puller: Puller, limit: int, ascending: str) -> None:

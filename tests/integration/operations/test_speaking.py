@@ -132,6 +132,7 @@ def run(call: list[str], folder: Path, *more: str) -> Ran:
     return command(name, *arguments, *more)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("call", "title"), CALLS, ids=IDS)
 def test_what_programs_read_is_as_the_schema_says(
     one_of_each: Sandbox, folder: Path, call: list[str], title: str
@@ -217,6 +218,7 @@ def plain(text: str) -> str:
     return re.sub(r"PERCIPIO_\w+|percipio_\w+", "", text)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("call", "_title"), CALLS, ids=IDS)
 def test_people_read_words(one_of_each: Sandbox, folder: Path, call: list[str], _title: str) -> None:
     ran = run(call, folder)

@@ -328,6 +328,7 @@ def reported() -> set[str]:
     return {row.kind for row in Alert.objects.filter(is_on=True)}
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("name", STATES)
 def test_four_faces_of_one_answer(name: str, settings: Any, admin_client: Client) -> None:
     make, expected, tone = STATES[name]
