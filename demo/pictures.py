@@ -23,6 +23,8 @@ from pathlib import Path
 
 from django.urls import reverse
 
+from demo.ports import free_ports
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
@@ -136,7 +138,8 @@ def _demand_fonts() -> None:
 @contextmanager
 def _demo(folder: Path) -> Iterator[str]:
     """The demo with a fresh class; the LMS's address."""
-    port = _free_ports()
+    # The demo's own ones if they are free, since pages show them.
+    port = free_ports(3, first=SANDBOX_PORT)
     os.environ |= {"DEMO_VAR": str(folder / "var"), "DJANGO_SETTINGS_MODULE": "demo.settings"}
     ports = ["--port", str(port), "--lms-port", str(port + 2)]
     command = [sys.executable, str(ROOT / "demo" / "run.py"), "--serve", *ports, "--record", str(folder / "in.jsonl")]
@@ -150,18 +153,6 @@ def _demo(folder: Path) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
-
-
-def _free_ports() -> int:
-    """The first of three free ports in a row; the demo's own ones if they are, since pages show them."""
-    for port in range(SANDBOX_PORT, 2**16, 3):
-        try:
-            for number in range(port, port + 3):
-                socket.create_server(("127.0.0.1", number)).close()
-        except OSError:
-            continue
-        return port
-    raise SystemExit("no three ports in a row are free")
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

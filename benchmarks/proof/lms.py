@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from benchmarks.proof import clock
 from benchmarks.proof.expected import ACCOUNTS, Lms, connect
-from benchmarks.proof.servers import Program, Server, free_port
+from benchmarks.proof.servers import Program, Server
+from demo.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 QUEUE = "default"
@@ -37,7 +38,7 @@ class Installation:
     cache: Server
     broker: Server
     name: str = field(default_factory=lambda: f"percipio_chaos_{uuid4().hex[:10]}")
-    sandbox_port: int = field(default_factory=free_port)
+    sandbox_port: int = field(default_factory=free_ports)
     home: Path = ROOT
     label: str = ""
     sends_catalog: bool = False

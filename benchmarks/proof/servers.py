@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from demo.ports import free_ports
+
 # Seconds that a server may take to start; RabbitMQ needs the longest on a busy machine.
 PATIENCE = 120.0
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -34,14 +36,6 @@ def borrowed(kind: str) -> str:
     """The address of a server that somebody else runs."""
     variable, usual = BORROWED[kind]
     return os.environ.get(variable) or usual
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int, host: str = "127.0.0.1") -> None:
@@ -148,7 +142,7 @@ def mariadb(folder: Path, borrowed_url: str, options: Sequence[str] = ("--innodb
     if install is None or program is None:
         parts = urlsplit(borrowed_url)
         return Server("MariaDB", parts._replace(path="").geturl())
-    port, data = free_port(), folder / "mariadb"
+    port, data = free_ports(), folder / "mariadb"
     common = ["--no-defaults", f"--datadir={data}", f"--user={getpass.getuser()}"]
     subprocess.run(
         [install, *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
@@ -167,7 +161,7 @@ def redis(folder: Path, borrowed_url: str) -> Server:
     program = shutil.which("redis-server")
     if program is None:
         return Server("Redis", borrowed_url)
-    port = free_port()
+    port = free_ports()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     return Server(
         "Redis", f"redis://127.0.0.1:{port}/0", Program([*command, "--dir", str(folder)], folder / "redis.log"), port
@@ -178,7 +172,7 @@ def rabbitmq(folder: Path, borrowed_url: str) -> Server:
     """A RabbitMQ node beside any other of this machine."""
     if not RABBITMQ.exists():
         return Server("RabbitMQ", borrowed_url)
-    port, home = free_port(), folder / "rabbitmq"
+    port, home = free_ports(), folder / "rabbitmq"
     home.mkdir()
     (home / "plugins").write_text("[].\n")
     (home / "env").touch()
@@ -186,7 +180,7 @@ def rabbitmq(folder: Path, borrowed_url: str) -> Server:
         "HOME": str(home),
         "RABBITMQ_NODENAME": f"chaos{port}@localhost",
         "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_DIST_PORT": str(free_ports()),
         "RABBITMQ_MNESIA_BASE": str(home / "mnesia"),
         "RABBITMQ_LOG_BASE": str(home / "log"),
         "RABBITMQ_PID_FILE": str(home / "pid"),

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from benchmarks.proof import servers
 from benchmarks.speed import certificates
 from benchmarks.speed.case import MARIADB, SQLITE
+from demo.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 # Of the database, as one that serves an LMS has them: every commit on the disk, and room for what is worked on. With
@@ -65,7 +66,7 @@ def made(mariadb_url: str, databases: tuple[str, ...]) -> Iterator[Places]:
         redis = servers.redis(folder, "redis://127.0.0.1:6379/9")
         mariadb = _server(folder, mariadb_url)
         certificate, key, bundle = certificates.make(folder)
-        port = servers.free_port()
+        port = free_ports()
         command = [sys.executable, "-m", "benchmarks.speed.receiver", "--port", str(port)]
         receiver = servers.Program(
             [*command, "--certificate", str(certificate), "--key", str(key)], folder / "receiver.log", folder=ROOT

@@ -23,6 +23,7 @@ from urllib3.util import Retry
 
 from demo.journals import Journal, compare, show_received
 from demo.learning import destinations
+from demo.ports import free_ports
 from percipio_openedx.models import Account, Statement
 from percipio_openedx.models.statement import State
 from tests.integration.delivery.rows import add
@@ -62,19 +63,6 @@ def running(folder: Path) -> list[int]:
     return found
 
 
-def a_free_port() -> int:
-    """A port that nobody holds, nor the next one, which the second sandbox takes."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_port_that_somebody_else_holds_is_noticed(folder: Path, host: str) -> None:
     with socket.create_server((host, 0)) as stranger:
@@ -96,8 +84,8 @@ def test_a_port_that_somebody_else_holds_is_noticed(folder: Path, host: str) -> 
 @pytest.mark.parametrize("is_serving", [False, True])
 def test_a_signal_ends_everything_that_it_started(folder: Path, is_serving: bool) -> None:
     number = signal.SIGHUP if is_serving else signal.SIGTERM
-    port = a_free_port()
-    size = ["--learners", "1", "--serve", "--lms-port", str(a_free_port())] if is_serving else ["--learners", "200"]
+    port = free_ports(2)
+    size = ["--learners", "1", "--serve", "--lms-port", str(free_ports())] if is_serving else ["--learners", "200"]
     process = demo(folder, "--port", str(port), *size)
     assert process.stdout is not None
     for line in process.stdout:

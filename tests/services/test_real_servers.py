@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from demo.ports import free_ports
 from tests.judges import faults
 from tests.plugins.services import service_url
 
@@ -75,17 +75,10 @@ def test_a_class_arrives_whole_and_once(broker: str, database: str, empty_cache:
 
 
 def _demo(environment: dict[str, str], received: Path) -> None:
-    size = ["--learners", "6", "--courses", "3", "--port", str(_free_port()), "--record", str(received)]
+    size = ["--learners", "6", "--courses", "3", "--port", str(free_ports(2)), "--record", str(received)]
     command = [sys.executable, str(ROOT / "demo" / "run.py"), *size]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _statements(received: Path) -> list[dict[str, Any]]:

@@ -6,10 +6,10 @@ import os
 import socket
 import time
 
-from benchmarks.proof.servers import free_port
 from benchmarks.speed import world
 from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures, each
+from demo.ports import free_ports
 
 ROUTED = {"BENCH_EVENT_ROUTING": "1"}
 
@@ -47,7 +47,7 @@ def well(quick: bool) -> Figures:
 
 def refusing(quick: bool) -> Figures:
     """Nobody listens."""
-    _use(free_port())
+    _use(free_ports())
     return _requests(quick)
 
 
@@ -64,7 +64,7 @@ def peer_refusing(quick: bool) -> Figures:
     """event-routing-backends: ``tracker.emit`` while nobody listens."""
     import logging
 
-    _use(free_port())
+    _use(free_ports())
     from eventtracking import tracker
 
     import demo.worker  # noqa: F401
