@@ -97,8 +97,8 @@ def bundle(*, is_online: bool = False) -> dict[str, Any]:
         except (DatabaseError, PercipioError, PercipioConfigurationError) as error:
             found[name] = {"failed": type(error).__name__}
     secrets, organizations = masks or (_secrets([config.setting_values()]), {})
-    longest_first = {text: secrets[text] for text in sorted(secrets, key=len, reverse=True)}
-    masked: dict[str, Any] = _masked(json.loads(json.dumps(found, default=_plain)), longest_first, organizations)
+    plain = json.loads(json.dumps(found, default=_plain))
+    masked: dict[str, Any] = _masked(plain, _longest_first(secrets), _longest_first(organizations))
     return masked
 
 
@@ -145,6 +145,11 @@ def _organizations() -> dict[str, str]:
     rows = Destination.objects.exclude(organization__in=configured).order_by("pk")
     names = dict.fromkeys(rows.values_list("organization", flat=True))
     return {name: f"(organization {number})" for number, name in enumerate(names, 1)}
+
+
+def _longest_first(masks: Mapping[str, str]) -> dict[str, str]:
+    """Return the masks in the order in which none leaves the rest of a longer text behind."""
+    return {text: masks[text] for text in sorted(masks, key=len, reverse=True)}
 
 
 def _masked(value: Any, secrets: Mapping[str, str], organizations: Mapping[str, str]) -> Any:

@@ -205,6 +205,14 @@ def test_a_short_organization_garbles_nothing(reporting: Any, organization: str)
     assert lines["destinations"].startswith(f"example.com, {shown}: Nothing is sent. Percipio refuses the credentials.")
 
 
+def test_an_organization_whose_name_begins_another_ones(reporting: Any) -> None:
+    for name in ("canary", "canary-health", "canary-health eu"):
+        Destination.objects.create(site_id=1, organization=name, paused_reason=Pause.UNAUTHORIZED)
+    found = support.bundle()
+    assert "(organization 3): Nothing is sent." in json.dumps(found)
+    assert not re.search(r"canary|health", json.dumps(found["doctor"] + found["destinations"]))
+
+
 def test_secrets_are_set_or_unset(reporting: Any) -> None:
     for name, value in SECRETS.items():
         setattr(reporting, name, value)
