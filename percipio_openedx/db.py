@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections, router, transaction
+from django.db.models import QuerySet
 
 from percipio_openedx.models.statement import Statement
 
@@ -70,3 +71,14 @@ def persistently(function: Callable[P, T]) -> Callable[P, T]:
         return function(*args, **kwargs)
 
     return wrapped
+
+
+def pages(
+    rows: QuerySet[Any], *columns: str, size: int, is_over: Callable[[], bool] = lambda: False
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows in pages by key, each row as its key and these columns; ``is_over`` is checked before each page."""
+    last = 0
+    ordered = rows.order_by("pk").values_list("pk", *columns)
+    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:size])):
+        last = page[-1][0]
+        yield page

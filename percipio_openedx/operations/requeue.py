@@ -8,11 +8,10 @@ an operator asks.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.data import Reported
-from percipio_openedx.db import persistently, write_alias
+from percipio_openedx.db import pages, persistently, write_alias
 from percipio_openedx.delivery import breaker, claim
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
@@ -36,17 +35,6 @@ from percipio_openedx.statements.build import anew_of
 
 AT_ONCE = 500
 LEARNERS_AT_ONCE = 100
-
-
-def pages(
-    rows: QuerySet[Any], *columns: str, size: int, is_over: Callable[[], bool] = lambda: False
-) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows in pages by key, each row as its key and these columns; ``is_over`` is checked before each page."""
-    last = 0
-    ordered = rows.order_by("pk").values_list("pk", *columns)
-    while not is_over() and (page := list(ordered.filter(pk__gt=last)[:size])):
-        last = page[-1][0]
-        yield page
 
 
 def requeue(rows: StatementQuerySet, is_over: Callable[[], bool], on_done: Callable[[int], object] = int) -> int:
