@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from percipio_openedx import edx_platform
-from percipio_openedx.admin.base import OperatorAdmin, course_names, shown_course
+from percipio_openedx.admin.base import OperatorAdmin, shown_course
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.operations import BackfillRun
@@ -106,7 +106,7 @@ def start(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
 
 def _said(found: Forecast) -> dict[str, Any]:
     failed = sorted(found.failed_courses.items())[:SAMPLE]
-    names = course_names(key for key, _reason in failed)
+    names = sites.course_names(key for key, _reason in failed)
     return {
         "found": found,
         "kinds": [(count, labels.of(labels.KINDS, kind)) for kind, count in sorted(found.statements.items())],

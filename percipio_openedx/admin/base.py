@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sites.models import Site
 from django.core.exceptions import PermissionDenied
@@ -31,8 +30,6 @@ from percipio_openedx.redaction import fitted
 
 # Rows that can be paged through; filter or search for older ones.
 MAX_ROWS = 10_000
-
-course_names = sites.course_names
 
 
 def may(request: HttpRequest, *permissions: str) -> bool:
@@ -59,16 +56,6 @@ def badge(tone: str, text: Text) -> str:
 def shown_course(key: str, name: str) -> str:
     """Return a course run by its name, with its key as title; by the key where the name is unknown."""
     return format_html('<bdi title="{}">{}</bdi>', key, name or key)
-
-
-class PreparedList(ChangeList):
-    """A list whose admin prepares all of its rows at once."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        model_admin: Any = self.model_admin
-        model_admin.prepare(self.result_list)
 
 
 class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -98,8 +85,12 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
         return self.admin_site.admin_view(view)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return PreparedList
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return Django's list with its rows prepared."""
+        found = super().get_changelist_instance(request)
+        found.result_list = list(found.result_list)
+        self.prepare(found.result_list)
+        return found
 
     def prepare(self, rows: Sequence[Any]) -> None:
         """Give the rows of a list what they show besides their columns, read once for all of them."""
@@ -109,7 +100,7 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def texts_of(self, rows: Iterable[Any]) -> Mapping[Any, str]:
         """Return texts for a list of these rows, by key: the names of their course runs."""
-        return course_names(row.course_key for row in rows) if hasattr(self.model, "course_key") else {}
+        return sites.course_names(row.course_key for row in rows) if hasattr(self.model, "course_key") else {}
 
     def called(self, row: Any) -> str:
         """Return how one row is called on its page: ``Back-fill 7``. What ``str`` says is for logs."""
@@ -216,7 +207,7 @@ class ReadOnlyAdmin(OperatorAdmin):
         key = row.course_key
         if hasattr(row, "texts"):
             return shown_course(key, row.texts.get(key, ""))
-        name = course_names([key]).get(key, "")
+        name = sites.course_names([key]).get(key, "")
         return format_html('<bdi>{}</bdi> <bdi class="percipio-quietly" dir="ltr">{}</bdi>', name, key)
 
     def ask(self, request: HttpRequest, title: str, note: str, counts: Iterable[tuple[Text, int]]) -> HttpResponse:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, course_names, permitted, shown_course
+from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, permitted, shown_course
 from percipio_openedx.admin.filters import choice_filter
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.capture import wake
@@ -25,7 +25,7 @@ from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.operations import labels
+from percipio_openedx.operations import labels, sites
 
 Rows = QuerySet[LearnerCourse]
 
@@ -131,7 +131,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
         if any(query):
             self.log_search(request, len({*named, *shown}))
-        names = course_names(row.course_key for row in rows)
+        names = sites.course_names(row.course_key for row in rows)
         context = {
             "choice": choice,
             "query": query,
