@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -18,17 +19,17 @@ _CHAR: Final = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@{_UCS}]|%[0-9A-Fa-f]{{2}})"
 _HOST: Final = rf"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;={_UCS}]|%[0-9A-Fa-f]{{2}})+)"
 _AUTHORITY: Final = rf"//{_HOST}(?::[0-9]*)?"
 _TAIL: Final = rf"(?:\?(?:{_CHAR}|[/?])*)?(?:\#(?:{_CHAR}|[/?])*)?"
-_IRI: Final = re.compile(rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}")
-_IRL: Final = re.compile(rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}")
+_IRI: Final = rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}(?:/{_CHAR}*)*|/?{_CHAR}+(?:/{_CHAR}*)*){_TAIL}"
+_IRL: Final = rf"(?i:https?):{_AUTHORITY}(?:/{_CHAR}*)*{_TAIL}"
 
 # Email addresses that every known validator of statements accepts; Learning Locker's is the strictest.
 _COMMON_EMAIL: Final = re.compile(r"[A-Za-z0-9._'+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{1,63}")
 
 # Characters that a mailto IRI holds percent-encoded only (RFC 6068 section 2). ``@,:`` would end the address or begin
 # the next one.
-_UNSAFE_IN_LOCAL: Final = re.compile(rf"[^A-Za-z0-9\-._~!$'*+{_UCS}]")
-_UNSAFE_IN_DOMAIN: Final = re.compile(rf"[^A-Za-z0-9\-._~{_UCS}]")
-_MAILTO: Final = re.compile(rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+")
+_UNSAFE_IN_LOCAL: Final = rf"[^A-Za-z0-9\-._~!$'*+{_UCS}]"
+_UNSAFE_IN_DOMAIN: Final = rf"[^A-Za-z0-9\-._~{_UCS}]"
+_MAILTO: Final = rf"mailto:(?:[A-Za-z0-9\-._~!$&'()*+,;:=/{_UCS}]|%[0-9A-Fa-f]{{2}})+@[A-Za-z0-9\-.{_UCS}]+"
 # Joiners are part of some domains (RFC 5892 A.1 and A.2), though invisible.
 _JOINERS: Final = re.compile("[\u200c\u200d]")
 
@@ -51,8 +52,12 @@ class _Mailbox(EmailValidator):
 _check_mailbox: Final = _Mailbox(allowlist=[])
 
 
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_IRI and pattern.fullmatch(value) is not None
+# With the first use: compiling all of them takes 40 ms, a third of what the plugin added to the LMS's start.
+_compiled: Final = cache(re.compile)
+
+
+def _fits(pattern: str, value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_IRI and _compiled(pattern).fullmatch(value) is not None
 
 
 def is_iri(value: object) -> bool:
@@ -86,7 +91,8 @@ def is_common_email(value: object) -> bool:
 def mailto(address: str) -> str:
     """Return an address, which has an ``@``, as a ``mailto:`` IRI (RFC 6068 section 2; RFC 3987 section 3.1)."""
     local, _, domain = address.rpartition("@")
-    return f"mailto:{_UNSAFE_IN_LOCAL.sub(_encoded, local)}@{_UNSAFE_IN_DOMAIN.sub(_encoded, domain)}"
+    local, domain = _compiled(_UNSAFE_IN_LOCAL).sub(_encoded, local), _compiled(_UNSAFE_IN_DOMAIN).sub(_encoded, domain)
+    return f"mailto:{local}@{domain}"
 
 
 def _encoded(found: re.Match[str]) -> str:

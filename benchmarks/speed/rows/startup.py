@@ -11,8 +11,9 @@ from benchmarks.speed.case import MARIADB, Case, Line, Results, Row
 from benchmarks.speed.measure import Figures
 
 WITHOUT = {"BENCH_WITHOUT_PLUGIN": "1"}
-# Modules of others: event-tracking's backend that routes events, and its task, which the plugin takes out or quietens.
-OTHERS = 2
+# Modules of others: event-tracking's backend that routes events, and its task, which the plugin takes out or quietens;
+# Django's cache in the memory of a process.
+OTHERS = 3
 # Django set up, admin included, and the addresses loaded. The collector stays off: a full collection takes as long as
 # two times the plugin's imports, and in which start there is one more, and in whose import it falls, is chance.
 START = """
