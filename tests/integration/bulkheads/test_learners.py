@@ -98,6 +98,7 @@ def test_a_learner_who_breaks_the_reading_of_all(
     assert failing() == set()
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_breaks_it(
     learners: list[Any], monkeypatch: pytest.MonkeyPatch, name: str, caplog: pytest.LogCaptureFixture
@@ -267,6 +268,7 @@ def test_a_broken_progress_is_forgotten_with_its_last_learner(course: Any, learn
 # --- naming ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_who_cannot_be_named_is_held_alone(learners: list[Any], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     identify = identity.identify
@@ -381,6 +383,7 @@ def a_step(settings: Any, monkeypatch: pytest.MonkeyPatch, learners: list[Any]) 
     return monkeypatch
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_filter_step_that_stumbles_over_one_learner(
     learners: list[Any], a_step: pytest.MonkeyPatch, settings: Any, name: str, caplog: pytest.LogCaptureFixture
@@ -398,6 +401,7 @@ def test_a_filter_step_that_stumbles_over_one_learner(
     assert (hold(learners[2]), failing()) == ("", set())
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     "verb",
     [f"https://example.com/{rest}" for rest in ("v" * 80, "v" * 81, "v" * 4000, "v 1", "😀", "\ud83d")] + ["", None, 7],

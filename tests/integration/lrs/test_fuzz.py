@@ -20,7 +20,7 @@ from percipio_openedx.models import Statement
 from tests.integration.lrs.puller import Puller
 from tests.integration.lrs.rows import a_client, add
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.usefixtures("unthrottled")]
 
 # ``PERCIPIO_TEST_EXAMPLES=2000`` makes ten thousand requests of it, in minutes.
 thorough = settings(

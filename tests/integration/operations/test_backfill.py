@@ -145,6 +145,7 @@ class Stop:
         self.waited.append(seconds)
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("after", range(8))
 def test_wherever_it_stops_it_goes_on(
     history: dict[str, Any], manage: Manage, monkeypatch: pytest.MonkeyPatch, after: int

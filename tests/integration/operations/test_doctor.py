@@ -80,6 +80,7 @@ def test_a_well_installation(manage: Manage) -> None:
     assert {document["verdict"] for document in manage("percipio_doctor", "--json").documents} == {"well", "skipped"}
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("setting", "value", "name", "verdict"),
     [

@@ -230,6 +230,7 @@ def test_people_read_words(one_of_each: Sandbox, folder: Path, call: list[str], 
         assert not re.search(r"\bsite \d", said), "a site has a name"
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("is_on", [True, False], ids=["nothing yet", "switched off"])
 @pytest.mark.parametrize(("call", "_title"), CALLS, ids=IDS)
 def test_none_ends_well_in_silence(
