@@ -191,7 +191,8 @@ def findings_of(
     accounts = {one.row.user_id: one.account or "" for one in findings if not one.hold}
     elsewhere = completed_elsewhere(configuration, course, accounts)
     for finding in findings:
-        finding.reported = replace(finding.reported, elsewhere=elsewhere.get(finding.row.user_id))
+        if at := elsewhere.get(finding.row.user_id):
+            finding.reported = replace(finding.reported, elsewhere=at)
     return findings
 
 

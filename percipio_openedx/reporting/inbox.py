@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.core.cache import cache
 from django.db.models import Q
@@ -42,11 +43,21 @@ MOST_REMEMBERED = 500_000
 COMPACTED_KEY = "percipio_openedx:compacted"
 
 
+class DueNotice(NamedTuple):
+    """What is read of a notice: thousands at once, so no rows of the model."""
+
+    pk: int
+    user_id: int
+    course_key: str
+    reason: str
+    noticed_at: datetime
+
+
 @dataclass(slots=True)
 class Group:
     """The due notices of one course run, by learner; ``again`` are learners due for a retry without a notice."""
 
-    notices: dict[int, list[Notice]] = field(default_factory=dict)
+    notices: dict[int, list[DueNotice]] = field(default_factory=dict)
     again: frozenset[int] = frozenset()
 
     def keys_of(self, user_ids: Iterable[int]) -> list[int]:
@@ -57,7 +68,8 @@ def due_groups(now: datetime) -> Iterator[tuple[str, Group]]:
     """Yield due notices by course run, then due retries; in random order, so that parallel runs seldom collide."""
     due_until = now - timedelta(seconds=config.gathering())
     last = 0
-    while page := list(failures.unhindered(now).filter(pk__gt=last).order_by("pk")[:PAGE]):
+    rows = failures.unhindered(now).order_by("pk").values_list(*DueNotice._fields)
+    while page := [DueNotice(*row) for row in rows.filter(pk__gt=last)[:PAGE]]:
         last = page[-1].pk
         groups: dict[str, Group] = {}
         for notice in page:

@@ -66,7 +66,7 @@ def due(reported: Reported, observed: Observed, policy: Policy) -> tuple[Reporte
 
 def _numbered(found: list[Milestone], reported: Reported) -> tuple[Milestone, ...]:
     """Return the milestones with the number of the time that everything is reported, so that ids are new each time."""
-    return tuple(replace(milestone, anew=reported.anew) for milestone in found)
+    return tuple(replace(milestone, anew=reported.anew) if reported.anew else milestone for milestone in found)
 
 
 def needs_percent(reported: Reported, observed: Observed, policy: Policy) -> bool:

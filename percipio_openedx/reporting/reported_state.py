@@ -29,6 +29,9 @@ from percipio_openedx.statements.ids import actor_key_of
 # leases expire after this.
 LEASE = timedelta(seconds=60)
 LEASE_FOR_EACH = timedelta(seconds=0.6)
+# The ORM makes two containers of each value of an INSERT: more rows at once would be the garbage collector's work, and
+# a row of statements may exceed 16 KB where ``max_allowed_packet`` is 16 MB.
+ROWS_IN_AN_INSERT = 50
 
 
 # --- rows under a lease -----------------------------------------------------------------------------------------------
@@ -57,7 +60,7 @@ def claim(site_id: int, course_key: str, user_ids: Sequence[int], now: datetime)
     missing = set(user_ids) - set(known.values_list("user_id", flat=True))
     new = [LearnerCourse.begun(root, user_id, course_key, site_id, **held) for user_id in sorted(missing)]
     # Workers that insert the same rows at once may deadlock.
-    persistently(LearnerCourse.objects.bulk_create)(new, ignore_conflicts=True)
+    persistently(LearnerCourse.objects.bulk_create)(new, batch_size=ROWS_IN_AN_INSERT, ignore_conflicts=True)
     persistently(known.filter(unleased(now)).update)(**held, site_id=site_id)
     rows = {row.user_id: row for row in LearnerCourse.objects.filter(lease=lease)}
     busy = frozenset(user_ids) - frozenset(rows)

@@ -19,15 +19,13 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement, StatementLedger, TopicTerm
 from percipio_openedx.reporting.findings import LearnerFinding
+from percipio_openedx.reporting.reported_state import ROWS_IN_AN_INSERT
 from percipio_openedx.statements.ids import topic_of
 
 # The account's configuration that shaped a statement, and the Percipio organization that it goes to.
 Target = tuple[Configuration, str]
 
 TICK = timedelta(microseconds=1)
-# SQL statements are limited by ``max_allowed_packet`` (16 MB in MariaDB); a row may exceed 16 KB.
-ROWS_IN_AN_INSERT = 200
-
 # Columns that identify a row and are never updated.
 _IDENTIFYING = ("id", "user_id", "course_key", "site_id", "registration")
 ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if field.name not in _IDENTIFYING]
@@ -105,34 +103,38 @@ class Clock:
 
 
 class _Shared(NamedTuple):
-    """What statements refer to: destinations by account and organization, topics by statement."""
+    """What statements refer to: destinations and fingerprints by account and organization, topics by statement."""
 
     site_id: int
     destinations: Mapping[tuple[str, str], Destination]
+    fingerprints: Mapping[tuple[str, str], str]
     topics: Mapping[UUID, UUID]
 
     def content(self, built: BuiltStatement, target: Target) -> dict[str, Any]:
-        configuration, organization = target
+        place = target[0].account, target[1]
         return {
             "verb": built.verb,
             "actor_key": built.actor_key,
             "topic": self.topics[built.id],
             "body": built.body,
             "track": built.track,
-            "destination_id": self.destinations[configuration.account, organization].pk,
-            "built_by": configuration.fingerprint,
+            "destination_id": self.destinations[place].pk,
+            "built_by": self.fingerprints[place],
         }
 
 
 @persistently
 def _shared(site_id: int, targets: Iterable[Target], built: Sequence[BuiltStatement], now: datetime) -> _Shared:
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
-    own = {(one.account, organization): one.own_credentials for one, organization in targets}
+    senders = {(one.account, organization): one for one, organization in targets}
     destinations = {
-        (account, name): Destination.of(site_id, name, own_credentials=own[account, name], account=account)
-        for account, name in sorted(own)
+        (account, name): Destination.of(
+            site_id, name, own_credentials=senders[account, name].own_credentials, account=account
+        )
+        for account, name in sorted(senders)
     }
-    return _Shared(site_id, destinations, topics_of(site_id, built))
+    fingerprints = {place: one.fingerprint for place, one in senders.items()}
+    return _Shared(site_id, destinations, fingerprints, topics_of(site_id, built))
 
 
 def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
@@ -199,6 +201,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
         by_target = connections[write_alias()].features.supports_update_conflicts_with_target
         LearnerCourse.objects.bulk_create(
             news,
+            batch_size=ROWS_IN_AN_INSERT,
             update_conflicts=True,
             update_fields=ROW_FIELDS,
             unique_fields=["id"] if by_target else None,
