@@ -374,20 +374,6 @@ class StatementContext:
     activity_id: str
 
 
-class Grant(NamedTuple):
-    """What an OAuth2 token of the LMS allows, without the token itself.
-
-    ``user_id`` is, for a service, the application's owner. ``client_id`` is None if the application does not speak for
-    itself (client credentials) or is unknown, ``filters`` what the token is limited to.
-    """
-
-    user_id: int
-    scopes: frozenset[str]
-    client_id: str | None
-    is_signed: bool = False
-    filters: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class BuiltStatement:
     """A statement as stored and sent, with what finds it; ``track`` is None if Track has no form for it."""
