@@ -29,8 +29,7 @@ from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError
 
 if TYPE_CHECKING:
-    from percipio_openedx.models.account import Account
-    from percipio_openedx.models.configuration import PercipioConfiguration
+    from percipio_openedx.models.configuration import Account, PercipioConfiguration
 
 # What a site with accounts is checked with in place of its own credentials, which are used for nobody.
 _NO_ACCOUNT: dict[str, Any] = {
@@ -47,8 +46,7 @@ def for_site(site_id: int) -> Configuration | None:
         PlatformUnavailable: the site's own name and address could not be read.
     """
     # The CMS imports this package for event routing, and lacks our models.
-    from percipio_openedx.models.account import Account
-    from percipio_openedx.models.configuration import PercipioConfiguration
+    from percipio_openedx.models.configuration import Account, PercipioConfiguration
 
     if not is_on():
         return None
@@ -157,7 +155,7 @@ def without_credentials(site_id: int) -> Configuration | None:
 
     The site's own credentials are none: nothing can be sent with it. Raises as ``for_site``.
     """
-    from percipio_openedx.models.account import Account
+    from percipio_openedx.models.configuration import Account
 
     values = _values(site_id)
     if values is None:

@@ -20,8 +20,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.enums import CompletedOn
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (

@@ -16,8 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from percipio_openedx import __version__, config
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.account import Account
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, PercipioConfiguration
 from percipio_openedx.operations import connection_check, problems, reach_sentences, sites, status
 from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.operations.problems import Problem, ProblemCode, Severity
