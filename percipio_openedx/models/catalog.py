@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -29,16 +31,6 @@ AT_ONCE = 500
 NAMESPACE = re.compile(r"^(?:course|ccx)-v1:")
 # What a run's override takes from that for all runs of its course.
 INHERITED = ("content_id", "offer", "title", "type", "duration", "tags", "author")
-
-
-class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
-    """Makes bulk deletes outdate statements, as deleting a single row does."""
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        keys = list(self.values_list("course_key", flat=True))
-        done = super().delete()
-        outdate(keys)
-        return done
 
 
 class CourseOverride(models.Model):
@@ -64,8 +56,6 @@ class CourseOverride(models.Model):
     author = models.CharField(max_length=200, default="", blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CourseOverrideQuerySet.as_manager()
-
     class Meta:
         verbose_name = _("course override")
         verbose_name_plural = _("course overrides")
@@ -75,15 +65,6 @@ class CourseOverride(models.Model):
 
     def __str__(self) -> str:
         return self.course_key
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        super().save(*args, **kwargs)
-        outdate([self.course_key])
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        done = super().delete(*args, **kwargs)
-        outdate([self.course_key])
-        return done
 
     def clean(self) -> None:
         problems = {}
@@ -107,6 +88,11 @@ class CourseOverride(models.Model):
         own = {name: getattr(self, name) for name in INHERITED}
         values = {name: getattr(general, name) if value in ("", None) else value for name, value in own.items()}
         return CourseOverride(course_key=self.course_key, is_reported=self.is_reported, **values)
+
+
+@receiver([post_save, post_delete], sender=CourseOverride)
+def _outdate(instance: CourseOverride, **_: Any) -> None:
+    outdate([instance.course_key])
 
 
 class OverrideBook:
