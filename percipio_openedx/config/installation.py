@@ -192,7 +192,7 @@ def token_keys() -> tuple[str | None, str | None]:
     return jwt_auth.get("JWT_PUBLIC_SIGNING_JWK_SET") or None, secret_key or None
 
 
-# --- a site's own name and address -------------------------------------------------------------------------------------
+# --- a site's own name and address ------------------------------------------------------------------------------------
 
 
 class SiteValues(NamedTuple):
