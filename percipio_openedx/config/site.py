@@ -341,7 +341,7 @@ def setting_values() -> dict[str, Any]:
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
     """Return the raw values in force with a site's row (saved or not), or those of the settings without one.
 
-    A stored secret that cannot be decrypted is an ``UnreadableSecret``, which ``build`` refuses.
+    A stored secret that cannot be decrypted is unreadable, and ``build`` refuses it.
     """
     values = setting_values()
     if row is None:
