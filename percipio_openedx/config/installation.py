@@ -25,8 +25,7 @@ from percipio_openedx.settings.common import DEFAULTS
 
 RATE = re.compile(r"[1-9][0-9]{0,5}/(?:second|minute|hour|day)")
 # Of a site's own name and address.
-LONGEST_NAME = 200
-LONGEST_ROOT = 255
+LONGEST_NAME, LONGEST_ROOT = 200, 255
 
 
 def is_on() -> bool:

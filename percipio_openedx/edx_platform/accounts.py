@@ -179,9 +179,8 @@ def enrolled_runs(user_id: int, keys: Iterable[str]) -> set[str]:
     """Return those of these course runs in which a learner is enrolled now. One query."""
     from common.djangoapps.student.models import CourseEnrollment
 
-    rows = CourseEnrollment.objects.filter(
-        user_id=user_id, course_id__in=[parsed(key) for key in keys], is_active=True
-    ).order_by()
+    wanted = [parsed(key) for key in keys]
+    rows = CourseEnrollment.objects.filter(user_id=user_id, course_id__in=wanted, is_active=True).order_by()
     return {str(key) for key in rows.values_list("course_id", flat=True)}
 
 

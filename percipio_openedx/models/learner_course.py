@@ -23,8 +23,7 @@ REPORTED = tuple(one.name for one in fields(Reported) if one.name != "elsewhere"
 # Longer content ids (addresses of courses with quoted letters) are compared by their beginning.
 LONGEST_CONTENT_ID = 512
 
-FIRST_WAIT = timedelta(seconds=60)
-LONGEST_WAIT = timedelta(hours=1)
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 # A time further ahead, beyond clock skew, was written with a wrong clock.
 FURTHEST = LONGEST_WAIT + timedelta(minutes=5)
 
