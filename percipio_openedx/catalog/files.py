@@ -150,6 +150,10 @@ MANDATORY = {
     FileForm.LINKED_CONTENT: ("external_content_id", "title", "description", "url"),
 }
 KNOWN = {
+    "content_id": ("external_content_id",),
+    "external_content_id": ("content_id",),
+    "thumbnail_url": ("image_url", "thumbnail", "image"),
+    "image_url": ("thumbnail_url", "thumbnail", "image"),
     "title": ("content_title",),
     "description": (),
     "url": ("content_url", "link"),
@@ -158,10 +162,6 @@ KNOWN = {
     "language": ("locale", "language_code"),
     "tags": ("keywords",),
     "author": (),
-}
-IDS = {
-    FileForm.CONTENT_IMPORT: {"content_id": ("external_content_id",), "thumbnail_url": ("image_url", "thumbnail")},
-    FileForm.LINKED_CONTENT: {"external_content_id": ("content_id",), "image_url": ("thumbnail_url", "image")},
 }
 
 
@@ -185,7 +185,7 @@ def catalog_file(
 ) -> CatalogFile:
     """Return the catalog in the columns of a form, or of a template's header; what lacks something is left out."""
     head = tuple(template or HEADERS[form])
-    places = columns(head, {**KNOWN, **IDS[form]})
+    places = columns(head, KNOWN)
     rows, left_out = [], []
     for item, record in catalog:
         gaps = gaps_of(record, form)
