@@ -16,7 +16,7 @@ from percipio_openedx.models import Notice, Statement, TopicTerm
 from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
-from percipio_openedx.statements.vocabulary import VERBS, VERB_VOIDED
+from percipio_openedx.statements.vocabulary import VERB_VOIDED, VERBS
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.integration.lrs.puller import Puller
 from tests.integration.lrs.rows import a_client
