@@ -36,13 +36,7 @@ TRACKS = frozenset(
         "openedx.features.content_type_gating.partitions.ContentTypeGatingPartitionScheme",
     }
 )
-FIXED = frozenset(
-    {
-        "openedx.core.djangoapps.user_api.partition_schemes.NotImplementedPartitionScheme",
-        "openedx.core.djangoapps.user_api.partition_schemes.ReturnGroup1PartitionScheme",
-    }
-)
-SCHEMES = FIXED | TRACKS | {COHORTS, EXPERIMENTS}
+SCHEMES = TRACKS | {COHORTS, EXPERIMENTS}
 
 
 class CourseVersion(NamedTuple):

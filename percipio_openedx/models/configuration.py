@@ -47,24 +47,22 @@ class AccountColumns(ConfigurationModel):  # type: ignore[misc]
         """Add a version and remove the secret from earlier ones."""
         with transaction.atomic():
             super().save(*args, **kwargs)
-            earlier = self.versions(*self._key()).filter(pk__lt=self.pk)
+            earlier = self._versions().filter(pk__lt=self.pk)
             earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
 
-    def newest_version(self) -> Self | None:
-        return self.newest(*self._key())
-
-    def _key(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.KEY_FIELDS)
-
-    @classmethod
-    def versions(cls, *key: Any) -> models.QuerySet[Self]:
-        rows: models.QuerySet[Self] = cls.objects.filter(**dict(zip(cls.KEY_FIELDS, key, strict=True)))
+    def _versions(self) -> models.QuerySet[Self]:
+        key = {name: getattr(self, name) for name in self.KEY_FIELDS}
+        rows: models.QuerySet[Self] = type(self).objects.filter(**key)
         return rows
+
+    def newest_version(self) -> Self | None:
+        """Return the newest version, of a site or an account, by primary key (clocks may have been wrong), or None."""
+        return self._versions().order_by("-pk").first()
 
     @classmethod
     def newest(cls, *key: Any) -> Self | None:
-        """Return the newest version, of a site or an account, by primary key (clocks may have been wrong), or None."""
-        return cls.versions(*key).order_by("-pk").first()
+        row: Self = cls(**dict(zip(cls.KEY_FIELDS, key, strict=True)))
+        return row.newest_version()
 
     @classmethod
     def current(cls, *args: Any) -> Any:
