@@ -19,8 +19,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.enums import HoldReason, Kind, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
-from percipio_openedx.models.learner_course import WHOLE_COURSE, LearnerCourse, ObservationFailure
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import WHOLE_COURSE, LearnerCourse, ObservationFailure, Reason
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.signals import destination_paused, destination_recovered
 from percipio_openedx.statements.filters import StatementFreezeRequested

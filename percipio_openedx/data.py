@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from percipio_openedx.enums import (
     CompletedOn,
@@ -357,46 +356,3 @@ class LearnerIdentity:
     def scalar(self) -> str:
         """Return the learner as in the Track API: an email, an external user id or a Percipio UUID."""
         return self.email or self.account
-
-
-@dataclass(frozen=True, slots=True)
-class StatementContext:
-    """Everything a statement is built from, for one milestone of one learner in one course run."""
-
-    milestone: Milestone
-    user_id: int
-    identity: LearnerIdentity
-    course: Course
-    registration: UUID
-    platform: str
-    lms_root: str
-    content_id: str
-    activity_id: str
-
-
-class Grant(NamedTuple):
-    """What an OAuth2 token of the LMS allows, without the token itself.
-
-    ``user_id`` is, for a service, the application's owner. ``client_id`` is None if the application does not speak for
-    itself (client credentials) or is unknown, ``filters`` what the token is limited to.
-    """
-
-    user_id: int
-    scopes: frozenset[str]
-    client_id: str | None
-    is_signed: bool = False
-    filters: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltStatement:
-    """A statement as stored and sent, with what finds it; ``track`` is None if Track has no form for it."""
-
-    id: UUID
-    body: bytes = field(repr=False)
-    track: bytes | None = field(repr=False)
-    verb: str = ""
-    actor_key: str = ""
-    timestamp: datetime | None = None
-    retracts: UUID | None = None
-    terms: frozenset[str] = frozenset()

@@ -77,30 +77,23 @@ class Secret:
 
 
 class StoredSecret(Secret):
-    """A secret from a column; ``sealed`` are its encrypted bytes, decrypted by the newest key or an older one."""
+    """A secret from a column; ``sealed`` are its encrypted bytes, decrypted by the newest key or an older one.
 
-    __slots__ = ("is_newest", "sealed")
+    Without a value no key decrypts it: to be entered again, and kept as it is, since the key may return.
+    """
 
-    def __init__(self, value: str, sealed: bytes, *, is_newest: bool) -> None:
-        super().__init__(value)
-        self.sealed = sealed
-        self.is_newest = is_newest
+    __slots__ = ("is_newest", "is_readable", "sealed")
 
-
-class UnreadableSecret(StoredSecret):
-    """A stored secret that no key decrypts, to be entered again; truthy and kept as it is, since the key may return."""
-
-    __slots__ = ()
-
-    is_readable = False
-
-    def __init__(self, sealed: bytes) -> None:
-        # Its bytes stand in for the value: truthy, and equal to itself alone.
-        super().__init__(sealed.hex(), sealed, is_newest=False)
+    def __init__(self, value: str | None, sealed: bytes, *, is_newest: bool = False) -> None:
+        # The bytes stand in for an unreadable value: truthy, and equal to itself alone.
+        super().__init__(sealed.hex() if value is None else value)
+        self.sealed, self.is_newest, self.is_readable = sealed, is_newest, value is not None
 
     def reveal(self) -> str:
-        """Raise ``PercipioConfigurationError``: there is nothing to reveal."""
-        raise unreadable()
+        """Return the value, or raise ``PercipioConfigurationError`` for one that is unreadable."""
+        if not self.is_readable:
+            raise unreadable()
+        return super().reveal()
 
 
 def unreadable() -> PercipioConfigurationError:
@@ -150,14 +143,14 @@ def seal(secret: Secret) -> bytes:
 
 @sensitive_variables()
 def unseal(sealed: bytes) -> StoredSecret:
-    """Decrypt with whichever key fits; an ``UnreadableSecret`` if none does."""
+    """Decrypt with whichever key fits; unreadable if none does."""
     for place, cipher in enumerate(_ciphers(_named_keys()[1])):
         try:
             value = cipher.decrypt(sealed).decode()
         except (InvalidToken, UnicodeDecodeError):
             continue
         return StoredSecret(value, sealed, is_newest=place == 0)
-    return UnreadableSecret(sealed)
+    return StoredSecret(None, sealed)
 
 
 @sensitive_variables()

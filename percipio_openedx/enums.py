@@ -1,4 +1,4 @@
-"""The choices that rows, settings, statements and pages share: what is reported, when, why not, and what is wrong."""
+"""The choices that rows, settings, statements and pages share: what is reported, when, and why not."""
 
 from __future__ import annotations
 
@@ -182,35 +182,6 @@ class UnreportedReason(StrEnum):
     CERTIFICATE_NOT_HELD = "certificate_not_held"
     CERTIFICATE_NOT_SHOWN = "certificate_not_shown"
     NONE_OF_THREE = "none_of_three"
-
-
-class ProblemCode(StrEnum):
-    """What can be wrong with a running installation (``operations.problems``); also the kinds of alerts and metrics."""
-
-    MISCONFIGURED = "misconfigured"
-    NO_COURSES = "no_courses"
-    SITE_VALUES = "site_values"
-    UNCONFIGURED = "unconfigured"
-    LATE = "late"
-    PAUSED = "paused"
-    BROKEN = "broken"
-    FAILING = "failing"
-    UNREADABLE = "unreadable"
-    PARKED = "parked"
-    ITEMS_REFUSED = "items_refused"
-    UNKNOWN_LEARNERS = "unknown_learners"
-    UNOBSERVED = "unobserved"
-    NOT_REBUILT = "not_rebuilt"
-    CLOCK = "clock"
-    CHARACTERS = "characters"
-    ERASURES = "erasures"
-
-
-class Severity(StrEnum):
-    """How bad a problem is: an *error* keeps reports from arriving, or needs a person; a *warning* may wait."""
-
-    ERROR = "error"
-    WARNING = "warning"
 
 
 class Pause(StrEnum):

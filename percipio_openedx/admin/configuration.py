@@ -25,18 +25,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, may
-from percipio_openedx.admin.configuration_form import (
-    SECRET_NAME,
-    SITE_ID,
-    AccountForm,
-    PercipioConfigurationForm,
-)
+from percipio_openedx.admin.configuration_form import SECRET_NAME, SITE_ID, AccountForm, PercipioConfigurationForm
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
 from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
 from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.operations.sites import place_name
 
 # The query parameters of the form that name the version to start from, and the site that is being set up.

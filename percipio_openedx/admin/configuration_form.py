@@ -22,8 +22,7 @@ from percipio_openedx.admin.meaning import (
     raw_values,
 )
 from percipio_openedx.encryption import Secret, unreadable
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.operations.labels import Text
 
 # The secret's field name in the page. The LMS writes request parameters into its tracking log and masks this one

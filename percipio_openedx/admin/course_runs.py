@@ -24,7 +24,7 @@ from percipio_openedx.config import CatalogRules
 from percipio_openedx.data import CourseRun
 from percipio_openedx.enums import Offer, Offering
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.operations import course_overrides, labels, sites
 from percipio_openedx.operations.labels import Text
 

@@ -18,8 +18,8 @@ from percipio_openedx import edx_platform
 from percipio_openedx.admin.base import OperatorAdmin
 from percipio_openedx.enums import Offer
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.account import Account
-from percipio_openedx.models.configuration import CourseOverride
+from percipio_openedx.models.catalog import CourseOverride
+from percipio_openedx.models.configuration import Account
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.operations import course_overrides, labels
 from percipio_openedx.settings.common import PULL_SCOPE

@@ -21,8 +21,7 @@ from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin
 from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.settings.common import DEFAULTS
 

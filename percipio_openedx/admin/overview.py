@@ -19,13 +19,13 @@ from django.utils.translation import ngettext
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, shown_course
 from percipio_openedx.delivery.tokens import Tokens
-from percipio_openedx.enums import Outcome, ProblemCode
+from percipio_openedx.enums import Outcome
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import labels, problems, reach, reach_sentences, status
 from percipio_openedx.operations.labels import Tone
-from percipio_openedx.operations.problems import Problem, pause_of
+from percipio_openedx.operations.problems import Problem, ProblemCode, pause_of
 from percipio_openedx.operations.reach_sentences import Said
 from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, known, site_ids
 from percipio_openedx.operations.status import Snapshot

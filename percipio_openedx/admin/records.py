@@ -19,8 +19,7 @@ from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.enums import Api, Outcome
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullAudit
-from percipio_openedx.models.learner_course import ObservationFailure, Part
-from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.models.learner_course import EVERY_COURSE, Notice, ObservationFailure, Part
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations import labels, sites

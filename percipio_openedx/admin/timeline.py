@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.models.learner_course import EVERY_COURSE, LearnerCourse, Notice
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.labels import Tone

@@ -11,7 +11,7 @@ from django.db import OperationalError, connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.learner_course import Notice, Reason
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from django.db.models.signals import post_save
 from percipio_openedx import config
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.edx_platform import signal, stored_key
-from percipio_openedx.models.notice import EVERY_COURSE, Reason
+from percipio_openedx.models.learner_course import EVERY_COURSE, Reason
 
 LEARNING = "openedx_events.learning.signals"
 

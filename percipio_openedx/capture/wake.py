@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from percipio_openedx import config, tasks
 from percipio_openedx.capture.notices import contained
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.learner_course import Notice
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,7 @@ from percipio_openedx.data import Course, CourseRun
 from percipio_openedx.db import persistently
 from percipio_openedx.delivery.outcomes import LONGEST_WAIT
 from percipio_openedx.enums import CatalogGap
-from percipio_openedx.models.catalog import CatalogEntry, EntryState, stored_id
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import CatalogEntry, EntryState, OverrideBook, stored_id
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.statements import content
 

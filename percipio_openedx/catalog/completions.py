@@ -17,8 +17,8 @@ from django.utils import timezone
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.catalog.compare import runs_of
+from percipio_openedx.catalog.files import harmless
 from percipio_openedx.catalog.items import record
-from percipio_openedx.catalog.sheets import harmless
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, LearnerIdentity, Milestone
 from percipio_openedx.db import rolled_back
@@ -33,7 +33,7 @@ from percipio_openedx.statements.build import milestone_of
 
 AT_ONCE = 200
 
-# Our name of each column (see ``sheets.columns``), and other names of it.
+# Our name of each column (see ``files.columns``), and other names of it.
 USER_ID, LOGIN, EMAIL = "External User ID", "Login Name", "Email Address"
 KNOWN: Mapping[str, Sequence[str]] = {
     USER_ID: ("User ID",),

@@ -35,11 +35,8 @@ _NUMBER: Final = r"(\d{1,4}(?:[.,]\d{1,2})?|[.,]\d{1,2})"
 _TO: Final = r"(?:\s*(?:-|to|till|until|bis|tot|à|a|e|y|et|and|und|до|و|〜|~)\s*)"
 _RANGE: Final = rf"{_NUMBER}(?:{_TO}{_NUMBER})?\s*\+?\s*-?\s*"
 
-_AMOUNT: Final = re.compile(
-    rf"(?<![\d.,:]){_RANGE}(?:({_HOURS})|({_MINUTES}))(?![^\W\d_])(?:\s*(\d{{1,2}})(?![\d.,:]))?"
-)
-_CLOCK: Final = re.compile(r"(?<![\d.,:])(\d{1,3}):([0-5]\d)(?::([0-5]\d))?(?![\d:])(?:\s*(?:h|hours?|hrs?)\b)?")
-_ISO: Final = re.compile(r"pt(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
+_AMOUNT: Final = re.compile(rf"(?<![\d.,:]){_RANGE}(?:({_HOURS})|({_MINUTES}))(?![^\W\d_])")
+_CLOCK: Final = re.compile(r"(?<![\d.,:])(\d{1,3}):([0-5]\d)(?![\d:])(?:\s*(?:h|hours?|hrs?)\b)?")
 _BARE: Final = re.compile(rf"[^\w-]*{_RANGE}\W*")
 _SPAN: Final = re.compile(rf"(?<![\d.,]){_NUMBER}\s*-?\s*{_WEEKS}(?!\w)")
 _BY_THE_WEEK: Final = re.compile(
@@ -52,7 +49,6 @@ _BY_ANYTHING: Final = re.compile(
     r"/|\b(?:per|each|every|pro|je|par|por|daily|täglich|monthly)\b|\ban? (?:day|month|lesson|module|unit|section)\b"
 )
 
-_FRACTIONS: Final = {"½": ".5", "¼": ".25", "¾": ".75"}
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212\uff0d]")
 
 
@@ -89,47 +85,24 @@ def weeks_of(start: datetime | None, end: datetime | None) -> float | None:
 
 
 def _plain(effort: str) -> str:
-    text = effort[:LONGEST_TEXT]
-    for sign, decimal in _FRACTIONS.items():
-        text = text.replace(sign, decimal)
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = unicodedata.normalize("NFKC", effort[:LONGEST_TEXT]).lower()
     return " ".join(_DASHES.sub("-", text).split())
 
 
 def _amount(text: str) -> float | None:
-    """Return the seconds in a text that names one amount of time and no other number."""
-    if (iso := _ISO.fullmatch(text)) and any(iso.groups()):
-        return _clock(iso.group(1), iso.group(2), iso.group(3))
+    """Return the seconds in a text that names one amount of time (``3``, ``1:30``, ``2h 30m``) and no other number."""
     if bare := _BARE.fullmatch(text):
-        hours = _middle(bare.group(1), bare.group(2))
+        hours = _middle(bare[1], bare[2])
         return hours * 3600 if hours <= MOST_BARE else None
-    clocks = _CLOCK.findall(text)
-    amounts = list(_AMOUNT.finditer(text))
-    left = _AMOUNT.sub(" ", _CLOCK.sub(" ", text))
-    if any(character.isnumeric() for character in left) or bool(clocks) == bool(amounts):
+    clocks, amounts = _CLOCK.findall(text), list(_AMOUNT.finditer(text))
+    if any(character.isnumeric() for character in _AMOUNT.sub(" ", _CLOCK.sub(" ", text))):
         return None
-    if clocks:
-        return _clock(*clocks[0]) if len(clocks) == 1 else None
-    return _sum(amounts)
-
-
-def _sum(amounts: list[re.Match[str]]) -> float | None:
-    """Return the seconds of ``2 hours``, ``90 min``, ``2h30`` or ``1 hour 30 minutes``; None for any other list."""
-    units = ["hours" if amount.group(3) else "minutes" for amount in amounts]
-    if units not in (["hours"], ["minutes"], ["hours", "minutes"]):
+    if len(clocks) == 1 and not amounts:
+        return int(clocks[0][0]) * 3600 + int(clocks[0][1]) * 60
+    units = [3600 if amount[3] else 60 for amount in amounts]
+    if clocks or units not in ([3600], [60], [3600, 60]):
         return None
-    total = 0.0
-    for amount, unit in zip(amounts, units, strict=True):
-        total += _middle(amount.group(1), amount.group(2)) * (3600 if unit == "hours" else 60)
-        if amount.group(5):
-            if unit == "minutes" or len(units) > 1 or int(amount.group(5)) > 59:
-                return None
-            total += int(amount.group(5)) * 60
-    return total
-
-
-def _clock(hours: str | None, minutes: str | None, rest: str | None) -> float:
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(rest or 0)
+    return sum(_middle(amount[1], amount[2]) * unit for amount, unit in zip(amounts, units, strict=True))
 
 
 def _middle(first: str, second: str | None) -> float:

@@ -2,7 +2,7 @@
 
 Course key → organization → the enabled ``SiteConfiguration`` that names it → its site, else ``SITE_ID``. That site's
 ``PercipioConfiguration``, else the settings ``PERCIPIO_*`` (decision record 0005). The site's own name and address come
-from its ``SiteConfiguration``, else from the LMS's settings (``site_values``).
+from its ``SiteConfiguration``, else from the LMS's settings (``installation``).
 """
 
 from percipio_openedx.config.accounts import (
@@ -13,7 +13,12 @@ from percipio_openedx.config.accounts import (
     for_site,
     in_force,
     launch_for,
+    secret_texts,
+    shown,
+    shown_rule,
+    shown_settings,
     without_credentials,
+    without_login,
 )
 from percipio_openedx.config.installation import (
     alert_after,
@@ -34,16 +39,13 @@ from percipio_openedx.config.installation import (
     pull_rate,
     retention_days,
     retired_names,
-    secret_texts,
-    shown,
-    shown_rule,
-    shown_settings,
+    site_platform,
+    site_root,
     sweeps,
     token_keys,
     tracked_addresses,
     unknown_learner_words,
     unknown_settings,
-    without_login,
 )
 from percipio_openedx.config.routing import (
     keep_event_routing,
@@ -63,5 +65,4 @@ from percipio_openedx.config.site import (
     site_id_for,
     values_of,
 )
-from percipio_openedx.config.site_values import site_platform, site_root
 from percipio_openedx.config.values import is_identifier, private_hosts

@@ -1,29 +1,31 @@
 """Settings of the whole LMS: ``PERCIPIO_*`` settings that no site overrides, and the LMS's own.
 
-Each function that reads a ``PERCIPIO_*`` setting raises ``PercipioConfigurationError`` if it is wrong.
+Each function that reads a ``PERCIPIO_*`` setting raises ``PercipioConfigurationError`` if it is wrong. At the end, what
+a site says of itself instead of the LMS, in its ``SiteConfiguration``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.translation import gettext_lazy as _
 
-from percipio_openedx import encryption
-from percipio_openedx.config.values import names, setting, whole
+from percipio_openedx import edx_platform
+from percipio_openedx.config import addresses
+from percipio_openedx.config.values import PREFIX, names, setting, several_texts, whole
 from percipio_openedx.data import NameFormat, RetiredNames
 from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.redaction import redacted
 from percipio_openedx.settings.common import DEFAULTS
 
-PREFIX = "PERCIPIO_"
 RATE = re.compile(r"[1-9][0-9]{0,5}/(?:second|minute|hour|day)")
+# Of a site's own name and address.
+LONGEST_NAME, LONGEST_ROOT = 200, 255
 
 
 def is_on() -> bool:
@@ -79,11 +81,7 @@ def pull_rate() -> str:
 
 def alert_emails() -> tuple[str, ...]:
     """Return who is mailed about problems."""
-    given = setting("PERCIPIO_ALERT_EMAILS", DEFAULTS["PERCIPIO_ALERT_EMAILS"]) or ()
-    is_list = isinstance(given, list | tuple | set | frozenset)
-    if not is_list or not all(isinstance(one, str) and "@" in one for one in given):
-        raise PercipioConfigurationError("PERCIPIO_ALERT_EMAILS", _("must be a list of addresses"))
-    return tuple(given)
+    return several_texts("PERCIPIO_ALERT_EMAILS", lambda one: "@" in one, _("must be a list of addresses"))
 
 
 def unknown_learner_words() -> tuple[str, ...]:
@@ -99,12 +97,7 @@ def unknown_learner_words() -> tuple[str, ...]:
 
 def checked_learner_words() -> tuple[str, ...]:
     """Return the same, or raise ``PercipioConfigurationError``."""
-    name = "PERCIPIO_UNKNOWN_LEARNER_WORDS"
-    given = setting(name, DEFAULTS[name]) or ()
-    is_list = isinstance(given, list | tuple | set | frozenset)
-    if not is_list or not all(isinstance(one, str) and one.strip() for one in given):
-        raise PercipioConfigurationError(name, _("must be a list of phrases"))
-    return tuple(given)
+    return several_texts("PERCIPIO_UNKNOWN_LEARNER_WORDS", str.strip, _("must be a list of phrases"))
 
 
 def metrics_token() -> Secret:
@@ -182,16 +175,11 @@ def tracked_addresses() -> list[str]:
     """
     found = []
     for name, arguments in (("admin:app_list", ["percipio_openedx"]), ("percipio:statements", [])):
-        try:
+        # An LMS without Django's admin, or a setting that is no list of patterns.
+        with suppress(NoReverseMatch, TypeError, re.error):
             path = "/" + reverse(name, args=arguments).removeprefix(get_script_prefix())
-        except NoReverseMatch:
-            # An LMS without Django's admin.
-            continue
-        try:
             if not any(re.match(pattern, path) for pattern in setting("TRACKING_IGNORE_URL_PATTERNS", [])):
                 found.append(path)
-        except (TypeError, re.error):
-            continue
     return found
 
 
@@ -203,64 +191,60 @@ def token_keys() -> tuple[str | None, str | None]:
     return jwt_auth.get("JWT_PUBLIC_SIGNING_JWK_SET") or None, secret_key or None
 
 
-# --- settings as whoever helps may see them (``percipio_doctor --support``): no secret, no person, no inner address ---
-
-# By field: whether it is set is all that is said.
-SECRETS = frozenset({"client_id", "client_secret", "encryption_keys", "metrics_token"})
-# Operators' addresses and hosts inside the network: only how many there are.
-COUNTED = frozenset({"alert_emails", "private_hosts"})
-URLS = frozenset({"api_url", "token_url", "learner_home_page"})
+# --- a site's own name and address ------------------------------------------------------------------------------------
 
 
-def shown_settings() -> dict[str, Any]:
-    return {name: shown(name.removeprefix(PREFIX).lower(), setting(name, DEFAULTS[name])) for name in DEFAULTS}
+class SiteValues(NamedTuple):
+    """The ``context.platform`` and the root address of a site's statements, and the keys whose values are not used."""
+
+    platform: str
+    lms_root: str
+    unusable: tuple[str, ...] = ()
 
 
-def shown(field: str, value: Any) -> Any:
-    """Return a setting, or a column of a site or account, as it may be shown; ``field`` is its name as a column."""
-    if field in SECRETS:
-        return "set" if value else "unset"
-    if field in COUNTED:
-        return len(value) if isinstance(value, list | tuple | set | frozenset) else int(bool(value))
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if field in URLS:
-        return without_login(str(value))
-    if field == "learners":
-        return redacted(shown_rule(str(value)))
-    if isinstance(value, list | tuple | set | frozenset):
-        return [redacted(str(one)) for one in value]
-    return redacted(str(value))
+def site_values_of(given: Any) -> SiteValues:
+    """Check what a ``SiteConfiguration`` holds, None without one: any JSON, typed by an operator.
+
+    A key that is missing, null or empty is no mistake; a value that cannot stand in a statement is not used, and the
+    doctor says so.
+
+    The keys are those of the platform's ``get_value_for_org`` and ``get_value`` (``site_configuration/models.py``).
+    """
+    found = given if isinstance(given, Mapping) else {}
+    named = _usable(found.get("PLATFORM_NAME"), LONGEST_NAME, str.isprintable)
+    root = _usable(found.get("LMS_ROOT_URL"), LONGEST_ROOT, _is_root)
+    own = {"PLATFORM_NAME": named, "LMS_ROOT_URL": root}
+    unusable = tuple(key for key, value in own.items() if value is None)
+    return SiteValues(named or platform_name(), (root or lms_root()).rstrip("/"), unusable)
 
 
-def shown_rule(rule: str) -> str:
-    """Return a rule for whose learners are reported without its values, each of which may name a learner."""
-    key, equals, values = rule.partition("=")
-    return f"{key}=({len(values.split(','))})" if equals else rule
+def site_root(site_id: int) -> str:
+    """Return a site's own root address, without a trailing slash; raises ``PlatformUnavailable``."""
+    return site_values_of(edx_platform.site_values([site_id]).get(site_id)).lms_root
 
 
-def without_login(url: str) -> str:
-    """Return an address without login and parameters; of what is none, only that it is set."""
+def site_platform(site_id: int) -> str:
+    """Return a site's own name; raises ``PlatformUnavailable``."""
+    return site_values_of(edx_platform.site_values([site_id]).get(site_id)).platform
+
+
+def _usable(given: Any, longest: int, is_right: Callable[[str], bool]) -> str | None:
+    """Return a text, ``''`` if there is none, None if it is unusable."""
+    if given is None:
+        return ""
+    if not isinstance(given, str) or len(given) > longest:
+        return None
+    text = given.strip()
+    return text if not text or is_right(text) else None
+
+
+def _is_root(text: str) -> bool:
+    """Whether a text is one address in one form, since ids and links are made of it: no user name, query or fragment.
+
+    The platform itself runs on plain http in development.
+    """
     try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        # A password with one of "/?#" in it ends there: its beginning is no port, or another "@" follows.
-        is_odd = parts.port == 0 or "@" in parts.path + parts.query + parts.fragment
-    except ValueError:
-        return "set"
-    if not host or is_odd:
-        return "set" if url else ""
-    return f"{parts.scheme}://{host}{parts.path}"
-
-
-def secret_texts(rows: Iterable[Mapping[str, Any]] = ()) -> Iterator[str]:
-    """Yield every secret in force, of the settings and of these columns of sites and accounts, to be masked."""
-    for one in (*encryption.keys(), *(setting(PREFIX + field.upper(), "") for field in SECRETS)):
-        several = one if isinstance(one, list | tuple | set | frozenset) else (one,)
-        # Of a wrong type it is no secret that works; it may be one that was typed wrongly.
-        yield from (str(each) for each in several if each is not None)
-    for row in rows:
-        yield str(row["client_id"])
-        secret = row["client_secret"]
-        if isinstance(secret, Secret) and secret.is_readable:
-            yield secret.reveal()
+        addresses.read_url(text.rstrip("/"))
+    except addresses.NoUrl:
+        return False
+    return not set(text) & set("?#@")

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
-from percipio_openedx.config.installation import default_site_id
-from percipio_openedx.config.site_values import site_values_of
+from percipio_openedx.config.installation import default_site_id, site_values_of
 from percipio_openedx.config.values import (
     address,
     choice,
@@ -59,44 +58,15 @@ MILESTONES = tuple(kind for kind in Kind if kind is not Kind.RETRACTED)
 ADDRESSES = ("region", "api_url", "token_url")
 CREDENTIALS = ("partner_name", "organization_id", "client_id", "client_secret")
 # What a site's row may set; a literal, since the documentation reads it.
+# fmt: off
 FIELDS = (
-    "region",
-    "api_url",
-    "token_url",
-    "partner_name",
-    "organization_id",
-    "client_id",
-    "client_secret",
-    "api",
-    "send_skipped",
-    "learner_id",
-    "learner_home_page",
-    "organization_from",
-    "learners",
-    "modes",
-    "send_names",
-    "content_id",
-    "catalog",
-    "courses",
-    "catalog_type",
-    "catalog_duration",
-    "catalog_language",
-    "catalog_push",
-    "catalog_interval",
-    "catalog_patience",
-    "launch_idp",
-    "launch_enrolls",
-    "milestones",
-    "started_on",
-    "completed_on",
-    "retakes",
-    "undone",
-    "progress_step",
-    "locked_units",
-    "progress_from",
-    "batch_size",
-    "timeout",
+    "region", "api_url", "token_url", "partner_name", "organization_id", "client_id", "client_secret", "api",
+    "send_skipped", "learner_id", "learner_home_page", "organization_from", "learners", "modes", "send_names",
+    "content_id", "catalog", "courses", "catalog_type", "catalog_duration", "catalog_language", "catalog_push",
+    "catalog_interval", "catalog_patience", "launch_idp", "launch_enrolls", "milestones", "started_on", "completed_on",
+    "retakes", "undone", "progress_step", "locked_units", "progress_from", "batch_size", "timeout",
 )
+# fmt: on
 # What an account's row sets: where and with which credentials from there alone, the others if they are not empty.
 ACCOUNT_FIELDS = (*ADDRESSES, *CREDENTIALS, "api", "learner_id", "learner_home_page", "organization_from", "learners")
 # Fields that shape a statement, or decide whose it is and where it goes.
@@ -105,7 +75,6 @@ SHAPING = (
     *("organization_from", "learners", "modes", "send_names", "content_id", "own_credentials", "lms_root", "platform"),
     *("account", "rules_before"),
 )
-
 
 LONGEST_TYPE = 64
 # Seconds: a day between two comparisons of the catalog, a month for a statement that waits for an item of it.
@@ -147,7 +116,7 @@ class Configuration:
     empty: nothing is sent with it, and whose learner somebody is decides between the accounts' own configurations.
     These have the name of their ``account``, and the rules of those asked before (``rules_before``). ``modes`` are the
     enrollment modes to report, empty for all. ``platform`` and ``lms_root`` are the site's own name and root address,
-    ``unusable`` the keys of its ``SiteConfiguration`` whose values are not used (``config.site_values``).
+    ``unusable`` the keys of its ``SiteConfiguration`` whose values are not used (``site_values_of``).
     """
 
     site_id: int
@@ -372,7 +341,7 @@ def setting_values() -> dict[str, Any]:
 def values_of(row: PercipioConfiguration | None) -> dict[str, Any]:
     """Return the raw values in force with a site's row (saved or not), or those of the settings without one.
 
-    A stored secret that cannot be decrypted is an ``UnreadableSecret``, which ``build`` refuses.
+    A stored secret that cannot be decrypted is unreadable, and ``build`` refuses it.
     """
     values = setting_values()
     if row is None:

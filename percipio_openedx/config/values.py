@@ -7,17 +7,20 @@ raises ``PercipioConfigurationError``.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.config import addresses
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.settings.common import DEFAULTS
 
+PREFIX = "PERCIPIO_"
 # Length of the columns for partners and organizations.
 LONGEST_IDENTIFIER = 128
 
@@ -76,13 +79,8 @@ def sso_or(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     text = str(value or "")
     if text in allowed or (text.startswith("sso:") and len(text) > len("sso:")):
         return text
-    named = ", ".join(filter(None, allowed))
-    problem = (
-        _("is %(value)s; it must be %(allowed)s or sso:<name>")
-        if named
-        else _("is %(value)s; it must be empty or sso:<name>")
-    )
-    raise PercipioConfigurationError(name, problem, value=repr(text), allowed=named)
+    problem = _("is %(value)s; it must be %(allowed)s or sso:<name>")
+    raise PercipioConfigurationError(name, problem, value=repr(text), allowed=", ".join(one or "''" for one in allowed))
 
 
 def learner_rule(name: str, value: Any) -> str:
@@ -113,6 +111,15 @@ def several(name: str, value: Any) -> tuple[str, ...]:
         if not word.isprintable() or len(word.split()) != 1:
             raise PercipioConfigurationError(name, _("holds %(value)s, which is no single word"), value=repr(word))
     return tuple(sorted(words))
+
+
+def several_texts(name: str, is_right: Callable[[str], object], problem: Promise | str) -> tuple[str, ...]:
+    """Read a list of texts that are all right; ``problem`` says what it must be."""
+    given = setting(name, DEFAULTS[name]) or ()
+    is_list = isinstance(given, list | tuple | set | frozenset)
+    if not is_list or not all(isinstance(one, str) and is_right(one) for one in given):
+        raise PercipioConfigurationError(name, problem)
+    return tuple(given)
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:

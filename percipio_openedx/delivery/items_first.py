@@ -19,8 +19,7 @@ from percipio_openedx.data import LONGEST_ID, Course
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import Offering
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.catalog import CatalogEntry, EntryState
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import CatalogEntry, EntryState, OverrideBook
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.statements.content import content_id

@@ -6,9 +6,15 @@ external id, which the platform creates on first use, and ``enroll``, which a le
 """
 
 from percipio_openedx.edx_platform.accounts import (
+    about_page,
+    course_home,
+    enroll,
+    enrolled_runs,
     external_ids,
     find_learners,
     learners,
+    may_enroll,
+    may_see,
     names_of,
     retired_accounts,
     retired_for_good,
@@ -58,24 +64,19 @@ from percipio_openedx.edx_platform.courses import (
     runs_like,
     unknown_courses,
 )
-from percipio_openedx.edx_platform.door import forget_request, org_of, parsed, stored_key
-from percipio_openedx.edx_platform.installation import (
+from percipio_openedx.edx_platform.door import (
+    forget_request,
     has_other_lrs,
     is_completion_on,
     missing_signals,
+    org_of,
+    parsed,
     release,
     signal,
     site_id_of_host,
     site_values,
     sites_by_org,
-)
-from percipio_openedx.edx_platform.joining import (
-    about_page,
-    course_home,
-    enroll,
-    enrolled_runs,
-    may_enroll,
-    may_see,
+    stored_key,
 )
 from percipio_openedx.edx_platform.progress import (
     Aggregated,

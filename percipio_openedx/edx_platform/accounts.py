@@ -1,19 +1,23 @@
-"""Accounts, their pseudonyms, single-sign-on links, and retirements."""
+"""Learners: their accounts, pseudonyms, single-sign-on links and retirements, and how they come into a course."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from copy import copy
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
+from django.http import QueryDict
 
 from percipio_openedx.data import Learner, RetiredNames, SocialLink
-from percipio_openedx.edx_platform.door import platform
+from percipio_openedx.edx_platform.door import parsed, platform
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
+    from django.contrib.auth.models import AnonymousUser, User
+    from django.http import HttpRequest
 
 # How often single-sign-on extra data may be JSON text within JSON.
 MOST_NESTED = 3
@@ -55,20 +59,13 @@ def names_of(user_id: int) -> list[str]:
 
     found = [getattr(one, name) for one in learners([user_id]).values() for name in ("username", "email", "name")]
     found += UserSocialAuth.objects.filter(user_id=user_id).values_list("uid", flat=True)
-    for row in _names_before(user_id):
-        found += row
-    return [str(value) for value in found if value]
-
-
-@platform("user_api.models.UserRetirementStatus")
-def _names_before(user_id: int) -> list[tuple[str, str, str]]:
-    try:
+    with platform("user_api.models.UserRetirementStatus"):
         from openedx.core.djangoapps.user_api.models import UserRetirementStatus
-    except (ImportError, RuntimeError):
-        # Missing, or installed without being one of the LMS's apps.
-        return []
-    columns = ("original_username", "original_email", "original_name")
-    return list(UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns))
+
+        columns = ("original_username", "original_email", "original_name")
+        for row in UserRetirementStatus.objects.filter(user_id=user_id).values_list(*columns):
+            found += row
+    return [str(value) for value in found if value]
 
 
 @platform("auth.models.User")
@@ -165,3 +162,89 @@ def _read(extra: Any) -> dict[str, Any] | None:
     if extra is None:
         return {}
     return extra if isinstance(extra, dict) else None
+
+
+# --- how they come into a course --------------------------------------------------------------------------------------
+
+
+def _overview(course_key: str) -> Any:
+    """Return the row as it is stored: ``get_from_id`` would write what is outdated."""
+    from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
+
+    return CourseOverview.objects.filter(pk=parsed(course_key)).first()
+
+
+@platform("student.models.CourseEnrollment")
+def enrolled_runs(user_id: int, keys: Iterable[str]) -> set[str]:
+    """Return those of these course runs in which a learner is enrolled now. One query."""
+    from common.djangoapps.student.models import CourseEnrollment
+
+    wanted = [parsed(key) for key in keys]
+    rows = CourseEnrollment.objects.filter(user_id=user_id, course_id__in=wanted, is_active=True).order_by()
+    return {str(key) for key in rows.values_list("course_id", flat=True)}
+
+
+@platform("courseware.access.has_access")
+def may_see(user: User | AnonymousUser, course_key: str) -> bool:
+    """Whether a learner may see that a course run exists, and its about page (as this site has it).
+
+    The platform's ``see_exists`` lets everybody see a run that is for its staff only, as long as enrollment is open.
+    """
+    from lms.djangoapps.courseware.access import has_access
+    from lms.djangoapps.courseware.courses import get_permission_for_course_about
+
+    overview = _overview(course_key)
+    if overview is None or (overview.visible_to_staff_only and not has_access(user, "staff", overview)):
+        return False
+    return all(has_access(user, action, overview) for action in ("see_exists", get_permission_for_course_about()))
+
+
+@platform("courseware.access.has_access")
+def may_enroll(user: User | AnonymousUser, course_key: str) -> bool:
+    """Whether the platform's rules (enrollment period, invitations) let a learner enroll; a full course passes."""
+    from lms.djangoapps.courseware.access import has_access
+
+    overview = _overview(course_key)
+    return overview is not None and bool(has_access(user, "enroll", overview))
+
+
+@platform("student.views.change_enrollment")
+def enroll(request: HttpRequest, course_key: str) -> str:
+    """Enroll the learner of a POST request as the about page's button does; the caller looks whether it did.
+
+    So every rule of the platform holds, in its order: embargo, entitlements, paid modes, ``check_access`` (closed, by
+    invitation, full, a plugin's filter). Not inside a transaction, which the platform's view refuses.
+
+    Returns:
+        Where the platform sends the learner (the choice of a track, why the country is blocked), or ``''``.
+    """
+    from common.djangoapps.student.views import change_enrollment
+
+    asked, form = copy(request), QueryDict(mutable=True)
+    form.update({"course_id": course_key, "enrollment_action": "enroll"})
+    asked.POST = form  # type: ignore[assignment]
+    answer = change_enrollment(asked)
+    return _address(answer.content.decode()) if answer.status_code == HTTPStatus.OK else ""
+
+
+@platform("course_experience.course_home_url")
+def course_home(course_key: str) -> str:
+    """Return a course run's address in the learning micro-frontend; ``''`` if the LMS has none."""
+    from openedx.features.course_experience import course_home_url
+
+    return _address(str(course_home_url(parsed(course_key))))
+
+
+@platform("util.course.get_link_for_about_page")
+def about_page(course_key: str) -> str:
+    """Return a course run's about page, as the platform links it (a marketing site, the catalog micro-frontend)."""
+    from common.djangoapps.util.course import get_link_for_about_page
+
+    overview = _overview(course_key)
+    return "" if overview is None else _address(str(get_link_for_about_page(overview)))
+
+
+def _address(text: str) -> str:
+    """Return an address that the platform built, unless a setting that is not set stands in it (``None/course/…``)."""
+    is_path = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if is_path or text.startswith(("https://", "http://")) else ""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from percipio_openedx.data import Grant
 from percipio_openedx.edx_platform.door import platform
 
 if TYPE_CHECKING:
@@ -15,6 +14,20 @@ if TYPE_CHECKING:
 
 # The most time between the LMS's record of a token and its signed form, both made in one request.
 _ONE_REQUEST = timedelta(seconds=10)
+
+
+class Grant(NamedTuple):
+    """What an OAuth2 token of the LMS allows, without the token itself.
+
+    ``user_id`` is, for a service, the application's owner. ``client_id`` is None if the application does not speak for
+    itself (client credentials) or is unknown, ``filters`` what the token is limited to.
+    """
+
+    user_id: int
+    scopes: frozenset[str]
+    client_id: str | None
+    is_signed: bool = False
+    filters: tuple[str, ...] = ()
 
 
 def opaque_token(request: Request) -> Grant:

@@ -1,6 +1,6 @@
 """The progress of many learners of one course run at once, and what it depends on.
 
-The platform says what it is asked (``learner_classes.outcome``) and makes the outlines (``outlines``); the completions
+The platform says what it is asked (``learner_classes.outcome``) and makes the outlines (``progress``); the completions
 of all are one query. Whatever is not certain is left to ``learner_progress``, learner by learner.
 """
 
@@ -16,7 +16,6 @@ from django.utils.translation import gettext_noop
 from opaque_keys.edx.keys import CourseKey, UsageKey
 
 from percipio_openedx.data import Progress
-from percipio_openedx.edx_platform import accounts
 from percipio_openedx.edx_platform.course_facts import (
     FACTS,
     CourseVersion,
@@ -27,7 +26,7 @@ from percipio_openedx.edx_platform.course_facts import (
 )
 from percipio_openedx.edx_platform.door import forget_request, parsed, platform
 from percipio_openedx.edx_platform.learner_classes import LearnerClass, learner_classes, outcome, text_of
-from percipio_openedx.edx_platform.outlines import Outline, counted, outline_for, unknown_transformers
+from percipio_openedx.edx_platform.progress import Outline, counted, outline_for, unknown_transformers
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -91,14 +90,9 @@ def course_progress(course_key: str, users: Mapping[int, User], state: CourseSta
         try:
             if state is None or not state.classes.keys() >= users.keys():
                 state = _state(key, users)
-            found, is_same = _attempt(key, users, state)
-            if not is_same:
-                # Accounts as they are now: the platform keeps the roles at the account that it was asked with.
-                users = accounts.users(users)
-                found, is_same = _attempt(key, users, _state(key, users))
+            return _answered(key, users, state) or CourseProgress(left=Counter({CHANGING: len(users)}))
         finally:
             forget_request()
-    return found if is_same else CourseProgress(left=Counter({CHANGING: len(users)}))
 
 
 def course_state(course_key: str, users: Mapping[int, User]) -> CourseState:
@@ -153,12 +147,12 @@ def _reason(key: CourseKey, version: CourseVersion) -> str:
     return f"the transformer {sorted(unknown)[0]} is not known" if unknown else ""
 
 
-def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> tuple[CourseProgress, bool]:
-    """Answer once, and say whether all was the same afterwards."""
+def _answered(key: CourseKey, users: Mapping[int, User], state: CourseState) -> CourseProgress | None:
+    """Return the answers, None if not all was the same afterwards."""
     found = CourseProgress()
     if state.reason:
         found.left[state.reason] = len(users)
-        return found, True
+        return found
     of_class: dict[LearnerClass, list[int]] = defaultdict(list)
     for user_id in users:
         one = state.classes[user_id]
@@ -168,7 +162,7 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> t
             of_class[one].append(user_id)
     outlines = _outlines_of(key, users, state, of_class)
     if outlines is None:
-        return found, False
+        return None
     with_outline = [user_id for user_ids, _, _ in outlines for user_id in user_ids]
     found.left[TOO_FEW] = sum(map(len, of_class.values())) - len(with_outline)
     done = _done(key, with_outline)
@@ -176,7 +170,7 @@ def _attempt(key: CourseKey, users: Mapping[int, User], state: CourseState) -> t
         for user_id in user_ids:
             found.by_outline[name][user_id] = counted(outline, done.get(user_id, set()))
     found.left = +found.left
-    return found, not with_outline or course_version(key) == state.version
+    return None if with_outline and course_version(key) != state.version else found
 
 
 def _outlines_of(

@@ -6,7 +6,6 @@ It is remembered, and so is what follows from it (``at_once``).
 from __future__ import annotations
 
 import hashlib
-import time
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -18,9 +17,8 @@ from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx import __version__
 from percipio_openedx.edx_platform.courses import outline_version
-from percipio_openedx.edx_platform.door import forget_request, platform
-from percipio_openedx.edx_platform.installation import release
-from percipio_openedx.edx_platform.outlines import collected
+from percipio_openedx.edx_platform.door import forget_request, platform, release
+from percipio_openedx.edx_platform.progress import collected
 from percipio_openedx.exceptions import PlatformUnavailable
 
 if TYPE_CHECKING:
@@ -38,13 +36,7 @@ TRACKS = frozenset(
         "openedx.features.content_type_gating.partitions.ContentTypeGatingPartitionScheme",
     }
 )
-FIXED = frozenset(
-    {
-        "openedx.core.djangoapps.user_api.partition_schemes.NotImplementedPartitionScheme",
-        "openedx.core.djangoapps.user_api.partition_schemes.ReturnGroup1PartitionScheme",
-    }
-)
-SCHEMES = FIXED | TRACKS | {COHORTS, EXPERIMENTS}
+SCHEMES = TRACKS | {COHORTS, EXPERIMENTS}
 
 
 class CourseVersion(NamedTuple):
@@ -86,33 +78,33 @@ class StructureFacts(NamedTuple):
 class Remembered(Generic[Value]):
     """Values by a text that names everything they depend on, in the process and in Django's cache.
 
+    A cache that does not answer knows nothing. Its keys have the plugin's version, since another one may keep another
+    form.
+
     Arguments:
-        name: in the key of the cache, with the plugin's version, since another one may keep another form.
-        seconds: for how long at most.
+        seconds: for how long, in each of the two.
         most: how many in the process.
     """
 
     def __init__(self, name: str, seconds: int, most: int) -> None:
         self._name, self._seconds = name, seconds
-        self._here = LocMemCache(f"percipio:{name}", {"max_entries": most})
+        self._here = LocMemCache(f"percipio:{name}", {"timeout": seconds, "max_entries": most})
 
     def get(self, text: str) -> Value | None:
-        """Return the value, None if it is not known any more. A cache that does not answer knows nothing."""
         key = self._key(text)
-        found: tuple[float, Value] | None = self._here.get(key)
+        found: Value | None = self._here.get(key)
         if found is None:
             with suppress(PlatformUnavailable), platform("cache"):
                 found = cache.get(key)
             if found is not None:
-                self._here.set(key, found, timeout=found[0] - time.time())
-        # A time further ahead is that of another clock.
-        return found[1] if found is not None and 0 < found[0] - time.time() <= self._seconds else None
+                self._here.set(key, found)
+        return found
 
     def set(self, text: str, value: Value) -> None:
-        key, until = self._key(text), time.time() + self._seconds
-        self._here.set(key, (until, value), timeout=self._seconds)
+        key = self._key(text)
+        self._here.set(key, value)
         with suppress(PlatformUnavailable), platform("cache"):
-            cache.set(key, (until, value), timeout=self._seconds)
+            cache.set(key, value, timeout=self._seconds)
 
     def forget(self) -> None:
         self._here.clear()

@@ -195,11 +195,9 @@ def _instructors(block: Any) -> tuple[Instructor, ...]:
 
 @platform("grades.api.graded_subsections_for_course_id")
 def is_graded(course_key: str) -> bool:
-    """Whether anything in the course run counts towards a grade; False if this release cannot say."""
-    try:
-        from lms.djangoapps.grades.api import graded_subsections_for_course_id
-    except ImportError:
-        return False
+    """Whether anything in the course run counts towards a grade."""
+    from lms.djangoapps.grades.api import graded_subsections_for_course_id
+
     return any(True for _ in graded_subsections_for_course_id(parsed(course_key)))
 
 
@@ -222,10 +220,7 @@ def outline_collected_at(course_key: str) -> datetime | None:
 @platform("block_structure.models.BlockStructureModel")
 def _collected(course_key: str, *columns: str) -> tuple[Any, ...]:
     """Return these columns of the collected block structure's row, none without one."""
-    key = parsed(course_key)
-    try:
-        from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
-    except (ImportError, RuntimeError):
-        return ()
-    root = key.make_usage_key("course", "course")
+    from openedx.core.djangoapps.content.block_structure.models import BlockStructureModel
+
+    root = parsed(course_key).make_usage_key("course", "course")
     return BlockStructureModel.objects.filter(data_usage_key=root).values_list(*columns).first() or ()

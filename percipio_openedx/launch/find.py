@@ -12,7 +12,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Launch
 from percipio_openedx.data import Course, CourseRun
 from percipio_openedx.enums import Offer
-from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride, OverrideBook
+from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride, OverrideBook
 from percipio_openedx.statements.content import content_id, course_slug
 
 logger = logging.getLogger(__name__)

@@ -29,7 +29,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.bulkheads import is_outage
-from percipio_openedx.data import Grant
+from percipio_openedx.edx_platform.api_clients import Grant
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.lrs.query import MORE, PARAMETERS
 from percipio_openedx.models.destination import PullAudit, PullClient

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from percipio_openedx import config
-from percipio_openedx.data import Grant
+from percipio_openedx.edx_platform.api_clients import Grant
 from percipio_openedx.exceptions import QueryError
 from percipio_openedx.lrs import access, find, forms
 from percipio_openedx.lrs.find import NEVER, consistent_through, written

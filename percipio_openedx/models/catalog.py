@@ -1,19 +1,154 @@
-"""What Percipio's catalog holds, item by item and destination by destination, as far as it has said so."""
+"""The catalog: what operators decide of courses, and what Percipio holds, item by item, as far as it has said so."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from opaque_keys import InvalidKeyError
+from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import LONGEST_ID
-from percipio_openedx.enums import CatalogGap
+from percipio_openedx.data import LONGEST_COURSE, LONGEST_ID
+from percipio_openedx.enums import CatalogGap, Offer
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.fields import ExactCharField, ForeignTextField
-from percipio_openedx.models.statement import unleased
+from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.models.statement import Statement, unleased
+
+# Prefix of the key for all runs of a course.
+ALL_RUNS = "course:"
+AT_ONCE = 500
+NAMESPACE = re.compile(r"^(?:course|ccx)-v1:")
+# What a run's override takes from that for all runs of its course.
+INHERITED = ("content_id", "offer", "title", "type", "duration", "tags", "author")
+
+
+class CourseOverride(models.Model):
+    """What an operator decided about a course: left out, offered to Percipio or withdrawn, and what is said of it.
+
+    ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
+    course. The run's own row decides whether it is reported; what it leaves empty is taken from the course's row.
+    ``offer`` is one of ``enums.Offer``, ``duration`` in seconds, ``tags`` are separated by commas. A change makes the
+    course's open statements outdated.
+
+    .. no_pii: Course keys, and what the catalog says of courses; an author is whoever the course is by.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    course_key = models.CharField(max_length=255, unique=True)
+    is_reported = models.BooleanField(default=True)
+    content_id = models.CharField(max_length=255, default="", blank=True)
+    offer = models.CharField(max_length=12, default="", blank=True)
+    title = models.CharField(max_length=255, default="", blank=True)
+    type = models.CharField(max_length=64, default="", blank=True)
+    duration = models.PositiveIntegerField(null=True, blank=True)
+    tags = models.CharField(max_length=500, default="", blank=True)
+    author = models.CharField(max_length=200, default="", blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("course override")
+        verbose_name_plural = _("course overrides")
+        ordering: ClassVar[list[str]] = ["course_key"]
+        # The launch address finds courses by it.
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["content_id"], name="percipio_co_content")]
+
+    def __str__(self) -> str:
+        return self.course_key
+
+    def clean(self) -> None:
+        problems = {}
+        if problem := _key_problem(self.course_key):
+            problems["course_key"] = problem
+        # A lone surrogate, which no database stores, is not printable either.
+        for name in ("content_id", "title", "type", "tags", "author"):
+            if not getattr(self, name).isprintable():
+                problems[name] = _("has a line break or another control character")
+        if self.offer not in tuple(Offer):
+            problems["offer"] = _("must be offered, withdrawn or empty")
+        if self.duration is not None and not 0 < self.duration <= LONGEST_COURSE:
+            problems["duration"] = _("must be seconds, from 1 to %(most)s") % {"most": LONGEST_COURSE}
+        if problems:
+            raise ValidationError(problems)
+
+    def over(self, general: CourseOverride | None) -> CourseOverride:
+        """Return this run's override, unsaved, with what it leaves empty from that for all runs of its course."""
+        if general is None:
+            return self
+        own = {name: getattr(self, name) for name in INHERITED}
+        values = {name: getattr(general, name) if value in ("", None) else value for name, value in own.items()}
+        return CourseOverride(course_key=self.course_key, is_reported=self.is_reported, **values)
+
+
+@receiver([post_save, post_delete], sender=CourseOverride)
+def _outdate(instance: CourseOverride, **_: Any) -> None:
+    outdate([instance.course_key])
+
+
+class OverrideBook:
+    """The course overrides of some course runs, or of all, in one query."""
+
+    def __init__(self, course_keys: Iterable[str] | None = None) -> None:
+        rows = CourseOverride.objects.all()
+        if course_keys is not None:
+            keys = set(course_keys)
+            rows = rows.filter(course_key__in=keys | {all_runs_of(key) for key in keys})
+        self._rows = {row.course_key: row for row in rows}
+
+    def of(self, course_key: str) -> CourseOverride | None:
+        """Return what is decided for a course run, None if nothing is."""
+        own, general = self._rows.get(course_key), self._rows.get(all_runs_of(course_key))
+        return general if own is None else own.over(general)
+
+
+def outdate(course_keys: Iterable[str]) -> None:
+    """Have the open statements of these courses (keys as in ``CourseOverride``) rebuilt before they are sent."""
+    runs = sorted(_runs(set(course_keys)))
+    for start in range(0, len(runs), AT_ONCE):
+        rows = Statement.objects.open().filter(
+            learner_course__course_key__in=runs[start : start + AT_ONCE], settled_at__isnull=True, in_doubt=False
+        )
+        pks = list(rows.order_by().values_list("pk", flat=True))
+        for first in range(0, len(pks), AT_ONCE):
+            Statement.objects.filter(pk__in=pks[first : first + AT_ONCE]).outdate(timezone.now())
+
+
+def _runs(course_keys: set[str]) -> set[str]:
+    courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
+    if not courses:
+        return course_keys
+    known = LearnerCourse.objects.order_by().values_list("course_key", flat=True).distinct()
+    return (course_keys - courses) | {key for key in known if all_runs_of(key) in courses}
+
+
+def all_runs_of(course_key: str) -> str:
+    """Return the key for all runs of a run's course. A run's key has ``+``, or ``/`` in its old form."""
+    parts = NAMESPACE.sub("", course_key).replace("/", "+").split("+")
+    return f"{ALL_RUNS}{'+'.join(parts[:2])}"
+
+
+def _key_problem(key: str) -> str | Promise:
+    if key.startswith(ALL_RUNS):
+        org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
+        is_right = org and plus and course and "+" not in course and key.isprintable() and " " not in key
+        return "" if is_right else _("must be course:Org+Course")
+    try:
+        parsed = CourseKey.from_string(key)
+    except InvalidKeyError:
+        parsed = None
+    if parsed is None or not parsed.is_course or not parsed.run:
+        return _("is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs")
+    return "" if str(parsed) == key else _("must be written %(key)s") % {"key": parsed}
 
 
 def stored_id(content_id: str) -> str:

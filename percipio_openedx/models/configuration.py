@@ -1,31 +1,73 @@
-"""What operators decide: a site's settings, with the client secret encrypted, and course overrides."""
+"""What operators decide of a site: its settings, and its accounts at Percipio, with the client secret encrypted."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from django.core.exceptions import ValidationError
-from django.db import models
-from django.utils import timezone
-from django.utils.functional import Promise
+from config_models.models import ConfigurationModel
+from django.contrib.sites.models import Site
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
-from opaque_keys import InvalidKeyError
-from opaque_keys.edx.keys import CourseKey
 
-from percipio_openedx.data import LONGEST_COURSE
-from percipio_openedx.enums import Offer
-from percipio_openedx.models.account import AccountColumns
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.statement import Statement
+from percipio_openedx.encryption import Secret
+from percipio_openedx.models.fields import EncryptedSecretField, ExactCharField
 
-# Prefix of the key for all runs of a course.
-ALL_RUNS = "course:"
-AT_ONCE = 500
-NAMESPACE = re.compile(r"^(?:course|ccx)-v1:")
-# What a run's override takes from that for all runs of its course.
-INHERITED = ("content_id", "offer", "title", "type", "duration", "tags", "author")
+# Longest rule: some twenty organizations by UUID.
+LONGEST_RULE = 1000
+SLUG = RegexValidator(r"\A[a-z0-9][a-z0-9_-]*\Z", _("is no short name; write a-z, 0-9, - and _ only"))
+
+
+class AccountColumns(ConfigurationModel):  # type: ignore[misc]
+    """What a site and each of its accounts can say for itself. Every save is a new version; the newest counts.
+
+    Only the newest version keeps its secret, since a replaced secret must not stay readable.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="+")
+    region = models.CharField(max_length=16, default="", blank=True)
+    api_url = models.CharField(max_length=255, default="", blank=True)
+    token_url = models.CharField(max_length=255, default="", blank=True)
+    partner_name = models.CharField(max_length=128, default="", blank=True)
+    organization_id = models.CharField(max_length=128, default="", blank=True)
+    client_id = models.CharField(max_length=255, default="", blank=True)
+    client_secret = EncryptedSecretField(default="", blank=True)
+    api = models.CharField(max_length=12, default="", blank=True)
+    learner_id = models.CharField(max_length=100, default="", blank=True)
+    learner_home_page = models.CharField(max_length=255, default="", blank=True)
+    organization_from = models.CharField(max_length=100, default="", blank=True)
+    learners = models.CharField(max_length=LONGEST_RULE, default="", blank=True)
+
+    class Meta(ConfigurationModel.Meta):  # type: ignore[misc]
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add a version and remove the secret from earlier ones."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            earlier = self._versions().filter(pk__lt=self.pk)
+            earlier.exclude(client_secret=b"").update(client_secret=Secret(""))
+
+    def _versions(self) -> models.QuerySet[Self]:
+        key = {name: getattr(self, name) for name in self.KEY_FIELDS}
+        rows: models.QuerySet[Self] = type(self).objects.filter(**key)
+        return rows
+
+    def newest_version(self) -> Self | None:
+        """Return the newest version, of a site or an account, by primary key (clocks may have been wrong), or None."""
+        return self._versions().order_by("-pk").first()
+
+    @classmethod
+    def newest(cls, *key: Any) -> Self | None:
+        row: Self = cls(**dict(zip(cls.KEY_FIELDS, key, strict=True)))
+        return row.newest_version()
+
+    @classmethod
+    def current(cls, *args: Any) -> Any:
+        """Return the newest version or an empty one, never from the shared cache: it would hold the secret."""
+        return cls.newest(*args) or cls(**dict(zip(cls.KEY_FIELDS, args, strict=True)))
 
 
 class PercipioConfiguration(AccountColumns):
@@ -77,135 +119,36 @@ class PercipioConfiguration(AccountColumns):
         return f"site={self.site_id} version={self.pk}"
 
 
-class CourseOverrideQuerySet(models.QuerySet["CourseOverride"]):
-    """Makes bulk deletes outdate statements, as deleting a single row does."""
+class Account(AccountColumns):
+    """One of several accounts of a site (another customer, another region), and the rule for whose learners it is.
 
-    def delete(self) -> tuple[int, dict[str, int]]:
-        keys = list(self.values_list("course_key", flat=True))
-        done = super().delete()
-        outdate(keys)
-        return done
+    The accounts are asked in the order of ``position``, then ``name``, and the first whose rule (``learners``) matches
+    has the learner, also while it is switched off (``enabled``). ``name`` is its identity, never reused for another.
+    Where and with which credentials it sends is its own alone. An empty ``api``, ``learner_id``, ``learner_home_page``
+    or ``organization_from`` means "as the site says", and so does everything else.
 
-
-class CourseOverride(models.Model):
-    """What an operator decided about a course: left out, offered to Percipio or withdrawn, and what is said of it.
-
-    ``course_key`` is a course run's key (``course-v1:Org+Course+Run``), or ``course:Org+Course`` for all runs of a
-    course. The run's own row decides whether it is reported; what it leaves empty is taken from the course's row.
-    ``offer`` is one of ``enums.Offer``, ``duration`` in seconds, ``tags`` are separated by commas. A change makes the
-    course's open statements outdated.
-
-    .. no_pii: Course keys, and what the catalog says of courses; an author is whoever the course is by.
+    .. no_pii: A service account's credentials (the secret encrypted), addresses, a rule and choices.
     """
 
-    id = models.BigAutoField(primary_key=True)
-    course_key = models.CharField(max_length=255, unique=True)
-    is_reported = models.BooleanField(default=True)
-    content_id = models.CharField(max_length=255, default="", blank=True)
-    offer = models.CharField(max_length=12, default="", blank=True)
-    title = models.CharField(max_length=255, default="", blank=True)
-    type = models.CharField(max_length=64, default="", blank=True)
-    duration = models.PositiveIntegerField(null=True, blank=True)
-    tags = models.CharField(max_length=500, default="", blank=True)
-    author = models.CharField(max_length=200, default="", blank=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    KEY_FIELDS = ("site_id", "name")
 
-    objects = CourseOverrideQuerySet.as_manager()
+    name = ExactCharField(max_length=32, validators=[SLUG])
+    position = models.PositiveSmallIntegerField(default=0)
 
-    class Meta:
-        verbose_name = _("course override")
-        verbose_name_plural = _("course overrides")
-        ordering: ClassVar[list[str]] = ["course_key"]
-        # The launch address finds courses by it.
-        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["content_id"], name="percipio_co_content")]
+    class Meta(AccountColumns.Meta):
+        verbose_name = _("Percipio account")
+        verbose_name_plural = _("Percipio accounts")
+        permissions: ClassVar[list[tuple[str, Any]]] = [
+            ("test_account", _("Can test the connection of an account to Percipio")),
+        ]
 
     def __str__(self) -> str:
-        return self.course_key
+        return f"site={self.site_id} account={self.name} version={self.pk}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        super().save(*args, **kwargs)
-        outdate([self.course_key])
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        done = super().delete(*args, **kwargs)
-        outdate([self.course_key])
-        return done
-
-    def clean(self) -> None:
-        problems = {}
-        if problem := _key_problem(self.course_key):
-            problems["course_key"] = problem
-        # A lone surrogate, which no database stores, is not printable either.
-        for name in ("content_id", "title", "type", "tags", "author"):
-            if not getattr(self, name).isprintable():
-                problems[name] = _("has a line break or another control character")
-        if self.offer not in tuple(Offer):
-            problems["offer"] = _("must be offered, withdrawn or empty")
-        if self.duration is not None and not 0 < self.duration <= LONGEST_COURSE:
-            problems["duration"] = _("must be seconds, from 1 to %(most)s") % {"most": LONGEST_COURSE}
-        if problems:
-            raise ValidationError(problems)
-
-    def over(self, general: CourseOverride | None) -> CourseOverride:
-        """Return this run's override, unsaved, with what it leaves empty from that for all runs of its course."""
-        if general is None:
-            return self
-        own = {name: getattr(self, name) for name in INHERITED}
-        values = {name: getattr(general, name) if value in ("", None) else value for name, value in own.items()}
-        return CourseOverride(course_key=self.course_key, is_reported=self.is_reported, **values)
-
-
-class OverrideBook:
-    """The course overrides of some course runs, or of all, in one query."""
-
-    def __init__(self, course_keys: Iterable[str] | None = None) -> None:
-        rows = CourseOverride.objects.all()
-        if course_keys is not None:
-            keys = set(course_keys)
-            rows = rows.filter(course_key__in=keys | {all_runs_of(key) for key in keys})
-        self._rows = {row.course_key: row for row in rows}
-
-    def of(self, course_key: str) -> CourseOverride | None:
-        """Return what is decided for a course run, None if nothing is."""
-        own, general = self._rows.get(course_key), self._rows.get(all_runs_of(course_key))
-        return general if own is None else own.over(general)
-
-
-def outdate(course_keys: Iterable[str]) -> None:
-    """Have the open statements of these courses (keys as in ``CourseOverride``) rebuilt before they are sent."""
-    runs = sorted(_runs(set(course_keys)))
-    for start in range(0, len(runs), AT_ONCE):
-        rows = Statement.objects.open().filter(
-            learner_course__course_key__in=runs[start : start + AT_ONCE], settled_at__isnull=True, in_doubt=False
-        )
-        pks = list(rows.order_by().values_list("pk", flat=True))
-        for first in range(0, len(pks), AT_ONCE):
-            Statement.objects.filter(pk__in=pks[first : first + AT_ONCE]).outdate(timezone.now())
-
-
-def _runs(course_keys: set[str]) -> set[str]:
-    courses = {key for key in course_keys if key.startswith(ALL_RUNS)}
-    if not courses:
-        return course_keys
-    known = LearnerCourse.objects.order_by().values_list("course_key", flat=True).distinct()
-    return (course_keys - courses) | {key for key in known if all_runs_of(key) in courses}
-
-
-def all_runs_of(course_key: str) -> str:
-    """Return the key for all runs of a run's course. A run's key has ``+``, or ``/`` in its old form."""
-    parts = NAMESPACE.sub("", course_key).replace("/", "+").split("+")
-    return f"{ALL_RUNS}{'+'.join(parts[:2])}"
-
-
-def _key_problem(key: str) -> str | Promise:
-    if key.startswith(ALL_RUNS):
-        org, plus, course = key.removeprefix(ALL_RUNS).partition("+")
-        is_right = org and plus and course and "+" not in course and key.isprintable() and " " not in key
-        return "" if is_right else _("must be course:Org+Course")
-    try:
-        parsed = CourseKey.from_string(key)
-    except InvalidKeyError:
-        parsed = None
-    if parsed is None or not parsed.is_course or not parsed.run:
-        return _("is no course; write course-v1:Org+Course+Run, or course:Org+Course for all runs")
-    return "" if str(parsed) == key else _("must be written %(key)s") % {"key": parsed}
+    @classmethod
+    def in_order(cls, site_ids: Iterable[int] | None = None) -> list[Account]:
+        """Return the newest version of each account, in the order in which they are asked; of all sites if None."""
+        rows = cls.objects.all() if site_ids is None else cls.objects.filter(site_id__in=list(site_ids))
+        newest = rows.order_by().values("site_id", "name").annotate(newest=Max("pk")).values_list("newest", flat=True)
+        found = cls.objects.filter(pk__in=list(newest))
+        return sorted(found, key=lambda row: (row.site_id, row.position, row.name))

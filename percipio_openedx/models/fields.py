@@ -47,8 +47,8 @@ class ForeignTextField(_CharField):
 class EncryptedSecretField(_Field):
     """A ``Secret``, stored as ciphertext; assigned text becomes one.
 
-    Reading never raises: what no key decrypts is an ``UnreadableSecret``. Saving encrypts with the newest key, and
-    leaves an unreadable secret as it is. It cannot be searched for, and ``dumpdata`` omits it.
+    Reading never raises: what no key decrypts is an unreadable secret. Saving encrypts with the newest key, and leaves
+    an unreadable secret as it is. It cannot be searched for, and ``dumpdata`` omits it.
     """
 
     description = "A secret, encrypted"

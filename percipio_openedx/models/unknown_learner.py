@@ -10,8 +10,7 @@ from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.models.destination import Destination, PullClient
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
+from percipio_openedx.models.learner_course import EVERY_COURSE, LearnerCourse, Notice, Reason
 from percipio_openedx.models.statement import State, Statement
 
 

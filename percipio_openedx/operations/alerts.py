@@ -22,11 +22,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx import config, signals
-from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import Alert
 from percipio_openedx.operations import problems, status
-from percipio_openedx.operations.problems import Problem
+from percipio_openedx.operations.problems import Problem, ProblemCode, Severity
 
 logger = logging.getLogger(__name__)
 

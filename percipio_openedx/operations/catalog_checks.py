@@ -17,7 +17,7 @@ from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
+from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride
 from percipio_openedx.operations import labels, reach, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION

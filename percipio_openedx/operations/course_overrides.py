@@ -19,9 +19,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from percipio_openedx.catalog.sheets import as_csv, original
+from percipio_openedx.catalog.files import as_csv, original
 from percipio_openedx.enums import Offer
-from percipio_openedx.models.configuration import CourseOverride, all_runs_of, outdate
+from percipio_openedx.models.catalog import CourseOverride, all_runs_of, outdate
 
 COLUMNS = ("course_key", "is_reported", "content_id", "offer", "title", "type", "duration", "tags", "author")
 # What of an override statements depend on.

@@ -18,10 +18,9 @@ from django.utils.translation import ngettext
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.encryption import StoredSecret
-from percipio_openedx.enums import CompletedOn, ProblemCode, Severity
+from percipio_openedx.enums import CompletedOn
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
@@ -38,7 +37,7 @@ from percipio_openedx.operations import (
     status,
 )
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
-from percipio_openedx.operations.problems import NOTICES, Problem
+from percipio_openedx.operations.problems import NOTICES, Problem, ProblemCode, Severity
 from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import Api, CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
 from percipio_openedx.models.catalog import EntryState
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.models.statement import State
 
 if TYPE_CHECKING:

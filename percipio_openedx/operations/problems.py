@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
-from percipio_openedx.enums import Pause, ProblemCode, Severity
+from percipio_openedx.enums import Pause
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 from percipio_openedx.operations import labels
@@ -33,6 +34,35 @@ if TYPE_CHECKING:
 OVERVIEW = "overview"
 # The subject of notices that no worker takes up.
 NOTICES = "notices"
+
+
+class ProblemCode(StrEnum):
+    """What can be wrong with a running installation; also the kinds of alerts and metrics."""
+
+    MISCONFIGURED = "misconfigured"
+    NO_COURSES = "no_courses"
+    SITE_VALUES = "site_values"
+    UNCONFIGURED = "unconfigured"
+    LATE = "late"
+    PAUSED = "paused"
+    BROKEN = "broken"
+    FAILING = "failing"
+    UNREADABLE = "unreadable"
+    PARKED = "parked"
+    ITEMS_REFUSED = "items_refused"
+    UNKNOWN_LEARNERS = "unknown_learners"
+    UNOBSERVED = "unobserved"
+    NOT_REBUILT = "not_rebuilt"
+    CLOCK = "clock"
+    CHARACTERS = "characters"
+    ERASURES = "erasures"
+
+
+class Severity(StrEnum):
+    """How bad a problem is: an *error* keeps reports from arriving, or needs a person; a *warning* may wait."""
+
+    ERROR = "error"
+    WARNING = "warning"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from percipio_openedx.data import CatalogPolicy, Enrollment, Learner, Observed
 from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, ReportedCourses
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.reporting import observed_state
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of

@@ -23,8 +23,7 @@ from percipio_openedx.data import Reported
 from percipio_openedx.db import pages, persistently, write_alias
 from percipio_openedx.delivery import breaker, claim
 from percipio_openedx.models.destination import Destination
-from percipio_openedx.models.learner_course import REPORTED, LearnerCourse
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.learner_course import REPORTED, LearnerCourse, Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations.labels import Text

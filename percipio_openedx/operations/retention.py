@@ -21,8 +21,7 @@ from percipio_openedx.data import RetiredNames
 from percipio_openedx.db import pages
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.learner_course import LearnerCourse, Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import retirement

@@ -15,13 +15,11 @@ from django.views.decorators.debug import sensitive_variables
 
 from percipio_openedx import __version__, config
 from percipio_openedx.config import Configuration
-from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.account import Account
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, PercipioConfiguration
 from percipio_openedx.operations import connection_check, problems, reach_sentences, sites, status
 from percipio_openedx.operations.checks import CheckResult
-from percipio_openedx.operations.problems import Problem
+from percipio_openedx.operations.problems import Problem, ProblemCode, Severity
 from percipio_openedx.operations.reach_sentences import Said
 from percipio_openedx.operations.sites import InForce, SiteStatus
 

@@ -15,8 +15,7 @@ from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.enums import SWITCHED_OFF, Pause
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import OPEN_STATES, State, StatementLedger

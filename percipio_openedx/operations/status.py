@@ -30,8 +30,7 @@ from percipio_openedx.enums import SWITCHED_OFF, HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.catalog import CatalogEntry
 from percipio_openedx.models.destination import DeliveryAttempt, Destination
-from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure
-from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.models.learner_course import EVERY_COURSE, LearnerCourse, Notice, ObservationFailure
 from percipio_openedx.models.operations import Alert, ErasureRequest, Sweep
 from percipio_openedx.models.statement import LONGEST_LEASE, OPEN_STATES, State, Statement, StatementLedger
 from percipio_openedx.models.unknown_learner import UnknownLearner

@@ -23,11 +23,9 @@ from django.utils import timezone
 from percipio_openedx import __version__, config, edx_platform
 from percipio_openedx.encryption import MASK
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError
-from percipio_openedx.models.account import Account, AccountColumns
-from percipio_openedx.models.configuration import PercipioConfiguration
+from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import DeliveryAttempt, Destination, PullClient
-from percipio_openedx.models.learner_course import ObservationFailure
-from percipio_openedx.models.notice import Notice
+from percipio_openedx.models.learner_course import Notice, ObservationFailure
 from percipio_openedx.models.operations import Alert, BackfillRun, Sweep
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import checks, doctor, installation_checks, run, sites, status

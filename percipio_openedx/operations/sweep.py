@@ -20,8 +20,7 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import LearnerCourse, Reason
 from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import sites

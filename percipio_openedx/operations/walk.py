@@ -23,7 +23,7 @@ from percipio_openedx.bulkheads import Boundary, apart, bulkhead
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
 from percipio_openedx.db import persistently
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.learner_course import Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, Sweep
 from percipio_openedx.models.statement import unleased
 from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys

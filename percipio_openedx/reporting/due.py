@@ -15,8 +15,7 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
+from percipio_openedx.models.learner_course import EVERY_COURSE, LearnerCourse, Notice, Reason
 from percipio_openedx.reporting import failures, inbox, retirement
 from percipio_openedx.reporting.inbox import Group
 from percipio_openedx.reporting.observe import observe

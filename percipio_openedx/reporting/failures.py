@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
 from percipio_openedx.db import persistently, without_gap_locks
-from percipio_openedx.models.learner_course import WHOLE_COURSE, ObservationFailure, Part, wait
-from percipio_openedx.models.notice import EVERY_COURSE, Notice
+from percipio_openedx.models.learner_course import EVERY_COURSE, WHOLE_COURSE, Notice, ObservationFailure, Part, wait
 from percipio_openedx.reporting.findings import Unobserved
 
 logger = logging.getLogger(__name__)

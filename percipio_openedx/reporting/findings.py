@@ -10,22 +10,14 @@ from datetime import datetime
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import (
-    BuiltStatement,
-    Course,
-    Learner,
-    LearnerIdentity,
-    Milestone,
-    Observed,
-    Policy,
-    Reported,
-)
+from percipio_openedx.data import Course, Learner, LearnerIdentity, Milestone, Observed, Policy, Reported
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
 from percipio_openedx.models.statement import LONGEST_VERB
 from percipio_openedx.reporting import identity, observed_state
 from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
+from percipio_openedx.statements.content import BuiltStatement
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,7 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.db import persistently, without_gap_locks
-from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure, Part
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.learner_course import LearnerCourse, Notice, ObservationFailure, Part, Reason
 from percipio_openedx.reporting import failures
 from percipio_openedx.reporting.milestones import LONGEST_WAIT
 

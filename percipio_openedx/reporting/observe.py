@@ -11,7 +11,7 @@ from uuid import UUID
 
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Milestone, Observed, StatementContext
+from percipio_openedx.data import Course, Milestone, Observed
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.models.destination import may_go
@@ -19,16 +19,11 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.reporting import failures, milestones, observed_state, progress, reported_state, store
-from percipio_openedx.reporting.findings import (
-    LearnerFinding,
-    ObservationCounts,
-    Unobserved,
-    check_verb,
-    findings_of,
-)
+from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_verb, findings_of
 from percipio_openedx.reporting.progress import ASK, ProgressOptions
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build, target_of
+from percipio_openedx.statements.content import StatementContext
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Activity, Course, Enrollment, Learner, Observed
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.reporting import identity
 
 # A longer pause is not work (decided: "gaps over 30 minutes left out").

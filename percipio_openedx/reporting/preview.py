@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement, Course, Enrollment, Milestone, Observed, Policy, Reported
+from percipio_openedx.data import Course, Enrollment, Milestone, Observed, Policy, Reported
 from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, Pause, ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
@@ -22,6 +22,7 @@ from percipio_openedx.reporting.observe import examine
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.reported_state import completed_elsewhere, refused_names
 from percipio_openedx.reporting.unreported import Unreported, unreported
+from percipio_openedx.statements.content import BuiltStatement
 
 # What was completed this long before an observation was committed by then.
 OVERLAP = timedelta(hours=1)

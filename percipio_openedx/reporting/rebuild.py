@@ -22,7 +22,7 @@ from django.utils import timezone
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Learner, Milestone, Observed, StatementContext
+from percipio_openedx.data import Learner, Milestone, Observed
 from percipio_openedx.db import persistently
 from percipio_openedx.enums import HoldReason, Kind
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
@@ -37,6 +37,7 @@ from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
 from percipio_openedx.reporting.store import Replacement
 from percipio_openedx.statements.build import build, milestone_of
+from percipio_openedx.statements.content import StatementContext
 
 logger = logging.getLogger(__name__)
 

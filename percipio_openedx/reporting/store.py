@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import BuiltStatement
 from percipio_openedx.db import persistently, without_gap_locks, write_alias
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement, StatementLedger, TopicTerm
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.reported_state import ROWS_IN_AN_INSERT
+from percipio_openedx.statements.content import BuiltStatement
 from percipio_openedx.statements.ids import topic_of
 
 # The account's configuration that shaped a statement, and the Percipio organization that it goes to.

@@ -18,12 +18,12 @@ import isodate
 from event_routing_backends.processors.xapi.transformer_processor import XApiProcessor
 from openedx_filters.exceptions import OpenEdxFilterException
 
-from percipio_openedx.data import BuiltStatement, Milestone, StatementContext
+from percipio_openedx.data import Milestone
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.checker import check
-from percipio_openedx.statements.content import course_facts, learner
+from percipio_openedx.statements.content import BuiltStatement, StatementContext, course_facts, learner
 from percipio_openedx.statements.filters import filtered
 from percipio_openedx.statements.normalizer import frozen, normalize, shortened
 from percipio_openedx.statements.text import plain

@@ -6,12 +6,14 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
-from percipio_openedx.data import Course, Instructor, LearnerIdentity
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements.iri import is_common_email, is_email, is_iri, is_irl, mailto
 from percipio_openedx.statements.text import plain, text_of
@@ -27,6 +29,35 @@ _SEPARATOR: Final = re.compile(r"[-_@.]")
 # What fits into none of Percipio's ids (Content Bulk Import: letters, digits and a few marks).
 _NOT_IN_SLUGS: Final = re.compile(r"[^A-Za-z0-9-]")
 _LONGEST_TAG: Final = 35  # RFC 5646 section 4.4.1
+
+
+@dataclass(frozen=True, slots=True)
+class StatementContext:
+    """Everything a statement is built from, for one milestone of one learner in one course run."""
+
+    milestone: Milestone
+    user_id: int
+    identity: LearnerIdentity
+    course: Course
+    registration: UUID
+    platform: str
+    lms_root: str
+    content_id: str
+    activity_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltStatement:
+    """A statement as stored and sent, with what finds it; ``track`` is None if Track has no form for it."""
+
+    id: UUID
+    body: bytes = field(repr=False)
+    track: bytes | None = field(repr=False)
+    verb: str = ""
+    actor_key: str = ""
+    timestamp: datetime | None = None
+    retracts: UUID | None = None
+    terms: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,14 +15,9 @@ from typing import Any, Final
 from openedx_filters.exceptions import OpenEdxFilterException
 from openedx_filters.tooling import OpenEdxPublicFilter
 
-from percipio_openedx.data import StatementContext
 from percipio_openedx.enums import Kind
-from percipio_openedx.exceptions import (
-    PercipioConfigurationError,
-    PercipioError,
-    StatementError,
-    StatementStopped,
-)
+from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError, StatementStopped
+from percipio_openedx.statements.content import StatementContext
 from percipio_openedx.statements.normalizer import normalize
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS
 

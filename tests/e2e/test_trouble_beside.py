@@ -16,7 +16,7 @@ from openedx.core.lib.celery import APP
 
 from percipio_openedx.capture import notices
 from percipio_openedx.models import Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.operations.run import run_once
 from percipio_openedx.settings.common import DEFAULTS
 from tests.integration.builders import a_course, a_learner, block

@@ -18,7 +18,7 @@ from waffle.testutils import override_switch
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.capture.receivers import block_completed, sso_link_saved
 from percipio_openedx.models import Notice
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from tests.integration.builders import a_course, a_learner, block, enrolled
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -29,7 +29,7 @@ from percipio_openedx.edx_platform import achievements
 from percipio_openedx.enums import Kind, UnreportedReason
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.preview import preview
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled

@@ -19,7 +19,7 @@ from demo.learning.faults import Fault, broken, outline_lags
 from demo.learning.models import StoredBlock, StoredCourse
 from percipio_openedx import edx_platform
 from percipio_openedx.data import Course, Instructor, Progress
-from percipio_openedx.edx_platform import installation
+from percipio_openedx.edx_platform import door
 from percipio_openedx.exceptions import PlatformUnavailable
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
 from tests.integration.operations.test_erasures import ask_to_retire
@@ -27,8 +27,6 @@ from tests.integration.operations.test_erasures import ask_to_retire
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("completing", "no_calls")]
 
 PROGRESS = "lms.djangoapps.course_home_api.progress.api"
-SUMMARY = "lms.djangoapps.courseware.courses"
-SUMMARY_FUNCTION = "get_course_blocks_completion_summary"
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
@@ -49,14 +47,10 @@ def test_the_share_comes_from_the_progress_function(learner: Any) -> None:
     assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3, locked=0)
 
 
-def test_without_it_from_the_summary(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_it_nobody_knows(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, PROGRESS)
-    assert edx_platform.learner_progress(KEY, learner) == Progress(complete=1, incomplete=3, locked=0)
-
-
-def test_without_both_nobody_knows(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, PROGRESS, SUMMARY)
-    assert edx_platform.learner_progress(KEY, learner) is None
+    with pytest.raises(PlatformUnavailable, match="calculate_progress_for_learner_in_course is not available"):
+        edx_platform.learner_progress(KEY, learner)
 
 
 def test_each_look_sees_what_is_true_now(learner: Any) -> None:
@@ -109,11 +103,6 @@ def test_a_course_that_is_half_readable_is_not_half_told(learner: Any) -> None:
         edx_platform.course(KEY)
 
 
-def test_a_release_that_cannot_say_what_is_graded(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, "lms.djangoapps.grades.api")
-    assert not edx_platform.is_graded(KEY)
-
-
 def test_a_course_whose_overview_outlived_it(learner: Any) -> None:
     edx_platform.course(KEY)
     StoredCourse.objects.all().delete()
@@ -134,8 +123,7 @@ def test_a_count_below_zero_is_no_share(learner: Any, monkeypatch: pytest.Monkey
     def odd(*_: Any) -> dict[str, int]:
         return {"complete_count": 3, "incomplete_count": -1, "locked_count": 0}
 
-    for module, name in ((PROGRESS, "calculate_progress_for_learner_in_course"), (SUMMARY, SUMMARY_FUNCTION)):
-        monkeypatch.setattr(f"{module}.{name}", odd)
+    monkeypatch.setattr(f"{PROGRESS}.calculate_progress_for_learner_in_course", odd)
     with pytest.raises(PlatformUnavailable):
         edx_platform.learner_progress(KEY, learner)
 
@@ -157,8 +145,6 @@ def test_the_version_of_the_outline_is_that_of_what_was_collected(
 
     BlockStructureModel.objects.all().delete()
     assert edx_platform.outline_version(KEY) == ""
-    without(monkeypatch, "openedx.core.djangoapps.content.block_structure.models")
-    assert edx_platform.outline_version(KEY) == ""
 
 
 def test_what_an_account_was_known_by_before_it_retired(learner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +156,8 @@ def test_what_an_account_was_known_by_before_it_retired(learner: Any, monkeypatc
         with pytest.raises(PlatformUnavailable, match="UserRetirementStatus failed with OperationalError"):
             edx_platform.names_of(learner.pk)
     without(monkeypatch, "openedx.core.djangoapps.user_api.models")
-    assert edx_platform.names_of(learner.pk)[0] == learner.username
+    with pytest.raises(PlatformUnavailable, match="UserRetirementStatus is not available"):
+        edx_platform.names_of(learner.pk)
 
 
 def unreadable(*_: Any, **__: Any) -> Any:
@@ -234,10 +221,10 @@ def test_a_site_by_its_host(host: str, domain: str | None) -> None:
 
 
 def test_a_signal_that_a_release_lacks_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "missing_signals", [])
+    monkeypatch.setattr(door, "missing_signals", [])
     edx_platform.signal("lms.djangoapps.nowhere", "SOMETHING").send(sender=None)
     edx_platform.signal("openedx_events.learning.signals", "NEVER_HEARD_OF").send(sender=None)
-    assert installation.missing_signals == [
+    assert door.missing_signals == [
         "lms.djangoapps.nowhere.SOMETHING",
         "openedx_events.learning.signals.NEVER_HEARD_OF",
     ]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from percipio_openedx.capture import notices
 from percipio_openedx.db import without_gap_locks
 from percipio_openedx.models import LearnerCourse, Notice, Statement, StatementLedger
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import report_due, reported_state
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 

@@ -13,7 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from percipio_openedx import tasks
 from percipio_openedx.models import LearnerCourse, Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from tests.integration.delivery.rows import NOW, add, track_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -21,7 +21,7 @@ from django.utils import timezone
 from percipio_openedx import checks
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.models import Alert, Destination, Notice, ObservationFailure
-from percipio_openedx.models.notice import EVERY_COURSE, Reason
+from percipio_openedx.models.learner_course import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
 from percipio_openedx.reporting import due, failures, inbox, report_due
 from percipio_openedx.reporting.observe import observe

@@ -23,7 +23,7 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 from percipio_openedx import config
 from percipio_openedx.enums import HoldReason, Kind, UnreportedReason
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, PercipioConfiguration, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations.run import run_pass
 from percipio_openedx.reporting import rebuild, report_due

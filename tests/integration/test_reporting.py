@@ -31,7 +31,7 @@ from percipio_openedx.models import (
     PercipioConfiguration,
     Statement,
 )
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import inbox, observe, report_due, reported_state
 from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import preview

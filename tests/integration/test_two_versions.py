@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.models import Destination, LearnerCourse, Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.models.statement import State
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from percipio_openedx.data import BuiltStatement
+from percipio_openedx.statements.content import BuiltStatement
 from tests.judges import faults
 
 

@@ -20,7 +20,7 @@ def _requests(quick: bool) -> Figures:
 
     import demo.worker  # noqa: F401 - the application that publishes
     from percipio_openedx.capture import notices, wake
-    from percipio_openedx.models.notice import Reason
+    from percipio_openedx.models.learner_course import Reason
 
     def request(number: int) -> None:
         with transaction.atomic():

@@ -43,7 +43,7 @@ def _beyond(user_id: int) -> float:
 
     from percipio_openedx import config
     from percipio_openedx.capture import notices, wake
-    from percipio_openedx.models.notice import Reason
+    from percipio_openedx.models.learner_course import Reason
 
     wanted = receiver_counts()["statements"] + 1
     with transaction.atomic():

@@ -20,10 +20,11 @@ def _count(quick: bool) -> int:
 
 def ours(quick: bool) -> Figures:
     """A completion with score and time on task, another learner each time."""
-    from percipio_openedx.data import Course, LearnerIdentity, Milestone, StatementContext
+    from percipio_openedx.data import Course, LearnerIdentity, Milestone
     from percipio_openedx.enums import Kind
     from percipio_openedx.models.learner_course import registration_for
     from percipio_openedx.statements.build import build
+    from percipio_openedx.statements.content import StatementContext
 
     course = Course(world.COURSE, world.ORG, "CS101", "2026", "Cloud Foundations", "What clouds are.", "en")
     done = Milestone(Kind.COMPLETED, world.BEGAN, score=0.8, success=True, seconds=5400)

@@ -16,9 +16,8 @@ from percipio_openedx import config
 from percipio_openedx.capture import wake
 from percipio_openedx.catalog import push
 from percipio_openedx.catalog.compare import catalog
-from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
+from percipio_openedx.catalog.files import CatalogFile, FileForm, as_csv, catalog_file, header
 from percipio_openedx.catalog.items import CatalogItem, Record
-from percipio_openedx.catalog.sheets import as_csv, header
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering
 from percipio_openedx.management.commands.percipio_courses import content_of, take_over

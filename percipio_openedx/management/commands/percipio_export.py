@@ -25,7 +25,7 @@ from percipio_openedx.catalog.completions import (
     learner_column,
     row_of,
 )
-from percipio_openedx.catalog.sheets import columns, filled, header, in_parts
+from percipio_openedx.catalog.files import columns, filled, header, in_parts
 from percipio_openedx.config import Configuration
 from percipio_openedx.management.commands.percipio_courses import content_of
 from percipio_openedx.management.exit_codes import ExitCode

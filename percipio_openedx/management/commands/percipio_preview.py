@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
-from percipio_openedx.data import BuiltStatement, Milestone
+from percipio_openedx.data import Milestone
 from percipio_openedx.management.operator import OperatorCommand, course_run, learner_named, place_document
 from percipio_openedx.operations import labels
 from percipio_openedx.operations.sites import place_name, site_name
 from percipio_openedx.reporting.preview import Preview, preview
+from percipio_openedx.statements.content import BuiltStatement
 
 
 class Command(OperatorCommand):

@@ -27,7 +27,7 @@ from percipio_openedx.models import (
     Statement,
     UnknownLearner,
 )
-from percipio_openedx.models.notice import EVERY_COURSE
+from percipio_openedx.models.learner_course import EVERY_COURSE
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.scope import Scope
 from tests.integration.admin.world import HOSTILE, World

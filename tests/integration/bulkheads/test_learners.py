@@ -21,7 +21,7 @@ from demo.learning.faults import Fault, broken
 from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import identity, milestones, report_due, retirement
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, one_by_one, progress_asked
 from tests.integration.test_reporting import complete, grade, hold, notice

@@ -17,7 +17,7 @@ from percipio_openedx.catalog import compare
 from percipio_openedx.data import CourseRun
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models import CourseOverride, LearnerCourse, PercipioConfiguration, Statement
-from percipio_openedx.models.configuration import OverrideBook
+from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.reporting import report_due
 from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled
 from tests.integration.catalog.overviews import an_overview, overviews

@@ -14,7 +14,7 @@ from django.utils import timezone
 from percipio_openedx.delivery import tokens
 from percipio_openedx.delivery.sender import THREADS
 from percipio_openedx.models import Destination, LearnerCourse, Notice, PullClient, Statement, UnknownLearner
-from percipio_openedx.models.notice import EVERY_COURSE
+from percipio_openedx.models.learner_course import EVERY_COURSE
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations.requeue import requeue
 from percipio_openedx.operations.run import run_once

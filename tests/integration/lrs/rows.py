@@ -12,12 +12,12 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application
 from openedx.core.djangoapps.oauth_dispatch.models import ApplicationAccess, RestrictedApplication
 
-from percipio_openedx.data import BuiltStatement
 from percipio_openedx.enums import Kind
 from percipio_openedx.models import Destination, LearnerCourse, PullClient, Statement, StatementLedger
 from percipio_openedx.models.statement import State
 from percipio_openedx.reporting.store import topics_of
 from percipio_openedx.settings.common import PULL_SCOPE
+from percipio_openedx.statements.content import BuiltStatement
 from percipio_openedx.statements.ids import actor_key_of, terms_of
 from percipio_openedx.statements.vocabulary import VERBS
 

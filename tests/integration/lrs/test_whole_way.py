@@ -13,7 +13,7 @@ from lms.djangoapps.certificates.models import GeneratedCertificate
 from opaque_keys.edx.keys import CourseKey
 
 from percipio_openedx.models import Notice, Statement, TopicTerm
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import report_due
 from percipio_openedx.reporting.retirement import erase
 from percipio_openedx.statements.vocabulary import VERB_VOIDED, VERBS

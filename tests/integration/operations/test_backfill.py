@@ -17,7 +17,7 @@ from lms.djangoapps.grades.models import PersistentCourseGrade
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.operations import backfill, walk
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.reporting import reported_state

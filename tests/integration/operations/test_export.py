@@ -18,7 +18,7 @@ from social_django.models import UserSocialAuth
 
 from percipio_openedx import edx_platform
 from percipio_openedx.models import CourseOverride, LearnerCourse, Notice, Statement
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.reporting import report_due
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
 

@@ -22,7 +22,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import LearnerCourse, Notice, ObservationFailure, PercipioConfiguration, Statement, Sweep
-from percipio_openedx.models.notice import Reason
+from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import doctor, metrics, status, sweep, walk
 from percipio_openedx.operations.checks import CheckVerdict

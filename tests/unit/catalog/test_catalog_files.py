@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.catalog.files import CatalogFile, FileForm, catalog_file
+from percipio_openedx.catalog.files import CatalogFile, FileForm, as_csv, catalog_file, columns, header, in_parts
 from percipio_openedx.catalog.items import CatalogItem, Record, RunInCatalog
-from percipio_openedx.catalog.sheets import as_csv, columns, header, in_parts
 from percipio_openedx.data import CourseRun
 from percipio_openedx.enums import CatalogGap
 from percipio_openedx.exceptions import PercipioError

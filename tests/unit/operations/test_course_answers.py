@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.catalog.sheets import as_csv
+from percipio_openedx.catalog.files import as_csv
 from percipio_openedx.operations.course_overrides import COLUMNS, MOST_PROBLEMS, read
 
 KEY = "course-v1:DemoX+CS101+2026"

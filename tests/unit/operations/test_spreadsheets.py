@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.catalog.sheets import as_csv, harmless, original
+from percipio_openedx.catalog.files import as_csv, harmless, original
 
 PACKAGE = Path(__file__).parents[3] / "percipio_openedx"
 
@@ -65,4 +65,4 @@ def test_what_is_written_is_read_again(rows: list[list[str]]) -> None:
 
 def test_all_exports_go_this_way() -> None:
     writing = {path.name for path in PACKAGE.rglob("*.py") if "csv.writer" in path.read_text("utf-8")}
-    assert writing == {"sheets.py"}
+    assert writing == {"files.py"}

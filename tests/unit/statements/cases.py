@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, StatementContext
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone
 from percipio_openedx.enums import Kind
 from percipio_openedx.statements import content
+from percipio_openedx.statements.content import StatementContext
 
 LMS: Final = "https://lms.example.com"
 NOW: Final = datetime(2026, 6, 30, 12, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from openedx_filters import PipelineStep
 from openedx_filters.tooling import OpenEdxPublicFilter
 
 from percipio_openedx.api import StatementFreezeRequested
-from percipio_openedx.data import BuiltStatement
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError, StatementStopped
 from percipio_openedx.statements.build import build, milestone_of
+from percipio_openedx.statements.content import BuiltStatement
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS
 from tests.unit.statements.cases import CASES, CLOUD, NOW, a_context
 

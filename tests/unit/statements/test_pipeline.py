@@ -14,11 +14,12 @@ from openedx_filters import PipelineStep
 from openedx_filters.exceptions import OpenEdxFilterException
 from tincan import Activity, Agent, Verb
 
-from percipio_openedx.data import LearnerIdentity, Milestone, StatementContext
+from percipio_openedx.data import LearnerIdentity, Milestone
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build
+from percipio_openedx.statements.content import StatementContext
 from percipio_openedx.statements.transformers import ACTOR_FILTER, OBJECT_FILTER, PercipioRegistry
 from percipio_openedx.statements.vocabulary import VERBS, event_name
 from tests.unit.statements.cases import AT, CASES, CLOUD, NOW, VERB_FILTER, a_context

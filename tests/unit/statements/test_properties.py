@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone, StatementContext
+from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone
 from percipio_openedx.enums import Kind
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.checker import check
+from percipio_openedx.statements.content import StatementContext
 from tests.judges import LIMIT, assert_valid_statement
 from tests.unit.statements.cases import JOHN, LMS, NOW, REGISTRATION
 
