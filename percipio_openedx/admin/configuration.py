@@ -32,7 +32,7 @@ from percipio_openedx.admin.configuration_form import (
     PercipioConfigurationForm,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
+from percipio_openedx.admin.meaning import backfill_offer, changes_reports, meaning, raw_values, reach_in_force, tested
 from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
@@ -54,6 +54,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     own_columns: tuple[str, ...] = ()
     test_permission = "test_percipioconfiguration"
     save_as = False
+    actions = ("revert",)
     pages: ClassVar[Any] = (
         ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
         ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
@@ -156,39 +157,21 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         is_set_up = SETUP in request.GET and "_save" in request.POST
         return redirect("admin:percipio_openedx_site_setup", obj.site_id) if is_set_up else response
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Require the add permission for reverting, which creates a version."""
-        if not self.has_add_permission(request):
-            return {}
-        return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
+    # Django's own, which asks for the permissions of each action.
+    get_actions = admin.ModelAdmin.get_actions
 
-    @sensitive_variables()
+    @admin.action(description=_("Revert to the selected configuration"), permissions=["add"])
     def revert(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Make the chosen version the newest, with the secret stored now.
-
-        If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
-        be typed; if it changes what is reported, so that it is shown what it means.
-        """
+        """Open the form with that version: what it means is shown there, and its secret typed, as of any other."""
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
-        target = self.model.objects.get(pk=chosen[0])
-        newest = target.newest_version()
-        secret, to_do = kept_secret(newest, target), ""
-        if target.client_id and target.enabled and not (secret and secret.is_readable):
-            to_do = gettext("The secret of that version is not kept any more: type it here, and save.")
-        elif changes_reports(newest, target):
-            to_do = gettext("That version changes what is reported: look at what it means, and save.")
-        if to_do:
-            self.message_user(request, to_do, messages.WARNING)
-            form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
-            return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
-        target.client_secret = secret
-        self.save_model(request, target, None, False)
-        self.log_addition(request, target, gettext("Reverted to version %(pk)s.") % {"pk": chosen[0]})
-        self.message_user(request, gettext("Reverted configuration."), messages.SUCCESS)
-        return None
+        self.message_user(
+            request, gettext("Nothing is changed yet: look at that version, and save it."), messages.WARNING
+        )
+        form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
+        return redirect(f"{form}?{urlencode({SOURCE: chosen[0]})}")
 
     def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
         """Return a view without the LMS's transaction around each request: it waits for the network."""
@@ -202,24 +185,16 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             raise Http404
         # Without a row a site has the settings.
         row = row or self.model(site=site, enabled=True)
-        name, changelist = self.called(row), f"admin:percipio_openedx_{self.opts.model_name}_changelist"
-        context: dict[str, Any] = {"row": row, "is_off": not row.enabled, "list_url": changelist}
+        name, context = self.called(row), {"row": row, "may_add": self.has_add_permission(request)}
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
-            context["configuration"] = configuration
+            context |= {"configuration": configuration, "reach": reach_in_force(site.pk)}
+            if request.method == "POST":
+                context |= tested(self, request, site, name, configuration)
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
-        else:
-            from percipio_openedx.operations import reach_sentences, sites
-
-            in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
-            context["reach"] = reach_sentences.whom(in_force[site.pk])
-            if request.method == "POST":
-                context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
-        if self.has_add_permission(request):
-            context["add_url"] = f"admin:percipio_openedx_{self.opts.model_name}_add"
-        return self.page(request, "connection.html", title, site=site, **context)
+        return self.page(request, "connection.html", title, **context)
 
 
 @admin.register(Account)
@@ -235,9 +210,6 @@ class AccountAdmin(PercipioConfigurationAdmin):
 
     def test_address(self, row: Any) -> str:
         return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"position": 0, **super().get_changeform_initial_data(request)}
 
 
 def _reports(site_id: int) -> bool:

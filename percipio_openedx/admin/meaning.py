@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from django.contrib.sites.models import Site
@@ -19,12 +19,14 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin
-from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.settings.common import DEFAULTS
+
+if TYPE_CHECKING:
+    from percipio_openedx.operations.reach_sentences import Said
 
 REQUIRED = ("partner_name", "client_id", "client_secret")
 # Where the secret, or the token it buys, is sent.
@@ -62,13 +64,6 @@ def mistakes(site_id: int, values: Mapping[str, Any], may_lack: Sequence[str] = 
             found[name] = error.problem
             tried[name] = stand_ins[name]
     return found
-
-
-def kept_secret(former: AccountColumns | None, row: AccountColumns) -> Secret:
-    """Return the stored secret that a new version continues with; empty if there is none."""
-    if former is None or not row.client_id or goes_elsewhere(former, row):
-        return Secret("")
-    return former.client_secret
 
 
 def goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
@@ -112,6 +107,13 @@ def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any
         "then": reach_sentences.whom(after, all_courses),
         "changed": changed,
     }
+
+
+def reach_in_force(site_id: int) -> Said:
+    """Return whom the site reports now."""
+    from percipio_openedx.operations import reach_sentences, sites
+
+    return reach_sentences.whom(sites.in_force([site_id], *sites.rows_with(None))[site_id])
 
 
 def backfill_offer(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -70,7 +70,7 @@ class DestinationAdmin(ReadOnlyAdmin):
         self.log_each(request, rows, gettext("To be tried at once, by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))
-        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+        self.say(request, text, len(rows))
 
 
 @admin.register(UnknownLearner)
@@ -102,7 +102,7 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
         learners, _statements = try_again(chosen, lambda: False)
         wake.on_commit()
         text = ngettext("%(count)s learner is tried again.", "%(count)s learners are tried again.", learners)
-        self.message_user(request, text % {"count": learners}, messages.SUCCESS)
+        self.say(request, text, learners)
 
 
 # What the requests of the catalog say instead of one of the two APIs (``catalog.send``).
@@ -253,7 +253,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
         text = ngettext(
             "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(rows)
         )
-        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+        self.say(request, text, len(rows))
 
 
 @admin.register(PullAudit)
