@@ -168,7 +168,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
         self.message_user(
-            request, gettext("Nothing is changed yet: look at that version, and save it."), messages.WARNING
+            request, gettext("Nothing is saved yet. If this is what you mean, save below."), messages.WARNING
         )
         form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
         return redirect(f"{form}?{urlencode({SOURCE: chosen[0]})}")

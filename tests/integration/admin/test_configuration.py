@@ -250,7 +250,7 @@ def test_reverting_opens_the_form_with_that_version(admin: Client) -> None:
     page = answer.content.decode()
 
     assert answer.redirect_chain == [(f"{reverse(ADD)}?source={old.pk}", 302)]
-    assert "Nothing is changed yet: look at that version, and save it." in page
+    assert "Nothing is saved yet. If this is what you mean, save below." in page
     assert 'name="timeout" value="11"' in page
     assert "newer-secret" not in page
     assert PercipioConfiguration.objects.count() == 2
