@@ -163,7 +163,7 @@ class BackfillRunAdmin(ReadOnlyAdmin):
         from percipio_openedx.operations.scope import forecast
         from percipio_openedx.operations.walk import Limit
 
-        form = BackfillForm(request.POST or None)
+        form = BackfillForm(request.POST or None, initial=request.GET.dict())
         context: dict[str, Any] = {"form": form}
         if request.method == "POST" and form.is_valid():
             scope = form.scope

@@ -14,7 +14,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -138,8 +137,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
 def item_page(site_id: int, content_id: str) -> str:
     """Return the address of the page that shows an item's record."""
-    query = urlencode({"site": str(site_id), "content_id": content_id})
-    return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
+    return reverse("admin:percipio_openedx_catalog_item", query={"site": site_id, "content_id": content_id})
 
 
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
@@ -170,8 +169,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         self.message_user(
             request, gettext("Nothing is saved yet. If this is what you mean, save below."), messages.WARNING
         )
-        form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
-        return redirect(f"{form}?{urlencode({SOURCE: chosen[0]})}")
+        add = f"admin:percipio_openedx_{self.opts.model_name}_add"
+        return redirect(reverse(add, query={SOURCE: chosen[0]}))
 
     def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
         """Return a view without the LMS's transaction around each request: it waits for the network."""

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
 
 from django.contrib.sites.models import Site
 from django.db import transaction
@@ -125,7 +124,7 @@ def backfill_offer(model_admin: OperatorAdmin, request: HttpRequest, site: Site)
         else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
     )
     if model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request):
-        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
+        address = reverse("admin:percipio_openedx_backfillrun_add", query={"site_id": site.pk})
         return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
     command = f"./manage.py lms percipio_backfill --site {site.domain}"
     return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))

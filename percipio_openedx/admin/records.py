@@ -89,8 +89,8 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Courses"))
     def courses(self, row: UnknownLearner) -> str:
-        address = reverse("admin:percipio_openedx_learnercourse_changelist")
-        return format_html('<a href="{}?q={}">{}</a>', address, row.user_id, gettext("Show"))
+        address = reverse("admin:percipio_openedx_learnercourse_changelist", query={"q": row.user_id})
+        return format_html('<a href="{}">{}</a>', address, gettext("Show"))
 
     @admin.action(description=_("Try again"), permissions=["requeue"])
     def try_again(self, request: HttpRequest, queryset: UnknownLearnerQuerySet) -> None:
