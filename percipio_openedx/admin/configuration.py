@@ -51,11 +51,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     change_form_template = "admin/percipio_openedx/percipioconfiguration/change_form.html"
     fieldsets_of: Any = FIELDSETS
     own_columns: tuple[str, ...] = ()
-    test_permission = "test_percipioconfiguration"
+    test_page, test_permission = "test_connection", "test_percipioconfiguration"
     save_as = False
     actions = ("revert",)
     pages: ClassVar[Any] = (
-        ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
+        ("<int:site_id>/test/", test_page, "test_view", test_permission),
         ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
         ("<int:site_id>/setup/", "site_setup", "setup_pages.one_site", "view_percipioconfiguration"),
     )
@@ -110,10 +110,9 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     @admin.display(description=_("Connection"))
     def test_link(self, row: AccountColumns) -> str:
-        return format_html('<a href="{}">{}</a>', self.test_address(row), gettext("Test"))
-
-    def test_address(self, row: Any) -> str:
-        return reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
+        key = [getattr(row, name) for name in self.model.KEY_FIELDS]
+        address = reverse(f"admin:percipio_openedx_{self.test_page}", args=key)
+        return format_html('<a href="{}">{}</a>', address, gettext("Test"))
 
     def called(self, row: Any) -> str:
         return place_name(row.site.domain, getattr(row, "name", ""))
@@ -203,12 +202,9 @@ class AccountAdmin(PercipioConfigurationAdmin):
     form = AccountForm
     fieldsets_of = ACCOUNT_FIELDSETS
     own_columns = ("name", "position", "learners")
-    test_permission = "test_account"
+    test_page, test_permission = "test_account", "test_account"
     ordering = ("site_id", "position", "name")
-    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_view", test_permission),)
-
-    def test_address(self, row: Any) -> str:
-        return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
+    pages = (("<int:site_id>/<slug:name>/test/", test_page, "test_view", test_permission),)
 
 
 def _reports(site_id: int) -> bool:
