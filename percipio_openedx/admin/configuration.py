@@ -31,12 +31,12 @@ from percipio_openedx.admin.configuration_form import (
     PercipioConfigurationForm,
 )
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.admin.meaning import backfill_offer, changes_reports, meaning, raw_values, reach_in_force, tested
+from percipio_openedx.admin.meaning import backfill_offer, changes_reports, meaning, raw_values, tested
 from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.operations.sites import place_name
+from percipio_openedx.operations import sites
 
 # The query parameters of the form that name the version to start from, and the site that is being set up.
 SOURCE, SETUP = "source", "setup"
@@ -115,20 +115,18 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         return format_html('<a href="{}">{}</a>', address, gettext("Test"))
 
     def called(self, row: Any) -> str:
-        return place_name(row.site.domain, getattr(row, "name", ""))
+        return sites.place_name(row.site.domain, getattr(row, "name", ""))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the version named by ``source``, without its secret, or from the default site."""
         source, setup = (request.GET.get(name, "") for name in (SOURCE, SETUP))
-        rows = self.model.objects.all()
-        row = rows.filter(pk=source).first() if SITE_ID.fullmatch(source) else None
-        if row is None and SITE_ID.fullmatch(setup):
+        if SITE_ID.fullmatch(source) and (row := self.model.objects.filter(pk=source).first()):
+            # Everything but the secret, which is stored and not passed around.
+            return model_to_dict(row, [name for name in self.form.Meta.fields if name != "client_secret"])
+        if SITE_ID.fullmatch(setup):
             # Switched on at the end, unless it reports by the settings already.
             return {"site": int(setup), "enabled": _reports(int(setup))}
-        if row is None:
-            return {"site": config.default_site_id(), "enabled": True}
-        # Everything but the secret, which is stored and not passed around.
-        return model_to_dict(row, [name for name in self.form.Meta.fields if name != "client_secret"])
+        return {"site": config.default_site_id(), "enabled": True}
 
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
@@ -177,6 +175,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def test_view(self, request: HttpRequest, **key: Any) -> HttpResponse:
         """Show what would be checked of a site or an account; on POST, check it and show the doctor's results."""
+        from percipio_openedx.operations import reach_sentences
+
         site = get_object_or_404(Site, pk=key["site_id"])
         row = self.model(**key).newest_version()
         if row is None and self.model is Account:
@@ -186,7 +186,8 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         name, context = self.called(row), {"row": row, "may_add": self.has_add_permission(request)}
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
-            context |= {"configuration": configuration, "reach": reach_in_force(site.pk)}
+            in_force = sites.in_force([site.pk], *sites.rows_with(None))
+            context |= {"configuration": configuration, "reach": reach_sentences.whom(in_force[site.pk])}
             if request.method == "POST":
                 context |= tested(self, request, site, name, configuration)
         except PercipioConfigurationError as error:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.contrib.sites.models import Site
 from django.db import transaction
@@ -23,9 +23,6 @@ from percipio_openedx.models.account import Account, AccountColumns
 from percipio_openedx.models.configuration import PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.settings.common import DEFAULTS
-
-if TYPE_CHECKING:
-    from percipio_openedx.operations.reach_sentences import Said
 
 REQUIRED = ("partner_name", "client_id", "client_secret")
 # Where the secret, or the token it buys, is sent.
@@ -106,13 +103,6 @@ def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any
         "then": reach_sentences.whom(after, all_courses),
         "changed": changed,
     }
-
-
-def reach_in_force(site_id: int) -> Said:
-    """Return whom the site reports now."""
-    from percipio_openedx.operations import reach_sentences, sites
-
-    return reach_sentences.whom(sites.in_force([site_id], *sites.rows_with(None))[site_id])
 
 
 def backfill_offer(model_admin: OperatorAdmin, request: HttpRequest, site: Site) -> str:
