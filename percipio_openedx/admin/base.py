@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -21,7 +21,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.module_loading import import_string
 from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.operations import sites
@@ -116,6 +116,10 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
         return TemplateResponse(request, f"admin/percipio_openedx/{template}", {**frame, **context})
 
+    def say(self, request: HttpRequest, text: str, count: int) -> None:
+        """Say what was done to how many rows, which is a warning if to none."""
+        self.message_user(request, text % {"count": count}, messages.SUCCESS if count else messages.WARNING)
+
     def log(self, request: HttpRequest, object_id: str | None, name: str, message: str) -> None:
         """Log an action on one row, or on many (``object_id`` None); ``name`` must not be a learner's."""
         user: Any = request.user
@@ -133,14 +137,9 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         user: Any = request.user
         LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, message)
 
-    def log_search(self, request: HttpRequest, count: int | None = None) -> None:
-        """Log a search for people, and how many were shown if known; name nobody."""
-        message = gettext("Searched for learners.")
-        if count is not None:
-            message = ngettext(
-                "Searched for learners; %(count)s was shown.", "Searched for learners; %(count)s were shown.", count
-            ) % {"count": count}
-        self.log(request, None, gettext("learners"), message)
+    def log_search(self, request: HttpRequest) -> None:
+        """Log a search for people; name nobody."""
+        self.log(request, None, gettext("learners"), gettext("Searched for learners."))
 
 
 def bounded_count(rows: QuerySet[Any]) -> int:
@@ -210,14 +209,15 @@ class ReadOnlyAdmin(OperatorAdmin):
         name = sites.course_names([key]).get(key, "")
         return format_html('<bdi>{}</bdi> <bdi class="percipio-quietly" dir="ltr">{}</bdi>', name, key)
 
-    def ask(self, request: HttpRequest, title: str, note: str, counts: Iterable[tuple[Text, int]]) -> HttpResponse:
-        """Ask whether the action on what is chosen is meant; ``counts`` is how much of what that is."""
+    def ask(
+        self, request: HttpRequest, title: str, note: str, counts: Iterable[tuple[Text, int]]
+    ) -> HttpResponse | None:
+        """Return the page that asks whether an action on so many rows of each kind is meant; None if that was said."""
+        if "confirmed" in request.POST:
+            return None
         context = {
             "note": note,
-            "states": [(name, count_text(count)) for name, count in counts],
-            "action": request.POST.get("action", ""),
-            "select_across": request.POST.get("select_across", "0"),
-            "checkbox": ACTION_CHECKBOX_NAME,
+            "states": [(name, count_text(count)) for name, count in counts if count],
             "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
         }
         return self.page(request, "confirm.html", title, **context)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
@@ -15,7 +14,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,11 +23,7 @@ from percipio_openedx.admin.filters import SiteFilter, choice_filter
 from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.catalog import CatalogEntry, CatalogEntryQuerySet, EntryState, stored_id
-from percipio_openedx.models.destination import Destination
 from percipio_openedx.operations import labels, sites
-
-if TYPE_CHECKING:
-    from percipio_openedx.catalog.items import CatalogItem, Record
 
 TONES: Mapping[str, str] = {
     EntryState.WAITING: "waiting",
@@ -40,14 +34,6 @@ TONES: Mapping[str, str] = {
 }
 
 
-class CatalogSiteFilter(SiteFilter):
-    """The sites that have sent a catalog."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        found = Destination.objects.filter(is_catalog=True).values_list("site_id", flat=True)
-        return [(str(pk), name) for pk, name in sites.names(found).items()]
-
-
 @admin.register(CatalogEntry)
 class CatalogEntryAdmin(ReadOnlyAdmin):
     """One row per item and destination."""
@@ -55,7 +41,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     list_display = ("item", "state_badge", "what", "where")
     list_display_links = None
     list_filter = (
-        CatalogSiteFilter,
+        SiteFilter,
         choice_filter(_("state"), "state", {one.value: (labels.ENTRIES[one], Q(state=one)) for one in EntryState}),
     )
     list_select_related = ("destination",)
@@ -96,18 +82,6 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
     def what(self, row: CatalogEntry) -> str:
         return format_html("<bdi>{}</bdi>", explained(row))
 
-    def prepare(self, rows: Sequence[CatalogEntry]) -> None:
-        """Say what the items lack that are held back, as the LMS says now, read once for each site."""
-        held: dict[int, list[CatalogEntry]] = {}
-        for row in rows:
-            if row.state == EntryState.HELD:
-                held.setdefault(row.destination.site_id, []).append(row)
-        for site_id, of_site in held.items():
-            with suppress(PercipioConfigurationError, PlatformUnavailable):
-                found = _described(site_id, {row.content_id for row in of_site})
-                for row in of_site:
-                    row.gaps = found[row.content_id][1].gaps if row.content_id in found else ()
-
     @admin.action(description=_("Send now"), permissions=["send"])
     def send_now(self, request: HttpRequest, queryset: CatalogEntryQuerySet) -> None:
         """Send these items with the next pass, refused ones too."""
@@ -115,8 +89,8 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         count, total = chosen.send_now(timezone.now()), len(chosen)
         self.log_each(request, chosen.filter(state=EntryState.WAITING), gettext("To be sent at once, by an operator."))
         wake.on_commit()
-        text = ngettext("%(count)s item is sent now.", "%(count)s items are sent now.", count) % {"count": count}
-        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+        text = ngettext("%(count)s item is sent now.", "%(count)s items are sent now.", count)
+        self.say(request, text, count)
         if count < total:
             self.message_user(
                 request,
@@ -131,8 +105,8 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
         rows = chosen.free(timezone.now()).filter(state=EntryState.WITHDRAWN)
         self.log_each(request, rows, gettext("Ticked off by an operator."))
         count, _by_model = rows.delete()
-        text = ngettext("%(count)s item is ticked off.", "%(count)s items are ticked off.", count) % {"count": count}
-        self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+        text = ngettext("%(count)s item is ticked off.", "%(count)s items are ticked off.", count)
+        self.say(request, text, count)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say first which catalogs are not sent at all, for they have no rows."""
@@ -163,42 +137,31 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
 def item_page(site_id: int, content_id: str) -> str:
     """Return the address of the page that shows an item's record."""
-    query = urlencode({"site": str(site_id), "content_id": content_id})
-    return f"{reverse('admin:percipio_openedx_catalog_item')}?{query}"
-
-
-def _described(site_id: int, content_ids: Collection[str]) -> dict[str, tuple[CatalogItem, Record]]:
-    """Return those of these items (``stored_id``) that a site offers now, and their records.
-
-    Raises as ``config.catalog_for`` and ``edx_platform.course_runs``.
-    """
-    from percipio_openedx.catalog.compare import runs_of
-    from percipio_openedx.catalog.items import items, record
-
-    rules = config.catalog_for(site_id)
-    if rules is None:
-        return {}
-    every = ((stored_id(one.content_id), one) for one in items(runs_of(rules), timezone.now()))
-    return {pk: (one, record(one.runs[0], rules.policy, rules.root)) for pk, one in every if pk in content_ids}
+    return reverse("admin:percipio_openedx_catalog_item", query={"site": site_id, "content_id": content_id})
 
 
 def _offered(site_id: int, content_id: str) -> dict[str, Any]:
     """Return what the LMS says now of an item, or why nothing, as the page's context."""
+    from percipio_openedx.catalog.compare import runs_of
+    from percipio_openedx.catalog.items import items, record
+
     try:
-        found = _described(site_id, [stored_id(content_id)]).get(stored_id(content_id))
+        rules = config.catalog_for(site_id)
+        every = items(runs_of(rules), timezone.now()) if rules is not None else ()
     except (PercipioConfigurationError, PlatformUnavailable) as error:
         return {"problem": str(error)}
-    if found is None:
+    item = next((one for one in every if stored_id(one.content_id) == stored_id(content_id)), None)
+    if item is None or rules is None:
         return {"problem": gettext("This item is not offered.")}
-    item, record = found
+    shown = record(item.runs[0], rules.policy, rules.root)
     return {
-        "document": json.dumps(record.document(), indent=2, ensure_ascii=False),
-        "gaps": [labels.of(labels.GAPS, gap) for gap in record.gaps],
+        "document": json.dumps(shown.document(), indent=2, ensure_ascii=False),
+        "gaps": [labels.of(labels.GAPS, gap) for gap in shown.gaps],
         "runs": [one.run for one in item.runs],
     }
 
 
-def explained(row: Any) -> str:
+def explained(row: CatalogEntry) -> str:
     """Return why an item stands where it does, and what an operator can do."""
     answer = gettext("Percipio said: %(answer)s.") % {"answer": row.answer} if row.answer else ""
     if row.state == EntryState.WITHDRAWN:
@@ -208,8 +171,7 @@ def explained(row: Any) -> str:
         )
         return text % {"content_id": row.content_id, "organization": row.destination.organization}
     if row.state == EntryState.HELD:
-        gaps = [labels.of(labels.GAPS, gap) for gap in row.gaps]
-        return " ".join(gaps) or gettext("Something mandatory is missing: the page of the item says what.")
+        return gettext("Something mandatory is missing: the page of the item says what.")
     if row.state == EntryState.REFUSED:
         return f"{answer} " + gettext("Correct the course, or its course override; then it is sent by itself.")
     if row.state == EntryState.DELIVERED:

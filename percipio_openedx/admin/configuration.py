@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from config_models.admin import KeyedConfigurationModelAdmin
 from django.contrib import admin, messages
@@ -27,11 +26,11 @@ from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin, may
 from percipio_openedx.admin.configuration_form import SECRET_NAME, SITE_ID, AccountForm, PercipioConfigurationForm
 from percipio_openedx.admin.labels import ACCOUNT_FIELDSETS, FIELDSETS
-from percipio_openedx.admin.meaning import backfill_offer, changes_reports, kept_secret, meaning, raw_values, tested
+from percipio_openedx.admin.meaning import backfill_offer, changes_reports, meaning, raw_values, tested
 from percipio_openedx.encryption import StoredSecret
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
-from percipio_openedx.operations.sites import place_name
+from percipio_openedx.operations import sites
 
 # The query parameters of the form that name the version to start from, and the site that is being set up.
 SOURCE, SETUP = "source", "setup"
@@ -46,10 +45,11 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
     change_form_template = "admin/percipio_openedx/percipioconfiguration/change_form.html"
     fieldsets_of: Any = FIELDSETS
     own_columns: tuple[str, ...] = ()
-    test_permission = "test_percipioconfiguration"
+    test_page, test_permission = "test_connection", "test_percipioconfiguration"
     save_as = False
+    actions = ("revert",)
     pages: ClassVar[Any] = (
-        ("<int:site_id>/test/", "test_connection", "test_view", test_permission),
+        ("<int:site_id>/test/", test_page, "test_view", test_permission),
         ("setup/", "setup", "setup_pages.every_site", "view_percipioconfiguration"),
         ("<int:site_id>/setup/", "site_setup", "setup_pages.one_site", "view_percipioconfiguration"),
     )
@@ -104,26 +104,23 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     @admin.display(description=_("Connection"))
     def test_link(self, row: AccountColumns) -> str:
-        return format_html('<a href="{}">{}</a>', self.test_address(row), gettext("Test"))
-
-    def test_address(self, row: Any) -> str:
-        return reverse("admin:percipio_openedx_test_connection", args=[row.site_id])
+        key = [getattr(row, name) for name in self.model.KEY_FIELDS]
+        address = reverse(f"admin:percipio_openedx_{self.test_page}", args=key)
+        return format_html('<a href="{}">{}</a>', address, gettext("Test"))
 
     def called(self, row: Any) -> str:
-        return place_name(row.site.domain, getattr(row, "name", ""))
+        return sites.place_name(row.site.domain, getattr(row, "name", ""))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Start from the version named by ``source``, without its secret, or from the default site."""
         source, setup = (request.GET.get(name, "") for name in (SOURCE, SETUP))
-        rows = self.model.objects.all()
-        row = rows.filter(pk=source).first() if SITE_ID.fullmatch(source) else None
-        if row is None and SITE_ID.fullmatch(setup):
+        if SITE_ID.fullmatch(source) and (row := self.model.objects.filter(pk=source).first()):
+            # Everything but the secret, which is stored and not passed around.
+            return model_to_dict(row, [name for name in self.form.Meta.fields if name != "client_secret"])
+        if SITE_ID.fullmatch(setup):
             # Switched on at the end, unless it reports by the settings already.
             return {"site": int(setup), "enabled": _reports(int(setup))}
-        if row is None:
-            return {"site": config.default_site_id(), "enabled": True}
-        # Everything but the secret, which is stored and not passed around.
-        return model_to_dict(row, [name for name in self.form.Meta.fields if name != "client_secret"])
+        return {"site": config.default_site_id(), "enabled": True}
 
     @method_decorator(sensitive_post_parameters(SECRET_NAME, "client_secret"))
     @sensitive_variables()
@@ -150,39 +147,21 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         is_set_up = SETUP in request.GET and "_save" in request.POST
         return redirect("admin:percipio_openedx_site_setup", obj.site_id) if is_set_up else response
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Require the add permission for reverting, which creates a version."""
-        if not self.has_add_permission(request):
-            return {}
-        return {"revert": (type(self).revert, "revert", _("Revert to the selected configuration"))}
+    # Django's own, which asks for the permissions of each action.
+    get_actions = admin.ModelAdmin.get_actions
 
-    @sensitive_variables()
+    @admin.action(description=_("Revert to the selected configuration"), permissions=["add"])
     def revert(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Make the chosen version the newest, with the secret stored now.
-
-        If it needs another secret, or no readable one is stored, open the form with that version so that the secret can
-        be typed; if it changes what is reported, so that it is shown what it means.
-        """
+        """Open the form with that version: what it means is shown there, and its secret typed, as of any other."""
         chosen = list(queryset.values_list("pk", flat=True)[:2])
         if len(chosen) != 1:
             self.message_user(request, gettext("Please select a single configuration to revert to."), messages.ERROR)
             return None
-        target = self.model.objects.get(pk=chosen[0])
-        newest = target.newest_version()
-        secret, to_do = kept_secret(newest, target), ""
-        if target.client_id and target.enabled and not (secret and secret.is_readable):
-            to_do = gettext("The secret of that version is not kept any more: type it here, and save.")
-        elif changes_reports(newest, target):
-            to_do = gettext("That version changes what is reported: look at what it means, and save.")
-        if to_do:
-            self.message_user(request, to_do, messages.WARNING)
-            form = reverse(f"admin:percipio_openedx_{self.opts.model_name}_add")
-            return redirect(f"{form}?{urlencode({SOURCE: target.pk})}")
-        target.client_secret = secret
-        self.save_model(request, target, None, False)
-        self.log_addition(request, target, gettext("Reverted to version %(pk)s.") % {"pk": chosen[0]})
-        self.message_user(request, gettext("Reverted configuration."), messages.SUCCESS)
-        return None
+        self.message_user(
+            request, gettext("Nothing is saved yet. If this is what you mean, save below."), messages.WARNING
+        )
+        add = f"admin:percipio_openedx_{self.opts.model_name}_add"
+        return redirect(reverse(add, query={SOURCE: chosen[0]}))
 
     def page_view(self, name: str, permissions: Iterable[str]) -> Callable[..., HttpResponse]:
         """Return a view without the LMS's transaction around each request: it waits for the network."""
@@ -190,30 +169,25 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def test_view(self, request: HttpRequest, **key: Any) -> HttpResponse:
         """Show what would be checked of a site or an account; on POST, check it and show the doctor's results."""
+        from percipio_openedx.operations import reach_sentences
+
         site = get_object_or_404(Site, pk=key["site_id"])
         row = self.model(**key).newest_version()
         if row is None and self.model is Account:
             raise Http404
         # Without a row a site has the settings.
         row = row or self.model(site=site, enabled=True)
-        name, changelist = self.called(row), f"admin:percipio_openedx_{self.opts.model_name}_changelist"
-        context: dict[str, Any] = {"row": row, "is_off": not row.enabled, "list_url": changelist}
+        name, context = self.called(row), {"row": row, "may_add": self.has_add_permission(request)}
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
-            context["configuration"] = configuration
+            in_force = sites.in_force([site.pk], *sites.rows_with(None))
+            context |= {"configuration": configuration, "reach": reach_sentences.whom(in_force[site.pk])}
+            if request.method == "POST":
+                context |= tested(self, request, site, name, configuration)
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
-        else:
-            from percipio_openedx.operations import reach_sentences, sites
-
-            in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
-            context["reach"] = reach_sentences.whom(in_force[site.pk])
-            if request.method == "POST":
-                context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}
-        if self.has_add_permission(request):
-            context["add_url"] = f"admin:percipio_openedx_{self.opts.model_name}_add"
-        return self.page(request, "connection.html", title, site=site, **context)
+        return self.page(request, "connection.html", title, **context)
 
 
 @admin.register(Account)
@@ -223,15 +197,9 @@ class AccountAdmin(PercipioConfigurationAdmin):
     form = AccountForm
     fieldsets_of = ACCOUNT_FIELDSETS
     own_columns = ("name", "position", "learners")
-    test_permission = "test_account"
+    test_page, test_permission = "test_account", "test_account"
     ordering = ("site_id", "position", "name")
-    pages = (("<int:site_id>/<slug:name>/test/", "test_account", "test_view", test_permission),)
-
-    def test_address(self, row: Any) -> str:
-        return reverse("admin:percipio_openedx_test_account", args=[row.site_id, row.name])
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"position": 0, **super().get_changeform_initial_data(request)}
+    pages = (("<int:site_id>/<slug:name>/test/", test_page, "test_view", test_permission),)
 
 
 def _reports(site_id: int) -> bool:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, encryption
-from percipio_openedx.admin.labels import CHOICES, FORM_LABELS, HELP, LABELS, PROPOSALS
+from percipio_openedx.admin.labels import CHOICES, HELP, LABELS, PROPOSALS
 from percipio_openedx.admin.meaning import (
     REQUIRED,
     SECRET_GOES_TO,
@@ -58,36 +58,22 @@ class ProposalInput(forms.TextInput):
         return {**super().get_context(name, value, attrs), "proposals": PROPOSALS[name]}
 
 
-class LearnersInput(forms.Widget):
-    """Radio buttons, one with a text beside it; the value is one text (``all``, ``sso:<provider>``)."""
-
-    template_name = "percipio_openedx/admin/learners_input.html"
+class LearnersInput(forms.MultiWidget):
+    """Radio buttons, and a text for the last of them; the value is one text (``all``, ``sso:<provider>``)."""
 
     def __init__(self, unset: str) -> None:
         """Offer ``unset`` only if that says something: what the setting chooses."""
-        super().__init__()
-        self.unset = unset
+        choices = [*([("", unset)] if unset else []), ("all", ALL_LEARNERS), ("sso", SOME_LEARNERS)]
+        text = forms.TextInput({"class": "vTextField", "placeholder": "tpa-saml", "aria-label": SSO})
+        super().__init__({"": forms.RadioSelect(choices=choices), "sso": text})
 
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context = super().get_context(name, value, attrs)
+    def decompress(self, value: Any) -> list[str]:
         text = str(value or "")
-        is_sso = text.startswith(SSO)
-        options: list[tuple[str, Text, bool]] = [("", self.unset, not text)] if self.unset else []
-        options += [("all", ALL_LEARNERS, text == "all"), ("sso", SOME_LEARNERS, is_sso)]
-        context["widget"] |= {
-            "options": options,
-            "marked": text.removeprefix(SSO) if is_sso else "",
-            "proposals": [one.removeprefix(SSO) for one in PROPOSALS[name] if one.startswith(SSO)],
-        }
-        return context
+        return ["sso", text.removeprefix(SSO)] if text.startswith(SSO) else [text, ""]
 
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str:
-        chosen = str(data.get(name) or "")
-        return SSO + str(data.get(f"{name}_sso") or "").strip().removeprefix(SSO) if chosen == "sso" else chosen
-
-    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        # No button of a group may be chosen.
-        return False
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        chosen, marked = (str(one or "") for one in super().value_from_datadict(data, files, name))
+        return SSO + marked.strip().removeprefix(SSO) if chosen == "sso" else chosen
 
 
 class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -111,6 +97,7 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model: type[AccountColumns] = PercipioConfiguration
         fields = ("site", "enabled", *config.FIELDS)
+        help_texts: Mapping[str, Text] = HELP
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,16 +107,14 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         self.hidden = {SHOWN: self.data.get(SHOWN, ""), AGAIN: "1" if is_typed else ""}
         inherited = self._inherited_values()
         # A read-only version has hardly any fields.
-        for name in list(self.fields):
-            if name in inherited and name != "client_secret":
-                self._show_inherited(name, inherited[name])
-            field: Any = self.fields[name]
-            field.label = str({**LABELS, **FORM_LABELS}[name])
-            field.help_text = str(HELP.get(name, ""))
+        for name in self.fields.keys() & inherited.keys() - {"client_secret"}:
+            self._show_inherited(name, inherited[name])
+        if "site" in self.fields:
             # No buttons to manage sites from here.
             for act in ("add", "change", "delete", "view"):
-                setattr(field.widget, f"can_{act}_related", False)
+                setattr(self.fields["site"].widget, f"can_{act}_related", False)
         secret, stored = self.fields["client_secret"], self._stored_secret()
+        secret.label, secret.help_text = str(LABELS["client_secret"]), str(HELP["client_secret"])
         placeholder = gettext("As the setting says") if inherited["client_secret"] else ""
         if not stored.is_readable:
             secret.help_text = unreadable().message
@@ -145,7 +130,8 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         field: Any = self.fields[name]
         if name in CHOICES:
             unset = self._unset(name, dict(CHOICES[name]).get(str(inherited), inherited))
-            self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False)
+            texts = {"label": field.label, "help_text": field.help_text}
+            self.fields[name] = forms.ChoiceField(choices=[("", unset), *CHOICES[name]], required=False, **texts)
         elif name == "learners":
             field.widget = LearnersInput(self._unset(name, inherited) if inherited else "")
         elif isinstance(field, forms.NullBooleanField):
@@ -203,13 +189,11 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         # Refuse a secret that everybody could decrypt. A site can still be switched off.
         if secret and (isinstance(secret, str) or cleaned["enabled"]) and (mistake := encryption.problem()):
             self.add_error("client_secret", mistake.message)
-        # With one address of its own the site inherits none of them.
-        own = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
         for name, problem in mistakes(site.pk, values, self._may_lack(cleaned)).items():
             if name not in self.errors:
-                if name not in self.fields or (
-                    cleaned[name] in (None, "") and name not in (*own, *REQUIRED, *self.alone)
-                ):
+                # A site that gives its own credentials inherits nothing that goes with them.
+                own = (*SECRET_GOES_TO, *REQUIRED, *self.alone)
+                if name not in self.fields or (cleaned[name] in (None, "") and name not in own):
                     setting = {"name": name.upper(), "problem": problem}
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting
                 self.add_error(name if name in self.fields else None, problem)
@@ -252,12 +236,10 @@ class AccountForm(PercipioConfigurationForm):
     class Meta:
         model: type[AccountColumns] = Account
         fields = ("site", "name", "position", "enabled", *config.ACCOUNT_FIELDS)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "enabled" in self.fields:
-            text = _("Switched off, it sends nothing. Its learners stay its own, and are not reported.")
-            self.fields["enabled"].help_text = str(text)
+        help_texts: Mapping[str, Text] = {
+            **HELP,
+            "enabled": _("Switched off, it sends nothing. Its learners stay its own, and are not reported."),
+        }
 
     def _inherited_values(self) -> dict[str, Any]:
         values = config.setting_values()

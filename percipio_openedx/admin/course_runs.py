@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -16,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.admin.base import OperatorAdmin, badge, demand, may
+from percipio_openedx.admin.base import OperatorAdmin, demand, may
 from percipio_openedx.admin.catalog_entries import item_page
 from percipio_openedx.catalog.compare import in_catalog
 from percipio_openedx.catalog.items import RunInCatalog, Standing, is_over, record, standing_for_all
@@ -37,12 +36,25 @@ class ListedRun:
     """A course run of the list; ``rules`` are its site's, None if that is switched off or wrong."""
 
     site_id: int
+    site: str
     rules: CatalogRules | None
     entry: RunInCatalog
 
     @property
     def run(self) -> CourseRun:
         return self.entry.run
+
+    @property
+    def page(self) -> str:
+        """Return the address of its item's page."""
+        return item_page(self.site_id, self.entry.content_id)
+
+    @property
+    def gaps(self) -> list[str]:
+        """Return what keeps an offered run out of Percipio's catalog."""
+        if not self.entry.is_offered or self.rules is None:
+            return []
+        return [labels.of(labels.GAPS, gap) for gap in record(self.entry, self.rules.policy, self.rules.root).gaps]
 
 
 OFFERS: Mapping[str, tuple[Text, Callable[[ListedRun], bool]]] = {
@@ -77,12 +89,11 @@ def course_runs(model_admin: OperatorAdmin, request: HttpRequest) -> HttpRespons
     if request.method == "POST":
         return _decide(model_admin, request, found)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
-    names = sites.names({one.site_id for one in every})
+    names = {one.site_id: one.site for one in every}
     return model_admin.page(
         request,
         "course_runs.html",
         gettext("Courses for Percipio"),
-        rows=[_row(one, names, may(request, "view_catalogentry")) for one in page],
         page_of=page,
         count=len(found),
         orgs=sorted({one.run.org for one in every}),
@@ -98,7 +109,7 @@ def _listed() -> list[ListedRun]:
     of_site: dict[int, list[CourseRun]] = {}
     for run in edx_platform.course_runs():
         of_site.setdefault(by_org.get(run.org, default), []).append(run)
-    book, found = OverrideBook(), []
+    book, names, found = OverrideBook(), sites.names(of_site), []
     for site_id, runs in of_site.items():
         rules = _rules(site_id)
         # Without one nothing is offered, and the content id is not known.
@@ -107,7 +118,7 @@ def _listed() -> list[ListedRun]:
             if rules is None
             else in_catalog(rules, runs, book)
         )
-        found += [ListedRun(site_id, rules, entry) for entry in entries]
+        found += [ListedRun(site_id, names[site_id], rules, entry) for entry in entries]
     return sorted(found, key=lambda one: one.run.key)
 
 
@@ -151,28 +162,3 @@ def _decide(model_admin: OperatorAdmin, request: HttpRequest, found: list[Listed
     elif not runs:
         messages.warning(request, gettext("Nothing is chosen."))
     return redirect(request.get_full_path())
-
-
-def _row(one: ListedRun, names: Mapping[int, str], may_see: bool) -> dict[str, Any]:
-    entry, rules = one.entry, one.rules
-    gaps: list[str] = []
-    if entry.is_offered and rules is not None:
-        gaps = [labels.of(labels.GAPS, gap) for gap in record(entry, rules.policy, rules.root).gaps]
-    return {
-        "run": one.run,
-        "content_id": entry.content_id,
-        "record": item_page(one.site_id, entry.content_id) if may_see and entry.is_offered else "",
-        "site": names[one.site_id],
-        "gaps": gaps,
-        "state": _state(one),
-    }
-
-
-def _state(one: ListedRun) -> str:
-    if one.entry.is_offered:
-        return badge("well", gettext("offered"))
-    if one.entry.offer == Offer.WITHDRAWN:
-        return badge("warning", gettext("withdrawn"))
-    if one.entry.offer == Offer.OFFERED:
-        return badge("quiet", gettext("offered, but its site has no catalog"))
-    return badge("quiet", gettext("not offered"))

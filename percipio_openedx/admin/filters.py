@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from percipio_openedx.admin import search
 from percipio_openedx.admin.base import MAX_ROWS
 from percipio_openedx.enums import Kind
+from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.statement import State, Statement, StatementLedger
 from percipio_openedx.operations import labels, sites
 from percipio_openedx.operations.labels import Text
@@ -53,13 +54,13 @@ def choice_filter(title: Text, parameter: str, choices: Mapping[str, tuple[Text,
 
 
 class SiteFilter(admin.SimpleListFilter):
-    """The reporting site, among all that ever reported."""
+    """The site, among all that have a destination."""
 
     title = _("site")
     parameter_name = "site"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        names = sites.names(StatementLedger.objects.values_list("pk", flat=True))
+        names = sites.names(Destination.objects.values_list("site_id", flat=True).distinct())
         return [(str(pk), name) for pk, name in names.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -186,15 +186,8 @@ CHOICES: dict[str, tuple[tuple[str, Text], ...]] = {
 PROPOSALS: dict[str, tuple[str, ...]] = {
     "learner_id": ("email", "username", "external_id", "sso_uid", "sso:PercipioUserUUID"),
     "organization_from": ("sso:percipioOrganizationUuid",),
-    "learners": ("all", "sso:tpa-saml", "sso:KEY=VALUE"),
     "milestones": ("started, progressed, passed, completed", "started, completed", "completed", "all"),
     "modes": ("all", "verified", "verified, no-id-professional, professional"),
-}
-
-# Longer labels for the form than for list columns.
-FORM_LABELS: dict[str, Text] = {
-    "enabled": _("Report to Percipio"),
-    "content_id": _("A course is named"),
 }
 
 HELP: dict[str, Text] = {

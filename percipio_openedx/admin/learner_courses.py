@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import edx_platform
 from percipio_openedx.admin import search, timeline
-from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, permitted, shown_course
+from percipio_openedx.admin.base import ReadOnlyAdmin, bounded_count, permitted
 from percipio_openedx.admin.filters import choice_filter
 from percipio_openedx.admin.statements import pretty_json
 from percipio_openedx.capture import wake
@@ -25,7 +25,7 @@ from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.operations import labels, sites
+from percipio_openedx.operations import labels
 
 Rows = QuerySet[LearnerCourse]
 
@@ -89,13 +89,13 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Report everything again to the learner's account"), permissions=["report_anew"])
     def report_anew(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Have a learner's present account told what only another one was told so far."""
-        if "confirmed" not in request.POST:
-            note = gettext(
-                "What only another account was told so far is reported once more, under new ids, to the account that "
-                "the learner belongs to now. Only where nothing of it can have reached that account."
-            )
-            counts = [(gettext("learners in courses"), bounded_count(queryset))]
-            return self.ask(request, gettext("Report everything again"), note, counts)
+        note = gettext(
+            "What only another account was told so far is reported once more, under new ids, to the account that "
+            "the learner belongs to now. Only where nothing of it can have reached that account."
+        )
+        counts = [(gettext("learners in courses"), bounded_count(queryset))]
+        if page := self.ask(request, gettext("Report everything again"), note, counts):
+            return page
         from percipio_openedx.operations import requeue
 
         try:
@@ -106,7 +106,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         self.log(request, None, gettext("learners in courses"), gettext("Reported again: %s.") % found.done)
         wake.on_commit()
         text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
-        self.message_user(request, text % {"count": found.done}, messages.SUCCESS)
+        self.say(request, text, found.done)
         for reason, count in sorted(found.refused.items()):
             why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": requeue.REFUSALS[reason]}
             self.message_user(request, why, messages.WARNING)
@@ -118,38 +118,28 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         query = search.SearchTerms() if choice.problem else search.parse(request.GET.get("q", ""))
         if choice.key:
             query = query._replace(course_key=choice.key)
-        rows: list[LearnerCourse] = []
-        named: dict[int, Learner] = {}
-        problem = ""
+        context: dict[str, Any] = {"choice": choice, "query": query, "is_asked": any(query)}
         if any(query):
-            rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
-            if query.uuid is None:
-                try:
-                    named = search.learners_named(query.learner, query.course_key)
-                except PlatformUnavailable as error:
-                    problem = str(error)
-        shown = edx_platform.learners({row.user_id for row in rows if search.is_shown(row)})
-        if any(query):
-            self.log_search(request, len({*named, *shown}))
-        names = sites.course_names(row.course_key for row in rows)
-        context = {
-            "choice": choice,
-            "query": query,
-            "is_asked": any(query),
-            "problem": problem,
+            self.log_search(request)
+            try:
+                context |= self._found(query)
+            except PlatformUnavailable as error:
+                context["problem"] = str(error)
+        return self.page(request, "learner.html", gettext("A learner's reports"), **context)
+
+    def _found(self, query: search.SearchTerms) -> dict[str, Any]:
+        """Return the learners in courses, and the learners without any, whom a site reports by name."""
+        rows = list(search.learner_courses(query).order_by("-pk")[:MAX_FOUND])
+        self.prepare(rows)
+        observed = edx_platform.learners({row.user_id for row in rows})
+        named = search.reported({**search.accounts(query.learner), **observed}, query.course_key)
+        return {
             "rows": [
-                (
-                    row,
-                    shown.get(row.user_id) if search.is_shown(row) else None,
-                    self.hold(row),
-                    shown_course(row.course_key, names.get(row.course_key, "")),
-                )
-                for row in rows
+                (row, named.get(row.user_id), (self.course(row), self.reported(row), self.hold(row))) for row in rows
             ],
             "is_cut": len(rows) == MAX_FOUND,
-            "others": [person for pk, person in named.items() if pk not in {row.user_id for row in rows}],
+            "others": [person for pk, person in named.items() if pk not in observed][: search.MAX_LEARNERS],
         }
-        return self.page(request, "learner.html", gettext("A learner's reports"), **context)
 
     def timeline_view(self, request: HttpRequest, user_id: int, course_key: str) -> HttpResponse:
         """Show one learner's timeline in a course run, named only if a site reports them; logs the view."""
@@ -157,14 +147,12 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
             raise Http404
         rows = list(LearnerCourse.objects.filter(user_id=user_id, course_key=course_key).order_by("site_id"))
         self._log_learner(request, user_id, course_key, gettext("Viewed the time line."))
-        learner = edx_platform.learners([user_id]).get(user_id)
-        if learner is not None and not any(search.is_shown(row) for row in rows):
-            # If it is unknown whether they are reported, do not name them.
-            account, learner = learner, None
-            with suppress(PlatformUnavailable):
-                learner = search.reported({user_id: account}, course_key).get(user_id)
+        named: dict[int, Learner] = {}
+        # If it is unknown whether they are reported, do not name them.
+        with suppress(PlatformUnavailable):
+            named = search.reported(edx_platform.learners([user_id]), course_key)
         context = {
-            "learner": learner,
+            "learner": named.get(user_id),
             "user_id": user_id,
             "course_key": course_key,
             "lines": timeline.lines(rows, user_id, course_key),
@@ -189,7 +177,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         # Unreported learners are no candidates. Typed in full, the learner is already known to the operator.
         account = next(iter(found.values())) if len(found) == 1 else search.typed_in_full(learner)
         if account is None:
-            self.log_search(request, len(found))
+            self.log_search(request)
             problem = gettext("No learner, or more than one, matches.")
             return {"problem": problem, "candidates": list(found.values()), "choice": choice}
         now = self.previewed(request, account.user_id, choice.key, afresh="afresh" in request.GET)

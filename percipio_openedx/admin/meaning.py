@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, cast
-from urllib.parse import urlencode
 
 from django.contrib.sites.models import Site
 from django.db import transaction
@@ -19,7 +18,6 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config
 from percipio_openedx.admin.base import OperatorAdmin
-from percipio_openedx.encryption import Secret
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.operations import BackfillRun
@@ -61,13 +59,6 @@ def mistakes(site_id: int, values: Mapping[str, Any], may_lack: Sequence[str] = 
             found[name] = error.problem
             tried[name] = stand_ins[name]
     return found
-
-
-def kept_secret(former: AccountColumns | None, row: AccountColumns) -> Secret:
-    """Return the stored secret that a new version continues with; empty if there is none."""
-    if former is None or not row.client_id or goes_elsewhere(former, row):
-        return Secret("")
-    return former.client_secret
 
 
 def goes_elsewhere(former: AccountColumns, row: AccountColumns) -> bool:
@@ -122,7 +113,7 @@ def backfill_offer(model_admin: OperatorAdmin, request: HttpRequest, site: Site)
         else gettext("What happened before is reported once each learner does something again, or by a back-fill:")
     )
     if model_admin.admin_site.get_model_admin(BackfillRun).has_add_permission(request):
-        address = f"{reverse('admin:percipio_openedx_backfillrun_add')}?{urlencode({'site_id': site.pk})}"
+        address = reverse("admin:percipio_openedx_backfillrun_add", query={"site_id": site.pk})
         return format_html('{} <a href="{}">{}</a>', offer, address, gettext("Start a back-fill of this site"))
     command = f"./manage.py lms percipio_backfill --site {site.domain}"
     return format_html("{} <code>{}</code> ({})", offer, command, gettext("--dry-run tells what it would report"))

@@ -234,10 +234,9 @@ def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict
 
     A bar is its series, the distance of its top from the upper edge (``top``), and its count.
     """
-    highest = max((sum(counts.get(name, 0) for name in series) for counts in days.values()), default=0)
-    if not highest:
+    top = max((sum(counts.get(name, 0) for name in series) for counts in days.values()), default=0)
+    if not top:
         return None
-    top = round_above(highest)
     found = []
     for day in sorted(days):
         bars, place = [], top
@@ -246,13 +245,4 @@ def chart(days: Mapping[date, Mapping[str, int]], series: Sequence[str]) -> dict
                 place -= count
                 bars.append((name, place, count))
         found.append((day, bars))
-    return {"days": found, "top": top, "half": top // 2}
-
-
-def round_above(number: int) -> int:
-    """Return the smallest of 2, 4, 10, 20, 40, 100, ... not below the number."""
-    top = 2
-    while top < number:
-        # From 2 to 4 to 10.
-        top = top * 5 // 2 if str(top).startswith("4") else top * 2
-    return top
+    return {"days": found, "top": top}

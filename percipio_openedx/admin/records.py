@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -69,7 +69,7 @@ class DestinationAdmin(ReadOnlyAdmin):
         self.log_each(request, rows, gettext("To be tried at once, by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s destination is tried now.", "%(count)s destinations are tried now.", len(rows))
-        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+        self.say(request, text, len(rows))
 
 
 @admin.register(UnknownLearner)
@@ -88,8 +88,8 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Courses"))
     def courses(self, row: UnknownLearner) -> str:
-        address = reverse("admin:percipio_openedx_learnercourse_changelist")
-        return format_html('<a href="{}?q={}">{}</a>', address, row.user_id, gettext("Show"))
+        address = reverse("admin:percipio_openedx_learnercourse_changelist", query={"q": row.user_id})
+        return format_html('<a href="{}">{}</a>', address, gettext("Show"))
 
     @admin.action(description=_("Try again"), permissions=["requeue"])
     def try_again(self, request: HttpRequest, queryset: UnknownLearnerQuerySet) -> None:
@@ -101,7 +101,7 @@ class UnknownLearnerAdmin(ReadOnlyAdmin):
         learners, _statements = try_again(chosen, lambda: False)
         wake.on_commit()
         text = ngettext("%(count)s learner is tried again.", "%(count)s learners are tried again.", learners)
-        self.message_user(request, text % {"count": learners}, messages.SUCCESS)
+        self.say(request, text, learners)
 
 
 # What the requests of the catalog say instead of one of the two APIs (``catalog.send``).
@@ -252,7 +252,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
         text = ngettext(
             "%(count)s erasure request is ticked off.", "%(count)s erasure requests are ticked off.", len(rows)
         )
-        self.message_user(request, text % {"count": len(rows)}, messages.SUCCESS)
+        self.say(request, text, len(rows))
 
 
 @admin.register(PullAudit)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
@@ -17,7 +16,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from percipio_openedx import config, edx_platform
+from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner
 from percipio_openedx.enums import HoldReason
@@ -33,15 +32,6 @@ MAX_LEARNERS = 50
 MAX_ACCOUNTS = 500
 # Up to this many learners in courses are listed in the query, so that the database starts from them.
 FEW = 2000
-
-# Held back because no site may report them.
-_NOT_OURS = (
-    HoldReason.NOT_SELECTED,
-    HoldReason.NO_ACCOUNT,
-    HoldReason.RETIRED,
-    HoldReason.INACTIVE,
-    HoldReason.UNKNOWN_LEARNER,
-)
 
 
 class SearchTerms(NamedTuple):
@@ -84,57 +74,56 @@ def _user_ids(text: str) -> set[int]:
 
 def learners_named(text: str, course_key: str = "") -> dict[int, Learner]:
     """Return ``reported`` learners by user id or by the beginning of username, email or name."""
-    return dict(islice(reported(_accounts(text), course_key).items(), MAX_LEARNERS))
+    return dict(islice(reported(accounts(text), course_key).items(), MAX_LEARNERS))
 
 
 def typed_in_full(text: str) -> Learner | None:
     """Return the account whose user id, username or email was typed in full: it is already known to the operator."""
     exact = [
         account
-        for account in _accounts(text).values()
+        for account in accounts(text).values()
         if text.lower() in (account.username.lower(), account.email.lower(), str(account.user_id))
     ]
     return exact[0] if len(exact) == 1 else None
 
 
-def _accounts(text: str) -> dict[int, Learner]:
+def accounts(text: str) -> dict[int, Learner]:
+    """Return the accounts with this user id, username, email or name, or its beginning, reported or not."""
     if not text:
         return {}
     return {**edx_platform.learners(_user_ids(text)), **edx_platform.find_learners(text, MAX_ACCOUNTS)}
 
 
-def reported(accounts: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
-    """Return the accounts whom a site reports: something was reported, or would be by the next observation.
+def reported(people: Mapping[int, Learner], course_key: str = "") -> dict[int, Learner]:
+    """Return those of these people whom a site reports: something was, or would be by the next observation.
 
     With a course key, only there. Raises ``PlatformUnavailable`` if the LMS cannot tell who is enrolled.
     """
-    rows = LearnerCourse.objects.filter(user_id__in=list(accounts)).exclude(hold_reason=HoldReason.RETIRED)
+    rows = LearnerCourse.objects.filter(user_id__in=list(people)).exclude(hold_reason=HoldReason.RETIRED)
     if course_key:
         rows = rows.filter(course_key=course_key)
     known = set(rows.filter(sequence__gt=0).values_list("user_id", flat=True))
-    others = {user_id: person for user_id, person in accounts.items() if user_id not in known and person.is_active}
-    known |= _selected(others, course_key)
-    return {user_id: person for user_id, person in accounts.items() if user_id in known}
+    others = {user_id: person for user_id, person in people.items() if user_id not in known and person.is_active}
+    if others:
+        known |= _selected(others, course_key)
+    return {user_id: person for user_id, person in people.items() if user_id in known}
 
 
-def is_shown(row: LearnerCourse) -> bool:
-    """Return whether a row's learner is reported by its site."""
-    return row.hold_reason not in _NOT_OURS or (row.sequence > 0 and row.hold_reason != HoldReason.RETIRED)
+def _selected(people: Mapping[int, Learner], course_key: str) -> set[int]:
+    from percipio_openedx.operations.scope import Sites
 
-
-def _selected(accounts: Mapping[int, Learner], course_key: str) -> set[int]:
-    courses = edx_platform.courses_of(accounts)
+    courses = edx_platform.courses_of(people)
     if course_key:
         courses = {user_id: keys & {course_key} for user_id, keys in courses.items()}
-    retiring, links = edx_platform.retiring(accounts), edx_platform.social_links(accounts)
-    of_org = cache(lambda org: config.for_site(config.site_id_for(org)))
+    retiring, links = edx_platform.retiring(people), edx_platform.social_links(people)
+    sites = Sites()
     of_course: dict[str, Configuration | None] = {}
     for key in {key for keys in courses.values() for key in keys}:
         with suppress(PlatformUnavailable, PercipioConfigurationError):
-            of_course[key] = of_org(edx_platform.org_of(key))
+            of_course[key] = sites.configuration(key)
     found = set()
     for user_id, keys in courses.items():
-        person = replace(accounts[user_id], links=links.get(user_id, ()))
+        person = replace(people[user_id], links=links.get(user_id, ()))
         if user_id not in retiring and any(_is_selected(person, of_course.get(key)) for key in keys):
             found.add(user_id)
     return found

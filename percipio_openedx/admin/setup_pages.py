@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from percipio_openedx import edx_platform, encryption
-from percipio_openedx.admin.base import OperatorAdmin, badge, bounded_count, count_text, demand, may
+from percipio_openedx.admin.base import OperatorAdmin, bounded_count, count_text, demand, may
 from percipio_openedx.admin.labels import CHOICES, LABELS
 from percipio_openedx.admin.meaning import backfill_offer, hash_of, meaning, tested
 from percipio_openedx.admin.overview import headline
@@ -27,20 +26,7 @@ from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.operations import effect, labels, problems, setup_steps, sites, status
 from percipio_openedx.operations.labels import Text
-from percipio_openedx.operations.setup_steps import ConnectionTest, SetupState, SiteSetup
-
-BADGES: Mapping[SetupState, tuple[str, Text]] = {
-    SetupState.DONE: ("well", gettext_lazy("done")),
-    SetupState.NOW: ("warning", gettext_lazy("now")),
-    SetupState.LATER: ("quiet", gettext_lazy("not yet")),
-    SetupState.PROBLEM: ("error", gettext_lazy("problem")),
-}
-SOURCES: Mapping[str, Text] = {
-    "accounts": gettext_lazy("its accounts, in the admin"),
-    "admin": gettext_lazy("its configuration in the admin"),
-    "settings": gettext_lazy("the settings (PERCIPIO_…)"),
-    "": gettext_lazy("none yet"),
-}
+from percipio_openedx.operations.setup_steps import ConnectionTest, SiteSetup
 
 
 def every_site(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
@@ -69,8 +55,6 @@ def one_site(model_admin: OperatorAdmin, request: HttpRequest, site_id: int) -> 
     setup = setup_steps.examine(site_id, timezone.now(), tests)
     context = {
         "setup": setup,
-        "steps": [(one, badge(*BADGES[one.state])) for one in setup.steps],
-        "source": SOURCES[setup.source],
         "places": [(sites.place_name(site.domain, one.account), one) for one in setup.connections],
         "may_test": may(request, _test_permission(setup.source == "accounts")),
         "may_add": model_admin.has_add_permission(request),

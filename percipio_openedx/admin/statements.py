@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -125,56 +125,55 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Requeue"), permissions=["requeue"])
     def requeue(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Requeue settled statements under the same id: Percipio does not count them twice."""
-        if "confirmed" not in request.POST:
-            note = gettext(
-                "They keep their ids, so what Percipio has already is not counted twice. What it refused is rebuilt "
-                "from what the LMS says now; what it may have stays as it is."
-            )
-            return self._ask(request, queryset, gettext("Requeue statements"), note)
+        note = gettext(
+            "They keep their ids, so what Percipio has already is not counted twice. What it refused is rebuilt "
+            "from what the LMS says now; what it may have stays as it is."
+        )
+        if page := self._ask(request, queryset, gettext("Requeue statements"), note):
+            return page
         from percipio_openedx.operations.requeue import end_holds
-
-        now, settled = timezone.now(), Statement.objects.exclude(state__in=OPEN_STATES)
 
         def requeue(rows: StatementQuerySet) -> int:
             end_holds(rows)
-            return rows.requeue(now)
+            return rows.requeue(timezone.now())
 
+        settled = Statement.objects.exclude(state__in=OPEN_STATES)
         done = self._do(request, queryset, settled, requeue, _("Requeued by an operator."))
         wake.on_commit()
         text = ngettext("%(count)s statement is requeued.", "%(count)s statements are requeued.", done)
-        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        self.say(request, text, done)
         return None
 
     @admin.action(description=_("Discard"), permissions=["discard"])
     def discard(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Discard what waits or is parked. It can be requeued later."""
-        if "confirmed" not in request.POST:
-            note = gettext(
-                "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
-            )
-            return self._ask(request, queryset, gettext("Discard statements"), note)
+        note = gettext(
+            "Those that wait or are parked will not be sent any more. They stay here and can be sent again later."
+        )
+        if page := self._ask(request, queryset, gettext("Discard statements"), note):
+            return page
         unsent = Statement.objects.filter(state__in=CAN_BE_DISCARDED)
         done = self._do(request, queryset, unsent, discard, _("Discarded by an operator."))
         text = ngettext("%(count)s statement is discarded.", "%(count)s statements are discarded.", done)
-        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        self.say(request, text, done)
         return None
 
     @admin.action(description=_("Move to the learner's account"), permissions=["move"])
     def move(self, request: HttpRequest, queryset: Rows) -> HttpResponse | None:
         """Have what nobody can have received built anew for the accounts that its learners belong to now."""
-        if "confirmed" not in request.POST:
-            note = gettext(
-                "Those that wait, are parked or discarded are built anew for the account that their learner belongs to "
-                "now, as it names people. What Percipio, or a pull client, may have is never moved."
-            )
-            return self._ask(request, queryset, gettext("Move statements"), note)
+        note = gettext(
+            "Those that wait, are parked or discarded are built anew for the account that their learner belongs to "
+            "now, as it names people. What Percipio, or a pull client, may have is never moved."
+        )
+        if page := self._ask(request, queryset, gettext("Move statements"), note):
+            return page
         from percipio_openedx.operations import requeue
 
         movable, message = Statement.objects.can_move(), _("Moved to the learner's account by an operator.")
         done = self._do(request, queryset, movable, requeue.move, message)
         wake.on_commit()
         text = ngettext("%(count)s statement is moved.", "%(count)s statements are moved.", done)
-        self.message_user(request, text % {"count": done}, messages.SUCCESS)
+        self.say(request, text, done)
         return None
 
     @admin.action(description=_("Export as JSON lines"), permissions=["export"])
@@ -195,9 +194,9 @@ class StatementAdmin(ReadOnlyAdmin):
         )
         return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
-    def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse:
-        found = [(labels.of(labels.STATES, state), bounded_count(rows.filter(state=state))) for state in State]
-        return self.ask(request, title, note, [(name, count) for name, count in found if count])
+    def _ask(self, request: HttpRequest, rows: Rows, title: str, note: str) -> HttpResponse | None:
+        counts = ((labels.of(labels.STATES, state), bounded_count(rows.filter(state=state))) for state in State)
+        return self.ask(request, title, note, counts)
 
     def _do(self, request: HttpRequest, rows: Rows, can: Rows, act: Act, message: Any) -> int:
         """Apply an action to the rows that allow it, in batches; log each, and return their number."""

@@ -70,7 +70,9 @@ def single_values(lists: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, given in lists:
         if name not in PARAMETERS and name != MORE:
-            raise _unknown(name)
+            is_fit_to_show = name.isascii() and name.isprintable() and 0 < len(name) <= 40
+            shown = name if is_fit_to_show else "(a parameter)"
+            raise QueryError(shown, "is not a parameter of the statement resource")
         if len(given) != 1:
             raise QueryError(name, "is given more than once")
         values[name] = given[0]
@@ -90,13 +92,6 @@ def query_of(values: Mapping[str, str]) -> Query:
             raise QueryError(name, "is empty")
         fields[field] = read(name, text)
     return Query(**fields)
-
-
-def _unknown(name: str) -> QueryError:
-    right = {known.lower(): known for known in (*PARAMETERS, MORE)}.get(name.lower())
-    problem = f"has to be written {right}" if right else "is not a parameter of the statement resource"
-    is_fit_to_show = name.isascii() and name.isprintable() and 0 < len(name) <= 40
-    return QueryError(name if is_fit_to_show else "(a parameter)", problem)
 
 
 def _matching(pattern: str, convert: Callable[[str], Any], problem: str) -> Callable[[str, str], Any]:

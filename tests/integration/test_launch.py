@@ -26,7 +26,7 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 from benchmarks.pull import handler_reads
 from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
-from percipio_openedx.launch import find
+from percipio_openedx.launch import views
 from percipio_openedx.models import CourseOverride, PercipioConfiguration
 from percipio_openedx.statements.content import launch_url
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled
@@ -493,7 +493,7 @@ class TestContentIds:
         content, settings.PERCIPIO_CONTENT_ID = {"course": ID, "slug": "DemoX-CS101"}[rule], rule
         launch = config.launch_for(Site.objects.get_current().pk)
         before = handler_reads()
-        assert [run.key for run in find.item(content, Site.objects.get_current().pk, launch).runs] == [KEY]
+        assert [run.key for run in views.find_item(content, Site.objects.get_current().pk, launch).runs] == [KEY]
         assert handler_reads() - before < 100
 
 
@@ -580,6 +580,6 @@ def test_no_content_id_leads_off_the_site_or_breaks(
 
 @given(_ODD | st.text(max_size=60))
 def test_what_is_no_content_id_is_not_looked_up(content: str) -> None:
-    if find.is_possible(content):
+    if views.is_possible(content):
         assert content.isprintable()
-        assert len(content) <= find.LONGEST
+        assert len(content) <= views.LONGEST

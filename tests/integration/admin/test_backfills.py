@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from percipio_openedx.admin import backfill_pages
+from percipio_openedx.admin import backfills
 from percipio_openedx.capture import wake
 from percipio_openedx.models import BackfillRun, Notice, Statement
 from percipio_openedx.models.statement import State
@@ -82,8 +82,9 @@ def acts() -> list[str]:
 def test_the_forecast_comes_first_and_writes_nothing(
     history: list[str], runner: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert runner.get(reverse(START)).status_code == 200
-    monkeypatch.setattr(backfill_pages, "SAMPLE", 4)
+    # The page of a configuration leads here with its site.
+    assert 'value="1" selected' in runner.get(reverse(START), {"site_id": "1"}).content.decode()
+    monkeypatch.setattr(backfills, "SAMPLE", 4)
     page = runner.post(reverse(START), {**EMPTY, "forecast": "1"})
     found = page.context["found"]
     assert (found.enrollments, found.courses, found.examined) == (6, 2, 3)

@@ -39,7 +39,7 @@ def chosen(settings: Any) -> Any:
 def keys(client: Client, **asked: str) -> list[str]:
     response = client.get(PAGE, asked)
     assert response.status_code == 200
-    return [row["run"].key for row in response.context["rows"]]
+    return [row.run.key for row in response.context["page_of"]]
 
 
 def offers() -> dict[str, str]:
@@ -151,5 +151,5 @@ def test_a_page_costs_the_same_however_many_runs_there_are(viewer: Client) -> No
         with CaptureQueriesContext(connection) as captured:
             response = viewer.get(PAGE)
         counts.append(len(captured))
-        assert len(response.context["rows"]) == min(number, 100)
+        assert len(response.context["page_of"]) == min(number, 100)
     assert counts[0] == counts[1]

@@ -143,7 +143,7 @@ def test_every_look_at_people_is_in_the_log(world: World, everything: Client) ->
     assert entries() == [
         (named, "Previewed what would be reported."),
         (named, "Previewed what would be reported."),
-        ("learners", "Searched for learners; 1 was shown."),
+        ("learners", "Searched for learners."),
         (named, "Viewed the time line."),
         ("learners", "Searched for learners."),
         ("learners", "Searched for learners."),

@@ -47,7 +47,7 @@ def states(client: Client, site_id: int = 1) -> dict[str, str]:
 
 def states_of(response: Any) -> dict[str, str]:
     assert response.status_code == 200
-    return {step.name: str(step.state) for step, _badge in response.context["steps"]}
+    return {step.name: str(step.state) for step in response.context["setup"].steps}
 
 
 def act(client: Client, name: str, site_id: int = 1, **values: str) -> Any:

@@ -161,8 +161,8 @@ UUID = "00000000-0000-4000-8000-000000000000"
     [
         # XAPI-00324: a parameter that is not known; XAPI-00325: one in another case
         ("foo=bar", "foo", "is not a parameter of the statement resource"),
-        ("statementid=" + UUID, "statementid", "has to be written statementId"),
-        ("Verb=http://example.com/v", "Verb", "has to be written verb"),
+        ("statementid=" + UUID, "statementid", "is not a parameter of the statement resource"),
+        ("Verb=http://example.com/v", "Verb", "is not a parameter of the statement resource"),
         ("%00=1", "(a parameter)", "is not a parameter of the statement resource"),
         # XAPI-00150, XAPI-00151
         (f"statementId={UUID}&voidedStatementId={UUID}", "voidedStatementId", "cannot be used together with"),
