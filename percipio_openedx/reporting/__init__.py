@@ -1,7 +1,7 @@
 """Step 2, between ``capture`` and ``statements``: turn due notices into milestones and stored statements.
 
-``due`` takes up the notices in ``inbox`` by course run, ``observe`` compares observed and reported state and builds
-what is new, ``store`` stores it. ``rebuild`` rebuilds what Percipio refused or was never sent.
+``due`` takes up the notices by course run, ``observe`` compares observed and reported state (``facts``) and builds what
+is new, ``store`` stores it. ``rebuild`` rebuilds what Percipio refused or was never sent.
 """
 
 from __future__ import annotations
