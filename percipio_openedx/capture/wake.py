@@ -13,14 +13,13 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from django.core.cache import cache
 from django.db import connections, router, transaction
 from django.utils import timezone
 
 from percipio_openedx import config, tasks
-from percipio_openedx.models.notice import Notice, Reason
+from percipio_openedx.models.notice import Notice
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +34,8 @@ PAUSE_AFTER_FAILURE = 60.0
 FAREWELL = 2.0
 # Seconds between two checks of the whole LMS for late notices.
 WATCH_EVERY = 600
-# Seconds that a web process may spend on compacting notices, of those that are so old that no worker is about to take
-# them up.
+# Seconds that a web process may spend on compacting them.
 COMPACTING = 5.0
-LATE = timedelta(hours=1)
-# Notices per query, and pairs of learner and course that are remembered (60 MB); older ones are compared with these.
-PAGE = 2000
-MOST_REMEMBERED = 500_000
 
 
 _warned_at: dict[str, float] = {}
@@ -133,48 +127,16 @@ class Waker:
 
 def tell_of_late_notices() -> None:
     """Alert operators of late notices, as a worker would, and compact them to bound the table."""
-    # Imported here, as below, so that the LMS's web processes start without it.
+    # Imported here so that the LMS's web processes start without it.
     from percipio_openedx.operations import alerts, status
+    from percipio_openedx.reporting import failures
 
     now = timezone.now()
     since = status.late_notice(now)
     if since is not None:
         logger.error("no worker observes notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
-        gone = compact(now - LATE, time.monotonic() + COMPACTING)
-        logger.info("notices compacted gone=%s", gone)
+        failures.compact(now - failures.LATE, time.monotonic() + COMPACTING)
         alerts.check(at_once=True)
-
-
-def compact(before: datetime, deadline: float) -> int:
-    """Delete notices written ``before`` that a newer one of the same learner and course repeats; return how many.
-
-    So a learner with many notices is one row of work, even after weeks without a worker. The newest stays: an
-    observation that began before it was written has not seen what it is about. Stops at ``deadline``
-    (``time.monotonic()``).
-    """
-    from percipio_openedx.reporting import due
-
-    keys: dict[str, str] = {}
-    seen: set[tuple[int, str, bool]] = set()
-    gone = 0
-    rows = Notice.objects.order_by("-pk").values_list("pk", "user_id", "course_key", "reason", "noticed_at")
-    page = list(rows[:PAGE])
-    while page:
-        said_again = []
-        for pk, user_id, course_key, reason, noticed_at in page:
-            if noticed_at >= before:
-                continue
-            # A retirement must not be taken for another notice. ``keys`` holds one text for each course run.
-            pair = (user_id, keys.setdefault(course_key, course_key), reason == Reason.RETIREMENT)
-            if pair in seen:
-                said_again.append(pk)
-            elif len(seen) < MOST_REMEMBERED:
-                seen.add(pair)
-        gone += due.delete(said_again)
-        if time.monotonic() >= deadline:
-            break
-        page = list(rows.filter(pk__lt=page[-1][0])[:PAGE])
-    return gone
 
 
 waker = Waker()

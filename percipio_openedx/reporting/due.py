@@ -18,22 +18,19 @@ from django.utils import timezone
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
-from percipio_openedx.db import persistently, without_gap_locks
+from percipio_openedx.db import persistently
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse, ObservationFailure, Part
 from percipio_openedx.models.notice import EVERY_COURSE, Notice, Reason
 from percipio_openedx.reporting import failures, retirement
 from percipio_openedx.reporting.facts import CourseBook
+from percipio_openedx.reporting.failures import AT_ONCE, PAGE
 from percipio_openedx.reporting.findings import Unobserved
 from percipio_openedx.reporting.milestones import LONGEST_WAIT
 from percipio_openedx.reporting.observe import observe
 
 logger = logging.getLogger(__name__)
 
-# Notices per query.
-PAGE = 2000
-# Learners observed under one lease, and rows written or deleted at once.
-AT_ONCE = 200
 # A notice further in the future than clock skew explains was written with a wrong clock: it is due.
 MOST_AHEAD = timedelta(minutes=15)
 # Wait before the next pass if something could not be observed.
@@ -135,7 +132,7 @@ def _observe_course(
 ) -> bool:
     configuration = courses.configuration(course_key)
     if configuration is None:
-        delete(group.keys_of(group.notices))
+        failures.delete(group.keys_of(group.notices))
         failures.forget_course(course_key)
         return True
     user_ids = sorted({*group.notices, *group.again})
@@ -149,7 +146,7 @@ def _observe_course(
             continue
         course = courses.get(course_key)
         counts = observe(configuration, course_key, course, learners, timezone.now(), deadline)
-        delete(group.keys_of(set(learners) - counts.busy - counts.unfinished))
+        failures.delete(group.keys_of(set(learners) - counts.busy - counts.unfinished))
         summary.observed += counts.observed
         summary.statements += counts.statements
         summary.held += counts.held
@@ -189,7 +186,7 @@ def _everywhere(group: Group, user_ids: Sequence[int]) -> None:
         )
         for user_id, course_key in held.values_list("user_id", "course_key")
     )
-    delete(group.keys_of(user_ids))
+    failures.delete(group.keys_of(user_ids))
 
 
 def _still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[int]:
@@ -200,17 +197,6 @@ def _still_due(course_key: str, group: Group, user_ids: Sequence[int]) -> list[i
         rows = ObservationFailure.objects.due(timezone.now()).filter(user_id__in=again, course_key=course_key)
         due.update(rows.values_list("user_id", flat=True))
     return [user_id for user_id in user_ids if user_id in due]
-
-
-def delete(pks: Sequence[int]) -> int:
-    """Delete notices and return how many there were; in short DELETEs, since their locks hold up new rows."""
-    return sum(_delete(pks[start : start + AT_ONCE]) for start in range(0, len(pks), AT_ONCE))
-
-
-@persistently
-def _delete(pks: Sequence[int]) -> int:
-    with without_gap_locks():
-        return Notice.objects.filter(pk__in=pks).delete()[0]
 
 
 def notice_rechecks(now: datetime) -> None:

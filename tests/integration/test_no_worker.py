@@ -59,7 +59,7 @@ def left() -> list[int]:
 
 
 def compacted(before: datetime | None = None) -> int:
-    return wake.compact(before or timezone.now() - wake.LATE, time.monotonic() + 60)
+    return failures.compact(before or timezone.now() - failures.LATE, time.monotonic() + 60)
 
 
 def test_the_newest_of_each_learner_and_course_stays() -> None:
@@ -88,9 +88,9 @@ def test_what_a_worker_is_about_to_take_up_is_left_alone() -> None:
 
 
 def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wake, "MOST_REMEMBERED", 3)
-    monkeypatch.setattr(wake, "PAGE", 2)
-    monkeypatch.setattr(due, "AT_ONCE", 2)
+    monkeypatch.setattr(failures, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(failures, "PAGE", 2)
+    monkeypatch.setattr(failures, "AT_ONCE", 2)
     for _ in range(3):
         for user in range(1, 6):
             noticed(user)
@@ -100,11 +100,11 @@ def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_time_bounds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wake, "PAGE", 2)
+    monkeypatch.setattr(failures, "PAGE", 2)
     for _ in range(10):
         noticed(1)
 
-    assert wake.compact(timezone.now(), time.monotonic()) == 1
+    assert failures.compact(timezone.now(), time.monotonic()) == 1
     assert compacted() == 8
 
 
