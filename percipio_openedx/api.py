@@ -138,7 +138,7 @@ def observe_soon(user: User, course_key: CourseKey | str) -> bool:
         notices.append(user_id, text, Reason.ASKED)
         wake.on_commit()
 
-    return notices.contained(Reason.ASKED, note)
+    return wake.contained(Reason.ASKED, note)
 
 
 def learner_course_state(user: User, course_key: CourseKey | str) -> LearnerCourseState:

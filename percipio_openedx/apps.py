@@ -11,7 +11,7 @@ from percipio_openedx.settings.common import keep_out_of_tracking_log
 
 LMS = "lms.djangoapp"
 
-# receiver, signal (a name in ``capture/receivers.py``), sender
+# receiver, signal (a name in ``capture/notices.py``), sender
 RECEIVERS = (
     ("enrollment_created", "COURSE_ENROLLMENT_CREATED", None),
     ("mode_changed", "ENROLLMENT_TRACK_UPDATED", None),
@@ -28,7 +28,7 @@ RECEIVERS = (
 
 
 def _receiver(name: str, signal: str, sender: str | None) -> dict[str, str]:
-    path = f"percipio_openedx.capture.receivers.{signal}"
+    path = f"percipio_openedx.capture.notices.{signal}"
     entry = {
         "receiver_func_name": name,
         "signal_path": path,
@@ -49,7 +49,7 @@ class PercipioOpenedxConfig(AppConfig):
         "url_config": {LMS: {"namespace": "percipio", "regex": "^percipio/", "relative_path": "urls"}},
         "signals_config": {
             LMS: {
-                "relative_path": "capture.receivers",
+                "relative_path": "capture.notices",
                 "receivers": [_receiver(*entry) for entry in RECEIVERS],
             }
         },

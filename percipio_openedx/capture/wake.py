@@ -12,13 +12,13 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from django.core.cache import cache
 from django.db import connections, router, transaction
 from django.utils import timezone
 
 from percipio_openedx import config, tasks
-from percipio_openedx.capture.notices import contained
 from percipio_openedx.models.learner_course import Notice
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 WOKEN_KEY = "percipio_openedx:woken"
 WATCHED_KEY = "percipio_openedx:watched"
 
+# Seconds between two warnings of one process: thousands of learners may meet the same missing table.
+WARN_EVERY = 60.0
 # Seconds until this process retries after a call failed or hangs.
 PAUSE_AFTER_FAILURE = 60.0
 # Seconds that an exiting process waits for its last call.
@@ -34,6 +36,26 @@ FAREWELL = 2.0
 WATCH_EVERY = 600
 # Seconds that a web process may spend on compacting them.
 COMPACTING = 5.0
+
+
+_warned_at: dict[str, float] = {}
+
+
+def contained(where: str, call: Callable[[], object]) -> bool:
+    """Make a call whose failure must not reach the learner's request; return whether it succeeded.
+
+    One of the package's broad excepts. Logs only the class of the error: messages of databases and brokers quote values
+    and addresses.
+    """
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - the boundary: see above
+        now = time.monotonic()
+        if now - _warned_at.get(where, -WARN_EVERY) >= WARN_EVERY:
+            _warned_at[where] = now
+            logger.warning("capture failed where=%s error=%s (later observations heal it)", where, type(error).__name__)
+        return False
+    return True
 
 
 def on_commit() -> None:
@@ -107,12 +129,13 @@ def tell_of_late_notices() -> None:
     """Alert operators of late notices, as a worker would, and compact them to bound the table."""
     # Imported here so that the LMS's web processes start without it.
     from percipio_openedx.operations import alerts, status
-    from percipio_openedx.reporting import inbox
+    from percipio_openedx.reporting import failures
 
-    since = status.late_notice(timezone.now())
+    now = timezone.now()
+    since = status.late_notice(now)
     if since is not None:
         logger.error("no worker observes notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
-        inbox.compact_late(COMPACTING)
+        failures.compact(now - failures.LATE, time.monotonic() + COMPACTING)
         alerts.check(at_once=True)
 
 

@@ -25,9 +25,9 @@ from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import CompletedOn, Kind
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
-from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.progress import NOT_ASKED, ProgressOptions
 from percipio_openedx.statements.build import milestone_of
 

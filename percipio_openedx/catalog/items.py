@@ -17,8 +17,7 @@ from percipio_openedx.catalog import effort
 from percipio_openedx.data import LONGEST_ID, CatalogPolicy, CourseRun
 from percipio_openedx.enums import CatalogGap
 from percipio_openedx.statements.content import language_tag, launch_url
-from percipio_openedx.statements.iri import is_irl
-from percipio_openedx.statements.text import plain, text_of
+from percipio_openedx.statements.text import is_irl, plain, text_of
 
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 LONGEST_TITLE: Final = 255

@@ -20,7 +20,7 @@ from django.core import signing
 from percipio_openedx.exceptions import QueryError, StatementError
 from percipio_openedx.statements.checker import check_agent
 from percipio_openedx.statements.ids import activity_key, actor_key_of
-from percipio_openedx.statements.iri import is_iri
+from percipio_openedx.statements.text import is_iri
 
 MORE: Final = "more"
 MORE_SECONDS: Final = 24 * 60 * 60

@@ -13,6 +13,7 @@ from percipio_openedx.enums import Kind
 from percipio_openedx.models.destination import Destination, PullClient
 from percipio_openedx.models.fields import ForeignTextField
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.statements.vocabulary import LONGEST_VERB
 
 
 class State(models.TextChoices):
@@ -37,7 +38,6 @@ CAN_BE_DISCARDED = (State.PARKED, State.WAITING, State.OUTDATED)
 # Marks a statement in flight whose course override or configuration changes: never a fingerprint, so it is rebuilt if
 # it returns to waiting.
 STALE = "stale"
-LONGEST_VERB = 100
 # No lease lasts longer: twice what the longest time-out allows.
 LONGEST_LEASE = timedelta(hours=1)
 

@@ -24,8 +24,8 @@ from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
 from percipio_openedx.reporting import milestones
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding, findings_of
-from percipio_openedx.reporting.observed_state import CourseBook
 
 # A site with more is estimated from this many draws, each of about so many enrollments in one course run.
 DRAWS, EACH = 40, 50

@@ -26,9 +26,9 @@ from percipio_openedx.enums import HoldReason, ReportedCourses
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.reporting import observed_state
+from percipio_openedx.reporting import facts
+from percipio_openedx.reporting.facts import refused_names
 from percipio_openedx.reporting.findings import LearnerFinding, finding_of
-from percipio_openedx.reporting.reported_state import refused_names
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
 MOST_EXAMINED = 5_000
@@ -83,7 +83,7 @@ def courses_by_site() -> dict[int, dict[str, int]]:
 
 def left_out(courses: Courses, catalog: CatalogPolicy | None = None) -> dict[str, HoldReason]:
     """Return why nothing is reported of these course runs, whoever the learner is; others are absent."""
-    found = dict.fromkeys(observed_state.left_out(courses), HoldReason.COURSE_LEFT_OUT)
+    found = dict.fromkeys(facts.left_out(courses), HoldReason.COURSE_LEFT_OUT)
     # A course that is left out is not read.
     rest = [key for key in courses if key not in found]
     found |= dict.fromkeys(edx_platform.unknown_courses(rest), HoldReason.UNKNOWN_COURSE)
@@ -163,7 +163,7 @@ def _found(
     The latter with the name of the account, which is ``''`` for a site without accounts.
     """
     for user_ids in in_chunks(drawn):
-        learners = observed_state.read_learners(user_ids, configuration, makes_ids=False)
+        learners = facts.read_learners(user_ids, configuration, makes_ids=False)
         refused = refused_names(configuration, user_ids)
         rows: dict[int, dict[str, LearnerCourse]] = {}
         for row in LearnerCourse.objects.filter(user_id__in=user_ids):

@@ -27,9 +27,9 @@ from percipio_openedx.models.learner_course import REPORTED, LearnerCourse, Noti
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations.labels import Text
-from percipio_openedx.reporting import rebuild, reported_state
+from percipio_openedx.reporting import facts, rebuild
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding, findings_of
-from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.statements.build import anew_of
 
 AT_ONCE = 500
@@ -156,7 +156,7 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         return
     now = timezone.now()
     # Leased, so that no observation writes what it read before.
-    claimed = reported_state.claim(configuration.site_id, course_key, user_ids, now)
+    claimed = facts.claim(configuration.site_id, course_key, user_ids, now)
     try:
         found.refused[Refusal.BUSY] += len(claimed.busy)
         findings = findings_of(configuration, course, claimed.rows, now)
@@ -169,7 +169,7 @@ def _report_anew(course_key: str, user_ids: Sequence[int], book: CourseBook, fou
         found.refused.update(str(reason) for _row, reason in reasons if reason)
         found.done += _reset([row for row, reason in reasons if not reason], claimed.lease, now)
     finally:
-        reported_state.release(claimed.lease)
+        facts.release(claimed.lease)
     found.refused += Counter()
 
 

@@ -22,9 +22,9 @@ from percipio_openedx.data import Course
 from percipio_openedx.db import rolled_back
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding
 from percipio_openedx.reporting.observe import examine
-from percipio_openedx.reporting.observed_state import CourseBook
 
 # Learners of a course examined together.
 AT_ONCE = 200

@@ -37,7 +37,7 @@ from percipio_openedx.models.unknown_learner import UnknownLearner
 from percipio_openedx.operations import sites
 from percipio_openedx.operations.sites import DestinationStatus, SiteStatus
 from percipio_openedx.reporting import failures
-from percipio_openedx.reporting.inbox import MOST_AHEAD
+from percipio_openedx.reporting.due import MOST_AHEAD
 
 logger = logging.getLogger(__name__)
 

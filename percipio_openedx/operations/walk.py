@@ -28,8 +28,8 @@ from percipio_openedx.models.operations import BackfillRun, Sweep
 from percipio_openedx.models.statement import unleased
 from percipio_openedx.operations.scope import Enrolled, Scope, Sites, raise_if_everybodys
 from percipio_openedx.reporting import failures
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.observe import observe
-from percipio_openedx.reporting.observed_state import CourseBook
 from percipio_openedx.reporting.preview import nothing_new
 
 logger = logging.getLogger(__name__)

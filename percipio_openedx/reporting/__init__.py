@@ -1,7 +1,12 @@
 """Step 2, between ``capture`` and ``statements``: turn due notices into milestones and stored statements.
 
-``due`` takes up the notices in ``inbox`` by course run, ``observe`` compares observed and reported state and builds
-what is new, ``store`` stores it. ``rebuild`` rebuilds what Percipio refused or was never sent.
+In this order: ``due`` takes up the notices by course run; ``observe`` leases the learners' rows; ``facts`` reads the
+LMS and what was reported; ``findings`` finds each learner's account and name (``identity``); ``progress`` asks for what
+is expensive (``course_progress``); ``milestones`` says what is new, by the times in ``moments``; ``statements.build``
+makes the statements; ``store`` stores them. What fails on the way is a row (``failures``).
+
+``rebuild`` rebuilds what Percipio refused or was never sent, ``preview`` observes without storing (``unreported`` says
+why a milestone is missing), ``retirement`` erases a learner.
 """
 
 from __future__ import annotations

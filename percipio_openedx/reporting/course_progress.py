@@ -6,7 +6,6 @@ two hundred. A difference that is none of the moment is recorded, and for a day 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import time
@@ -21,7 +20,7 @@ from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead
-from percipio_openedx.data import Activity, Progress
+from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.models.operations import ProgressDifference
 
@@ -37,8 +36,6 @@ DISTRUSTED_FOR = timedelta(days=1)
 # Why courses were asked about learner by learner, for the doctor: as many courses, for a day.
 REASONS_KEY = "percipio:asked-one-by-one"
 MOST_REASONS = 200
-# A pass takes 45 s at most, so that this is once in a pass.
-LOGGED_EVERY = 60
 
 
 @dataclass(slots=True)
@@ -68,8 +65,8 @@ def answers(
     if deadline is None or time.monotonic() < deadline:
         with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
             answers = at_once(course_key, users, state)
-        if contained.error is not None:
-            _log_failure(course_key, contained.reason)
+        if contained.error is not None and _remember_reason(course_key, contained.reason):
+            logger.warning("Progress in %s is asked learner by learner: %s", course_key, contained.reason)
     rest = [user_id for user_id in user_ids if user_id not in answers.found and user_id not in answers.failed]
     # In random order, or the same failing few would come first each time.
     mixed = random.sample(rest, len(rest))
@@ -99,20 +96,16 @@ def at_once(course_key: str, users: Mapping[int, User], state: CourseState | Non
     if differing().filter(course_key=course_key).exists():
         return asked
     answered = edx_platform.course_progress(course_key, users, state)
-    _remember_reason(course_key, answered.left)
+    _remember_reason(course_key, max(answered.left, key=lambda one: answered.left[one], default=""))
     believed: dict[int, Progress | None] = {}
     for outline, counted in answered.by_outline.items():
         is_new = not edx_platform.is_trusted(outline)
         for user_id in _sample(counted, is_new=is_new):
-            is_same = _is_same(course_key, users[user_id], outline, counted[user_id], asked)
-            if is_same is None:
-                break
-            if not is_same:
+            if not _is_proved(course_key, users[user_id], outline, counted[user_id], asked):
                 return asked
-        else:
-            believed |= counted
-            if is_new:
-                edx_platform.trust(outline)
+        believed |= counted
+        if is_new:
+            edx_platform.trust(outline)
     asked.found = believed | asked.found
     return asked
 
@@ -128,13 +121,6 @@ def reasons() -> dict[str, str]:
     return found
 
 
-def _log_failure(course_key: str, reason: str) -> None:
-    """Log that a course run could not be answered for at once; once in a pass."""
-    digest = hashlib.sha256(course_key.encode()).hexdigest()
-    if cache.add(f"percipio:progress-logged:{digest}", 1, timeout=LOGGED_EVERY):
-        logger.warning("Progress in %s is asked learner by learner: %s", course_key, reason)
-
-
 def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
     """Return those to ask the platform for as well: one of a new outline, and one in ``SAMPLED``."""
     # Rounded at random, so that it is one in so many, however few come at a time.
@@ -142,49 +128,37 @@ def _sample(counted: Mapping[int, Progress], *, is_new: bool) -> list[int]:
     return random.sample(list(counted), min(size, len(counted)))
 
 
-def _is_same(course_key: str, user: User, outline: str, counted: Progress, asked: ProgressAnswers) -> bool | None:
-    """Ask the platform as well and put down its answer; None if it has none, or something changes at this moment.
+def _is_proved(course_key: str, user: User, outline: str, counted: Progress, asked: ProgressAnswers) -> bool:
+    """Whether the platform, asked as well, says the same; put down its answer, and record a difference that lasts.
 
-    The bulkhead around the platform's answer for one learner. A difference that counts is recorded.
+    The bulkhead around the platform's answer for one learner.
     """
     with bulkhead(Boundary.PROGRESS, passes_outages=True) as contained:
         progress = edx_platform.learner_progress(course_key, user)
-        if progress is None:
-            return None
-        asked.found[user.pk] = progress
-        difference = "" if progress == counted else _confirmed(course_key, user.pk, outline)
-        if difference:
+        if progress is not None:
+            asked.found[user.pk] = progress
+        if progress not in (None, counted) and (difference := _difference(course_key, user.pk, outline)):
             _record(course_key, difference)
-        return None if difference is None else not difference
+        return progress == counted
     asked.failed[user.pk] = contained.reason
-    return None
+    return False
 
 
-def _confirmed(course_key: str, user_id: int, outline: str) -> str | None:
-    """Return how the two ways still differ for a learner, ``''`` if not; None if something changed meanwhile.
+def _difference(course_key: str, user_id: int, outline: str) -> str:
+    """Return how the two ways still differ for a learner, asked once more; ``''`` if not, or if that cannot be told.
 
     A learner who has another outline by now proves nothing about this one.
     """
-    before = _fingerprint(course_key, user_id)
     users = edx_platform.users([user_id])
-    answered = edx_platform.course_progress(course_key, users)
-    ours = answered.by_outline.get(outline, {}).get(user_id)
+    ours = edx_platform.course_progress(course_key, users).by_outline.get(outline, {}).get(user_id)
     theirs = edx_platform.learner_progress(course_key, users[user_id])
-    if ours is None or theirs is None or "" in before or _fingerprint(course_key, user_id) != before:
-        return None
+    if ours is None or theirs is None:
+        return ""
     return ", ".join(
         f"{name} {mine} instead of {its}"
         for name, mine, its in zip(Progress._fields, ours, theirs, strict=True)
         if mine != its
     )
-
-
-def _fingerprint(course_key: str, user_id: int) -> tuple[str, str]:
-    """Return what a learner's progress depends on: the state, and the completions."""
-    users = edx_platform.users([user_id])
-    states = edx_platform.course_state(course_key, users).texts
-    activities = edx_platform.activities(course_key, [user_id])
-    return states.get(user_id, ""), activities.get(user_id, Activity()).version
 
 
 def _record(course_key: str, difference: str) -> None:
@@ -194,13 +168,13 @@ def _record(course_key: str, difference: str) -> None:
     logger.error(message, course_key, difference)
 
 
-def _remember_reason(course_key: str, left: Mapping[str, int]) -> None:
-    """Keep the most frequent reason, and forget it where nobody is left to the platform."""
-    reason = max(left, key=lambda one: left[one], default="")
+def _remember_reason(course_key: str, reason: str) -> bool:
+    """Keep why learners are asked for one by one, or forget it (``''``); return whether it is another than before."""
     known = reasons()
     if known.get(course_key, "") == reason:
-        return
+        return False
     known.pop(course_key, None)
     if reason:
         known[course_key] = reason
     cache.set(REASONS_KEY, dict(list(known.items())[-MOST_REASONS:]), timeout=86_400)
+    return True

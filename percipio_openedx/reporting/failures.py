@@ -1,9 +1,13 @@
-"""Record failed observations as rows: they back off, operators see them, and they are retried."""
+"""What waits: failed observations, as rows that back off, operators see, and are retried; notices, until deleted.
+
+A notice is deleted once it was observed, or, where no worker comes, once a newer one says the same.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
@@ -11,13 +15,27 @@ from django.utils import timezone
 
 from percipio_openedx.bulkheads import Boundary, apart, reason_of
 from percipio_openedx.db import persistently, without_gap_locks
-from percipio_openedx.models.learner_course import EVERY_COURSE, WHOLE_COURSE, Notice, ObservationFailure, Part, wait
+from percipio_openedx.models.learner_course import (
+    EVERY_COURSE,
+    WHOLE_COURSE,
+    Notice,
+    ObservationFailure,
+    Part,
+    Reason,
+    wait,
+)
 from percipio_openedx.reporting.findings import Unobserved
 
 logger = logging.getLogger(__name__)
 
 # Rows per query.
 PAGE = 2000
+# Learners observed under one lease, and rows written or deleted at once.
+AT_ONCE = 200
+# A notice this old is not about to be taken up by a worker.
+LATE = timedelta(hours=1)
+# Pairs of learner and course that a compaction remembers: some 60 MB. Older ones are compared with these.
+MOST_REMEMBERED = 500_000
 
 
 # --- who waits -------------------------------------------------------------------------------------------------------
@@ -184,3 +202,47 @@ def _forget(rows: Iterable[ObservationFailure]) -> None:
     for failed_at, pks in alike.items():
         with without_gap_locks():
             ObservationFailure.objects.filter(pk__in=pks, failed_at=failed_at).delete()
+
+
+# --- notices that are done with --------------------------------------------------------------------------------------
+
+
+def delete(pks: Sequence[int]) -> int:
+    """Delete notices and return how many there were; in short DELETEs, since their locks hold up new rows."""
+    return sum(_delete(pks[start : start + AT_ONCE]) for start in range(0, len(pks), AT_ONCE))
+
+
+@persistently
+def _delete(pks: Sequence[int]) -> int:
+    with without_gap_locks():
+        return Notice.objects.filter(pk__in=pks).delete()[0]
+
+
+def compact(before: datetime, deadline: float) -> int:
+    """Delete notices written ``before`` that a newer one of the same learner and course repeats; return how many.
+
+    So a learner with many notices is one row of work, even after weeks without a worker. The newest stays: an
+    observation that began before it was written has not seen what it is about. Stops at ``deadline``
+    (``time.monotonic()``).
+    """
+    keys: dict[str, str] = {}
+    seen: set[tuple[int, str, bool]] = set()
+    gone = 0
+    rows = Notice.objects.order_by("-pk").values_list("pk", "user_id", "course_key", "reason", "noticed_at")
+    page = list(rows[:PAGE])
+    while page:
+        said_again = []
+        for pk, user_id, course_key, reason, noticed_at in page:
+            if noticed_at >= before:
+                continue
+            # A retirement must not be taken for another notice. ``keys`` holds one text for each course run.
+            pair = (user_id, keys.setdefault(course_key, course_key), reason == Reason.RETIREMENT)
+            if pair in seen:
+                said_again.append(pk)
+            elif len(seen) < MOST_REMEMBERED:
+                seen.add(pair)
+        gone += delete(said_again)
+        if time.monotonic() >= deadline:
+            break
+        page = list(rows.filter(pk__lt=page[-1][0])[:PAGE])
+    return gone

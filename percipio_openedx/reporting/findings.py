@@ -14,9 +14,8 @@ from percipio_openedx.data import Course, Learner, LearnerIdentity, Milestone, O
 from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError, StatementError, StatementStopped
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, Part
-from percipio_openedx.models.statement import LONGEST_VERB
-from percipio_openedx.reporting import identity, observed_state
-from percipio_openedx.reporting.reported_state import RefusedNames, completed_elsewhere, refused_names
+from percipio_openedx.reporting import facts, identity
+from percipio_openedx.reporting.facts import RefusedNames, completed_elsewhere, refused_names
 from percipio_openedx.statements.content import BuiltStatement
 
 logger = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ def finding_of(
 ) -> LearnerFinding:
     """Return a finding with the learner's account and identity in Percipio, or why the learner is held back.
 
-    ``refused`` are the names that Percipio does not know (``reported_state.refused_names``).
+    ``refused`` are the names that Percipio does not know (``facts.refused_names``).
     """
     finding = LearnerFinding(row=row, observed=observed, reported=row.reported)
     if learner is None:
@@ -175,9 +174,9 @@ def findings_of(
 ) -> list[LearnerFinding]:
     """Return a finding for each learner of ``rows``, by user id, without the progress and what follows from it.
 
-    Raises ``PlatformUnavailable``. ``makes_ids`` as in ``observed_state.read_learners``.
+    Raises ``PlatformUnavailable``. ``makes_ids`` as in ``facts.read_learners``.
     """
-    seen = observed_state.read(course, list(rows), configuration, now, makes_ids=makes_ids)
+    seen = facts.read(course, list(rows), configuration, now, makes_ids=makes_ids)
     refused = refused_names(configuration, rows.keys())
     findings = [finding_of(row, *seen[user_id], configuration, refused) for user_id, row in rows.items()]
     accounts = {one.row.user_id: one.account or "" for one in findings if not one.hold}
@@ -208,10 +207,3 @@ def _name(finding: LearnerFinding, learner: Learner, configuration: Configuratio
         finding.hold = HoldReason.UNKNOWN_TO_PERCIPIO
     else:
         finding.identity, finding.renamed = named, before.pk if before is not None else None
-
-
-def check_verb(built: BuiltStatement) -> None:
-    """Raise ``StatementError`` if the verb, which a site's filter step may set, is longer than its column."""
-    # All else that is stored of a statement is as long as it is made here. SQLite would take any length.
-    if len(built.verb) > LONGEST_VERB:
-        raise StatementError("verb", f"is longer than {LONGEST_VERB} characters")

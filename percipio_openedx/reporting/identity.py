@@ -12,7 +12,7 @@ from percipio_openedx.config import AccountInForce, Configuration
 from percipio_openedx.data import Learner, LearnerIdentity, SocialLink
 from percipio_openedx.enums import Api, HoldReason
 from percipio_openedx.exceptions import LearnerNotNamed
-from percipio_openedx.statements.iri import is_email
+from percipio_openedx.statements.text import is_email
 
 # The platform's SAML backend; its uids are "<identity provider's slug>:<remote id>".
 SAML = "tpa-saml"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from uuid import UUID
 
+from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course, Milestone, Observed
@@ -18,8 +20,8 @@ from percipio_openedx.models.destination import may_go
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.reporting import failures, milestones, observed_state, progress, reported_state, store
-from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, check_verb, findings_of
+from percipio_openedx.reporting import facts, failures, milestones, progress, store
+from percipio_openedx.reporting.findings import LearnerFinding, ObservationCounts, Unobserved, findings_of
 from percipio_openedx.reporting.progress import ASK, ProgressOptions
 from percipio_openedx.statements import content
 from percipio_openedx.statements.build import build, target_of
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 # Milestones that carry the time on task.
 TIMED = (Kind.PROGRESSED, Kind.COMPLETED)
+# A longer pause is not work (decided: "gaps over 30 minutes left out").
+LONGEST_PAUSE = timedelta(minutes=30)
 
 
 def observe(
@@ -50,11 +54,8 @@ def observe(
     known = failures.Known(course_key, user_ids)
     options = ProgressOptions(deadline, again, known.progress_waits(now))
     counts = ObservationCounts()
-
-    def observe_some(part: Sequence[int]) -> None:
-        _observe(configuration, course_key, course, part, now, options, counts)
-
-    _, broken = apart(Boundary.LEARNER, user_ids, observe_some)
+    some = partial(_observe, configuration, course_key, course, now, options, counts)
+    _, broken = apart(Boundary.LEARNER, user_ids, some)
     counts.problems |= {user_id: Unobserved(reason_of(error)) for user_id, error in broken.items()}
     well = set(user_ids) - counts.busy - counts.unfinished - counts.problems.keys()
     counts.busy |= known.settle(well, counts.problems, has_progress=counts.has_progress)
@@ -65,13 +66,13 @@ def _observe(
     configuration: Configuration,
     course_key: str,
     course: Course | None,
-    user_ids: Sequence[int],
     now: datetime,
     options: ProgressOptions,
     counts: ObservationCounts,
+    user_ids: Sequence[int],
 ) -> None:
     """Observe all of them or none, except rows that cannot be written."""
-    claim = reported_state.claim(configuration.site_id, course_key, user_ids, now)
+    claim = facts.claim(configuration.site_id, course_key, user_ids, now)
     if not claim.rows:
         counts.busy |= claim.busy
         return
@@ -83,7 +84,7 @@ def _observe(
         is_settled = len(decided) == len(findings) and not unwritten
     finally:
         if not is_settled:
-            reported_state.release(claim.lease)
+            facts.release(claim.lease)
     if renamed := [finding.renamed for finding in decided if finding.renamed and finding.row.user_id not in unwritten]:
         persistently(UnknownLearner.objects.filter(pk__in=renamed).release)(now)
     counts.busy |= claim.busy
@@ -129,7 +130,7 @@ def examine(
                 finding.hold_back(contained.error)
     _leave_out_others(findings)
     timed = [finding.row.user_id for finding in findings if any(one.kind in TIMED for one in finding.milestones)]
-    seconds = observed_state.seconds_on_task(course_key, timed) if timed else {}
+    seconds = _seconds_on_task(course_key, timed) if timed else {}
     for finding in findings:
         with bulkhead(Boundary.STATEMENT, passes_outages=True) as contained:
             _build(finding, context, seconds.get(finding.row.user_id), now)
@@ -166,9 +167,19 @@ def _build(finding: LearnerFinding, context: partial[StatementContext], seconds:
         one = replace(milestone, seconds=seconds) if milestone.kind in TIMED else milestone
         who = {"identity": finding.identity, "registration": finding.row.registration, "user_id": finding.row.user_id}
         statement = build(context(milestone=one, **who), now=now)
-        check_verb(statement)
         built.append((one, statement))
     finding.statements, finding.content_id = built, context.keywords["content_id"]
+
+
+def _seconds_on_task(course_key: str, user_ids: Iterable[int]) -> dict[int, int | None]:
+    """Return the time on task of those who have something to report."""
+    return {user_id: worked(times) for user_id, times in edx_platform.activity_times(course_key, user_ids).items()}
+
+
+def worked(times: Sequence[datetime]) -> int | None:
+    """Return the whole seconds between ordered moments of activity without long pauses; None if unknown."""
+    gaps = (later - earlier for earlier, later in pairwise(times))
+    return int(sum((gap for gap in gaps if gap <= LONGEST_PAUSE), timedelta()).total_seconds()) or None
 
 
 def context_of(configuration: Configuration, course: Course) -> partial[StatementContext]:

@@ -16,11 +16,10 @@ from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, Pause, ProgressSource, Undone
 from percipio_openedx.exceptions import LearnerNotNamed, PercipioConfigurationError
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.reporting import identity, milestones, observed_state, progress
+from percipio_openedx.reporting import facts, identity, milestones, progress
+from percipio_openedx.reporting.facts import CourseBook, completed_elsewhere, refused_names
 from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observe import examine
-from percipio_openedx.reporting.observed_state import CourseBook
-from percipio_openedx.reporting.reported_state import completed_elsewhere, refused_names
 from percipio_openedx.reporting.unreported import Unreported, unreported
 from percipio_openedx.statements.content import BuiltStatement
 
@@ -101,7 +100,7 @@ def hold_of(user_id: int, course_key: str) -> HoldReason | Pause | None:
         course = CourseBook().get(course_key)
     if course is None or course.hold(configuration.catalog):
         return HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog)
-    learner = observed_state.read_learners([user_id], configuration, makes_ids=False).get(user_id)
+    learner = facts.read_learners([user_id], configuration, makes_ids=False).get(user_id)
     observed = Observed(enrollment=edx_platform.enrollments(course_key, [user_id]).get(user_id))
     row = LearnerCourse(user_id=user_id, course_key=course_key, site_id=configuration.site_id)
     finding = finding_of(row, learner, observed, configuration, refused_names(configuration, [user_id]))
@@ -142,7 +141,7 @@ def _policies(configuration: Configuration, accounts: Mapping[int, str]) -> dict
     if not configuration.accounts:
         return {user_id: configuration.policy for user_id, account in accounts.items() if not account}
     found = {}
-    for user_id, learner in observed_state.read_learners(list(accounts), configuration, makes_ids=False).items():
+    for user_id, learner in facts.read_learners(list(accounts), configuration, makes_ids=False).items():
         with suppress(LearnerNotNamed, PercipioConfigurationError):
             chosen = identity.account_of(learner, configuration)
             if chosen.account == accounts[user_id]:
@@ -165,7 +164,7 @@ def _unchanged(
     elsewhere = completed_elsewhere(configuration, course, accounts)
     reported = {user_id: replace(row.reported, elsewhere=elsewhere.get(user_id)) for user_id, row in rows.items()}
     enrollments = {user_id: Enrollment(enrolled[user_id]) for user_id in rows}
-    seen = observed_state.read_observed(course, rows.keys(), enrollments, now)
+    seen = facts.read_observed(course, rows.keys(), enrollments, now)
     asking = {pk for pk, one in seen.items() if milestones.needs_percent(reported[pk], one, policies[pk])}
     if asking and configuration.policy.progress_from is ProgressSource.AGGREGATOR:
         counted = edx_platform.aggregated(course.key, asking)
@@ -186,13 +185,13 @@ def _unchanged(
 
 def _remembered(course_key: str, asking: Mapping[int, tuple[LearnerCourse, Observed]]) -> dict[int, Observed]:
     """Return what is observed with the progress that was computed last, where nothing changed that it depends on."""
-    states = progress.course_state(course_key, list(asking)).texts
+    texts = progress.course_state(course_key, list(asking)).texts
     enrollments = edx_platform.enrollments(course_key, asking)
     collected_at = edx_platform.outline_collected_at(course_key)
     found = {}
     for user_id, (row, observed) in asking.items():
         with_mode = replace(observed, enrollment=enrollments.get(user_id))
-        version = progress.progress_version(with_mode, states.get(user_id, ""))
+        version = progress.progress_version(with_mode, texts.get(user_id, ""))
         if version and row.activity_version:
             is_same = version == row.activity_version
         else:

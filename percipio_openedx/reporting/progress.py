@@ -101,7 +101,8 @@ def _state_worth_reading(course_key: str, wanted: Sequence[LearnerFinding]) -> C
     That is for a few learners who all did something since they were last asked for: the platform is asked anyway. Who
     is observed once more without having done anything is remembered from then on.
     """
-    again = any(is_same_activity(one.row.activity_version, one.observed.activity) for one in wanted)
+    asked_before = [one for one in wanted if one.row.activity_version]
+    again = any(one.row.activity_version.rpartition("/")[0] == one.observed.activity.version for one in asked_before)
     if not again and not edx_platform.is_counted(course_key, len(wanted)):
         return None
     return course_state(course_key, [one.row.user_id for one in wanted])
@@ -121,11 +122,6 @@ def progress_version(observed: Observed, state: str | None) -> str:
         return ""
     others = f"{state}|{enrollment.mode}|{enrollment.is_active}"
     return f"{activity.version}/{hashlib.sha256(others.encode()).hexdigest()[:16]}"
-
-
-def is_same_activity(version: str, activity: Activity) -> bool:
-    """Whether this version (``progress_version``) is of the same completions."""
-    return bool(version) and version.rpartition("/")[0] == activity.version
 
 
 def course_state(course_key: str, user_ids: Sequence[int]) -> CourseState:

@@ -24,17 +24,16 @@ from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Learner, Milestone, Observed
 from percipio_openedx.db import persistently
-from percipio_openedx.enums import HoldReason, Kind
+from percipio_openedx.enums import HoldReason
 from percipio_openedx.exceptions import PercipioConfigurationError, PercipioError, StatementError
 from percipio_openedx.models.destination import Destination, PullClient, may_go
 from percipio_openedx.models.learner_course import LONGEST_CONTENT_ID, LearnerCourse, wait
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.models.unknown_learner import UnknownLearner
-from percipio_openedx.reporting import observed_state, store
-from percipio_openedx.reporting.findings import check_verb, finding_of
+from percipio_openedx.reporting import facts, store
+from percipio_openedx.reporting.facts import CourseBook, RefusedNames, refused_names
+from percipio_openedx.reporting.findings import finding_of
 from percipio_openedx.reporting.observe import context_of
-from percipio_openedx.reporting.observed_state import CourseBook
-from percipio_openedx.reporting.reported_state import RefusedNames, refused_names
 from percipio_openedx.reporting.store import Replacement
 from percipio_openedx.statements.build import build, milestone_of
 from percipio_openedx.statements.content import StatementContext
@@ -167,7 +166,7 @@ def _rebuild_course(course_key: str, rows: Sequence[Statement], work: _Pass) -> 
     if course is None or course.hold(configuration.catalog):
         raise PercipioError(HoldReason.UNKNOWN_COURSE if course is None else course.hold(configuration.catalog))
     user_ids = sorted({row.learner_course.user_id for row in rows})
-    read = partial(observed_state.read, course, configuration=configuration, now=timezone.now())
+    read = partial(facts.read, course, configuration=configuration, now=timezone.now())
     parts, unread = apart(Boundary.LEARNER, user_ids, read)
     seen = {user_id: one for part in parts for user_id, one in part.items()}
     context, refused = context_of(configuration, course), refused_names(configuration, user_ids)
@@ -213,7 +212,6 @@ def _build(
     built = build(context(milestone=milestone, **who), now=timezone.now())
     if built.id != row.uuid:
         raise StatementError("id", "is another than that of the statement which it replaces")
-    check_verb(built)
     if built.retracts is not None:
         _check_target(built.retracts, chosen)
     return Replacement(row, built, (chosen, finding.identity.organization))
@@ -232,13 +230,9 @@ def _check_place(row: Statement, configuration: Configuration) -> None:
 def _check_stands(row: Statement, milestone: Milestone) -> None:
     """Raise ``PercipioError`` if the LMS took it back while it waited, and nobody was told that (``observe``)."""
     reported = row.learner_course.reported
-    rounds = {
-        Kind.PASSED: reported.passed_round,
-        Kind.FAILED: reported.failed_round,
-        Kind.COMPLETED: reported.completed_round,
-    }
-    is_over = milestone.anew == reported.anew and milestone.round < rounds.get(milestone.kind, 0)
-    if is_over and row.voided_by is None:
+    # Only passed, failed and completed are ever taken back.
+    present = getattr(reported, f"{milestone.kind}_round", 0)
+    if milestone.anew == reported.anew and milestone.round < present and row.voided_by is None:
         raise PercipioError("it was taken back meanwhile: discard it")
 
 

@@ -85,7 +85,6 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
     destinations = Destination.objects.values_list("pk", "site_id", "account", "organization")
     places = {pk: (site_id, account, organization) for pk, site_id, account, organization in destinations}
     here: Counter[int] = Counter()
-    unsent: Counter[int] = Counter()
     sent: dict[int, Counter[Where]] = defaultdict(Counter)
     locked = Statement.objects.select_for_update().filter(learner_course_id__in=list(rows)).order_by("pk")
     columns = ("learner_course_id", "state", "attempts", "status", "destination_id")
@@ -93,16 +92,12 @@ def _request_erasure(rows: Mapping[int, LearnerCourse]) -> None:
         here[pk] += 1
         # An outdated statement was never sent, or was refused; its attempts are those to rebuild it.
         was_tried = attempts and state != State.OUTDATED
-        if state in UNSENT and not was_tried and status is None:
-            unsent[pk] += 1
-        else:
+        if state not in UNSENT or was_tried or status is not None:
             sent[pk][places[destination]] += 1
     found: dict[Where, list[tuple[str, int]]] = defaultdict(list)
     for pk, row in rows.items():
-        if row.sequence <= unsent[pk]:
-            continue
         # Where pruned statements went is unknown; most likely where others of the course went.
-        if pruned := row.sequence - here[pk]:
+        if (pruned := row.sequence - here[pk]) > 0:
             place = next(iter(sent[pk]), None) or (row.site_id, row.account, _only_organization(row))
             sent[pk][place] += pruned
         for place, count in sent[pk].items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,8 +17,8 @@ from percipio_openedx.db import persistently, without_gap_locks, write_alias
 from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import State, Statement, StatementLedger, TopicTerm
+from percipio_openedx.reporting.facts import ROWS_IN_AN_INSERT
 from percipio_openedx.reporting.findings import LearnerFinding
-from percipio_openedx.reporting.reported_state import ROWS_IN_AN_INSERT
 from percipio_openedx.statements.content import BuiltStatement
 from percipio_openedx.statements.ids import topic_of
 
@@ -26,6 +26,7 @@ from percipio_openedx.statements.ids import topic_of
 Target = tuple[Configuration, str]
 
 TICK = timedelta(microseconds=1)
+
 # Columns that identify a row and are never updated.
 _IDENTIFYING = ("id", "user_id", "course_key", "site_id", "registration")
 ROW_FIELDS = [field.name for field in LearnerCourse._meta.concrete_fields if field.name not in _IDENTIFYING]
@@ -59,10 +60,8 @@ def keep(
 
     def write(user_ids: Sequence[int]) -> int:
         some = [by_user[user_id] for user_id in user_ids]
-        built = [statement for finding in some for _, statement in finding.statements]
-        targets = [_target(finding) for finding in some if finding.statements]
-        shared = _shared(configuration.site_id, targets, built, now) if built else None
-        return _keep(lease, some, shared, now)
+        made = [(built, _target(finding)) for finding in some for _, built in finding.statements]
+        return _keep(lease, some, _shared(configuration.site_id, made, now) if made else None, now)
 
     made, unwritten = apart(Boundary.ROW, list(by_user), write)
     return sum(made), unwritten
@@ -73,9 +72,8 @@ def rewrite(configuration: Configuration, made: Sequence[Replacement]) -> dict[i
     by_pk = {one.row.pk: one for one in made}
 
     def write(pks: Sequence[int]) -> None:
-        some, now = [by_pk[pk] for pk in pks], timezone.now()
-        built, targets = [one.built for one in some], [one.target for one in some]
-        _rewrite(some, _shared(configuration.site_id, targets, built, now))
+        some = [by_pk[pk] for pk in pks]
+        _rewrite(some, _shared(configuration.site_id, [(one.built, one.target) for one in some], timezone.now()))
 
     _, unwritten = apart(Boundary.ROW, list(by_pk), write)
     return unwritten
@@ -124,9 +122,9 @@ class _Shared(NamedTuple):
 
 
 @persistently
-def _shared(site_id: int, targets: Iterable[Target], built: Sequence[BuiltStatement], now: datetime) -> _Shared:
+def _shared(site_id: int, made: Sequence[tuple[BuiltStatement, Target]], now: datetime) -> _Shared:
     StatementLedger.objects.get_or_create(site_id=site_id, defaults={"last_stored_at": now})
-    senders = {(one.account, organization): one for one, organization in targets}
+    senders = {(one.account, organization): one for _, (one, organization) in made}
     destinations = {
         (account, name): Destination.of(
             site_id, name, own_credentials=senders[account, name].own_credentials, account=account
@@ -134,7 +132,7 @@ def _shared(site_id: int, targets: Iterable[Target], built: Sequence[BuiltStatem
         for account, name in sorted(senders)
     }
     fingerprints = {place: one.fingerprint for place, one in senders.items()}
-    return _Shared(site_id, destinations, fingerprints, topics_of(site_id, built))
+    return _Shared(site_id, destinations, fingerprints, topics_of(site_id, [built for built, _ in made]))
 
 
 def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]:
@@ -169,10 +167,9 @@ def topics_of(site_id: int, built: Sequence[BuiltStatement]) -> dict[UUID, UUID]
 def _keep(lease: UUID, findings: Sequence[LearnerFinding], shared: _Shared | None, now: datetime) -> int:
     with without_gap_locks():
         clock = None if shared is None else Clock(shared.site_id)
-        held = _update_rows(lease, findings, now)
+        mine = _update_rows(lease, findings, now)
         if shared is None or clock is None:
             return 0
-        mine = [finding for finding in findings if finding.row.pk in held]
         ids = [built.id for finding in mine for _, built in finding.statements]
         known = set(Statement.objects.filter(uuid__in=ids).values_list("uuid", flat=True))
         rows = [row for finding in mine for row in _statements(finding, shared, known, clock, now)]
@@ -185,16 +182,17 @@ def _keep(lease: UUID, findings: Sequence[LearnerFinding], shared: _Shared | Non
     return len(rows)
 
 
-def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime) -> set[int]:
-    """Write the reported state of rows still held, end their lease, and return their primary keys."""
+def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime) -> list[LearnerFinding]:
+    """Write the reported state of rows still held, end their lease, and return their findings."""
     pks = [finding.row.pk for finding in findings]
     rows = LearnerCourse.objects.select_for_update().filter(pk__in=pks, lease=lease).order_by("pk")
     held = set(rows.values_list("pk", flat=True))
-    if left := [finding.row.pk for finding in findings if finding.row.pk in held and finding.has_left]:
+    mine = [finding for finding in findings if finding.row.pk in held]
+    if left := [finding.row.pk for finding in mine if finding.has_left]:
         Statement.objects.filter(learner_course_id__in=left).leave_account(now)
-    if same := [finding.row.pk for finding in findings if finding.row.pk in held and not finding.is_news]:
+    if same := [finding.row.pk for finding in mine if not finding.is_news]:
         LearnerCourse.objects.filter(pk__in=same).update(observed_at=now, lease=None, leased_until=None)
-    if news := [finding.row for finding in findings if finding.row.pk in held and finding.is_news]:
+    if news := [finding.row for finding in mine if finding.is_news]:
         for row in news:
             row.observed_at, row.lease, row.leased_until = now, None, None
         # One INSERT ... ON DUPLICATE KEY UPDATE: many times faster than ``bulk_update``'s CASE expressions.
@@ -206,7 +204,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
             update_fields=ROW_FIELDS,
             unique_fields=["id"] if by_target else None,
         )
-    return held
+    return mine
 
 
 def _statements(

@@ -15,7 +15,7 @@ NEAR = (UnreportedReason.CERTIFICATE_NOT_SHOWN, UnreportedReason.UNITS_LOCKED)
 
 @dataclass(frozen=True, slots=True)
 class Unreported:
-    """A kind of milestone that is not reported, and why; ``percent`` is the progress if the reason is about it."""
+    """A kind of milestone that is not reported, and why; ``percent`` is the progress where it may matter."""
 
     kind: Kind
     why: UnreportedReason
@@ -29,28 +29,27 @@ def unreported(reported: Reported, observed: Observed, policy: Policy, due: Sequ
     for kind in (Kind.STARTED, Kind.PROGRESSED, Kind.PASSED, Kind.FAILED, Kind.COMPLETED):
         if kind in kinds or (kind is not Kind.PROGRESSED and getattr(reported, kind.value)):
             continue
-        if moments.reports(kind, reported, policy):
-            found.append(_why(kind, reported, observed, policy, kinds))
-        else:
-            is_chosen = kind in policy.milestones
-            found.append(Unreported(kind, UnreportedReason.RETAKE if is_chosen else UnreportedReason.NOT_CHOSEN))
+        percent = observed.progress(policy) if kind in (Kind.PROGRESSED, Kind.COMPLETED) else None
+        found.append(Unreported(kind, _why(kind, reported, observed, policy, kinds), percent))
     return found
 
 
-def _why(kind: Kind, reported: Reported, observed: Observed, policy: Policy, due: set[Kind]) -> Unreported:
-    if kind is Kind.PROGRESSED:
-        return Unreported(kind, _progress(reported, observed, policy, due), observed.progress(policy))
-    if kind is Kind.COMPLETED:
-        return _completion(reported, observed, policy)
-    if kind is Kind.FAILED:
-        return Unreported(kind, _failure(reported, observed, policy, due))
-    if kind is Kind.PASSED:
-        return Unreported(kind, _pass(observed) or UnreportedReason.COMPLETED_BEFORE)
-    is_late = reported != Reported()
-    return Unreported(kind, UnreportedReason.OTHERS_CAME_FIRST if is_late else UnreportedReason.NO_ACTIVITY)
+def _why(kind: Kind, reported: Reported, observed: Observed, policy: Policy, due: set[Kind]) -> UnreportedReason:
+    if not moments.reports(kind, reported, policy):
+        return UnreportedReason.RETAKE if kind in policy.milestones else UnreportedReason.NOT_CHOSEN
+    match kind:
+        case Kind.PROGRESSED:
+            return _progress(reported, observed, policy, due)
+        case Kind.PASSED:
+            return _pass(observed) or UnreportedReason.COMPLETED_BEFORE
+        case Kind.FAILED:
+            return _failure(reported, observed, due)
+        case Kind.COMPLETED:
+            return _completion(reported, observed, policy)
+    return UnreportedReason.NO_ACTIVITY if reported == Reported() else UnreportedReason.OTHERS_CAME_FIRST
 
 
-def _failure(reported: Reported, observed: Observed, policy: Policy, due: set[Kind]) -> UnreportedReason:
+def _failure(reported: Reported, observed: Observed, due: set[Kind]) -> UnreportedReason:
     enrollment, grade = observed.enrollment, observed.grade
     if not observed.is_graded:
         return UnreportedReason.NOT_GRADED
@@ -91,19 +90,18 @@ def _pass(observed: Observed) -> UnreportedReason | None:
     return None if observed.grade.passing else UnreportedReason.NOT_PASSING_NOW
 
 
-def _completion(reported: Reported, observed: Observed, policy: Policy) -> Unreported:
-    percent = observed.progress(policy)
+def _completion(reported: Reported, observed: Observed, policy: Policy) -> UnreportedReason:
     if moments.completed_at(reported, observed, policy) is not None:
-        return Unreported(Kind.COMPLETED, UnreportedReason.OLDER_COMPLETION)
+        return UnreportedReason.OLDER_COMPLETION
+    units = _units(observed, observed.progress(policy))
     match moments.way_to_complete(observed, policy):
         case CompletedOn.PASSED:
-            return Unreported(Kind.COMPLETED, _pass(observed) or UnreportedReason.NOT_PASSED)
+            return _pass(observed) or UnreportedReason.NOT_PASSED
         case CompletedOn.PROGRESS:
-            return Unreported(Kind.COMPLETED, _units(observed, percent), percent)
+            return units
         case CompletedOn.CERTIFICATE:
-            return Unreported(Kind.COMPLETED, _certificate(observed))
-    near = [why for why in (_certificate(observed), _units(observed, percent)) if why in NEAR]
-    return Unreported(Kind.COMPLETED, near[0] if near else UnreportedReason.NONE_OF_THREE, percent)
+            return _certificate(observed)
+    return next((why for why in (_certificate(observed), units) if why in NEAR), UnreportedReason.NONE_OF_THREE)
 
 
 def _units(observed: Observed, percent: int | None) -> UnreportedReason:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,7 +27,7 @@ from percipio_openedx.statements.filters import filtered
 from percipio_openedx.statements.normalizer import frozen, normalize, shortened
 from percipio_openedx.statements.text import plain
 from percipio_openedx.statements.transformers import PercipioRegistry
-from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, TRACK_STATUS, event_name
+from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, LONGEST_VERB, TRACK_STATUS, event_name
 
 LONGEST_PLATFORM: Final = 200
 # A longer time on task, a hundred years, is an error.
@@ -66,6 +65,8 @@ def build(context: StatementContext, *, now: datetime) -> BuiltStatement:
     statement, record = filtered(context, normalize(transformed, at), record, at)
     body = shortened(statement)
     check(statement)
+    if len(statement["verb"]["id"]) > LONGEST_VERB:
+        raise StatementError("verb", f"is longer than {LONGEST_VERB} characters")
     return BuiltStatement(
         id=event["data"]["statement_id"],
         body=body,
@@ -198,10 +199,8 @@ def milestone_of(kind: str, value: str, at: datetime, body: bytes, track: bytes 
         rounds = int(parts.pop(0).removeprefix(ROUND)) if parts else 0
     except (ValueError, IndexError):
         raise StatementError("value", "is none of a milestone") from None
-    result: dict[str, Any] = {}
-    with suppress(ValueError, RecursionError, LookupError, TypeError):
-        result = dict(json.loads(body)["result"])
-    seconds = _seconds(str(result.get("duration", "")))
+    result: dict[str, Any] = json.loads(body).get("result", {})
+    seconds = result.get("duration") and int(isodate.parse_duration(result["duration"]).total_seconds())
     if seconds is None and track is not None:
         # A filter step may have left it out of the statement alone.
         seconds = json.loads(track).get("duration_spent")
@@ -223,10 +222,3 @@ def anew_of(value: str) -> int:
     """Return which time everything is reported (``data.Reported.anew``), from a milestone's value."""
     last = value.rpartition(":")[2]
     return int(last.removeprefix(ANEW)) if last.startswith(ANEW) else 0
-
-
-def _seconds(duration: str) -> int | None:
-    with suppress(ValueError, OverflowError):
-        length = isodate.parse_duration(duration)
-        return int(length.total_seconds()) if isinstance(length, timedelta) else None
-    return None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.iri import is_iri, is_irl, is_mailto
+from percipio_openedx.statements.text import is_iri, is_irl, is_mailto
 from percipio_openedx.statements.vocabulary import EXTENSION_PROGRESS, VERB_VOIDED
 
 UUID_TEXT: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

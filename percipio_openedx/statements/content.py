@@ -15,8 +15,7 @@ from uuid import UUID
 
 from percipio_openedx.data import Course, Instructor, LearnerIdentity, Milestone
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.iri import is_common_email, is_email, is_iri, is_irl, mailto
-from percipio_openedx.statements.text import plain, text_of
+from percipio_openedx.statements.text import is_common_email, is_email, is_iri, is_irl, mailto, plain, text_of
 from percipio_openedx.statements.vocabulary import FALLBACK_LANGUAGE, LANGUAGES, REGIONS, SCRIPTS, VARIANTS
 
 LONGEST_COURSE_NAME: Final = 255

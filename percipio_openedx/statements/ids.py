@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 
 from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import StatementError
-from percipio_openedx.statements.iri import address_of
+from percipio_openedx.statements.text import address_of
 
 CONTEXT_ACTIVITIES: Final = ("parent", "grouping", "category", "other")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -75,22 +75,14 @@ def stamp(at: datetime) -> str:
 
 
 def respelled(text: str) -> str:
-    """Return an ISO 8601 duration in one canonical form: ``PT30M``, ``PT25H``, ``PT0S``, to 0.01 second.
+    """Return a duration of whole seconds, as tincan writes it, in one canonical form: ``PT30M``, ``PT25H``, ``PT0S``.
 
-    LRSs compare durations as text (Data 2.3.1 with 4.6): ``PT30M`` and ``PT30M00S`` would be two statements. Years,
-    months and invalid durations are left to the checker.
+    LRSs compare durations as text (Data 2.3.1 with 4.6): ``PT30M`` and ``PT30M00S`` would be two statements.
     """
-    try:
-        length = isodate.parse_duration(text)
-    except (ValueError, OverflowError):
-        return text
-    if not isinstance(length, timedelta) or length < timedelta(0):
-        return text
-    minutes, rest = divmod(length, timedelta(minutes=1))
+    minutes, seconds = divmod(int(isodate.parse_duration(text).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
-    seconds = f"{rest // timedelta(milliseconds=10) / 100:.2f}".rstrip("0").rstrip(".")
-    parts = ((str(hours), "H"), (str(minutes), "M"), (seconds, "S"))
-    return "PT" + ("".join(f"{count}{unit}" for count, unit in parts if count != "0") or "0S")
+    parts = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+    return "PT" + ("".join(f"{count}{unit}" for count, unit in parts if count) or "0S")
 
 
 def frozen(statement: dict[str, Any], path: str = "statement") -> bytes:

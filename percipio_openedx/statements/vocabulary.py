@@ -18,6 +18,8 @@ STATEMENT_LIMIT: Final = 16 * 1024
 
 ADL_VERBS: Final = "http://adlnet.gov/expapi/verbs/"
 VERB_VOIDED: Final = ADL_VERBS + "voided"
+# Characters that a row can hold; a site's filter step may set the verb.
+LONGEST_VERB: Final = 100
 
 VERBS: Final[dict[Kind, str]] = {
     Kind.STARTED: ADL_VERBS + "initialized",

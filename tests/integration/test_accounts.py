@@ -28,7 +28,7 @@ from percipio_openedx.models.statement import State
 from percipio_openedx.operations import problems, requeue, status
 from percipio_openedx.operations.requeue import Refusal
 from percipio_openedx.operations.run import run_once
-from percipio_openedx.reporting import observed_state, rebuild, report_due
+from percipio_openedx.reporting import facts, rebuild, report_due
 from percipio_openedx.reporting.preview import nothing_new, preview
 from percipio_openedx.reporting.retirement import erase
 from percipio_sandbox import Sandbox
@@ -566,7 +566,7 @@ def test_a_back_fill_passes_over_nobody_who_has_moved(accounts: Sandbox) -> None
     enrolled(amina, course)
     grade(amina, course)
     works()
-    site, book = config.for_site(1), observed_state.CourseBook()
+    site, book = config.for_site(1), facts.CourseBook()
     assert site is not None
     when = {amina.pk: timezone.now()}
     assert nothing_new(site, book.get(KEY), when) == {amina.pk}

@@ -16,7 +16,7 @@ from lms.djangoapps.grades.api import CourseGradeFactory
 from waffle.testutils import override_switch
 
 from percipio_openedx.capture import notices, wake
-from percipio_openedx.capture.receivers import block_completed, sso_link_saved
+from percipio_openedx.capture.notices import block_completed, sso_link_saved
 from percipio_openedx.models import Notice
 from percipio_openedx.models.learner_course import Reason
 from tests.integration.builders import a_course, a_learner, block, enrolled
@@ -31,7 +31,7 @@ def _quiet_wake(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Notices are what is tested here; nobody is called."""
     called: list[str] = []
     monkeypatch.setattr("percipio_openedx.tasks.publish_first", lambda *_, **__: called.append("called"))
-    notices._warned_at.clear()
+    wake._warned_at.clear()
     wake.waker.forget()
     with override_switch("completion.enable_completion_tracking", active=True):
         yield called

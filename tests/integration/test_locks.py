@@ -17,7 +17,7 @@ from percipio_openedx.capture import notices
 from percipio_openedx.db import without_gap_locks
 from percipio_openedx.models import LearnerCourse, Notice, Statement, StatementLedger
 from percipio_openedx.models.learner_course import Reason
-from percipio_openedx.reporting import report_due, reported_state
+from percipio_openedx.reporting import facts, report_due
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
 pytestmark = [
@@ -109,10 +109,10 @@ def test_two_workers_take_different_learners(isolation: str) -> None:
         enrolled(learner, course)
     ids = [learner.pk for learner in learners]
     now = timezone.now()
-    reported_state.release(reported_state.claim(1, KEY, ids, now).lease)
+    facts.release(facts.claim(1, KEY, ids, now).lease)
     with transaction.atomic():
-        first = reported_state.claim(1, KEY, ids[:2], now)
-        beside(lambda: reported_state.claim(1, KEY, ids[2:], now), isolation)
+        first = facts.claim(1, KEY, ids[:2], now)
+        beside(lambda: facts.claim(1, KEY, ids[2:], now), isolation)
     assert set(first.rows) == set(ids[:2])
     assert LearnerCourse.objects.exclude(lease=None).values("lease").distinct().count() == 2
 
@@ -128,7 +128,7 @@ def test_a_lease_is_taken_by_one_of_many(isolation: str) -> None:
     def worker() -> None:
         try:
             start.wait(10)
-            holders.extend(reported_state.claim(1, KEY, ids, now).rows)
+            holders.extend(facts.claim(1, KEY, ids, now).rows)
         finally:
             connections["default"].close()
 

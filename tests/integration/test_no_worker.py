@@ -23,7 +23,7 @@ from percipio_openedx.capture import notices, wake
 from percipio_openedx.models import Alert, Destination, Notice, ObservationFailure
 from percipio_openedx.models.learner_course import EVERY_COURSE, Reason
 from percipio_openedx.operations import alerts
-from percipio_openedx.reporting import due, failures, inbox, report_due
+from percipio_openedx.reporting import due, failures, report_due
 from percipio_openedx.reporting.observe import observe
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
 
@@ -44,7 +44,7 @@ def _fresh() -> None:
             thread.join(30)
     cache.delete(wake.WATCHED_KEY)
     # What failed a minute ago is not logged again.
-    notices._warned_at.clear()
+    wake._warned_at.clear()
     alerts.forget()
     wake.waker.forget()
 
@@ -59,7 +59,7 @@ def left() -> list[int]:
 
 
 def compacted(before: datetime | None = None) -> int:
-    return inbox.compact(before or timezone.now() - inbox.LATE, time.monotonic() + 60)
+    return failures.compact(before or timezone.now() - failures.LATE, time.monotonic() + 60)
 
 
 def test_the_newest_of_each_learner_and_course_stays() -> None:
@@ -88,9 +88,9 @@ def test_what_a_worker_is_about_to_take_up_is_left_alone() -> None:
 
 
 def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "MOST_REMEMBERED", 3)
-    monkeypatch.setattr(inbox, "PAGE", 2)
-    monkeypatch.setattr(inbox, "AT_ONCE", 2)
+    monkeypatch.setattr(failures, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(failures, "PAGE", 2)
+    monkeypatch.setattr(failures, "AT_ONCE", 2)
     for _ in range(3):
         for user in range(1, 6):
             noticed(user)
@@ -100,11 +100,11 @@ def test_more_than_is_remembered_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_time_bounds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbox, "PAGE", 2)
+    monkeypatch.setattr(failures, "PAGE", 2)
     for _ in range(10):
         noticed(1)
 
-    assert inbox.compact(timezone.now(), time.monotonic()) == 1
+    assert failures.compact(timezone.now(), time.monotonic()) == 1
     assert compacted() == 8
 
 
@@ -134,7 +134,7 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
     learners = [a_learner(f"learner{number}") for number in range(3)]
     for learner in learners:
         enrolled(learner, course)
-    monkeypatch.setattr(inbox, "PAGE", 4)
+    monkeypatch.setattr(due, "PAGE", 4)
     for _ in range(20):
         for learner in learners:
             noticed(learner.pk)
@@ -142,6 +142,7 @@ def test_after_weeks_a_learner_in_a_course_is_one_piece_of_work(monkeypatch: pyt
     monkeypatch.setattr(due, "observe", lambda *a: observed.extend(a[3]) or observe(*a))
     Notice.objects.update(noticed_at=timezone.now() - AGO)
 
+    compacted()
     report_due()
     assert sorted(observed) == sorted(learner.pk for learner in learners)
     assert left() == []
@@ -216,16 +217,6 @@ def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, capl
     act_of(2)
     assert Notice.objects.count() == 1
     assert "capture failed where=watch error=RuntimeError" in caplog.text
-
-
-def test_the_whole_lms_compacts_once_in_a_while() -> None:
-    for _ in range(3):
-        noticed(1)
-    assert inbox.compact_late(5) == 2
-    noticed(1)
-    assert inbox.compact_late(5) == 0
-    cache.delete(inbox.COMPACTED_KEY)
-    assert inbox.compact_late(5) == 1
 
 
 def test_the_system_check(capsys: pytest.CaptureFixture[str]) -> None:

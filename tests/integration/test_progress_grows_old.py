@@ -25,7 +25,7 @@ from percipio_openedx.data import Progress
 from percipio_openedx.models import LearnerCourse, Notice, Sweep
 from percipio_openedx.operations.sweep import sweep_due
 from percipio_openedx.reporting import report_due
-from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.preview import preview
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, progress_asked
 from tests.integration.operations.conftest import Ran, command

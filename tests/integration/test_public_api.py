@@ -26,7 +26,7 @@ from openedx_filters import PipelineStep
 
 from percipio_openedx import api
 from percipio_openedx.api import StatementFreezeRequested, is_reported, learner_course_state, observe_soon
-from percipio_openedx.capture import notices, receivers
+from percipio_openedx.capture import notices
 from percipio_openedx.delivery import breaker
 from percipio_openedx.delivery.dispatcher import deliver_due
 from percipio_openedx.enums import HoldReason, Kind, Pause
@@ -134,7 +134,7 @@ def test_a_key_with_a_branch_is_the_same_course_run(course: Any, learner: Any, m
     report_due()
     assert is_reported(learner, KEY + more)
     observe_soon(learner, KEY + more)
-    receivers.mode_changed(user=learner, course_key=CourseKey.from_string(KEY + more))
+    notices.mode_changed(user=learner, course_key=CourseKey.from_string(KEY + more))
     assert set(Notice.objects.values_list("course_key", flat=True)) == {KEY}
     assert report_due().statements == 0
     state = learner_course_state(learner, KEY + more)

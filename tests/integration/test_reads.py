@@ -14,7 +14,7 @@ from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import LearnerCourse
 from percipio_openedx.operations import retention, status
 from percipio_openedx.operations.metrics import gauges
-from percipio_openedx.reporting import inbox
+from percipio_openedx.reporting import due
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 
@@ -43,8 +43,8 @@ def test_the_queue_and_the_retired_by_a_few_entries_of_an_index() -> None:
     assert reads(lambda: dispatcher._ready(now)) < FEW
     assert reads(lambda: dispatcher._first_due(now)) < FEW
     assert reads(retention.resume_canceled) < FEW
-    assert reads(lambda: inbox.notice_rechecks(now)) < FEW
-    assert reads(inbox.next_recheck) < FEW
+    assert reads(lambda: due.notice_rechecks(now)) < FEW
+    assert reads(lambda: due._next_at(due.ReportSummary(), now)) < 2 * FEW
 
 
 def test_the_metrics_by_what_waits_and_who_is_held_back() -> None:

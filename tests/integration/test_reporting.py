@@ -32,8 +32,8 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.learner_course import Reason
-from percipio_openedx.reporting import inbox, observe, report_due, reported_state
-from percipio_openedx.reporting.observed_state import CourseBook
+from percipio_openedx.reporting import due, facts, observe, report_due
+from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.preview import preview
 from percipio_openedx.reporting.retirement import erase
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
@@ -437,7 +437,7 @@ def test_a_look_at_many_may_last_longer() -> None:
     now = timezone.now()
     ends = []
     for first, count in ((1, 1), (100, 200)):
-        claim = reported_state.claim(1, KEY, range(first, first + count), now)
+        claim = facts.claim(1, KEY, range(first, first + count), now)
         assert len(claim.rows) == count
         ends.append({row.leased_until - now for row in claim.rows.values()})
 
@@ -450,16 +450,16 @@ def test_two_looks_never_overlap(reporting: Any) -> None:
     configuration = config.for_site(reporting.SITE_ID)
     assert configuration is not None
     now = timezone.now()
-    claim = reported_state.claim(configuration.site_id, KEY, [learner.pk], now)
+    claim = facts.claim(configuration.site_id, KEY, [learner.pk], now)
     assert set(claim.rows) == {learner.pk}
 
     observed = observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], now)
     assert observed.busy == {learner.pk}
     assert reported() == []
     # A look that lost its lease settles nothing.
-    later = now + reported_state.LEASE + timedelta(seconds=1)
+    later = now + facts.LEASE + timedelta(seconds=1)
     assert observe(configuration, KEY, CourseBook().get(KEY), [learner.pk], later).statements == 1
-    reported_state.release(claim.lease)
+    facts.release(claim.lease)
     assert reported() == [("started", "")]
 
 
@@ -532,7 +532,7 @@ def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pyt
     for number in range(2):
         learner = a_learner(f"learner{number}")
         enrolled(learner, course)
-    read, beside = inbox.due_groups, []
+    read, beside = due.due_groups, []
 
     def groups(now: Any) -> Any:
         for group in read(now):
@@ -541,7 +541,7 @@ def test_what_a_run_beside_has_looked_at_is_not_looked_at_again(monkeypatch: pyt
                 beside[0] = report_due()
             yield group
 
-    monkeypatch.setattr(inbox, "due_groups", groups)
+    monkeypatch.setattr(due, "due_groups", groups)
     mine = report_due()
 
     assert (mine.observed, beside[0].observed) == (0, 2)

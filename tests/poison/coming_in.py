@@ -12,7 +12,7 @@ from django.test import override_settings
 from openedx_filters import PipelineStep
 
 from demo.learning.faults import EVERY, Fault, broken
-from percipio_openedx.capture import receivers
+from percipio_openedx.capture import notices
 from percipio_openedx.reporting import identity
 from tests.integration.builders import one_by_one
 from tests.poison.database import refusing
@@ -61,13 +61,13 @@ def odd_signals(rng: Random, drawn: Drawn) -> None:
 
     for text in rng.sample(list(TEXTS.values()), 5):
         for user_id in (text, 2**70, -1, None, float("nan"), b"7", [], Odd()):
-            receivers.passed_first_time(user_id=user_id, course_id=text or "-")
-    receivers.passed_first_time(user_id=99, course_id=Odd())
-    for receiver in (receivers.enrollment_created, receivers.grade_changed, receivers.certificate_created):
+            notices.passed_first_time(user_id=user_id, course_id=text or "-")
+    notices.passed_first_time(user_id=99, course_id=Odd())
+    for receiver in (notices.enrollment_created, notices.grade_changed, notices.certificate_created):
         receiver(enrollment=Odd(), grade=Odd(), certificate=Odd())
         receiver()
-    receivers.block_completed(instance=Odd())
-    receivers.sso_link_saved(instance=None)
+    notices.block_completed(instance=Odd())
+    notices.sso_link_saved(instance=None)
 
 
 def at_a_course(world: World, rng: Random, drawn: Drawn) -> Iterator[Poison]:

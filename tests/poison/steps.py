@@ -11,7 +11,7 @@ from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.operations import alerts
 from percipio_openedx.operations.run import Step
-from percipio_openedx.reporting import inbox
+from percipio_openedx.reporting import due
 from tests.poison.errors import CANARY
 from tests.poison.model import Drawn
 from tests.poison.world import World
@@ -21,8 +21,7 @@ ACTS = {
     "observing": (reporting, "report_due", Step.OBSERVING),
     "delivering": (dispatcher, "deliver_due", Step.DELIVERING),
     "alerting": (alerts, "check", Step.ALERTING),
-    "noticing those whose time has come": (inbox, "notice_rechecks", Step.OBSERVING),
-    "compacting": (inbox, "compact_late", Step.OBSERVING),
+    "noticing those whose time has come": (due, "notice_rechecks", Step.OBSERVING),
 }
 
 

@@ -109,7 +109,7 @@ TAKEN_OUT: list[tuple[str, TakeOut, Place]] = [
     ("row", partial(without_bulkhead, Boundary.ROW), Place.ROW),
     ("row of a failure", partial(without_bulkhead, Boundary.ROW), Place.FAILURE_ROW),
     ("step", partial(without_bulkhead, Boundary.STEP), Place.STEP),
-    ("capture/notices.py 0", partial(without_handler, "capture/notices.py", 0), Place.RECEIVER),
+    ("capture/wake.py 0", partial(without_handler, "capture/wake.py", 0), Place.RECEIVER),
     ("edx_platform/door.py 0", partial(without_handler, "edx_platform/door.py", 0), Place.OUTLINE),
     ("delivery/sender.py 0", partial(without_handler, "delivery/sender.py", 0), Place.REQUEST),
     ("delivery/dispatcher.py 0", partial(without_handler, "delivery/dispatcher.py", 0), Place.DESTINATION),

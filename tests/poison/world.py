@@ -23,7 +23,7 @@ from social_django.models import UserSocialAuth
 
 from demo.learning import faults
 from percipio_openedx import config
-from percipio_openedx.capture import notices
+from percipio_openedx.capture import wake
 from percipio_openedx.delivery import tokens
 from percipio_openedx.models import (
     Account,
@@ -146,7 +146,7 @@ class World:
         cache.clear()
         tokens._memory.clear()
         alerts.forget()
-        notices._warned_at.clear()
+        wake._warned_at.clear()
         for number in range(DESTINATIONS):
             place = PLACES[number // len(ORGANIZATIONS)]
             Destination.objects.create(

@@ -33,6 +33,6 @@ def test_an_lms_that_starts_imports_no_more_than_it_needs() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = set(ended.stdout.split())
-    assert {"percipio_openedx.capture.receivers", "percipio_openedx.api"} <= imported
+    assert {"percipio_openedx.capture.notices", "percipio_openedx.api"} <= imported
     assert not imported & set(NOT_AT_START)
     assert [name for name in NOT_AT_START if find_spec(name) is None] == []

@@ -36,7 +36,7 @@ def ours(quick: bool) -> Figures:
     """The receiver of a block completion, as the signal calls it."""
     from opaque_keys.edx.keys import CourseKey
 
-    from percipio_openedx.capture.receivers import block_completed
+    from percipio_openedx.capture.notices import block_completed
 
     key = CourseKey.from_string(COURSE)
     return _transaction(

@@ -72,7 +72,7 @@ def test_it_says_why_the_rest_is_not_reported(amina: Any) -> None:
         Unreported(Kind.PROGRESSED, UnreportedReason.STEP_NOT_REACHED, 30),
         Unreported(Kind.PASSED, UnreportedReason.NO_GRADE),
         Unreported(Kind.FAILED, UnreportedReason.NOT_CHOSEN),
-        Unreported(Kind.COMPLETED, UnreportedReason.NO_GRADE),
+        Unreported(Kind.COMPLETED, UnreportedReason.NO_GRADE, 30),
     )
 
 

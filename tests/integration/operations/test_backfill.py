@@ -20,7 +20,7 @@ from percipio_openedx.models import BackfillRun, LearnerCourse, Notice, Statemen
 from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.operations import backfill, walk
 from percipio_openedx.operations.scope import Scope
-from percipio_openedx.reporting import reported_state
+from percipio_openedx.reporting import facts
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
 
 pytestmark = [
@@ -212,7 +212,7 @@ def test_the_dear_share_is_asked_for_where_it_matters_and_each_time_anew(
 
 def test_whoever_is_looked_at_now_is_left_to_a_worker(history: dict[str, Any], manage: Manage) -> None:
     chen = history["chen"]
-    reported_state.claim(1, KEY, [chen.pk], timezone.now())
+    facts.claim(1, KEY, [chen.pk], timezone.now())
     assert manage("percipio_backfill").code == 0
     assert list(Notice.objects.values_list("user_id", "course_key", "reason")) == [(chen.pk, KEY, Reason.BACKFILL)]
 

@@ -25,7 +25,7 @@ from openedx.core.djangoapps.content.course_overviews.models import CourseOvervi
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
 from percipio_openedx import edx_platform
-from percipio_openedx.capture import receivers
+from percipio_openedx.capture import notices
 from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import (
@@ -207,7 +207,7 @@ def test_a_pull_client_whose_signed_tokens_are_refused() -> None:
 
 
 def test_a_receiver_that_is_not_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers.CERTIFICATE_REVOKED, "receivers", [])
+    monkeypatch.setattr(notices.CERTIFICATE_REVOKED, "receivers", [])
     assert ill() == {"receivers": "wrong"}
 
 

@@ -30,7 +30,7 @@ from percipio_openedx.operations.run import run_pass
 from percipio_openedx.operations.scope import Scope
 from percipio_openedx.operations.sweep import SweepWalk, sweep_due
 from percipio_openedx.operations.walk import Limit
-from percipio_openedx.reporting import report_due, reported_state
+from percipio_openedx.reporting import facts, report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, a_site, block, enrolled, progress_asked
 
@@ -425,7 +425,7 @@ def test_whoever_lost_the_lease_stops_and_stores_nothing(
 
 def test_whoever_is_observed_now_is_left_to_a_notice(amina: Any, course: Any) -> None:
     passed(amina, course)
-    reported_state.claim(1, KEY, [amina.pk], timezone.now())
+    facts.claim(1, KEY, [amina.pk], timezone.now())
     sweep_due()
     assert list(Notice.objects.values_list("user_id", "reason")) == [(amina.pk, Reason.SWEEP)]
 

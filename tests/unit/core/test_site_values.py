@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from percipio_openedx import config
 from percipio_openedx.config.installation import site_values_of
-from percipio_openedx.statements.iri import is_iri
+from percipio_openedx.statements.text import is_iri
 from tests.unit.core.test_config import values
 
 

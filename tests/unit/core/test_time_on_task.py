@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from percipio_openedx.reporting.observed_state import worked
+from percipio_openedx.reporting.observe import worked
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -52,7 +52,7 @@ def found(
             {
                 Kind.PROGRESSED: (UnreportedReason.STEP_NOT_REACHED, 4),
                 Kind.PASSED: (UnreportedReason.NOT_PASSED, None),
-                Kind.COMPLETED: (UnreportedReason.NOT_PASSED, None),
+                Kind.COMPLETED: (UnreportedReason.NOT_PASSED, 4),
             },
         ),
         (
@@ -103,7 +103,7 @@ def found(
             {
                 Kind.PROGRESSED: (UnreportedReason.NO_PROGRESS, 0),
                 Kind.PASSED: (UnreportedReason.NO_GRADE, None),
-                Kind.COMPLETED: (UnreportedReason.CERTIFICATE_NOT_HELD, None),
+                Kind.COMPLETED: (UnreportedReason.CERTIFICATE_NOT_HELD, 0),
             },
         ),
         (
@@ -158,7 +158,7 @@ def test_all_units_are_told_once_as_99_percent_and_then_wait_for_the_completion(
     policy = Policy(completed_on=CompletedOn.CERTIFICATE)
     completion = {
         Kind.PASSED: (UnreportedReason.NO_GRADE, None),
-        Kind.COMPLETED: (UnreportedReason.NO_CERTIFICATE, None),
+        Kind.COMPLETED: (UnreportedReason.NO_CERTIFICATE, 100),
     }
 
     assert found(observed, policy) == completion

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ralph.models.xapi.base.common import IRI, MailtoEmail
 
-from percipio_openedx.statements.iri import address_of, is_common_email, is_email, is_iri, is_irl, is_mailto, mailto
+from percipio_openedx.statements.text import address_of, is_common_email, is_email, is_iri, is_irl, is_mailto, mailto
 from percipio_sandbox.validation.formats import check_mailbox
 
 

@@ -16,7 +16,7 @@ from percipio_openedx.enums import Kind
 from percipio_openedx.statements import ids
 from percipio_openedx.statements.build import build
 from percipio_openedx.statements.content import instructors
-from percipio_openedx.statements.iri import mailto
+from percipio_openedx.statements.text import mailto
 from percipio_sandbox.validation.statements import problems_of
 from percipio_sandbox.validation.track import track_problems_of
 from tests.judges import assert_valid_statement

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -71,11 +70,6 @@ def test_a_retraction_anew_takes_back_what_was_reported_anew() -> None:
     assert built[1].retracts == built[0].id
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"result": 1}', b'{"result": {"duration": "soon"}}'])
-def test_a_body_that_says_nothing_gives_a_milestone_without_a_result(body: bytes) -> None:
-    assert milestone_of("passed", "", AT, body) == Milestone(Kind.PASSED, AT)
-
-
 @pytest.mark.parametrize(("kind", "value"), [("odd", ""), ("progressed", ""), ("retracted", "odd"), ("passed", "x")])
 def test_what_was_never_made_is_named_without_its_value(kind: str, value: Any) -> None:
     with pytest.raises(StatementError, match="value"):
@@ -88,9 +82,3 @@ def test_a_duration_is_read_as_it_was_written(seconds: int) -> None:
     milestone = replace(context.milestone, seconds=seconds)
     built = build(replace(context, milestone=milestone), now=NOW)
     assert milestone_of(milestone.kind, milestone.value, AT, built.body).seconds == seconds
-
-
-@pytest.mark.parametrize("duration", ["", "soon", "P1Y"])
-def test_what_is_no_duration_is_no_time_on_task(duration: str) -> None:
-    body = json.dumps({"result": {"duration": duration}}).encode()
-    assert milestone_of(Kind.COMPLETED, "", AT, body).seconds is None
