@@ -1,4 +1,4 @@
-"""Start, stop and resume a back-fill: thin faces of ``operations.scope`` and ``operations.backfill``."""
+"""Start, stop and resume a back-fill: thin faces of ``operations.backfill``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from percipio_openedx.capture import wake
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import backfill, labels, sites
-from percipio_openedx.operations.scope import Forecast, Scope, forecast
-from percipio_openedx.operations.walk import Limit
+from percipio_openedx.operations.backfill import Forecast, forecast
+from percipio_openedx.operations.scope import Limit, Scope
 
 # Learners in courses examined by a forecast, and its seconds, checked between two courses: somebody waits for the page.
 SAMPLE = 200

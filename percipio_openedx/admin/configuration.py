@@ -210,10 +210,10 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         except PercipioConfigurationError as error:
             context["problem"] = f"{error.setting} {error.problem}"
         else:
-            from percipio_openedx.operations import reach_sentences, sites
+            from percipio_openedx.operations import reach, sites
 
             in_force = sites.in_force([site.pk], sites.newest_rows(), sites.newest_accounts())
-            context["reach"] = reach_sentences.whom(in_force[site.pk])
+            context["reach"] = reach.whom(in_force[site.pk])
             if request.method == "POST":
                 context.update(tested(self, request, site, name, configuration))
         title = gettext("Connection of %(site)s to Percipio") % {"site": name}

@@ -52,13 +52,7 @@ STATES: Mapping[str, Text] = {
     State.SKIPPED: _("skipped"),
 }
 
-ENTRIES: Mapping[str, Text] = {
-    EntryState.WAITING: _("waiting"),
-    EntryState.HELD: _("held back"),
-    EntryState.DELIVERED: _("in Percipio"),
-    EntryState.REFUSED: _("refused"),
-    EntryState.WITHDRAWN: _("withdrawn"),
-}
+ENTRIES: Mapping[str, Text] = dict(EntryState.choices)
 
 REASONS: Mapping[str, Text] = {
     Reason.ENROLLMENT: _("enrollment"),
@@ -253,11 +247,6 @@ def of_sweep(sweep: Sweep | None) -> str:
             sweep.enrollments_done,
         )
         said.append(text % {"count": sweep.enrollments_done, "course": sweep.course_key or "-"})
-    if sweep.failed_courses:
-        text = ngettext(
-            "%(count)s course run could not be read", "%(count)s course runs could not be read", sweep.failed_courses
-        )
-        said.append(text % {"count": sweep.failed_courses})
     return "; ".join(said)
 
 

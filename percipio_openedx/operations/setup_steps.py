@@ -19,10 +19,10 @@ from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.account import Account
 from percipio_openedx.models.configuration import PercipioConfiguration
-from percipio_openedx.operations import connection_check, problems, reach_sentences, sites, status
+from percipio_openedx.operations import connection_check, problems, reach, sites, status
 from percipio_openedx.operations.checks import CheckResult
 from percipio_openedx.operations.problems import Problem
-from percipio_openedx.operations.reach_sentences import Said
+from percipio_openedx.operations.reach import Said
 from percipio_openedx.operations.sites import InForce, SiteStatus
 
 # Seconds for which it is remembered that a connection was tested, or a statement previewed.
@@ -114,7 +114,7 @@ def examine(site_id: int, now: datetime, tests: Mapping[str, ConnectionTest] | N
         if one.configuration is not None:
             one.test = (tests or {}).get(one.account) or cache.get(_test_key(one.configuration))
     here = [one for one in problems.find(snapshot) if one.site_id in (None, site_id)]
-    said = reach_sentences.whom(meant) if meant is not None else Said("")
+    said = reach.whom(meant) if meant is not None else Said("")
     setup = SiteSetup(snapshot.sites[site_id], row, meant, found, said, here)
     setup.steps = list(_in_order(_steps(setup)))
     return setup

@@ -8,7 +8,6 @@ for.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -18,17 +17,14 @@ from django.db.models import Min
 from django.utils import timezone
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.notice import Reason
 from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import sites
-from percipio_openedx.operations.scope import Enrolled, Scope
-from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked
-
-logger = logging.getLogger(__name__)
+from percipio_openedx.operations.scope import Enrolled, Limit, Scope
+from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Walk, Walked
 
 # Seconds and enrollments of one pass, and the time until the next part: less than a tenth of one worker, and a million
 # enrollments of whom nothing is new in about an hour.
@@ -98,34 +94,20 @@ def sweep_due(seconds: float | None = None, reporting: Callable[[], Iterable[int
     # In random order, so that no site waits for a larger one.
     for row in random.sample(rows, len(rows)):
         if is_due(row, timezone.now()) and not limit.is_set():
-            with bulkhead(Boundary.STEP) as contained:
-                _part(row, limit, done)
-            if contained.error is not None:
-                logger.warning("sweep waits site=%s problem=%s", row.site_id, contained.reason)
-                if not (isinstance(contained.error, PercipioConfigurationError) or is_outage(contained.error)):
-                    done.broken = contained.reason
-    done.next_at = _next_at(rows, timezone.now())
+            scope = Scope(site_id=row.site_id, since=row.since)
+            done.walk_on(SweepWalk(scope, row, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count))
+    now = timezone.now()
+    done.next_at = min((_next_at(row, now) for row in rows), default=None)
     if done.statements:
         # To be delivered by the next pass.
-        done.next_at = timezone.now()
+        done.next_at = now
     return done
 
 
-def _part(row: Sweep, limit: Limit, done: Walked) -> None:
-    scope = Scope(site_id=row.site_id, since=row.since)
-    walk = SweepWalk(scope, row, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
-    try:
-        walk.work()
-    finally:
-        done.add(walk.part)
-
-
-def _next_at(rows: list[Sweep], now: datetime) -> datetime | None:
-    times = (
-        row.started_at + ROUND_EVERY if row.started_at is not None and not is_due(row, now) else now + PACE
-        for row in rows
-    )
-    return min(times, default=None)
+def _next_at(row: Sweep, now: datetime) -> datetime:
+    if row.started_at is None or is_due(row, now):
+        return now + PACE
+    return row.started_at + ROUND_EVERY
 
 
 def _rows(site_ids: list[int], now: datetime) -> list[Sweep]:

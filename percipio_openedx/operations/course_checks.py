@@ -1,4 +1,4 @@
-"""The doctor's checks of the catalog: what is held back, what Percipio cannot know, and ids that courses share."""
+"""The doctor's checks of courses: progress, the catalog, and ids that courses share."""
 
 from __future__ import annotations
 
@@ -16,18 +16,31 @@ from percipio_openedx.catalog.items import items, record
 from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
 from percipio_openedx.operations import labels, reach, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.status import Snapshot
+from percipio_openedx.reporting import course_progress
 from percipio_openedx.statements.content import course_slug
 
-# Content ids named individually.
+# Courses and content ids named individually.
 MOST_NAMED: Final = 20
 _COURSE: Final = re.compile(r"(?:course|ccx)-v1:(?P<org>[^+]+)\+(?P<number>[^+]+)\+.+")
+
+
+def progress() -> Iterator[CheckResult]:
+    """Yield the courses whose learners' progress is asked one by one, and why."""
+    name = _("progress")
+    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
+        seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
+        values = {"course": row.course_key, "difference": row.difference}
+        yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
+    seen = _("%(course)s: asked learner by learner: %(reason)s")
+    for course_key, reason in sorted(course_progress.reasons().items())[:MOST_NAMED]:
+        yield well(name, seen % {"course": course_key, "reason": _(reason)})
 
 
 def shared_slugs(site_id: int) -> dict[str, list[str]]:
@@ -55,11 +68,7 @@ def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
         if one.content_id != "slug":
             continue
         name = _("content ids of %(site)s") % {"site": site}
-        try:
-            shared = shared_slugs(one.site_id)
-        except PlatformUnavailable as error:
-            yield doubtful(name, str(error), _("See the LMS functions above."))
-            continue
+        shared = shared_slugs(one.site_id)
         for slug, courses in list(shared.items())[:MOST_NAMED]:
             seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
             yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
@@ -69,6 +78,7 @@ def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
 
 def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
     """Yield for each site what Percipio cannot be sent of its catalog, and which reported courses it cannot know."""
+    yield from not_sent(snapshot.reporting)
     for site in snapshot.sites.values():
         name, reports = _("catalog of %(site)s") % {"site": site.name}, site.configuration is not None
         try:
@@ -80,9 +90,6 @@ def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResul
                 yield skipped(name, seen)
         except PercipioConfigurationError:
             continue  # the check of the site's configuration names it
-        except PlatformUnavailable as error:
-            yield doubtful(name, str(error), _("See the LMS functions above."))
-    yield from not_sent(snapshot.reporting)
 
 
 def not_sent(reporting: Iterable[tuple[str, Configuration]]) -> Iterator[CheckResult]:
