@@ -64,7 +64,7 @@ class WorkersBackfill(Walk):
 
 def enrollments_in(scope: Scope) -> int:
     """Return the number of enrollments in scope at sites that report; counts the whole table once."""
-    return sum(Sites().courses(scope)[0].values())
+    return sum(Sites().courses(scope).values())
 
 
 def unfinished(scope: Scope) -> BackfillRun | None:
@@ -148,8 +148,8 @@ def forecast(scope: Scope, sample: int, stop: threading.Event, on_examined: Call
     courses, ``on_examined`` called with the number just examined. Raises as ``Sites.courses``.
     """
     sites = Sites()
-    counts, unknown = sites.courses(scope)
-    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), failed_courses=unknown)
+    counts = sites.courses(scope)
+    found = Forecast(courses=len(counts), enrollments=sum(counts.values()))
     each = max(1, sample // max(1, len(counts)))
     for course_key in counts:
         left = sample - found.examined

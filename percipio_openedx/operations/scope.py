@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
+from percipio_openedx.bulkheads import is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 
@@ -89,28 +89,19 @@ class Sites:
         """Return a course run's configuration, or None, or raise ``PercipioConfigurationError``."""
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
-    def courses(self, scope: Scope) -> tuple[dict[str, int], dict[str, str]]:
-        """Return the enrollments of a scope's course runs whose sites report, and why a site is unknown.
+    def courses(self, scope: Scope) -> dict[str, int]:
+        """Return the numbers of enrollments in a scope's course runs whose sites report.
 
         Raises ``PlatformUnavailable``, and ``PercipioConfigurationError`` where a site is misconfigured.
         """
         counts = edx_platform.enrollment_counts(scope.user_id)
-        found, unknown = {}, {}
-        for course_key in sorted(key for key in counts if self.is_in(scope, key)):
-            with bulkhead(Boundary.COURSE) as contained:
-                if self.configuration(course_key) is not None:
-                    found[course_key] = counts[course_key]
-            if contained.error is not None:
-                raise_if_everybodys(contained.error)
-                unknown[course_key] = contained.reason
-        return found, unknown
+        chosen = sorted(key for key in counts if self.is_in(scope, key))
+        return {key: counts[key] for key in chosen if self.configuration(key) is not None}
 
     def is_in(self, scope: Scope, course_key: str) -> bool:
         """Return whether a course run is in scope, as far as its key says."""
         if scope.course_keys and course_key not in scope.course_keys:
             return False
-        if not scope.org and scope.site_id is None:
-            return True
         try:
             org = edx_platform.org_of(course_key)
         except PlatformUnavailable:

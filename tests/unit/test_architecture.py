@@ -34,7 +34,6 @@ BULKHEADS = {
     "reporting/progress.py": ["PROGRESS"],
     "operations/backfill.py": ["COURSE", "LEARNER"],
     "operations/retention.py": ["LEARNER"],
-    "operations/scope.py": ["COURSE"],
     "operations/sweep.py": ["LEARNER"],
     "operations/walk.py": ["COURSE", "LEARNER", "LEARNER", "STEP"],
     "reporting/due.py": ["COURSE", "LEARNER", "LEARNER", "STEP"],
