@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -217,13 +218,14 @@ CATALOG_PAUSES: Mapping[str, Text] = {
     Pause.REFUSED: _("Percipio refuses every course. Its answer says why; see the type and the language of the items."),
 }
 
-# The steps of a pass (``run.Step``).
-STEPS: Mapping[str, Text] = {
-    "observing": _("observing"),
-    "rebuilding": _("rebuilding statements"),
-    "delivering": _("delivering"),
-    "catalog": _("sending the catalog"),
-    "backfilling": _("back-filling"),
-    "sweeping": _("sweeping"),
-    "alerting": _("alerting"),
-}
+
+class Step(TextChoices):
+    """The steps of a pass; none prevents the others."""
+
+    OBSERVING = "observing", _("observing")
+    REBUILDING = "rebuilding", _("rebuilding statements")
+    DELIVERING = "delivering", _("delivering")
+    CATALOG = "catalog", _("sending the catalog")
+    BACKFILLING = "backfilling", _("back-filling")
+    SWEEPING = "sweeping", _("sweeping")
+    ALERTING = "alerting", _("alerting")

@@ -21,7 +21,7 @@ from percipio_openedx.enums import ProblemCode, Severity
 from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.learner_course import Part
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.problem_kinds import CATALOG_PAUSES, KINDS, OVERVIEW, PAUSES, STEPS
+from percipio_openedx.operations.problem_kinds import CATALOG_PAUSES, KINDS, OVERVIEW, PAUSES, Step
 from percipio_openedx.operations.sites import SiteStatus, course_named
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def find(snapshot: Snapshot) -> list[Problem]:
 
 
 def broken_step(step: str, reason: str) -> Problem:
-    return _problem(ProblemCode.BROKEN, step, step=STEPS.get(step, step), reason=reason)
+    return _problem(ProblemCode.BROKEN, step, step=Step(step).label, reason=reason)
 
 
 def page_of(code: str, subject: str, site_id: int | None = None) -> str:

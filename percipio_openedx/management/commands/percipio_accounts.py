@@ -112,6 +112,6 @@ class Command(OperatorCommand):
                 "%(count)s learners in courses are not: %(reason)s.",
                 count,
             )
-            said.append(text % {"count": count, "reason": requeue.REFUSALS[reason]})
+            said.append(text % {"count": count, "reason": requeue.Refusal(reason).label})
         self.tell({"reported_again": found.done, "refused": dict(found.refused)}, said)
         return not found.refused and not stop.is_set()

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
@@ -21,14 +21,6 @@ from percipio_openedx.models.destination import Place
 from percipio_openedx.operations import labels
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
 from percipio_openedx.operations.sites import configurations, mistakes_of, place_name, site_name
-
-LABELS = {
-    Difference.MISSING: gettext_lazy("missing there"),
-    Difference.UNKNOWN: gettext_lazy("unknown here"),
-    Difference.DIFFERENT: gettext_lazy("different there"),
-    Difference.FORGOTTEN: gettext_lazy("there, and pruned here"),
-    Difference.ERASED: gettext_lazy("erased here, still there"),
-}
 
 
 class Command(OperatorCommand):
@@ -99,7 +91,7 @@ class Command(OperatorCommand):
                 kind = labels.of(labels.KINDS, found.kind)
                 # The row's number says nothing to people, and what was pruned here is no difference to them.
                 detail = "" if found.difference is Difference.MISSING else found.detail
-                text = f"{LABELS[found.difference]}: {found.uuid} {kind} {detail}".rstrip()
+                text = f"{found.difference.label}: {found.uuid} {kind} {detail}".rstrip()
                 said = [] if found.difference is Difference.FORGOTTEN else [text]
                 self.tell({**place, **asdict(found)}, said)
         tally = work.tally
@@ -108,7 +100,7 @@ class Command(OperatorCommand):
 
 
 def _summed_up(site: str, tally: Tally) -> Iterator[str]:
-    counts = labels.listed(f"{tally.counts[kind]} {text}" for kind, text in LABELS.items())
+    counts = labels.listed(f"{tally.counts[kind]} {kind.label}" for kind in Difference)
     text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
     yield text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts}
     if tally.queued:

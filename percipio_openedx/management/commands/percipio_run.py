@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from percipio_openedx import edx_platform
 from percipio_openedx.management.operator import OperatorCommand, interruption
 from percipio_openedx.operations import labels, problems
-from percipio_openedx.operations.problem_kinds import STEPS
 from percipio_openedx.operations.run import Pass, run_pass
 
 # Bounds of the pause between passes, in seconds.
@@ -75,7 +74,7 @@ class Command(OperatorCommand):
         self.stdout.flush()
         for step, why in done.broken.items():
             text = _("%(step)s broke (%(why)s); the rest was done")
-            self.stderr.write(text % {"step": labels.of(STEPS, step), "why": why})
+            self.stderr.write(text % {"step": step.label, "why": why})
         return not done.broken
 
 
