@@ -23,7 +23,7 @@ from percipio_openedx.enums import Outcome, ProblemCode
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations import labels, problems, reach, status
+from percipio_openedx.operations import labels, problems, reach, status, sweep
 from percipio_openedx.operations.labels import Tone
 from percipio_openedx.operations.problems import Problem, pause_of
 from percipio_openedx.operations.reach import Said
@@ -125,7 +125,7 @@ def _site(
         "reach": whom(site.in_force) if site.in_force is not None else None,
         "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
-        "compared": labels.of_sweep(site.sweep) if site.configuration is not None and config.sweeps() else "",
+        "compared": sweep.described(site.sweep) if site.configuration is not None and config.sweeps() else "",
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],

@@ -1,4 +1,4 @@
-"""The doctor's checks of courses: progress, the catalog, and ids that courses share."""
+"""The doctor's checks of learners and courses: who is reported, progress, the catalog, ids that courses share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import ALL_RUNS, CourseOverride
-from percipio_openedx.operations import labels, reach, sites
+from percipio_openedx.operations import labels, problems, reach, retention, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
@@ -41,6 +41,30 @@ def progress() -> Iterator[CheckResult]:
     seen = _("%(course)s: asked learner by learner: %(reason)s")
     for course_key, reason in sorted(course_progress.reasons().items())[:MOST_NAMED]:
         yield well(name, seen % {"course": course_key, "reason": _(reason)})
+
+
+def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
+    """Yield whom each reporting site reports; others are named with their configuration."""
+    for site, one in snapshot.reporting:
+        name = _("learners of %(site)s") % {"site": site}
+        said = reach.whom(one, all_courses)
+        if said.at is None:
+            yield doubtful(name, said.sentence, _("See the LMS functions above."))
+        elif said.is_nobody:
+            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
+        else:
+            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
+            yield well(name, seen)
+
+
+def retired_learners() -> Iterator[CheckResult]:
+    """Yield whether any retired learner is left unerased."""
+    name = _("retired learners")
+    if left := retention.count_retired():
+        seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
+        yield wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
+    else:
+        yield well(name, _("none is left here"))
 
 
 def shared_slugs(site_id: int) -> dict[str, list[str]]:

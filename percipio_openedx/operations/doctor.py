@@ -30,13 +30,12 @@ from percipio_openedx.operations import (
     labels,
     problems,
     reach,
-    retention,
     sites,
     status,
+    sweep,
 )
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problems import NOTICES, Problem
-from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.settings.common import PULL_SCOPE
@@ -69,8 +68,8 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from _asked(pull_clients())
     snapshot, all_courses = status.take(timezone.now()), cache(reach.courses_by_site)
     yield from health(snapshot)
-    yield from reported_learners(snapshot, all_courses)
-    yield from _asked(retired_learners())
+    yield from course_checks.reported_learners(snapshot, all_courses)
+    yield from _asked(course_checks.retired_learners())
     yield from _asked(course_checks.catalogs(snapshot, all_courses))
     yield from _asked(course_checks.shared_ids(snapshot))
     yield from connections(snapshot, is_online=is_online)
@@ -100,7 +99,7 @@ def health(snapshot: Snapshot) -> Iterator[CheckResult]:
     for site, one in snapshot.reporting:
         name = _("compared with the LMS: %(site)s") % {"site": site}
         if config.sweeps():
-            yield well(name, labels.of_sweep(snapshot.sites[one.site_id].sweep))
+            yield well(name, sweep.described(snapshot.sites[one.site_id].sweep))
         else:
             yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
     for each in snapshot.destinations:
@@ -177,30 +176,6 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
         waiting = ngettext("%(count)s statement waits", "%(count)s statements wait", site.waiting)
         seen += f"; {waiting % {'count': site.waiting}}"
     yield skipped(name, seen)
-
-
-def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
-    """Yield whom each reporting site reports; others are named with their configuration."""
-    for site, one in snapshot.reporting:
-        name = _("learners of %(site)s") % {"site": site}
-        said = reach.whom(one, all_courses)
-        if said.at is None:
-            yield doubtful(name, said.sentence, _("See the LMS functions above."))
-        elif said.is_nobody:
-            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
-        else:
-            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
-            yield well(name, seen)
-
-
-def retired_learners() -> Iterator[CheckResult]:
-    """Yield whether any retired learner is left unerased."""
-    name = _("retired learners")
-    if left := retention.count_retired():
-        seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
-        yield wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
-    else:
-        yield well(name, _("none is left here"))
 
 
 def client_secrets() -> Iterator[CheckResult]:

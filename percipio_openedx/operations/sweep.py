@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import config
 from percipio_openedx.bulkheads import Boundary, apart
@@ -66,11 +68,11 @@ class SweepWalk(Walk):
 
         Whose acts cannot be read is left to the next round: observing them might report history that nobody asked for.
         """
-        user_ids = [user_id for _, user_id, _ in rows]
+        user_ids = [user_id for _pk, user_id, _at in rows]
         known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
         chosen = set(known.values_list("user_id", flat=True))
         others = [row for row in rows if row[1] not in chosen]
-        parts, _ = apart(Boundary.LEARNER, others, lambda part: self._scope.learners(course_key, part))
+        parts, _unknown = apart(Boundary.LEARNER, others, lambda part: self._scope.learners(course_key, part))
         return chosen.union(*parts)
 
 
@@ -125,3 +127,20 @@ def _since(site_id: int, now: datetime) -> datetime:
     of_site = Statement.objects.filter(site_id=site_id, voided_by=None)
     first: datetime | None = of_site.aggregate(at=Min("stored_at"))["at"]
     return now if first is None else min(first, now)
+
+
+def described(sweep: Sweep | None) -> str:
+    """Return up to when a site is compared with the LMS, and how far the round in progress is."""
+    if sweep is None:
+        return _("not yet; the first pass of a worker begins")
+    said = [_("not once yet as a whole")]
+    if sweep.compared_until is not None:
+        said = [_("everything up to %(at)s") % {"at": f"{sweep.compared_until:%Y-%m-%d %H:%M} UTC"}]
+    if sweep.started_at is not None and sweep.finished_at is None:
+        text = ngettext(
+            "a round is under way: %(count)s enrollment so far, at %(course)s",
+            "a round is under way: %(count)s enrollments so far, at %(course)s",
+            sweep.enrollments_done,
+        )
+        said.append(text % {"count": sweep.enrollments_done, "course": sweep.course_key or "-"})
+    return "; ".join(said)

@@ -98,7 +98,7 @@ class Command(OperatorCommand):
         counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
         failed = {"failed": work.failed} if work.failed else {}
         document = {"run": run.pk, "finished": is_finished, **counts, **failed, "courses": work.unread}
-        self.tell(document, _summed_up(work, counts))
+        self.tell(document, _summed_up(work, counts, is_finished=is_finished))
         return is_finished and not run.failed_courses
 
 
@@ -121,11 +121,11 @@ def _forecast(found: Forecast) -> Iterator[str]:
         yield text % {"course": course_named(course_key), "problem": problem}
 
 
-def _summed_up(work: Backfill, counts: Mapping[str, int]) -> Iterator[str]:
+def _summed_up(work: Backfill, counts: Mapping[str, int], *, is_finished: bool) -> Iterator[str]:
     text = _("The back-fill was interrupted; called again with the same arguments it goes on.")
     if work.is_taken:
         text = _("The back-fill was stopped, or is carried out elsewhere now.")
-    if work.run.finished_at is not None:
+    if is_finished:
         text = _("The back-fill is finished.")
     yield text
     yield counted(counts)
