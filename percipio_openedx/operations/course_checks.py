@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Final
 
 from django.utils import timezone
@@ -67,37 +68,33 @@ def retired_learners() -> Iterator[CheckResult]:
         yield well(name, _("none is left here"))
 
 
-def shared_slugs(site_id: int) -> dict[str, list[str]]:
-    """Return the slugs that several courses of a site share, with their courses (``course:Org+Course``).
-
-    A course to which an operator gave an id of its own shares none. One query for all course keys of the LMS. Raises
-    ``PlatformUnavailable``.
-    """
-    keys = edx_platform.run_keys(("course-v1:", "ccx-v1:"))
-    courses = {(found["org"], found["number"]) for key in keys if (found := _COURSE.fullmatch(key))}
-    named = CourseOverride.objects.filter(course_key__startswith=ALL_RUNS).exclude(content_id="")
-    has_own_id = set(named.values_list("course_key", flat=True))
-    owners = {org: config.site_id_for(org) for org, _number in courses}
-    found_courses: dict[str, list[str]] = {}
-    for org, number in sorted(courses):
-        course = f"{ALL_RUNS}{org}+{number}"
-        if owners[org] == site_id and course not in has_own_id:
-            found_courses.setdefault(course_slug(org, number), []).append(course)
-    return {slug: shared for slug, shared in found_courses.items() if len(shared) > 1}
-
-
 def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
     """Yield whether each content id of the sites with the rule ``slug`` is one course's alone."""
-    for site, one in snapshot.reporting:
-        if one.content_id != "slug":
-            continue
+    chosen = [(site, one) for site, one in snapshot.reporting if one.content_id == "slug"]
+    by_slug = _by_slug() if chosen else {}
+    for site, one in chosen:
         name = _("content ids of %(site)s") % {"site": site}
-        shared = shared_slugs(one.site_id)
-        for slug, courses in list(shared.items())[:MOST_NAMED]:
+        shared = [found for found in by_slug.items() if found[0][0] == one.site_id and len(found[1]) > 1]
+        for (_site_id, slug), courses in shared[:MOST_NAMED]:
             seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
             yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
         if not shared:
             yield well(name, _("each is one course's alone"))
+
+
+def _by_slug() -> dict[tuple[int, str], list[str]]:
+    """Return the courses of the LMS (``course:Org+Course``) by site and slug, but those with an id of their own."""
+    keys = edx_platform.run_keys(("course-v1:", "ccx-v1:"))
+    courses = {(found["org"], found["number"]) for key in keys if (found := _COURSE.fullmatch(key))}
+    named = CourseOverride.objects.filter(course_key__startswith=ALL_RUNS).exclude(content_id="")
+    has_own_id = set(named.values_list("course_key", flat=True))
+    site_of = cache(config.site_id_for)
+    found_courses: dict[tuple[int, str], list[str]] = {}
+    for org, number in sorted(courses):
+        course = f"{ALL_RUNS}{org}+{number}"
+        if course not in has_own_id:
+            found_courses.setdefault((site_of(org), course_slug(org, number)), []).append(course)
+    return found_courses
 
 
 def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
