@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from percipio_openedx import config
 from percipio_openedx.exceptions import PercipioConfigurationError
-from percipio_openedx.operations.checks import UNKNOWN, SettingProblem, mistake, setting_problems
+from percipio_openedx.operations.checks import UNKNOWN, CheckResult, mistake, setting_problems
 
 
 def register() -> None:
@@ -27,7 +27,7 @@ def register() -> None:
 
 def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
     """Check each of the ``PERCIPIO_*`` settings by itself."""
-    found = [_warning(one) for one in setting_problems() if config.is_on() or one.id == UNKNOWN]
+    found = [_warning(one) for one in setting_problems() if config.is_on() or one.code == UNKNOWN]
     if not config.is_on():
         text = gettext("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent.")
         return [*found, checks.Info(text, id="percipio.I001")]
@@ -47,14 +47,14 @@ def check_settings(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
     return found
 
 
-def _warning(problem: SettingProblem) -> checks.CheckMessage:
-    return checks.Warning(problem.sentence, hint=problem.fix, id=problem.id)
+def _warning(problem: CheckResult) -> checks.CheckMessage:
+    return checks.Warning(problem.seen, hint=problem.fix, id=problem.code)
 
 
 def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
     """Check that a worker takes up notices, with ``manage.py check --database default`` and ``migrate``."""
     # Imported here so that the LMS starts without it.
-    from percipio_openedx.operations import problems, status
+    from percipio_openedx.operations import problem_kinds, problems, status
 
     if not databases or not config.is_on():
         return []
@@ -66,5 +66,5 @@ def check_worker(databases: Sequence[str] | None = None, **_: Any) -> list[check
     if oldest is None:
         return []
     text = gettext("No worker observes what learners do: the oldest notice has been waiting since %(at)s.")
-    hint = str(problems.RUN_A_WORKER)
+    hint = str(problem_kinds.RUN_A_WORKER)
     return [checks.Warning(text % {"at": problems.at(oldest)}, hint=hint, id="percipio.W015")]

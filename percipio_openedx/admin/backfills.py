@@ -28,7 +28,8 @@ from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.operations import labels, sites
 
 if TYPE_CHECKING:
-    from percipio_openedx.operations.scope import Forecast, Scope
+    from percipio_openedx.operations.backfill import Forecast
+    from percipio_openedx.operations.scope import Scope
 
 # Learners in courses examined by a forecast, and its seconds, checked between two courses: somebody waits for the page.
 SAMPLE = 200
@@ -160,8 +161,8 @@ class BackfillRunAdmin(ReadOnlyAdmin):
     def start_view(self, request: HttpRequest) -> HttpResponse:
         """Ask what to back-fill, show the forecast, and start what was forecast."""
         from percipio_openedx.operations import backfill
-        from percipio_openedx.operations.scope import forecast
-        from percipio_openedx.operations.walk import Limit
+        from percipio_openedx.operations.backfill import forecast
+        from percipio_openedx.operations.scope import Limit
 
         form = BackfillForm(request.POST or None, initial=request.GET.dict())
         context: dict[str, Any] = {"form": form}

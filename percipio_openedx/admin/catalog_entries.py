@@ -110,7 +110,7 @@ class CatalogEntryAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Say first which catalogs are not sent at all, for they have no rows."""
-        from percipio_openedx.operations.catalog_checks import not_sent
+        from percipio_openedx.operations.course_checks import not_sent
 
         found = sites.reporting()
         named = [(name, found[site_id]) for site_id, name in sites.names(found).items()]

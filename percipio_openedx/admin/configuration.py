@@ -169,7 +169,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
 
     def test_view(self, request: HttpRequest, **key: Any) -> HttpResponse:
         """Show what would be checked of a site or an account; on POST, check it and show the doctor's results."""
-        from percipio_openedx.operations import reach_sentences
+        from percipio_openedx.operations import reach
 
         site = get_object_or_404(Site, pk=key["site_id"])
         row = self.model(**key).newest_version()
@@ -181,7 +181,7 @@ class PercipioConfigurationAdmin(OperatorAdmin, KeyedConfigurationModelAdmin):  
         try:
             configuration = replace(config.build(site.pk, raw_values(row)), account=getattr(row, "name", ""))
             in_force = sites.in_force([site.pk], *sites.rows_with(None))
-            context |= {"configuration": configuration, "reach": reach_sentences.whom(in_force[site.pk])}
+            context |= {"configuration": configuration, "reach": reach.whom(in_force[site.pk])}
             if request.method == "POST":
                 context |= tested(self, request, site, name, configuration)
         except PercipioConfigurationError as error:

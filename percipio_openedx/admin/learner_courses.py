@@ -108,7 +108,7 @@ class LearnerCourseAdmin(ReadOnlyAdmin):
         text = ngettext("%(count)s is reported again.", "%(count)s are reported again.", found.done)
         self.say(request, text, found.done)
         for reason, count in sorted(found.refused.items()):
-            why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": requeue.REFUSALS[reason]}
+            why = gettext("%(count)s not: %(reason)s.") % {"count": count, "reason": requeue.Refusal(reason).label}
             self.message_user(request, why, messages.WARNING)
         return None
 

@@ -89,17 +89,17 @@ def hash_of(former: AccountColumns | None, row: AccountColumns) -> str:
 
 def meaning(former: AccountColumns | None, row: AccountColumns) -> dict[str, Any]:
     """Return whom the site reports now and with the new version, and what would be due otherwise."""
-    from percipio_openedx.operations import effect, reach, reach_sentences, sites
+    from percipio_openedx.operations import effect, reach, sites
 
     site_id, all_courses = row.site_id, cache(reach.courses_by_site)
     before, after = (sites.in_force([site_id], *sites.rows_with(one))[site_id] for one in (former, row))
     changed: list[str] = []
     with suppress(PlatformUnavailable):
         old, new = (one if isinstance(one, config.Configuration) else None for one in (before, after))
-        changed = reach_sentences.of_effect(effect.compare(old, new, all_courses))
+        changed = effect.of_effect(effect.compare(old, new, all_courses))
     return {
-        "now": reach_sentences.whom(before, all_courses),
-        "then": reach_sentences.whom(after, all_courses),
+        "now": reach.whom(before, all_courses),
+        "then": reach.whom(after, all_courses),
         "changed": changed,
     }
 

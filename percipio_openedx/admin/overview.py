@@ -23,10 +23,11 @@ from percipio_openedx.enums import Outcome
 from percipio_openedx.models.destination import DeliveryAttempt
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.statement import OPEN_STATES, State, Statement
-from percipio_openedx.operations import labels, problems, reach, reach_sentences, status
+from percipio_openedx.operations import labels, problems, reach, status, sweep
 from percipio_openedx.operations.labels import Tone
-from percipio_openedx.operations.problems import Problem, ProblemCode, pause_of
-from percipio_openedx.operations.reach_sentences import Said
+from percipio_openedx.operations.problem_kinds import ProblemCode
+from percipio_openedx.operations.problems import Problem, pause_of
+from percipio_openedx.operations.reach import Said
 from percipio_openedx.operations.sites import DestinationStatus, InForce, SiteStatus, known, site_ids
 from percipio_openedx.operations.status import Snapshot
 
@@ -53,7 +54,7 @@ def overview(model_admin: OperatorAdmin, request: HttpRequest) -> HttpResponse:
     found = problems.find(snapshot)
     # Read at most once, and not at all where the numbers are remembered.
     all_courses, deadline = functools.cache(reach.courses_by_site), time.monotonic() + PATIENCE
-    whom = functools.partial(reach_sentences.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
+    whom = functools.partial(reach.whom, all_courses=all_courses, fresh=is_fresh, deadline=deadline)
     alerts = {(row.kind, row.subject): row for row in snapshot.alerts}
     return model_admin.page(
         request,
@@ -125,7 +126,7 @@ def _site(
         "reach": whom(site.in_force) if site.in_force is not None else None,
         "delivered": sum(one["traffic"].get("statements", 0) for one in destinations),
         "token": _token(site),
-        "compared": labels.of_sweep(site.sweep) if site.configuration is not None and config.sweeps() else "",
+        "compared": sweep.described(site.sweep) if site.configuration is not None and config.sweeps() else "",
         "chart": chart(days, SERIES),
         "held_chart": chart(days, (NOT_REPORTED,)),
         "held": [(count, reason, labels.of(labels.HOLDS, reason)) for reason, count in sorted(held.items())],

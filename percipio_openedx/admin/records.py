@@ -23,7 +23,8 @@ from percipio_openedx.models.learner_course import EVERY_COURSE, Notice, Observa
 from percipio_openedx.models.operations import Alert, ErasureRequest
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
 from percipio_openedx.operations import labels, sites
-from percipio_openedx.operations.problems import TITLES, pause_of
+from percipio_openedx.operations.problem_kinds import TITLES
+from percipio_openedx.operations.problems import pause_of
 
 
 @admin.register(Destination)

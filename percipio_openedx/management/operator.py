@@ -20,7 +20,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseFailure
 from django.utils import translation
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from percipio_openedx import edx_platform
@@ -89,6 +88,14 @@ class OperatorCommand(BaseCommand):
         """Do the work and return whether all is well."""
         raise NotImplementedError
 
+    def tell(self, document: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Print a result: as a JSON document for programs, or in lines for a person."""
+        if self.as_json:
+            self.emit(document)
+            return
+        for line in lines:
+            self.say(line)
+
     def say(self, line: str) -> None:
         """Print a line for a person."""
         self.stdout.write(line)
@@ -121,13 +128,10 @@ def moment(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        found = parse_datetime(text)
-        if found is None and (day := parse_date(text)) is not None:
-            found = datetime(day.year, day.month, day.day)
+        found = datetime.fromisoformat(text)
     except ValueError:
-        found = None
-    if found is None:
-        raise UsageError(_("%(text)r is no date; write 2026-01-31 or 2026-01-31T12:00:00Z") % {"text": text})
+        problem = _("%(text)r is no date; write 2026-01-31 or 2026-01-31T12:00:00Z")
+        raise UsageError(problem % {"text": text}) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

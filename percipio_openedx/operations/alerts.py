@@ -25,7 +25,8 @@ from percipio_openedx import config, signals
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.operations import Alert
 from percipio_openedx.operations import problems, status
-from percipio_openedx.operations.problems import Problem, ProblemCode, Severity
+from percipio_openedx.operations.problem_kinds import TITLES, ProblemCode, Severity
+from percipio_openedx.operations.problems import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +198,7 @@ def _mail(rows: Sequence[Alert], current: Mapping[tuple[str, str], Problem], add
 
 def _part(row: Alert, one: Problem | None) -> str:
     """Return the lines of a mail about one alert; ``one`` is the problem as it is now, None if it is over."""
-    title = problems.TITLES.get(row.kind, row.kind)
+    title = TITLES.get(row.kind, row.kind)
     began_at = row.began_at or row.changed_at
     if not row.is_on:
         times = {

@@ -1,4 +1,4 @@
-"""Backfill history: every learner ever enrolled, course by course, at the operator's pace.
+"""Backfill history: every learner ever enrolled, course by course, at the operator's pace; or forecast it.
 
 A run is carried out by the command that began it, or by the workers (``BackfillRun.by_workers``) in their passes.
 Whoever stops a run takes its lease away; whoever held it notices after the current chunk.
@@ -6,24 +6,34 @@ Whoever stops a run takes its lease away; whoever held it notices after the curr
 
 from __future__ import annotations
 
-import logging
+import threading
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from django.db import Error
 from django.db.models import Q
 from django.utils import timezone
 
-from percipio_openedx.bulkheads import Boundary, bulkhead, is_outage
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx import config, edx_platform
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, reason_of
+from percipio_openedx.config import Configuration
+from percipio_openedx.data import Course
+from percipio_openedx.db import rolled_back
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.operations import BackfillRun
 from percipio_openedx.models.statement import unleased
-from percipio_openedx.operations.scope import Scope, Sites
-from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked
-
-logger = logging.getLogger(__name__)
+from percipio_openedx.operations.scope import Limit, Scope, Sites, raise_if_everybodys
+from percipio_openedx.operations.walk import AT_ONCE, AT_ONCE_IN_A_PASS, Walk, Walked
+from percipio_openedx.reporting.facts import CourseBook
+from percipio_openedx.reporting.findings import LearnerFinding
+from percipio_openedx.reporting.observe import examine
 
 # Seconds and enrollments of one pass: a pass has to come back to what learners do meanwhile.
 SECONDS = 15.0
@@ -47,12 +57,14 @@ class WorkersBackfill(Walk):
     run: BackfillRun
 
     def claim(self) -> bool:
-        return self._claim(unleased(timezone.now()) & Q(by_workers=True, finished_at=None))
+        # Here, so that a scope that cannot be read is this run's problem alone.
+        self._scope = Scope.read(self.run.scope)
+        return self._claim(unleased(timezone.now()) & Q(by_workers=True, finished_at=None), problem="")
 
 
 def enrollments_in(scope: Scope) -> int:
     """Return the number of enrollments in scope at sites that report; counts the whole table once."""
-    return sum(Sites().courses(scope)[0].values())
+    return sum(Sites().courses(scope).values())
 
 
 def unfinished(scope: Scope) -> BackfillRun | None:
@@ -95,12 +107,13 @@ def carry_on(seconds: float | None = None) -> Walked:
     for run in BackfillRun.objects.filter(by_workers=True, finished_at=None).order_by("pk"):
         later = timezone.now()
         if not limit.is_set():
-            with bulkhead(Boundary.STEP) as contained:
-                if _part(run, limit, done):
-                    continue
-            if contained.error is not None:
-                _note_problem(run, contained.error, contained.reason, done)
+            walk = WorkersBackfill(Scope(), run, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
+            if problem := done.walk_on(walk):
+                with suppress(Error):
+                    BackfillRun.objects.filter(pk=run.pk, finished_at=None).update(problem=problem)
                 later += AFTER_PROBLEM
+            elif walk.is_taken or run.finished_at is not None:
+                continue
         done.next_at = later if done.next_at is None else min(done.next_at, later)
     if done.statements:
         # To be delivered by the next pass.
@@ -108,22 +121,82 @@ def carry_on(seconds: float | None = None) -> Walked:
     return done
 
 
-def _part(run: BackfillRun, limit: Limit, done: Walked) -> bool:
-    """Carry on with one run; return whether there is nothing left to do for this worker."""
-    work = WorkersBackfill(Scope.read(run.scope), run, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
-    try:
-        # Another worker has it, or an operator has stopped it.
-        is_done = work.work() or work.is_taken
-        if run.problem:
-            BackfillRun.objects.filter(pk=run.pk).update(problem="")
-        return is_done
-    finally:
-        done.add(work.part)
+@dataclass(slots=True)
+class Forecast:
+    """``enrollments`` counts the scope; ``examined`` those for which the reports, or why not, are known.
+
+    ``failed_courses`` are course runs that the LMS could not read, with the reason.
+    """
+
+    courses: int = 0
+    enrollments: int = 0
+    examined: int = 0
+    statements: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    failed_courses: dict[str, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
+        failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
+        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
 
 
-def _note_problem(run: BackfillRun, error: Exception, reason: str, done: Walked) -> None:
-    logger.warning("backfill waits run=%s problem=%s", run.pk, reason)
-    if not (isinstance(error, PercipioConfigurationError) or is_outage(error)):
-        done.broken = reason
-    with suppress(Error):
-        BackfillRun.objects.filter(pk=run.pk, finished_at=None).update(problem=reason)
+def forecast(scope: Scope, sample: int, stop: threading.Event, on_examined: Callable[[int], object] = int) -> Forecast:
+    """Count and examine the scope.
+
+    ``sample`` limits the learners in courses examined, spread evenly over the courses. ``stop`` is checked between
+    courses, ``on_examined`` called with the number just examined. Raises as ``Sites.courses``.
+    """
+    sites = Sites()
+    counts = sites.courses(scope)
+    found = Forecast(courses=len(counts), enrollments=sum(counts.values()))
+    each = max(1, sample // max(1, len(counts)))
+    for course_key in counts:
+        left = sample - found.examined
+        if stop.is_set() or not left:
+            break
+        configuration = sites.configuration(course_key)
+        if configuration is None:
+            continue
+        with bulkhead(Boundary.COURSE) as contained:
+            for count in _course(found, scope, configuration, course_key, min(each, left)):
+                on_examined(count)
+        if contained.error is not None:
+            raise_if_everybodys(contained.error)
+            found.failed_courses[course_key] = contained.reason
+    return found
+
+
+def _course(found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int) -> Iterator[int]:
+    courses, after, done = CourseBook(), 0, 0
+    while rows := edx_platform.enrollments_after(course_key, after, min(AT_ONCE, most - done), scope.user_id):
+        after = rows[-1][0]
+        done += len(rows)
+        user_ids = sorted(scope.learners(course_key, rows))
+        # First the course: if it cannot be read, no learner is at fault.
+        course = courses.get(course_key)
+        work = partial(_examined, configuration, course_key, course)
+        parts, broken = apart(Boundary.LEARNER, user_ids, work)
+        for finding in chain.from_iterable(parts):
+            found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
+            found.held.update([str(finding.hold)] if finding.hold else [])
+        found.held.update(reason_of(error) for error in broken.values())
+        found.examined += len(user_ids)
+        yield len(rows)
+        edx_platform.forget_request()
+
+
+def _examined(
+    configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
+) -> list[LearnerFinding]:
+    """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
+    with rolled_back():
+        rows = _rows(configuration.site_id, course_key, user_ids)
+        return examine(configuration, course_key, course, rows, timezone.now())
+
+
+def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
+    root = config.lms_root()
+    rows = {user_id: LearnerCourse.begun(root, user_id, course_key, site_id) for user_id in user_ids}
+    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
+    return rows | {row.user_id: row for row in known}

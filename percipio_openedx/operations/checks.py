@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -47,14 +46,7 @@ wrong = partial(CheckResult, CheckVerdict.WRONG)
 skipped = partial(CheckResult, CheckVerdict.SKIPPED)
 
 
-class SettingProblem(NamedTuple):
-    """A problem with a setting: its message id in ``manage.py check``, a sentence, and the fix."""
-
-    id: str
-    sentence: str
-    fix: str
-
-
+# Problems with settings, by their message ids in ``manage.py check``.
 WEAK_KEY, UNKNOWN, TRACKED, NO_ADDRESSES = "percipio.W006", "percipio.W007", "percipio.W008", "percipio.W010"
 
 # Settings read individually, with their message ids.
@@ -73,13 +65,13 @@ _SETTINGS: dict[str, Callable[[], object]] = {
 }
 
 
-def setting_problems() -> Iterator[SettingProblem]:
-    """Yield the problems in LMS-wide settings."""
+def setting_problems() -> Iterator[CheckResult]:
+    """Yield the problems in LMS-wide settings, each with its message id as ``code``."""
     for name, nearest in config.unknown_settings().items():
         sentence = _("%(setting)s is no setting of this plugin, so nothing reads it.") % {"setting": name}
         fix = _("Did you mean %(setting)s?") % {"setting": nearest} if nearest else ""
         fix = fix or _("Remove it, or see the list of settings in the documentation.")
-        yield SettingProblem(UNKNOWN, sentence, fix)
+        yield doubtful(_("settings"), sentence, fix, UNKNOWN)
     for message_id, read in _SETTINGS.items():
         try:
             read()
@@ -87,7 +79,7 @@ def setting_problems() -> Iterator[SettingProblem]:
             yield mistake(message_id, error)
     if (weak := encryption.problem()) is not None:
         fix = _("Draw one with: %(command)s") % {"command": "openssl rand -base64 32"}
-        yield mistake(WEAK_KEY, weak)._replace(fix=fix)
+        yield wrong(_("encryption key"), _sentence(weak), fix, WEAK_KEY)
     if addresses := config.tracked_addresses():
         sentence = _(
             "The LMS writes the parameters of requests to %(addresses)s into its tracking log: what operators and pull "
@@ -95,12 +87,16 @@ def setting_problems() -> Iterator[SettingProblem]:
         ) % {"addresses": ", ".join(addresses)}
         fix = _("Add %(patterns)s to TRACKING_IGNORE_URL_PATTERNS, in the LMS's YAML or wherever it is set last.")
         patterns = ", ".join(f"^{address}" for address in addresses)
-        yield SettingProblem(TRACKED, sentence, fix % {"patterns": patterns})
+        yield wrong(_("tracking log"), sentence, fix % {"patterns": patterns}, TRACKED)
 
 
-def mistake(message_id: str, error: PercipioConfigurationError) -> SettingProblem:
+def mistake(message_id: str, error: PercipioConfigurationError) -> CheckResult:
     fix = _("Correct %(setting)s.") % {"setting": error.setting}
-    return SettingProblem(message_id, f"{error.setting} {error.problem}", fix)
+    return wrong(_("settings"), _sentence(error), fix, message_id)
+
+
+def _sentence(error: PercipioConfigurationError) -> str:
+    return f"{error.setting} {error.problem}"
 
 
 def settings() -> Iterator[CheckResult]:
@@ -110,24 +106,21 @@ def settings() -> Iterator[CheckResult]:
     else:
         # Deliberate, so not a problem.
         yield skipped(_("switch"), _("PERCIPIO_ENABLED is False: nothing is noticed and nothing is sent"))
-    names = {WEAK_KEY: _("encryption key"), TRACKED: _("tracking log")}
-    ids = set()
-    for one in setting_problems():
-        ids.add(one.id)
-        check = doubtful if one.id == UNKNOWN else wrong
-        yield check(names.get(one.id, _("settings")), one.sentence, one.fix)
-    if ids <= set(names):
+    found = list(setting_problems())
+    yield from (replace(one, code="") for one in found)
+    ids = {one.code for one in found}
+    if ids <= {WEAK_KEY, TRACKED}:
         yield well(_("settings"))
     if NO_ADDRESSES not in ids and not config.alert_emails():
         fix = _("Set PERCIPIO_ALERT_EMAILS to a list of addresses.")
         yield doubtful(_("alerts"), _("nobody is told by mail"), fix)
     if WEAK_KEY not in ids and encryption.has_weak_older_keys():
         seen = _("one of the older keys is an example, or short")
-        yield doubtful(names[WEAK_KEY], seen, _("Save each configuration again, then take that key out."))
+        yield doubtful(_("encryption key"), seen, _("Save each configuration again, then take that key out."))
     elif WEAK_KEY not in ids:
-        yield well(names[WEAK_KEY])
+        yield well(_("encryption key"))
     if TRACKED not in ids:
-        yield well(names[TRACKED], _("holds nothing that operators and pull clients ask for"))
+        yield well(_("tracking log"), _("holds nothing that operators and pull clients ask for"))
     if config.is_debug():
         seen = _("DEBUG is on: a failing receiver is no longer contained")
         yield doubtful("debug", seen, _("Switch DEBUG off on a real site."))

@@ -223,9 +223,7 @@ def _token_fix(answer: Answer, url: str) -> str:
         return _way_fix(answer.message, url)
     if answer.status == 429:
         return str(_BUSY)
-    if answer.outcome is Outcome.UNAUTHORIZED:
-        if answer.status in (404, 405, 410):
-            return _("This is not the address of a token endpoint. ") + _region(url)
+    if answer.outcome is Outcome.UNAUTHORIZED and answer.status not in (404, 405, 410):
         return _(
             "The client id or the client secret is wrong, or they belong to another region: credentials of one data "
             "center are unknown in the others. Type the secret again; if that does not help, ask Skillsoft whether "

@@ -7,7 +7,6 @@ LMS functions, cache, broker, workers and, on request, Percipio are checked here
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -18,34 +17,28 @@ from django.utils.translation import ngettext
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.encryption import StoredSecret
-from percipio_openedx.enums import CompletedOn
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
-from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import (
-    catalog_checks,
     checks,
     connection_check,
+    course_checks,
     installation_checks,
     labels,
     problems,
     reach,
-    reach_sentences,
-    retention,
     sites,
     status,
+    sweep,
 )
 from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
-from percipio_openedx.operations.problems import NOTICES, Problem, ProblemCode, Severity
-from percipio_openedx.operations.reach import AllCourses
+from percipio_openedx.operations.problem_kinds import ProblemCode, Severity
+from percipio_openedx.operations.problems import NOTICES, Problem
 from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
-from percipio_openedx.reporting import course_progress
 from percipio_openedx.settings.common import PULL_SCOPE
 
-# Course runs whose grading is checked.
-MOST_COURSES = 200
 # Problems named individually per kind.
 MOST_NAMED = 20
 OF_OBSERVING = (ProblemCode.UNREADABLE, ProblemCode.UNOBSERVED)
@@ -68,30 +61,25 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from installation_checks.timeouts()
     yield from client_secrets()
     yield from installation_checks.platform_functions()
-    yield installation_checks.completion()
-    yield from progress()
+    yield from _asked(installation_checks.completion())
+    yield from course_checks.progress()
     yield installation_checks.routing()
-    yield from pull_clients()
+    yield from _asked(pull_clients())
     snapshot, all_courses = status.take(timezone.now()), cache(reach.courses_by_site)
     yield from health(snapshot)
-    yield from reported_learners(snapshot, all_courses)
-    yield retired_learners()
-    yield from ungraded_courses(snapshot)
-    yield from catalog_checks.catalogs(snapshot, all_courses)
-    yield from catalog_checks.shared_ids(snapshot)
+    yield from course_checks.reported_learners(snapshot, all_courses)
+    yield from _asked(course_checks.retired_learners())
+    yield from _asked(course_checks.catalogs(snapshot, all_courses))
+    yield from _asked(course_checks.shared_ids(snapshot))
     yield from connections(snapshot, is_online=is_online)
 
 
-def progress() -> Iterator[CheckResult]:
-    """Yield the courses whose learners' progress is asked one by one, and why."""
-    name = _("progress")
-    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
-        seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
-        values = {"course": row.course_key, "difference": row.difference}
-        yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
-    seen = _("%(course)s: asked learner by learner: %(reason)s")
-    for course_key, reason in sorted(course_progress.reasons().items())[:MOST_NAMED]:
-        yield well(name, seen % {"course": course_key, "reason": _(reason)})
+def _asked(found: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Yield checks that ask the LMS; where it cannot be asked, the others go on."""
+    try:
+        yield from found
+    except PlatformUnavailable as error:
+        yield doubtful(_("LMS functions"), str(error), _("See the LMS functions above."))
 
 
 def health(snapshot: Snapshot) -> Iterator[CheckResult]:
@@ -110,7 +98,7 @@ def health(snapshot: Snapshot) -> Iterator[CheckResult]:
     for site, one in snapshot.reporting:
         name = _("compared with the LMS: %(site)s") % {"site": site}
         if config.sweeps():
-            yield well(name, labels.of_sweep(snapshot.sites[one.site_id].sweep))
+            yield well(name, sweep.described(snapshot.sites[one.site_id].sweep))
         else:
             yield skipped(name, _("switched off (PERCIPIO_SWEEP): a lost signal waits for the learner's next act"))
     for each in snapshot.destinations:
@@ -189,60 +177,6 @@ def _of_site(site: SiteStatus, found: Iterable[Problem]) -> Iterator[CheckResult
     yield skipped(name, seen)
 
 
-def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
-    """Yield whom each reporting site reports; others are named with their configuration."""
-    for site, one in snapshot.reporting:
-        name = _("learners of %(site)s") % {"site": site}
-        said = reach_sentences.whom(one, all_courses)
-        if said.at is None:
-            yield doubtful(name, said.sentence, _("See the LMS functions above."))
-        elif said.is_nobody:
-            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
-        else:
-            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
-            yield well(name, seen)
-
-
-def retired_learners() -> CheckResult:
-    """Check that no retired learner is left unerased."""
-    name = _("retired learners")
-    try:
-        left = retention.count_retired()
-    except PlatformUnavailable as error:
-        return doubtful(name, str(error), _("See the LMS functions above."))
-    if not left:
-        return well(name, _("none is left here"))
-    seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
-    return wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
-
-
-def ungraded_courses(snapshot: Snapshot) -> Iterator[CheckResult]:
-    """Yield courses without graded content: they never complete where completion means passing."""
-    for site, one in snapshot.reporting:
-        if one.policy.completed_on is not CompletedOn.PASSED:
-            continue
-        rows = LearnerCourse.objects.filter(site_id=one.site_id).order_by()
-        keys = list(rows.values_list("course_key", flat=True).distinct()[:MOST_COURSES])
-        ungraded = [key for key in keys if _is_ungraded(key)]
-        if ungraded:
-            seen = _(
-                "%(ungraded)s of %(all)s course runs have nothing that is graded, such as %(example)s: they can be "
-                "started, but never completed"
-            )
-            yield doubtful(
-                _("ungraded courses of %(site)s") % {"site": site},
-                seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
-                _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
-            )
-
-
-def _is_ungraded(course_key: str) -> bool:
-    with suppress(PlatformUnavailable):
-        course = edx_platform.course(course_key)
-        return course is not None and not course.is_graded
-    return False
-
-
 def client_secrets() -> Iterator[CheckResult]:
     """Yield the stored secrets to re-encrypt with the newest key, or to retype."""
     newest = list(sites.newest_rows().values())
@@ -282,12 +216,8 @@ def pull_clients() -> Iterator[CheckResult]:
         yield well(_("pull clients"), _("none"))
     for row in rows:
         name = _("pull client %(id)s") % {"id": row.pk}
-        try:
-            mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
-            problem = edx_platform.signed_token_problem(row.client_id)
-        except PlatformUnavailable as error:
-            yield doubtful(name, str(error), _("See the LMS functions above."))
-            continue
+        mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
+        problem = edx_platform.signed_token_problem(row.client_id)
         for mistake in mistakes:
             fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
             yield wrong(name, mistake, fix)

@@ -2,7 +2,7 @@
 
 For each learner in a course: what would be reported now with the one configuration, and with the other. Decided as in
 an observation (``findings.finding_of``, ``milestones.due``), but the expensive progress is not asked for: the stored
-percents are taken. Nothing is written. A large site is estimated from as many draws of learners as the time allows.
+percents are taken. Nothing is written. A large site is estimated from some learners of its largest course runs.
 """
 
 from __future__ import annotations
@@ -12,48 +12,60 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course, Milestone
+from percipio_openedx.data import Course
 from percipio_openedx.db import rolled_back
+from percipio_openedx.enums import Kind
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.operations.reach import AllCourses, Courses, courses_by_site, in_chunks, left_out, parts_of
+from percipio_openedx.operations import labels
+from percipio_openedx.operations.reach import (
+    AllCourses,
+    Courses,
+    counted,
+    courses_by_site,
+    in_chunks,
+    left_out,
+    number,
+    parts_of,
+)
 from percipio_openedx.reporting import milestones
 from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding, findings_of
 
-# A site with more is estimated from this many draws, each of about so many enrollments in one course run.
-DRAWS, EACH = 40, 50
+# Course runs and enrollments that are examined; those of a larger site stand for the others.
+MOST_COURSES, MOST = 40, 2_000
+# Enrollments among which an example is looked for, in each course run.
+MOST_TRIED = 50
 # Seconds after which no further course run is examined: an operator is waiting.
 PATIENCE = 4.0
 
-# Estimates are no whole numbers.
-Numbers = Counter[str]
-# What is due, by kind and value of the milestone (the same milestone may have another date).
-Due = dict[tuple[str, str], Milestone]
+# What is due, by kind and value of the milestone, with its date.
+Due = dict[tuple[str, str], datetime]
 
 
 @dataclass(slots=True)
 class Effect:
-    """Numbers of learners in courses, estimates if ``is_sampled``.
+    """Numbers of learners in courses, estimates if ``is_sampled``, which are no whole numbers.
 
     Arguments:
         enrollments: all in the site's course runs that are not left out.
-        changed: those for whom something else is due.
-        more, fewer, moved: those by kind of milestone: newly due, no longer due, and due with another date.
+        changed: those for whom something else is due, or with another date.
+        more, fewer: those by kind of milestone: newly due, and no longer due.
         unknown: others whose progress was never read, although it might change what is due.
     """
 
     enrollments: int = 0
     changed: float = 0
-    more: Numbers = field(default_factory=Counter)
-    fewer: Numbers = field(default_factory=Counter)
-    moved: Numbers = field(default_factory=Counter)
+    more: Counter[str] = field(default_factory=Counter)
+    fewer: Counter[str] = field(default_factory=Counter)
     unknown: float = 0
     is_sampled: bool = False
 
@@ -61,7 +73,7 @@ class Effect:
         """Add the numbers of ``factor`` times as many learners in courses."""
         self.changed += other.changed * factor
         self.unknown += other.unknown * factor
-        for mine, others in ((self.more, other.more), (self.fewer, other.fewer), (self.moved, other.moved)):
+        for mine, others in ((self.more, other.more), (self.fewer, other.fewer)):
             mine.update({kind: count * factor for kind, count in others.items()})
 
 
@@ -77,25 +89,22 @@ def compare(
         return Effect()
     courses = all_courses().get(configuration.site_id, {})
     deadline = time.monotonic() + PATIENCE
-    part, done, book = Effect(), 0.0, CourseBook()
+    part, done, book = Effect(), 0, CourseBook()
     with rolled_back():
         closed = left_out(courses)
         courses = {key: number for key, number in courses.items() if key not in closed}
-        total = sum(courses.values())
-        is_small = len(courses) <= DRAWS and total <= DRAWS * EACH
-        # How much of the whole each course run stands for.
-        shares: Mapping[str, float] = courses if is_small else _draws(courses, total)
-        for key in shares:
+        total, chosen = sum(courses.values()), _largest(courses)
+        each = MOST // max(1, len(chosen))
+        for key in chosen:
             if done and time.monotonic() >= deadline:
                 break
-            most = courses[key] if is_small else EACH * round(shares[key] * DRAWS / total)
             # The others stand for one that cannot be read.
             with suppress(PlatformUnavailable):
-                found, examined = _of_course(before, after, book.get(key), courses[key], most)
+                found, examined = _of_course(before, after, book.get(key), courses[key], each)
                 if examined:
-                    done += shares[key]
-                    part.add(found, shares[key] / examined)
-    whole = Effect(enrollments=total, is_sampled=not is_small or done < total)
+                    done += courses[key]
+                    part.add(found, courses[key] / examined)
+    whole = Effect(enrollments=total, is_sampled=done < total or any(courses[key] > each for key in chosen))
     if done:
         whole.add(part, total / done)
     return whole
@@ -110,10 +119,9 @@ def example(configuration: Configuration) -> tuple[int, str] | None:
     courses = courses_by_site().get(configuration.site_id, {})
     with rolled_back():
         closed, book = left_out(courses, configuration.catalog), CourseBook()
-        largest = sorted(courses.keys() - closed.keys(), key=lambda key: (-courses[key], key))[:DRAWS]
-        for key in largest:
+        for key in _largest({key: courses[key] for key in courses.keys() - closed.keys()}):
             with suppress(PlatformUnavailable):
-                drawn = edx_platform.enrollments_after(key, 0, EACH)
+                drawn = edx_platform.enrollments_after(key, 0, MOST_TRIED)
                 rows = {user_id: LearnerCourse(user_id=user_id, course_key=key) for _pk, user_id, _at in drawn}
                 side = _Side(configuration, book.get(key), rows)
                 found = sorted((not side.asks(one), one) for one in rows if side.due(one))
@@ -122,18 +130,8 @@ def example(configuration: Configuration) -> tuple[int, str] | None:
     return None
 
 
-def _draws(courses: Courses, total: int) -> dict[str, float]:
-    """Return the course runs drawn, each by its number of enrollments, with the share of each; in a mixed order."""
-    wanted = [(number + 0.5) * total / DRAWS for number in range(DRAWS)]
-    found: Counter[str] = Counter()
-    passed = 0
-    for key in sorted(courses):
-        passed += courses[key]
-        while wanted and wanted[0] < passed:
-            found[key] += 1
-            del wanted[0]
-    mixed = sorted(found, key=lambda key: sha256(key.encode()).digest())
-    return {key: found[key] * total / DRAWS for key in mixed}
+def _largest(courses: Courses) -> list[str]:
+    return sorted(courses, key=lambda key: (-courses[key], key))[:MOST_COURSES]
 
 
 def _of_course(
@@ -152,11 +150,13 @@ def _of_course(
         old, new = _Side(before, course, rows), _Side(after, course, rows)
         for user_id, row in rows.items():
             now, then = old.due(user_id), new.due(user_id)
-            if _differ(now, then):
-                _note(found, now, then)
+            if now != then:
+                found.changed += 1
+                found.more.update({kind for kind, _value in then.keys() - now.keys()})
+                found.fewer.update({kind for kind, _value in now.keys() - then.keys()})
             elif row.percent_seen is None and (old.asks(user_id) or new.asks(user_id)):
                 # With everything done: whether the progress matters at all.
-                found.unknown += _differ(old.due(user_id, percent=100), new.due(user_id, percent=100))
+                found.unknown += old.due(user_id, percent=100) != new.due(user_id, percent=100)
     return found, examined
 
 
@@ -182,7 +182,7 @@ class _Side:
             seen = (row.percent_seen, row.percent_unlocked_seen) if percent is None else (percent, percent)
             observed = replace(observed, percent=seen[0], percent_unlocked=seen[1])
         due = milestones.due(finding.reported, observed, finding.policy)[1]
-        return {(str(one.kind), one.value): one for one in due}
+        return {(str(one.kind), one.value): one.at for one in due}
 
     def asks(self, user_id: int) -> bool:
         """Return whether the progress can change what is due."""
@@ -190,14 +190,31 @@ class _Side:
         return finding is not None and milestones.needs_percent(finding.reported, finding.observed, finding.policy)
 
 
-def _differ(now: Due, then: Due) -> bool:
-    return {key: one.at for key, one in now.items()} != {key: one.at for key, one in then.items()}
-
-
-def _note(found: Effect, now: Due, then: Due) -> None:
-    found.changed += 1
-    found.more.update({kind for kind, _value in then.keys() - now.keys()})
-    found.fewer.update({kind for kind, _value in now.keys() - then.keys()})
-    found.moved.update(
-        {kind for kind, value in now.keys() & then.keys() if now[kind, value].at != then[kind, value].at}
-    )
+def of_effect(found: Effect) -> list[str]:
+    """Return what a change would change in what is due, one sentence a line."""
+    about, everybody = found.is_sampled, number(found.enrollments)
+    if round(found.changed):
+        text = ngettext(
+            "For %(count)s of %(all)s learners in courses something else would be due than now.",
+            "For %(count)s of %(all)s learners in courses something else would be due than now.",
+            round(found.changed),
+        )
+    else:
+        text = ngettext(
+            "What is due stays the same for %(all)s learner in a course.",
+            "What is due stays the same for all %(all)s learners in courses.",
+            found.enrollments,
+        )
+    said = [text % {"count": number(found.changed, is_about=about), "all": everybody}]
+    for title, kinds in ((_("Newly due"), found.more), (_("No longer due"), found.fewer)):
+        if kinds:
+            counts = counted({kind: kinds[kind] for kind in Kind if kind in kinds}, labels.KINDS, is_about=about)
+            said.append(_("%(title)s: %(counts)s.") % {"title": title, "counts": counts})
+    if round(found.unknown):
+        text = ngettext(
+            "For %(count)s more, it depends on how much is done, which the LMS was not asked yet.",
+            "For %(count)s more, it depends on how much is done, which the LMS was not asked yet.",
+            round(found.unknown),
+        )
+        said.append(text % {"count": number(found.unknown, is_about=about)})
+    return said

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx.enums import Api, CatalogGap, HoldReason, Kind, Offer, Outcome, UnreportedReason
@@ -16,7 +16,6 @@ from percipio_openedx.models.learner_course import Reason
 from percipio_openedx.models.statement import State
 
 if TYPE_CHECKING:
-    from percipio_openedx.models.operations import Sweep
     from percipio_openedx.reporting.unreported import Unreported
 
 Text = str | Promise
@@ -52,13 +51,7 @@ STATES: Mapping[str, Text] = {
     State.SKIPPED: _("skipped"),
 }
 
-ENTRIES: Mapping[str, Text] = {
-    EntryState.WAITING: _("waiting"),
-    EntryState.HELD: _("held back"),
-    EntryState.DELIVERED: _("in Percipio"),
-    EntryState.REFUSED: _("refused"),
-    EntryState.WITHDRAWN: _("withdrawn"),
-}
+ENTRIES: Mapping[str, Text] = dict(EntryState.choices)
 
 REASONS: Mapping[str, Text] = {
     Reason.ENROLLMENT: _("enrollment"),
@@ -237,28 +230,6 @@ def of_milestone(kind: str, value: str) -> str:
 def of_problem(problem: str) -> str:
     """Return what could not be determined or built for a learner, ``''`` if nothing."""
     return gettext("it is tried again, for something went wrong: %(problem)s") % {"problem": problem} if problem else ""
-
-
-def of_sweep(sweep: Sweep | None) -> str:
-    """Return up to when a site is compared with the LMS, and how far the round in progress is."""
-    if sweep is None:
-        return gettext("not yet; the first pass of a worker begins")
-    said = [gettext("not once yet as a whole")]
-    if sweep.compared_until is not None:
-        said = [gettext("everything up to %(at)s") % {"at": f"{sweep.compared_until:%Y-%m-%d %H:%M} UTC"}]
-    if sweep.started_at is not None and sweep.finished_at is None:
-        text = ngettext(
-            "a round is under way: %(count)s enrollment so far, at %(course)s",
-            "a round is under way: %(count)s enrollments so far, at %(course)s",
-            sweep.enrollments_done,
-        )
-        said.append(text % {"count": sweep.enrollments_done, "course": sweep.course_key or "-"})
-    if sweep.failed_courses:
-        text = ngettext(
-            "%(count)s course run could not be read", "%(count)s course runs could not be read", sweep.failed_courses
-        )
-        said.append(text % {"count": sweep.failed_courses})
-    return "; ".join(said)
 
 
 def listed(words: Iterable[object]) -> str:

@@ -42,6 +42,12 @@ class Gauge:
     labels: tuple[str, ...] = ()
     values: Values = field(default_factory=dict)
 
+    def add(self, label: tuple[str, ...], value: float) -> None:
+        self.values[label] = self.values.get(label, 0) + value
+
+    def raise_to(self, label: tuple[str, ...], value: float) -> None:
+        self.values[label] = max(self.values.get(label, 0), value)
+
 
 def gauges() -> Iterator[Gauge]:
     """Yield all metrics; the number of queries does not grow with statements or destinations."""
@@ -80,15 +86,15 @@ def _destinations(snapshot: Snapshot, labels: Labels) -> Iterator[Gauge]:
     for found in snapshot.destinations:
         row, label = found.row, labels[found.row.pk]
         for state in status.UNSETTLED:
-            counts.values[*label, state] = counts.values.get((*label, state), 0) + found.counts.get(state, 0)
+            counts.add((*label, state), found.counts.get(state, 0))
         for kind in EntryState if row.is_catalog else ():
-            items.values[*label, kind] = items.values.get((*label, kind), 0) + found.items.get(kind, 0)
-        age = (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0
-        at = row.last_success_at.timestamp() if row.last_success_at and not row.is_catalog else 0
-        is_paused = int(bool(row.paused_reason))
-        unknown.values[label] = unknown.values.get(label, 0) + found.unknown_learners
-        for gauge, value in ((oldest, age), (paused, is_paused), (failing, row.failures), (success, at)):
-            gauge.values[label] = max(gauge.values.get(label, 0), value)
+            items.add((*label, kind), found.items.get(kind, 0))
+        unknown.add(label, found.unknown_learners)
+        oldest.raise_to(label, (snapshot.at - found.waiting_since).total_seconds() if found.waiting_since else 0)
+        paused.raise_to(label, int(bool(row.paused_reason)))
+        failing.raise_to(label, row.failures)
+        arrived_at = row.last_success_at if not row.is_catalog else None
+        success.raise_to(label, arrived_at.timestamp() if arrived_at else 0)
     yield from (counts, oldest, paused, failing, success, unknown, items)
 
 
@@ -103,9 +109,9 @@ def _requests(now: datetime, labels: Labels) -> Iterator[Gauge]:
     figures = grouped.annotate(requests=Count("pk"), taken=taken, longest=Max("duration_ms"))
     for pk, outcome, count, statements, milliseconds in figures:
         label = (*labels[pk], outcome)
-        answered.values[label] = answered.values.get(label, 0) + count
-        accepted.values[label] = accepted.values.get(label, 0) + statements
-        longest.values[label] = max(longest.values.get(label, 0), milliseconds / 1000)
+        answered.add(label, count)
+        accepted.add(label, statements)
+        longest.raise_to(label, milliseconds / 1000)
     yield from (answered, accepted, longest)
 
 

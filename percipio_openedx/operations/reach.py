@@ -1,4 +1,4 @@
-"""Count whom a site reports, in how many of its courses, and why the others are not: one sentence with numbers.
+"""Count whom a site reports, in how many of its courses, and why the others are not, and say it in one sentence.
 
 Who is reported is decided by ``reporting.findings``, as in an observation. The grades and the progress, which decide
 what is reported, are not read. A large site is counted by a fixed draw of its learners, and the numbers are estimates.
@@ -7,28 +7,35 @@ what is reported, are not read. A large site is counted by a fixed draw of its l
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from pprint import pformat
+from typing import NamedTuple
 
 from django.core.cache import cache as shared_cache
-from django.utils import timezone
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import __version__, config, edx_platform
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import CatalogPolicy, Enrollment, Learner, Observed
+from percipio_openedx.data import CatalogPolicy, Enrollment, Observed
 from percipio_openedx.db import rolled_back
 from percipio_openedx.enums import HoldReason, ReportedCourses
-from percipio_openedx.exceptions import PlatformUnavailable
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.catalog import OverrideBook
 from percipio_openedx.models.learner_course import LearnerCourse
+from percipio_openedx.operations import labels
+from percipio_openedx.operations.labels import Text
+from percipio_openedx.operations.sites import InForce
 from percipio_openedx.reporting import facts
 from percipio_openedx.reporting.facts import refused_names
-from percipio_openedx.reporting.findings import LearnerFinding, finding_of
+from percipio_openedx.reporting.findings import finding_of
 
 # Enrollments that are examined one by one; of a site with more, about as many are drawn.
 MOST_EXAMINED = 5_000
@@ -48,14 +55,9 @@ Enrolled = dict[str, Enrollment | None]
 class Reach:
     """Whom one site reports, of all who were ever enrolled in its courses. No personal data.
 
-    Arguments:
-        at: when it was counted.
-        courses: the site's course runs with enrollments.
-        reported_courses: those of them that are not left out.
-        learners: the learners reported in one of these at least.
-        others: the other learners, by the reason (``HoldReason``).
-        is_sampled: the numbers of learners are estimated from a draw.
-        accounts: the learners by the name of their account, for a site with accounts.
+    ``courses`` are its course runs with enrollments, ``reported_courses`` those that are not left out, ``learners`` are
+    reported in one of these at least; ``others`` are not, by ``HoldReason``. ``is_sampled``: the numbers of learners
+    are estimated from a draw. ``accounts`` are the learners by account, for a site with accounts.
     """
 
     at: datetime
@@ -119,22 +121,9 @@ def count(configuration: Configuration, all_courses: AllCourses = courses_by_sit
         reported_courses=len(courses) - len(closed),
         learners=sum(accounts.values()),
         accounts=accounts if configuration.accounts else {},
-        others={hold: number for (hold, _), number in scaled.items() if hold},
+        others={hold: number for (hold, _account), number in scaled.items() if hold},
         is_sampled=parts < edx_platform.PARTS,
     )
-
-
-def recall(configuration: Configuration) -> Reach | None:
-    """Return the last count with this configuration, if it is remembered."""
-    found: Reach | None = shared_cache.get(_key(configuration))
-    return found
-
-
-def recount(configuration: Configuration, all_courses: AllCourses = courses_by_site) -> Reach:
-    """Count, and remember the numbers for some minutes; arguments and errors as of ``count``."""
-    found = count(configuration, all_courses)
-    shared_cache.set(_key(configuration), found, timeout=REMEMBERED)
-    return found
 
 
 def _key(configuration: Configuration) -> str:
@@ -160,36 +149,105 @@ def _found(
 ) -> Iterator[tuple[str, str]]:
     """Yield for each learner why nothing is reported of them in any course run, and ``''`` if something is.
 
-    The latter with the name of the account, which is ``''`` for a site without accounts.
+    The latter with the name of the account, which is ``''`` for a site without accounts. Of several reasons the first
+    one about the learner counts, else that of a course.
     """
     for user_ids in in_chunks(drawn):
         learners = facts.read_learners(user_ids, configuration, makes_ids=False)
         refused = refused_names(configuration, user_ids)
-        rows: dict[int, dict[str, LearnerCourse]] = {}
-        for row in LearnerCourse.objects.filter(user_id__in=user_ids):
-            rows.setdefault(row.user_id, {})[row.course_key] = row
+        rows = {(row.user_id, row.course_key): row for row in LearnerCourse.objects.filter(user_id__in=user_ids)}
         for user_id in user_ids:
-            known = rows.get(user_id, {})
-            for course_key in drawn[user_id].keys() - closed.keys() - known.keys():
-                known[course_key] = LearnerCourse(user_id=user_id, course_key=course_key, site_id=configuration.site_id)
-            find = partial(finding_of, configuration=configuration, refused=refused)
-            yield _hold(find, learners.get(user_id), drawn[user_id], known, closed)
+            enrolled, reasons = drawn[user_id], list[str]()
+            for key in sorted(enrolled.keys() - closed.keys()):
+                unknown = LearnerCourse(user_id=user_id, course_key=key, site_id=configuration.site_id)
+                row, observed = rows.get((user_id, key), unknown), Observed(enrollment=enrolled[key])
+                finding = finding_of(row, learners.get(user_id), observed, configuration, refused)
+                if not finding.hold:
+                    yield "", finding.account or ""
+                    break
+                reasons.append(finding.hold)
+            else:
+                reasons += [closed[key] for key in sorted(enrolled.keys() & closed.keys())]
+                yield str(reasons[0]), ""
 
 
-def _hold(
-    find: Callable[..., LearnerFinding],
-    learner: Learner | None,
-    enrolled: Enrolled,
-    rows: Mapping[str, LearnerCourse],
-    closed: Mapping[str, HoldReason],
-) -> tuple[str, str]:
-    """Return the first reason about the learner, else that of a course; or ``''`` and the account."""
-    found = ""
-    for course_key in sorted(enrolled, key=lambda one: (one in closed, one)):
-        if course_key in closed:
-            return found or str(closed[course_key]), ""
-        finding = find(rows[course_key], learner, Observed(enrollment=enrolled[course_key]))
-        if not finding.hold:
-            return "", finding.account or ""
-        found = found or str(finding.hold)
-    return found, ""
+class Said(NamedTuple):
+    """Whom a site reports, and as of when (None if nothing was counted)."""
+
+    sentence: str
+    at: datetime | None = None
+    is_nobody: bool = False
+
+
+def whom(
+    in_force: InForce,
+    all_courses: AllCourses = courses_by_site,
+    *,
+    fresh: bool = False,
+    deadline: float | None = None,
+) -> Said:
+    """Say whom a site reports with a configuration, or why nobody.
+
+    ``all_courses`` is a cached ``courses_by_site``, for several sites. ``fresh`` counts anew, instead of taking numbers
+    that are at most ten minutes old. Nothing is counted after ``deadline`` (``time.monotonic()``).
+    """
+    if in_force is None:
+        return Said(_("Nothing is reported: this site is switched off, or has no configuration."))
+    if isinstance(in_force, PercipioConfigurationError):
+        return Said(_("Nothing is reported: %(problem)s.") % {"problem": in_force.message})
+    is_late = deadline is not None and time.monotonic() >= deadline
+    key = _key(in_force)
+    found: Reach | None = shared_cache.get(key) if is_late or not fresh else None
+    if found is None and is_late:
+        return Said(_("Whom this site reports has not been counted yet: open this page again."))
+    if found is None:
+        try:
+            found = count(in_force, all_courses)
+        except PlatformUnavailable as error:
+            return Said(_("Whom this site reports cannot be counted now: %(problem)s.") % {"problem": error})
+        shared_cache.set(key, found, timeout=REMEMBERED)
+    return Said(sentence(found), found.at, is_nobody=bool(found.others) and not found.learners)
+
+
+def sentence(found: Reach) -> str:
+    """Return whom a site reports, in how many of its courses, and why the others are not."""
+    if not found.courses:
+        return _("Nobody was ever enrolled in a course of this site.")
+    numbers = {
+        "learners": ngettext("%(count)s learner", "%(count)s learners", found.learners)
+        % {"count": number(found.learners, is_about=found.is_sampled)},
+        "reported": number(found.reported_courses),
+        "courses": ngettext("%(count)s course", "%(count)s courses", found.courses) % {"count": number(found.courses)},
+    }
+    if found.accounts:
+        counts = sorted(found.accounts.items())
+        each = labels.listed(f"{name}: {number(count, is_about=found.is_sampled)}" for name, count in counts)
+        numbers["learners"] += f" ({each})"
+    others = sum(found.others.values())
+    largest_first = dict(sorted(found.others.items(), key=lambda item: -item[1]))
+    if not others:
+        return _("Reports %(learners)s in %(reported)s of %(courses)s.") % numbers
+    numbers["others"] = ngettext(
+        "%(count)s other is not reported, because: %(why)s",
+        "%(count)s others are not reported, because: %(why)s",
+        others,
+    ) % {
+        "count": number(others, is_about=found.is_sampled),
+        "why": counted(largest_first, labels.HOLDS_IN_SHORT, is_about=found.is_sampled),
+    }
+    return _("Reports %(learners)s in %(reported)s of %(courses)s; %(others)s.") % numbers
+
+
+def counted(counts: Mapping[str, float], names: Mapping[str, Text], *, is_about: bool) -> str:
+    """Return named counts: ``account not active (100), no email address (3)``."""
+    each = (f"{labels.of(names, name)} ({number(count, is_about=is_about)})" for name, count in counts.items())
+    return labels.listed(each)
+
+
+def number(count: float, *, is_about: bool = False) -> str:
+    """Return a number as people read it; an estimate with two significant digits, as ``about 21,000``."""
+    if not is_about:
+        return formats.number_format(round(count), force_grouping=True)
+    digits = max(0, len(str(round(count))) - 2)
+    rounded = round(count / 10**digits) * 10**digits
+    return _("about %(count)s") % {"count": formats.number_format(rounded, force_grouping=True)}

@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Min
+from django.db.models import Max, Min, TextChoices
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from percipio_openedx import config
 from percipio_openedx.config import Configuration
@@ -37,14 +37,14 @@ CONFLICT = 409
 IDENTIFIERS = ("mbox", "mbox_sha1sum", "openid", "account")
 
 
-class Difference(StrEnum):
+class Difference(TextChoices):
     """How a statement differs. All are problems except *forgotten*, which was pruned here."""
 
-    MISSING = "missing"
-    UNKNOWN = "unknown"
-    DIFFERENT = "different"
-    FORGOTTEN = "forgotten"
-    ERASED = "erased"
+    MISSING = "missing", _("missing there")
+    UNKNOWN = "unknown", _("unknown here")
+    DIFFERENT = "different", _("different there")
+    FORGOTTEN = "forgotten", _("there, and pruned here")
+    ERASED = "erased", _("erased here, still there")
 
 
 @dataclass(frozen=True, slots=True)

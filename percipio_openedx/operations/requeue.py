@@ -8,14 +8,13 @@ an operator asks.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextChoices
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -26,7 +25,6 @@ from percipio_openedx.models.destination import Destination
 from percipio_openedx.models.learner_course import REPORTED, LearnerCourse, Notice, Reason
 from percipio_openedx.models.statement import OPEN_STATES, Statement, StatementQuerySet
 from percipio_openedx.models.unknown_learner import UnknownLearner, UnknownLearnerQuerySet
-from percipio_openedx.operations.labels import Text
 from percipio_openedx.reporting import facts, rebuild
 from percipio_openedx.reporting.facts import CourseBook
 from percipio_openedx.reporting.findings import LearnerFinding, findings_of
@@ -101,25 +99,15 @@ def end_holds(statements: StatementQuerySet) -> None:
         persistently(UnknownLearner.objects.filter(pk__in=held).forget)(timezone.now())
 
 
-class Refusal(StrEnum):
+class Refusal(TextChoices):
     """Why a learner in a course is not reported again."""
 
-    NOTHING = "nothing"
-    HELD = "held"
-    BUSY = "busy"
-    OPEN = "open"
-    PRUNED = "pruned"
-    TOLD = "told"
-
-
-REFUSALS: Mapping[str, Text] = {
-    Refusal.NOTHING: _("nothing has been reported yet"),
-    Refusal.HELD: _("the learner, or the course, is not reported now"),
-    Refusal.BUSY: _("being observed right now; try again in a minute"),
-    Refusal.OPEN: _("something still waits for the former account: move it or discard it first"),
-    Refusal.PRUNED: _("some of what was reported is pruned here, and nobody can tell which account was told"),
-    Refusal.TOLD: _("the learner's account has been told something already, or may have been"),
-}
+    NOTHING = "nothing", _("nothing has been reported yet")
+    HELD = "held", _("the learner, or the course, is not reported now")
+    BUSY = "busy", _("being observed right now; try again in a minute")
+    OPEN = "open", _("something still waits for the former account: move it or discard it first")
+    PRUNED = "pruned", _("some of what was reported is pruned here, and nobody can tell which account was told")
+    TOLD = "told", _("the learner's account has been told something already, or may have been")
 
 
 @dataclass(slots=True)

@@ -7,21 +7,17 @@ is reported twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
 from django.db.models import Max, Model, QuerySet
 from django.utils import timezone
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead
-from percipio_openedx.data import RetiredNames
+from percipio_openedx.bulkheads import Boundary, bulkhead
 from percipio_openedx.db import pages
-from percipio_openedx.enums import HoldReason
 from percipio_openedx.models.destination import DeliveryAttempt, PullAudit
-from percipio_openedx.models.learner_course import LearnerCourse, Notice, Reason
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.models.operations import BackfillRun, ErasureRequest
 from percipio_openedx.models.statement import State, Statement
 from percipio_openedx.reporting import retirement
@@ -31,8 +27,8 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 1000
 SETTLED = (State.DELIVERED, State.SKIPPED, State.DISCARDED)
 
-# What is counted: rows of each kind, then erased learners, then courses of canceled retirements.
-PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired", "resumed")
+# What is counted: rows of each kind, then erased learners.
+PRUNED = ("statements", "parked", "attempts", "pulls", "backfills", "erasures", "retired")
 
 
 def cutoffs() -> dict[str, datetime]:
@@ -81,7 +77,6 @@ class Prune:
             counts["retired"] = count_retired()
         elif not self._is_over():
             counts["retired"] = erase_retired(self.unerased)
-            counts["resumed"] = resume_canceled()
         return counts
 
     def _statements(self, states: tuple[State, ...], before: datetime) -> int:
@@ -144,31 +139,6 @@ def _retired() -> Iterator[int]:
         last = retired[-1]
         rows = LearnerCourse.objects.filter(user_id__in=retired, sequence__gt=0).order_by()
         yield from sorted(edx_platform.retired_for_good(names, rows.values_list("user_id", flat=True).distinct()))
-
-
-def resume_canceled() -> int:
-    """Re-notice learners held as retired who no longer are; return the number of their courses."""
-    noticed = 0
-    notice = partial(_notice_again, config.retired_names())
-    # List every site that has a row, so that the index beginning with the site is used.
-    sites = set(LearnerCourse.objects.values_list("site_id", flat=True).order_by().distinct())
-    held = LearnerCourse.objects.filter(site_id__in=sites, hold_reason=HoldReason.RETIRED)
-    for page in pages(held, "user_id", "course_key", size=AT_ONCE):
-        parts, _broken = apart(Boundary.LEARNER, page, notice)
-        noticed += sum(parts)
-    return noticed
-
-
-def _notice_again(names: RetiredNames, held: Sequence[tuple[Any, ...]]) -> int:
-    user_ids = {user_id for _, user_id, _ in held}
-    learners = edx_platform.learners(user_ids)
-    gone = edx_platform.retiring(user_ids) | {user_id for user_id, one in learners.items() if names.has(one)}
-    back = [(user_id, key) for _, user_id, key in held if user_id in learners and user_id not in gone]
-    now = timezone.now()
-    Notice.objects.bulk_create(
-        Notice(user_id=user_id, course_key=key, reason=Reason.BACKFILL, noticed_at=now) for user_id, key in back
-    )
-    return len(back)
 
 
 # --- erasure requests ------------------------------------------------------------------------------------------------

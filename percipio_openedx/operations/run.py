@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from typing import NamedTuple, TypeVar
 from uuid import uuid4
@@ -18,6 +17,7 @@ from django.utils import timezone
 from edx_django_utils.monitoring import set_custom_attribute
 
 from percipio_openedx.bulkheads import Boundary, bulkhead
+from percipio_openedx.operations.problem_kinds import Step
 
 logger = logging.getLogger(__name__)
 
@@ -27,18 +27,6 @@ T = TypeVar("T")
 AFTER_A_BROKEN_STEP = timedelta(seconds=60)
 # The run slots, in the LMS's shared cache.
 SLOT_KEY = "percipio_openedx:slot:%d"
-
-
-class Step(StrEnum):
-    """The steps of a pass; none prevents the others."""
-
-    OBSERVING = "observing"
-    REBUILDING = "rebuilding"
-    DELIVERING = "delivering"
-    CATALOG = "catalog"
-    BACKFILLING = "backfilling"
-    SWEEPING = "sweeping"
-    ALERTING = "alerting"
 
 
 @dataclass(slots=True)

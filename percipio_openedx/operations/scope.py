@@ -1,33 +1,20 @@
-"""Select a backfill's scope, and forecast what it would report without storing anything."""
+"""The scope of a walk: which learners in which course runs, at which sites, and how many in one pass."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache, partial
-from itertools import chain
-from typing import Any
-
-from django.utils import timezone
+from functools import cache
 
 from percipio_openedx import config, edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage, reason_of
+from percipio_openedx.bulkheads import is_outage
 from percipio_openedx.config import Configuration
-from percipio_openedx.data import Course
-from percipio_openedx.db import rolled_back
 from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
-from percipio_openedx.models.learner_course import LearnerCourse
-from percipio_openedx.reporting.facts import CourseBook
-from percipio_openedx.reporting.findings import LearnerFinding
-from percipio_openedx.reporting.observe import examine
-
-# Learners of a course examined together.
-AT_ONCE = 200
 
 # Enrollment id, user id, creation time.
 Enrolled = tuple[int, int, datetime | None]
@@ -102,28 +89,19 @@ class Sites:
         """Return a course run's configuration, or None, or raise ``PercipioConfigurationError``."""
         return self._in_force(self._site_of(edx_platform.org_of(course_key)))
 
-    def courses(self, scope: Scope) -> tuple[dict[str, int], dict[str, str]]:
-        """Return the enrollments of a scope's course runs whose sites report, and why a site is unknown.
+    def courses(self, scope: Scope) -> dict[str, int]:
+        """Return the numbers of enrollments in a scope's course runs whose sites report.
 
         Raises ``PlatformUnavailable``, and ``PercipioConfigurationError`` where a site is misconfigured.
         """
         counts = edx_platform.enrollment_counts(scope.user_id)
-        found, unknown = {}, {}
-        for course_key in sorted(key for key in counts if self.is_in(scope, key)):
-            with bulkhead(Boundary.COURSE) as contained:
-                if self.configuration(course_key) is not None:
-                    found[course_key] = counts[course_key]
-            if contained.error is not None:
-                raise_if_everybodys(contained.error)
-                unknown[course_key] = contained.reason
-        return found, unknown
+        chosen = sorted(key for key in counts if self.is_in(scope, key))
+        return {key: counts[key] for key in chosen if self.configuration(key) is not None}
 
     def is_in(self, scope: Scope, course_key: str) -> bool:
         """Return whether a course run is in scope, as far as its key says."""
         if scope.course_keys and course_key not in scope.course_keys:
             return False
-        if not scope.org and scope.site_id is None:
-            return True
         try:
             org = edx_platform.org_of(course_key)
         except PlatformUnavailable:
@@ -140,82 +118,15 @@ def raise_if_everybodys(error: Exception) -> None:
         raise PlatformUnavailable("the database", f"failed with {type(error).__name__}") from error
 
 
-@dataclass(slots=True)
-class Forecast:
-    """``enrollments`` counts the scope; ``examined`` those for which the reports, or why not, are known.
+class Limit(threading.Event):
+    """Set once a pass has no time left (``time.monotonic()``), or has walked through ``most`` enrollments."""
 
-    ``failed_courses`` are course runs that the LMS could not read, with the reason.
-    """
+    def __init__(self, deadline: float, most: int) -> None:
+        super().__init__()
+        self._deadline, self._left = deadline, most
 
-    courses: int = 0
-    enrollments: int = 0
-    examined: int = 0
-    statements: Counter[str] = field(default_factory=Counter)
-    held: Counter[str] = field(default_factory=Counter)
-    failed_courses: dict[str, str] = field(default_factory=dict)
+    def count(self, enrollments: int) -> None:
+        self._left -= enrollments
 
-    def plain(self) -> dict[str, Any]:
-        counts = {"courses": self.courses, "enrollments": self.enrollments, "examined": self.examined}
-        failed_courses = {"failed_courses": self.failed_courses} if self.failed_courses else {}
-        return {**counts, "statements": dict(self.statements), "held": dict(self.held), **failed_courses}
-
-
-def forecast(scope: Scope, sample: int, stop: threading.Event, on_examined: Callable[[int], object] = int) -> Forecast:
-    """Count and examine the scope.
-
-    ``sample`` limits the learners in courses examined, spread evenly over the courses. ``stop`` is checked between
-    courses, ``on_examined`` called with the number just examined. Raises as ``Sites.courses``.
-    """
-    sites = Sites()
-    counts, unknown = sites.courses(scope)
-    found = Forecast(courses=len(counts), enrollments=sum(counts.values()), failed_courses=unknown)
-    each = max(1, sample // max(1, len(counts)))
-    for course_key in counts:
-        left = sample - found.examined
-        if stop.is_set() or not left:
-            break
-        configuration = sites.configuration(course_key)
-        if configuration is None:
-            continue
-        with bulkhead(Boundary.COURSE) as contained:
-            for count in _course(found, scope, configuration, course_key, min(each, left)):
-                on_examined(count)
-        if contained.error is not None:
-            raise_if_everybodys(contained.error)
-            found.failed_courses[course_key] = contained.reason
-    return found
-
-
-def _course(found: Forecast, scope: Scope, configuration: Configuration, course_key: str, most: int) -> Iterator[int]:
-    courses, after, done = CourseBook(), 0, 0
-    while rows := edx_platform.enrollments_after(course_key, after, min(AT_ONCE, most - done), scope.user_id):
-        after = rows[-1][0]
-        done += len(rows)
-        user_ids = sorted(scope.learners(course_key, rows))
-        # First the course: if it cannot be read, no learner is at fault.
-        course = courses.get(course_key)
-        work = partial(_examined, configuration, course_key, course)
-        parts, broken = apart(Boundary.LEARNER, user_ids, work)
-        for finding in chain.from_iterable(parts):
-            found.statements.update(str(milestone.kind) for milestone, _ in finding.statements)
-            found.held.update([str(finding.hold)] if finding.hold else [])
-        found.held.update(reason_of(error) for error in broken.values())
-        found.examined += len(user_ids)
-        yield len(rows)
-        edx_platform.forget_request()
-
-
-def _examined(
-    configuration: Configuration, course_key: str, course: Course | None, user_ids: Sequence[int]
-) -> list[LearnerFinding]:
-    """Examine, and roll back what the platform writes on the way (an external id on its first use)."""
-    with rolled_back():
-        rows = _rows(configuration.site_id, course_key, user_ids)
-        return examine(configuration, course_key, course, rows, timezone.now())
-
-
-def _rows(site_id: int, course_key: str, user_ids: Sequence[int]) -> dict[int, LearnerCourse]:
-    root = config.lms_root()
-    rows = {user_id: LearnerCourse.begun(root, user_id, course_key, site_id) for user_id in user_ids}
-    known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
-    return rows | {row.user_id: row for row in known}
+    def is_set(self) -> bool:
+        return self._left <= 0 or time.monotonic() >= self._deadline or super().is_set()

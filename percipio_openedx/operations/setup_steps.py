@@ -17,10 +17,11 @@ from percipio_openedx import __version__, config
 from percipio_openedx.config import Configuration
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.configuration import Account, PercipioConfiguration
-from percipio_openedx.operations import connection_check, problems, reach_sentences, sites, status
+from percipio_openedx.operations import connection_check, problems, reach, sites, status
 from percipio_openedx.operations.checks import CheckResult
-from percipio_openedx.operations.problems import Problem, ProblemCode, Severity
-from percipio_openedx.operations.reach_sentences import Said
+from percipio_openedx.operations.problem_kinds import ProblemCode, Severity
+from percipio_openedx.operations.problems import Problem
+from percipio_openedx.operations.reach import Said
 from percipio_openedx.operations.sites import InForce, SiteStatus
 
 # Seconds for which it is remembered that a connection was tested, or a statement previewed.
@@ -112,7 +113,7 @@ def examine(site_id: int, now: datetime, tests: Mapping[str, ConnectionTest] | N
         if one.configuration is not None:
             one.test = (tests or {}).get(one.account) or cache.get(_test_key(one.configuration))
     here = [one for one in problems.find(snapshot) if one.site_id in (None, site_id)]
-    said = reach_sentences.whom(meant) if meant is not None else Said("")
+    said = reach.whom(meant) if meant is not None else Said("")
     setup = SiteSetup(snapshot.sites[site_id], row, meant, found, said, here)
     setup.steps = list(_in_order(_steps(setup)))
     return setup
@@ -128,25 +129,23 @@ def meant_for(site_id: int) -> InForce:
 
 def connections(site_id: int) -> Iterator[SiteConnection]:
     """Yield the credentials of a site, or those of its accounts."""
-    row, accounts = PercipioConfiguration.newest(site_id), Account.in_order([site_id])
+    values, accounts = config.values_of(PercipioConfiguration.newest(site_id)), Account.in_order([site_id])
+    if not accounts:
+        is_given = any(values[name] for name in ("partner_name", "client_id", "client_secret"))
+        yield _connection(site_id, "", values if is_given else None)
     for account in accounts:
-        values, connection = config.account_values(config.values_of(row), account), SiteConnection(account.name)
-        if account.enabled:
-            _build(connection, site_id, values)
-        yield connection
-    if accounts:
-        return
-    values, connection = config.values_of(row), SiteConnection()
-    if any(values[name] for name in ("partner_name", "client_id", "client_secret")):
-        _build(connection, site_id, values)
-    yield connection
+        yield _connection(site_id, account.name, config.account_values(values, account) if account.enabled else None)
 
 
-def _build(connection: SiteConnection, site_id: int, values: Mapping[str, object]) -> None:
+def _connection(site_id: int, account: str, values: Mapping[str, object] | None) -> SiteConnection:
+    """Return the credentials of a site or an account; without values they are not given, or switched off."""
+    found = SiteConnection(account)
     try:
-        connection.configuration = config.build(site_id, {**values, "learners": values["learners"] or "all"})
+        if values is not None:
+            found.configuration = config.build(site_id, {**values, "learners": values["learners"] or "all"})
     except PercipioConfigurationError as error:
-        connection.mistake = error.of_account(connection.account) if connection.account else error
+        found.mistake = error.of_account(account) if account else error
+    return found
 
 
 def _steps(setup: SiteSetup) -> Iterator[SetupStep]:

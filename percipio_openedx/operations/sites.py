@@ -27,7 +27,7 @@ InForce = Configuration | PercipioConfigurationError | None
 
 @dataclass(slots=True)
 class DestinationStatus:
-    """One destination: its statements by state, when its oldest waiting one was stored, and whether that is late.
+    """One destination: its unsettled statements by state, when the oldest of each was stored, and whether it is late.
 
     ``unknown_learners`` counts those whom Percipio does not know there, ``items`` those of the catalog by state;
     ``waiting`` statements are on their way still, ``parked`` ones refused by Percipio.
@@ -35,7 +35,7 @@ class DestinationStatus:
 
     row: Destination
     counts: dict[str, int] = field(default_factory=dict)
-    waiting_since: datetime | None = None
+    oldest: dict[str, datetime] = field(default_factory=dict)
     is_late: bool = False
     unknown_learners: int = 0
     items: dict[str, int] = field(default_factory=dict)
@@ -43,6 +43,10 @@ class DestinationStatus:
     @property
     def waiting(self) -> int:
         return sum(self.counts.get(state, 0) for state in OPEN_STATES)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        return min((at for state, at in self.oldest.items() if state in OPEN_STATES), default=None)
 
     @property
     def parked(self) -> int:

@@ -43,8 +43,6 @@ logger = logging.getLogger(__name__)
 
 # States counted: delivered, discarded or skipped statements need no attention.
 UNSETTLED = (*OPEN_STATES, State.PARKED)
-# Course runs of a misconfigured site passed over in search of the oldest notice that waits for a worker.
-MOST_COURSES = 100
 # Course runs that are named; any others are known by their keys.
 MOST_NAMED = 50
 # Destinations whose overdue statements are examined one by one, and how many; any others count as late.
@@ -148,18 +146,17 @@ def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datet
     before = now - waiting_time() - timedelta(seconds=config.gathering())
     # Times from a wrong clock do not tell how long a notice has waited.
     rows = failures.unhindered(now).filter(noticed_at__lte=now + MOST_AHEAD).order_by("pk")
-    passed_over: list[str] = []
-    while len(passed_over) <= MOST_COURSES:
-        found = rows.exclude(course_key__in=passed_over).values_list("course_key", "noticed_at").first()
-        if found is None or found[1] >= before:
-            return None
-        if mistaken is None:
-            configured = sites.configurations().items()
-            mistaken = {site_id for site_id, one in configured if isinstance(one, PercipioConfigurationError)}
-        if not (mistaken and _belongs_to(found[0], mistaken)):
-            return found[1]
-        passed_over.append(found[0])
-    return None
+    times = rows.values_list("noticed_at", flat=True)
+    oldest = times.first()
+    if oldest is None or oldest >= before:
+        return None
+    if mistaken is None:
+        configured = sites.configurations().items()
+        mistaken = {site_id for site_id, one in configured if isinstance(one, PercipioConfigurationError)}
+    if mistaken:
+        waiting = rows.filter(noticed_at__lt=before).order_by().values_list("course_key", flat=True).distinct()
+        oldest = times.exclude(course_key__in=[key for key in waiting if _belongs_to(key, mistaken)]).first()
+    return oldest if oldest is not None and oldest < before else None
 
 
 def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
@@ -194,13 +191,13 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
     }
     # List every destination, so that the queue's index is enough.
     rows = Statement.objects.filter(destination_id__in=list(found), state__in=UNSETTLED).order_by()
-    oldest: dict[int, int] = {}
+    firsts: dict[int, tuple[int, str]] = {}
     for pk, state, count, first in rows.values_list("destination_id", "state").annotate(Count("pk"), Min("pk")):
         found[pk].counts[state] = count
-        if state in OPEN_STATES:
-            oldest[pk] = min(first, oldest.get(pk, first))
-    for pk, stored_at in Statement.objects.filter(pk__in=oldest.values()).values_list("destination_id", "stored_at"):
-        found[pk].waiting_since = stored_at
+        firsts[first] = pk, state
+    for first, stored_at in Statement.objects.filter(pk__in=list(firsts)).values_list("pk", "stored_at"):
+        pk, state = firsts[first]
+        found[pk].oldest[state] = stored_at
     unknown = UnknownLearner.objects.order_by().values_list("destination_id").annotate(Count("pk"))
     for pk, count in unknown:
         if pk in found:
@@ -209,7 +206,7 @@ def _destinations(now: datetime, before: datetime) -> list[DestinationStatus]:
     for pk, state, count in items:
         if pk in found:
             found[pk].items[state] = count
-    for pk in _late(now, before, list(oldest)):
+    for pk in _late(now, before, [pk for pk, one in found.items() if one.waiting]):
         found[pk].is_late = True
     return list(found.values())
 

@@ -212,7 +212,7 @@ def _columns(row: PercipioConfiguration | Account | None, fields: tuple[str, ...
 
 def _destinations() -> Iterator[dict[str, Any]]:
     snapshot = status.take(timezone.now())
-    ages, organizations = _ages([found.row.pk for found in snapshot.destinations]), _organizations()
+    organizations = _organizations()
     for site in snapshot.sites.values():
         for found in site.destinations:
             row = found.row
@@ -224,20 +224,12 @@ def _destinations() -> Iterator[dict[str, Any]]:
                 "breaker": {name: getattr(row, name) for name in BREAKER},
                 "is_late": found.is_late,
                 "statements": [
-                    {"state": state, "count": count, "oldest_at": ages.get((row.pk, state))}
+                    {"state": state, "count": count, "oldest_at": found.oldest.get(state)}
                     for state, count in sorted(found.counts.items())
                 ],
                 "items": dict(sorted(found.items.items())),
                 "unknown_learners": found.unknown_learners,
             }
-
-
-def _ages(destinations: list[int]) -> dict[tuple[int, str], datetime]:
-    """Return when the oldest statement of each destination and state was stored."""
-    rows = Statement.objects.filter(destination_id__in=destinations, state__in=status.UNSETTLED).order_by()
-    firsts = rows.values_list("destination_id", "state").annotate(Min("pk"))
-    stored = dict(Statement.objects.filter(pk__in=[pk for *_, pk in firsts]).values_list("pk", "stored_at"))
-    return {(destination, state): stored[pk] for destination, state, pk in firsts if pk in stored}
 
 
 def _notices() -> dict[str, Any]:

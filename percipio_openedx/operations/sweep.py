@@ -8,7 +8,6 @@ for.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -16,18 +15,17 @@ from datetime import datetime, timedelta
 
 from django.db.models import Min
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from percipio_openedx import config
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.bulkheads import Boundary, apart
 from percipio_openedx.models.learner_course import LearnerCourse, Reason
 from percipio_openedx.models.operations import Sweep
 from percipio_openedx.models.statement import Statement
 from percipio_openedx.operations import sites
-from percipio_openedx.operations.scope import Enrolled, Scope
-from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Limit, Walk, Walked
-
-logger = logging.getLogger(__name__)
+from percipio_openedx.operations.scope import Enrolled, Limit, Scope
+from percipio_openedx.operations.walk import AT_ONCE_IN_A_PASS, Walk, Walked
 
 # Seconds and enrollments of one pass, and the time until the next part: less than a tenth of one worker, and a million
 # enrollments of whom nothing is new in about an hour.
@@ -69,11 +67,11 @@ class SweepWalk(Walk):
 
         Whose acts cannot be read is left to the next round: observing them might report history that nobody asked for.
         """
-        user_ids = [user_id for _, user_id, _ in rows]
+        user_ids = [user_id for _pk, user_id, _at in rows]
         known = LearnerCourse.objects.filter(user_id__in=user_ids, course_key=course_key)
         chosen = set(known.values_list("user_id", flat=True))
         others = [row for row in rows if row[1] not in chosen]
-        parts, _ = apart(Boundary.LEARNER, others, lambda part: self._scope.learners(course_key, part))
+        parts, _unknown = apart(Boundary.LEARNER, others, lambda part: self._scope.learners(course_key, part))
         return chosen.union(*parts)
 
 
@@ -97,34 +95,20 @@ def sweep_due(seconds: float | None = None, reporting: Callable[[], Iterable[int
     # In random order, so that no site waits for a larger one.
     for row in random.sample(rows, len(rows)):
         if is_due(row, timezone.now()) and not limit.is_set():
-            with bulkhead(Boundary.STEP) as contained:
-                _part(row, limit, done)
-            if contained.error is not None:
-                logger.warning("sweep waits site=%s problem=%s", row.site_id, contained.reason)
-                if not (isinstance(contained.error, PercipioConfigurationError) or is_outage(contained.error)):
-                    done.broken = contained.reason
-    done.next_at = _next_at(rows, timezone.now())
+            scope = Scope(site_id=row.site_id, since=row.since)
+            done.walk_on(SweepWalk(scope, row, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count))
+    now = timezone.now()
+    done.next_at = min((_next_at(row, now) for row in rows), default=None)
     if done.statements:
         # To be delivered by the next pass.
-        done.next_at = timezone.now()
+        done.next_at = now
     return done
 
 
-def _part(row: Sweep, limit: Limit, done: Walked) -> None:
-    scope = Scope(site_id=row.site_id, since=row.since)
-    walk = SweepWalk(scope, row, limit, size=AT_ONCE_IN_A_PASS, on_walked=limit.count)
-    try:
-        walk.work()
-    finally:
-        done.add(walk.part)
-
-
-def _next_at(rows: list[Sweep], now: datetime) -> datetime | None:
-    times = (
-        row.started_at + ROUND_EVERY if row.started_at is not None and not is_due(row, now) else now + PACE
-        for row in rows
-    )
-    return min(times, default=None)
+def _next_at(row: Sweep, now: datetime) -> datetime:
+    if row.started_at is None or is_due(row, now):
+        return now + PACE
+    return row.started_at + ROUND_EVERY
 
 
 def _rows(site_ids: list[int], now: datetime) -> list[Sweep]:
@@ -142,3 +126,20 @@ def _since(site_id: int, now: datetime) -> datetime:
     of_site = Statement.objects.filter(site_id=site_id, voided_by=None)
     first: datetime | None = of_site.aggregate(at=Min("stored_at"))["at"]
     return now if first is None else min(first, now)
+
+
+def described(sweep: Sweep | None) -> str:
+    """Return up to when a site is compared with the LMS, and how far the round in progress is."""
+    if sweep is None:
+        return _("not yet; the first pass of a worker begins")
+    said = [_("not once yet as a whole")]
+    if sweep.compared_until is not None:
+        said = [_("everything up to %(at)s") % {"at": f"{sweep.compared_until:%Y-%m-%d %H:%M} UTC"}]
+    if sweep.started_at is not None and sweep.finished_at is None:
+        text = ngettext(
+            "a round is under way: %(count)s enrollment so far, at %(course)s",
+            "a round is under way: %(count)s enrollments so far, at %(course)s",
+            sweep.enrollments_done,
+        )
+        said.append(text % {"count": sweep.enrollments_done, "course": sweep.course_key or "-"})
+    return "; ".join(said)

@@ -19,10 +19,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from percipio_openedx import edx_platform
-from percipio_openedx.bulkheads import Boundary, apart, bulkhead
+from percipio_openedx.bulkheads import Boundary, apart, bulkhead, is_outage
 from percipio_openedx.config import Configuration
 from percipio_openedx.data import Course
 from percipio_openedx.db import persistently
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.learner_course import Notice, Reason
 from percipio_openedx.models.operations import BackfillRun, Sweep
 from percipio_openedx.models.statement import unleased
@@ -51,20 +52,6 @@ PROGRESS = ("course_key", "enrollment_id", "enrollments_done", "observed", "stat
 WalkRow = BackfillRun | Sweep
 
 
-class Limit(threading.Event):
-    """Set once a pass has no time left (``time.monotonic()``), or has walked through ``most`` enrollments."""
-
-    def __init__(self, deadline: float, most: int) -> None:
-        super().__init__()
-        self._deadline, self._left = deadline, most
-
-    def count(self, enrollments: int) -> None:
-        self._left -= enrollments
-
-    def is_set(self) -> bool:
-        return self._left <= 0 or time.monotonic() >= self._deadline or super().is_set()
-
-
 @dataclass(slots=True)
 class Walked:
     """What a pass did.
@@ -83,6 +70,17 @@ class Walked:
         self.observed += other.observed
         self.statements += other.statements
         self.held += other.held
+
+    def walk_on(self, walk: Walk) -> str:
+        """Carry on with a walk in a worker's pass, behind a bulkhead; return what prevented it, ``''`` if nothing."""
+        with bulkhead(Boundary.STEP) as contained:
+            walk.work()
+        self.add(walk.part)
+        if contained.error is not None:
+            logger.warning("%s waits row=%s problem=%s", walk.reason, walk.run.pk, contained.reason)
+            if not (isinstance(contained.error, PercipioConfigurationError) or is_outage(contained.error)):
+                self.broken = contained.reason
+        return contained.reason
 
 
 class Walk:
@@ -224,10 +222,8 @@ class Walk:
     ) -> set[int]:
         """Return those with nothing to report: they need no lease, observation or write."""
         enrolled = {user_id: at for _, user_id, at in rows if at is not None and user_id in chosen}
-        with bulkhead(Boundary.LEARNER) as contained:
+        with bulkhead(Boundary.LEARNER, passes_outages=True):
             return nothing_new(configuration, course, enrolled, trusts_progress=not self.again)
-        if contained.error is not None:
-            raise_if_everybodys(contained.error)
         # One of them cannot be read: observing all of them shows which.
         return set()
 

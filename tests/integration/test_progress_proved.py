@@ -37,7 +37,7 @@ from percipio_openedx import edx_platform
 from percipio_openedx.data import Progress
 from percipio_openedx.edx_platform import at_once, course_facts
 from percipio_openedx.models import ProgressDifference
-from percipio_openedx.operations import doctor
+from percipio_openedx.operations import course_checks
 from percipio_openedx.reporting import course_progress
 from tests.integration.builders import KEY, a_course, a_learner, block, enrolled, progress_asked
 from tests.integration.random_courses import partition
@@ -145,14 +145,14 @@ def test_a_difference_puts_the_course_back_for_a_day(
     assert KEY in line
     assert row.difference in line
     assert not any(str(pk) in line.replace(KEY, "").replace(row.difference, "") for pk in learners)
-    assert any(KEY in one.seen and row.difference in one.seen for one in doctor.progress())
+    assert any(KEY in one.seen and row.difference in one.seen for one in course_checks.progress())
     # Whatever a worker has in its memory.
     edx_platform.forget_outlines()
     assert sorted(asked_of(course, learners, monkeypatch)) == learners
     with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1)):
         monkeypatch.undo()
         assert len(asked_of(course, learners, monkeypatch)) == 1
-        assert not any(KEY in one.seen for one in doctor.progress())
+        assert not any(KEY in one.seen for one in course_checks.progress())
 
 
 def test_two_tracks_have_two_outlines(course: CourseKey, learners: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,7 +310,7 @@ def test_what_is_not_certain_is_left_to_the_platform(
     with_partitions(course)
     happens(course, learners)
     assert sorted(asked_of(course, learners, monkeypatch)) == learners
-    (line,) = [one.seen for one in doctor.progress()]
+    (line,) = [one.seen for one in course_checks.progress()]
     assert reason in line
     assert KEY in line
 

@@ -12,7 +12,7 @@ from benchmarks.growth_rows import fill
 from benchmarks.pull import handler_reads
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import LearnerCourse
-from percipio_openedx.operations import retention, status
+from percipio_openedx.operations import status
 from percipio_openedx.operations.metrics import gauges
 from percipio_openedx.reporting import due
 
@@ -42,7 +42,6 @@ def test_the_queue_and_the_retired_by_a_few_entries_of_an_index() -> None:
     assert [row.pk for row in dispatcher._ready(now)] == [1]
     assert reads(lambda: dispatcher._ready(now)) < FEW
     assert reads(lambda: dispatcher._first_due(now)) < FEW
-    assert reads(retention.resume_canceled) < FEW
     assert reads(lambda: due.notice_rechecks(now)) < FEW
     assert reads(lambda: due._next_at(due.ReportSummary(), now)) < 2 * FEW
 

@@ -10,7 +10,7 @@ from percipio_openedx import reporting
 from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.operations import alerts
-from percipio_openedx.operations.run import Step
+from percipio_openedx.operations.problem_kinds import Step
 from percipio_openedx.reporting import due
 from tests.poison.errors import CANARY
 from tests.poison.model import Drawn

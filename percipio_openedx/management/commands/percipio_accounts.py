@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from percipio_openedx.capture import wake
-from percipio_openedx.config import AccountInForce, Configuration
+from percipio_openedx.config import AccountInForce
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.management.operator import (
     OperatorCommand,
@@ -51,42 +51,39 @@ class Command(OperatorCommand):
             return self._report_anew(site_id, options)
         if is_bounded:
             raise UsageError(_("--learner, --course and --account need --report-anew"))
-        is_well = True
-        for pk, one in configurations().items():
-            if site_id not in (None, pk):
-                continue
-            if isinstance(one, Configuration):
-                for account in one.accounts:
-                    is_well &= self._show(pk, account)
-            self._show_site(pk, one)
-            is_well &= not isinstance(one, PercipioConfigurationError)
-        return is_well
+        chosen = {pk: one for pk, one in configurations().items() if site_id in (None, pk)}
+        are_well = [self._show_site(pk, one) for pk, one in chosen.items()]
+        return all(are_well)
 
-    def _show_site(self, site_id: int, one: InForce) -> None:
-        """Say of a site without accounts that it has none, or why nothing can be said of it."""
+    def _show_site(self, site_id: int, one: InForce) -> bool:
+        """Show the accounts of a site, or why it has none; return whether nothing is wrong there."""
         site = site_name(site_id)
         if isinstance(one, PercipioConfigurationError):
             text = _("%(site)s: left out, its configuration is wrong: %(error)s")
             self.stderr.write(text % {"site": site, "error": one.message})
-        elif self.as_json or (one is not None and one.accounts):
-            return
-        elif one is None:
-            text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
+            return False
+        if one is not None and one.accounts:
+            are_well = [self._show(site_id, account) for account in one.accounts]
+            return all(are_well)
+        if not self.as_json:
+            text = _("%(site)s has no accounts: it reports with its own credentials")
+            if one is None:
+                text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
             self.say(text % {"site": site})
-        else:
-            self.say(_("%(site)s has no accounts: it reports with its own credentials") % {"site": site})
+        return True
 
     def _show(self, site_id: int, account: AccountInForce) -> bool:
         there = Destination.objects.filter(site_id=site_id, account=account.name)
         waiting = Statement.objects.open().filter(destination__in=list(there)).count()
         mistake = account.in_force.message if isinstance(account.in_force, PercipioConfigurationError) else ""
-        if self.as_json:
-            more = {"enabled": account.in_force is not None, "mistake": mistake, "waiting": waiting}
-            self.emit({**place_document(site_id, account.name), "learners": account.rule, **more})
-            return not mistake
         text = ngettext("%(count)s statement waits", "%(count)s statements wait", waiting) % {"count": waiting}
         state = _("switched off") if account.in_force is None else mistake or _("switched on")
-        self.say(f"{place_name(site_name(site_id), account.name)}: {account.rule or '?'}; {state}; {text}")
+        more = {"enabled": account.in_force is not None, "mistake": mistake, "waiting": waiting}
+        place = place_document(site_id, account.name)
+        self.tell(
+            {**place, "learners": account.rule, **more},
+            [f"{place_name(place['site_name'], account.name)}: {account.rule or '?'}; {state}; {text}"],
+        )
         return not mistake
 
     def _report_anew(self, site_id: int | None, options: Mapping[str, Any]) -> bool:
@@ -101,23 +98,20 @@ class Command(OperatorCommand):
             rows = rows.filter(site_id=site_id)
         with interruption() as stop:
             found = requeue.report_anew(rows, stop.is_set)
-        is_well = not found.refused and not stop.is_set()
         if found.done:
             wake.on_commit()
-        if self.as_json:
-            self.emit({"reported_again": found.done, "refused": dict(found.refused)})
-            return is_well
         text = ngettext(
             "%(count)s learner in a course is reported again.",
             "%(count)s learners in courses are reported again.",
             found.done,
         )
-        self.say(text % {"count": found.done})
+        said = [text % {"count": found.done}]
         for reason, count in sorted(found.refused.items()):
             text = ngettext(
                 "%(count)s learner in a course is not: %(reason)s.",
                 "%(count)s learners in courses are not: %(reason)s.",
                 count,
             )
-            self.say(text % {"count": count, "reason": requeue.REFUSALS[reason]})
-        return is_well
+            said.append(text % {"count": count, "reason": requeue.Refusal(reason).label})
+        self.tell({"reported_again": found.done, "refused": dict(found.refused)}, said)
+        return not found.refused and not stop.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
+from percipio_openedx.management.commands.percipio_run import counted
 from percipio_openedx.management.operator import (
     OperatorCommand,
     UsageError,
@@ -24,8 +25,8 @@ from percipio_openedx.management.operator import (
     site_option,
 )
 from percipio_openedx.operations import labels
-from percipio_openedx.operations.backfill import Backfill, begin, enrollments_in, unfinished
-from percipio_openedx.operations.scope import Forecast, Scope, forecast
+from percipio_openedx.operations.backfill import Backfill, Forecast, begin, enrollments_in, forecast, unfinished
+from percipio_openedx.operations.scope import Scope
 
 SAMPLE = 1000
 
@@ -70,31 +71,8 @@ class Command(OperatorCommand):
     def _forecast(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         with tqdm(desc="examined", unit=" learners", disable=None) as bar:
             found = forecast(scope, options["sample"] or sys.maxsize, stop, bar.update)
-        if self.as_json:
-            self.emit({**found.plain(), "interrupted": stop.is_set()})
-        else:
-            self._say_forecast(found)
+        self.tell({**found.plain(), "interrupted": stop.is_set()}, _forecast(found))
         return not stop.is_set()
-
-    def _say_forecast(self, found: Forecast) -> None:
-        text = _("Enrollments at sites that report: %(enrollments)s. Course runs: %(courses)s.")
-        self.say(text % {"enrollments": found.enrollments, "courses": found.courses})
-        kinds = labels.listed(
-            f"{count} {labels.of(labels.KINDS, kind)}" for kind, count in sorted(found.statements.items())
-        )
-        text = ngettext(
-            "Of %(count)s enrollment examined, this would be reported: %(kinds)s",
-            "Of %(count)s enrollments examined, this would be reported: %(kinds)s",
-            found.examined,
-        )
-        self.say(text % {"count": found.examined, "kinds": kinds or _("nothing")})
-        for reason, count in sorted(found.held.items()):
-            self.say(
-                _("held back: %(count)s. %(reason)s") % {"count": count, "reason": labels.of(labels.HOLDS, reason)}
-            )
-        for course_key, problem in sorted(found.failed_courses.items()):
-            text = _("could not be observed (%(problem)s): %(course)s")
-            self.say(text % {"course": course_named(course_key), "problem": problem})
 
     def _backfill(self, scope: Scope, options: Mapping[str, Any], stop: threading.Event) -> bool:
         before = None if options["restart"] else unfinished(scope)
@@ -118,34 +96,45 @@ class Command(OperatorCommand):
             work = Backfill(scope, run, stop, rate=options["rate"], on_walked=walked)
             is_finished = work.work()
         counts = {name: getattr(run, name) for name in ("observed", "statements", "held", "failed_courses")}
-        if self.as_json:
-            failed = {"failed": work.failed} if work.failed else {}
-            self.emit({"run": run.pk, "finished": is_finished, **counts, **failed, "courses": work.unread})
-        else:
-            self._sum_up(work, counts, is_finished=is_finished)
+        failed = {"failed": work.failed} if work.failed else {}
+        document = {"run": run.pk, "finished": is_finished, **counts, **failed, "courses": work.unread}
+        self.tell(document, _summed_up(work, counts, is_finished=is_finished))
         return is_finished and not run.failed_courses
 
-    def _sum_up(self, work: Backfill, counts: dict[str, int], *, is_finished: bool) -> None:
-        text = _("The back-fill was interrupted; called again with the same arguments it goes on.")
-        if work.is_taken:
-            text = _("The back-fill was stopped, or is carried out elsewhere now.")
-        if is_finished:
-            text = _("The back-fill is finished.")
-        self.say(text)
+
+def _forecast(found: Forecast) -> Iterator[str]:
+    text = _("Enrollments at sites that report: %(enrollments)s. Course runs: %(courses)s.")
+    yield text % {"enrollments": found.enrollments, "courses": found.courses}
+    kinds = labels.listed(
+        f"{count} {labels.of(labels.KINDS, kind)}" for kind, count in sorted(found.statements.items())
+    )
+    text = ngettext(
+        "Of %(count)s enrollment examined, this would be reported: %(kinds)s",
+        "Of %(count)s enrollments examined, this would be reported: %(kinds)s",
+        found.examined,
+    )
+    yield text % {"count": found.examined, "kinds": kinds or _("nothing")}
+    for reason, count in sorted(found.held.items()):
+        yield _("held back: %(count)s. %(reason)s") % {"count": count, "reason": labels.of(labels.HOLDS, reason)}
+    for course_key, problem in sorted(found.failed_courses.items()):
+        text = _("could not be observed (%(problem)s): %(course)s")
+        yield text % {"course": course_named(course_key), "problem": problem}
+
+
+def _summed_up(work: Backfill, counts: Mapping[str, int], *, is_finished: bool) -> Iterator[str]:
+    text = _("The back-fill was interrupted; called again with the same arguments it goes on.")
+    if work.is_taken:
+        text = _("The back-fill was stopped, or is carried out elsewhere now.")
+    if is_finished:
+        text = _("The back-fill is finished.")
+    yield text
+    yield counted(counts)
+    if work.failed:
         text = ngettext(
-            "%(count)s learner in a course was observed, %(held)s held back.",
-            "%(count)s learners in courses were observed, %(held)s held back.",
-            counts["observed"],
+            "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",
+            "of %(count)s learners something could not be found out; a worker tries again (see percipio_doctor)",
+            work.failed,
         )
-        self.say(text % {"count": counts["observed"], "held": counts["held"]})
-        text = ngettext("%(count)s statement is queued.", "%(count)s statements are queued.", counts["statements"])
-        self.say(text % {"count": counts["statements"]})
-        if work.failed:
-            text = ngettext(
-                "of %(count)s learner something could not be found out; a worker tries again (see percipio_doctor)",
-                "of %(count)s learners something could not be found out; a worker tries again (see percipio_doctor)",
-                work.failed,
-            )
-            self.say(text % {"count": work.failed})
-        for course_key in work.unread:
-            self.say(_("could not be observed (see the log): %(course)s") % {"course": course_named(course_key)})
+        yield text % {"count": work.failed}
+    for course_key in work.unread:
+        yield _("could not be observed (see the log): %(course)s") % {"course": course_named(course_key)}

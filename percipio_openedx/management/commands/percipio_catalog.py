@@ -84,12 +84,11 @@ class Command(OperatorCommand):
     def _list(self, items: Sequence[tuple[CatalogItem, Record]]) -> bool:
         for item, record in items:
             runs = [one.run.key for one in item.runs]
-            if self.as_json:
-                self.emit({"record": record.document(), "runs": runs, "held": list(record.gaps)})
-                continue
-            self.say(f"{record.content_id}  {record.title}  ({', '.join(runs)})")
-            for gap in record.gaps:
-                self.say("  " + _("held back: %(reason)s") % {"reason": labels.of(labels.GAPS, gap)})
+            lacks = ["  " + _("held back: %(reason)s") % {"reason": labels.of(labels.GAPS, gap)} for gap in record.gaps]
+            self.tell(
+                {"record": record.document(), "runs": runs, "held": list(record.gaps)},
+                [f"{record.content_id}  {record.title}  ({', '.join(runs)})", *lacks],
+            )
         held = sum(1 for _item, record in items if record.gaps)
         if not self.as_json:
             text = ngettext("%(count)s item, %(held)s held back", "%(count)s items, %(held)s held back", len(items))
@@ -100,19 +99,17 @@ class Command(OperatorCommand):
         """Show what is to be sent, held back, refused, or withdrawn; whether all that is offered is in Percipio."""
         is_well = True
         for sender, rows in push.differences(site):
+            where, place = _where(sender), _place(sender)
             for row in rows:
                 is_well = is_well and row.state == EntryState.WITHDRAWN
-                if self.as_json:
-                    names = ("content_id", "title", "state", "sent_at", "status", "answer")
-                    self.emit({**_where(sender), **{name: getattr(row, name) for name in names}})
-                    continue
-                state = row.get_state_display()
                 why = row.answer if row.state in (EntryState.WAITING, EntryState.REFUSED) else ""
                 why = why or " ".join(labels.of(labels.GAPS, gap) for gap in row.gaps)
-                self.say(f"{_place(sender)}: {state}: {row.content_id}  {row.title}  {why}".rstrip())
+                text = f"{place}: {row.get_state_display()}: {row.content_id}  {row.title}  {why}"
+                names = ("content_id", "title", "state", "sent_at", "status", "answer")
+                self.tell({**where, **{name: getattr(row, name) for name in names}}, [text.rstrip()])
             if not self.as_json:
                 text = ngettext("%(place)s: %(count)s difference", "%(place)s: %(count)s differences", len(rows))
-                self.say(text % {"place": _place(sender), "count": len(rows)})
+                self.say(text % {"place": place, "count": len(rows)})
         return is_well
 
     def _push(self, site: Configuration, *, refused: bool) -> bool:
@@ -128,11 +125,8 @@ class Command(OperatorCommand):
                     push.push(sender, offered, sent, stop.is_set, bar.update, at_once=True)
                 done.counts += sent.counts
                 counts = {name: sent.counts[name] for name in ("sent", "refused", "later")}
-                if self.as_json:
-                    self.emit({**_where(sender), **counts})
-                else:
-                    text = _("%(place)s: %(sent)s sent, %(refused)s refused, %(later)s to be tried again")
-                    self.say(text % {"place": _place(sender), **counts})
+                text = _("%(place)s: %(sent)s sent, %(refused)s refused, %(later)s to be tried again")
+                self.tell({**_where(sender), **counts}, [text % {"place": _place(sender), **counts}])
         if done.counts["forward"]:
             wake.on_commit()
         states = Counter(row.state for _sender, rows in push.differences(site) for row in rows)

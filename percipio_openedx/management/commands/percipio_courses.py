@@ -53,16 +53,12 @@ def take_over(command: OperatorCommand, name: str, *, dry_run: bool) -> bool:
             command.stderr.write("\n".join(error.messages))
         command.stderr.write(_("Nothing was changed."))
         return False
-    if command.as_json:
-        command.emit({**asdict(taken), "dry_run": dry_run})
-        return True
     text = _("Course overrides: %(new)s new, %(changed)s changed, %(same)s unchanged.")
     if dry_run:
         text = _("Course overrides: %(new)s would be new, %(changed)s would be changed, %(same)s unchanged.")
-    command.say(text % asdict(taken))
-    for course_key in taken.freed:
-        text = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
-        command.say(text % {"course": course_key})
+    again = _("reported again: %(course)s (what was missed: percipio_backfill --course KEY-OF-EACH-RUN)")
+    said = [text % asdict(taken), *(again % {"course": course_key} for course_key in taken.freed)]
+    command.tell({**asdict(taken), "dry_run": dry_run}, said)
     return True
 
 

@@ -50,13 +50,9 @@ class Command(OperatorCommand):
         width = max(len(str(sign)) for sign in SIGNS.values())
         for found in examine(is_online=options["online"]):
             verdicts[found.verdict] += 1
-            if self.as_json:
-                self.emit(asdict(found))
-                continue
             seen = f": {found.seen}" if found.seen else ""
-            self.say(f"{SIGNS[found.verdict]!s:>{width}}  {found.name}{seen}")
-            if found.fix:
-                self.say(f"{'':{width}}  -> {found.fix}")
+            fix = [f"{'':{width}}  -> {found.fix}"] if found.fix else []
+            self.tell(asdict(found), [f"{SIGNS[found.verdict]!s:>{width}}  {found.name}{seen}", *fix])
         if not self.as_json:
             text = _("In sum: %(wrong)s wrong, %(doubtful)s to check, %(well)s ok.")
             self.say(text % {one.value: verdicts[one] for one in CheckVerdict})
@@ -68,15 +64,9 @@ class Command(OperatorCommand):
             document = support.bundle(is_online=is_online)
         text = json.dumps(document, ensure_ascii=False, indent=2)
         if file == "-":
-            if self.as_json:
-                self.emit(document)
-            else:
-                self.say(text)
+            self.tell(document, [text])
             return True
         write_private({Path(file): text + "\n"})
-        if self.as_json:
-            self.emit({"written": str(Path(file))})
-        else:
-            said = _("%(file)s is written. It holds no secret and nothing of a learner; read it before you send it.")
-            self.say(said % {"file": Path(file)})
+        said = _("%(file)s is written. It holds no secret and nothing of a learner; read it before you send it.")
+        self.tell({"written": str(Path(file))}, [said % {"file": Path(file)}])
         return True

@@ -13,7 +13,7 @@ from percipio_openedx.enums import Api
 from percipio_openedx.management.operator import OperatorCommand, UsageError, place_document
 from percipio_openedx.models.operations import ErasureRequest
 from percipio_openedx.operations.retention import open_erasures, tick_off
-from percipio_openedx.operations.sites import place_name, site_name
+from percipio_openedx.operations.sites import place_name
 
 
 class Command(OperatorCommand):
@@ -42,30 +42,24 @@ class Command(OperatorCommand):
             self.say(text % {"count": len(done)})
         rows = ErasureRequest.objects.order_by("pk") if options["all"] else open_erasures()
         for row in rows.iterator():
-            if self.as_json:
-                self._emit(row)
-            else:
-                self._show(row)
+            self._show(row)
         is_well = not open_erasures().exists()
         if is_well and not self.as_json:
             self.say(_("No erasure request is open."))
         return is_well
 
-    def _emit(self, row: ErasureRequest) -> None:
-        self.emit(
-            {
-                "id": row.pk,
-                **place_document(row.site_id, row.account),
-                "organization": row.organization,
-                "api": row.api,
-                "statements": row.statements,
-                "registrations": row.registrations.split(),
-                "erased_at": row.erased_at,
-                "done_at": row.done_at,
-            }
-        )
-
     def _show(self, row: ErasureRequest) -> None:
+        registrations = row.registrations.split()
+        document = {
+            "id": row.pk,
+            **place_document(row.site_id, row.account),
+            "organization": row.organization,
+            "api": row.api,
+            "statements": row.statements,
+            "registrations": registrations,
+            "erased_at": row.erased_at,
+            "done_at": row.done_at,
+        }
         state = _("done %(day)s") % {"day": f"{row.done_at:%Y-%m-%d}"} if row.done_at else _("to be asked for")
         text = ngettext(
             "%(id)s: %(state)s; erased here %(day)s; %(site)s, organization %(organization)s; %(statements)s statement",
@@ -73,18 +67,13 @@ class Command(OperatorCommand):
             "%(statements)s statements",
             row.statements,
         )
-        values = {
-            "id": row.pk,
-            "state": state,
-            "day": f"{row.erased_at:%Y-%m-%d}",
-            "site": place_name(site_name(row.site_id), row.account),
-        }
-        self.say(text % {**values, "organization": row.organization or "-", "statements": row.statements})
-        for registration in row.registrations.split():
-            self.say("  " + _("registration %(id)s") % {"id": registration})
+        values = {"state": state, "day": f"{row.erased_at:%Y-%m-%d}", "organization": row.organization or "-"}
+        said = [text % {**document, **values, "site": place_name(document["site_name"], row.account)}]
+        said += ["  " + _("registration %(id)s") % {"id": registration} for registration in registrations]
         if row.api == Api.TRACK:
             text = _(
                 "Some may have gone by the Track API, which carries no registration: name the learner’s id to "
                 "Skillsoft, from the LMS’s own retirement status, before the LMS cleans it up."
             )
-            self.say(f"  {text}")
+            said.append(f"  {text}")
+        self.tell(document, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ class Command(OperatorCommand):
             )
             texts |= written
         write_private(texts)
-        self._report(files, left_out)
+        document = {"files": files, "held": dict(left_out.held), "failed_courses": left_out.failed_courses}
+        self.tell(document, _summed_up(files, left_out))
         return not left_out.failed_courses and not {NO_TIME, ODD_ID} & set(left_out.held)
 
     def _found(self, site: Configuration, account: str) -> tuple[dict[str, list[Completion]], LeftOut]:
@@ -118,33 +119,31 @@ class Command(OperatorCommand):
                 bar.update()
         return found, left_out
 
-    def _report(self, files: list[dict[str, Any]], left_out: LeftOut) -> None:
-        if self.as_json:
-            self.emit({"files": files, "held": dict(left_out.held), "failed_courses": left_out.failed_courses})
-            return
-        if not files:
-            self.say(_("nobody has completed a course"))
-        for one in files:
-            count = one["completions"]
-            text = ngettext("%(count)s completion in %(files)s", "%(count)s completions in %(files)s", count)
-            self.say(text % {"count": count, "files": ", ".join(one["files"])})
-            if one["organization"]:
-                self.say("  " + _("for the organization %(organization)s") % {"organization": one["organization"]})
-        own = {
-            NO_TIME: _("Neither the time on task nor the course's duration is known. Give the course a duration."),
-            ODD_ID: _("The learner's id begins like a formula, and would not arrive as it is."),
-        }
-        for reason, count in sorted(left_out.held.items()):
-            text = own.get(reason) or labels.of(labels.HOLDS, reason)
-            said = ngettext(
-                "left out: %(count)s learner in a course: %(reason)s",
-                "left out: %(count)s learners in courses: %(reason)s",
-                count,
-            )
-            self.say(said % {"count": count, "reason": text})
-        for course_key, reason in left_out.failed_courses.items():
-            text = _("left out: %(course)s: %(reason)s")
-            self.say(text % {"course": course_named(course_key), "reason": reason})
+
+def _summed_up(files: list[dict[str, Any]], left_out: LeftOut) -> Iterator[str]:
+    if not files:
+        yield _("nobody has completed a course")
+    for one in files:
+        count = one["completions"]
+        text = ngettext("%(count)s completion in %(files)s", "%(count)s completions in %(files)s", count)
+        yield text % {"count": count, "files": ", ".join(one["files"])}
+        if one["organization"]:
+            yield "  " + _("for the organization %(organization)s") % {"organization": one["organization"]}
+    own = {
+        NO_TIME: _("Neither the time on task nor the course's duration is known. Give the course a duration."),
+        ODD_ID: _("The learner's id begins like a formula, and would not arrive as it is."),
+    }
+    for reason, count in sorted(left_out.held.items()):
+        text = own.get(reason) or labels.of(labels.HOLDS, reason)
+        said = ngettext(
+            "left out: %(count)s learner in a course: %(reason)s",
+            "left out: %(count)s learners in courses: %(reason)s",
+            count,
+        )
+        yield said % {"count": count, "reason": text}
+    for course_key, reason in left_out.failed_courses.items():
+        text = _("left out: %(course)s: %(reason)s")
+        yield text % {"course": course_named(course_key), "reason": reason}
 
 
 def _account(site: Configuration, name: str) -> Configuration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -31,34 +31,32 @@ class Command(OperatorCommand):
     def operate(self, options: Mapping[str, Any]) -> bool:
         user_id = learner_named(options["learner"])
         found = preview(user_id, course_run(options["course"]), afresh=options["afresh"])
-        if self.as_json:
-            self.emit(_document(found))
-        else:
-            self._show(found)
+        self.tell(_document(found), _shown(found))
         return found.configuration is not None and not found.hold
 
-    def _show(self, found: Preview) -> None:
-        if found.configuration is None:
-            text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
-            self.say(text % {"site": site_name(found.site_id)})
-            return
-        place = place_name(site_name(found.site_id), found.configuration.account)
-        course = found.course.name if found.course else ""
-        self.say(": ".join(part for part in (place, course) if part))
-        if found.hold:
-            self.say(_("not reported: %(reason)s") % {"reason": labels.of(labels.HOLDS, found.hold)})
-        if found.problem:
-            self.say(labels.of_problem(found.problem))
-        for milestone, built in found.statements:
-            self.say(labels.of_milestone(milestone.kind, milestone.value))
-            self.say(json.dumps(json.loads(built.body), indent=2, ensure_ascii=False))
-            track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
-            self.say(_("Track API: %(record)s") % {"record": track})
-        for one in found.unreported:
-            why = labels.of_unreported(one, found.configuration.policy.progress_step)
-            self.say(_("not due: %(kind)s: %(why)s") % {"kind": labels.of(labels.KINDS, one.kind), "why": why})
-        if not (found.hold or found.statements):
-            self.say(_("nothing new to report"))
+
+def _shown(found: Preview) -> Iterator[str]:
+    if found.configuration is None:
+        text = _("%(site)s reports nothing: there is no configuration, or it is switched off")
+        yield text % {"site": site_name(found.site_id)}
+        return
+    place = place_name(site_name(found.site_id), found.configuration.account)
+    course = found.course.name if found.course else ""
+    yield ": ".join(part for part in (place, course) if part)
+    if found.hold:
+        yield _("not reported: %(reason)s") % {"reason": labels.of(labels.HOLDS, found.hold)}
+    if found.problem:
+        yield labels.of_problem(found.problem)
+    for milestone, built in found.statements:
+        yield labels.of_milestone(milestone.kind, milestone.value)
+        yield json.dumps(json.loads(built.body), indent=2, ensure_ascii=False)
+        track = json.dumps(json.loads(built.track), ensure_ascii=False) if built.track else _("has no form for it")
+        yield _("Track API: %(record)s") % {"record": track}
+    for one in found.unreported:
+        why = labels.of_unreported(one, found.configuration.policy.progress_step)
+        yield _("not due: %(kind)s: %(why)s") % {"kind": labels.of(labels.KINDS, one.kind), "why": why}
+    if not (found.hold or found.statements):
+        yield _("nothing new to report")
 
 
 def _document(found: Preview) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext_lazy
 from tqdm import tqdm
 
 from percipio_openedx.management.operator import OperatorCommand, interruption
@@ -43,28 +43,13 @@ class Command(OperatorCommand):
         with interruption() as stop, tqdm(desc="deleted", unit=" rows", disable=None) as bar:
             prune = Prune(before, stop.is_set, bar.update, dry_run=options["dry_run"])
             counts = prune.run()
-        if self.as_json:
-            self.emit({**counts, "dry_run": options["dry_run"], "interrupted": stop.is_set()})
-        else:
-            self._say_counts(counts, dry_run=options["dry_run"])
-            if stop.is_set():
-                self.say(_("Interrupted; called again it goes on."))
+        text = _("would be deleted: %(what)s") if options["dry_run"] else _("deleted: %(what)s")
+        said = [text % {"what": LABELS[name] % {"count": count}} for name, count in counts.items() if count]
+        said = said or [_("Nothing is to be deleted.")]
+        if stop.is_set():
+            said.append(_("Interrupted; called again it goes on."))
+        self.tell({**counts, "dry_run": options["dry_run"], "interrupted": stop.is_set()}, said)
         for user_id, problem in prune.unerased.items():
             text = _("user %(id)s retired and could not be erased (%(problem)s)")
             self.stderr.write(text % {"id": user_id, "problem": problem})
         return not stop.is_set() and not prune.unerased
-
-    def _say_counts(self, counts: Mapping[str, int], *, dry_run: bool) -> None:
-        text = _("would be deleted: %(what)s") if dry_run else _("deleted: %(what)s")
-        for name, label in LABELS.items():
-            if counts[name]:
-                self.say(text % {"what": label % {"count": counts[name]}})
-        if resumed := counts["resumed"]:
-            said = ngettext(
-                "noticed anew: %(count)s course of a learner whose retirement was canceled",
-                "noticed anew: %(count)s courses of learners whose retirement was canceled",
-                resumed,
-            )
-            self.say(said % {"count": resumed})
-        if not any(counts.values()):
-            self.say(_("Nothing is to be deleted."))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from percipio_openedx.capture import wake
@@ -21,14 +21,6 @@ from percipio_openedx.models.destination import Place
 from percipio_openedx.operations import labels
 from percipio_openedx.operations.reconcile import Difference, Reconciliation, Tally
 from percipio_openedx.operations.sites import configurations, mistakes_of, place_name, site_name
-
-LABELS = {
-    Difference.MISSING: gettext_lazy("missing there"),
-    Difference.UNKNOWN: gettext_lazy("unknown here"),
-    Difference.DIFFERENT: gettext_lazy("different there"),
-    Difference.FORGOTTEN: gettext_lazy("there, and pruned here"),
-    Difference.ERASED: gettext_lazy("erased here, still there"),
-}
 
 
 class Command(OperatorCommand):
@@ -96,30 +88,28 @@ class Command(OperatorCommand):
             )
             reading.total = checking.total = work.believed()
             for found in work.run():
-                if self.as_json:
-                    self.emit({**place, **asdict(found)})
-                elif found.difference is not Difference.FORGOTTEN:
-                    kind = labels.of(labels.KINDS, found.kind)
-                    # The row's number says nothing to people.
-                    detail = "" if found.difference is Difference.MISSING else found.detail
-                    self.say(f"{LABELS[found.difference]}: {found.uuid} {kind} {detail}".rstrip())
-        if self.as_json:
-            self.emit({**place, **asdict(work.tally), "well": work.tally.is_well})
-        else:
-            self._sum_up(which, work.tally)
-        return work.tally
+                kind = labels.of(labels.KINDS, found.kind)
+                # The row's number says nothing to people, and what was pruned here is no difference to them.
+                detail = "" if found.difference is Difference.MISSING else found.detail
+                text = f"{found.difference.label}: {found.uuid} {kind} {detail}".rstrip()
+                said = [] if found.difference is Difference.FORGOTTEN else [text]
+                self.tell({**place, **asdict(found)}, said)
+        tally = work.tally
+        self.tell({**place, **asdict(tally), "well": tally.is_well}, _summed_up(which, tally))
+        return tally
 
-    def _sum_up(self, site: str, tally: Tally) -> None:
-        counts = labels.listed(f"{tally.counts[kind]} {text}" for kind, text in LABELS.items())
-        text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
-        self.say(text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts})
-        if tally.queued:
-            text = ngettext(
-                "%(site)s: %(count)s statement requeued", "%(site)s: %(count)s statements requeued", tally.queued
-            )
-            self.say(text % {"site": site, "count": tally.queued})
-        elif tally.counts[Difference.MISSING]:
-            self.say(_("run again with --fix to send what is missing again"))
+
+def _summed_up(site: str, tally: Tally) -> Iterator[str]:
+    counts = labels.listed(f"{tally.counts[kind]} {kind.label}" for kind in Difference)
+    text = _("%(site)s: %(read)s read there, %(checked)s delivered here: %(counts)s")
+    yield text % {"site": site, "read": tally.read, "checked": tally.checked, "counts": counts}
+    if tally.queued:
+        text = ngettext(
+            "%(site)s: %(count)s statement requeued", "%(site)s: %(count)s statements requeued", tally.queued
+        )
+        yield text % {"site": site, "count": tally.queued}
+    elif tally.counts[Difference.MISSING]:
+        yield _("run again with --fix to send what is missing again")
 
 
 def _name(place: Place) -> str:

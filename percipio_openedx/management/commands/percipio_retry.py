@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -60,7 +60,8 @@ class Command(OperatorCommand):
             self.stderr.write(text % {"count": named - count})
         if options["dry_run"]:
             none = dict.fromkeys(("queued", "destinations", "observations"), 0)
-            self._sum_up({"chosen": count, **none, "learners": learners.count()}, options)
+            done = {"chosen": count, **none, "learners": learners.count()}
+            self.tell({**done, "dry_run": True}, _summed_up(done, options))
             return count >= named
         tried = try_now(site_id) if options["now"] else ()
         # For every site: a waiting course is only read again.
@@ -72,48 +73,47 @@ class Command(OperatorCommand):
         if queued or tried or observed or found:
             wake.on_commit()
         done = {"chosen": count, "queued": queued + refused, "destinations": len(tried)}
-        self._sum_up({**done, "observations": observed, "learners": found}, options)
+        done |= {"observations": observed, "learners": found}
+        self.tell({**done, "dry_run": False}, _summed_up(done, options))
         return queued >= count >= named and not stop.is_set()
 
-    def _sum_up(self, done: dict[str, int], options: Mapping[str, Any]) -> None:
-        if self.as_json:
-            self.emit({**done, "dry_run": options["dry_run"]})
-            return
-        learners = ngettext(
-            "%(learners)s learner whom Percipio did not know",
-            "%(learners)s learners whom Percipio did not know",
-            done["learners"],
+
+def _summed_up(done: Mapping[str, int], options: Mapping[str, Any]) -> Iterator[str]:
+    learners = ngettext(
+        "%(learners)s learner whom Percipio did not know",
+        "%(learners)s learners whom Percipio did not know",
+        done["learners"],
+    )
+    if options["dry_run"]:
+        text = ngettext(
+            "%(chosen)s statement would be requeued.", "%(chosen)s statements would be requeued.", done["chosen"]
         )
-        if options["dry_run"]:
-            text = ngettext(
-                "%(chosen)s statement would be requeued.", "%(chosen)s statements would be requeued.", done["chosen"]
-            )
-            self.say(text % done)
-            if options["unknown"]:
-                self.say(_("%(who)s would be tried again.") % {"who": learners % done})
-            return
-        if done["chosen"] or done["queued"] or not (options["unknown"] or options["now"]):
-            text = ngettext(
-                "%(chosen)s statement chosen, %(queued)s requeued.",
-                "%(chosen)s statements chosen, %(queued)s requeued.",
-                done["chosen"],
-            )
-            self.say(text % done)
+        yield text % done
         if options["unknown"]:
-            self.say(_("Tried again: %(who)s.") % {"who": learners % done})
-        if options["now"]:
-            text = ngettext(
-                "%(destinations)s waiting destination is tried at once.",
-                "%(destinations)s waiting destinations are tried at once.",
-                done["destinations"],
-            )
-            self.say(text % done)
-            text = ngettext(
-                "%(observations)s observation that failed is tried at once.",
-                "%(observations)s observations that failed are tried at once.",
-                done["observations"],
-            )
-            self.say(text % done)
+            yield _("%(who)s would be tried again.") % {"who": learners % done}
+        return
+    if done["chosen"] or done["queued"] or not (options["unknown"] or options["now"]):
+        text = ngettext(
+            "%(chosen)s statement chosen, %(queued)s requeued.",
+            "%(chosen)s statements chosen, %(queued)s requeued.",
+            done["chosen"],
+        )
+        yield text % done
+    if options["unknown"]:
+        yield _("Tried again: %(who)s.") % {"who": learners % done}
+    if options["now"]:
+        text = ngettext(
+            "%(destinations)s waiting destination is tried at once.",
+            "%(destinations)s waiting destinations are tried at once.",
+            done["destinations"],
+        )
+        yield text % done
+        text = ngettext(
+            "%(observations)s observation that failed is tried at once.",
+            "%(observations)s observations that failed are tried at once.",
+            done["observations"],
+        )
+        yield text % done
 
 
 def _of_place(rows: Rows, options: Mapping[str, Any], site_id: int | None) -> Rows:

@@ -64,22 +64,24 @@ class Command(OperatorCommand):
         return True
 
     def _passed(self, done: Pass) -> bool:
-        if self.as_json:
-            self.emit({"next_at": done.next_at, "broken": done.broken, "counts": done.counts})
-        else:
-            self._say(done)
+        text = _("Due with the next notice.")
+        if done.next_at is not None:
+            text = _("The next pass is due at %(at)s.") % {"at": problems.at(done.next_at)}
+        self.tell(
+            {"next_at": done.next_at, "broken": done.broken, "counts": done.counts},
+            [_("%(done)s. %(next)s") % {"done": counted(done.counts), "next": text}],
+        )
         self.stdout.flush()
         for step, why in done.broken.items():
             text = _("%(step)s broke (%(why)s); the rest was done")
-            self.stderr.write(text % {"step": problems.STEPS.get(step, step), "why": why})
+            self.stderr.write(text % {"step": step.label, "why": why})
         return not done.broken
 
-    def _say(self, done: Pass) -> None:
-        said = [label % {"count": done.counts[name]} for name, label in COUNTS.items() if done.counts.get(name)]
-        done_now, text = labels.listed(said) or _("Nothing was due"), _("Due with the next notice.")
-        if done.next_at is not None:
-            text = _("The next pass is due at %(at)s.") % {"at": problems.at(done.next_at)}
-        self.say(_("%(done)s. %(next)s") % {"done": done_now, "next": text})
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return what was done, as a list of counts."""
+    said = [label % {"count": counts[name]} for name, label in COUNTS.items() if counts.get(name)]
+    return labels.listed(said) or _("Nothing was due")
 
 
 def pause_until(next_at: datetime | None) -> float:

@@ -122,7 +122,7 @@ def test_a_connection_that_works(examined: Callable[..., dict[str, CheckResult]]
         ("reach", 302, "Check the region"),
         ("token", 401, "The client id or the client secret is wrong, or they belong to another region"),
         ("token", 400, "The client id or the client secret is wrong, or they belong to another region"),
-        ("token", 404, "not the address of a token endpoint"),
+        ("token", 404, "not Percipio's token endpoint"),
         ("token", 429, "asks for a pause"),
         ("token", 503, "problems of its own"),
         ("token", 200, "not Percipio's token endpoint"),

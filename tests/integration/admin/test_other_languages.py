@@ -12,7 +12,7 @@ from django.utils import translation
 from percipio_openedx.admin.labels import LABELS
 from percipio_openedx.edx_platform import at_once
 from percipio_openedx.models import ErasureRequest
-from percipio_openedx.operations import doctor, labels
+from percipio_openedx.operations import course_checks, labels
 from percipio_openedx.reporting import course_progress
 from tests.integration.admin.test_pages import admin_url
 from tests.integration.admin.world import World
@@ -78,6 +78,6 @@ def test_what_leads_to_a_page_keeps_its_direction(world: World, everything: Clie
 def test_the_doctor_translates_why_a_course_is_asked_one_by_one(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course_progress, "reasons", lambda: {KEY: at_once.TOO_FEW})
     with translation.override("de"):
-        assert [str(one.seen) for one in doctor.progress()] == [
+        assert [str(one.seen) for one in course_checks.progress()] == [
             f"{KEY}: Es wird einzeln nach jedem Lernenden gefragt: zu wenige Lernende auf einmal"
         ]

@@ -17,7 +17,8 @@ from percipio_openedx.delivery import dispatcher
 from percipio_openedx.models import Alert, Statement
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, backfill, sweep
-from percipio_openedx.operations.run import Step, run_once, run_pass
+from percipio_openedx.operations.problem_kinds import Step
+from percipio_openedx.operations.run import run_once, run_pass
 from percipio_openedx.reporting import due
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.poison import CANARY, FEW, errors

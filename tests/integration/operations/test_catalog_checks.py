@@ -10,9 +10,9 @@ from django.utils import timezone
 from percipio_openedx import edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Account, CourseOverride, PercipioConfiguration
-from percipio_openedx.operations import reach, status
-from percipio_openedx.operations.catalog_checks import catalogs
+from percipio_openedx.operations import doctor, reach, status
 from percipio_openedx.operations.checks import CheckResult
+from percipio_openedx.operations.course_checks import catalogs
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.integration.catalog.overviews import an_overview
 
@@ -91,9 +91,9 @@ def test_a_missing_organization_is_said_before_anything_is_tried(site: Any) -> N
     site.PERCIPIO_ORGANIZATION_ID = ""
     offered(WELL)
     missing = "there is no organization id, and the catalog's address needs one"
-    assert said() == [("well", "1 item is offered"), ("wrong", missing)]
+    assert said() == [("wrong", missing), ("well", "1 item is offered")]
     site.PERCIPIO_CATALOG_PUSH = False
-    _offered, (verdict, seen) = said()
+    (verdict, seen), _offered = said()
     assert (verdict, "PERCIPIO_CATALOG_PUSH" in seen, missing in seen) == ("skipped", True, True)
 
 
@@ -126,4 +126,7 @@ def test_an_lms_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PlatformUnavailable("the list of courses")
 
     monkeypatch.setattr(edx_platform, "course_runs", broken)
-    assert said() == [("doubtful", "the list of courses is not available in this LMS")]
+    found = {one.name: (one.verdict.value, one.seen) for one in doctor.examine()}
+    assert found["LMS functions"] == ("doubtful", "the list of courses is not available in this LMS")
+    # What follows is examined all the same.
+    assert found["connection of example.com"][0] == "skipped"

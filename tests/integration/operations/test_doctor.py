@@ -316,9 +316,6 @@ def test_a_retired_learner_whose_notice_was_lost() -> None:
     assert retention.erase_retired({}) == 1
     assert set(LearnerCourse.objects.values_list("user_id", flat=True)) == {asking.pk, other.pk}
     assert ill() == {"erasure requests": "doubtful"}
-    # The other one asked, and took it back: what was held is looked at again.
-    assert retention.resume_canceled() == 1
-    assert list(Notice.objects.values_list("user_id", flat=True)) == [other.pk]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +340,6 @@ def test_a_retired_learner_is_found_by_the_names_that_the_lms_gives(
     get_user_model().objects.filter(pk=gone.pk).update(**account)
 
     assert ill() == {"retired learners": "wrong"}
-    assert retention.resume_canceled() == 1
     assert retention.erase_retired({}) == 1
     assert list(LearnerCourse.objects.values_list("user_id", flat=True)) == [other.pk]
 
@@ -351,19 +347,6 @@ def test_a_retired_learner_is_found_by_the_names_that_the_lms_gives(
 def test_erasures_to_ask_for() -> None:
     ErasureRequest.objects.create(site_id=1, registrations=str(uuid4()), statements=1, erased_at=timezone.now())
     assert ill() == {"erasure requests": "doubtful"}
-
-
-def test_a_course_that_cannot_be_completed(settings: Any) -> None:
-    learner = a_learner()
-    course = a_course(graded=False)
-    enrolled(learner, course)
-    Notice.objects.all().delete()
-    LearnerCourse.objects.create(user_id=learner.pk, course_key=str(course), site_id=1, registration=uuid4())
-    assert ill() == {}
-    settings.PERCIPIO_COMPLETED_ON = "passed"
-    assert ill() == {"ungraded courses of example.com": "doubtful"}
-    settings.PERCIPIO_COMPLETED_ON = "any"
-    assert ill() == {}
 
 
 def test_online(arriving: Sandbox, manage: Manage) -> None:

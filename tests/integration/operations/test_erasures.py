@@ -27,7 +27,7 @@ from percipio_openedx.models import (
 )
 from percipio_openedx.models.learner_course import registration_for
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import retention
+from percipio_openedx.operations.sweep import sweep_due
 from percipio_openedx.reporting import rebuild_due, report_due, retirement
 from percipio_sandbox import Sandbox
 from tests.integration.builders import a_course, a_learner, block, enrolled
@@ -190,8 +190,8 @@ def test_a_lost_notice_is_made_up_for(learner: Any, manage: Manage) -> None:
     assert ErasureRequest.objects.count() == 1
 
 
-def test_a_cancelled_retirement(learner: Any, manage: Manage) -> None:
-    """Asked, held back, taken back: nothing was erased, and what happened meanwhile is reported."""
+def test_a_cancelled_retirement(learner: Any, manage: Manage, settings: Any) -> None:
+    """Asked, held back, taken back: nothing was erased, and what happened meanwhile is found by the sweep."""
     deliver_due()
     status = ask_to_retire(learner)
     before = Statement.objects.count()
@@ -205,9 +205,9 @@ def test_a_cancelled_retirement(learner: Any, manage: Manage) -> None:
     learner.email = PERSONAL[2]
     learner.save()
     status.delete()
-    assert retention.resume_canceled() == 1
-    Notice.objects.update(noticed_at=timezone.now() - timedelta(minutes=5))
-    report_due()
+    settings.PERCIPIO_SWEEP = True
+    Notice.objects.all().delete()
+    sweep_due()
     assert LearnerCourse.objects.get().hold_reason == ""
     assert not ErasureRequest.objects.exists()
 

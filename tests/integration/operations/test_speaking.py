@@ -36,8 +36,8 @@ from percipio_openedx.models.catalog import EntryState
 from percipio_openedx.models.statement import State
 from percipio_openedx.operations import installation_checks, requeue
 from percipio_openedx.operations.checks import CheckVerdict
+from percipio_openedx.operations.problem_kinds import Step
 from percipio_openedx.operations.reconcile import Difference
-from percipio_openedx.operations.run import Step
 from percipio_openedx.reporting import report_due
 from percipio_sandbox import Sandbox
 from tests.integration.builders import KEY, a_course, a_learner, a_site, enrolled

@@ -1,9 +1,10 @@
-"""The doctor's checks of the catalog: what is held back, what Percipio cannot know, and ids that courses share."""
+"""The doctor's checks of learners and courses: who is reported, progress, the catalog, ids that courses share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Final
 
 from django.utils import timezone
@@ -16,59 +17,89 @@ from percipio_openedx.catalog.items import items, record
 from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import Offering, ReportedCourses
-from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
+from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride
-from percipio_openedx.operations import labels, reach, sites
+from percipio_openedx.operations import labels, problems, reach, retention, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
 from percipio_openedx.operations.status import Snapshot
+from percipio_openedx.reporting import course_progress
 from percipio_openedx.statements.content import course_slug
 
-# Content ids named individually.
+# Courses and content ids named individually.
 MOST_NAMED: Final = 20
 _COURSE: Final = re.compile(r"(?:course|ccx)-v1:(?P<org>[^+]+)\+(?P<number>[^+]+)\+.+")
 
 
-def shared_slugs(site_id: int) -> dict[str, list[str]]:
-    """Return the slugs that several courses of a site share, with their courses (``course:Org+Course``).
+def progress() -> Iterator[CheckResult]:
+    """Yield the courses whose learners' progress is asked one by one, and why."""
+    name = _("progress")
+    for row in course_progress.differing().order_by("course_key")[:MOST_NAMED]:
+        seen = _("%(course)s: counted otherwise than by the LMS (%(difference)s); asked learner by learner for a day")
+        values = {"course": row.course_key, "difference": row.difference}
+        yield doubtful(name, seen % values, _("Report it to the authors of the plugin, with the LMS's release."))
+    seen = _("%(course)s: asked learner by learner: %(reason)s")
+    for course_key, reason in sorted(course_progress.reasons().items())[:MOST_NAMED]:
+        yield well(name, seen % {"course": course_key, "reason": _(reason)})
 
-    A course to which an operator gave an id of its own shares none. One query for all course keys of the LMS. Raises
-    ``PlatformUnavailable``.
-    """
-    keys = edx_platform.run_keys(("course-v1:", "ccx-v1:"))
-    courses = {(found["org"], found["number"]) for key in keys if (found := _COURSE.fullmatch(key))}
-    named = CourseOverride.objects.filter(course_key__startswith=ALL_RUNS).exclude(content_id="")
-    has_own_id = set(named.values_list("course_key", flat=True))
-    owners = {org: config.site_id_for(org) for org, _number in courses}
-    found_courses: dict[str, list[str]] = {}
-    for org, number in sorted(courses):
-        course = f"{ALL_RUNS}{org}+{number}"
-        if owners[org] == site_id and course not in has_own_id:
-            found_courses.setdefault(course_slug(org, number), []).append(course)
-    return {slug: shared for slug, shared in found_courses.items() if len(shared) > 1}
+
+def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
+    """Yield whom each reporting site reports; others are named with their configuration."""
+    for site, one in snapshot.reporting:
+        name = _("learners of %(site)s") % {"site": site}
+        said = reach.whom(one, all_courses)
+        if said.at is None:
+            yield doubtful(name, said.sentence, _("See the LMS functions above."))
+        elif said.is_nobody:
+            yield doubtful(name, said.sentence, _("Check PERCIPIO_LEARNERS, and how learners are named to Percipio."))
+        else:
+            seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
+            yield well(name, seen)
+
+
+def retired_learners() -> Iterator[CheckResult]:
+    """Yield whether any retired learner is left unerased."""
+    name = _("retired learners")
+    if left := retention.count_retired():
+        seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
+        yield wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
+    else:
+        yield well(name, _("none is left here"))
 
 
 def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
     """Yield whether each content id of the sites with the rule ``slug`` is one course's alone."""
-    for site, one in snapshot.reporting:
-        if one.content_id != "slug":
-            continue
+    chosen = [(site, one) for site, one in snapshot.reporting if one.content_id == "slug"]
+    by_slug = _by_slug() if chosen else {}
+    for site, one in chosen:
         name = _("content ids of %(site)s") % {"site": site}
-        try:
-            shared = shared_slugs(one.site_id)
-        except PlatformUnavailable as error:
-            yield doubtful(name, str(error), _("See the LMS functions above."))
-            continue
-        for slug, courses in list(shared.items())[:MOST_NAMED]:
+        shared = [found for found in by_slug.items() if found[0][0] == one.site_id and len(found[1]) > 1]
+        for (_site_id, slug), courses in shared[:MOST_NAMED]:
             seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
             yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
         if not shared:
             yield well(name, _("each is one course's alone"))
 
 
+def _by_slug() -> dict[tuple[int, str], list[str]]:
+    """Return the courses of the LMS (``course:Org+Course``) by site and slug, but those with an id of their own."""
+    keys = edx_platform.run_keys(("course-v1:", "ccx-v1:"))
+    courses = {(found["org"], found["number"]) for key in keys if (found := _COURSE.fullmatch(key))}
+    named = CourseOverride.objects.filter(course_key__startswith=ALL_RUNS).exclude(content_id="")
+    has_own_id = set(named.values_list("course_key", flat=True))
+    site_of = cache(config.site_id_for)
+    found_courses: dict[tuple[int, str], list[str]] = {}
+    for org, number in sorted(courses):
+        course = f"{ALL_RUNS}{org}+{number}"
+        if course not in has_own_id:
+            found_courses.setdefault((site_of(org), course_slug(org, number)), []).append(course)
+    return found_courses
+
+
 def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResult]:
     """Yield for each site what Percipio cannot be sent of its catalog, and which reported courses it cannot know."""
+    yield from not_sent(snapshot.reporting)
     for site in snapshot.sites.values():
         name, reports = _("catalog of %(site)s") % {"site": site.name}, site.configuration is not None
         try:
@@ -80,9 +111,6 @@ def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResul
                 yield skipped(name, seen)
         except PercipioConfigurationError:
             continue  # the check of the site's configuration names it
-        except PlatformUnavailable as error:
-            yield doubtful(name, str(error), _("See the LMS functions above."))
-    yield from not_sent(snapshot.reporting)
 
 
 def not_sent(reporting: Iterable[tuple[str, Configuration]]) -> Iterator[CheckResult]:
