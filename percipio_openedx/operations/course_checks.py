@@ -16,9 +16,10 @@ from percipio_openedx.catalog.compare import runs_of
 from percipio_openedx.catalog.items import items, record
 from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
-from percipio_openedx.enums import Offering, ReportedCourses
+from percipio_openedx.enums import CompletedOn, Offering, ReportedCourses
 from percipio_openedx.exceptions import PercipioConfigurationError
 from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride
+from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import labels, problems, reach, retention, sites
 from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
@@ -29,6 +30,8 @@ from percipio_openedx.statements.content import course_slug
 
 # Courses and content ids named individually.
 MOST_NAMED: Final = 20
+# Course runs whose grading is checked.
+MOST_COURSES: Final = 200
 _COURSE: Final = re.compile(r"(?:course|ccx)-v1:(?P<org>[^+]+)\+(?P<number>[^+]+)\+.+")
 
 
@@ -56,6 +59,27 @@ def reported_learners(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[C
         else:
             seen = _("%(sentence)s (as of %(at)s)") % {"sentence": said.sentence, "at": problems.at(said.at)}
             yield well(name, seen)
+
+
+def ungraded_courses(snapshot: Snapshot) -> Iterator[CheckResult]:
+    """Yield courses without graded content: they never complete where completion means passing."""
+    for site, one in snapshot.reporting:
+        if one.policy.completed_on is not CompletedOn.PASSED:
+            continue
+        rows = LearnerCourse.objects.filter(site_id=one.site_id).order_by()
+        keys = list(rows.values_list("course_key", flat=True).distinct()[:MOST_COURSES])
+        courses = [edx_platform.course(key) for key in keys]
+        ungraded = [course.key for course in courses if course is not None and not course.is_graded]
+        if ungraded:
+            seen = _(
+                "%(ungraded)s of %(all)s course runs have nothing that is graded, such as %(example)s: they can be "
+                "started, but never completed"
+            )
+            yield doubtful(
+                _("ungraded courses of %(site)s") % {"site": site},
+                seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
+                _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
+            )
 
 
 def retired_learners() -> Iterator[CheckResult]:

@@ -69,6 +69,7 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from health(snapshot)
     yield from course_checks.reported_learners(snapshot, all_courses)
     yield from _asked(course_checks.retired_learners())
+    yield from _asked(course_checks.ungraded_courses(snapshot))
     yield from _asked(course_checks.catalogs(snapshot, all_courses))
     yield from _asked(course_checks.shared_ids(snapshot))
     yield from connections(snapshot, is_online=is_online)

@@ -318,6 +318,19 @@ def test_a_retired_learner_whose_notice_was_lost() -> None:
     assert ill() == {"erasure requests": "doubtful"}
 
 
+def test_a_course_that_cannot_be_completed(settings: Any) -> None:
+    learner = a_learner()
+    course = a_course(graded=False)
+    enrolled(learner, course)
+    Notice.objects.all().delete()
+    LearnerCourse.objects.create(user_id=learner.pk, course_key=str(course), site_id=1, registration=uuid4())
+    assert ill() == {}
+    settings.PERCIPIO_COMPLETED_ON = "passed"
+    assert ill() == {"ungraded courses of example.com": "doubtful"}
+    settings.PERCIPIO_COMPLETED_ON = "any"
+    assert ill() == {}
+
+
 @pytest.mark.parametrize(
     ("chosen", "account"),
     [
