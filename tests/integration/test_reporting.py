@@ -433,6 +433,33 @@ def test_what_is_told_is_kept() -> None:
     assert {row.observed_at is None for row in kept} == {False}
 
 
+def test_what_is_the_same_of_everybody_is_written_at_once_and_alike() -> None:
+    course = a_course()
+    columns = [field.name for field in LearnerCourse._meta.concrete_fields]
+    own = {"id", "user_id", "registration", "observed_at"}
+    stored, statements = [], []
+    # A class that enrolls, and the same beside a learner who has also passed.
+    for number, has_another in enumerate((False, True)):
+        learners = [a_learner(f"learner{number}-{place}") for place in range(3)]
+        for learner in learners:
+            enrolled(learner, course)
+        if has_another:
+            another = a_learner("another")
+            enrolled(another, course)
+            grade(another, course)
+        with CaptureQueriesContext(connection) as queries:
+            report_due()
+        table = LearnerCourse._meta.db_table
+        upserts = [one for one in queries if one["sql"].startswith("INSERT") and "UPDATE" in one["sql"]]
+        statements.append(sum(table in one["sql"] for one in upserts))
+        rows = LearnerCourse.objects.filter(user_id__in=[learner.pk for learner in learners])
+        stored += [{name: getattr(row, name) for name in columns if name not in own} for row in rows]
+    assert statements == [0, 1]
+    assert len(stored) == 6
+    assert all(one == stored[0] for one in stored)
+    assert stored[0]["reported_started"]
+
+
 def test_a_look_at_many_may_last_longer() -> None:
     now = timezone.now()
     ends = []
