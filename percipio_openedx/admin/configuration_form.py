@@ -189,10 +189,11 @@ class PercipioConfigurationForm(forms.ModelForm):  # type: ignore[type-arg]
         # Refuse a secret that everybody could decrypt. A site can still be switched off.
         if secret and (isinstance(secret, str) or cleaned["enabled"]) and (mistake := encryption.problem()):
             self.add_error("client_secret", mistake.message)
+        # With one address of its own the site inherits none of them.
+        addresses = SECRET_GOES_TO if any(cleaned.get(name) for name in SECRET_GOES_TO) else ()
+        own = (*addresses, *REQUIRED, *self.alone)
         for name, problem in mistakes(site.pk, values, self._may_lack(cleaned)).items():
             if name not in self.errors:
-                # A site that gives its own credentials inherits nothing that goes with them.
-                own = (*SECRET_GOES_TO, *REQUIRED, *self.alone)
                 if name not in self.fields or (cleaned[name] in (None, "") and name not in own):
                     setting = {"name": name.upper(), "problem": problem}
                     problem = gettext("The setting PERCIPIO_%(name)s %(problem)s") % setting

@@ -34,8 +34,6 @@ PAUSE_AFTER_FAILURE = 60.0
 FAREWELL = 2.0
 # Seconds between two checks of the whole LMS for late notices.
 WATCH_EVERY = 600
-# Seconds that a web process may spend on compacting them.
-COMPACTING = 5.0
 
 
 _warned_at: dict[str, float] = {}
@@ -135,7 +133,7 @@ def tell_of_late_notices() -> None:
     since = status.late_notice(now)
     if since is not None:
         logger.error("no worker observes notices since=%s (see percipio_doctor)", f"{since:%Y-%m-%dT%H:%M:%SZ}")
-        failures.compact(now - failures.LATE, time.monotonic() + COMPACTING)
+        failures.compact_late(now)
         alerts.check(at_once=True)
 
 

@@ -62,7 +62,7 @@ ACCEPTED, REFUSED, DOUBT = (
 # Names and words are compared in lower case and without separators.
 _ID = ("id", "statementid", "uuid")
 _INDEX = ("index", "position")
-_STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^code$")
+_STATUS = re.compile(r"(?:status|statuscode|httpcode)$|^(?:code|result|outcome)$")
 _FAILURE = re.compile(r"^err|fail|error|reject|invalid|refus|denied|exception|(?<!de)fault|^reasons?$")
 _SUCCESS = re.compile(r"stored$|accepted|(?<!un)succe|created$|saved|inserted|^ok$")
 _NEUTRAL = re.compile(r"^(?:ids?|uuids?|items?|data|records?|body|statementids?)$|(?:statements?|responses?|results?)$")
@@ -233,7 +233,8 @@ class _Reader:
         if _is_denial(verdict) or (context is REFUSED and signs):
             yield Remark("", REFUSED)
         elif context is None and verdict and (not self._partial or any(map(_FAILURE.search, signs))):
-            yield Remark("", ACCEPTED)
+            # A conflict of several is one's, and it is not said whose.
+            yield Remark("", DOUBT if verdict.status == 409 and self._sent > 1 else ACCEPTED)
         for name, value in signs.items():
             if name in counts:
                 is_of_all = context is None and value == (self._sent or value)

@@ -6,6 +6,7 @@ It is remembered, and so is what follows from it (``at_once``).
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -82,7 +83,7 @@ class Remembered(Generic[Value]):
     form.
 
     Arguments:
-        seconds: for how long, in each of the two.
+        seconds: for how long, wherever it is taken from.
         most: how many in the process.
     """
 
@@ -95,16 +96,16 @@ class Remembered(Generic[Value]):
         found: Value | None = self._here.get(key)
         if found is None:
             with suppress(PlatformUnavailable), platform("cache"):
-                found = cache.get(key)
-            if found is not None:
-                self._here.set(key, found)
+                until, found = cache.get(key, (0.0, None))
+                if found is not None:
+                    self._here.set(key, found, until - time.time())
         return found
 
     def set(self, text: str, value: Value) -> None:
         key = self._key(text)
         self._here.set(key, value)
         with suppress(PlatformUnavailable), platform("cache"):
-            cache.set(key, value, timeout=self._seconds)
+            cache.set(key, (time.time() + self._seconds, value), timeout=self._seconds)
 
     def forget(self) -> None:
         self._here.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -17,7 +18,7 @@ from percipio_openedx.catalog.items import items, record
 from percipio_openedx.catalog.push import without_organization
 from percipio_openedx.config import CatalogRules, Configuration
 from percipio_openedx.enums import CompletedOn, Offering, ReportedCourses
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import labels, problems, reach, retention, sites
@@ -68,8 +69,7 @@ def ungraded_courses(snapshot: Snapshot) -> Iterator[CheckResult]:
             continue
         rows = LearnerCourse.objects.filter(site_id=one.site_id).order_by()
         keys = list(rows.values_list("course_key", flat=True).distinct()[:MOST_COURSES])
-        courses = [edx_platform.course(key) for key in keys]
-        ungraded = [course.key for course in courses if course is not None and not course.is_graded]
+        ungraded = [key for key in keys if _is_ungraded(key)]
         if ungraded:
             seen = _(
                 "%(ungraded)s of %(all)s course runs have nothing that is graded, such as %(example)s: they can be "
@@ -80,6 +80,13 @@ def ungraded_courses(snapshot: Snapshot) -> Iterator[CheckResult]:
                 seen % {"ungraded": len(ungraded), "all": len(keys), "example": ungraded[0]},
                 _("Set PERCIPIO_COMPLETED_ON to course, or leave these courses out (percipio_courses)."),
             )
+
+
+def _is_ungraded(course_key: str) -> bool:
+    with suppress(PlatformUnavailable):
+        course = edx_platform.course(course_key)
+        return course is not None and not course.is_graded
+    return False
 
 
 def retired_learners() -> Iterator[CheckResult]:

@@ -155,14 +155,22 @@ def late_notice(now: datetime, mistaken: Collection[int] | None = None) -> datet
         mistaken = {site_id for site_id, one in configured if isinstance(one, PercipioConfigurationError)}
     if mistaken:
         waiting = rows.filter(noticed_at__lt=before).order_by().values_list("course_key", flat=True).distinct()
-        oldest = times.exclude(course_key__in=[key for key in waiting if _belongs_to(key, mistaken)]).first()
+        oldest = times.exclude(course_key__in=_of_sites(waiting, mistaken)).first()
     return oldest if oldest is not None and oldest < before else None
 
 
-def _belongs_to(course_key: str, site_ids: Collection[int]) -> bool:
-    with suppress(PlatformUnavailable):
-        return course_key != EVERY_COURSE and config.site_id_for(edx_platform.org_of(course_key)) in site_ids
-    return False
+def _of_sites(course_keys: Iterable[str], site_ids: Collection[int]) -> list[str]:
+    """Return the course runs that belong to these sites; none if the LMS does not say."""
+    try:
+        by_org, default = edx_platform.sites_by_org(), config.default_site_id()
+    except PlatformUnavailable:
+        return []
+    found = []
+    for key in course_keys:
+        with suppress(PlatformUnavailable):
+            if key != EVERY_COURSE and by_org.get(edx_platform.org_of(key), default) in site_ids:
+                found.append(key)
+    return found
 
 
 def _sites(more: Iterable[int]) -> dict[int, SiteStatus]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from percipio_openedx import edx_platform
 from percipio_openedx.bulkheads import MOST_ALONE, Boundary, bulkhead
-from percipio_openedx.data import Progress
+from percipio_openedx.data import Activity, Progress
 from percipio_openedx.edx_platform import CourseState
 from percipio_openedx.models.operations import ProgressDifference
 
@@ -147,18 +147,26 @@ def _is_proved(course_key: str, user: User, outline: str, counted: Progress, ask
 def _difference(course_key: str, user_id: int, outline: str) -> str:
     """Return how the two ways still differ for a learner, asked once more; ``''`` if not, or if that cannot be told.
 
-    A learner who has another outline by now proves nothing about this one.
+    A learner who has another outline by now, or who does something meanwhile, proves nothing.
     """
+    before = _fingerprint(course_key, user_id)
     users = edx_platform.users([user_id])
     ours = edx_platform.course_progress(course_key, users).by_outline.get(outline, {}).get(user_id)
     theirs = edx_platform.learner_progress(course_key, users[user_id])
-    if ours is None or theirs is None:
+    if ours is None or theirs is None or "" in before or _fingerprint(course_key, user_id) != before:
         return ""
     return ", ".join(
         f"{name} {mine} instead of {its}"
         for name, mine, its in zip(Progress._fields, ours, theirs, strict=True)
         if mine != its
     )
+
+
+def _fingerprint(course_key: str, user_id: int) -> tuple[str, str]:
+    """Return what a learner's progress depends on: the state, and the completions."""
+    states = edx_platform.course_state(course_key, edx_platform.users([user_id])).texts
+    activities = edx_platform.activities(course_key, [user_id])
+    return states.get(user_id, ""), activities.get(user_id, Activity()).version
 
 
 def _record(course_key: str, difference: str) -> None:

@@ -78,12 +78,13 @@ def report_due(deadline: float | None = None) -> ReportSummary:
     """Observe every learner and course run with a due notice or retry, until ``deadline`` (``time.monotonic()``)."""
     summary, courses = ReportSummary(), CourseBook()
     began = timezone.now()
-    with bulkhead(Boundary.STEP) as contained:
-        notice_rechecks(began)
-    if contained.error is not None:
-        summary.has_problem = True
-        summary.broken = "" if is_outage(contained.error) else contained.reason
-        logger.error("observing goes on without those whose time has come error=%s", contained.reason)
+    for name, act in (("those whose time has come", notice_rechecks), ("compacting notices", failures.compact_late)):
+        with bulkhead(Boundary.STEP) as contained:
+            act(began)
+        if contained.error is not None:
+            summary.has_problem = True
+            summary.broken = summary.broken if is_outage(contained.error) else contained.reason
+            logger.error("observing goes on without %s error=%s", name, contained.reason)
     for course_key, group in due_groups(began):
         if not _report_group(course_key, group, courses, summary, deadline):
             summary.next_at = timezone.now()
@@ -167,27 +168,41 @@ def _observe_course(
 
 
 def _report_everywhere(group: Group) -> bool:
-    """Erase retiring learners, and notice newly nameable ones where they are held; a bulkhead around each learner."""
-    user_ids = list(group.notices)
+    """Erase retiring learners, and notice newly nameable ones where they are held; a bulkhead around each learner.
+
+    Neither waits for the other. Raises the database's failure, after both: then no learner is blamed.
+    """
+    retiring = [one for one, rows in group.notices.items() if any(row.reason == Reason.RETIREMENT for row in rows)]
+    nameable = [one for one in group.notices if one not in retiring]
+    done: set[int] = set()
     broken: dict[int, Exception] = {}
-    with bulkhead(Boundary.LEARNER, passes_outages=True) as contained:
-        _, broken = apart(Boundary.LEARNER, user_ids, partial(_everywhere, group))
-    if contained.error is not None:
-        broken = dict.fromkeys(user_ids, contained.error)
+    outage: Exception | None = None
+    for act, user_ids in ((_erase, retiring), (_notice_again, nameable)):
+        with bulkhead(Boundary.LEARNER) as contained:
+            _, alone = apart(Boundary.LEARNER, user_ids, partial(act, group))
+            broken |= alone
+            done.update(set(user_ids) - set(alone))
+        if contained.error is not None and is_outage(contained.error):
+            outage = contained.error
+        elif contained.error is not None:
+            broken |= dict.fromkeys(user_ids, contained.error)
     problems = {user_id: Unobserved(reason_of(error)) for user_id, error in broken.items()}
-    failures.Known(EVERY_COURSE, user_ids).settle(set(user_ids) - set(broken), problems)
+    failures.Known(EVERY_COURSE, [*done, *broken]).settle(done, problems)
+    failures.course_is_well(EVERY_COURSE)
+    if outage is not None:
+        raise outage
     return True
 
 
-def _everywhere(group: Group, user_ids: Sequence[int]) -> None:
-    nameable = []
+def _erase(group: Group, user_ids: Sequence[int]) -> None:
     for user_id in user_ids:
-        if any(notice.reason == Reason.RETIREMENT for notice in group.notices[user_id]):
-            retirement.erase(user_id)
-        else:
-            nameable.append(user_id)
-    held = LearnerCourse.objects.filter(user_id__in=nameable).exclude(hold_reason="")
-    latest = {user_id: group.notices[user_id][-1] for user_id in nameable}
+        retirement.erase(user_id)
+        failures.delete(group.keys_of([user_id]))
+
+
+def _notice_again(group: Group, user_ids: Sequence[int]) -> None:
+    held = LearnerCourse.objects.filter(user_id__in=user_ids).exclude(hold_reason="")
+    latest = {user_id: group.notices[user_id][-1] for user_id in user_ids}
     Notice.objects.bulk_create(
         Notice(
             user_id=user_id,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -34,6 +35,10 @@ PAGE = 2000
 AT_ONCE = 200
 # A notice this old is not about to be taken up by a worker.
 LATE = timedelta(hours=1)
+# Seconds that a compaction may take, and between two of them in the whole LMS.
+COMPACTING = 15.0
+COMPACT_EVERY = 600
+COMPACTED_KEY = "percipio_openedx:compacted"
 # Pairs of learner and course that a compaction remembers: some 60 MB. Older ones are compared with these.
 MOST_REMEMBERED = 500_000
 
@@ -216,6 +221,17 @@ def delete(pks: Sequence[int]) -> int:
 def _delete(pks: Sequence[int]) -> int:
     with without_gap_locks():
         return Notice.objects.filter(pk__in=pks).delete()[0]
+
+
+def compact_late(now: datetime) -> int:
+    """Compact old notices for some seconds, unless the LMS did so recently; return the number deleted.
+
+    They grow old without a worker, and while their site is misconfigured or their course run backs off.
+    """
+    waits_since = Notice.objects.order_by("pk").values_list("noticed_at", flat=True).first()
+    if waits_since is None or waits_since > now - LATE or not cache.add(COMPACTED_KEY, 1, timeout=COMPACT_EVERY):
+        return 0
+    return compact(now - LATE, time.monotonic() + COMPACTING)
 
 
 def compact(before: datetime, deadline: float) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from completion.waffle import ENABLE_COMPLETION_TRACKING_SWITCH
 from django.db import transaction
 from edx_toggles.toggles.testutils import override_waffle_switch
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from percipio_openedx import edx_platform
 from percipio_openedx.edx_platform import at_once
+from percipio_openedx.edx_platform.course_facts import Remembered
 from tests.integration.random_courses import KEY, World
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +79,15 @@ def test_locked_hidden_and_closed_are_counted_alike() -> None:
     assert seen["outlines"] > 20
     assert seen["complete"] > 20
     assert seen["locked"] > 0
+
+
+def test_what_is_remembered_grows_no_older_by_being_taken_from_the_cache() -> None:
+    known: Remembered[int] = Remembered("test", seconds=600, most=10)
+    with time_machine.travel(datetime(2026, 5, 4, 8, tzinfo=UTC), tick=False) as clock:
+        known.set("course", 1)
+        # Another process.
+        known.forget()
+        clock.shift(590)
+        assert known.get("course") == 1
+        clock.shift(20)
+        assert known.get("course") is None

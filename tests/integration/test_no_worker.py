@@ -22,7 +22,7 @@ from percipio_openedx import checks
 from percipio_openedx.capture import notices, wake
 from percipio_openedx.models import Alert, Destination, Notice, ObservationFailure
 from percipio_openedx.models.learner_course import EVERY_COURSE, Reason
-from percipio_openedx.operations import alerts
+from percipio_openedx.operations import alerts, status
 from percipio_openedx.reporting import due, failures, report_due
 from percipio_openedx.reporting.observe import observe
 from tests.integration.builders import KEY, a_course, a_learner, enrolled
@@ -42,7 +42,7 @@ def _fresh() -> None:
     for thread in threading.enumerate():
         if thread.name == "percipio-wake":
             thread.join(30)
-    cache.delete(wake.WATCHED_KEY)
+    cache.delete_many([wake.WATCHED_KEY, failures.COMPACTED_KEY])
     # What failed a minute ago is not logged again.
     wake._warned_at.clear()
     alerts.forget()
@@ -217,6 +217,43 @@ def test_nothing_of_it_reaches_the_learner(monkeypatch: pytest.MonkeyPatch, capl
     act_of(2)
     assert Notice.objects.count() == 1
     assert "capture failed where=watch error=RuntimeError" in caplog.text
+
+
+def test_the_whole_lms_compacts_once_in_a_while() -> None:
+    for _ in range(3):
+        noticed(1)
+    assert failures.compact_late(timezone.now()) == 2
+    noticed(1)
+    assert failures.compact_late(timezone.now()) == 0
+    cache.delete(failures.COMPACTED_KEY)
+    assert failures.compact_late(timezone.now()) == 1
+
+
+@pytest.mark.parametrize("is_mistaken", [True, False])
+def test_what_waits_with_its_site_or_course_is_compacted_by_the_worker(settings: Any, is_mistaken: bool) -> None:
+    """Nobody looks for late notices there: they wait through no fault of a worker."""
+    for _ in range(5):
+        noticed(1)
+        noticed(2)
+    if is_mistaken:
+        settings.PERCIPIO_REGION = "mars"
+    else:
+        failures.note_course(KEY, "OSError")
+        ObservationFailure.objects.update(retry_at=timezone.now() + timedelta(minutes=50))
+    report_due()
+    assert sorted(Notice.objects.values_list("user_id", flat=True)) == [1, 2]
+
+
+def test_the_queries_for_a_late_notice_do_not_grow_with_the_courses(settings: Any) -> None:
+    settings.PERCIPIO_REGION = "mars"
+    counts = []
+    for number in range(12):
+        noticed(1, f"course-v1:DemoX+C{number}+1")
+        if number in (0, 11):
+            with CaptureQueriesContext(connection) as captured:
+                assert status.late_notice(timezone.now()) is None
+            counts.append(len(captured))
+    assert counts[0] == counts[1]
 
 
 def test_the_system_check(capsys: pytest.CaptureFixture[str]) -> None:

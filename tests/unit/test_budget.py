@@ -10,24 +10,24 @@ PACKAGE = Path(__file__).parents[2] / "percipio_openedx"
 
 # Room -> (lines, modules), blank lines and docstrings included, migrations left out. "" is the package's own folder.
 BUDGET = {
-    "": (1740, 14),
-    "admin": (3770, 19),
-    "capture": (320, 4),
-    "catalog": (1390, 9),
-    "config": (1410, 8),
-    "delivery": (3410, 15),
-    "edx_platform": (2100, 13),
+    "": (1670, 14),
+    "admin": (3580, 18),
+    "capture": (320, 3),
+    "catalog": (1350, 8),
+    "config": (1350, 7),
+    "delivery": (3400, 15),
+    "edx_platform": (2030, 10),
     "event_routing": (110, 3),
-    "launch": (260, 3),
+    "launch": (250, 2),
     "lrs": (950, 6),
-    "management": (1700, 17),
-    "models": (1650, 11),
-    "operations": (5640, 26),
-    "reporting": (3180, 18),
+    "management": (1620, 17),
+    "models": (1610, 9),
+    "operations": (5460, 26),
+    "reporting": (3110, 16),
     "settings": (340, 2),
-    "statements": (1690, 12),
+    "statements": (1700, 11),
 }
-WHOLE = (29_400, 180)
+WHOLE = (28_700, 167)
 
 
 def measure(paths: list[Path]) -> tuple[int, int]:

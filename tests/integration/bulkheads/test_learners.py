@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -21,8 +21,8 @@ from demo.learning.faults import Fault, broken
 from percipio_openedx import config, edx_platform
 from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models import Destination, LearnerCourse, Notice, ObservationFailure, Statement
-from percipio_openedx.models.learner_course import Reason
-from percipio_openedx.reporting import identity, milestones, report_due, retirement
+from percipio_openedx.models.learner_course import EVERY_COURSE, Reason
+from percipio_openedx.reporting import failures, identity, milestones, report_due, retirement
 from tests.integration.builders import KEY, a_course, a_learner, enrolled, one_by_one, progress_asked
 from tests.integration.test_reporting import complete, grade, hold, notice
 from tests.poison import CANARY, FEW, TEXTS, errors
@@ -551,3 +551,42 @@ def test_a_retired_learner_who_cannot_be_erased_is_named_by_prune(
     assert ran.code == 1
     assert f"user {learners[0].pk} retired and could not be erased (ValueError)" in ran.err
     assert reported() == ids(learners[0], *learners[3:])
+
+
+def test_one_locked_retirement_holds_up_no_other_and_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, locked, linked = (a_learner(name) for name in ("gone", "locked", "linked"))
+    LearnerCourse.begun("https://lms", linked.pk, KEY, 1, hold_reason="no_link").save()
+    Notice.objects.all().delete()
+    at = timezone.now() - timedelta(minutes=5)
+    for learner, reason in ((gone, Reason.RETIREMENT), (locked, Reason.RETIREMENT), (linked, Reason.SSO_LINK)):
+        Notice.objects.create(user_id=learner.pk, course_key=EVERY_COURSE, reason=reason, noticed_at=at)
+    erase, erased = retirement.erase, list[int]()
+
+    def lock(user_id: int) -> int:
+        erased.append(user_id)
+        if user_id == locked.pk:
+            raise OperationalError(1205, "Lock wait timeout exceeded")
+        return erase(user_id)
+
+    monkeypatch.setattr(retirement, "erase", lock)
+    for _ in range(2):
+        report_due()
+        assert list(Notice.objects.filter(course_key=EVERY_COURSE).values_list("user_id", flat=True)) == [locked.pk]
+    assert erased.count(gone.pk) <= 1
+    assert not ObservationFailure.objects.filter(user_id=locked.pk).exists()
+
+
+def test_what_breaks_for_all_of_them_once_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = a_learner("gone")
+    Notice.objects.all().delete()
+    at = timezone.now() - timedelta(minutes=5)
+    Notice.objects.create(user_id=learner.pk, course_key=EVERY_COURSE, reason=Reason.RETIREMENT, noticed_at=at)
+    with monkeypatch.context() as patch:
+        patch.setattr(failures.Known, "settle", lambda *_: 1 / 0)
+        report_due()
+    assert ObservationFailure.objects.of_courses().filter(course_key=EVERY_COURSE).exists()
+    Notice.objects.create(user_id=learner.pk, course_key=EVERY_COURSE, reason=Reason.RETIREMENT, noticed_at=at)
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        report_due()
+    assert not ObservationFailure.objects.exists()
+    assert not Notice.objects.filter(course_key=EVERY_COURSE).exists()

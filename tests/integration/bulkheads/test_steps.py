@@ -19,7 +19,7 @@ from percipio_openedx.models.statement import State
 from percipio_openedx.operations import alerts, backfill, sweep
 from percipio_openedx.operations.problem_kinds import Step
 from percipio_openedx.operations.run import run_once, run_pass
-from percipio_openedx.reporting import due
+from percipio_openedx.reporting import due, failures
 from tests.integration.builders import a_course, a_learner, enrolled
 from tests.poison import CANARY, FEW, errors
 
@@ -79,12 +79,21 @@ def test_the_others_are_done(monkeypatch: pytest.MonkeyPatch, step: Step) -> Non
     assert done.next_at <= timezone.now() + timedelta(seconds=60)
 
 
+# Done before anybody is observed.
+BEFORE = {"recheck": (due, "notice_rechecks"), "compaction": (failures, "compact_late")}
+
+
+@pytest.mark.parametrize("act", BEFORE)
 def test_what_is_done_before_observing_does_not_stop_it(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, act: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And is seen all the same: whoever waits for a day would wait for ever."""
-    monkeypatch.setattr(due, "notice_rechecks", lambda *_: breaking(ValueError(CANARY)))
+    done: list[str] = []
+    for name, (module, function) in BEFORE.items():
+        error = ValueError(CANARY) if name == act else None
+        monkeypatch.setattr(module, function, lambda *_, name=name, error=error: done.append(name) or breaking(error))
     found = run_pass()
+    assert done == list(BEFORE)
     assert found.broken == {Step.OBSERVING: "ValueError"}
     assert (Statement.objects.count(), statements(State.DELIVERED)) == (2, 2)
     assert found.next_at is not None
@@ -95,9 +104,9 @@ def test_what_is_done_before_observing_does_not_stop_it(
     assert run_pass().broken == {}
 
 
-def test_a_lock_before_observing_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    error = OperationalError(1205, "Lock wait timeout exceeded")
-    monkeypatch.setattr(due, "notice_rechecks", lambda *_: breaking(error))
+@pytest.mark.parametrize("act", BEFORE)
+def test_a_lock_before_observing_is_nobodys_fault(monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    monkeypatch.setattr(*BEFORE[act], lambda *_: breaking(OperationalError(1205, "Lock wait timeout exceeded")))
     found = run_pass()
     assert (found.broken, Statement.objects.count()) == ({}, 2)
     assert found.next_at is not None

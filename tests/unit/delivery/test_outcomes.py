@@ -59,6 +59,7 @@ ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLA
         # A success in the answer's own words.
         (200, b'{"success": true, "errors": []}', ACCEPTED),
         (200, b'{"status": "success"}', ACCEPTED),
+        (200, b'{"result": "success"}', ACCEPTED),
         (200, b'{"status": "accepted", "message": "3 statements are queued"}', ACCEPTED),
         (200, b'{"statusCode": 200, "body": "done"}', ACCEPTED),
         (200, b'{"error": null}', ACCEPTED),
@@ -95,6 +96,7 @@ ACCEPTED, PARTIAL, PLAIN, DOUBT = Outcome.ACCEPTED, Outcome.PARTIAL, Outcome.PLA
         (200, b"[" * 100_000, DOUBT),
         (200, b'{"a":' * 900 + b"1" + b"}" * 900, DOUBT),
         (200, b'{"success": false}', DOUBT),
+        (200, b'{"result": "error"}', DOUBT),
         (200, b'{"success": "false"}', DOUBT),
         (200, b'{"success": true, "error": "the queue is full"}', DOUBT),
         (200, b'{"errorMessage": "Task timed out after 3.00 seconds", "errorType": "Sandbox.Timedout"}', DOUBT),

@@ -149,6 +149,7 @@ def test_a_refusal_inside_a_success_is_one(body: Any, status: int) -> None:
             id="and here",
         ),
         pytest.param({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"failed": [B]}}}}}}}}, {}, id="too deep to be read"),
+        pytest.param({"statusCode": 409, "message": "Conflict"}, {}, id="a conflict of one, which?"),
     ],
 )
 def test_what_contradicts_itself_or_is_not_understood_is_sent_again(body: Any, expected: dict[int, Outcome]) -> None:
