@@ -64,7 +64,7 @@ class LearnersInput(forms.MultiWidget):
     def __init__(self, unset: str) -> None:
         """Offer ``unset`` only if that says something: what the setting chooses."""
         choices = [*([("", unset)] if unset else []), ("all", ALL_LEARNERS), ("sso", SOME_LEARNERS)]
-        text = forms.TextInput({"class": "vTextField", "placeholder": "tpa-saml", "aria-label": SSO})
+        text = forms.TextInput({"class": "vTextField", "placeholder": "tpa-saml, KEY=VALUE", "aria-label": SSO})
         super().__init__({"": forms.RadioSelect(choices=choices), "sso": text})
 
     def decompress(self, value: Any) -> list[str]:

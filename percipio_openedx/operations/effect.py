@@ -94,7 +94,7 @@ def compare(
         closed = left_out(courses)
         courses = {key: number for key, number in courses.items() if key not in closed}
         total, chosen = sum(courses.values()), _largest(courses)
-        each = MOST // max(1, len(chosen))
+        each = total if total <= MOST else MOST // max(1, len(chosen))
         for key in chosen:
             if done and time.monotonic() >= deadline:
                 break

@@ -151,6 +151,13 @@ def test_a_mistake_in_the_settings_is_named_as_theirs(admin: Client, settings: A
     assert errors(admin) == {"batch_size": ["The setting PERCIPIO_BATCH_SIZE is 9999; it must be from 1 to 500"]}
 
 
+def test_so_is_one_in_an_address_that_the_site_inherits(admin: Client, settings: Any) -> None:
+    settings.PERCIPIO_REGION = "moon"
+
+    (problem,) = errors(admin, region="")["region"]
+    assert problem.startswith("The setting PERCIPIO_REGION is 'moon'")
+
+
 def test_a_site_can_be_switched_off_without_credentials(admin: Client) -> None:
     row = saved(admin, enabled="", partner_name="", client_id="", client_secret="", region="", learners="")
 

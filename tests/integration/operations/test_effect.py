@@ -200,6 +200,9 @@ def test_a_large_site_is_estimated_by_the_sizes_of_its_courses(monkeypatch: pyte
     )
 
     assert (found.enrollments, found.is_sampled) == (560, True)
+    monkeypatch.setattr(effect, "MOST", 560)
+    exact = compare(None, in_force(policy=Policy(completed_on=CompletedOn.PASSED)))
+    assert (exact.more["completed"], exact.is_sampled) == (140, False)
     assert round(found.changed) == pytest.approx(140, rel=0.3)
     assert found.more["completed"] == found.changed
     assert of_effect(found)[0].startswith("For about 1")
