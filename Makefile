@@ -93,7 +93,7 @@ reference: $(INSTALLED)-test.stamp ## Write the tables of settings and commands 
 	$(RUN) docs/_reference/pages.py
 
 pictures: $(INSTALLED)-test.stamp ## Take the documentation's pictures of the demo's pages, with Chromium, into docs/images
-	@$(RUN) demo/pictures.py $(ARGS)
+	@$(RUN) -m demo.pictures $(ARGS)
 
 dist: $(INSTALLED)-dist.stamp ## Build, check and try the three distributions, into dist/
 	$(RUN) .ci/dist.py $(ARGS)

@@ -24,13 +24,10 @@ from pathlib import Path
 from django.urls import reverse
 
 from demo.ports import free_ports
+from demo.run import SANDBOX_PORT
+from tests.browser.chromium import Browser, running
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[0] = str(ROOT)
-
-from demo.run import SANDBOX_PORT  # noqa: E402
-from tests.browser.chromium import Browser, running  # noqa: E402
-
 IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT = 1280, 800
 # Seconds for the demo to come up, for what was done to arrive, and for a page to be drawn.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -22,7 +24,7 @@ SHORTEST_TEXT = 40
 
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """What `make pictures` runs; as a program, it puts the project's folder in front."""
+    """What `make pictures` runs."""
     monkeypatch.setattr(sys, "path", ["", *sys.path])
     return importlib.import_module("demo.pictures")
 
@@ -31,6 +33,16 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def names(pictures: ModuleType) -> list[str]:
     """The pictures that it takes."""
     return list(pictures.PICTURES)
+
+
+def test_make_starts_it() -> None:
+    (command,) = re.findall(r"^\t@\$\(RUN\) (.*demo.pictures.*) \$\(ARGS\)$", (ROOT / "Makefile").read_text(), re.M)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    asked = [sys.executable, *command.split(), "--help"]
+    assert (
+        "Takes the pictures"
+        in subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    )
 
 
 def test_the_command_takes_each_picture_that_is_there(names: list[str]) -> None:
