@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -13,7 +13,7 @@ from functools import partial
 from django.utils.translation import gettext as _
 
 from percipio_openedx import config, encryption
-from percipio_openedx.exceptions import PercipioConfigurationError
+from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnavailable
 
 
 class CheckVerdict(StrEnum):
@@ -44,6 +44,14 @@ well = partial(CheckResult, CheckVerdict.WELL)
 doubtful = partial(CheckResult, CheckVerdict.DOUBTFUL)
 wrong = partial(CheckResult, CheckVerdict.WRONG)
 skipped = partial(CheckResult, CheckVerdict.SKIPPED)
+
+
+def asked(name: str, found: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """Yield the checks of one item, which ask the LMS; where it does not answer, say so by the item's name."""
+    try:
+        yield from found
+    except PlatformUnavailable as error:
+        yield doubtful(name, str(error), _("See the LMS functions above."))
 
 
 # Problems with settings, by their message ids in ``manage.py check``.

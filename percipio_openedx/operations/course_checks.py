@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from typing import Final
@@ -22,9 +22,10 @@ from percipio_openedx.exceptions import PercipioConfigurationError, PlatformUnav
 from percipio_openedx.models.catalog import ALL_RUNS, CourseOverride
 from percipio_openedx.models.learner_course import LearnerCourse
 from percipio_openedx.operations import labels, problems, reach, retention, sites
-from percipio_openedx.operations.checks import CheckResult, doubtful, skipped, well, wrong
+from percipio_openedx.operations.checks import CheckResult, asked, doubtful, skipped, well, wrong
 from percipio_openedx.operations.connection_check import ASK_FOR_ORGANIZATION, NO_ORGANIZATION
 from percipio_openedx.operations.reach import AllCourses
+from percipio_openedx.operations.sites import SiteStatus
 from percipio_openedx.operations.status import Snapshot
 from percipio_openedx.reporting import course_progress
 from percipio_openedx.statements.content import course_slug
@@ -92,6 +93,10 @@ def _is_ungraded(course_key: str) -> bool:
 def retired_learners() -> Iterator[CheckResult]:
     """Yield whether any retired learner is left unerased."""
     name = _("retired learners")
+    yield from asked(name, _retired_learners(name))
+
+
+def _retired_learners(name: str) -> Iterator[CheckResult]:
     if left := retention.count_retired():
         seen = ngettext("%(count)s is still here", "%(count)s are still here", left) % {"count": left}
         yield wrong(name, seen, _("Run: %(command)s") % {"command": "manage.py lms percipio_prune"})
@@ -101,16 +106,22 @@ def retired_learners() -> Iterator[CheckResult]:
 
 def shared_ids(snapshot: Snapshot) -> Iterator[CheckResult]:
     """Yield whether each content id of the sites with the rule ``slug`` is one course's alone."""
-    chosen = [(site, one) for site, one in snapshot.reporting if one.content_id == "slug"]
-    by_slug = _by_slug() if chosen else {}
-    for site, one in chosen:
-        name = _("content ids of %(site)s") % {"site": site}
-        shared = [found for found in by_slug.items() if found[0][0] == one.site_id and len(found[1]) > 1]
-        for (_site_id, slug), courses in shared[:MOST_NAMED]:
-            seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
-            yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
-        if not shared:
-            yield well(name, _("each is one course's alone"))
+    by_slug = cache(_by_slug)
+    for site, one in snapshot.reporting:
+        if one.content_id == "slug":
+            name = _("content ids of %(site)s") % {"site": site}
+            yield from asked(name, _shared_ids(name, one.site_id, by_slug))
+
+
+def _shared_ids(
+    name: str, site_id: int, by_slug: Callable[[], dict[tuple[int, str], list[str]]]
+) -> Iterator[CheckResult]:
+    shared = [found for found in by_slug().items() if found[0][0] == site_id and len(found[1]) > 1]
+    for (_site_id, slug), courses in shared[:MOST_NAMED]:
+        seen = _("%(id)s stands for several courses: %(courses)s") % {"id": slug, "courses": ", ".join(courses)}
+        yield wrong(name, seen, _("Give all but one of them an id of its own (course overrides)."))
+    if not shared:
+        yield well(name, _("each is one course's alone"))
 
 
 def _by_slug() -> dict[tuple[int, str], list[str]]:
@@ -132,16 +143,21 @@ def catalogs(snapshot: Snapshot, all_courses: AllCourses) -> Iterator[CheckResul
     """Yield for each site what Percipio cannot be sent of its catalog, and which reported courses it cannot know."""
     yield from not_sent(snapshot.reporting)
     for site in snapshot.sites.values():
-        name, reports = _("catalog of %(site)s") % {"site": site.name}, site.configuration is not None
-        try:
-            rules = config.catalog_for(site.site_id)
-            if rules is not None and rules.policy.offering is not Offering.NONE:
-                yield from _of_catalog(name, rules, all_courses if reports else dict)
-            elif reports:
-                seen = _("none (PERCIPIO_CATALOG): Percipio can show completions only of courses that it knows already")
-                yield skipped(name, seen)
-        except PercipioConfigurationError:
-            continue  # the check of the site's configuration names it
+        name = _("catalog of %(site)s") % {"site": site.name}
+        yield from asked(name, _of_site(name, site, all_courses))
+
+
+def _of_site(name: str, site: SiteStatus, all_courses: AllCourses) -> Iterator[CheckResult]:
+    reports = site.configuration is not None
+    try:
+        rules = config.catalog_for(site.site_id)
+    except PercipioConfigurationError:
+        return  # the check of the site's configuration names it
+    if rules is not None and rules.policy.offering is not Offering.NONE:
+        yield from _of_catalog(name, rules, all_courses if reports else dict)
+    elif reports:
+        seen = _("none (PERCIPIO_CATALOG): Percipio can show completions only of courses that it knows already")
+        yield skipped(name, seen)
 
 
 def not_sent(reporting: Iterable[tuple[str, Configuration]]) -> Iterator[CheckResult]:

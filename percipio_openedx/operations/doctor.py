@@ -17,7 +17,6 @@ from django.utils.translation import ngettext
 
 from percipio_openedx import config, edx_platform
 from percipio_openedx.encryption import StoredSecret
-from percipio_openedx.exceptions import PlatformUnavailable
 from percipio_openedx.models.configuration import Account, AccountColumns, PercipioConfiguration
 from percipio_openedx.models.destination import PullClient
 from percipio_openedx.operations import (
@@ -32,7 +31,7 @@ from percipio_openedx.operations import (
     status,
     sweep,
 )
-from percipio_openedx.operations.checks import CheckResult, CheckVerdict, doubtful, skipped, well, wrong
+from percipio_openedx.operations.checks import CheckResult, CheckVerdict, asked, doubtful, skipped, well, wrong
 from percipio_openedx.operations.problem_kinds import ProblemCode, Severity
 from percipio_openedx.operations.problems import NOTICES, Problem
 from percipio_openedx.operations.sites import SiteStatus
@@ -61,26 +60,18 @@ def examine(*, is_online: bool = False) -> Iterator[CheckResult]:
     yield from installation_checks.timeouts()
     yield from client_secrets()
     yield from installation_checks.platform_functions()
-    yield from _asked(installation_checks.completion())
+    yield installation_checks.completion()
     yield from course_checks.progress()
     yield installation_checks.routing()
-    yield from _asked(pull_clients())
+    yield from pull_clients()
     snapshot, all_courses = status.take(timezone.now()), cache(reach.courses_by_site)
     yield from health(snapshot)
     yield from course_checks.reported_learners(snapshot, all_courses)
-    yield from _asked(course_checks.retired_learners())
-    yield from _asked(course_checks.ungraded_courses(snapshot))
-    yield from _asked(course_checks.catalogs(snapshot, all_courses))
-    yield from _asked(course_checks.shared_ids(snapshot))
+    yield from course_checks.retired_learners()
+    yield from course_checks.ungraded_courses(snapshot)
+    yield from course_checks.catalogs(snapshot, all_courses)
+    yield from course_checks.shared_ids(snapshot)
     yield from connections(snapshot, is_online=is_online)
-
-
-def _asked(found: Iterable[CheckResult]) -> Iterator[CheckResult]:
-    """Yield checks that ask the LMS; where it cannot be asked, the others go on."""
-    try:
-        yield from found
-    except PlatformUnavailable as error:
-        yield doubtful(_("LMS functions"), str(error), _("See the LMS functions above."))
 
 
 def health(snapshot: Snapshot) -> Iterator[CheckResult]:
@@ -217,15 +208,19 @@ def pull_clients() -> Iterator[CheckResult]:
         yield well(_("pull clients"), _("none"))
     for row in rows:
         name = _("pull client %(id)s") % {"id": row.pk}
-        mistakes = edx_platform.application_mistakes(row.client_id, PULL_SCOPE)
-        problem = edx_platform.signed_token_problem(row.client_id)
-        for mistake in mistakes:
-            fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
-            yield wrong(name, mistake, fix)
-        if problem and not mistakes:
-            yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
-        elif not mistakes:
-            yield well(name)
+        yield from asked(name, _pull_client(name, row.client_id))
+
+
+def _pull_client(name: str, client_id: str) -> Iterator[CheckResult]:
+    mistakes = edx_platform.application_mistakes(client_id, PULL_SCOPE)
+    problem = edx_platform.signed_token_problem(client_id)
+    for mistake in mistakes:
+        fix = _("Correct the OAuth2 application in the LMS's admin, or switch the pull client off.")
+        yield wrong(name, mistake, fix)
+    if problem and not mistakes:
+        yield doubtful(name, problem, _("Give the application a user of its own, or use opaque tokens."))
+    elif not mistakes:
+        yield well(name)
 
 
 def connections(snapshot: Snapshot, *, is_online: bool) -> Iterator[CheckResult]:

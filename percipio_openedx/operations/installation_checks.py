@@ -218,16 +218,18 @@ def progress_source() -> Iterator[CheckResult]:
             yield wrong(name, _("this LMS cannot say how much of a course is done"), str(UPGRADE))
 
 
-def completion() -> Iterator[CheckResult]:
-    """Yield whether the LMS records completions."""
+def completion() -> CheckResult:
+    """Check that the LMS records completions."""
     name = _("completion tracking")
-    if edx_platform.is_completion_on():
-        yield well(name)
-        return
+    try:
+        if edx_platform.is_completion_on():
+            return well(name)
+    except PlatformUnavailable as error:
+        return wrong(name, str(error), str(UPGRADE))
     needs_it = any(one.policy.completed_on is CompletedOn.PROGRESS for one in sites.reporting().values())
     check = wrong if needs_it else doubtful
     fix = _run("waffle_switch --create completion.enable_completion_tracking on")
-    yield check(name, _("off: there is no progress to report"), fix)
+    return check(name, _("off: there is no progress to report"), fix)
 
 
 def routing() -> CheckResult:

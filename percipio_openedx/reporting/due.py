@@ -128,7 +128,8 @@ def _report_group(
     """Take up one course's notices in a bulkhead; return False if the deadline passed before all were observed."""
     with bulkhead(Boundary.COURSE) as contained:
         if course_key == EVERY_COURSE:
-            return _report_everywhere(group)
+            _report_everywhere(group)
+            return True
         return _observe_course(course_key, group, courses, summary, deadline)
     error = contained.error
     summary.has_problem = True
@@ -167,7 +168,7 @@ def _observe_course(
     return True
 
 
-def _report_everywhere(group: Group) -> bool:
+def _report_everywhere(group: Group) -> None:
     """Erase retiring learners, and notice newly nameable ones where they are held; a bulkhead around each learner.
 
     Neither waits for the other. Raises the database's failure, after both: then no learner is blamed.
@@ -191,7 +192,6 @@ def _report_everywhere(group: Group) -> bool:
     failures.course_is_well(EVERY_COURSE)
     if outage is not None:
         raise outage
-    return True
 
 
 def _erase(group: Group, user_ids: Sequence[int]) -> None:

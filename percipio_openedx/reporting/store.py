@@ -197,7 +197,7 @@ def _update_rows(lease: UUID, findings: Sequence[LearnerFinding], now: datetime)
             row.observed_at, row.lease, row.leased_until = now, None, None
         values = {tuple(getattr(row, name) for name in ROW_FIELDS) for row in news}
         if len(values) == 1:
-            # The same of everybody, as where a class enrolls: a tenth less of a worker's time than below.
+            # The same of everybody, as where a class enrolls: cheaper for the ORM than what follows.
             same_values = dict(zip(ROW_FIELDS, values.pop(), strict=True))
             LearnerCourse.objects.filter(pk__in=[row.pk for row in news]).update(**same_values)
             return mine

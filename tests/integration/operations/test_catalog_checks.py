@@ -127,6 +127,6 @@ def test_an_lms_that_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(edx_platform, "course_runs", broken)
     found = {one.name: (one.verdict.value, one.seen) for one in doctor.examine()}
-    assert found["LMS functions"] == ("doubtful", "the list of courses is not available in this LMS")
+    assert found["catalog of example.com"] == ("doubtful", "the list of courses is not available in this LMS")
     # What follows is examined all the same.
     assert found["connection of example.com"][0] == "skipped"

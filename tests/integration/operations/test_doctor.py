@@ -24,7 +24,7 @@ from kombu import Connection
 from openedx.core.djangoapps.content.course_overviews.models import CourseOverview
 from openedx.core.djangoapps.user_api.models import RetirementState, UserRetirementStatus
 
-from percipio_openedx import edx_platform
+from percipio_openedx import config, edx_platform
 from percipio_openedx.capture import notices
 from percipio_openedx.event_routing.backend import OnDemand
 from percipio_openedx.exceptions import PlatformUnavailable
@@ -39,7 +39,7 @@ from percipio_openedx.models import (
     Statement,
 )
 from percipio_openedx.models.statement import State
-from percipio_openedx.operations import installation_checks, retention
+from percipio_openedx.operations import course_checks, installation_checks, retention, status
 from percipio_openedx.operations.checks import CheckVerdict, skipped
 from percipio_openedx.operations.doctor import examine
 from percipio_sandbox import Sandbox
@@ -465,3 +465,45 @@ def test_a_shared_slug_is_a_sites_own_matter(settings: Any) -> None:
     for key in ("course-v1:Acme-Corp+X+1", "course-v1:Acme+Corp-X+1"):
         CourseOverview.get_from_id(a_course(key, units=1))
     assert ill() == {}
+
+
+def test_an_item_of_which_the_lms_does_not_answer_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    applications = [a_client("one"), a_client("two")]
+    clients = [PullClient.objects.get(client_id=one.client_id) for one in applications]
+    mistakes = edx_platform.application_mistakes
+
+    def silent(client_id: str, scope: str) -> list[str]:
+        if client_id == clients[0].client_id:
+            raise PlatformUnavailable("oauth_dispatch", "does not answer")
+        return mistakes(client_id, scope)
+
+    monkeypatch.setattr(edx_platform, "application_mistakes", silent)
+    found = {one.name: one for one in examine()}
+    first, second = (found[f"pull client {client.pk}"] for client in clients)
+    assert (first.verdict, "does not answer" in first.seen) == (CheckVerdict.DOUBTFUL, True)
+    assert second.verdict is CheckVerdict.WELL
+
+
+def test_completions_of_which_the_lms_does_not_answer_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> bool:
+        raise PlatformUnavailable("completion", "does not answer")
+
+    monkeypatch.setattr(edx_platform, "is_completion_on", silent)
+    found = {one.name: one for one in examine()}["completion tracking"]
+    assert (found.verdict, found.fix) == (CheckVerdict.WRONG, str(installation_checks.UPGRADE))
+
+
+def test_a_catalog_that_cannot_be_read_hides_no_other_sites(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.PERCIPIO_CATALOG = "chosen"
+    other = a_site("other.example.com", "OtherX")
+    catalog_for = config.catalog_for
+
+    def silent(site_id: int) -> Any:
+        if site_id == 1:
+            raise PlatformUnavailable("site_configuration", "does not answer")
+        return catalog_for(site_id)
+
+    monkeypatch.setattr(config, "catalog_for", silent)
+    seen = {one.name: one.seen for one in course_checks.catalogs(status.take(timezone.now(), [other.pk]), dict)}
+    assert "does not answer" in seen["catalog of example.com"]
+    assert "does not answer" not in seen["catalog of other.example.com"]
